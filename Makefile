@@ -1,0 +1,53 @@
+# make help tells what there is.
+
+# One zip in dist/ for each, named after it: serverless names the upload after the file alone.
+FUNCTIONS := parrot
+
+# The architecture comes from serverless.env.yml, where serverless.yml reads it too.
+CONFIGURED := $(shell sed -n 's/^[[:space:]]*architecture:[[:space:]]*\([^[:space:]#]*\).*/\1/p' serverless.env.yml 2>/dev/null | tr -d "\"'")
+ARCH ?= $(or $(CONFIGURED),x86_64)
+FLAG_x86_64 := --x86-64
+FLAG_arm64 := --arm64
+FLAG := $(FLAG_$(ARCH))
+
+# A `cargo lambda` on the PATH is used; without one, the release that tests/requirements.txt pins is
+# installed, together with the linker it needs.
+CARGO_LAMBDA := $(shell command -v cargo-lambda 2>/dev/null)
+VENV := $(CURDIR)/target/cargo-lambda
+export PATH := $(if $(CARGO_LAMBDA),,$(VENV)/bin:)$(PATH)
+
+SERVERLESS := node_modules/.bin/serverless
+
+.DEFAULT_GOAL := help
+.PHONY: help lint test architecture package deploy
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+lint: ## check the formatting, and clippy without a warning
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+test: ## run all tests; what they need is installed under target/
+	cargo test
+
+architecture:
+	@test -n '$(FLAG)' || { echo 'architecture `$(ARCH)` is unknown; use x86_64 or arm64' >&2; exit 1; }
+
+package: architecture $(if $(CARGO_LAMBDA),,$(VENV)/installed) ## build dist/NAME.zip, for serverless.env.yml's architecture or ARCH=arm64
+	cargo lambda build --release --locked $(FLAG) --output-format zip $(FUNCTIONS:%=--bin %) --lambda-dir target/lambda/$(ARCH)
+	mkdir -p dist
+	set -e; for name in $(FUNCTIONS); do cp target/lambda/$(ARCH)/$$name/bootstrap.zip dist/$$name.zip; done
+
+deploy: package $(SERVERLESS) ## package, and deploy what serverless.env.yml describes
+	$(SERVERLESS) deploy $(if $(filter-out $(or $(CONFIGURED),x86_64),$(ARCH)),--param=architecture=$(ARCH))
+
+$(VENV)/installed: tests/requirements.txt
+	python3 -m venv $(VENV)
+	grep -E '^(cargo-lambda|ziglang)==' tests/requirements.txt > $(VENV)/requirements.txt
+	$(VENV)/bin/pip install --quiet --requirement $(VENV)/requirements.txt
+	touch $@
+
+$(SERVERLESS): package-lock.json
+	npm ci --ignore-scripts
+	touch $@

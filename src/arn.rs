@@ -1,0 +1,131 @@
+//! Amazon Resource Names, both the old ECS format without a cluster and the new one with it.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>
+
+/// The parts of an ARN, borrowed from its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arn<'a> {
+    pub partition: &'a str,
+    pub region: &'a str,
+    pub account: &'a str,
+    /// What follows the account: `task/prod/1a2b` or `cluster/prod`.
+    pub resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let is_arn = parts.next() == Some("arn");
+        let partition = parts.next()?;
+        let _service = parts.next()?;
+        let (region, account) = (parts.next()?, parts.next()?);
+        let resource = parts.next()?;
+        is_arn.then_some(Self {
+            partition,
+            region,
+            account,
+            resource,
+        })
+    }
+
+    /// The resource's type, `task` of `task/prod/1a2b`.
+    pub fn kind(self) -> &'a str {
+        self.resource.split(['/', ':']).next().unwrap_or_default()
+    }
+
+    /// The cluster's name, where this is the new format of something in a cluster, or a cluster.
+    pub fn cluster(self) -> Option<&'a str> {
+        let mut parts = self.resource.split('/');
+        match (parts.next()?, parts.next()?, parts.next()) {
+            ("cluster", name, None) => Some(name),
+            (
+                "task" | "service" | "container-instance" | "container" | "task-set"
+                | "service-deployment" | "service-revision",
+                name,
+                Some(_),
+            ) => Some(name),
+            _ => None,
+        }
+        .filter(|name| !name.is_empty())
+    }
+}
+
+/// A resource's own name: the last part of an ARN's path, or the text itself where it is no ARN.
+pub fn name(text: &str) -> &str {
+    match Arn::parse(text) {
+        Some(arn) => arn.resource.rsplit('/').next().unwrap_or(arn.resource),
+        None => text.rsplit('/').next().unwrap_or(text),
+    }
+}
+
+/// Family and revision of a task definition, from its ARN, `family:revision` or the family alone.
+pub fn task_definition(text: &str) -> (String, Option<String>) {
+    match name(text).split_once(':') {
+        Some((family, revision)) if !revision.is_empty() => {
+            (family.to_owned(), Some(revision.to_owned()))
+        }
+        Some((family, _)) => (family.to_owned(), None),
+        None => (name(text).to_owned(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_in_every_partition() {
+        for (text, cluster, last) in [
+            (
+                "arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b",
+                Some("prod"),
+                "1a2b",
+            ),
+            (
+                "arn:aws:ecs:eu-west-1:210987654321:task/b99d40b3-5176-4f71-9a52-9dbd6f1cebef",
+                None,
+                "b99d40b3-5176-4f71-9a52-9dbd6f1cebef",
+            ),
+            (
+                "arn:aws-cn:ecs:cn-north-1:210987654321:service/prod/web",
+                Some("prod"),
+                "web",
+            ),
+            (
+                "arn:aws-us-gov:ecs:us-gov-west-1:210987654321:cluster/prod",
+                Some("prod"),
+                "prod",
+            ),
+            (
+                "arn:aws:ecs:eu-west-1:210987654321:service/web",
+                None,
+                "web",
+            ),
+        ] {
+            let arn = Arn::parse(text).unwrap();
+            assert_eq!((arn.cluster(), name(text)), (cluster, last), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_its_own_name() {
+        assert_eq!(name("prod"), "prod");
+        assert_eq!(name("prod/1a2b"), "1a2b");
+        assert_eq!(Arn::parse("prod"), None);
+        assert_eq!(Arn::parse("arn:aws:ecs"), None);
+    }
+
+    #[test]
+    fn a_task_definition_may_lack_its_revision() {
+        let arn = "arn:aws:ecs:eu-west-1:210987654321:task-definition/web";
+        assert_eq!(task_definition(arn), ("web".to_owned(), None));
+        assert_eq!(
+            task_definition(&format!("{arn}:42")),
+            ("web".to_owned(), Some("42".to_owned()))
+        );
+        assert_eq!(
+            task_definition("web:7"),
+            ("web".to_owned(), Some("7".to_owned()))
+        );
+    }
+}

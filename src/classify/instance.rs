@@ -1,0 +1,71 @@
+//! Container instances: the hosts of EC2 tasks.
+
+use super::{Finding, cluster_name, owned_name};
+use crate::event::{HealthCheck, InstanceHealthChange, InstanceStateChange};
+use crate::notice::{CheckFacts, Facts, HealthFacts, InstanceFacts, Kind, Subject};
+
+pub(super) fn find_state(change: &InstanceStateChange) -> Finding {
+    let instance = change.container_instance_arn.as_deref();
+    Finding {
+        kind: Kind::InstanceState,
+        subject: subject(
+            change.cluster_arn.as_deref(),
+            instance,
+            change.ec2_instance.as_deref(),
+        ),
+        facts: Facts::Instance(InstanceFacts {
+            status: change.status.clone(),
+            status_reason: change.status_reason.clone(),
+            agent_connected: change.agent_connected,
+            agent_version: change.agent_version.clone(),
+            docker_version: change.docker_version.as_deref().map(docker_version),
+            running_tasks: change.running_tasks,
+        }),
+        actor: None,
+    }
+}
+
+pub(super) fn find_health(change: &InstanceHealthChange) -> Finding {
+    let instance = change.container_instance_arn.as_deref();
+    Finding {
+        kind: Kind::InstanceHealth,
+        subject: subject(
+            change.cluster_arn.as_deref(),
+            instance,
+            change.ec2_instance.as_deref(),
+        ),
+        facts: Facts::Health(HealthFacts {
+            overall_status: change.overall_status.clone(),
+            capacity_provider: change.capacity_provider.clone(),
+            checks: change.health_checks.iter().map(check).collect(),
+        }),
+        actor: None,
+    }
+}
+
+pub(super) fn subject(
+    cluster: Option<&str>,
+    container_instance: Option<&str>,
+    ec2_instance: Option<&str>,
+) -> Subject {
+    Subject {
+        cluster: cluster_name(cluster, &[container_instance]),
+        container_instance: owned_name(container_instance),
+        ec2_instance: ec2_instance.map(str::to_owned),
+        ..Subject::default()
+    }
+}
+
+fn check(check: &HealthCheck) -> CheckFacts {
+    CheckFacts {
+        kind: check.kind.clone(),
+        status: check.status.clone(),
+        reason: check.reason.clone(),
+        since: check.since.clone(),
+    }
+}
+
+/// The agent reports "DockerVersion: 25.0.6".
+pub(super) fn docker_version(text: &str) -> String {
+    text.trim_start_matches("DockerVersion:").trim().to_owned()
+}

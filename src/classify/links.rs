@@ -1,0 +1,168 @@
+//! Addresses of the ECS console.
+//!
+//! A wrong link at 3 a.m. is worse than none, so a link is made only where region, partition and names are
+//! all known and well-formed. Path segments are percent-encoded: names come from events.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::notice::{Links, Origin, Subject};
+
+/// What may stand unencoded in a path segment (RFC 3986, unreserved).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+pub(super) fn links(subject: &Subject, origin: &Origin) -> Links {
+    let Some(console) = origin.region.as_deref().and_then(Console::of_region) else {
+        return Links::default();
+    };
+    let of_cluster = |rest: &[&str]| {
+        let cluster = subject.cluster.as_deref()?;
+        Some(console.page(&[&["clusters", cluster], rest].concat()))
+    };
+    let of_task = |page| of_cluster(&["tasks", subject.task.as_deref()?, page]);
+    Links {
+        cluster: of_cluster(&["services"]),
+        service: subject
+            .service
+            .as_deref()
+            .and_then(|service| of_cluster(&["services", service, "health"])),
+        task: of_task("configuration"),
+        logs: of_task("logs"),
+        task_definition: subject.family.as_deref().map(|family| {
+            match subject.revision.as_deref() {
+                Some(revision) => {
+                    console.page(&["task-definitions", family, revision, "containers"])
+                }
+                None => console.page(&["task-definitions", family]),
+            }
+        }),
+        container_instance: subject
+            .container_instance
+            .as_deref()
+            .and_then(|id| of_cluster(&["infrastructure", "container-instances", id])),
+    }
+}
+
+/// The console of one region.
+struct Console<'a> {
+    region: &'a str,
+    domain: &'static str,
+}
+
+impl<'a> Console<'a> {
+    /// None for a text that is no region, and for the isolated partitions, whose consoles are not public.
+    fn of_region(region: &'a str) -> Option<Self> {
+        let domain = match region.split('-').next()? {
+            "cn" => "console.amazonaws.cn",
+            "us" if region.starts_with("us-gov-") => "console.amazonaws-us-gov.com",
+            "us" if region.starts_with("us-iso") => return None,
+            prefix if prefix.len() == 2 => "console.aws.amazon.com",
+            _ => return None,
+        };
+        is_region(region).then_some(Self { region, domain })
+    }
+
+    fn page(&self, segments: &[&str]) -> String {
+        let Self { region, domain } = self;
+        let path: Vec<String> = segments
+            .iter()
+            .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string())
+            .collect();
+        format!(
+            "https://{region}.{domain}/ecs/v2/{}?region={region}",
+            path.join("/")
+        )
+    }
+}
+
+/// `eu-west-1`, `us-gov-east-1`: words of small letters and a number at the end.
+fn is_region(text: &str) -> bool {
+    let mut words = text.rsplit('-');
+    let number = words.next().unwrap_or_default();
+    let mut names = 0;
+    let all_names = words.all(|word| {
+        names += 1;
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase())
+    });
+    !number.is_empty()
+        && number.len() <= 2
+        && number.chars().all(|c| c.is_ascii_digit())
+        && all_names
+        && names >= 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task_link(region: &str, cluster: &str, task: &str) -> Option<String> {
+        let subject = Subject {
+            cluster: Some(cluster.to_owned()),
+            task: Some(task.to_owned()),
+            ..Subject::default()
+        };
+        let origin = Origin {
+            region: Some(region.to_owned()),
+            ..Origin::default()
+        };
+        links(&subject, &origin).task
+    }
+
+    #[test]
+    fn each_partition_has_its_own_console() {
+        for (region, host) in [
+            ("eu-west-1", "eu-west-1.console.aws.amazon.com"),
+            ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+            (
+                "us-gov-west-1",
+                "us-gov-west-1.console.amazonaws-us-gov.com",
+            ),
+        ] {
+            assert_eq!(
+                task_link(region, "prod", "1a2b").unwrap(),
+                format!(
+                    "https://{host}/ecs/v2/clusters/prod/tasks/1a2b/configuration?region={region}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_region_that_is_none_gives_no_link() {
+        for region in [
+            "",
+            "evil.example",
+            "us-iso-east-1",
+            "eu-west-1.evil.example/",
+            "xx",
+            "EU-WEST-1",
+        ] {
+            assert_eq!(task_link(region, "prod", "1a2b"), None, "{region}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_their_segment() {
+        let link = task_link("eu-west-1", "../../iam", "a|b> <#?").unwrap();
+        assert_eq!(
+            link,
+            "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/..%2F..%2Fiam/tasks/a%7Cb%3E%20%3C%23%3F/configuration?region=eu-west-1"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_linked() {
+        let subject = Subject {
+            task: Some("1a2b".to_owned()),
+            ..Subject::default()
+        };
+        let origin = Origin {
+            region: Some("eu-west-1".to_owned()),
+            ..Origin::default()
+        };
+        assert_eq!(links(&subject, &origin).task, None);
+    }
+}

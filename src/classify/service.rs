@@ -1,0 +1,91 @@
+//! Service actions, deployments and their hooks: all about one service.
+
+use super::{Finding, cluster_name, owned_name, resource};
+use crate::arn::Arn;
+use crate::event::{DeploymentStateChange, Envelope, HookStateChange, ServiceAction};
+use crate::notice::{Facts, HookFacts, Kind, ServiceFacts, Subject};
+
+pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Finding {
+    let is_deployment = action
+        .event_name
+        .as_deref()
+        .is_some_and(|name| name.starts_with("SERVICE_DEPLOYMENT_"));
+    Finding {
+        kind: if is_deployment {
+            Kind::Deployment
+        } else {
+            Kind::ServiceAction
+        },
+        subject: subject(action.cluster_arn.as_deref(), resource(envelope, "service")),
+        facts: Facts::Service(ServiceFacts {
+            event_name: action.event_name.clone(),
+            event_type: action.event_type.clone(),
+            reason: action.reason.clone(),
+            deployment_id: action.deployment_id.clone(),
+            capacity_providers: names(&action.capacity_providers),
+            container_instances: names(&action.container_instances),
+        }),
+        actor: None,
+    }
+}
+
+pub(super) fn find_deployment(change: &DeploymentStateChange, envelope: &Envelope) -> Finding {
+    Finding {
+        kind: Kind::Deployment,
+        subject: subject(change.cluster_arn.as_deref(), resource(envelope, "service")),
+        facts: Facts::Service(ServiceFacts {
+            event_name: change.event_name.clone(),
+            event_type: change.event_type.clone(),
+            reason: change.reason.clone(),
+            deployment_id: change.deployment_id.clone(),
+            ..ServiceFacts::default()
+        }),
+        actor: None,
+    }
+}
+
+pub(super) fn find_hook(change: &HookStateChange, envelope: &Envelope) -> Finding {
+    let service = change
+        .service_arn
+        .as_deref()
+        .or_else(|| resource(envelope, "service"));
+    let deployment = change
+        .service_deployment_arn
+        .as_deref()
+        .or_else(|| resource(envelope, "service-deployment"));
+    Finding {
+        kind: Kind::DeploymentHook,
+        subject: Subject {
+            cluster: cluster_name(change.cluster_arn.as_deref(), &[service, deployment]),
+            service: service.and_then(service_name),
+            ..Subject::default()
+        },
+        facts: Facts::Hook(HookFacts {
+            event_name: change.event_name.clone(),
+            hook_id: change.hook_id.clone(),
+            hook_type: change.hook_type.clone(),
+            lifecycle_stage: change.lifecycle_stage.clone(),
+            expires_at: change.expires_at.clone(),
+            timeout_action: change.timeout_action.clone(),
+        }),
+        actor: None,
+    }
+}
+
+fn subject(cluster_arn: Option<&str>, service_arn: Option<&str>) -> Subject {
+    Subject {
+        cluster: cluster_name(cluster_arn, &[service_arn]),
+        service: service_arn.and_then(service_name),
+        ..Subject::default()
+    }
+}
+
+fn service_name(arn: &str) -> Option<String> {
+    (Arn::parse(arn)?.kind() == "service").then(|| crate::arn::name(arn).to_owned())
+}
+
+fn names(arns: &[String]) -> Vec<String> {
+    arns.iter()
+        .filter_map(|arn| owned_name(Some(arn)))
+        .collect()
+}

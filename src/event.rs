@@ -1,0 +1,190 @@
+//! Reads EventBridge envelopes and CloudTrail records into typed events.
+//!
+//! First of the pure stages: JSON in, [`EcsEvent`] out. ECS adds fields and types without notice
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_cwe_events.html>), so every field is
+//! optional and a type that is not known here is a variant, not an error. Only what cannot be an event at
+//! all is refused.
+
+mod cloudtrail;
+mod deployment;
+mod fields;
+mod instance;
+mod service;
+mod task;
+mod time;
+
+use serde_json::Value;
+
+pub use cloudtrail::{ApiCall, Identity};
+pub use deployment::{DeploymentStateChange, HookStateChange};
+pub use fields::Fields;
+pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange};
+pub use service::ServiceAction;
+pub use task::{Container, TaskStateChange};
+pub use time::Time;
+
+/// One event, with where it came from.
+#[derive(Debug, Clone)]
+pub struct EcsEvent {
+    pub envelope: Envelope,
+    pub detail: Detail,
+}
+
+/// What EventBridge writes on every event; of a bare CloudTrail record, its own words for the same.
+#[derive(Debug, Clone, Default)]
+pub struct Envelope {
+    pub id: Option<String>,
+    pub source: Option<String>,
+    pub detail_type: Option<String>,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub time: Option<Time>,
+    pub resources: Vec<String>,
+}
+
+/// The closed set of what ecs-parrot can read.
+#[derive(Debug, Clone)]
+pub enum Detail {
+    ApiCall(Box<ApiCall>),
+    Task(Box<TaskStateChange>),
+    ServiceAction(ServiceAction),
+    Deployment(DeploymentStateChange),
+    Hook(HookStateChange),
+    Instance(InstanceStateChange),
+    InstanceHealth(InstanceHealthChange),
+    /// A type of ECS's own that is not known here: told with its fields.
+    Unknown(Value),
+    /// An event of somebody else.
+    Foreign,
+}
+
+/// Why a JSON value is no event at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnEvent {
+    #[error("not an event: {found} instead of a JSON object")]
+    NotAnObject { found: &'static str },
+    #[error(
+        "not an event: the object has neither `source` (EventBridge) nor `eventSource` (CloudTrail)"
+    )]
+    NoSource,
+    #[error("not an event: its `detail` is {found} instead of a JSON object")]
+    DetailNotAnObject { found: &'static str },
+}
+
+const ECS_SOURCE: &str = "aws.ecs";
+const ECS_EVENT_SOURCE: &str = "ecs.amazonaws.com";
+
+impl EcsEvent {
+    /// Reads an EventBridge event or a bare CloudTrail record.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAnEvent`] for a value that is no object, names no source, or is an ECS event whose `detail` is
+    /// no object.
+    pub fn read(value: &Value) -> Result<Self, NotAnEvent> {
+        if !value.is_object() {
+            return Err(NotAnEvent::NotAnObject {
+                found: type_name(value),
+            });
+        }
+        let fields = Fields::new(value);
+        match (fields.text("source"), fields.text("eventSource")) {
+            (Some(source), _) if source == ECS_SOURCE => Self::read_envelope(value, fields),
+            (None, Some(event_source)) if event_source == ECS_EVENT_SOURCE => {
+                Ok(Self::read_record(fields))
+            }
+            (None, None) => Err(NotAnEvent::NoSource),
+            (source, event_source) => Ok(Self {
+                envelope: Envelope {
+                    source: source.or(event_source),
+                    ..Envelope::read(fields)
+                },
+                detail: Detail::Foreign,
+            }),
+        }
+    }
+
+    fn read_envelope(value: &Value, fields: Fields<'_>) -> Result<Self, NotAnEvent> {
+        let envelope = Envelope::read(fields);
+        let detail = match value.get("detail") {
+            Some(detail) if detail.is_object() => detail,
+            other => {
+                return Err(NotAnEvent::DetailNotAnObject {
+                    found: other.map_or("missing", type_name),
+                });
+            }
+        };
+        let detail = Detail::read(envelope.detail_type.as_deref(), detail);
+        Ok(Self { envelope, detail })
+    }
+
+    fn read_record(fields: Fields<'_>) -> Self {
+        let call = ApiCall::read(fields);
+        Self {
+            envelope: Envelope {
+                id: call.event_id.clone(),
+                source: Some(ECS_EVENT_SOURCE.to_owned()),
+                detail_type: Some(cloudtrail::DETAIL_TYPE.to_owned()),
+                account: call.account.clone(),
+                region: call.region.clone(),
+                time: call.time.clone(),
+                resources: Vec::new(),
+            },
+            detail: Detail::ApiCall(Box::new(call)),
+        }
+    }
+}
+
+impl Envelope {
+    fn read(fields: Fields<'_>) -> Self {
+        Self {
+            id: fields.text("id").or_else(|| fields.text("eventID")),
+            source: fields.text("source"),
+            detail_type: fields.text("detail-type"),
+            account: fields.text("account"),
+            region: fields.text("region").or_else(|| fields.text("awsRegion")),
+            time: fields.time("time").or_else(|| fields.time("eventTime")),
+            resources: fields.texts("resources"),
+        }
+    }
+}
+
+impl Detail {
+    fn read(detail_type: Option<&str>, detail: &Value) -> Self {
+        let fields = Fields::new(detail);
+        match detail_type {
+            // "AWS Service Event via CloudTrail" and whatever CloudTrail sends next have the same record.
+            Some(name) if name.ends_with("via CloudTrail") => {
+                match fields.text("eventSource").as_deref() {
+                    None | Some(ECS_EVENT_SOURCE) => Self::ApiCall(Box::new(ApiCall::read(fields))),
+                    Some(_) => Self::Foreign,
+                }
+            }
+            Some("ECS Task State Change") => Self::Task(Box::new(TaskStateChange::read(fields))),
+            Some("ECS Service Action") => Self::ServiceAction(ServiceAction::read(fields)),
+            Some("ECS Deployment State Change") => {
+                Self::Deployment(DeploymentStateChange::read(fields))
+            }
+            Some("ECS Hook State Change") => Self::Hook(HookStateChange::read(fields)),
+            Some("ECS Container Instance State Change") => {
+                Self::Instance(InstanceStateChange::read(fields))
+            }
+            Some("ECS Container Instance Health Change") => {
+                Self::InstanceHealth(InstanceHealthChange::read(fields))
+            }
+            Some(_) | None => Self::Unknown(detail.clone()),
+        }
+    }
+}
+
+/// What a JSON value is, in words for an error message.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}

@@ -1,0 +1,17 @@
+//! ECS tells everything that happens in a cluster to EventBridge; ecs-parrot tells what matters in chat.
+//!
+//! An event's way, each stage a module of that name:
+//!
+//! ```text
+//! payload ─ inbox ▶ events ─ event ▶ EcsEvent ─ classify ▶ Notice ─ triage ▶ Verdict
+//! then for each channel that wants it:  render ▶ Message ─ deliver ▶ Outcome
+//! ```
+//!
+//! [`notify`] is the whole way on one screen. Imports go one way,
+//! `bin → notify → deliver → render → triage → classify → event`; stages take values, never a configuration.
+
+pub mod arn;
+pub mod classify;
+pub mod event;
+pub mod notice;
+pub mod triage;

@@ -1,0 +1,253 @@
+//! What we say: the nouns that the stages hand on.
+//!
+//! [`classify`](crate::classify) makes a [`Notice`] of an event, [`triage`](crate::triage) judges it and
+//! [`render`](crate::render) words it. A notice holds facts as AWS gave them; nothing here is escaped or cut.
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use crate::event::Time;
+
+/// What kind of message an event makes: the name of its template.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Kind {
+    RunTask,
+    StartTask,
+    StopTask,
+    TaskStarted,
+    TaskRunning,
+    TaskStopped,
+    InstanceRegistered,
+    InstanceDeregistered,
+    InstanceState,
+    InstanceHealth,
+    ServiceChanged,
+    TaskDefinition,
+    ApiCall,
+    ApiDenied,
+    ServiceAction,
+    Deployment,
+    DeploymentHook,
+    Other,
+}
+
+/// One event, ready to be judged and worded.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    pub kind: Kind,
+    pub origin: Origin,
+    pub subject: Subject,
+    pub facts: Facts,
+    pub actor: Option<Actor>,
+    pub links: Links,
+}
+
+/// Where and when the event came about.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    pub event_id: Option<String>,
+    pub source: Option<String>,
+    pub detail_type: Option<String>,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub time: Option<Time>,
+}
+
+/// What the event is about: names, not ARNs.
+#[derive(Debug, Clone, Default)]
+pub struct Subject {
+    pub cluster: Option<String>,
+    pub service: Option<String>,
+    pub family: Option<String>,
+    pub revision: Option<String>,
+    pub task: Option<String>,
+    pub container_instance: Option<String>,
+    pub ec2_instance: Option<String>,
+}
+
+/// Console pages in the event's own region and partition; none where an address would be a guess.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    pub cluster: Option<String>,
+    pub service: Option<String>,
+    pub task: Option<String>,
+    pub logs: Option<String>,
+    pub task_definition: Option<String>,
+    pub container_instance: Option<String>,
+}
+
+/// Who did it, as a person would say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub name: String,
+    /// The console, a tool, or the AWS service that acted on the actor's behalf.
+    pub via: Option<String>,
+    pub source_ip: Option<String>,
+    /// An AWS service acted, not a person or a person's tool.
+    pub is_service: bool,
+}
+
+/// What happened, by the family of the event.
+#[derive(Debug, Clone)]
+pub enum Facts {
+    Call(CallFacts),
+    Task(TaskFacts),
+    Service(ServiceFacts),
+    Instance(InstanceFacts),
+    Health(HealthFacts),
+    Hook(HookFacts),
+    /// A type of ECS's own that we do not know: all its fields.
+    Unknown(UnknownFacts),
+    /// Somebody else's event.
+    Foreign,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct CallFacts {
+    pub name: String,
+    pub purpose: CallPurpose,
+    pub error: Option<CallError>,
+    pub failures: Vec<LaunchFailure>,
+    /// The reason that the caller gave (StopTask).
+    pub reason: Option<String>,
+    /// What the call asked for, as label and value.
+    pub changes: Vec<Change>,
+    pub agent_version: Option<String>,
+    pub docker_version: Option<String>,
+}
+
+/// What a call is for, as far as triage treats it differently.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CallPurpose {
+    /// Looks without touching.
+    Read,
+    /// Starts tasks.
+    Launch,
+    StopTask,
+    /// An agent's report that the task's own report covers.
+    ContainerReport,
+    ChangeService {
+        by_autoscaling: bool,
+    },
+    DeleteService,
+    DeregisterInstance {
+        forced: bool,
+    },
+    #[default]
+    Change,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallError {
+    pub code: String,
+    pub message: Option<String>,
+}
+
+/// `failures[]` of RunTask and StartTask.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchFailure {
+    pub reason: String,
+    pub detail: Option<String>,
+    pub arn: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub label: &'static str,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct TaskFacts {
+    pub told_by: TaskSource,
+    pub last_status: Option<String>,
+    pub desired_status: Option<String>,
+    pub stop_code: Option<String>,
+    pub stopped_reason: Option<String>,
+    pub group: Option<String>,
+    pub started_by: Option<String>,
+    pub launch_type: Option<String>,
+    pub capacity_provider: Option<String>,
+    pub created_at: Option<Time>,
+    pub started_at: Option<Time>,
+    pub stopped_at: Option<Time>,
+    pub updated_at: Option<Time>,
+    pub containers: Vec<ContainerFacts>,
+}
+
+/// Who reports the state of a task: the reports differ in what they leave out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TaskSource {
+    /// "ECS Task State Change": everything.
+    #[default]
+    StateChange,
+    /// The agent's SubmitTaskStateChange: no stop code, no group, no times.
+    AgentReport,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct ContainerFacts {
+    pub name: Option<String>,
+    pub image: Option<String>,
+    pub last_status: Option<String>,
+    pub exit_code: Option<i64>,
+    pub reason: Option<String>,
+}
+
+/// A service action or a deployment's change of state.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceFacts {
+    pub event_name: Option<String>,
+    pub event_type: Option<String>,
+    pub reason: Option<String>,
+    pub deployment_id: Option<String>,
+    pub capacity_providers: Vec<String>,
+    pub container_instances: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct InstanceFacts {
+    pub status: Option<String>,
+    pub status_reason: Option<String>,
+    pub agent_connected: Option<bool>,
+    pub agent_version: Option<String>,
+    pub docker_version: Option<String>,
+    pub running_tasks: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct HealthFacts {
+    pub overall_status: Option<String>,
+    pub capacity_provider: Option<String>,
+    pub checks: Vec<CheckFacts>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct CheckFacts {
+    pub kind: Option<String>,
+    pub status: Option<String>,
+    pub reason: Option<String>,
+    pub since: Option<Time>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct HookFacts {
+    pub event_name: Option<String>,
+    pub hook_id: Option<String>,
+    pub hook_type: Option<String>,
+    pub lifecycle_stage: Option<String>,
+    pub expires_at: Option<Time>,
+    pub timeout_action: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct UnknownFacts {
+    pub event_type: Option<String>,
+    pub event_name: Option<String>,
+    pub reason: Option<String>,
+    /// Path and value of every field, in the order of the paths.
+    pub fields: Vec<(String, String)>,
+}
