@@ -12,6 +12,12 @@
 
 pub mod arn;
 pub mod classify;
+pub mod config;
+pub mod deliver;
 pub mod event;
+pub mod inbox;
 pub mod notice;
+pub mod notify;
+pub mod render;
+pub mod secret;
 pub mod triage;

@@ -93,7 +93,7 @@ pub struct Actor {
 #[derive(Debug, Clone)]
 pub enum Facts {
     Call(CallFacts),
-    Task(TaskFacts),
+    Task(Box<TaskFacts>),
     Service(ServiceFacts),
     Instance(InstanceFacts),
     Health(HealthFacts),

@@ -103,25 +103,25 @@ impl Verdict {
 }
 
 impl Telling {
-    fn new(volume: Volume, severity: Severity) -> Verdict {
-        Verdict::Keep(Self {
-            cause: None,
-            severity,
-            volume,
-        })
-    }
-
     pub fn is_loud(self) -> bool {
         self.volume == Volume::Loud
     }
 }
 
 fn quiet(severity: Severity) -> Verdict {
-    Telling::new(Volume::Quiet, severity)
+    Verdict::Keep(Telling {
+        cause: None,
+        severity,
+        volume: Volume::Quiet,
+    })
 }
 
 fn loud(severity: Severity) -> Verdict {
-    Telling::new(Volume::Loud, severity)
+    Verdict::Keep(Telling {
+        cause: None,
+        severity,
+        volume: Volume::Loud,
+    })
 }
 
 /// What becomes of a notice: what it means by itself, then what the operator wants of it.
@@ -141,7 +141,8 @@ fn meaning(notice: &Notice, policy: &Policy) -> Verdict {
         Facts::Health(health) => of_health(health),
         Facts::Hook(hook) => of_hook(hook),
         Facts::Unknown(unknown) => match unknown.event_type.as_deref() {
-            Some("ERROR" | "WARN") => loud(Severity::Warning),
+            // AWS's daemon events write WARNING where all others write WARN.
+            Some("ERROR" | "WARN" | "WARNING") => loud(Severity::Warning),
             Some(_) | None => quiet(Severity::Info),
         },
         Facts::Foreign => Verdict::Drop(DropReason::NotEcs),

@@ -50,6 +50,7 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
         (Some(name), _) if identity.kind.as_deref() != Some("AWSService") => name,
         (_, Some(service)) => service.clone(),
         (Some(name), None) => name,
+        (None, None) if is_service => "an AWS service".to_owned(),
         (None, None) => return None,
     };
     let via = service

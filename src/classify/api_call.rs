@@ -38,7 +38,7 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
             task: owned_name(task.as_deref()),
             ..Subject::default()
         },
-        facts: Facts::Task(TaskFacts {
+        facts: Facts::Task(Box::new(TaskFacts {
             told_by: TaskSource::AgentReport,
             last_status: status,
             stopped_reason: trimmed(request.text("reason").as_deref()),
@@ -50,7 +50,7 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
                 .map(container)
                 .collect(),
             ..TaskFacts::default()
-        }),
+        })),
         actor: actor::of_call(call),
     }
 }
@@ -157,7 +157,8 @@ fn subject(name: &str, request: Fields<'_>, response: Fields<'_>) -> Subject {
         instance_arn.as_deref(),
     ];
     Subject {
-        cluster: cluster_name(cluster.as_deref(), &members).or_else(|| default_cluster(name)),
+        cluster: cluster_name(cluster.as_deref(), &members)
+            .or_else(|| default_cluster(name, request)),
         service: owned_name(service.as_deref()).or_else(|| service_of_group(task.group.as_deref())),
         family: definition.as_ref().map(|(family, _)| family.clone()),
         revision: definition.and_then(|(_, revision)| revision),
@@ -167,14 +168,14 @@ fn subject(name: &str, request: Fields<'_>, response: Fields<'_>) -> Subject {
     }
 }
 
-/// A call that may leave its cluster out means the one called `default`; others name none because they
-/// have none.
-fn default_cluster(name: &str) -> Option<String> {
-    matches!(
+/// A call that leaves its cluster out means the one called `default`. A refused call often shows nothing of
+/// what it asked for, and then says nothing of its cluster either.
+fn default_cluster(name: &str, request: Fields<'_>) -> Option<String> {
+    let takes_cluster = matches!(
         name,
         "RunTask" | "StartTask" | "StopTask" | "CreateService" | "UpdateService" | "DeleteService"
-    )
-    .then(|| "default".to_owned())
+    );
+    (takes_cluster && request.value().is_object()).then(|| "default".to_owned())
 }
 
 struct Task {
@@ -266,17 +267,33 @@ const TOLD: [(&str, &str); 14] = [
 ];
 
 fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> Vec<Change> {
-    let parameters = TOLD.iter().filter_map(|(key, label)| {
-        let value = request.text(key)?;
+    let is_launch = matches!(name, "RunTask" | "StartTask");
+    let told = TOLD
+        .iter()
+        .filter(|(key, _)| !(is_launch && *key == "taskDefinition"));
+    let parameters = told.filter_map(|(key, label)| {
+        // A switch that is off changes nothing.
+        let value = request.text(key).filter(|value| value != "false")?;
         Some(Change {
             label,
             value: arn::name(&value).to_owned(),
         })
     });
     parameters
+        .chain(instances(request))
         .chain(images(name, request))
         .chain(command(name, request, response))
         .collect()
+}
+
+/// UpdateContainerInstancesState takes several.
+fn instances(request: Fields<'_>) -> Option<Change> {
+    let arns = request.texts("containerInstances");
+    let names: Vec<_> = arns.iter().map(|arn| arn::name(arn)).collect();
+    (!names.is_empty()).then(|| Change {
+        label: "Container instances",
+        value: names.join(", "),
+    })
 }
 
 /// What a new task definition runs: a reader knows a release by its image.

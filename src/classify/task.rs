@@ -25,7 +25,7 @@ pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
             container_instance: owned_name(task.container_instance_arn.as_deref()),
             ec2_instance: None,
         },
-        facts: Facts::Task(facts(task)),
+        facts: Facts::Task(Box::new(facts(task))),
         actor: task.started_by.as_deref().map(actor::of_started_by),
     }
 }

@@ -78,9 +78,9 @@ impl Stop<'_> {
         }
         let failed = self.exits().any(|code| code != 0);
         let finished = !failed && self.exits().next().is_some();
-        let by_scheduler = self.stop_code(&["ServiceSchedulerInitiated"]);
-        // The scheduler sends SIGTERM, then SIGKILL: an exit by either is its doing, and so is a clean one.
-        let is_schedulers_doing = by_scheduler && self.exits().all(is_clean_or_killed);
+        let by_ecs = self.stop_code(&["ServiceSchedulerInitiated", "InfrastructureHealth"]);
+        // ECS sends SIGTERM, then SIGKILL: an exit by either is its doing, and so is a clean one.
+        let is_ecs_doing = by_ecs && self.exits().all(is_clean_or_killed);
         // The agent does not say who sent the signal.
         let is_a_guess = self.task.told_by == TaskSource::AgentReport
             && failed
@@ -92,7 +92,7 @@ impl Stop<'_> {
                 .iter()
                 .all(|container| container.reason.is_none());
         match () {
-            () if is_schedulers_doing || is_a_guess => Cause::UnknownCause,
+            () if is_ecs_doing || is_a_guess => Cause::UnknownCause,
             () if failed => Cause::ApplicationExit,
             () if finished && self.subject.service.is_some() => Cause::ExitedInService,
             () if finished => Cause::Finished,
@@ -118,18 +118,21 @@ impl Stop<'_> {
     }
 
     fn failed_to_start(&self) -> bool {
-        let never_ran = self.never_ran();
+        let nothing_ran = self.never_started() && self.exits().next().is_none();
         self.stop_code(&["TaskFailedToStart"])
-            || (never_ran && self.stopped_reason(&["ResourceInitializationError"]))
-            || (never_ran && self.names_an_error())
-            || (never_ran
+            || (self.never_started() && self.names_an_error())
+            || (nothing_ran
                 && !self.was_wanted()
                 && !self.host_is_gone()
                 && self.speaks_of_containers())
     }
 
-    fn never_ran(&self) -> bool {
-        self.task.started_at.is_none() && self.exits().next().is_none()
+    /// The agent's report has no times: there, a container that ran is one with an exit code.
+    fn never_started(&self) -> bool {
+        match self.task.told_by {
+            TaskSource::StateChange => self.task.started_at.is_none(),
+            TaskSource::AgentReport => self.exits().next().is_none(),
+        }
     }
 
     /// `SomethingError: …`, the form of every reason that ECS gives for a failure.
@@ -173,7 +176,7 @@ impl Stop<'_> {
             && (reason.contains("terminated") || reason.contains("stopped"));
         let instance = reason.contains("container instance")
             && (reason.contains("deregist") || reason.contains("draining"));
-        host || instance || self.stop_code(&["InfrastructureHealth"])
+        host || instance
     }
 
     fn stop_code(&self, codes: &[&str]) -> bool {

@@ -2,7 +2,7 @@
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-use super::{Cause, DropReason, Severity, Telling, Verdict, Volume};
+use super::{Cause, DropReason, Severity, Verdict, quiet};
 use crate::notice::{ContainerFacts, Kind, Notice};
 
 #[derive(Debug, Clone, Default)]
@@ -50,11 +50,7 @@ impl Policy {
         }
         let keeps = selects(&self.keep, notice.kind, meaning);
         match meaning {
-            Verdict::Drop(_) if keeps => Verdict::Keep(Telling {
-                cause: None,
-                severity: Severity::Info,
-                volume: Volume::Quiet,
-            }),
+            Verdict::Drop(_) if keeps => quiet(Severity::Info),
             Verdict::Keep(_) if !keeps && selects(&self.drop, notice.kind, meaning) => {
                 Verdict::Drop(DropReason::DroppedByConfig)
             }

@@ -50,7 +50,7 @@ pub fn is_rollback(service: &ServiceFacts) -> bool {
 fn of_event_type(service: &ServiceFacts) -> Verdict {
     match service.event_type.as_deref() {
         Some("ERROR") => loud(Severity::Critical),
-        Some("WARN") => loud(Severity::Warning),
+        Some("WARN" | "WARNING") => loud(Severity::Warning),
         Some(_) | None => quiet(Severity::Info),
     }
 }

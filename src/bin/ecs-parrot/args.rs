@@ -1,0 +1,77 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use ecs_parrot::render::Dialect;
+
+/// Tells what happens in your Amazon ECS clusters, in chat.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "\
+Examples:
+  ecs-parrot preview event.json             what would be told, and why
+  ecs-parrot preview --output json samples  one JSON object an event
+  ecs-parrot notify samples                 tell it, here or where SLACK_WEBHOOKURL says
+  ecs-parrot config                         the effective configuration"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the decision, the reason and the message for each event; sends nothing
+    Preview(PreviewArgs),
+    /// Do what the Lambda does: tell events to the configured channels, or to this terminal when there is none
+    Notify(NotifyArgs),
+    /// Print the effective configuration with secrets redacted, or everything that is wrong with it
+    Config,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct PreviewArgs {
+    /// Files with events, folders (their own *.json), or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// One channel's message only; text is the terminal's by default, JSON has every chat's
+    #[arg(long, value_enum)]
+    pub(crate) channel: Option<ChannelName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct NotifyArgs {
+    /// Files with events, folders (their own *.json), or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For reading
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChannelName {
+    Slack,
+    Flowdock,
+    Terminal,
+}
+
+impl From<ChannelName> for Dialect {
+    fn from(name: ChannelName) -> Self {
+        match name {
+            ChannelName::Slack => Self::Slack,
+            ChannelName::Flowdock => Self::Flowdock,
+            ChannelName::Terminal => Self::Terminal,
+        }
+    }
+}

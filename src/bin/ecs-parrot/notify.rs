@@ -1,0 +1,99 @@
+//! `ecs-parrot notify`: what the Lambda does, from here.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use ecs_parrot::config::{self, Parrot};
+use ecs_parrot::deliver::{Channel, Http};
+use ecs_parrot::inbox;
+use ecs_parrot::notify::{Entry, Notifier};
+use ecs_parrot::render::{OwnTemplates, Renderer};
+
+use crate::args::NotifyArgs;
+use crate::input::{self, Input};
+
+pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
+    log_to_standard_error();
+    let config = Parrot::read(&config::environment())?;
+    for warning in &config.warnings {
+        anstream::eprintln!("ecs-parrot: {warning}");
+    }
+    let own = config
+        .filter
+        .templates_dir
+        .as_deref()
+        .map(OwnTemplates::read)
+        .transpose()?;
+    let notifier = Notifier {
+        policy: config.filter.policy,
+        renderer: Renderer::new(own),
+        channels: config.channels,
+        http: Http::default(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(tell_all(&notifier, &args.inputs))
+}
+
+/// Only what goes wrong unless `RUST_LOG` asks for more: the outcome of each event is printed anyway.
+fn log_to_standard_error() {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::OFF.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .init();
+}
+
+async fn tell_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::Result<ExitCode> {
+    let mut failed = false;
+    for input in input::read(paths) {
+        failed |= tell(notifier, input).await? > 0;
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// Tells every event of a payload; how many of them failed.
+async fn tell(notifier: &Notifier, input: Input) -> std::io::Result<usize> {
+    let bold = anstyle::Style::new().bold();
+    writeln!(anstream::stdout(), "{bold}{}{bold:#}", input.name)?;
+    let payload = match input.payload {
+        Ok(payload) => payload,
+        Err(error) => {
+            writeln!(anstream::stdout(), "error: {error}\n")?;
+            return Ok(1);
+        }
+    };
+    let mut failures = 0;
+    for item in inbox::open(&payload) {
+        let entry = notifier.tell(item).await;
+        failures += usize::from(entry.failure().is_some());
+        writeln!(anstream::stdout(), "{}", outcome(&entry, notifier))?;
+    }
+    Ok(failures)
+}
+
+/// What is said below a message; the terminal's own delivery speaks for itself.
+fn outcome(entry: &Entry, notifier: &Notifier) -> String {
+    let told = match &entry.result {
+        Ok(told) => told,
+        Err(error) => return format!("error: {error}\n"),
+    };
+    let kind = told.kind;
+    let reason = told.verdict.reason(kind);
+    if told.deliveries.is_empty() {
+        return format!("not told: {reason} ({kind})\n");
+    }
+    if let [Channel::Terminal(_)] = &notifier.channels[..] {
+        return String::new();
+    }
+    let lines: Vec<_> = told.deliveries.iter().map(ToString::to_string).collect();
+    format!("{reason} ({kind}): {}\n", lines.join(", "))
+}

@@ -1,0 +1,206 @@
+//! `ecs-parrot preview`: what would be told, and why, without telling anybody.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ecs_parrot::config::{self, Filter};
+use ecs_parrot::deliver::{flowdock, slack, terminal};
+use ecs_parrot::inbox::{self, Item};
+use ecs_parrot::notice::Notice;
+use ecs_parrot::notify::decide;
+use ecs_parrot::render::{Dialect, OwnTemplates, Renderer, TemplateError};
+use ecs_parrot::triage::{Telling, Verdict};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::args::{ChannelName, Output, PreviewArgs};
+use crate::input::{self, Input};
+
+/// One line of `--output json`; the names are a contract.
+#[derive(Debug, Default, Serialize)]
+struct Line {
+    file: String,
+    event_id: Option<String>,
+    kind: Option<&'static str>,
+    decision: &'static str,
+    reason: Option<&'static str>,
+    severity: Option<&'static str>,
+    loud: Option<bool>,
+    headline: Option<String>,
+    text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payloads: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// What `--output text` prints: the message in the dialect that was asked for.
+    #[serde(skip)]
+    shown: String,
+}
+
+pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
+    let filter = Filter::read(&config::environment())?;
+    let own = filter
+        .templates_dir
+        .as_deref()
+        .map(OwnTemplates::read)
+        .transpose()?;
+    let preview = Preview {
+        filter,
+        renderer: Renderer::new(own),
+        channel: args.channel,
+    };
+    let mut out = anstream::stdout();
+    let mut failed = false;
+    for input in input::read(&args.inputs) {
+        for line in preview.lines(input) {
+            failed |= line.error.is_some();
+            match args.output {
+                Output::Json => writeln!(out, "{}", serde_json::to_string(&line)?)?,
+                Output::Text => print(&mut out, &line)?,
+            }
+        }
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+struct Preview {
+    filter: Filter,
+    renderer: Renderer,
+    channel: Option<ChannelName>,
+}
+
+impl Preview {
+    fn lines(&self, input: Input) -> Vec<Line> {
+        match input.payload {
+            Ok(payload) => inbox::open(&payload)
+                .into_iter()
+                .map(|item| Line {
+                    file: input.name.clone(),
+                    ..self.line(item)
+                })
+                .collect(),
+            Err(error) => vec![Line {
+                file: input.name,
+                ..Line::error(error)
+            }],
+        }
+    }
+
+    fn line(&self, item: Item) -> Line {
+        let event = match item.event {
+            Ok(event) => event,
+            Err(error) => return Line::error(error.to_string()),
+        };
+        let (notice, verdict) = decide(&event, &self.filter.policy);
+        let line = Line {
+            event_id: notice.origin.event_id.clone(),
+            kind: Some(notice.kind.into()),
+            reason: Some(verdict.reason(notice.kind)),
+            ..Line::default()
+        };
+        match verdict {
+            Verdict::Drop(_) => Line {
+                decision: "drop",
+                ..line
+            },
+            Verdict::Keep(telling) => match self.kept(&notice, telling) {
+                Ok(kept) => Line {
+                    event_id: line.event_id,
+                    kind: line.kind,
+                    reason: line.reason,
+                    ..kept
+                },
+                Err(error) => Line {
+                    event_id: line.event_id,
+                    kind: line.kind,
+                    ..Line::error(error.to_string())
+                },
+            },
+        }
+    }
+
+    fn kept(&self, notice: &Notice, telling: Telling) -> Result<Line, TemplateError> {
+        let plain = self.renderer.render(Dialect::Terminal, notice, telling)?;
+        let text = terminal::plain(&terminal::text(&plain));
+        Ok(Line {
+            decision: "keep",
+            severity: Some(telling.severity.into()),
+            loud: Some(telling.is_loud()),
+            headline: text.lines().next().map(str::to_owned),
+            text: Some(text),
+            payloads: Some(self.payloads(notice, telling)?),
+            shown: self.shown(notice, telling)?,
+            ..Line::default()
+        })
+    }
+
+    /// The bodies that would be posted, of every chat or of the one that was asked for.
+    fn payloads(
+        &self,
+        notice: &Notice,
+        telling: Telling,
+    ) -> Result<Map<String, Value>, TemplateError> {
+        let wanted = |name| self.channel.is_none_or(|channel| channel == name);
+        let mut payloads = Map::new();
+        if wanted(ChannelName::Slack) {
+            let message = self.renderer.render(Dialect::Slack, notice, telling)?;
+            payloads.insert(
+                "slack".to_owned(),
+                slack::payload(&message, &slack::Look::default()),
+            );
+        }
+        if wanted(ChannelName::Flowdock) {
+            let message = self.renderer.render(Dialect::Flowdock, notice, telling)?;
+            let look = flowdock::Look::default();
+            payloads.insert("flowdock".to_owned(), flowdock::payload(&message, &look));
+        }
+        Ok(payloads)
+    }
+
+    fn shown(&self, notice: &Notice, telling: Telling) -> Result<String, TemplateError> {
+        let dialect = self.channel.map_or(Dialect::Terminal, Dialect::from);
+        let message = self.renderer.render(dialect, notice, telling)?;
+        Ok(match dialect {
+            Dialect::Terminal => terminal::text(&message),
+            Dialect::Slack | Dialect::Flowdock => {
+                let lines = message.details.iter().map(|line| format!("\n  {line}"));
+                std::iter::once(message.headline).chain(lines).collect()
+            }
+        })
+    }
+}
+
+impl Line {
+    fn error(error: String) -> Self {
+        Self {
+            decision: "error",
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+}
+
+fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
+    let bold = anstyle::Style::new().bold();
+    writeln!(out, "{bold}{}{bold:#}", line.file)?;
+    if let Some(error) = &line.error {
+        return writeln!(out, "error: {error}\n");
+    }
+    let kind = line.kind.unwrap_or_default();
+    let reason = line.reason.unwrap_or_default();
+    match (line.severity, line.loud) {
+        (Some(severity), Some(loud)) => {
+            let volume = if loud { "loud" } else { "quiet" };
+            writeln!(
+                out,
+                "keep: {reason} ({kind}, {severity}, {volume})\n{}\n",
+                line.shown
+            )
+        }
+        (_, _) => writeln!(out, "drop: {reason} ({kind})\n"),
+    }
+}

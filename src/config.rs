@@ -1,0 +1,368 @@
+//! Reads the environment into values for the stages, or says everything that is wrong with it at once.
+//!
+//! Variables and their meaning are carnival-ecs-parrot's where it had them. Empty means unset, because the
+//! Serverless framework hands unset keys on as `''`. No problem's text holds a value that may be a secret.
+
+mod address;
+mod words;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::deliver::{Channel, Flowdock, Hears, Slack, Terminal, flowdock, slack};
+use crate::secret::Secret;
+use crate::triage::{Globs, Policy};
+
+/// The variables of the notifier, as the environment has them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Variables {
+    slack_webhookurl: Option<Secret>,
+    slack_channel: Option<String>,
+    slack_username: Option<String>,
+    slack_icon_emoji: Option<String>,
+    slack_quiet: Option<String>,
+    slack_mention: Option<String>,
+    flowdock_api_token: Option<Secret>,
+    flowdock_username: Option<String>,
+    flowdock_icon_emoji: Option<String>,
+    flowdock_quiet: Option<String>,
+    flowdock_url: Option<String>,
+    ignored_exit_code_container_names: Option<String>,
+    ignored_clusters: Option<String>,
+    ignored_services: Option<String>,
+    keep: Option<String>,
+    drop: Option<String>,
+    templates_dir: Option<String>,
+}
+
+/// Variables of versions to come: to take them silently would promise what is not done.
+const NOT_YET: [&str; 4] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK", "DEDUP_TABLE"];
+
+/// What stands in a secret's place when there is none.
+const DISABLED: &str = "DISABLED";
+
+/// The `parrot` function's configuration, and `ecs-parrot notify`'s.
+#[derive(Debug)]
+pub struct Parrot {
+    pub channels: Vec<Channel>,
+    pub filter: Filter,
+    /// What is allowed but surely not meant.
+    pub warnings: Vec<String>,
+}
+
+/// What decides which events are told and in which words: all that a preview needs.
+#[derive(Debug, Default)]
+pub struct Filter {
+    pub policy: Policy,
+    pub templates_dir: Option<PathBuf>,
+}
+
+/// A variable that cannot be used as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub variable: String,
+    pub problem: String,
+    pub allowed: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", list(.0))]
+pub struct ConfigError(pub Vec<Problem>);
+
+/// A variable as `ecs-parrot config` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub name: String,
+    pub value: String,
+    pub source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "snake_case")]
+pub enum Source {
+    Environment,
+    Default,
+}
+
+impl Parrot {
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem that there is.
+    pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut problems = not_yet(environment);
+        let variables = Variables::read(environment);
+        let filter = filter(&variables, &mut problems);
+        let mut warnings = Vec::new();
+        let slack = slack(&variables, &mut problems);
+        let flowdock = flowdock(&variables, &mut problems, &mut warnings);
+        let channels = channels(slack, flowdock, &variables, &mut warnings);
+        finish(
+            Self {
+                channels,
+                filter,
+                warnings,
+            },
+            problems,
+        )
+    }
+}
+
+impl Filter {
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem of the variables that it reads.
+    pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let filter = filter(&Variables::read(environment), &mut problems);
+        finish(filter, problems)
+    }
+}
+
+impl Variables {
+    /// Texts only, so that no value can be of a wrong type here.
+    fn read(environment: &[(String, String)]) -> Self {
+        let set = environment
+            .iter()
+            .filter(|(_, value)| !value.trim().is_empty())
+            .cloned();
+        envy::from_iter(set).unwrap_or_default()
+    }
+
+    fn entries(&self) -> Vec<(String, Option<String>)> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(entries)) => entries
+                .into_iter()
+                .map(|(name, value)| (name.to_uppercase(), value.as_str().map(str::to_owned)))
+                .collect(),
+            Ok(_) | Err(_) => Vec::new(),
+        }
+    }
+}
+
+/// Every variable that the notifier reads.
+pub fn names() -> Vec<String> {
+    Variables::default()
+        .entries()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// The effective configuration, secrets redacted.
+pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
+    let entries = Variables::read(environment).entries().into_iter();
+    entries
+        .map(|(name, value)| match value {
+            Some(value) => Setting {
+                name,
+                value,
+                source: Source::Environment,
+            },
+            None => Setting {
+                value: default_of(&name).to_owned(),
+                name,
+                source: Source::Default,
+            },
+        })
+        .collect()
+}
+
+/// The environment of this process; what is not Unicode cannot be one of our variables.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn default_of(name: &str) -> &'static str {
+    match name {
+        "SLACK_WEBHOOKURL" | "FLOWDOCK_API_TOKEN" => DISABLED,
+        "SLACK_QUIET" | "FLOWDOCK_QUIET" => "false",
+        "FLOWDOCK_URL" => flowdock::VENDOR_URL,
+        "FLOWDOCK_USERNAME" => flowdock::DEFAULT_USERNAME,
+        _ => "",
+    }
+}
+
+fn filter(variables: &Variables, problems: &mut Vec<Problem>) -> Filter {
+    let ignored = variables.ignored_exit_code_container_names.as_deref();
+    Filter {
+        policy: Policy {
+            ignored_containers: words::split(ignored, "::").map(str::to_owned).collect(),
+            ignored_clusters: globs("IGNORED_CLUSTERS", &variables.ignored_clusters, problems),
+            ignored_services: globs("IGNORED_SERVICES", &variables.ignored_services, problems),
+            keep: words::selections("KEEP", variables.keep.as_deref(), problems),
+            drop: words::selections("DROP", variables.drop.as_deref(), problems),
+        },
+        templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
+    }
+}
+
+fn globs(name: &str, value: &Option<String>, problems: &mut Vec<Problem>) -> Globs {
+    Globs::new(words::split(value.as_deref(), ",")).unwrap_or_else(|error| {
+        problems.push(Problem::new(
+            name,
+            &error.to_string(),
+            "glob patterns split by commas, such as `dev-*,sandbox`",
+        ));
+        Globs::default()
+    })
+}
+
+fn templates_dir(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<PathBuf> {
+    let dir = PathBuf::from(value?);
+    if !dir.is_dir() {
+        let problem = format!("`{}` is no folder that can be read", dir.display());
+        problems.push(Problem::new(
+            "TEMPLATES_DIR",
+            &problem,
+            "the path of a folder of templates",
+        ));
+    }
+    Some(dir)
+}
+
+fn slack(variables: &Variables, problems: &mut Vec<Problem>) -> Option<Slack> {
+    let hears = hears("SLACK_QUIET", variables.slack_quiet.as_deref(), problems);
+    let mention = words::mention(variables.slack_mention.as_deref(), problems);
+    let webhook = enabled(variables.slack_webhookurl.as_ref())?;
+    address::check_secret("SLACK_WEBHOOKURL", webhook, problems);
+    Some(Slack {
+        webhook: webhook.clone(),
+        look: slack::Look {
+            channel: variables.slack_channel.clone(),
+            username: variables.slack_username.clone(),
+            icon_emoji: variables.slack_icon_emoji.clone(),
+            mention,
+        },
+        hears,
+    })
+}
+
+fn flowdock(
+    variables: &Variables,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Option<Flowdock> {
+    let hears = hears(
+        "FLOWDOCK_QUIET",
+        variables.flowdock_quiet.as_deref(),
+        problems,
+    );
+    let url = variables.flowdock_url.as_deref();
+    if let Some(url) = url {
+        address::check("FLOWDOCK_URL", url, problems);
+    }
+    let token = enabled(variables.flowdock_api_token.as_ref())?;
+    address::check_token("FLOWDOCK_API_TOKEN", token, problems);
+    if url.is_none() && enabled(variables.slack_webhookurl.as_ref()).is_none() {
+        warnings.push(
+            "Flowdock closed in 2022; set FLOWDOCK_URL to a server that speaks its API, or use Slack"
+                .to_owned(),
+        );
+    }
+    Some(Flowdock {
+        address: Flowdock::address(url.unwrap_or(flowdock::VENDOR_URL), token.expose()),
+        look: flowdock::Look {
+            username: variables.flowdock_username.clone(),
+            icon_emoji: variables.flowdock_icon_emoji.clone(),
+        },
+        hears,
+    })
+}
+
+/// Both may be on. The ancestor took Slack where both were set, and its users' Flowdock is gone: so it is
+/// only told where `FLOWDOCK_URL` says that there is one.
+fn channels(
+    slack: Option<Slack>,
+    flowdock: Option<Flowdock>,
+    variables: &Variables,
+    warnings: &mut Vec<String>,
+) -> Vec<Channel> {
+    match (slack, flowdock) {
+        (Some(slack), Some(_)) if variables.flowdock_url.is_none() => {
+            warnings.push(
+                "Slack and Flowdock are both set; only Slack is used, because FLOWDOCK_URL is not set"
+                    .to_owned(),
+            );
+            vec![Channel::Slack(slack)]
+        }
+        (None, None) => vec![Channel::Terminal(Terminal)],
+        (slack, flowdock) => {
+            let slack = slack.map(Channel::Slack);
+            slack
+                .into_iter()
+                .chain(flowdock.map(Channel::Flowdock))
+                .collect()
+        }
+    }
+}
+
+fn enabled(secret: Option<&Secret>) -> Option<&Secret> {
+    secret.filter(|secret| !secret.expose().trim().eq_ignore_ascii_case(DISABLED))
+}
+
+fn hears(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Hears {
+    match value
+        .map(|value| value.trim().to_ascii_lowercase())
+        .as_deref()
+    {
+        Some("true") => Hears::OnlyLoud,
+        Some("false") | None => Hears::Everything,
+        Some(other) => {
+            let problem = format!("`{other}` is neither");
+            problems.push(Problem::new(name, &problem, "`true` or `false`"));
+            Hears::Everything
+        }
+    }
+}
+
+fn not_yet(environment: &[(String, String)]) -> Vec<Problem> {
+    environment
+        .iter()
+        .filter(|(name, value)| NOT_YET.contains(&name.as_str()) && !value.trim().is_empty())
+        .map(|(name, _)| Problem::new(name, "not yet supported in this version", "unset"))
+        .collect()
+}
+
+fn finish<T>(value: T, problems: Vec<Problem>) -> Result<T, ConfigError> {
+    if problems.is_empty() {
+        Ok(value)
+    } else {
+        Err(ConfigError(problems))
+    }
+}
+
+impl Problem {
+    fn new(variable: &str, problem: &str, allowed: &str) -> Self {
+        Self {
+            variable: variable.to_owned(),
+            problem: problem.to_owned(),
+            allowed: allowed.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}; allowed: {}",
+            self.variable, self.problem, self.allowed
+        )
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests;

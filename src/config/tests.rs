@@ -1,0 +1,219 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn problems(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let error = Parrot::read(&environment(pairs)).unwrap_err();
+    error
+        .0
+        .into_iter()
+        .map(|problem| (problem.variable, problem.problem))
+        .collect()
+}
+
+fn channel_names(config: &Parrot) -> Vec<String> {
+    config
+        .channels
+        .iter()
+        .map(|channel| channel.dialect().to_string())
+        .collect()
+}
+
+#[test]
+fn nothing_set_is_the_terminal() {
+    let config = Parrot::read(&[]).unwrap();
+    assert_eq!(channel_names(&config), ["terminal"]);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn the_ancestors_variables_mean_what_they_did() {
+    let config = Parrot::read(&environment(&[
+        (
+            "SLACK_WEBHOOKURL",
+            "https://hooks.example.com/services/T/B/x",
+        ),
+        ("SLACK_CHANNEL", "#devops"),
+        ("SLACK_USERNAME", "ECSParrot"),
+        ("SLACK_ICON_EMOJI", ":bird:"),
+        ("SLACK_QUIET", "True"),
+        ("FLOWDOCK_API_TOKEN", "DISABLED"),
+        ("FLOWDOCK_QUIET", "False"),
+        (
+            "IGNORED_EXIT_CODE_CONTAINER_NAMES",
+            "mongo-router::fake-test",
+        ),
+    ]))
+    .unwrap();
+    assert_eq!(
+        config.filter.policy.ignored_containers,
+        ["mongo-router", "fake-test"]
+    );
+    match &config.channels[..] {
+        [Channel::Slack(slack)] => {
+            assert_eq!(slack.hears, Hears::OnlyLoud);
+            assert_eq!(slack.look.channel.as_deref(), Some("#devops"));
+            assert_eq!(slack.look.icon_emoji.as_deref(), Some(":bird:"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn empty_and_disabled_are_unset() {
+    for value in ["", " ", "DISABLED", "disabled"] {
+        let config = Parrot::read(&environment(&[
+            ("SLACK_WEBHOOKURL", value),
+            ("FLOWDOCK_API_TOKEN", value),
+        ]));
+        assert_eq!(channel_names(&config.unwrap()), ["terminal"], "{value:?}");
+    }
+}
+
+#[test]
+fn both_channels_need_a_flowdock_that_exists() {
+    let slack = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
+    let token = ("FLOWDOCK_API_TOKEN", "abc123");
+    let url = ("FLOWDOCK_URL", "http://127.0.0.1:8080/");
+    let alone = Parrot::read(&environment(&[slack, token])).unwrap();
+    assert_eq!(channel_names(&alone), ["slack"]);
+    assert_eq!(alone.warnings.len(), 1);
+    let both = Parrot::read(&environment(&[slack, token, url])).unwrap();
+    assert_eq!(channel_names(&both), ["slack", "flowdock"]);
+    assert!(both.warnings.is_empty());
+    match &both.channels[1] {
+        Channel::Flowdock(flowdock) => assert_eq!(
+            flowdock.address.expose(),
+            "http://127.0.0.1:8080/v1/messages/chat/abc123"
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_no_secret_in_it() {
+    let secret = "http://hooks.example.com/services/T/B/very-secret";
+    let wrong = [
+        ("SLACK_WEBHOOKURL", secret),
+        ("SLACK_QUIET", "maybe"),
+        ("SLACK_MENTION", "@here"),
+        ("FLOWDOCK_API_TOKEN", "a/../very-secret"),
+        ("FLOWDOCK_URL", "ftp://example.com"),
+        ("IGNORED_CLUSTERS", "a[b"),
+        ("KEEP", "task_stopped,nonsense"),
+        ("DROP", "routine_stop"),
+        ("TEMPLATES_DIR", "/nonexistent/templates"),
+        ("ENRICH", "true"),
+        ("DEDUP_TABLE", "told"),
+    ];
+    let found: Vec<_> = problems(&wrong)
+        .into_iter()
+        .map(|(variable, _)| variable)
+        .collect();
+    let mut expected: Vec<_> = wrong
+        .iter()
+        .map(|(variable, _)| (*variable).to_owned())
+        .collect();
+    let mut sorted = found.clone();
+    sorted.sort();
+    expected.sort();
+    assert_eq!(sorted, expected);
+    let error = Parrot::read(&environment(&wrong)).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("very-secret"));
+    assert!(
+        error
+            .to_string()
+            .contains("KEEP: `nonsense` is none of its words; allowed: run_task,")
+    );
+}
+
+#[test]
+fn http_is_for_loopback() {
+    for allowed in [
+        "http://localhost:1/x",
+        "http://127.0.0.9/x",
+        "http://[::1]:8080/x",
+    ] {
+        assert!(
+            Parrot::read(&environment(&[("SLACK_WEBHOOKURL", allowed)])).is_ok(),
+            "{allowed}"
+        );
+    }
+    for refused in [
+        "http://example.com/x",
+        "http://localhost.example.com/x",
+        "http://127.0.0.1.example.com/x",
+        "https://user:pass@example.com/x",
+        "hooks.slack.com/services/x",
+        "javascript:alert(1)",
+    ] {
+        assert_eq!(
+            problems(&[("SLACK_WEBHOOKURL", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn references_to_secrets_are_for_later() {
+    for reference in ["ssm:/ops/webhook", "secretsmanager:webhook"] {
+        let found = problems(&[
+            ("SLACK_WEBHOOKURL", reference),
+            ("FLOWDOCK_API_TOKEN", reference),
+        ]);
+        assert!(
+            found
+                .iter()
+                .all(|(_, problem)| problem.contains("not yet supported"))
+        );
+        assert_eq!(found.len(), 2);
+    }
+}
+
+#[test]
+fn mentions_are_slacks_own() {
+    for allowed in ["<!subteam^S0123>", "<@U0123> <!here>", "<!channel>"] {
+        assert!(
+            Parrot::read(&environment(&[("SLACK_MENTION", allowed)])).is_ok(),
+            "{allowed}"
+        );
+    }
+    for refused in ["@here", "<https://example.com|x>", "<@>", "hello <!here>"] {
+        assert_eq!(
+            problems(&[("SLACK_MENTION", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_preview_does_not_look_at_channels() {
+    let wrong = environment(&[("SLACK_WEBHOOKURL", "nonsense"), ("KEEP", "routine_stop")]);
+    assert_eq!(Filter::read(&wrong).unwrap().policy.keep.len(), 1);
+}
+
+#[test]
+fn settings_show_no_secret() {
+    let set = environment(&[
+        ("SLACK_WEBHOOKURL", "https://example.com/very-secret"),
+        ("KEEP", "other"),
+    ]);
+    let settings = settings(&set);
+    assert!(!format!("{settings:?}").contains("very-secret"));
+    let keep = settings
+        .iter()
+        .find(|setting| setting.name == "KEEP")
+        .unwrap();
+    assert_eq!(
+        (keep.value.as_str(), keep.source),
+        ("other", Source::Environment)
+    );
+    assert_eq!(settings.len(), names().len());
+}

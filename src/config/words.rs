@@ -1,0 +1,114 @@
+//! Lists of words in a variable.
+
+use std::str::FromStr;
+
+use strum::VariantArray;
+
+use super::Problem;
+use crate::notice::Kind;
+use crate::triage::{Cause, DropReason, Selection};
+
+/// Parts of a list, trimmed, empty ones left out.
+pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<Item = &'a str> {
+    value
+        .unwrap_or_default()
+        .split(by)
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+}
+
+/// The words of `KEEP` and `DROP`: kinds and causes, and what KEEP can bring back by its drop reason.
+pub(super) fn selections(
+    name: &str,
+    value: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Selection> {
+    let takes_reasons = name == "KEEP";
+    let mut selections = Vec::new();
+    for word in split(value, ",") {
+        match selection(word).filter(|it| takes_reasons || !matches!(it, Selection::Reason(_))) {
+            Some(selection) => selections.push(selection),
+            None => {
+                let problem = format!("`{word}` is none of its words");
+                problems.push(Problem::new(name, &problem, &allowed(takes_reasons)));
+            }
+        }
+    }
+    selections
+}
+
+fn selection(word: &str) -> Option<Selection> {
+    let kind = Kind::from_str(word).map(Selection::Kind);
+    let cause = Cause::from_str(word).map(Selection::Cause);
+    let reason = DropReason::from_str(word)
+        .ok()
+        .filter(|reason| can_be_kept(*reason));
+    kind.or(cause).ok().or(reason.map(Selection::Reason))
+}
+
+/// What the noise is made of; the operator's own words for "no" and other people's events stay out.
+fn can_be_kept(reason: DropReason) -> bool {
+    match reason {
+        DropReason::RoutineLaunch
+        | DropReason::TransitionalState
+        | DropReason::CoveredByTask
+        | DropReason::Autoscaling
+        | DropReason::ReadOnly
+        | DropReason::AwsInternal
+        | DropReason::StillRunning
+        | DropReason::RoutineStop
+        | DropReason::SteadyState
+        | DropReason::AgentReconnect
+        | DropReason::ResourcesOnly => true,
+        DropReason::NotEcs
+        | DropReason::IgnoredCluster
+        | DropReason::IgnoredService
+        | DropReason::DroppedByConfig
+        | DropReason::AlreadyTold => false,
+    }
+}
+
+fn allowed(takes_reasons: bool) -> String {
+    let kinds = Kind::VARIANTS.iter().map(<&str>::from);
+    let causes = Cause::VARIANTS.iter().map(<&str>::from);
+    let reasons = DropReason::VARIANTS
+        .iter()
+        .filter(|reason| takes_reasons && can_be_kept(**reason))
+        .map(<&str>::from);
+    kinds
+        .chain(causes)
+        .chain(reasons)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Who is called: any number of Slack's own mentions, and nothing else.
+/// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
+pub(super) fn mention(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
+    let value = value?.trim();
+    if !value.split_whitespace().all(is_mention) {
+        problems.push(Problem::new(
+            "SLACK_MENTION",
+            "it is no mention in Slack's markup",
+            "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several split by spaces",
+        ));
+    }
+    Some(value.to_owned())
+}
+
+fn is_mention(word: &str) -> bool {
+    let Some(inner) = word
+        .strip_prefix('<')
+        .and_then(|word| word.strip_suffix('>'))
+    else {
+        return false;
+    };
+    let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
+    match inner
+        .strip_prefix("!subteam^")
+        .or_else(|| inner.strip_prefix('@'))
+    {
+        Some(id) => is_id(id),
+        None => matches!(inner, "!here" | "!channel" | "!everyone"),
+    }
+}

@@ -1,0 +1,100 @@
+//! Brings a message to a channel: [`Message`] in, [`Outcome`] out.
+//!
+//! The channels are a closed set: whoever adds one is led by the compiler through what it must have.
+
+mod fit;
+pub mod flowdock;
+mod http;
+pub mod slack;
+pub mod terminal;
+
+use std::time::Duration;
+
+pub use flowdock::Flowdock;
+pub use http::Http;
+pub use slack::Slack;
+pub use terminal::Terminal;
+
+use crate::render::{Dialect, Message};
+use crate::triage::Telling;
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub enum Channel {
+    Slack(Slack),
+    Flowdock(Flowdock),
+    Terminal(Terminal),
+}
+
+/// What came of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Delivered,
+    /// It may work later; `after` is when the channel said so.
+    Retry {
+        after: Option<Duration>,
+        why: String,
+    },
+    /// It will not work as long as nothing is changed.
+    Refused {
+        why: String,
+    },
+}
+
+/// What a channel is told of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Hears {
+    #[default]
+    Everything,
+    /// Quiet mode.
+    OnlyLoud,
+}
+
+impl Hears {
+    fn wants(self, telling: Telling) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::OnlyLoud => telling.is_loud(),
+        }
+    }
+}
+
+impl Channel {
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Slack(_) => Dialect::Slack,
+            Self::Flowdock(_) => Dialect::Flowdock,
+            Self::Terminal(_) => Dialect::Terminal,
+        }
+    }
+
+    pub fn wants(&self, telling: Telling) -> bool {
+        match self {
+            Self::Slack(slack) => slack.hears.wants(telling),
+            Self::Flowdock(flowdock) => flowdock.hears.wants(telling),
+            Self::Terminal(_) => true,
+        }
+    }
+
+    pub async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
+        match self {
+            Self::Slack(slack) => slack.deliver(http, message).await,
+            Self::Flowdock(flowdock) => flowdock.deliver(http, message).await,
+            Self::Terminal(terminal) => terminal.print(message),
+        }
+    }
+}
+
+impl Outcome {
+    pub fn is_delivered(&self) -> bool {
+        *self == Self::Delivered
+    }
+
+    /// Why it did not arrive.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Delivered => None,
+            Self::Retry { why, .. } | Self::Refused { why } => Some(why),
+        }
+    }
+}

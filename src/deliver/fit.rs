@@ -1,0 +1,77 @@
+//! Keeps a message within a channel's limits by leaving out whole lines, never a part of one: half a line of
+//! markup is broken markup.
+
+/// A channel's limits, in UTF-16 units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub line: usize,
+    pub total: usize,
+}
+
+/// Room for the line that says what was left out.
+const NOTE: usize = 60;
+
+pub(super) fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The lines that fit, from the first on, and a line that says so where some do not.
+pub(super) fn fit(lines: &[String], limits: Limits) -> Vec<String> {
+    let mut kept = Vec::with_capacity(lines.len());
+    let mut room = limits.total.saturating_sub(NOTE);
+    let mut left_out = 0_usize;
+    for line in lines {
+        let needed = length(line) + 1;
+        if needed <= limits.line && needed <= room {
+            room -= needed;
+            kept.push(line.clone());
+        } else {
+            left_out += 1;
+            // Where the room is used up, nothing after it is squeezed in; a monster alone stops nobody.
+            if needed <= limits.line {
+                room = 0;
+            }
+        }
+    }
+    if left_out > 0 {
+        let lines = if left_out == 1 { "line" } else { "lines" };
+        kept.push(format!("… {left_out} more {lines} left out"));
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        line: 30,
+        total: 120,
+    };
+
+    #[test]
+    fn what_fits_stays_as_it_is() {
+        let lines = ["one".to_owned(), "two".to_owned()];
+        assert_eq!(fit(&lines, LIMITS), lines);
+    }
+
+    #[test]
+    fn whole_lines_go_from_the_end() {
+        let lines: Vec<_> = (0..10)
+            .map(|number| format!("line number {number}"))
+            .collect();
+        let kept = fit(&lines, LIMITS);
+        assert_eq!(kept[..4], lines[..4]);
+        assert_eq!(kept[4..], ["… 6 more lines left out"]);
+        assert!(kept.iter().map(|line| length(line) + 1).sum::<usize>() <= LIMITS.total);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_takes_no_other_with_it() {
+        let lines = ["short".to_owned(), "x".repeat(40), "last".to_owned()];
+        assert_eq!(
+            fit(&lines, LIMITS),
+            ["short", "last", "… 1 more line left out"]
+        );
+    }
+}

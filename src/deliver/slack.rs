@@ -1,0 +1,121 @@
+//! Slack's incoming webhooks, and whatever speaks their JSON.
+//!
+//! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::fit::{Limits, fit, length};
+use super::{Hears, Http, Outcome};
+use crate::render::Message;
+use crate::secret::Secret;
+use crate::triage::Severity;
+
+/// Characters of a section's text. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
+const SECTION: usize = 3_000;
+
+/// All details together: Slack answers `msg_blocks_too_long` from some 13,200 characters on.
+const LIMITS: Limits = Limits {
+    line: SECTION,
+    total: 10_000,
+};
+
+#[derive(Debug, Clone)]
+pub struct Slack {
+    pub webhook: Secret,
+    pub look: Look,
+    pub hears: Hears,
+}
+
+/// How messages look; legacy webhooks honour the overrides, an app's webhook ignores them.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    pub channel: Option<String>,
+    pub username: Option<String>,
+    pub icon_emoji: Option<String>,
+    /// Who is called for critical messages, in Slack's own markup.
+    pub mention: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Payload<'a> {
+    text: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon_emoji: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Attachment<'a> {
+    color: &'static str,
+    fallback: &'a str,
+    blocks: Vec<Value>,
+}
+
+impl Slack {
+    pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
+        http.post(&self.webhook, &payload(message, &self.look))
+            .await
+    }
+}
+
+/// The body that is posted.
+pub fn payload(message: &Message, look: &Look) -> Value {
+    let mention = look
+        .mention
+        .as_deref()
+        .filter(|_| message.severity == Severity::Critical);
+    let blocks = sections(&fit(&message.details, LIMITS));
+    let payload = Payload {
+        text: match mention {
+            Some(mention) => format!("{mention} {}", message.headline),
+            None => message.headline.clone(),
+        },
+        attachments: match blocks.is_empty() {
+            true => Vec::new(),
+            false => vec![Attachment {
+                color: color(message.severity),
+                fallback: &message.headline,
+                blocks,
+            }],
+        },
+        channel: look.channel.as_deref(),
+        username: look.username.as_deref(),
+        icon_emoji: look.icon_emoji.as_deref(),
+    };
+    json!(payload)
+}
+
+/// As few sections as hold all lines.
+fn sections(lines: &[String]) -> Vec<Value> {
+    let mut texts: Vec<String> = Vec::new();
+    for line in lines {
+        match texts.last_mut() {
+            Some(text) if length(text) + 1 + length(line) <= SECTION => {
+                text.push('\n');
+                text.push_str(line);
+            }
+            Some(_) | None => texts.push(line.clone()),
+        }
+    }
+    texts.into_iter().map(section).collect()
+}
+
+/// `verbatim` keeps Slack from making links and mentions of what looks like one.
+fn section(text: String) -> Value {
+    json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
+}
+
+fn color(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "#8a939b",
+        Severity::Success => "good",
+        Severity::Warning => "warning",
+        Severity::Critical => "danger",
+    }
+}

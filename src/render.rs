@@ -1,0 +1,287 @@
+//! Words a notice: `Notice` in, [`Message`] in a channel's dialect out, by Tera templates.
+//!
+//! A template's name is looked up as `CHANNEL/KIND.tera`, `KIND.tera`, `default.tera`, the operator's own
+//! files before the built-in ones. Built-in templates are compiled on the first use of their kind, because
+//! a cold start has no time for the others; the operator's are compiled at start, where a mistake stops.
+
+mod built_in;
+mod context;
+mod dialect;
+mod own;
+
+use std::sync::OnceLock;
+
+use strum::VariantArray;
+use tera::Tera;
+
+pub use dialect::Dialect;
+pub use own::{OwnTemplates, TemplateFile};
+
+use crate::notice::{Kind, Notice};
+use crate::triage::{Severity, Telling};
+use context::Context;
+
+/// What a channel says, before it is put into the channel's JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub kind: Kind,
+    pub severity: Severity,
+    pub loud: bool,
+    /// The first line, in the channel's markup.
+    pub headline: String,
+    /// The other lines, in the channel's markup.
+    pub details: Vec<String>,
+}
+
+/// A template that does not compile, or cannot be rendered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{}: {problem}", line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct TemplateError {
+    /// The operator's path, or the name of a built-in template.
+    pub file: String,
+    /// 1-based.
+    pub line: Option<usize>,
+    pub problem: String,
+}
+
+/// All templates, for all dialects.
+pub struct Renderer {
+    own: Option<OwnTemplates>,
+    built_in: Vec<OnceLock<Result<Tera, TemplateError>>>,
+}
+
+impl Default for Renderer {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Renderer {
+    pub fn new(own: Option<OwnTemplates>) -> Self {
+        let slots = Dialect::VARIANTS.len() * Kind::VARIANTS.len();
+        Self {
+            own,
+            built_in: (0..slots).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    /// Words a notice by the first template of the lookup, and by no other: for whoever writes templates.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] where that template fails, or uses a name that no notice has.
+    pub fn render(
+        &self,
+        dialect: Dialect,
+        notice: &Notice,
+        telling: Telling,
+    ) -> Result<Message, TemplateError> {
+        let context = Context::new(dialect, notice, telling);
+        match self.candidates(dialect, notice.kind).next() {
+            Some(candidate) => {
+                let candidate = candidate?;
+                candidate.check_names()?;
+                candidate.render(notice.kind, telling, &context)
+            }
+            None => Ok(last_resort(notice, telling, &context)),
+        }
+    }
+
+    /// Words a notice whatever happens: a template that fails gives way to the next of the lookup.
+    pub fn render_or_fall_back(
+        &self,
+        dialect: Dialect,
+        notice: &Notice,
+        telling: Telling,
+    ) -> Message {
+        let context = Context::new(dialect, notice, telling);
+        for candidate in self.candidates(dialect, notice.kind) {
+            match candidate.and_then(|it| it.render(notice.kind, telling, &context)) {
+                Ok(message) => return message,
+                Err(error) => tracing::error!(%error, "a template failed; trying the next"),
+            }
+        }
+        last_resort(notice, telling, &context)
+    }
+
+    /// The templates of the lookup, in its order.
+    fn candidates(
+        &self,
+        dialect: Dialect,
+        kind: Kind,
+    ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
+        let names = [
+            format!("{dialect}/{kind}.tera"),
+            format!("{kind}.tera"),
+            "default.tera".to_owned(),
+        ];
+        let own = self.own.as_ref().map(|own| (own, own.tera(dialect)));
+        let from_own = own.into_iter().flat_map({
+            let names = names.clone();
+            move |(own, tera)| {
+                present(tera, names.clone()).map(|name| {
+                    Ok(Candidate {
+                        tera,
+                        name,
+                        own: Some(own),
+                    })
+                })
+            }
+        });
+        let from_built_in =
+            std::iter::once_with(move || self.built_in(dialect, kind)).flat_map(move |tera| {
+                match tera {
+                    Ok(tera) => present(tera, names.clone())
+                        .map(|name| {
+                            Ok(Candidate {
+                                tera,
+                                name,
+                                own: None,
+                            })
+                        })
+                        .collect(),
+                    Err(error) => vec![Err(error)],
+                }
+            });
+        from_own.chain(from_built_in)
+    }
+
+    fn built_in(&self, dialect: Dialect, kind: Kind) -> Result<&Tera, TemplateError> {
+        let slot = dialect as usize * Kind::VARIANTS.len() + kind as usize;
+        self.built_in[slot]
+            .get_or_init(|| {
+                let sources = built_in::of_kind(kind);
+                dialect.compile(sources.clone()).map_err(|error| {
+                    TemplateError::read(&error, &|name| format!("built-in {name}"))
+                })
+            })
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+}
+
+fn present(tera: &Tera, names: [String; 3]) -> impl Iterator<Item = String> {
+    names
+        .into_iter()
+        .filter(|name| tera.contains_template(name))
+}
+
+/// One template of the lookup.
+struct Candidate<'a> {
+    tera: &'a Tera,
+    name: String,
+    own: Option<&'a OwnTemplates>,
+}
+
+impl Candidate<'_> {
+    fn render(
+        &self,
+        kind: Kind,
+        telling: Telling,
+        context: &Context,
+    ) -> Result<Message, TemplateError> {
+        let text = self
+            .tera
+            .render(&self.name, context.values())
+            .map_err(|error| self.error(&error))?;
+        let mut lines = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned);
+        let headline = lines.next().ok_or_else(|| TemplateError {
+            file: self.file(&self.name),
+            line: None,
+            problem: "it renders to nothing; its first line is the headline".to_owned(),
+        })?;
+        Ok(Message {
+            kind,
+            severity: telling.severity,
+            loud: telling.is_loud(),
+            headline,
+            details: lines.collect(),
+        })
+    }
+
+    /// Tera lets `{% if misspelt %}` pass as false; here it is an error.
+    fn check_names(&self) -> Result<(), TemplateError> {
+        let used = self
+            .tera
+            .get_template_variables(&self.name)
+            .map_err(|error| self.error(&error))?;
+        let known = context::names();
+        let mut unknown: Vec<_> = used
+            .into_iter()
+            .filter(|name| !known.contains(*name))
+            .collect();
+        unknown.sort_unstable();
+        let Some(name) = unknown.first() else {
+            return Ok(());
+        };
+        let mut known: Vec<_> = known.iter().map(String::as_str).collect();
+        known.sort_unstable();
+        Err(TemplateError {
+            file: self.file(&self.name),
+            line: self.own.and_then(|own| own.line_of(&self.name, name)),
+            problem: format!("no message has a `{name}`; there are: {}", known.join(", ")),
+        })
+    }
+
+    fn error(&self, error: &tera::Error) -> TemplateError {
+        TemplateError::read(error, &|name| self.file(name))
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.own
+            .and_then(|own| own.path_of(name))
+            .unwrap_or_else(|| format!("built-in {name}"))
+    }
+}
+
+impl TemplateError {
+    /// `file` says where the template of a name stands.
+    fn read(error: &tera::Error, file: &dyn Fn(&str) -> String) -> Self {
+        use tera::ErrorKind;
+        match error.kind() {
+            ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => Self {
+                file: file(report.filename()),
+                line: Some(report.span().start_line),
+                problem: report.message().to_owned(),
+            },
+            _ => Self::read_report(&error.to_string(), file),
+        }
+    }
+}
+
+impl TemplateError {
+    /// What Tera finds wrong between templates comes as a drawn report: `error: …` and ` --> NAME:LINE:COLUMN`.
+    fn read_report(report: &str, file: &dyn Fn(&str) -> String) -> Self {
+        let mut lines = report.lines().map(str::trim);
+        let problem = lines
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ")
+            .to_owned();
+        let place = lines
+            .find_map(|line| line.strip_prefix("--> "))
+            .unwrap_or_default();
+        let mut parts = place.split(':');
+        let name = parts.next().filter(|name| !name.is_empty());
+        Self {
+            file: name.map_or_else(|| "templates".to_owned(), file),
+            line: parts.next().and_then(|line| line.parse().ok()),
+            problem,
+        }
+    }
+}
+
+/// What is said when not even the built-in default renders: that something happened, and its id.
+fn last_resort(notice: &Notice, telling: Telling, context: &Context) -> Message {
+    Message {
+        kind: notice.kind,
+        severity: telling.severity,
+        loud: telling.is_loud(),
+        headline: format!("ECS event {} ({})", context.event_id(), notice.kind),
+        details: Vec::new(),
+    }
+}

@@ -1,0 +1,72 @@
+//! The templates that come with the program: `templates/` of the source tree.
+
+use crate::notice::Kind;
+
+/// Templates by name and text.
+pub(super) type Sources = Vec<(String, &'static str)>;
+
+/// What renders one kind: its own template, the one behind all, and the parts that both include.
+pub(super) fn of_kind(kind: Kind) -> Sources {
+    let mut sources = parts();
+    sources.push((format!("{kind}.tera"), text(kind)));
+    sources
+}
+
+pub(super) fn parts() -> Sources {
+    [
+        ("default.tera", include_str!("../../templates/default.tera")),
+        (
+            "parts/cause.tera",
+            include_str!("../../templates/parts/cause.tera"),
+        ),
+        (
+            "parts/changes.tera",
+            include_str!("../../templates/parts/changes.tera"),
+        ),
+        (
+            "parts/containers.tera",
+            include_str!("../../templates/parts/containers.tera"),
+        ),
+        (
+            "parts/subject.tera",
+            include_str!("../../templates/parts/subject.tera"),
+        ),
+        (
+            "parts/task.tera",
+            include_str!("../../templates/parts/task.tera"),
+        ),
+        (
+            "parts/where.tera",
+            include_str!("../../templates/parts/where.tera"),
+        ),
+        (
+            "parts/who.tera",
+            include_str!("../../templates/parts/who.tera"),
+        ),
+    ]
+    .map(|(name, text)| (name.to_owned(), text))
+    .to_vec()
+}
+
+fn text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::RunTask => include_str!("../../templates/run_task.tera"),
+        Kind::StartTask => include_str!("../../templates/start_task.tera"),
+        Kind::StopTask => include_str!("../../templates/stop_task.tera"),
+        Kind::TaskStarted => include_str!("../../templates/task_started.tera"),
+        Kind::TaskRunning => include_str!("../../templates/task_running.tera"),
+        Kind::TaskStopped => include_str!("../../templates/task_stopped.tera"),
+        Kind::InstanceRegistered => include_str!("../../templates/instance_registered.tera"),
+        Kind::InstanceDeregistered => include_str!("../../templates/instance_deregistered.tera"),
+        Kind::InstanceState => include_str!("../../templates/instance_state.tera"),
+        Kind::InstanceHealth => include_str!("../../templates/instance_health.tera"),
+        Kind::ServiceChanged => include_str!("../../templates/service_changed.tera"),
+        Kind::TaskDefinition => include_str!("../../templates/task_definition.tera"),
+        Kind::ApiCall => include_str!("../../templates/api_call.tera"),
+        Kind::ApiDenied => include_str!("../../templates/api_denied.tera"),
+        Kind::ServiceAction => include_str!("../../templates/service_action.tera"),
+        Kind::Deployment => include_str!("../../templates/deployment.tera"),
+        Kind::DeploymentHook => include_str!("../../templates/deployment_hook.tera"),
+        Kind::Other => include_str!("../../templates/other.tera"),
+    }
+}

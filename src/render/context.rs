@@ -1,0 +1,597 @@
+//! The names that a template can use: one flat set for every kind.
+//!
+//! A fact that an event lacks is none, so that only a misspelt name is undefined. Every text is made harmless
+//! here, once for all dialects: on one line, without control or direction characters, and cut to a length
+//! that leaves room for the rest, before any dialect escapes it.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Dialect;
+use crate::event::Time;
+use crate::notice::{
+    CallFacts, ContainerFacts, Facts, HealthFacts, HookFacts, InstanceFacts, Kind, Notice,
+    ServiceFacts, TaskFacts, UnknownFacts,
+};
+use crate::triage::diagnosis::{in_words, signal};
+use crate::triage::service_events::is_rollback;
+use crate::triage::{Severity, Telling};
+
+/// UTF-16 units of one value once it is escaped: a line holds three values at most and a headline four, so
+/// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
+const LONGEST_VALUE: usize = 800;
+
+/// Items of one list: containers, failures, fields.
+const LONGEST_LIST: usize = 20;
+
+/// What a template sees, cleaned.
+pub(super) struct Context {
+    values: tera::Context,
+    event_id: String,
+}
+
+impl Context {
+    pub(super) fn new(dialect: Dialect, notice: &Notice, telling: Telling) -> Self {
+        let names = Names::new(dialect, notice, telling);
+        let mut values = tera::Context::new();
+        for (name, value) in clean_all(&names, dialect) {
+            values.insert(name, &value);
+        }
+        Self {
+            values,
+            event_id: dialect.escape(&clean(
+                notice.origin.event_id.as_deref().unwrap_or("without an id"),
+                dialect,
+            )),
+        }
+    }
+
+    pub(super) fn values(&self) -> &tera::Context {
+        &self.values
+    }
+
+    pub(super) fn event_id(&self) -> &str {
+        &self.event_id
+    }
+}
+
+/// Every name that there is.
+pub(super) fn names() -> &'static HashSet<String> {
+    static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        clean_all(&Names::default(), Dialect::Terminal)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
+    })
+}
+
+/// Documented in README, "Templates"; a test holds both together.
+#[derive(Debug, Default, Serialize)]
+struct Names {
+    // Every message.
+    channel: &'static str,
+    kind: &'static str,
+    severity: &'static str,
+    mark: &'static str,
+    loud: bool,
+    cause: Option<&'static str>,
+    cause_text: Option<&'static str>,
+    event_id: Option<String>,
+    detail_type: Option<String>,
+    source: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    happened_at: Option<String>,
+    // What it is about.
+    cluster: Option<String>,
+    service: Option<String>,
+    family: Option<String>,
+    revision: Option<String>,
+    task_definition: Option<String>,
+    task: Option<String>,
+    task_short: Option<String>,
+    instance: Option<String>,
+    ec2_instance: Option<String>,
+    cluster_url: Option<String>,
+    service_url: Option<String>,
+    task_definition_url: Option<String>,
+    task_url: Option<String>,
+    logs_url: Option<String>,
+    instance_url: Option<String>,
+    links: Vec<Link>,
+    // Who did it.
+    actor: Option<String>,
+    actor_via: Option<String>,
+    source_ip: Option<String>,
+    // API calls.
+    call: Option<String>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    failures: Vec<Failure>,
+    changes: Vec<Labelled>,
+    forced: bool,
+    // Tasks.
+    status: Option<String>,
+    desired_status: Option<String>,
+    stop_code: Option<String>,
+    stopped_reason: Option<String>,
+    started_by: Option<String>,
+    launch_type: Option<String>,
+    ran_for: Option<String>,
+    containers: Vec<Container>,
+    blames_container: bool,
+    // Services and deployments.
+    event_name: Option<String>,
+    event_text: Option<&'static str>,
+    event_type: Option<String>,
+    reason: Option<String>,
+    deployment: Option<String>,
+    is_rollback: bool,
+    capacity_providers: Vec<String>,
+    hook: Option<String>,
+    hook_type: Option<String>,
+    lifecycle_stage: Option<String>,
+    expires_at: Option<String>,
+    timeout_action: Option<String>,
+    // Container instances.
+    agent_version: Option<String>,
+    docker_version: Option<String>,
+    running_tasks: Option<i64>,
+    health_checks: Vec<Check>,
+    // What AWS invents tomorrow.
+    fields: Vec<Labelled>,
+}
+
+#[derive(Debug, Serialize)]
+struct Container {
+    name: String,
+    image: Option<String>,
+    status: Option<String>,
+    exit_code: Option<i64>,
+    signal: Option<&'static str>,
+    reason: Option<String>,
+    failed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Link {
+    text: String,
+    url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    reason: String,
+    detail: Option<String>,
+    resource: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Labelled {
+    label: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    status: Option<String>,
+    reason: Option<String>,
+    since: Option<String>,
+}
+
+impl Names {
+    fn new(dialect: Dialect, notice: &Notice, telling: Telling) -> Self {
+        let origin = &notice.origin;
+        let subject = &notice.subject;
+        let links = notice.links.clone();
+        let actor = notice.actor.clone();
+        let mut names = Self {
+            channel: dialect.into(),
+            kind: notice.kind.into(),
+            severity: telling.severity.into(),
+            mark: mark(telling.severity),
+            loud: telling.is_loud(),
+            cause: telling.cause.map(Into::into),
+            cause_text: telling.cause.map(in_words),
+            event_id: origin.event_id.clone(),
+            detail_type: origin.detail_type.clone(),
+            source: origin.source.clone(),
+            account: origin.account.clone(),
+            region: origin.region.clone(),
+            happened_at: text(origin.time.as_ref()),
+            cluster: subject.cluster.clone(),
+            service: subject.service.clone(),
+            family: subject.family.clone(),
+            revision: subject.revision.clone(),
+            task_definition: subject
+                .family
+                .as_ref()
+                .map(|family| match &subject.revision {
+                    Some(revision) => format!("{family}:{revision}"),
+                    None => family.clone(),
+                }),
+            task: subject.task.clone(),
+            task_short: subject
+                .task
+                .as_deref()
+                .map(|task| task.chars().take(8).collect()),
+            instance: subject.container_instance.clone(),
+            ec2_instance: subject.ec2_instance.clone(),
+            cluster_url: links.cluster,
+            service_url: links.service,
+            task_definition_url: links.task_definition,
+            task_url: links.task,
+            logs_url: links.logs,
+            instance_url: links.container_instance,
+            actor: actor.as_ref().map(|actor| actor.name.clone()),
+            actor_via: actor.as_ref().and_then(|actor| actor.via.clone()),
+            source_ip: actor.and_then(|actor| actor.source_ip),
+            ..Self::default()
+        };
+        names.links = names.all_links();
+        names.add_facts(&notice.facts, notice.kind);
+        names
+    }
+
+    /// What to open next, the most telling first.
+    fn all_links(&self) -> Vec<Link> {
+        let link = |what: &str, name: &Option<String>, url: &Option<String>| {
+            let text = match name {
+                Some(name) => format!("{what} {name}"),
+                None => what.to_owned(),
+            };
+            url.clone().map(|url| Link { text, url })
+        };
+        let instance = self.ec2_instance.clone().or_else(|| self.instance.clone());
+        let links = [
+            link("task", &self.task_short, &self.task_url),
+            link("logs", &None, &self.logs_url),
+            link("service", &self.service, &self.service_url),
+            link(
+                "task definition",
+                &self.task_definition,
+                &self.task_definition_url,
+            ),
+            link("instance", &instance, &self.instance_url),
+            link("cluster", &self.cluster, &self.cluster_url),
+        ];
+        links.into_iter().flatten().collect()
+    }
+
+    fn add_facts(&mut self, facts: &Facts, kind: Kind) {
+        match facts {
+            Facts::Call(call) => self.add_call(call),
+            Facts::Task(task) => self.add_task(task, kind),
+            Facts::Service(service) => self.add_service(service),
+            Facts::Instance(instance) => self.add_instance(instance),
+            Facts::Health(health) => self.add_health(health),
+            Facts::Hook(hook) => self.add_hook(hook),
+            Facts::Unknown(unknown) => self.add_unknown(unknown),
+            Facts::Foreign => {}
+        }
+    }
+
+    fn add_call(&mut self, call: &CallFacts) {
+        self.call = Some(call.name.clone());
+        self.error_code = call.error.as_ref().map(|error| error.code.clone());
+        self.error_message = call.error.as_ref().and_then(|error| error.message.clone());
+        self.failures = first(&call.failures, |failure| Failure {
+            reason: failure.reason.clone(),
+            detail: failure.detail.clone(),
+            resource: failure
+                .arn
+                .as_deref()
+                .map(|arn| crate::arn::name(arn).to_owned()),
+        });
+        self.changes = first(&call.changes, |change| Labelled {
+            label: change.label.to_owned(),
+            value: change.value.clone(),
+        });
+        self.forced =
+            call.purpose == crate::notice::CallPurpose::DeregisterInstance { forced: true };
+        self.reason = call.reason.clone();
+        self.agent_version = call.agent_version.clone();
+        self.docker_version = call.docker_version.clone();
+    }
+
+    fn add_task(&mut self, task: &TaskFacts, kind: Kind) {
+        self.status = task.last_status.clone();
+        self.desired_status = task.desired_status.clone();
+        self.stop_code = task.stop_code.clone();
+        self.stopped_reason = task.stopped_reason.clone();
+        self.started_by = task.started_by.clone();
+        self.launch_type = task
+            .capacity_provider
+            .clone()
+            .or_else(|| task.launch_type.clone());
+        self.ran_for = match (kind, &task.started_at, &task.stopped_at) {
+            (Kind::TaskStopped, Some(started), Some(stopped)) => {
+                stopped.since(started).map(duration)
+            }
+            (_, _, _) => None,
+        };
+        self.cause_text = self
+            .cause_text
+            .or((kind == Kind::TaskStopped).then_some("stopped"));
+        self.containers = containers(&task.containers);
+        let is_general = task.stopped_reason.as_deref().is_none_or(is_general);
+        self.blames_container = is_general && self.containers.iter().any(|it| it.failed);
+    }
+
+    fn add_service(&mut self, service: &ServiceFacts) {
+        self.event_name = service.event_name.clone();
+        self.event_text = service.event_name.as_deref().and_then(event_text);
+        self.event_type = service.event_type.clone();
+        self.reason = service.reason.clone();
+        self.deployment = service.deployment_id.clone();
+        self.is_rollback = is_rollback(service);
+        self.capacity_providers = first(&service.capacity_providers, Clone::clone);
+    }
+
+    fn add_instance(&mut self, instance: &InstanceFacts) {
+        self.status = instance.status.clone();
+        self.reason = instance.status_reason.clone();
+        self.agent_version = instance.agent_version.clone();
+        self.docker_version = instance.docker_version.clone();
+        self.running_tasks = instance.running_tasks;
+    }
+
+    fn add_health(&mut self, health: &HealthFacts) {
+        self.status = health.overall_status.clone();
+        self.capacity_providers = health.capacity_provider.iter().cloned().collect();
+        self.health_checks = first(&health.checks, |check| Check {
+            name: check
+                .kind
+                .clone()
+                .unwrap_or_else(|| "health check".to_owned()),
+            status: check.status.clone(),
+            reason: check.reason.clone(),
+            since: text(check.since.as_ref()),
+        });
+    }
+
+    fn add_hook(&mut self, hook: &HookFacts) {
+        self.event_name = hook.event_name.clone();
+        self.hook = hook.hook_id.clone().filter(|id| is_shell_safe(id));
+        self.hook_type = hook.hook_type.clone();
+        self.lifecycle_stage = hook.lifecycle_stage.clone();
+        self.expires_at = text(hook.expires_at.as_ref());
+        self.timeout_action = hook.timeout_action.clone();
+    }
+
+    fn add_unknown(&mut self, unknown: &UnknownFacts) {
+        self.event_name = unknown.event_name.clone();
+        self.event_type = unknown.event_type.clone();
+        self.reason = unknown.reason.clone();
+        self.fields = first(&unknown.fields, |(label, value)| Labelled {
+            label: label.clone(),
+            value: value.clone(),
+        });
+    }
+}
+
+/// A hook's id stands in a command to copy: only what a shell takes literally.
+fn is_shell_safe(id: &str) -> bool {
+    id.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// ECS's reason for most stops, which only says that the reason is a container's.
+fn is_general(stopped_reason: &str) -> bool {
+    stopped_reason.starts_with("Essential container in task exited")
+}
+
+/// Those that failed first. When one container fails, ECS ends the others by a signal: these did not fail.
+fn containers(facts: &[ContainerFacts]) -> Vec<Container> {
+    let failed_itself = |it: &ContainerFacts| {
+        it.reason.is_some()
+            || it
+                .exit_code
+                .is_some_and(|code| !matches!(code, 0 | 137 | 143))
+    };
+    let failed =
+        |it: &ContainerFacts| it.reason.is_some() || it.exit_code.is_some_and(|code| code != 0);
+    let any = facts.iter().any(failed_itself);
+    let mut containers: Vec<_> = facts
+        .iter()
+        .map(|facts| Container {
+            name: facts
+                .name
+                .clone()
+                .unwrap_or_else(|| "a container".to_owned()),
+            image: facts.image.as_deref().map(image),
+            status: facts.last_status.clone(),
+            exit_code: facts.exit_code,
+            signal: facts.exit_code.and_then(signal),
+            reason: facts.reason.clone(),
+            failed: if any {
+                failed_itself(facts)
+            } else {
+                failed(facts)
+            },
+        })
+        .collect();
+    containers.sort_by_key(|container| !container.failed);
+    containers.truncate(LONGEST_LIST);
+    containers
+}
+
+fn first<T, U>(items: &[T], make: impl Fn(&T) -> U) -> Vec<U> {
+    items.iter().take(LONGEST_LIST).map(make).collect()
+}
+
+fn text(time: Option<&Time>) -> Option<String> {
+    time.map(|time| time.text().to_owned())
+}
+
+/// What catches the eye in a channel's list, where the colour of an attachment is not shown.
+fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "⚪",
+        Severity::Success => "🟢",
+        Severity::Warning => "🟠",
+        Severity::Critical => "🔴",
+    }
+}
+
+/// `210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.4.2` → `checkout:1.4.2`; a digest is cut
+/// to the twelve digits that tools show.
+fn image(reference: &str) -> String {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    match name.split_once("@sha256:") {
+        Some((name, digest)) => {
+            let digest: String = digest.chars().take(12).collect();
+            format!("{name}@{digest}")
+        }
+        None => name.to_owned(),
+    }
+}
+
+/// The two largest units that matter: `3 d 4 h`, `2 h 5 min`, `41 s`.
+fn duration(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {seconds} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, _, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// Names of AWS's events in words that follow the service's name.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>
+fn event_text(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "SERVICE_STEADY_STATE" => "has reached a steady state",
+        "TASKSET_STEADY_STATE" => "has a task set in a steady state",
+        "CAPACITY_PROVIDER_STEADY_STATE" => "has its capacity provider in a steady state",
+        "SERVICE_DESIRED_COUNT_UPDATED" => "has a new desired count",
+        "TASKS_STOPPED" => "stopped running tasks",
+        "SERVICE_TASK_START_IMPAIRED" => "cannot start its tasks consistently",
+        "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "has an unhealthy task in service discovery",
+        "VPC_LATTICE_TARGET_UNHEALTHY" => "has an unhealthy VPC Lattice target",
+        "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
+            "has a daemon task that violates its placement constraints"
+        }
+        "ECS_OPERATION_THROTTLED" => "is throttled by the ECS API",
+        "SERVICE_DISCOVERY_OPERATION_THROTTLED" => "is throttled by the Cloud Map API",
+        "SERVICE_TASK_PLACEMENT_FAILURE" => "cannot place a task",
+        "SERVICE_TASK_CONFIGURATION_FAILURE" => "cannot place a task: its configuration is wrong",
+        "SERVICE_HEALTH_UNKNOWN" => "has unknown health",
+        _ => return None,
+    })
+}
+
+fn clean_all(names: &Names, dialect: Dialect) -> Vec<(String, Value)> {
+    match serde_json::to_value(names) {
+        Ok(Value::Object(entries)) => entries
+            .into_iter()
+            .map(|(name, value)| (name, clean_value(value, dialect)))
+            .collect(),
+        // A struct of texts, numbers and lists always makes an object.
+        Ok(_) | Err(_) => Vec::new(),
+    }
+}
+
+fn clean_value(value: Value, dialect: Dialect) -> Value {
+    match value {
+        Value::String(text) => Value::String(clean(&text, dialect)),
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| clean_value(item, dialect))
+            .collect(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (key, clean_value(value, dialect)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+/// One line, nothing invisible that a terminal or a reader would obey, and not too long.
+fn clean(text: &str, dialect: Dialect) -> String {
+    let harmless = text
+        .trim()
+        .chars()
+        .filter(|c| !turns_direction(*c))
+        .map(harmless);
+    let mut cleaned = String::new();
+    let mut length = 0;
+    for character in harmless {
+        length += dialect.escaped_length(character);
+        if length > LONGEST_VALUE {
+            cleaned.push('…');
+            break;
+        }
+        cleaned.push(character);
+    }
+    cleaned
+}
+
+fn harmless(character: char) -> char {
+    match character {
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}' => ' ',
+        control if control.is_control() => '\u{fffd}',
+        other => other,
+    }
+}
+
+/// Marks that make text read other than it is written, and characters that nobody sees.
+fn turns_direction(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_become_harmless() {
+        let cleaned = clean(" a\r\nb\tc\u{1b}[31m\u{202e}d\u{200b} ", Dialect::Slack);
+        assert_eq!(cleaned, "a  b c\u{fffd}[31md");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_by_what_it_becomes() {
+        let plain = clean(&"ä".repeat(2000), Dialect::Slack);
+        assert_eq!(plain.chars().count(), LONGEST_VALUE + 1);
+        let ampersands = clean(&"&".repeat(2000), Dialect::Slack);
+        assert_eq!(
+            ampersands.chars().count(),
+            LONGEST_VALUE / "&amp;".len() + 1
+        );
+        assert!(plain.ends_with('…') && ampersands.ends_with('…'));
+    }
+
+    #[test]
+    fn durations_and_images_are_short() {
+        for (seconds, expected) in [
+            (41, "41 s"),
+            (125, "2 min 5 s"),
+            (7_500, "2 h 5 min"),
+            (273_600, "3 d 4 h"),
+        ] {
+            assert_eq!(duration(SignedDuration::from_secs(seconds)), expected);
+        }
+        assert_eq!(
+            image("210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.4"),
+            "web:1.4"
+        );
+        assert_eq!(image("nginx"), "nginx");
+        assert_eq!(
+            image("registry/web@sha256:0123456789abcdef"),
+            "web@0123456789ab"
+        );
+    }
+}

@@ -1,0 +1,249 @@
+//! How each channel writes bold, code, links and times, and how it is kept from reading markup in values.
+//!
+//! Values come from events, so from whoever can name a service or give a reason. In every dialect they may
+//! not ping anybody, forge a link or end the formatting around them. What a dialect cannot escape is
+//! replaced by a character that looks alike: it must stay readable first, and exact where it can.
+
+use std::io;
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+use tera::{EscapeFn, Kwargs, State, Tera, TeraResult, Value};
+
+use crate::event::Time;
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Dialect {
+    Slack,
+    Flowdock,
+    Terminal,
+}
+
+/// An invisible character that keeps `@` and `#` from being read together with what follows.
+const WORD_JOINER: char = '\u{2060}';
+
+/// Filters that would let a value through unescaped.
+const UNSAFE_FILTERS: [&str; 4] = ["safe", "escape_html", "escape_xml", "newlines_to_br"];
+
+impl Dialect {
+    pub(super) fn compile<N: AsRef<str>, T: AsRef<str>>(
+        self,
+        sources: impl IntoIterator<Item = (N, T)>,
+    ) -> TeraResult<Tera> {
+        let mut tera = Tera::new();
+        tera.autoescape_on([".tera"]);
+        tera.set_escape_fn(self.escape_fn());
+        tera.register_function(
+            "bold",
+            Markup(move |kwargs: &Kwargs| Ok(self.bold(&self.argument(kwargs, "text")?))),
+        );
+        tera.register_function(
+            "code",
+            Markup(move |kwargs: &Kwargs| Ok(self.code(&raw(kwargs, "text")?))),
+        );
+        tera.register_function(
+            "link",
+            Markup(move |kwargs: &Kwargs| {
+                Ok(self.link(&raw(kwargs, "url")?, &self.argument(kwargs, "text")?))
+            }),
+        );
+        tera.register_function(
+            "time",
+            Markup(move |kwargs: &Kwargs| Ok(self.time(Time::read(raw(kwargs, "at")?)))),
+        );
+        for name in UNSAFE_FILTERS {
+            tera.register_filter(name, move |_: Value, _: Kwargs, _: &State<'_>| {
+                refuse_unsafe(name)
+            });
+        }
+        tera.add_raw_templates(sources)?;
+        Ok(tera)
+    }
+
+    pub(super) fn escape(self, text: &str) -> String {
+        text.chars()
+            .scan(None, |before, character| {
+                let piece = self.escape_char(*before, character);
+                *before = Some(character);
+                Some(piece)
+            })
+            .collect()
+    }
+
+    /// UTF-16 units of a character once escaped, at most: chat services count as JavaScript does.
+    pub(super) fn escaped_length(self, character: char) -> usize {
+        match self.escape_char(None, character) {
+            Piece::Char(character) => character.len_utf16(),
+            Piece::Joined(character) => character.len_utf16() + WORD_JOINER.len_utf16(),
+            Piece::Text(escape) => escape.len(),
+        }
+    }
+
+    /// A function pointer, because Tera asks for one.
+    fn escape_fn(self) -> EscapeFn {
+        fn write(dialect: Dialect, text: &str, out: &mut dyn io::Write) -> io::Result<()> {
+            out.write_all(dialect.escape(text).as_bytes())
+        }
+        match self {
+            Self::Slack => |text, out| write(Self::Slack, text, out),
+            Self::Flowdock => |text, out| write(Self::Flowdock, text, out),
+            Self::Terminal => |text, out| write(Self::Terminal, text, out),
+        }
+    }
+
+    fn escape_char(self, before: Option<char>, character: char) -> Piece {
+        let starts_word = !before.is_some_and(char::is_alphanumeric);
+        match (self, character) {
+            // https://docs.slack.dev/messaging/formatting-message-text#escaping
+            (Self::Slack, '&') => Piece::Text("&amp;"),
+            (Self::Slack, '<') => Piece::Text("&lt;"),
+            (Self::Slack, '>') => Piece::Text("&gt;"),
+            (Self::Flowdock, '[') => Piece::Char('［'),
+            (Self::Flowdock, ']') => Piece::Char('］'),
+            (Self::Flowdock, '<') => Piece::Char('‹'),
+            (Self::Flowdock, '>') => Piece::Char('›'),
+            (Self::Slack | Self::Flowdock, '*') => Piece::Char('∗'),
+            (Self::Slack | Self::Flowdock, '`') => Piece::Char('ˋ'),
+            (Self::Slack | Self::Flowdock, '~') => Piece::Char('∼'),
+            // Names are full of underscores, and inside a word they format nothing.
+            (Self::Slack | Self::Flowdock, '_') if starts_word => Piece::Char('＿'),
+            // An address or an image digest has a word before it and stays as it is.
+            (Self::Slack | Self::Flowdock, '@') if starts_word => Piece::Joined('@'),
+            (Self::Flowdock, '#') if starts_word => Piece::Joined('#'),
+            (Self::Slack | Self::Flowdock | Self::Terminal, _) => Piece::Char(character),
+        }
+    }
+
+    fn bold(self, text: &str) -> String {
+        match self {
+            _ if text.is_empty() => String::new(),
+            Self::Slack => format!("*{text}*"),
+            Self::Flowdock => format!("**{text}**"),
+            Self::Terminal => {
+                let bold = anstyle::Style::new().bold();
+                format!("{bold}{text}{bold:#}")
+            }
+        }
+    }
+
+    /// Takes the raw text: within backticks nothing is markup but the backtick, and in Slack `&<>`.
+    fn code(self, text: &str) -> String {
+        match self {
+            _ if text.is_empty() => String::new(),
+            Self::Slack => {
+                let text = text
+                    .replace('&', "&amp;")
+                    .replace('<', "&lt;")
+                    .replace('>', "&gt;");
+                format!("`{}`", text.replace('`', "ˋ"))
+            }
+            Self::Flowdock => format!("`{}`", self.escape(text)),
+            Self::Terminal => text.to_owned(),
+        }
+    }
+
+    /// Takes text that is escaped already. Without an `https` address, the text alone.
+    fn link(self, url: &str, text: &str) -> String {
+        let Some(url) = link_address(url) else {
+            return text.to_owned();
+        };
+        match self {
+            Self::Slack => format!("<{url}|{text}>"),
+            Self::Flowdock => format!("[{text}]({url})"),
+            Self::Terminal => format!("{text} {url}"),
+        }
+    }
+
+    /// Slack shows it in each reader's own time zone; elsewhere it is UTC.
+    fn time(self, time: Time) -> String {
+        let Some(instant) = time.instant() else {
+            return self.escape(time.text());
+        };
+        let utc = instant.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        match self {
+            Self::Slack => {
+                let seconds = instant.as_second();
+                format!("<!date^{seconds}^{{date_num}} {{time_secs}}|{utc}>")
+            }
+            Self::Flowdock | Self::Terminal => utc,
+        }
+    }
+
+    /// An argument as it may stand in a message: what another function made is not escaped again.
+    fn argument(self, kwargs: &Kwargs, name: &str) -> TeraResult<String> {
+        let value = kwargs.get::<Value>(name)?.unwrap_or_else(Value::none);
+        let text = text_of(&value)?;
+        Ok(if value.is_safe() {
+            text
+        } else {
+            self.escape(&text)
+        })
+    }
+}
+
+fn raw(kwargs: &Kwargs, name: &str) -> TeraResult<String> {
+    text_of(&kwargs.get::<Value>(name)?.unwrap_or_else(Value::none))
+}
+
+fn text_of(value: &Value) -> TeraResult<String> {
+    if value.is_none() {
+        return Ok(String::new());
+    }
+    if value.is_undefined() {
+        return Err(tera::Error::message("the argument is undefined"));
+    }
+    Ok(value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned))
+}
+
+/// An address that cannot end the markup around it, or none. Only `https`: the console has no other.
+fn link_address(url: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !"<>|\"`()[]{}\\^".contains(c);
+    (url.starts_with("https://") && url.chars().all(is_plain)).then(|| url.replace('&', "&amp;"))
+}
+
+fn refuse_unsafe(filter: &str) -> TeraResult<Value> {
+    Err(tera::Error::message(format!(
+        "`{filter}` would let an event's text through unescaped; link(), bold(), code() and time() make markup"
+    )))
+}
+
+/// A character, escaped.
+enum Piece {
+    Char(char),
+    Joined(char),
+    Text(&'static str),
+}
+
+impl FromIterator<Piece> for String {
+    fn from_iter<I: IntoIterator<Item = Piece>>(pieces: I) -> Self {
+        let mut text = Self::new();
+        for piece in pieces {
+            match piece {
+                Piece::Char(character) => text.push(character),
+                Piece::Joined(character) => text.extend([character, WORD_JOINER]),
+                Piece::Text(escape) => text.push_str(escape),
+            }
+        }
+        text
+    }
+}
+
+/// A template function whose result is markup and is not escaped again.
+struct Markup<F>(F);
+
+impl<F> tera::Function<TeraResult<String>> for Markup<F>
+where
+    F: Fn(&Kwargs) -> TeraResult<String> + Send + Sync + 'static,
+{
+    fn call(&self, kwargs: Kwargs, _: &State<'_>) -> TeraResult<String> {
+        self.0(&kwargs)
+    }
+
+    fn is_safe(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,45 @@
+"""Serves moto's AWS on a loopback port, prints its URL, and ends when stdin does.
+
+With a stack's name and a template's file as arguments, that stack is there from the start.
+"""
+
+import sys
+
+import boto3
+import moto.cloudformation.models
+from moto.core.config import default_user_config
+from moto.server import ThreadedMotoServer
+
+# An invoked function answers with its payload, without a container.
+default_user_config["lambda"]["use_docker"] = False
+# moto refuses a template for any warning of cfn-lint, and looks past the template's own exceptions. AWS
+# does neither; the tests run cfn-lint by itself.
+moto.cloudformation.models.validate_template_cfn_lint = lambda template: []
+
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+url = "http://%s:%s" % server.get_host_and_port()
+if sys.argv[1:]:
+    stack, template = sys.argv[1:]
+    cloudformation = boto3.client(
+        "cloudformation",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    # By a change set of the name that Serverless uses: it deletes the one of the deployment before, and
+    # moto fails where there is none.
+    change_set = stack + "-change-set"
+    with open(template) as body:
+        cloudformation.create_change_set(
+            StackName=stack,
+            ChangeSetName=change_set,
+            ChangeSetType="CREATE",
+            TemplateBody=body.read(),
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+    cloudformation.execute_change_set(StackName=stack, ChangeSetName=change_set)
+print(url, flush=True)
+sys.stdin.read()
+server.stop()

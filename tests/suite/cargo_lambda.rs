@@ -1,0 +1,183 @@
+//! The `parrot` binary under cargo-lambda's emulator, as somebody who tries it without AWS runs it.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    net::TcpStream,
+    process::{Child, Command},
+};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+
+use crate::{deploy::parse, tools};
+
+const SAMPLE: &str = "samples/task_stopped-application-exit-1.json";
+
+/// The emulator, and `parrot` waiting there for events; both end with the value.
+struct Emulator {
+    port: String,
+    _processes: [Child; 2],
+}
+
+impl Emulator {
+    async fn start(webhook: &str) -> Self {
+        let port = free_port().to_string();
+        // `watch` alone would build the binary once more; it is built.
+        let emulator = cargo_lambda("watch", &port)
+            .args(["--only-lambda-apis", "--ignore-changes"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        answers(&port).await;
+        let parrot = Command::new(env!("CARGO_BIN_EXE_parrot"))
+            .env_clear()
+            .env(
+                "AWS_LAMBDA_RUNTIME_API",
+                format!("http://127.0.0.1:{port}/.rt/parrot"),
+            )
+            .env("AWS_LAMBDA_FUNCTION_NAME", "parrot")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_REGION", "eu-west-1")
+            .env("SLACK_WEBHOOKURL", webhook)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self {
+            port,
+            _processes: [emulator, parrot],
+        }
+    }
+
+    async fn invoke(&self, payload: &Path) -> Output {
+        let mut invoke = cargo_lambda("invoke", &self.port);
+        invoke.args(["parrot", "--data-file"]).arg(payload);
+        let invocation =
+            tokio::time::timeout(Duration::from_secs(60), invoke.kill_on_drop(true).output());
+        invocation.await.expect("the invocation ends").unwrap()
+    }
+}
+
+fn cargo_lambda(command: &str, port: &str) -> Command {
+    let mut cargo_lambda = Command::new(tools::python_bin().join("cargo-lambda"));
+    cargo_lambda.current_dir(tools::root());
+    cargo_lambda.args([
+        "lambda",
+        command,
+        "--invoke-address",
+        "127.0.0.1",
+        "--invoke-port",
+        port,
+    ]);
+    cargo_lambda
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+async fn answers(port: &str) {
+    let start = Instant::now();
+    while TcpStream::connect(format!("127.0.0.1:{port}"))
+        .await
+        .is_err()
+    {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "the emulator does not answer on port {port}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn sample() -> PathBuf {
+    tools::root().join(SAMPLE)
+}
+
+#[tokio::test]
+async fn a_stopped_task_is_told_to_slack() {
+    let slack = MockServer::start().await;
+    Mock::given(matchers::any())
+        .respond_with(ResponseTemplate::new(200).set_body_string("ok"))
+        .mount(&slack)
+        .await;
+    let emulator = Emulator::start(&format!("{}/services/T0/B0/secret", slack.uri())).await;
+
+    let output = emulator.invoke(&sample()).await;
+
+    assert!(output.status.success(), "{}", tools::told(&output));
+    let received = slack.received_requests().await.unwrap();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].method, "POST");
+    assert_eq!(received[0].url.path(), "/services/T0/B0/secret");
+    let message: Value = received[0].body_json().unwrap();
+    assert!(
+        message["text"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "no headline: {message}"
+    );
+    let detail = &parse(&sample())["detail"];
+    let [cluster, task] = ["clusterArn", "taskArn"]
+        .map(|arn| detail[arn].as_str().unwrap().rsplit('/').next().unwrap());
+    let attachments = message["attachments"].to_string();
+    for known in [cluster, &task[..8]] {
+        assert!(
+            attachments.contains(known),
+            "`{known}` is not in the details: {message:#}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_slack_refuses_fails_the_invocation_without_naming_the_webhook() {
+    let slack = MockServer::start().await;
+    Mock::given(matchers::any())
+        .respond_with(ResponseTemplate::new(410).set_body_string("channel_is_archived"))
+        .mount(&slack)
+        .await;
+    let emulator = Emulator::start(&format!("{}/services/T0/B0/secret", slack.uri())).await;
+
+    let output = emulator.invoke(&sample()).await;
+
+    let told = tools::told(&output);
+    assert!(
+        !output.status.success(),
+        "Lambda would not try again: {told}"
+    );
+    assert!(told.contains("channel_is_archived"), "{told}");
+    assert!(!told.contains("secret"), "{told}");
+    assert!(!slack.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_event_of_somebody_else_is_not_told_and_no_failure() {
+    let slack = MockServer::start().await;
+    Mock::given(matchers::any())
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&slack)
+        .await;
+    let emulator = Emulator::start(&slack.uri()).await;
+    let folder = tools::scratch();
+    let payload = folder.path().join("event.json");
+    let event = json!({"source": "aws.ec2", "detail-type": "EC2 Spot Instance Interruption Warning", "detail": {}});
+    std::fs::write(&payload, event.to_string()).unwrap();
+
+    let output = emulator.invoke(&payload).await;
+
+    assert!(output.status.success(), "{}", tools::told(&output));
+    assert_eq!(slack.received_requests().await.unwrap().len(), 0);
+}
