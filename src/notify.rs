@@ -152,22 +152,23 @@ impl Entry {
     }
 
     /// One line an event: what it was, what was decided and why, and how each channel took it. Texts of
-    /// events are written with their quotes and escapes, so that none can forge a line.
+    /// events are written with their control characters escaped, so that none can forge a line.
     fn log(&self) {
         match (&self.result, self.failure()) {
             (Ok(told), failure) => {
-                let id = told.event_id.as_deref().unwrap_or_default();
+                let id = told.event_id.as_deref().unwrap_or_default().escape_debug();
                 let kind: &str = told.kind.into();
                 let (decision, reason) = (told.decision(), told.verdict.reason(told.kind));
                 let channels = told.channels();
                 match failure {
-                    None => tracing::info!(?id, kind, decision, reason, channels, "event"),
-                    Some(_) => tracing::error!(?id, kind, decision, reason, channels, "event"),
+                    None => tracing::info!(%id, kind, decision, reason, channels, "event"),
+                    Some(_) => tracing::error!(%id, kind, decision, reason, channels, "event"),
                 }
             }
             (Err(error), _) => {
                 let error = error.to_string();
-                tracing::error!(decision = "error", ?error, "event");
+                let error = error.escape_debug();
+                tracing::error!(decision = "error", %error, "event");
             }
         }
     }

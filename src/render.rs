@@ -160,6 +160,13 @@ impl Renderer {
     }
 }
 
+/// Every name that a template can use, sorted.
+pub fn names() -> Vec<String> {
+    let mut names: Vec<_> = context::names().iter().cloned().collect();
+    names.sort_unstable();
+    names
+}
+
 fn present(tera: &Tera, names: [String; 3]) -> impl Iterator<Item = String> {
     names
         .into_iter()
@@ -218,12 +225,18 @@ impl Candidate<'_> {
         let Some(name) = unknown.first() else {
             return Ok(());
         };
-        let mut known: Vec<_> = known.iter().map(String::as_str).collect();
-        known.sort_unstable();
+        let place = self.own.and_then(|own| own.place_of(&self.name, name));
+        let (file, line) = place.map_or_else(
+            || (self.file(&self.name), None),
+            |(file, line)| (file, Some(line)),
+        );
         Err(TemplateError {
-            file: self.file(&self.name),
-            line: self.own.and_then(|own| own.line_of(&self.name, name)),
-            problem: format!("no message has a `{name}`; there are: {}", known.join(", ")),
+            file,
+            line,
+            problem: format!(
+                "no message has a `{name}`; there are: {}",
+                names().join(", ")
+            ),
         })
     }
 

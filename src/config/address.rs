@@ -7,7 +7,7 @@ use reqwest::Url;
 use super::Problem;
 use crate::secret::Secret;
 
-const ALLOWED: &str = "an https:// address, http:// for a loopback host only, or DISABLED";
+const ALLOWED: &str = "an https:// address, http:// for a loopback host only";
 
 /// References to a secret's place, which a later version follows.
 const REFERENCES: [&str; 2] = ["ssm:", "secretsmanager:"];
@@ -18,7 +18,11 @@ pub(super) fn check_secret(name: &str, secret: &Secret, problems: &mut Vec<Probl
     if is_reference(text) {
         problems.push(not_yet(name));
     } else if let Err(problem) = problem_of(text) {
-        problems.push(Problem::new(name, problem, ALLOWED));
+        problems.push(Problem::new(
+            name,
+            problem,
+            &format!("{ALLOWED}, or DISABLED"),
+        ));
     }
 }
 

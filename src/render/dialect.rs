@@ -94,7 +94,7 @@ impl Dialect {
     }
 
     fn escape_char(self, before: Option<char>, character: char) -> Piece {
-        let starts_word = !before.is_some_and(char::is_alphanumeric);
+        let starts_word = !before.is_some_and(|before| before.is_ascii_alphanumeric());
         match (self, character) {
             // https://docs.slack.dev/messaging/formatting-message-text#escaping
             (Self::Slack, '&') => Piece::Text("&amp;"),
@@ -150,7 +150,7 @@ impl Dialect {
             return text.to_owned();
         };
         match self {
-            Self::Slack => format!("<{url}|{text}>"),
+            Self::Slack => format!("<{url}|{}>", text.replace('|', "∣")),
             Self::Flowdock => format!("[{text}]({url})"),
             Self::Terminal => format!("{text} {url}"),
         }

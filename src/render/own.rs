@@ -64,13 +64,26 @@ impl OwnTemplates {
             .map(|file| file.path.display().to_string())
     }
 
-    /// The first line that uses a name, for an error message.
-    pub(super) fn line_of(&self, template: &str, name: &str) -> Option<usize> {
-        let file = self.files.get(template)?;
-        file.text
-            .lines()
-            .position(|line| line.contains(name))
-            .map(|index| index + 1)
+    /// Where a name is used first, in a template or in one of the operator's parts.
+    pub(super) fn place_of(&self, template: &str, name: &str) -> Option<(String, usize)> {
+        let parts = self
+            .files
+            .values()
+            .filter(|file| file.name.starts_with("parts/"));
+        self.files
+            .get(template)
+            .into_iter()
+            .chain(parts)
+            .find_map(|file| {
+                let mut words = file.text.lines().map(|line| {
+                    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .any(|word| word == name)
+                });
+                Some((
+                    file.path.display().to_string(),
+                    words.position(|found| found)? + 1,
+                ))
+            })
     }
 }
 

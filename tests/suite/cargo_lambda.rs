@@ -69,7 +69,9 @@ impl Emulator {
 
 fn cargo_lambda(command: &str, port: &str) -> Command {
     let mut cargo_lambda = Command::new(tools::python_bin().join("cargo-lambda"));
-    cargo_lambda.current_dir(tools::root());
+    cargo_lambda
+        .current_dir(tools::root())
+        .env("NO_PROXY", "127.0.0.1");
     cargo_lambda.args([
         "lambda",
         command,

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::tools;
 
 const EXAMPLE: &str = include_str!("../../serverless.env.yml.example");
-const CARNIVAL: &str = include_str!("../deploy/carnival.serverless.env.yml");
+const CARNIVAL: &str = include_str!("../carnival/serverless.env.yml");
 
 /// A copy of this service with site settings of its own and a zip that holds no program.
 pub(crate) struct Package {
@@ -52,7 +52,11 @@ impl Package {
 
     /// The CloudFormation template, which cfn-lint finds nothing wrong with.
     pub(crate) fn template(&self) -> Value {
-        let output = self.osls(&["package"]);
+        self.template_with(&[])
+    }
+
+    fn template_with(&self, options: &[&str]) -> Value {
+        let output = self.osls(&[&["package"], options].concat());
         assert!(
             output.status.success(),
             "osls package: {}",
@@ -746,6 +750,33 @@ fn make_package_refuses_an_architecture_that_does_not_exist() {
     }
 }
 
+/// `ARCH` is for a trial: the zip and the function it is deployed to must still agree.
+#[test]
+fn an_architecture_for_a_trial_reaches_the_function_too() {
+    let folder = tools::scratch();
+    let workshop = Workshop::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
+    for (arguments, parameter) in [
+        (["-n", "deploy", "ARCH=arm64"], true),
+        (["-n", "deploy", "ARCH=x86_64"], false),
+    ] {
+        let output = workshop.make(&arguments, &tools::python_bin());
+        let commands = String::from_utf8(output.stdout).unwrap();
+        let deploy = commands
+            .lines()
+            .find(|line| line.contains("serverless deploy"))
+            .unwrap();
+        assert_eq!(
+            deploy.contains("--param=architecture=arm64"),
+            parameter,
+            "{deploy}"
+        );
+    }
+
+    let package = Package::new().settings("mysettings: {architecture: x86_64}");
+    let template = package.template_with(&["--param=architecture=arm64"]);
+    assert_eq!(function(&template)["Architectures"], json!(["arm64"]));
+}
+
 /// The machine in an ELF header, by Lambda's name for it.
 fn machine(program: &[u8]) -> Result<&'static str, String> {
     // e_ident: the magic number, then 64 bits, little-endian; e_machine stands at 18.
@@ -845,8 +876,7 @@ struct Cloud {
 impl Cloud {
     /// `stack`: the name and the template of a stack that is there already.
     fn start(stack: &[&str]) -> Self {
-        let mut server = Command::new(tools::python())
-            .arg(tools::root().join("tests/deploy/cloud.py"))
+        let mut server = tools::script("cloud.py")
             .args(stack)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -902,7 +932,7 @@ impl Drop for Cloud {
 /// README's three commands, on an account where carnival-ecs-parrot is running.
 #[test]
 fn the_documented_commands_upgrade_carnivals_stack_in_place() {
-    let stack = tools::root().join("tests/deploy/carnival.stack.json");
+    let stack = tools::root().join("tests/carnival/stack.json");
     let cloud = Cloud::start(&["ecs-parrot-staging", stack.to_str().unwrap()]);
     let before = cloud.deployed();
     assert_eq!(before["functions"][0]["Runtime"], "python2.7");

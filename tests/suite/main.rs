@@ -1,1 +1,23 @@
+//! The integration tests: real events, the real binaries, and the other side's account of what it was sent.
+//!
+//! One binary, so that it links once and its parts share what they install and start.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod cargo_lambda;
+mod channels;
+mod command_line;
+mod deploy;
+mod documents;
+mod events;
+mod hostile;
+mod lambda;
+mod properties;
+mod rules;
+mod samples;
+mod slack_sdk;
+mod tools;

@@ -16,7 +16,7 @@ const PACKAGE: &str = include_str!("../../package.json");
 const PACKAGE_LOCK: &str = include_str!("../../package-lock.json");
 
 /// The Python that has the packages of `tests/requirements.txt`.
-pub(crate) fn python() -> PathBuf {
+fn python() -> PathBuf {
     python_bin().join("python")
 }
 
@@ -48,13 +48,16 @@ pub(crate) fn python_bin() -> PathBuf {
     found("python3 with its venv module", home).join("venv/bin")
 }
 
-/// Runs a script of `tests/deploy` with `input` on its stdin, and gives what it printed.
-pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: &str) -> String {
-    let mut command = Command::new(python());
+/// A script of `tests/python`.
+pub(crate) fn script(name: &str) -> Command {
+    let mut command = without_account(Command::new(python()));
+    command.arg(root().join("tests/python").join(name));
     command
-        .arg(root().join("tests/deploy").join(script))
-        .args(arguments);
-    let output = run_with_input(&mut command, input);
+}
+
+/// Runs a script with `input` on its stdin, and gives what it printed.
+pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: &str) -> String {
+    let output = run_with_input(self::script(script).args(arguments), input);
     assert!(
         output.status.success(),
         "{script} failed: {}",
@@ -63,7 +66,7 @@ pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: 
     String::from_utf8(output.stdout).expect("a script prints UTF-8")
 }
 
-/// The pinned `osls`, without this machine's AWS account.
+/// The pinned `osls`.
 pub(crate) fn osls() -> Command {
     static NODE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let home = NODE.get_or_init(|| {
@@ -84,16 +87,20 @@ pub(crate) fn osls() -> Command {
         })
     });
     let program = found("node and npm", home).join("node_modules/.bin/osls");
-    let mut command = Command::new(program);
+    without_account(Command::new(program))
+}
+
+/// The same program without this machine's AWS account, and without a proxy before our own servers.
+fn without_account(mut command: Command) -> Command {
     for (name, _) in std::env::vars() {
         if name.starts_with("AWS_") || name.starts_with("SLS_") {
             command.env_remove(name);
         }
     }
     command.env("AWS_EC2_METADATA_DISABLED", "true");
-    command
-        .env("AWS_CONFIG_FILE", "/nonexistent")
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    command.env("AWS_CONFIG_FILE", "/nonexistent");
+    command.env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    command.env("NO_PROXY", "127.0.0.1");
     command
 }
 

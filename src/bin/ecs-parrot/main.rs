@@ -6,6 +6,7 @@ mod notify;
 mod preview;
 mod settings;
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -19,7 +20,17 @@ fn main() -> ExitCode {
         Command::Config => settings::run(),
     };
     result.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            return ExitCode::SUCCESS;
+        }
         anstream::eprintln!("ecs-parrot: {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Whoever read the output has seen enough, as `head` does.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -1,0 +1,281 @@
+//! The kit that every channel passes: what it posts, what it makes of each answer, and what it never shows.
+
+use std::time::Duration;
+
+use ecs_parrot::deliver::{Channel, Flowdock, Hears, Http, Outcome, Slack, flowdock, slack};
+use ecs_parrot::notice::Kind;
+use ecs_parrot::render::Message;
+use ecs_parrot::secret::Secret;
+use ecs_parrot::triage::Severity;
+use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const TOKEN: &str = "T0KEN-very-secret-1234";
+
+fn message(severity: Severity) -> Message {
+    Message {
+        kind: Kind::TaskStopped,
+        severity,
+        loud: true,
+        headline: "checkout ran out of memory".to_owned(),
+        details: vec![
+            "*Why*: too little".to_owned(),
+            "*Where*: prod-web".to_owned(),
+        ],
+    }
+}
+
+fn slack_at(base: &str) -> Channel {
+    Channel::Slack(Slack {
+        webhook: Secret::new(format!("{base}/v1/messages/chat/{TOKEN}")),
+        look: slack::Look {
+            channel: Some("#devops".to_owned()),
+            username: Some("ECSParrot".to_owned()),
+            icon_emoji: Some(":bird:".to_owned()),
+            mention: Some("<!subteam^S123>".to_owned()),
+        },
+        hears: Hears::Everything,
+    })
+}
+
+fn flowdock_at(base: &str) -> Channel {
+    Channel::Flowdock(Flowdock {
+        address: Flowdock::address(base, TOKEN),
+        look: flowdock::Look {
+            username: Some("Parrot".to_owned()),
+            icon_emoji: Some(":bird:".to_owned()),
+        },
+        hears: Hears::Everything,
+    })
+}
+
+/// Every channel that posts somewhere; a new one stands here too.
+fn all_at(base: &str) -> [Channel; 2] {
+    [slack_at(base), flowdock_at(base)]
+}
+
+async fn server(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path(format!("/v1/messages/chat/{TOKEN}")))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    server
+}
+
+/// The bodies that a server was sent.
+async fn bodies(server: &MockServer) -> Vec<Value> {
+    let requests = server.received_requests().await.unwrap();
+    requests
+        .iter()
+        .map(|request| {
+            assert_eq!(request.headers["content-type"], "application/json");
+            serde_json::from_slice(&request.body).unwrap()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn slack_is_sent_the_headline_once_and_the_details_in_colour() {
+    let server = server(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let channel = slack_at(&server.uri());
+    let outcome = channel
+        .deliver(&Http::default(), &message(Severity::Critical))
+        .await;
+    assert_eq!(outcome, Outcome::Delivered);
+    let text = "*Why*: too little\n*Where*: prod-web";
+    let expected = json!({
+        "text": "<!subteam^S123> checkout ran out of memory",
+        "attachments": [{
+            "color": "danger",
+            "fallback": "checkout ran out of memory",
+            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}}],
+        }],
+        "channel": "#devops",
+        "username": "ECSParrot",
+        "icon_emoji": ":bird:",
+    });
+    assert_eq!(bodies(&server).await, [expected]);
+}
+
+#[tokio::test]
+async fn only_critical_messages_call_somebody() {
+    let look = slack::Look {
+        mention: Some("<!here>".to_owned()),
+        ..slack::Look::default()
+    };
+    for (severity, calls) in [
+        (Severity::Info, false),
+        (Severity::Success, false),
+        (Severity::Warning, false),
+        (Severity::Critical, true),
+    ] {
+        let payload = slack::payload(&message(severity), &look);
+        assert_eq!(
+            payload["text"].as_str().unwrap().starts_with("<!here> "),
+            calls,
+            "{severity}"
+        );
+        assert!(payload.get("channel").is_none());
+    }
+}
+
+#[tokio::test]
+async fn flowdock_is_sent_one_text_with_tags() {
+    let server = server(ResponseTemplate::new(200).set_body_string("{}")).await;
+    let channel = flowdock_at(&server.uri());
+    let outcome = channel
+        .deliver(&Http::default(), &message(Severity::Warning))
+        .await;
+    assert_eq!(outcome, Outcome::Delivered);
+    let expected = json!({
+        "content": ":bird: checkout ran out of memory\n*Why*: too little\n*Where*: prod-web",
+        "external_user_name": "Parrot",
+        "tags": ["ecs", "task_stopped", "warning"],
+    });
+    assert_eq!(bodies(&server).await, [expected]);
+}
+
+#[tokio::test]
+async fn each_answer_has_its_meaning() {
+    enum Expected {
+        Delivered,
+        Retry(Option<u64>, &'static str),
+        Refused(&'static str),
+    }
+    use Expected::{Delivered, Refused, Retry};
+    let validation = r#"{"message":"Validation error","errors":{"content":["can't be blank"]}}"#;
+    for (status, body, expected) in [
+        (200, "ok", Delivered),
+        (200, "", Delivered),
+        (200, "{}", Delivered),
+        (204, "", Delivered),
+        (
+            200,
+            r#"{"ok":false,"error":"invalid_auth"}"#,
+            Refused("200 invalid_auth"),
+        ),
+        (200, "no_text", Refused("200 no_text")),
+        (301, "", Refused("301 Moved Permanently")),
+        (302, "", Refused("302 Found")),
+        (400, "invalid_payload", Refused("400 invalid_payload")),
+        (400, validation, Refused("400 Validation error")),
+        (403, "action_prohibited", Refused("403 action_prohibited")),
+        (404, "channel_not_found", Refused("404 channel_not_found")),
+        (404, "<html>nothing here</html>", Refused("404 Not Found")),
+        (
+            410,
+            "channel_is_archived",
+            Refused("410 channel_is_archived"),
+        ),
+        (429, "", Retry(Some(17), "429 Too Many Requests")),
+        (500, "rollup_error", Retry(None, "500 rollup_error")),
+        (503, "", Retry(None, "503 Service Unavailable")),
+    ] {
+        let mut answer = ResponseTemplate::new(status).set_body_string(body);
+        if status == 429 {
+            answer = answer.insert_header("retry-after", "17");
+        }
+        let server = server(answer).await;
+        for channel in all_at(&server.uri()) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            let expected = match expected {
+                Delivered => Outcome::Delivered,
+                Refused(why) => Outcome::Refused {
+                    why: why.to_owned(),
+                },
+                Retry(after, why) => Outcome::Retry {
+                    after: after.map(Duration::from_secs),
+                    why: why.to_owned(),
+                },
+            };
+            assert_eq!(outcome, expected, "{status} {body}");
+        }
+        assert_eq!(
+            bodies(&server).await.len(),
+            2,
+            "{status}: one attempt a channel"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = server(ResponseTemplate::new(200)).await;
+    let address = format!("{}/v1/messages/chat/{TOKEN}", elsewhere.uri());
+    for status in [301, 302, 303, 307, 308] {
+        let here =
+            server(ResponseTemplate::new(status).insert_header("location", address.as_str())).await;
+        for channel in all_at(&here.uri()) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            assert!(
+                matches!(outcome, Outcome::Refused { .. }),
+                "{status}: {outcome:?}"
+            );
+        }
+    }
+    assert!(bodies(&elsewhere).await.is_empty());
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_given_up_after_five_seconds() {
+    let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
+    let [slack, flowdock] = all_at(&server.uri());
+    let (http, message) = (Http::default(), message(Severity::Info));
+    let (first, second) = tokio::join!(
+        slack.deliver(&http, &message),
+        flowdock.deliver(&http, &message)
+    );
+    for outcome in [first, second] {
+        assert_eq!(
+            outcome,
+            Outcome::Retry {
+                after: None,
+                why: "no answer within 5 s".to_owned()
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_may_be_somebody_later() {
+    // A port that was just free: bound to learn its number, then let go.
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for channel in all_at(&format!("http://{address}")) {
+        match channel
+            .deliver(&Http::default(), &message(Severity::Info))
+            .await
+        {
+            Outcome::Retry { after: None, why } => {
+                assert!(why.contains("refused"), "{why}");
+                assert!(!why.contains(TOKEN), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_echoes_the_address_does_not_get_it_into_the_log() {
+    let echo = json!({"ok": false, "error": format!("no such hook: /v1/messages/chat/{TOKEN}")});
+    for status in [200, 404, 500] {
+        let server = server(ResponseTemplate::new(status).set_body_json(&echo)).await;
+        for channel in all_at(&server.uri()) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            let shown = format!("{outcome:?} {channel:?}");
+            assert!(shown.contains("no such hook"), "{shown}");
+            assert!(!shown.contains(TOKEN), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The command line by its whole output and its exit status.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+/// `ecs-parrot`, in the project's folder and with an environment of its own.
+struct Run {
+    command: Command,
+    input: Option<String>,
+}
+
+fn ecs_parrot(arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+    command
+        .args(arguments)
+        .env_clear()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Run {
+        command,
+        input: None,
+    }
+}
+
+impl Run {
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    fn input(mut self, text: &str) -> Self {
+        self.input = Some(text.to_owned());
+        self
+    }
+
+    fn output(mut self) -> Output {
+        let mut child = self.command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin
+            .write_all(self.input.unwrap_or_default().as_bytes())
+            .unwrap();
+        drop(stdin);
+        child.wait_with_output().unwrap()
+    }
+
+    /// Exit status, standard output and standard error as one text.
+    fn shown(self) -> String {
+        let output = self.output();
+        format!(
+            "exit status: {}\n---- stdout\n{}\n---- stderr\n{}",
+            output.status.code().unwrap(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+}
+
+#[test]
+fn preview_shows_decision_reason_and_message() {
+    assert_snapshot!(
+        ecs_parrot(&[
+            "preview",
+            "samples/task_stopped-out-of-memory.json",
+            "samples/task_stopped-scaled-in-exit-0.json",
+        ])
+        .shown()
+    );
+}
+
+#[test]
+fn preview_in_a_channels_dialect() {
+    assert_snapshot!(
+        ecs_parrot(&[
+            "preview",
+            "--channel",
+            "slack",
+            "samples/deployment-rollback.json"
+        ])
+        .shown()
+    );
+}
+
+#[test]
+fn preview_as_json_lines() {
+    let output = ecs_parrot(&["preview", "--output", "json", "samples"]).output();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut decisions = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let decision = line["decision"].as_str().unwrap();
+        decisions.insert(decision.to_owned());
+        assert!(line["file"].as_str().unwrap().starts_with("samples/"));
+        assert!(line["kind"].is_string() && line["reason"].is_string());
+        let is_kept = decision == "keep";
+        assert_eq!(line.get("payloads").is_some(), is_kept, "{line}");
+        assert_eq!(
+            line["severity"].is_string() && line["loud"].is_boolean(),
+            is_kept
+        );
+        if is_kept {
+            let (headline, text) = (
+                line["headline"].as_str().unwrap(),
+                line["text"].as_str().unwrap(),
+            );
+            assert!(
+                text.starts_with(headline) && !text.contains('\u{1b}'),
+                "{text}"
+            );
+            assert!(line["payloads"]["slack"]["text"].is_string());
+            assert!(line["payloads"]["flowdock"]["content"].is_string());
+        }
+    }
+    assert_eq!(decisions.into_iter().collect::<Vec<_>>(), ["drop", "keep"]);
+}
+
+#[test]
+fn a_batch_is_a_line_for_each_event() {
+    let output = ecs_parrot(&[
+        "preview",
+        "--output",
+        "json",
+        "samples/task_stopped-in-sqs.json",
+    ])
+    .output();
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
+}
+
+/// What users hand over by mistake: each is named, and the others are still shown.
+fn bad_inputs(folder: &Path) {
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    write("01-empty-object.json", "{}");
+    write("02-empty-list.json", "[]");
+    write("03-null.json", "null");
+    write("04-string.json", "\"hello\"");
+    write("05-truncated.json", "{\"source\": \"aws.ecs\", \"detail");
+    write(
+        "06-s3.json",
+        r#"{"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}]}"#,
+    );
+    write(
+        "07-alarm.json",
+        r#"{"source": "aws.cloudwatch", "alarmArn": "arn:aws:cloudwatch:eu-west-1:210987654321:alarm:cpu"}"#,
+    );
+    write(
+        "08-detail-is-text.json",
+        r#"{"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": "{}"}"#,
+    );
+    write("09-no-source.json", r#"{"hello": "world"}"#);
+    write("10-empty-file.json", "");
+    write(
+        "11-fine.json",
+        &fs::read_to_string("samples/service_action-service-task-start-impaired.json").unwrap(),
+    );
+    write("ignored.txt", "not JSON");
+    fs::create_dir(folder.join("below")).unwrap();
+    fs::write(folder.join("below/not-read.json"), "{}").unwrap();
+}
+
+fn shown_in(folder: &Path, run: Run) -> String {
+    run.shown().replace(folder.to_str().unwrap(), "[folder]")
+}
+
+#[test]
+fn bad_input_is_named_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    bad_inputs(folder.path());
+    let path = folder.path().to_str().unwrap();
+    for command in ["preview", "notify"] {
+        assert_snapshot!(
+            format!("bad_input_{command}"),
+            shown_in(folder.path(), ecs_parrot(&[command, path]))
+        );
+    }
+}
+
+#[test]
+fn a_megabyte_is_no_trouble() {
+    let mut event = crate::events::sample("stop_task-by-iam-user");
+    event["detail"]["requestParameters"]["reason"] = Value::from("x<".repeat(512 * 1024));
+    let output = ecs_parrot(&["preview", "--output", "json", "-"])
+        .input(&event.to_string())
+        .output();
+    assert!(output.status.success());
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(line["reason"], "stop_task");
+    assert!(line["text"].as_str().unwrap().len() < 10_000);
+}
+
+#[test]
+fn wrong_usage() {
+    assert_snapshot!("no_arguments", ecs_parrot(&["preview"]).shown());
+    assert_snapshot!(
+        "a_file_that_is_not_there",
+        ecs_parrot(&["preview", "nowhere.json"]).shown()
+    );
+    assert_snapshot!(
+        "an_unknown_channel",
+        ecs_parrot(&["preview", "--channel", "irc", "-"]).shown()
+    );
+    let empty = tempfile::tempdir().unwrap();
+    let run = ecs_parrot(&["notify", empty.path().to_str().unwrap()]);
+    assert_snapshot!("an_empty_folder", shown_in(empty.path(), run));
+}
+
+#[test]
+fn a_preview_reads_the_filter_and_no_channel() {
+    let run = ecs_parrot(&["preview", "samples/stop_task-by-iam-user.json"])
+        .env("SLACK_WEBHOOKURL", "nonsense")
+        .env("DROP", "stop_task");
+    assert_snapshot!(run.shown());
+}
+
+#[test]
+fn config_shows_every_variable_and_no_secret() {
+    let run = ecs_parrot(&["config"])
+        .env(
+            "SLACK_WEBHOOKURL",
+            "https://hooks.example.com/services/very-secret",
+        )
+        .env("SLACK_QUIET", "True")
+        .env("FLOWDOCK_API_TOKEN", "very-secret");
+    assert_snapshot!(run.shown());
+}
+
+#[test]
+fn config_says_everything_that_is_wrong() {
+    let run = ecs_parrot(&["config"])
+        .env("SLACK_WEBHOOKURL", "http://hooks.example.com/very-secret")
+        .env("DROP", "everything")
+        .env("LOG_TAIL_LINES", "10");
+    assert_snapshot!(run.shown());
+}
+
+#[test]
+fn an_own_template_that_is_wrong_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("stop_task.tera");
+    let sample = "samples/stop_task-by-iam-user.json";
+    let templates = folder.path().to_str().unwrap();
+    for (name, text) in [
+        ("syntax", "{{ mark }}\n{% if reason %}never closed"),
+        ("misspelt", "{{ mark }}\n{{ servce }}"),
+        (
+            "misspelt_condition",
+            "{{ mark }}\n{% if servce %}x{% endif %}",
+        ),
+        ("unsafe", "{{ mark }}\n{{ reason | safe }}"),
+        ("unknown_function", "{{ mark }}\n{{ shout(text=reason) }}"),
+        ("empty", "{# nothing #}"),
+    ] {
+        fs::write(&template, text).unwrap();
+        let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
+        assert_snapshot!(format!("template_{name}"), shown_in(folder.path(), run));
+    }
+    fs::remove_file(&template).unwrap();
+    fs::write(folder.path().join("stop_tsk.tera"), "x").unwrap();
+    let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
+    assert_snapshot!("template_of_no_kind", shown_in(folder.path(), run));
+}
+
+#[test]
+fn own_templates_go_before_the_built_in_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("slack")).unwrap();
+    fs::create_dir(folder.path().join("parts")).unwrap();
+    fs::write(
+        folder.path().join("stop_task.tera"),
+        "own for all: {{ task_short }}",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("slack/stop_task.tera"),
+        "own for Slack: {{ bold(text=task_short) }}",
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("parts/where.tera"),
+        "runbook: {{ link(url=\"https://wiki.example.com/ecs\", text=\"what to do\") }}",
+    )
+    .unwrap();
+    let preview = |channel, sample| {
+        ecs_parrot(&["preview", "--channel", channel, sample])
+            .env("TEMPLATES_DIR", folder.path().to_str().unwrap())
+            .shown()
+    };
+    assert_snapshot!(format!(
+        "{}\n{}\n{}",
+        preview("slack", "samples/stop_task-by-iam-user.json"),
+        preview("flowdock", "samples/stop_task-by-iam-user.json"),
+        preview("slack", "samples/deployment-rollback.json"),
+    ));
+}
+
+#[tokio::test]
+async fn notify_delivers_to_the_configured_channel() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_string("ok"))
+        .mount(&server)
+        .await;
+    let uri = format!("{}/hook", server.uri());
+    let shown = tokio::task::spawn_blocking(move || {
+        ecs_parrot(&[
+            "notify",
+            "samples/stop_task-by-iam-user.json",
+            "samples/task_stopped-scaled-in-exit-0.json",
+        ])
+        .env("SLACK_WEBHOOKURL", &uri)
+        .shown()
+    })
+    .await
+    .unwrap();
+    assert_snapshot!(shown);
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn notify_fails_when_a_channel_does() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(404).set_body_string("channel_not_found"))
+        .mount(&server)
+        .await;
+    let uri = format!("{}/very-secret-hook", server.uri());
+    let shown = tokio::task::spawn_blocking(move || {
+        ecs_parrot(&["notify", "samples/stop_task-by-iam-user.json"])
+            .env("SLACK_WEBHOOKURL", &uri)
+            .shown()
+    })
+    .await
+    .unwrap();
+    assert_snapshot!(shown);
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[test]
+fn the_lambda_says_what_it_is_when_run_by_hand() {
+    let output = Command::new(env!("CARGO_BIN_EXE_parrot"))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("cargo lambda watch") && text.contains("ecs-parrot notify"),
+        "{text}"
+    );
+}

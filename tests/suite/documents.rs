@@ -1,0 +1,91 @@
+//! The documents say what the program does: variables, words, template names, files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ecs_parrot::config;
+use ecs_parrot::notice::Kind;
+use ecs_parrot::render;
+use ecs_parrot::triage::{Cause, DropReason};
+use strum::VariantArray as _;
+
+fn text(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+fn missing(words: impl IntoIterator<Item = String>, document: &str) -> Vec<String> {
+    words
+        .into_iter()
+        .filter(|word| !document.contains(&format!("`{word}`")))
+        .collect()
+}
+
+#[test]
+fn readme_explains_every_variable() {
+    assert_eq!(missing(config::names(), &text("README.md")), [""; 0]);
+}
+
+#[test]
+fn the_example_configuration_has_every_variable() {
+    let (example, deployment) = (text("serverless.env.yml.example"), text("serverless.yml"));
+    for name in config::names() {
+        assert!(
+            example.contains(&name),
+            "{name} in serverless.env.yml.example"
+        );
+        assert!(
+            deployment.contains(&format!("{name}:")),
+            "{name} in serverless.yml"
+        );
+    }
+}
+
+#[test]
+fn readme_explains_every_word_of_keep_and_drop() {
+    let words = Kind::VARIANTS
+        .iter()
+        .map(ToString::to_string)
+        .chain(Cause::VARIANTS.iter().map(ToString::to_string))
+        .chain(DropReason::VARIANTS.iter().map(ToString::to_string));
+    // Nothing is remembered yet, so nothing is dropped for having been told.
+    let told = words.filter(|word| *word != DropReason::AlreadyTold.to_string());
+    assert_eq!(missing(told, &text("README.md")), [""; 0]);
+}
+
+#[test]
+fn readme_lists_every_name_that_a_template_can_use() {
+    assert_eq!(missing(render::names(), &text("README.md")), [""; 0]);
+}
+
+#[test]
+fn the_code_map_has_every_file() {
+    let map = text("ARCHITECTURE.md");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for file in files(&root.join("src")) {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(map.contains(&name), "{} in ARCHITECTURE.md", file.display());
+    }
+}
+
+#[test]
+fn readme_starts_with_the_two_commands() {
+    let readme = text("README.md");
+    let notify = readme.find("cargo run -- notify samples").unwrap();
+    let test = readme.find("cargo test").unwrap();
+    assert!(notify < test);
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! The sample events, and what the pure pipeline makes of a payload.
+
+use std::path::{Path, PathBuf};
+
+use ecs_parrot::deliver::{flowdock, slack, terminal};
+use ecs_parrot::inbox;
+use ecs_parrot::notice::Notice;
+use ecs_parrot::notify::decide;
+use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
+use ecs_parrot::triage::{Policy, Telling, Verdict};
+use serde_json::Value;
+
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
+}
+
+pub(crate) fn sample(name: &str) -> Value {
+    read(&folder().join(format!("{name}.json")))
+}
+
+pub(crate) fn read(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+/// Every sample by its file name.
+pub(crate) fn all() -> Vec<(String, Value)> {
+    let mut paths: Vec<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    paths.iter().map(|path| (name(path), read(path))).collect()
+}
+
+/// What became of one event of a payload, without anybody being told.
+pub(crate) struct Judged {
+    pub(crate) notice: Notice,
+    pub(crate) verdict: Verdict,
+}
+
+/// Judges every event of a payload; an item that is no event is its error.
+pub(crate) fn judge(payload: &Value, policy: &Policy) -> Vec<Result<Judged, String>> {
+    inbox::open(payload)
+        .into_iter()
+        .map(|item| {
+            let event = item.event.map_err(|error| error.to_string())?;
+            let (notice, verdict) = decide(&event, policy);
+            Ok(Judged { notice, verdict })
+        })
+        .collect()
+}
+
+impl Judged {
+    pub(crate) fn telling(&self) -> Option<Telling> {
+        match self.verdict {
+            Verdict::Keep(telling) => Some(telling),
+            Verdict::Drop(_) => None,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> &'static str {
+        self.verdict.reason(self.notice.kind)
+    }
+}
+
+/// A message in all dialects, as it would be posted or printed.
+pub(crate) struct Worded {
+    pub(crate) slack: Message,
+    pub(crate) slack_payload: Value,
+    pub(crate) flowdock: Message,
+    pub(crate) flowdock_payload: Value,
+    pub(crate) terminal: String,
+}
+
+/// Words a notice by the templates of its kind alone, so that one that fails is seen.
+pub(crate) fn word(
+    renderer: &Renderer,
+    notice: &Notice,
+    telling: Telling,
+) -> Result<Worded, TemplateError> {
+    let slack = renderer.render(Dialect::Slack, notice, telling)?;
+    let flowdock = renderer.render(Dialect::Flowdock, notice, telling)?;
+    let terminal = renderer.render(Dialect::Terminal, notice, telling)?;
+    Ok(Worded {
+        slack_payload: slack::payload(&slack, &slack::Look::default()),
+        flowdock_payload: flowdock::payload(&flowdock, &flowdock::Look::default()),
+        terminal: terminal::text(&terminal),
+        slack,
+        flowdock,
+    })
+}

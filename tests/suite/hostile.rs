@@ -1,0 +1,220 @@
+//! Hostile values through every template and every dialect: no ping, no forged link, no broken message.
+
+use std::sync::LazyLock;
+
+use ecs_parrot::render::{Message, Renderer};
+use ecs_parrot::triage::Policy;
+use regex::Regex;
+use serde_json::Value;
+
+use crate::events;
+
+/// What somebody would write into a stop reason, a service's name or an image's tag.
+pub(crate) const HOSTILE: [&str; 13] = [
+    "<!channel> <!here> <!subteam^S012> <@U012>",
+    "@channel @here @everyone @team #general",
+    "<https://evil.example|console>",
+    "²@channel ä@here １@all",
+    "[console](https://evil.example)",
+    "https://evil.example/?a=1&b=2",
+    "`*~_ ```fence``` _~*`",
+    "a\nb\r\nc\u{2028}d\te",
+    "\u{1b}[31mred\u{1b}]8;;https://evil.example\u{7}link\u{1b}]8;;\u{7}\u{0}",
+    "\u{202e}gnirts\u{2066}\u{200b}\u{feff}",
+    "&amp; &lt;!channel&gt; \" ' \\ {{ 7 * 7 }} {% if %}",
+    "💥👩‍👩‍👧‍👦\u{fffd}ﷺ",
+    "]) <|> ](https://evil.example) **x** |https://evil.example>",
+];
+
+/// Fields that decide what an event is; all others are the enemy's.
+const DECIDING: [&str; 16] = [
+    "source",
+    "detail-type",
+    "eventSource",
+    "eventName",
+    "eventType",
+    "lastStatus",
+    "desiredStatus",
+    "status",
+    "stopCode",
+    "overallStatus",
+    "errorCode",
+    "readOnly",
+    "type",
+    "invokedBy",
+    "Type",
+    "region",
+];
+
+// What in a message is ours: links to the console, times, code, colours.
+static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
+});
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
+static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
+static FLOWDOCK_OWN: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)").unwrap()
+});
+static SGR: LazyLock<Regex> = LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;]*m").unwrap());
+static MENTION: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(^|[^\p{Alphabetic}\p{Nd}])@[\p{Alphabetic}]").unwrap());
+
+#[test]
+fn nothing_in_an_event_becomes_markup() {
+    let renderer = Renderer::default();
+    let mut messages = 0;
+    for (name, payload) in events::all() {
+        for hostile in HOSTILE {
+            messages += check(
+                &renderer,
+                &poison(&payload, hostile),
+                &format!("{name}: {hostile:?}"),
+            );
+        }
+    }
+    assert!(messages > 1_000, "{messages}");
+}
+
+#[test]
+fn a_value_of_any_length_keeps_the_message_whole() {
+    let renderer = Renderer::default();
+    for (name, payload) in events::all() {
+        for (piece, times) in [("<&> ", 50_000), ("x", 300), ("ä*`@b ", 5_000)] {
+            check(&renderer, &poison(&payload, &piece.repeat(times)), &name);
+        }
+    }
+}
+
+/// Words every event of a payload and looks at each message; how many there were.
+fn check(renderer: &Renderer, payload: &Value, context: &str) -> usize {
+    let mut messages = 0;
+    for judged in events::judge(payload, &Policy::default()) {
+        let Ok(judged) = judged else { continue };
+        let Some(telling) = judged.telling() else {
+            continue;
+        };
+        let worded = events::word(renderer, &judged.notice, telling)
+            .unwrap_or_else(|error| panic!("{context}: {error}"));
+        slack_is_clean(&worded.slack, context);
+        slack_keeps_limits(&worded.slack_payload, context);
+        flowdock_is_clean(&worded.flowdock, context);
+        let content = worded.flowdock_payload["content"].as_str().unwrap();
+        assert!(content.encode_utf16().count() <= 8_096, "{context}");
+        terminal_is_clean(&worded.terminal, context);
+        messages += 1;
+    }
+    messages
+}
+
+pub(crate) fn slack_is_clean(message: &Message, context: &str) {
+    for line in lines(message) {
+        let rest = SLACK_OWN.replace_all(line, "");
+        let plain = CODE.replace_all(&rest, "");
+        assert!(!rest.contains(['<', '>', '\n', '\r']), "{context}: {line}");
+        assert!(!plain.contains('`'), "{context}: {line}");
+        assert_eq!(plain.matches('*').count() % 2, 0, "{context}: {line}");
+        assert!(!starts_a_mention(&plain), "{context}: {line}");
+        assert!(
+            !ENTITY.replace_all(&rest, "").contains('&'),
+            "{context}: {line}"
+        );
+        no_invisible(line, context);
+    }
+}
+
+fn flowdock_is_clean(message: &Message, context: &str) {
+    for line in lines(message) {
+        let rest = FLOWDOCK_OWN.replace_all(line, "");
+        assert!(
+            !rest.contains(['[', ']', '<', '>', '\n', '\r']),
+            "{context}: {line}"
+        );
+        assert_eq!(rest.matches('`').count() % 2, 0, "{context}: {line}");
+        assert_eq!(rest.matches("**").count() % 2, 0, "{context}: {line}");
+        assert!(!starts_a_mention(&rest), "{context}: {line}");
+        no_invisible(line, context);
+    }
+}
+
+/// Only the codes for bold and colours are ours.
+fn terminal_is_clean(text: &str, context: &str) {
+    let rest = SGR.replace_all(text, "");
+    assert!(
+        !rest.chars().any(|c| c.is_control() && c != '\n'),
+        "{context}: {rest:?}"
+    );
+    no_invisible(&rest, context);
+}
+
+fn slack_keeps_limits(payload: &Value, context: &str) {
+    let length = |value: &Value| value.as_str().unwrap().encode_utf16().count();
+    assert!(
+        length(&payload["text"]) <= 4_000,
+        "{context}: {}",
+        length(&payload["text"])
+    );
+    let Some(attachment) = payload["attachments"].get(0) else {
+        return;
+    };
+    let blocks = attachment["blocks"].as_array().unwrap();
+    assert!((1..=50).contains(&blocks.len()), "{context}");
+    let lengths: Vec<_> = blocks
+        .iter()
+        .map(|block| length(&block["text"]["text"]))
+        .collect();
+    assert!(
+        lengths.iter().all(|length| (1..=3_000).contains(length)),
+        "{context}: {lengths:?}"
+    );
+    assert!(
+        lengths.iter().sum::<usize>() <= 12_000,
+        "{context}: {lengths:?}"
+    );
+}
+
+fn lines(message: &Message) -> impl Iterator<Item = &String> {
+    std::iter::once(&message.headline).chain(&message.details)
+}
+
+/// `@name` where a chat service would look for one.
+fn starts_a_mention(text: &str) -> bool {
+    MENTION.is_match(text)
+}
+
+fn no_invisible(text: &str, context: &str) {
+    let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    assert!(!text.chars().any(turns), "{context}: {text:?}");
+}
+
+/// The payload with every text in the enemy's hands replaced; wrapped events are poisoned inside.
+pub(crate) fn poison(payload: &Value, hostile: &str) -> Value {
+    match payload {
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| match value {
+                Value::String(_) if DECIDING.contains(&key.as_str()) => {
+                    (key.clone(), value.clone())
+                }
+                Value::String(inner) if key == "body" || key == "Message" => {
+                    let inner: Value = serde_json::from_str(inner).unwrap();
+                    (
+                        key.clone(),
+                        Value::String(poison(&inner, hostile).to_string()),
+                    )
+                }
+                _ => (key.clone(), poison(value, hostile)),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().map(|item| poison(item, hostile)).collect(),
+        Value::String(text) => Value::String(poisoned(text, hostile)),
+        other => other.clone(),
+    }
+}
+
+/// ARNs stay ARNs, with a hostile name at their end: that is where names come from.
+fn poisoned(text: &str, hostile: &str) -> String {
+    match text.rsplit_once('/') {
+        Some((arn, _)) if text.starts_with("arn:") => format!("{arn}/{hostile}"),
+        Some(_) | None => hostile.to_owned(),
+    }
+}

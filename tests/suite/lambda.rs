@@ -1,0 +1,443 @@
+//! The `parrot` program end to end: a Runtime API that hands it events and records its answers, and chat
+//! servers that record what they are sent.
+
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use wiremock::matchers::{method, path, path_regex};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use crate::events;
+
+const SECRET: &str = "B00000/very-secret-part";
+
+/// How long anything here may take before the test says that it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// AWS's Runtime API, as far as a function uses it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+pub(crate) struct RuntimeApi {
+    server: MockServer,
+    expected: usize,
+}
+
+/// What the function answered to one invocation.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    Response(Value),
+    Error { kind: String, message: String },
+}
+
+struct NextInvocation(Arc<Mutex<VecDeque<(usize, Value)>>>);
+
+impl Respond for NextInvocation {
+    fn respond(&self, _: &Request) -> ResponseTemplate {
+        match self.0.lock().unwrap().pop_front() {
+            Some((number, payload)) => ResponseTemplate::new(200)
+                .insert_header("lambda-runtime-aws-request-id", format!("request-{number}"))
+                .insert_header("lambda-runtime-deadline-ms", "99999999999999")
+                .insert_header(
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
+                )
+                .set_body_json(payload),
+            // As the real one: no event, no answer.
+            None => ResponseTemplate::new(200).set_delay(PATIENCE * 2),
+        }
+    }
+}
+
+impl RuntimeApi {
+    pub(crate) async fn with(payloads: Vec<Value>) -> Self {
+        let server = MockServer::start().await;
+        let expected = payloads.len();
+        let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
+        Mock::given(method("GET"))
+            .and(path("/2018-06-01/runtime/invocation/next"))
+            .respond_with(NextInvocation(queue))
+            .mount(&server)
+            .await;
+        Mock::given(method("POST"))
+            .and(path_regex(
+                r"^/2018-06-01/runtime/invocation/request-\d+/(response|error)$",
+            ))
+            .respond_with(ResponseTemplate::new(202))
+            .mount(&server)
+            .await;
+        Self { server, expected }
+    }
+
+    /// Runs the function until every invocation is answered.
+    pub(crate) async fn run(&self, environment: &[(&str, &str)]) -> (Vec<Answer>, String) {
+        let mut function = Function::start(&self.server.address().to_string(), environment);
+        let started = Instant::now();
+        loop {
+            let answers = self.answers().await;
+            if answers.len() == self.expected {
+                return (answers, function.stop());
+            }
+            if let Some(status) = function.child.try_wait().unwrap() {
+                panic!("the function ended with {status}: {}", function.stop());
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no answer: {}",
+                function.stop()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn answers(&self) -> Vec<Answer> {
+        let requests = self.server.received_requests().await.unwrap();
+        requests
+            .iter()
+            .filter(|request| request.method == "POST")
+            .map(answer)
+            .collect()
+    }
+}
+
+fn answer(request: &Request) -> Answer {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    if request.url.path().ends_with("/response") {
+        return Answer::Response(body);
+    }
+    Answer::Error {
+        kind: body["errorType"].as_str().unwrap().to_owned(),
+        message: body["errorMessage"].as_str().unwrap().to_owned(),
+    }
+}
+
+/// The built function, with an environment of its own.
+struct Function {
+    child: Child,
+}
+
+impl Function {
+    fn start(runtime_api: &str, environment: &[(&str, &str)]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_parrot"))
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "parrot")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    /// Ends it and returns what it logged.
+    fn stop(&mut self) -> String {
+        // It may have ended by itself, which is no error here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let mut log = String::new();
+        if let Some(mut out) = self.child.stdout.take() {
+            out.read_to_string(&mut log).unwrap();
+        }
+        if let Some(mut err) = self.child.stderr.take() {
+            err.read_to_string(&mut log).unwrap();
+        }
+        log
+    }
+}
+
+/// A chat server that gives every message the same answer.
+async fn chat(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    server
+}
+
+fn webhook(server: &MockServer) -> String {
+    format!("{}/services/{SECRET}", server.uri())
+}
+
+async fn texts(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.unwrap();
+    let bodies = requests
+        .iter()
+        .map(|request| serde_json::from_slice(&request.body).unwrap());
+    bodies
+        .map(|body: Value| {
+            let text = body.get("text").or_else(|| body.get("content")).unwrap();
+            text.as_str().unwrap().lines().next().unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// The lines of the log that tell of events.
+fn event_lines(log: &str) -> Vec<Value> {
+    let lines = log.lines().map(|line| {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    });
+    lines
+        .map(|line| line["fields"].clone())
+        .filter(|fields| fields["message"] == "event")
+        .collect()
+}
+
+#[tokio::test]
+async fn an_event_stands_in_both_channels() {
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let flowdock = chat(ResponseTemplate::new(200).set_body_string("{}")).await;
+    let api = RuntimeApi::with(vec![events::sample("task_stopped-out-of-memory")]).await;
+    let (answers, log) = api
+        .run(&[
+            ("SLACK_WEBHOOKURL", &webhook(&slack)),
+            ("SLACK_CHANNEL", "#devops"),
+            ("FLOWDOCK_API_TOKEN", "very-secret-token"),
+            ("FLOWDOCK_URL", &flowdock.uri()),
+        ])
+        .await;
+    assert_eq!(answers, [Answer::Response(Value::Null)]);
+    let headline = "🔴 checkout in prod-web: task 62e6771e ran out of memory";
+    assert_eq!(texts(&slack).await, [headline]);
+    assert_eq!(texts(&flowdock).await, [headline]);
+    let requests = slack.received_requests().await.unwrap();
+    assert_eq!(requests[0].url.path(), format!("/services/{SECRET}"));
+    let body: Value = serde_json::from_slice(&requests[0].body).unwrap();
+    assert_eq!(
+        (&body["channel"], &body["attachments"][0]["color"]),
+        (&json!("#devops"), &json!("danger"))
+    );
+    let requests = flowdock.received_requests().await.unwrap();
+    assert_eq!(
+        requests[0].url.path(),
+        "/v1/messages/chat/very-secret-token"
+    );
+    let lines = event_lines(&log);
+    assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!(lines[0]["channels"], "slack delivered, flowdock delivered");
+    assert_eq!(
+        (
+            &lines[0]["kind"],
+            &lines[0]["decision"],
+            &lines[0]["reason"]
+        ),
+        (
+            &json!("task_stopped"),
+            &json!("keep"),
+            &json!("out_of_memory")
+        )
+    );
+    assert!(!log.contains("very-secret"), "{log}");
+}
+
+#[tokio::test]
+async fn what_nobody_acts_on_is_not_told() {
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let api = RuntimeApi::with(vec![
+        events::sample("task_stopped-scaled-in-exit-0"),
+        events::sample("other-s3-object-created"),
+        json!([]),
+    ])
+    .await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    assert!(
+        answers
+            .iter()
+            .all(|answer| *answer == Answer::Response(Value::Null)),
+        "{answers:?}"
+    );
+    assert!(texts(&slack).await.is_empty());
+    let reasons: Vec<_> = event_lines(&log)
+        .iter()
+        .map(|line| line["reason"].clone())
+        .collect();
+    assert_eq!(reasons, ["routine_stop", "not_ecs"]);
+}
+
+#[tokio::test]
+async fn a_quiet_channel_hears_only_what_is_loud() {
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let flowdock = chat(ResponseTemplate::new(200)).await;
+    let api = RuntimeApi::with(vec![
+        events::sample("service_changed-update"),
+        events::sample("stop_task-by-iam-user"),
+    ])
+    .await;
+    let (_, log) = api
+        .run(&[
+            ("SLACK_WEBHOOKURL", &webhook(&slack)),
+            ("SLACK_QUIET", "True"),
+            ("FLOWDOCK_API_TOKEN", "token"),
+            ("FLOWDOCK_URL", &flowdock.uri()),
+        ])
+        .await;
+    assert_eq!(texts(&slack).await.len(), 1);
+    assert!(texts(&slack).await[0].contains("stopped by"));
+    assert_eq!(texts(&flowdock).await.len(), 2);
+    assert_eq!(
+        event_lines(&log)[0]["channels"],
+        "slack quiet, flowdock delivered"
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_was_not_taken_fails_the_invocation() {
+    let slow = ResponseTemplate::new(200).set_delay(PATIENCE);
+    for (answer, why) in [
+        (
+            ResponseTemplate::new(410).set_body_string("channel_is_archived"),
+            "slack: 410 channel_is_archived",
+        ),
+        (
+            ResponseTemplate::new(500),
+            "slack: 500 Internal Server Error",
+        ),
+        (
+            ResponseTemplate::new(302).insert_header("location", "https://example.com/"),
+            "slack: 302 Found",
+        ),
+        (slow, "slack: no answer within 5 s"),
+    ] {
+        let slack = chat(answer).await;
+        let flowdock = chat(ResponseTemplate::new(200)).await;
+        let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
+        let (answers, log) = api
+            .run(&[
+                ("SLACK_WEBHOOKURL", &webhook(&slack)),
+                ("FLOWDOCK_API_TOKEN", "token"),
+                ("FLOWDOCK_URL", &flowdock.uri()),
+            ])
+            .await;
+        let expected = Answer::Error {
+            kind: "DeliveryFailed".to_owned(),
+            message: why.to_owned(),
+        };
+        assert_eq!(answers, [expected]);
+        assert_eq!(texts(&slack).await.len(), 1, "one attempt");
+        assert_eq!(
+            texts(&flowdock).await.len(),
+            1,
+            "one channel's failure is not the other's"
+        );
+        assert!(!log.contains("very-secret"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_event_fails_and_so_is_kept() {
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let payloads = vec![
+        json!({}),
+        json!(null),
+        json!("text"),
+        json!(7),
+        json!({"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": "text"}),
+        json!([events::sample("stop_task-by-iam-user"), {}]),
+    ];
+    let api = RuntimeApi::with(payloads).await;
+    let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    for answer in &answers {
+        assert!(
+            matches!(answer, Answer::Error { kind, .. } if kind == "NotAnEvent"),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(
+        texts(&slack).await.len(),
+        1,
+        "the event beside the one that is none is told"
+    );
+}
+
+#[tokio::test]
+async fn a_queue_gets_back_what_failed_and_nothing_else() {
+    let body = |name| Value::from(events::sample(name).to_string());
+    let record =
+        |id: &str, body: Value| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
+    let batch = json!({"Records": [
+        record("good", body("stop_task-by-iam-user")),
+        record("poison", json!("{ not json")),
+        record("dropped", body("task_stopped-scaled-in-exit-0")),
+        record("empty", Value::Null),
+    ]});
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let api = RuntimeApi::with(vec![batch.clone()]).await;
+    let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let given_back = |ids: &[&str]| {
+        let failures: Vec<_> = ids.iter().map(|id| json!({"itemIdentifier": id})).collect();
+        Answer::Response(json!({"batchItemFailures": failures}))
+    };
+    assert_eq!(answers, [given_back(&["poison", "empty"])]);
+    assert_eq!(texts(&slack).await.len(), 1);
+
+    let broken = chat(ResponseTemplate::new(503)).await;
+    let api = RuntimeApi::with(vec![batch]).await;
+    let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&broken))]).await;
+    assert_eq!(answers, [given_back(&["good", "poison", "empty"])]);
+}
+
+#[tokio::test]
+async fn no_message_is_lost_to_a_template() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("slack")).unwrap();
+    std::fs::write(folder.path().join("slack/stop_task.tera"), "{{ misspelt }}").unwrap();
+    std::fs::write(
+        folder.path().join("stop_task.tera"),
+        "own: {{ mark }} {{ call }}",
+    )
+    .unwrap();
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
+    let templates = folder.path().to_str().unwrap();
+    let (answers, log) = api
+        .run(&[
+            ("SLACK_WEBHOOKURL", &webhook(&slack)),
+            ("TEMPLATES_DIR", templates),
+        ])
+        .await;
+    assert_eq!(answers, [Answer::Response(Value::Null)]);
+    assert_eq!(texts(&slack).await, ["own: 🟠 StopTask"]);
+    assert!(log.contains("slack/stop_task.tera:1"), "{log}");
+}
+
+#[tokio::test]
+async fn without_a_channel_the_log_is_the_channel() {
+    let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
+    let mut function = Function::start(&api.server.address().to_string(), &[]);
+    let started = Instant::now();
+    while api.answers().await.is_empty() {
+        assert!(started.elapsed() < PATIENCE, "{}", function.stop());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let log = function.stop();
+    assert!(log.contains("stopped by"), "{log}");
+}
+
+#[test]
+fn a_wrong_configuration_stops_the_start() {
+    let mut function = Function::start(
+        "127.0.0.1:9",
+        &[
+            ("SLACK_WEBHOOKURL", "http://example.com/very-secret"),
+            ("SLACK_QUIET", "perhaps"),
+            ("DEDUP_TABLE", "x"),
+        ],
+    );
+    let status = function.child.wait().unwrap();
+    let log = function.stop();
+    assert!(!status.success());
+    for problem in [
+        "SLACK_WEBHOOKURL: messages would travel unencrypted; allowed: an https:// address",
+        "SLACK_QUIET: `perhaps` is neither; allowed: `true` or `false`",
+        "DEDUP_TABLE: not yet supported in this version; allowed: unset",
+    ] {
+        assert!(log.contains(problem), "{problem} in {log}");
+    }
+    assert!(!log.contains("very-secret"), "{log}");
+}

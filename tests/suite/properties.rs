@@ -1,0 +1,208 @@
+//! Whatever arrives gets a decision, and none of it panics.
+
+use ecs_parrot::deliver::terminal;
+use ecs_parrot::render::{Dialect, Renderer};
+use ecs_parrot::triage::Policy;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::events;
+use crate::hostile;
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        let key = prop_oneof![
+            prop::sample::select(KEYS.to_vec()).prop_map(str::to_owned),
+            any::<String>()
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::hash_map(key, inner, 0..6)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+/// Keys that lead into the code.
+const KEYS: [&str; 16] = [
+    "Records",
+    "body",
+    "Sns",
+    "Message",
+    "Type",
+    "requestPayload",
+    "requestContext",
+    "source",
+    "detail",
+    "detail-type",
+    "eventSource",
+    "eventName",
+    "messageId",
+    "resources",
+    "containers",
+    "userIdentity",
+];
+
+/// Runs everything that a payload goes through but the sending.
+fn decide(payload: &Value, renderer: &Renderer) {
+    for judged in events::judge(payload, &Policy::default()) {
+        let Ok(judged) = judged else { continue };
+        assert!(!judged.reason().is_empty());
+        let Some(telling) = judged.telling() else {
+            continue;
+        };
+        let worded = events::word(renderer, &judged.notice, telling)
+            .unwrap_or_else(|error| panic!("{error}\n{payload}"));
+        assert!(!worded.slack.headline.is_empty());
+        hostile::slack_is_clean(&worded.slack, &payload.to_string());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_json_value(payload in any_json()) {
+        decide(&payload, &Renderer::default());
+    }
+
+    #[test]
+    fn any_json_as_an_ecs_event(detail in any_json(), detail_type in prop::sample::select(DETAIL_TYPES.to_vec())) {
+        let event = json!({"source": "aws.ecs", "detail-type": detail_type, "detail": detail, "region": "eu-west-1"});
+        decide(&event, &Renderer::default());
+        let call = json!({"source": "aws.ecs", "detail-type": detail_type, "region": "eu-west-1",
+            "detail": {"eventSource": "ecs.amazonaws.com", "requestParameters": detail}});
+        decide(&call, &Renderer::default());
+    }
+
+    #[test]
+    fn a_sample_with_one_field_changed(
+        index in any::<prop::sample::Index>(),
+        field in any::<prop::sample::Index>(),
+        change in prop_oneof![Just(None), any_json().prop_map(Some)],
+    ) {
+        let samples = events::all();
+        let (_, mut payload) = index.get(&samples).clone();
+        let paths = paths(&payload);
+        let path: &String = field.get(&paths);
+        mutate(&mut payload, path, change);
+        decide(&payload, &Renderer::default());
+    }
+
+    #[test]
+    fn any_text_as_a_reason(reason in any::<String>()) {
+        let mut payload = events::sample("stop_task-by-iam-user");
+        payload["detail"]["requestParameters"]["reason"] = Value::from(reason);
+        let renderer = Renderer::default();
+        decide(&payload, &renderer);
+        let judged = events::judge(&payload, &Policy::default()).remove(0).unwrap();
+        let worded = events::word(&renderer, &judged.notice, judged.telling().unwrap()).unwrap();
+        let usual = events::sample("stop_task-by-iam-user");
+        let usual = events::judge(&usual, &Policy::default()).remove(0).unwrap();
+        let usual = events::word(&renderer, &usual.notice, usual.telling().unwrap()).unwrap();
+        let lines = |text: &str| terminal::plain(text).lines().count();
+        prop_assert_eq!(lines(&worded.terminal), lines(&usual.terminal));
+        prop_assert_eq!(worded.slack.details.len(), usual.slack.details.len());
+    }
+}
+
+const DETAIL_TYPES: [&str; 8] = [
+    "AWS API Call via CloudTrail",
+    "ECS Task State Change",
+    "ECS Service Action",
+    "ECS Deployment State Change",
+    "ECS Hook State Change",
+    "ECS Container Instance State Change",
+    "ECS Container Instance Health Change",
+    "ECS Something New",
+];
+
+/// Every field once removed, nulled and of each other type: not by chance but all of them.
+#[test]
+fn every_sample_with_every_field_broken_in_every_way() {
+    let renderer = Renderer::default();
+    let breakages = [
+        None,
+        Some(Value::Null),
+        Some(json!(7)),
+        Some(json!("x")),
+        Some(json!([])),
+        Some(json!({})),
+    ];
+    for (_, payload) in events::all() {
+        for path in paths(&payload) {
+            for breakage in &breakages {
+                let mut broken = payload.clone();
+                mutate(&mut broken, &path, breakage.clone());
+                survive(&broken, &renderer);
+            }
+        }
+    }
+}
+
+/// A decision, and words for what is kept; one dialect, because templates are the same for all.
+fn survive(payload: &Value, renderer: &Renderer) {
+    for judged in events::judge(payload, &Policy::default())
+        .into_iter()
+        .flatten()
+    {
+        let Some(telling) = judged.telling() else {
+            continue;
+        };
+        let message = renderer.render(Dialect::Terminal, &judged.notice, telling);
+        assert!(message.is_ok(), "{message:?}\n{payload}");
+    }
+}
+
+/// JSON pointers to every field.
+fn paths(value: &Value) -> Vec<String> {
+    fn walk(prefix: &str, value: &Value, found: &mut Vec<String>) {
+        let below = |key: &str| format!("{prefix}/{}", key.replace('~', "~0").replace('/', "~1"));
+        let children: Vec<(String, &Value)> = match value {
+            Value::Object(entries) => entries
+                .iter()
+                .map(|(key, value)| (below(key), value))
+                .collect(),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(i, value)| (below(&i.to_string()), value))
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (path, child) in children {
+            walk(&path, child, found);
+            found.push(path);
+        }
+    }
+    let mut found = Vec::new();
+    walk("", value, &mut found);
+    found
+}
+
+/// Puts a value in a field's place, or takes the field away.
+fn mutate(payload: &mut Value, path: &str, change: Option<Value>) {
+    match change {
+        Some(value) => {
+            if let Some(field) = payload.pointer_mut(path) {
+                *field = value;
+            }
+        }
+        None => {
+            let (parent, key) = path.rsplit_once('/').unwrap();
+            let key = key.replace("~1", "/").replace("~0", "~");
+            match payload.pointer_mut(parent) {
+                Some(Value::Object(entries)) => drop(entries.remove(&key)),
+                Some(Value::Array(items)) => drop(items.remove(key.parse().unwrap())),
+                _ => {}
+            }
+        }
+    }
+}

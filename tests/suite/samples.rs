@@ -1,0 +1,166 @@
+//! Every sample, judged and worded: the table of decisions, and one snapshot a sample with every channel.
+
+use std::collections::BTreeMap;
+
+use ecs_parrot::deliver::terminal;
+use ecs_parrot::render::Renderer;
+use ecs_parrot::triage::{Policy, Verdict};
+use serde_json::Value;
+
+use crate::events::{self, Judged};
+
+/// Written before the code, from the meaning of the events: file, decision, reason, severity, loud.
+const DECISIONS: &str = include_str!("decisions.tsv");
+
+#[test]
+fn every_sample_is_decided_as_the_table_says() {
+    let mut decided = BTreeMap::new();
+    for (name, payload) in events::all() {
+        let judged = events::judge(&payload, &Policy::default());
+        let several = judged.len() > 1;
+        for (index, judged) in judged.into_iter().enumerate() {
+            let name = if several {
+                format!("{name}#{}", index + 1)
+            } else {
+                name.clone()
+            };
+            let judged = judged.unwrap_or_else(|error| panic!("{name}: {error}"));
+            decided.insert(name, decision(&judged));
+        }
+    }
+    let expected: BTreeMap<_, _> = DECISIONS
+        .lines()
+        .skip(1)
+        .map(|line| line.split_once('\t').unwrap())
+        .map(|(name, decision)| (name.to_owned(), decision.to_owned()))
+        .collect();
+    for (name, expected) in &expected {
+        assert_eq!(decided.get(name), Some(expected), "{name}");
+    }
+    let new: Vec<_> = decided
+        .keys()
+        .filter(|name| !expected.contains_key(*name))
+        .collect();
+    assert!(
+        new.is_empty(),
+        "samples without a line in decisions.tsv: {new:?}"
+    );
+}
+
+fn decision(judged: &Judged) -> String {
+    let reason = judged.reason();
+    match judged.verdict {
+        Verdict::Drop(_) => format!("drop\t{reason}\t-\t-"),
+        Verdict::Keep(telling) => {
+            let volume = if telling.is_loud() { "loud" } else { "quiet" };
+            format!("keep\t{reason}\t{}\t{volume}", telling.severity)
+        }
+    }
+}
+
+#[test]
+fn every_sample_in_every_channel() {
+    let renderer = Renderer::default();
+    insta::glob!("../../samples", "*.json", |path| {
+        let payload = events::read(path);
+        let mut shown = String::new();
+        for judged in events::judge(&payload, &Policy::default()) {
+            shown.push_str(&show(&renderer, &judged.unwrap()));
+        }
+        insta::assert_snapshot!(shown);
+    });
+}
+
+fn show(renderer: &Renderer, judged: &Judged) -> String {
+    let head = format!(
+        "== {} {}\n",
+        judged.notice.kind,
+        decision(judged).replace('\t', " ")
+    );
+    let Some(telling) = judged.telling() else {
+        return head;
+    };
+    let worded = events::word(renderer, &judged.notice, telling).unwrap();
+    format!(
+        "{head}{}\n-- slack\n{}\n-- flowdock\n{}\n",
+        terminal::plain(&worded.terminal),
+        pretty(&worded.slack_payload),
+        pretty(&worded.flowdock_payload),
+    )
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+/// Each row of the design's tables stands in a sample: every kind, cause and reason that there is.
+#[test]
+fn every_kind_cause_and_reason_has_a_sample() {
+    use ecs_parrot::notice::Kind;
+    use ecs_parrot::triage::{Cause, DropReason};
+    use strum::VariantArray as _;
+
+    let mut seen = std::collections::BTreeSet::new();
+    for (_, payload) in events::all() {
+        for judged in events::judge(&payload, &Policy::default()) {
+            let judged = judged.unwrap();
+            seen.insert(judged.notice.kind.to_string());
+            seen.insert(judged.reason().to_owned());
+        }
+    }
+    let configured = [
+        DropReason::IgnoredCluster,
+        DropReason::IgnoredService,
+        DropReason::DroppedByConfig,
+        DropReason::AlreadyTold,
+    ];
+    let kinds = Kind::VARIANTS.iter().map(ToString::to_string);
+    let causes = Cause::VARIANTS.iter().map(ToString::to_string);
+    let reasons = DropReason::VARIANTS
+        .iter()
+        .filter(|reason| !configured.contains(reason))
+        .map(ToString::to_string);
+    let unseen: Vec<_> = kinds
+        .chain(causes)
+        .chain(reasons)
+        .filter(|word| !seen.contains(word))
+        .collect();
+    assert!(unseen.is_empty(), "without a sample: {unseen:?}");
+}
+
+/// What a reader at 3 a.m. needs stands in every message that wakes somebody.
+#[test]
+fn every_loud_message_says_what_where_when_and_where_to_click() {
+    let renderer = Renderer::default();
+    for (name, payload) in events::all() {
+        for judged in events::judge(&payload, &Policy::default()) {
+            let judged = judged.unwrap();
+            let Some(telling) = judged.telling() else {
+                continue;
+            };
+            let text = events::word(&renderer, &judged.notice, telling)
+                .unwrap()
+                .terminal;
+            let text = terminal::plain(&text);
+            let subject = &judged.notice.subject;
+            for fact in [
+                &subject.cluster,
+                &subject.service,
+                &judged.notice.origin.region,
+            ] {
+                assert!(
+                    fact.as_ref()
+                        .is_none_or(|fact| text.contains(fact.as_str())),
+                    "{name}: {fact:?} in\n{text}"
+                );
+            }
+            assert!(text.contains("When: "), "{name}\n{text}");
+            assert!(text.contains("Where: "), "{name}\n{text}");
+            assert_eq!(
+                text.contains("Open "),
+                subject.cluster.is_some() || subject.family.is_some(),
+                "{name}\n{text}"
+            );
+        }
+    }
+}

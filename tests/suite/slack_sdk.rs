@@ -1,0 +1,42 @@
+//! Slack's own Python SDK looks at every payload: samples, hostile ones, and the longest that there are.
+
+use ecs_parrot::render::Renderer;
+use ecs_parrot::triage::Policy;
+use serde_json::Value;
+
+use crate::{events, hostile, tools};
+
+#[test]
+fn slacks_own_models_accept_every_payload() {
+    let mut payloads = Vec::new();
+    for (_, event) in events::all() {
+        payloads.extend(slack_payloads(&event));
+        for text in hostile::HOSTILE {
+            payloads.extend(slack_payloads(&hostile::poison(&event, text)));
+        }
+        payloads.extend(slack_payloads(&hostile::poison(
+            &event,
+            &"<&> ".repeat(20_000),
+        )));
+    }
+    let input = serde_json::to_string(&payloads).unwrap();
+    let checked = tools::run_python::<&str>("validate_slack.py", &[], &input);
+    assert_eq!(checked.trim(), payloads.len().to_string());
+}
+
+fn slack_payloads(event: &Value) -> Vec<Value> {
+    let renderer = Renderer::default();
+    let judged = events::judge(event, &Policy::default())
+        .into_iter()
+        .flatten();
+    judged
+        .filter_map(|judged| {
+            let telling = judged.telling()?;
+            Some(
+                events::word(&renderer, &judged.notice, telling)
+                    .unwrap()
+                    .slack_payload,
+            )
+        })
+        .collect()
+}
