@@ -12,7 +12,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::deliver::{Channel, Flowdock, Hears, Slack, Terminal, flowdock, slack};
+use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
+use crate::notify::Notifier;
+use crate::render::{OwnTemplates, Renderer, TemplateError};
 use crate::secret::Secret;
 use crate::triage::{Globs, Policy};
 
@@ -110,7 +112,37 @@ impl Parrot {
     }
 }
 
+impl Parrot {
+    /// The pipeline as configured, own templates compiled.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] where an own template is wrong.
+    pub fn notifier(self) -> Result<Notifier, TemplateError> {
+        Ok(Notifier {
+            renderer: self.filter.renderer()?,
+            policy: self.filter.policy,
+            channels: self.channels,
+            http: Http::default(),
+        })
+    }
+}
+
 impl Filter {
+    /// The templates as configured.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] where an own template is wrong.
+    pub fn renderer(&self) -> Result<Renderer, TemplateError> {
+        let own = self
+            .templates_dir
+            .as_deref()
+            .map(OwnTemplates::read)
+            .transpose()?;
+        Ok(Renderer::new(own))
+    }
+
     /// # Errors
     ///
     /// [`ConfigError`] with every problem of the variables that it reads.

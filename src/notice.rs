@@ -5,7 +5,7 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use crate::event::Time;
+use crate::event::{Container, HealthCheck, HookStateChange, Time};
 
 /// What kind of message an event makes: the name of its template.
 #[derive(
@@ -97,7 +97,7 @@ pub enum Facts {
     Service(ServiceFacts),
     Instance(InstanceFacts),
     Health(HealthFacts),
-    Hook(HookFacts),
+    Hook(HookStateChange),
     /// A type of ECS's own that we do not know: all its fields.
     Unknown(UnknownFacts),
     /// Somebody else's event.
@@ -175,7 +175,7 @@ pub struct TaskFacts {
     pub started_at: Option<Time>,
     pub stopped_at: Option<Time>,
     pub updated_at: Option<Time>,
-    pub containers: Vec<ContainerFacts>,
+    pub containers: Vec<Container>,
 }
 
 /// Who reports the state of a task: the reports differ in what they leave out.
@@ -186,15 +186,6 @@ pub enum TaskSource {
     StateChange,
     /// The agent's SubmitTaskStateChange: no stop code, no group, no times.
     AgentReport,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct ContainerFacts {
-    pub name: Option<String>,
-    pub image: Option<String>,
-    pub last_status: Option<String>,
-    pub exit_code: Option<i64>,
-    pub reason: Option<String>,
 }
 
 /// A service action or a deployment's change of state.
@@ -222,25 +213,7 @@ pub struct InstanceFacts {
 pub struct HealthFacts {
     pub overall_status: Option<String>,
     pub capacity_provider: Option<String>,
-    pub checks: Vec<CheckFacts>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct CheckFacts {
-    pub kind: Option<String>,
-    pub status: Option<String>,
-    pub reason: Option<String>,
-    pub since: Option<Time>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct HookFacts {
-    pub event_name: Option<String>,
-    pub hook_id: Option<String>,
-    pub hook_type: Option<String>,
-    pub lifecycle_stage: Option<String>,
-    pub expires_at: Option<Time>,
-    pub timeout_action: Option<String>,
+    pub checks: Vec<HealthCheck>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -9,9 +9,9 @@ pub mod service_events;
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
+use crate::event::HookStateChange;
 use crate::notice::{
-    CallFacts, CallPurpose, Facts, HealthFacts, HookFacts, InstanceFacts, Kind, Notice, TaskFacts,
-    TaskSource,
+    CallFacts, CallPurpose, Facts, HealthFacts, InstanceFacts, Kind, Notice, TaskFacts, TaskSource,
 };
 
 pub use policy::{Globs, Policy, Selection};
@@ -248,7 +248,7 @@ fn of_health(health: &HealthFacts) -> Verdict {
 }
 
 /// `HOOK_AWAITING_ACTION` stands still until somebody calls ContinueServiceDeployment.
-fn of_hook(hook: &HookFacts) -> Verdict {
+fn of_hook(hook: &HookStateChange) -> Verdict {
     match hook.event_name.as_deref() {
         Some("HOOK_AWAITING_ACTION") => loud(Severity::Warning),
         Some("HOOK_FAILED" | "HOOK_TIMED_OUT") => loud(Severity::Warning),

@@ -4,10 +4,8 @@ use std::process::ExitCode;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::config::{self, Parrot};
-use ecs_parrot::deliver::Http;
 use ecs_parrot::inbox::Sender;
 use ecs_parrot::notify::{Account, Entry, Notifier};
-use ecs_parrot::render::{OwnTemplates, Renderer};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
@@ -48,18 +46,7 @@ fn start() -> anyhow::Result<Notifier> {
         .warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
-    let own = config
-        .filter
-        .templates_dir
-        .as_deref()
-        .map(OwnTemplates::read)
-        .transpose()?;
-    Ok(Notifier {
-        policy: config.filter.policy,
-        renderer: Renderer::new(own),
-        channels: config.channels,
-        http: Http::default(),
-    })
+    Ok(config.notifier()?)
 }
 
 /// Why an invocation failed; the names are stable, so that alarms can be made of them.

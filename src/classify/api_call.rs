@@ -3,13 +3,13 @@
 //! Calls that are no call by what they say (an agent's report of a task) become what they report. Requests
 //! and answers follow the API reference: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
-use super::task::{service_of_group, trimmed};
+use super::task::service_of_group;
 use super::{Finding, actor, cluster_name, instance, owned_name};
 use crate::arn;
-use crate::event::{ApiCall, Fields};
+use crate::event::{ApiCall, Container, Fields};
 use crate::notice::{
-    CallError, CallFacts, CallPurpose, Change, ContainerFacts, Facts, Kind, LaunchFailure, Subject,
-    TaskFacts, TaskSource,
+    CallError, CallFacts, CallPurpose, Change, Facts, Kind, LaunchFailure, Subject, TaskFacts,
+    TaskSource,
 };
 
 /// What reads, by the API's naming, where CloudTrail does not say `readOnly`.
@@ -41,7 +41,7 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
         facts: Facts::Task(Box::new(TaskFacts {
             told_by: TaskSource::AgentReport,
             last_status: status,
-            stopped_reason: trimmed(request.text("reason").as_deref()),
+            stopped_reason: request.text("reason"),
             stopped_at: request.time("executionStoppedAt"),
             updated_at: call.time.clone(),
             containers: request
@@ -55,13 +55,13 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
     }
 }
 
-fn container(fields: Fields<'_>) -> ContainerFacts {
-    ContainerFacts {
+fn container(fields: Fields<'_>) -> Container {
+    Container {
         name: fields.text("containerName"),
         image: None,
         last_status: fields.text("status"),
         exit_code: fields.number("exitCode"),
-        reason: trimmed(fields.text("reason").as_deref()),
+        reason: fields.text("reason"),
     }
 }
 
@@ -69,7 +69,7 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
     let response = Fields::new(&call.response);
     let error = call.error_code.clone().map(|code| CallError {
         code,
-        message: trimmed(call.error_message.as_deref()),
+        message: call.error_message.clone(),
     });
     let kind = if error.is_some() {
         Kind::ApiDenied
@@ -230,8 +230,8 @@ fn reason(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Strin
     let given = request.text("reason");
     let answered = response.object("task").text("stoppedReason");
     match name {
-        "StopTask" => trimmed(given.or(answered).as_deref()),
-        _ => trimmed(given.as_deref()),
+        "StopTask" => given.or(answered),
+        _ => given,
     }
 }
 

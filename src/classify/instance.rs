@@ -1,8 +1,8 @@
 //! Container instances: the hosts of EC2 tasks.
 
 use super::{Finding, cluster_name, owned_name};
-use crate::event::{HealthCheck, InstanceHealthChange, InstanceStateChange};
-use crate::notice::{CheckFacts, Facts, HealthFacts, InstanceFacts, Kind, Subject};
+use crate::event::{InstanceHealthChange, InstanceStateChange};
+use crate::notice::{Facts, HealthFacts, InstanceFacts, Kind, Subject};
 
 pub(super) fn find_state(change: &InstanceStateChange) -> Finding {
     let instance = change.container_instance_arn.as_deref();
@@ -37,7 +37,7 @@ pub(super) fn find_health(change: &InstanceHealthChange) -> Finding {
         facts: Facts::Health(HealthFacts {
             overall_status: change.overall_status.clone(),
             capacity_provider: change.capacity_provider.clone(),
-            checks: change.health_checks.iter().map(check).collect(),
+            checks: change.health_checks.clone(),
         }),
         actor: None,
     }
@@ -53,15 +53,6 @@ pub(super) fn subject(
         container_instance: owned_name(container_instance),
         ec2_instance: ec2_instance.map(str::to_owned),
         ..Subject::default()
-    }
-}
-
-fn check(check: &HealthCheck) -> CheckFacts {
-    CheckFacts {
-        kind: check.kind.clone(),
-        status: check.status.clone(),
-        reason: check.reason.clone(),
-        since: check.since.clone(),
     }
 }
 

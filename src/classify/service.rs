@@ -3,7 +3,7 @@
 use super::{Finding, cluster_name, owned_name, resource};
 use crate::arn::Arn;
 use crate::event::{DeploymentStateChange, Envelope, HookStateChange, ServiceAction};
-use crate::notice::{Facts, HookFacts, Kind, ServiceFacts, Subject};
+use crate::notice::{Facts, Kind, ServiceFacts, Subject};
 
 pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Finding {
     let is_deployment = action
@@ -60,14 +60,7 @@ pub(super) fn find_hook(change: &HookStateChange, envelope: &Envelope) -> Findin
             service: service.and_then(service_name),
             ..Subject::default()
         },
-        facts: Facts::Hook(HookFacts {
-            event_name: change.event_name.clone(),
-            hook_id: change.hook_id.clone(),
-            hook_type: change.hook_type.clone(),
-            lifecycle_stage: change.lifecycle_stage.clone(),
-            expires_at: change.expires_at.clone(),
-            timeout_action: change.timeout_action.clone(),
-        }),
+        facts: Facts::Hook(change.clone()),
         actor: None,
     }
 }

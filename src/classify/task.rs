@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::{Finding, actor, cluster_name, owned_name, resource};
 use crate::arn;
-use crate::event::{Container, Envelope, TaskStateChange};
-use crate::notice::{ContainerFacts, Facts, Kind, Subject, TaskFacts, TaskSource};
+use crate::event::{Envelope, TaskStateChange};
+use crate::notice::{Facts, Kind, Subject, TaskFacts, TaskSource};
 
 pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
     // `detail.taskArn` and `resources` may differ; the detail is what the rest of the fields speak of.
@@ -83,7 +83,7 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         last_status: task.last_status.clone(),
         desired_status: task.desired_status.clone(),
         stop_code: task.stop_code.clone(),
-        stopped_reason: trimmed(task.stopped_reason.as_deref()),
+        stopped_reason: task.stopped_reason.clone(),
         group: task.group.clone(),
         started_by: task.started_by.clone(),
         launch_type: task.launch_type.clone(),
@@ -92,23 +92,6 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         started_at: task.started_at.clone(),
         stopped_at: task.stopped_at.clone(),
         updated_at: task.updated_at.clone(),
-        containers: task.containers.iter().map(container).collect(),
+        containers: task.containers.clone(),
     }
-}
-
-fn container(container: &Container) -> ContainerFacts {
-    ContainerFacts {
-        name: container.name.clone(),
-        image: container.image.clone(),
-        last_status: container.last_status.clone(),
-        exit_code: container.exit_code,
-        reason: trimmed(container.reason.as_deref()),
-    }
-}
-
-/// Docker's reasons end in a line break now and then.
-pub(super) fn trimmed(text: Option<&str>) -> Option<String> {
-    text.map(str::trim)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
 }

@@ -21,7 +21,8 @@ impl<'a> Fields<'a> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    /// A text that says something: `""` counts as absent, because CloudTrail writes it for "none".
+    /// A text that says something, trimmed: CloudTrail writes `""` for "none", Docker ends its reasons in a line
+    /// break now and then.
     pub fn text(self, key: &str) -> Option<String> {
         self.get(key).and_then(text)
     }
@@ -73,8 +74,9 @@ impl<'a> Fields<'a> {
 
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) if text.trim().is_empty() => None,
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(text.trim())
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,

@@ -1,29 +1,27 @@
 //! The names that a template can use: one flat set for every kind.
 //!
 //! A fact that an event lacks is none, so that only a misspelt name is undefined. Every text is made harmless
-//! here, once for all dialects: on one line, without control or direction characters, and cut to a length
-//! that leaves room for the rest, before any dialect escapes it.
+//! here, once for all dialects, before any dialect escapes it.
+
+mod clean;
+mod words;
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use jiff::SignedDuration;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::Dialect;
-use crate::event::Time;
+use crate::event::{self, HookStateChange, Time};
 use crate::notice::{
-    CallFacts, ContainerFacts, Facts, HealthFacts, HookFacts, InstanceFacts, Kind, Notice,
-    ServiceFacts, TaskFacts, UnknownFacts,
+    CallFacts, Facts, HealthFacts, InstanceFacts, Kind, Notice, ServiceFacts, TaskFacts,
+    UnknownFacts,
 };
+use crate::triage::Telling;
 use crate::triage::diagnosis::{in_words, signal};
 use crate::triage::service_events::is_rollback;
-use crate::triage::{Severity, Telling};
-
-/// UTF-16 units of one value once it is escaped: a line holds three values at most and a headline four, so
-/// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
-const LONGEST_VALUE: usize = 800;
+use clean::{clean, clean_all};
+use words::{duration, event_text, image, mark};
 
 /// Items of one list: containers, failures, fields.
 const LONGEST_LIST: usize = 20;
@@ -356,7 +354,7 @@ impl Names {
         });
     }
 
-    fn add_hook(&mut self, hook: &HookFacts) {
+    fn add_hook(&mut self, hook: &HookStateChange) {
         self.event_name = hook.event_name.clone();
         self.hook = hook.hook_id.clone().filter(|id| is_shell_safe(id));
         self.hook_type = hook.hook_type.clone();
@@ -388,15 +386,15 @@ fn is_general(stopped_reason: &str) -> bool {
 }
 
 /// Those that failed first. When one container fails, ECS ends the others by a signal: these did not fail.
-fn containers(facts: &[ContainerFacts]) -> Vec<Container> {
-    let failed_itself = |it: &ContainerFacts| {
+fn containers(facts: &[event::Container]) -> Vec<Container> {
+    let failed_itself = |it: &event::Container| {
         it.reason.is_some()
             || it
                 .exit_code
                 .is_some_and(|code| !matches!(code, 0 | 137 | 143))
     };
     let failed =
-        |it: &ContainerFacts| it.reason.is_some() || it.exit_code.is_some_and(|code| code != 0);
+        |it: &event::Container| it.reason.is_some() || it.exit_code.is_some_and(|code| code != 0);
     let any = facts.iter().any(failed_itself);
     let mut containers: Vec<_> = facts
         .iter()
@@ -428,170 +426,4 @@ fn first<T, U>(items: &[T], make: impl Fn(&T) -> U) -> Vec<U> {
 
 fn text(time: Option<&Time>) -> Option<String> {
     time.map(|time| time.text().to_owned())
-}
-
-/// What catches the eye in a channel's list, where the colour of an attachment is not shown.
-fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "⚪",
-        Severity::Success => "🟢",
-        Severity::Warning => "🟠",
-        Severity::Critical => "🔴",
-    }
-}
-
-/// `210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.4.2` → `checkout:1.4.2`; a digest is cut
-/// to the twelve digits that tools show.
-fn image(reference: &str) -> String {
-    let name = reference.rsplit('/').next().unwrap_or(reference);
-    match name.split_once("@sha256:") {
-        Some((name, digest)) => {
-            let digest: String = digest.chars().take(12).collect();
-            format!("{name}@{digest}")
-        }
-        None => name.to_owned(),
-    }
-}
-
-/// The two largest units that matter: `3 d 4 h`, `2 h 5 min`, `41 s`.
-fn duration(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs();
-    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
-    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {seconds} s"),
-        (0, _, _) => format!("{hours} h {minutes} min"),
-        (_, _, _) => format!("{days} d {hours} h"),
-    }
-}
-
-/// Names of AWS's events in words that follow the service's name.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>
-fn event_text(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "SERVICE_STEADY_STATE" => "has reached a steady state",
-        "TASKSET_STEADY_STATE" => "has a task set in a steady state",
-        "CAPACITY_PROVIDER_STEADY_STATE" => "has its capacity provider in a steady state",
-        "SERVICE_DESIRED_COUNT_UPDATED" => "has a new desired count",
-        "TASKS_STOPPED" => "stopped running tasks",
-        "SERVICE_TASK_START_IMPAIRED" => "cannot start its tasks consistently",
-        "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "has an unhealthy task in service discovery",
-        "VPC_LATTICE_TARGET_UNHEALTHY" => "has an unhealthy VPC Lattice target",
-        "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
-            "has a daemon task that violates its placement constraints"
-        }
-        "ECS_OPERATION_THROTTLED" => "is throttled by the ECS API",
-        "SERVICE_DISCOVERY_OPERATION_THROTTLED" => "is throttled by the Cloud Map API",
-        "SERVICE_TASK_PLACEMENT_FAILURE" => "cannot place a task",
-        "SERVICE_TASK_CONFIGURATION_FAILURE" => "cannot place a task: its configuration is wrong",
-        "SERVICE_HEALTH_UNKNOWN" => "has unknown health",
-        _ => return None,
-    })
-}
-
-fn clean_all(names: &Names, dialect: Dialect) -> Vec<(String, Value)> {
-    match serde_json::to_value(names) {
-        Ok(Value::Object(entries)) => entries
-            .into_iter()
-            .map(|(name, value)| (name, clean_value(value, dialect)))
-            .collect(),
-        // A struct of texts, numbers and lists always makes an object.
-        Ok(_) | Err(_) => Vec::new(),
-    }
-}
-
-fn clean_value(value: Value, dialect: Dialect) -> Value {
-    match value {
-        Value::String(text) => Value::String(clean(&text, dialect)),
-        Value::Array(items) => items
-            .into_iter()
-            .map(|item| clean_value(item, dialect))
-            .collect(),
-        Value::Object(entries) => entries
-            .into_iter()
-            .map(|(key, value)| (key, clean_value(value, dialect)))
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
-    }
-}
-
-/// One line, nothing invisible that a terminal or a reader would obey, and not too long.
-fn clean(text: &str, dialect: Dialect) -> String {
-    let harmless = text
-        .trim()
-        .chars()
-        .filter(|c| !turns_direction(*c))
-        .map(harmless);
-    let mut cleaned = String::new();
-    let mut length = 0;
-    for character in harmless {
-        length += dialect.escaped_length(character);
-        if length > LONGEST_VALUE {
-            cleaned.push('…');
-            break;
-        }
-        cleaned.push(character);
-    }
-    cleaned
-}
-
-fn harmless(character: char) -> char {
-    match character {
-        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}' => ' ',
-        control if control.is_control() => '\u{fffd}',
-        other => other,
-    }
-}
-
-/// Marks that make text read other than it is written, and characters that nobody sees.
-fn turns_direction(character: char) -> bool {
-    matches!(
-        character,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_become_harmless() {
-        let cleaned = clean(" a\r\nb\tc\u{1b}[31m\u{202e}d\u{200b} ", Dialect::Slack);
-        assert_eq!(cleaned, "a  b c\u{fffd}[31md");
-    }
-
-    #[test]
-    fn a_long_value_is_cut_by_what_it_becomes() {
-        let plain = clean(&"ä".repeat(2000), Dialect::Slack);
-        assert_eq!(plain.chars().count(), LONGEST_VALUE + 1);
-        let ampersands = clean(&"&".repeat(2000), Dialect::Slack);
-        assert_eq!(
-            ampersands.chars().count(),
-            LONGEST_VALUE / "&amp;".len() + 1
-        );
-        assert!(plain.ends_with('…') && ampersands.ends_with('…'));
-    }
-
-    #[test]
-    fn durations_and_images_are_short() {
-        for (seconds, expected) in [
-            (41, "41 s"),
-            (125, "2 min 5 s"),
-            (7_500, "2 h 5 min"),
-            (273_600, "3 d 4 h"),
-        ] {
-            assert_eq!(duration(SignedDuration::from_secs(seconds)), expected);
-        }
-        assert_eq!(
-            image("210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.4"),
-            "web:1.4"
-        );
-        assert_eq!(image("nginx"), "nginx");
-        assert_eq!(
-            image("registry/web@sha256:0123456789abcdef"),
-            "web@0123456789ab"
-        );
-    }
 }

@@ -4,7 +4,8 @@
 //! cause that matches counts; the order is from what a reader must know to what explains itself.
 
 use super::{Cause, DropReason, Policy, Severity, Telling, Verdict, Volume};
-use crate::notice::{ContainerFacts, Subject, TaskFacts, TaskSource};
+use crate::event::Container;
+use crate::notice::{Subject, TaskFacts, TaskSource};
 
 pub(super) fn of_stop(task: &TaskFacts, subject: &Subject, policy: &Policy) -> Verdict {
     let stop = Stop {
@@ -223,7 +224,7 @@ impl Stop<'_> {
         self.counting().filter_map(|container| container.exit_code)
     }
 
-    fn counting(&self) -> impl Iterator<Item = &ContainerFacts> {
+    fn counting(&self) -> impl Iterator<Item = &Container> {
         self.task
             .containers
             .iter()

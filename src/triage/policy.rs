@@ -3,7 +3,8 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{Cause, DropReason, Severity, Verdict, quiet};
-use crate::notice::{ContainerFacts, Kind, Notice};
+use crate::event::Container;
+use crate::notice::{Kind, Notice};
 
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
@@ -28,7 +29,7 @@ pub enum Selection {
 pub struct Globs(GlobSet);
 
 impl Policy {
-    pub(super) fn ignores_exit_of(&self, container: &ContainerFacts) -> bool {
+    pub(super) fn ignores_exit_of(&self, container: &Container) -> bool {
         container
             .name
             .as_ref()

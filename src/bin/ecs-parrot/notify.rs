@@ -4,10 +4,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ecs_parrot::config::{self, Parrot};
-use ecs_parrot::deliver::{Channel, Http};
+use ecs_parrot::deliver::Channel;
 use ecs_parrot::inbox;
 use ecs_parrot::notify::{Entry, Notifier};
-use ecs_parrot::render::{OwnTemplates, Renderer};
 
 use crate::args::NotifyArgs;
 use crate::input::{self, Input};
@@ -18,18 +17,7 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     for warning in &config.warnings {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let own = config
-        .filter
-        .templates_dir
-        .as_deref()
-        .map(OwnTemplates::read)
-        .transpose()?;
-    let notifier = Notifier {
-        policy: config.filter.policy,
-        renderer: Renderer::new(own),
-        channels: config.channels,
-        http: Http::default(),
-    };
+    let notifier = config.notifier()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

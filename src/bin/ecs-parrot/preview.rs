@@ -8,7 +8,7 @@ use ecs_parrot::deliver::{flowdock, slack, terminal};
 use ecs_parrot::inbox::{self, Item};
 use ecs_parrot::notice::Notice;
 use ecs_parrot::notify::decide;
-use ecs_parrot::render::{Dialect, OwnTemplates, Renderer, TemplateError};
+use ecs_parrot::render::{Dialect, Renderer, TemplateError};
 use ecs_parrot::triage::{Telling, Verdict};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -39,14 +39,10 @@ struct Line {
 
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     let filter = Filter::read(&config::environment())?;
-    let own = filter
-        .templates_dir
-        .as_deref()
-        .map(OwnTemplates::read)
-        .transpose()?;
+    let renderer = filter.renderer()?;
     let preview = Preview {
         filter,
-        renderer: Renderer::new(own),
+        renderer,
         channel: args.channel,
     };
     let mut out = anstream::stdout();

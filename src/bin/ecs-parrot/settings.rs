@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ecs_parrot::config::{self, Parrot};
-use ecs_parrot::render::OwnTemplates;
 
 pub(crate) fn run() -> anyhow::Result<ExitCode> {
     let environment = config::environment();
@@ -18,12 +17,7 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         writeln!(out, "{:34} {value:24} ({})", setting.name, setting.source)?;
     }
     let config = Parrot::read(&environment)?;
-    config
-        .filter
-        .templates_dir
-        .as_deref()
-        .map(OwnTemplates::read)
-        .transpose()?;
+    config.filter.renderer()?;
     let channels: Vec<_> = config
         .channels
         .iter()

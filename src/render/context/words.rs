@@ -1,0 +1,91 @@
+//! How things are said in every channel: marks, image names, durations, AWS's event names.
+
+use jiff::SignedDuration;
+
+use crate::triage::Severity;
+
+/// What catches the eye in a channel's list, where the colour of an attachment is not shown.
+pub(super) fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "⚪",
+        Severity::Success => "🟢",
+        Severity::Warning => "🟠",
+        Severity::Critical => "🔴",
+    }
+}
+
+/// `210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.4.2` → `checkout:1.4.2`; a digest is cut
+/// to the twelve digits that tools show.
+pub(super) fn image(reference: &str) -> String {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    match name.split_once("@sha256:") {
+        Some((name, digest)) => {
+            let digest: String = digest.chars().take(12).collect();
+            format!("{name}@{digest}")
+        }
+        None => name.to_owned(),
+    }
+}
+
+/// The two largest units that matter: `3 d 4 h`, `2 h 5 min`, `41 s`.
+pub(super) fn duration(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {seconds} s"),
+        (0, _, _) => format!("{hours} h {minutes} min"),
+        (_, _, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// Names of AWS's events in words that follow the service's name.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>
+pub(super) fn event_text(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "SERVICE_STEADY_STATE" => "has reached a steady state",
+        "TASKSET_STEADY_STATE" => "has a task set in a steady state",
+        "CAPACITY_PROVIDER_STEADY_STATE" => "has its capacity provider in a steady state",
+        "SERVICE_DESIRED_COUNT_UPDATED" => "has a new desired count",
+        "TASKS_STOPPED" => "stopped running tasks",
+        "SERVICE_TASK_START_IMPAIRED" => "cannot start its tasks consistently",
+        "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "has an unhealthy task in service discovery",
+        "VPC_LATTICE_TARGET_UNHEALTHY" => "has an unhealthy VPC Lattice target",
+        "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
+            "has a daemon task that violates its placement constraints"
+        }
+        "ECS_OPERATION_THROTTLED" => "is throttled by the ECS API",
+        "SERVICE_DISCOVERY_OPERATION_THROTTLED" => "is throttled by the Cloud Map API",
+        "SERVICE_TASK_PLACEMENT_FAILURE" => "cannot place a task",
+        "SERVICE_TASK_CONFIGURATION_FAILURE" => "cannot place a task: its configuration is wrong",
+        "SERVICE_HEALTH_UNKNOWN" => "has unknown health",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_images_are_short() {
+        for (seconds, expected) in [
+            (41, "41 s"),
+            (125, "2 min 5 s"),
+            (7_500, "2 h 5 min"),
+            (273_600, "3 d 4 h"),
+        ] {
+            assert_eq!(duration(SignedDuration::from_secs(seconds)), expected);
+        }
+        assert_eq!(
+            image("210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.4"),
+            "web:1.4"
+        );
+        assert_eq!(image("nginx"), "nginx");
+        assert_eq!(
+            image("registry/web@sha256:0123456789abcdef"),
+            "web@0123456789ab"
+        );
+    }
+}
