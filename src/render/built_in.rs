@@ -28,6 +28,10 @@ pub(super) fn parts() -> Sources {
             include_str!("../../templates/parts/containers.tera"),
         ),
         (
+            "parts/launch.tera",
+            include_str!("../../templates/parts/launch.tera"),
+        ),
+        (
             "parts/subject.tera",
             include_str!("../../templates/parts/subject.tera"),
         ),

@@ -20,19 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// AWS's Runtime API, as far as a function uses it.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
-pub(crate) struct RuntimeApi {
+struct RuntimeApi {
     server: MockServer,
     expected: usize,
 }
 
 /// What the function answered to one invocation.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Answer {
+enum Answer {
     Response(Value),
     Error { kind: String, message: String },
 }
 
-struct NextInvocation(Arc<Mutex<VecDeque<(usize, Value)>>>);
+struct NextInvocation(Arc<Mutex<VecDeque<(usize, String)>>>);
 
 impl Respond for NextInvocation {
     fn respond(&self, _: &Request) -> ResponseTemplate {
@@ -44,7 +44,7 @@ impl Respond for NextInvocation {
                     "lambda-runtime-invoked-function-arn",
                     "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
                 )
-                .set_body_json(payload),
+                .set_body_raw(payload, "application/json"),
             // As the real one: no event, no answer.
             None => ResponseTemplate::new(200).set_delay(PATIENCE * 2),
         }
@@ -52,7 +52,11 @@ impl Respond for NextInvocation {
 }
 
 impl RuntimeApi {
-    pub(crate) async fn with(payloads: Vec<Value>) -> Self {
+    async fn with(payloads: Vec<Value>) -> Self {
+        Self::with_texts(payloads.iter().map(Value::to_string).collect()).await
+    }
+
+    async fn with_texts(payloads: Vec<String>) -> Self {
         let server = MockServer::start().await;
         let expected = payloads.len();
         let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
@@ -72,7 +76,7 @@ impl RuntimeApi {
     }
 
     /// Runs the function until every invocation is answered.
-    pub(crate) async fn run(&self, environment: &[(&str, &str)]) -> (Vec<Answer>, String) {
+    async fn run(&self, environment: &[(&str, &str)]) -> (Vec<Answer>, String) {
         let mut function = Function::start(&self.server.address().to_string(), environment);
         let started = Instant::now();
         loop {
@@ -353,6 +357,18 @@ async fn what_is_no_event_fails_and_so_is_kept() {
         1,
         "the event beside the one that is none is told"
     );
+}
+
+#[tokio::test]
+async fn a_payload_that_is_no_json_fails_and_the_next_one_is_told() {
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let event = events::sample("stop_task-by-iam-user").to_string();
+    let (truncated, whole) = (event[..event.len() / 2].to_owned(), event);
+    let api = RuntimeApi::with_texts(vec![truncated, whole]).await;
+    let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    assert!(matches!(answers[0], Answer::Error { .. }), "{answers:?}");
+    assert_eq!(answers[1], Answer::Response(Value::Null));
+    assert_eq!(texts(&slack).await.len(), 1);
 }
 
 #[tokio::test]

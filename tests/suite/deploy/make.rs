@@ -1,0 +1,290 @@
+//! `make package`: a zip for the architecture that is configured, and for no other.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use super::{CARNIVAL, EXAMPLE, Package, function};
+use crate::tools;
+
+/// A Makefile of its own, with settings of its own. Its `cargo lambda` either is the pinned one, or only
+/// writes down what it was asked to build.
+struct Workshop {
+    folder: PathBuf,
+}
+
+impl Workshop {
+    fn new(folder: &Path, settings: &str) -> Self {
+        for entry in fs::read_dir(tools::root()).unwrap() {
+            let entry = entry.unwrap();
+            let left_out = [
+                "target",
+                "dist",
+                "node_modules",
+                ".git",
+                ".serverless",
+                "serverless.env.yml",
+            ];
+            if !left_out.iter().any(|name| entry.file_name() == *name) {
+                symlink(entry.path(), folder.join(entry.file_name())).unwrap();
+            }
+        }
+        fs::write(folder.join("serverless.env.yml"), settings).unwrap();
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn make(&self, arguments: &[&str], programs: &Path) -> std::process::Output {
+        let mut path = OsString::from(programs);
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap());
+        let mut make = Command::new("make");
+        for name in ["MAKEFLAGS", "MAKEOVERRIDES", "ARCH", "CARGO_BUILD_TARGET"] {
+            make.env_remove(name);
+        }
+        make.args(arguments)
+            .current_dir(&self.folder)
+            .env("PATH", path)
+            .output()
+            .expect("this test needs make")
+    }
+
+    fn package(&self, arguments: &[&str]) -> std::process::Output {
+        let programs = self.folder.join("programs");
+        if !programs.exists() {
+            fs::create_dir(&programs).unwrap();
+            write_program(&programs.join("cargo-lambda"), "exit 1");
+            write_program(
+                &programs.join("cargo"),
+                r#"echo "$@" > asked
+while [ $# -gt 1 ]; do
+    case $1 in
+        --bin) name=$2 ;;
+        --lambda-dir) folder=$2 ;;
+    esac
+    shift
+done
+mkdir -p $folder/$name
+echo "$folder $name" > $folder/$name/bootstrap.zip"#,
+            );
+        }
+        let arguments: Vec<&str> = [&["package"], arguments].concat();
+        self.make(&arguments, &programs)
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.join(file)).unwrap()
+    }
+}
+
+fn write_program(path: &Path, script: &str) {
+    fs::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn make_package_builds_for_the_configured_architecture() {
+    for (settings, arguments, flag, other) in [
+        ("mysettings:\n", vec![], "--x86-64", "--arm64"),
+        (
+            "mysettings:\n  architecture: arm64\n",
+            vec![],
+            "--arm64",
+            "--x86-64",
+        ),
+        (
+            "mysettings:\n  architecture: 'arm64' # Graviton\n",
+            vec![],
+            "--arm64",
+            "--x86-64",
+        ),
+        (
+            "mysettings:\n  # architecture: arm64\n",
+            vec![],
+            "--x86-64",
+            "--arm64",
+        ),
+        (
+            "mysettings:\n  architecture: \"x86_64\"\n",
+            vec![],
+            "--x86-64",
+            "--arm64",
+        ),
+        (
+            "mysettings:\n  architecture:\n  memory: 128\n",
+            vec![],
+            "--x86-64",
+            "--arm64",
+        ),
+        (
+            "mysettings:\n  architecture: x86_64\n",
+            vec!["ARCH=arm64"],
+            "--arm64",
+            "--x86-64",
+        ),
+        (EXAMPLE, vec![], "--x86-64", "--arm64"),
+        (CARNIVAL, vec![], "--x86-64", "--arm64"),
+    ] {
+        let folder = tools::scratch();
+        let workshop = Workshop::new(folder.path(), settings);
+        let output = workshop.package(&arguments);
+        assert!(
+            output.status.success(),
+            "{settings}: {}",
+            tools::told(&output)
+        );
+        let asked = workshop.read("asked");
+        let words: Vec<&str> = asked.split_whitespace().collect();
+        assert_eq!(words[..2], ["lambda", "build"]);
+        assert!(words.contains(&"--release"), "{asked}");
+        assert!(
+            words.contains(&flag) && !words.contains(&other),
+            "{settings}: {asked}"
+        );
+        assert!(workshop.read("dist/parrot.zip").contains(" parrot"));
+    }
+}
+
+#[test]
+fn make_package_refuses_an_architecture_that_does_not_exist() {
+    for (settings, arguments) in [
+        ("mysettings:\n  architecture: sparc\n", vec![]),
+        ("mysettings:\n", vec!["ARCH=sparc"]),
+    ] {
+        let folder = tools::scratch();
+        let workshop = Workshop::new(folder.path(), settings);
+        let output = workshop.package(&arguments);
+        assert!(!output.status.success());
+        let told = tools::told(&output);
+        assert!(
+            told.contains("architecture `sparc` is unknown; use x86_64 or arm64"),
+            "{told}"
+        );
+        assert!(
+            !workshop.folder.join("asked").exists(),
+            "it built something"
+        );
+    }
+}
+
+/// `ARCH` is for a trial: the zip and the function it is deployed to must still agree.
+#[test]
+fn an_architecture_for_a_trial_reaches_the_function_too() {
+    let folder = tools::scratch();
+    let workshop = Workshop::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
+    for (arguments, parameter) in [
+        (["-n", "deploy", "ARCH=arm64"], true),
+        (["-n", "deploy", "ARCH=x86_64"], false),
+    ] {
+        let output = workshop.make(&arguments, &tools::python_bin());
+        let commands = String::from_utf8(output.stdout).unwrap();
+        let deploy = commands
+            .lines()
+            .find(|line| line.contains("serverless deploy"))
+            .unwrap();
+        assert_eq!(
+            deploy.contains("--param=architecture=arm64"),
+            parameter,
+            "{deploy}"
+        );
+    }
+
+    let package = Package::new().settings("mysettings: {architecture: x86_64}");
+    let template = package.template_with(&["--param=architecture=arm64"]);
+    assert_eq!(function(&template)["Architectures"], json!(["arm64"]));
+}
+
+/// The machine in an ELF header, by Lambda's name for it.
+fn machine(program: &[u8]) -> Result<&'static str, String> {
+    // e_ident: the magic number, then 64 bits, little-endian; e_machine stands at 18.
+    if program.len() < 20 || program[..6] != *b"\x7fELF\x02\x01" {
+        return Err("not a 64-bit little-endian ELF file".to_owned());
+    }
+    match u16::from_le_bytes([program[18], program[19]]) {
+        0x3e => Ok("x86_64"),
+        0xb7 => Ok("arm64"),
+        other => Err(format!("machine {other:#x} is none of Lambda's")),
+    }
+}
+
+#[test]
+fn the_machine_is_read_from_the_header() {
+    let header = |machine: u16| {
+        let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+        header.resize(16, 0);
+        // e_type: a position-independent program.
+        header.extend(3u16.to_le_bytes());
+        header.extend(machine.to_le_bytes());
+        header
+    };
+    assert_eq!(machine(&header(62)), Ok("x86_64"));
+    assert_eq!(machine(&header(183)), Ok("arm64"));
+    assert_eq!(
+        machine(&header(2)),
+        Err("machine 0x2 is none of Lambda's".to_owned())
+    );
+    assert!(machine(b"#!/bin/sh\nexec something-else\n").is_err());
+    assert!(machine(b"\x7fELF").is_err());
+}
+
+/// Unpacks `bootstrap`, the only file that a function's zip holds.
+fn bootstrap(zip: &Path) -> Vec<u8> {
+    let mut zip = zip::ZipArchive::new(fs::File::open(zip).unwrap()).unwrap();
+    assert_eq!(zip.len(), 1);
+    let mut file = zip.by_name("bootstrap").unwrap();
+    assert_eq!(
+        file.unix_mode().map(|mode| mode & 0o111),
+        Some(0o111),
+        "bootstrap cannot be executed"
+    );
+    let mut program = Vec::new();
+    file.read_to_end(&mut program).unwrap();
+    program
+}
+
+/// The real build. This machine has the Rust target of its own architecture only.
+#[test]
+fn each_zip_holds_a_program_for_the_configured_architecture() {
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let settings = format!("mysettings:\n  architecture: {architecture}\n");
+    // Always the same folder and the usual target/, so that what cargo has built stays for the next time.
+    let (folder, _lock) = tools::reserve("package");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir(&folder).unwrap();
+    let workshop = Workshop::new(&folder, &settings);
+    symlink(target(), folder.join("target")).unwrap();
+    let output = workshop.make(&["package"], &tools::python_bin());
+    assert!(output.status.success(), "{}", tools::told(&output));
+
+    let template = Package::new().settings(&settings).template();
+    assert_eq!(function(&template)["Architectures"], json!([architecture]));
+    let zips: Vec<PathBuf> = fs::read_dir(folder.join("dist"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert_eq!(zips.len(), 1, "{zips:?}");
+    for zip in zips {
+        assert_eq!(
+            machine(&bootstrap(&zip)),
+            Ok(architecture),
+            "{}",
+            zip.display()
+        );
+    }
+}
+
+/// The folder that this test was built in.
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
+}

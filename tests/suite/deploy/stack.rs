@@ -1,0 +1,480 @@
+//! The CloudFormation template of every configuration, which cfn-lint finds nothing wrong with.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{CARNIVAL, EXAMPLE, Package, environment, function, rule};
+use crate::tools;
+
+#[test]
+fn without_settings_everything_has_a_default() {
+    let template = Package::new().template();
+    let parrot = function(&template);
+    assert_eq!(parrot["FunctionName"], "ecs-parrot-dev-parrot");
+    assert_eq!(parrot["Runtime"], "provided.al2023");
+    assert_eq!(parrot["Architectures"], json!(["x86_64"]));
+    assert_eq!(parrot["MemorySize"], 256);
+    assert_eq!(parrot["Timeout"], 15);
+    assert_eq!(parrot["LoggingConfig"]["LogFormat"], "JSON");
+    assert_eq!(parrot["LoggingConfig"]["ApplicationLogLevel"], "INFO");
+    assert!(
+        parrot["Code"]["S3Key"]
+            .as_str()
+            .unwrap()
+            .ends_with("/parrot.zip")
+    );
+    for (name, value) in environment(&template).as_object().unwrap() {
+        assert_eq!(value, "", "{name} is set");
+    }
+    assert_eq!(
+        template["Conditions"]["Trail"]["Fn::Equals"],
+        json!(["trail: false", "trail: true"])
+    );
+}
+
+#[test]
+fn the_example_packages_as_it_is() {
+    let template = Package::new().settings(EXAMPLE).template();
+    assert_eq!(function(&template)["FunctionName"], "ecs-parrot-dev-parrot");
+    let expected = json!({
+        "SLACK_WEBHOOKURL": "DISABLED",
+        "SLACK_USERNAME": "ECSParrot",
+        "SLACK_CHANNEL": "#devops",
+        "SLACK_ICON_EMOJI": ":bird:",
+        "SLACK_QUIET": "false",
+        "SLACK_MENTION": "",
+        "FLOWDOCK_API_TOKEN": "DISABLED",
+        "FLOWDOCK_USERNAME": "ECSParrot",
+        "FLOWDOCK_ICON_EMOJI": ":bird:",
+        "FLOWDOCK_QUIET": "false",
+        "FLOWDOCK_URL": "",
+        "IGNORED_EXIT_CODE_CONTAINER_NAMES": "",
+        "IGNORED_CLUSTERS": "",
+        "IGNORED_SERVICES": "",
+        "KEEP": "",
+        "DROP": "",
+        "TEMPLATES_DIR": "",
+    });
+    assert_eq!(environment(&template), &expected);
+}
+
+/// The example says of its values that they are the defaults, and shows every key that is read.
+#[test]
+fn the_example_shows_every_key_with_its_default() {
+    let mut with = Package::new().settings(EXAMPLE).template();
+    let mut without = Package::new().template();
+    for template in [&mut with, &mut without] {
+        let parrot = &mut template["Resources"]["ParrotLambdaFunction"]["Properties"];
+        parrot["Environment"] = Value::Null;
+        // The upload's name has the time in it.
+        parrot["Code"] = Value::Null;
+    }
+    assert_eq!(with, without);
+
+    let service = fs::read_to_string(tools::root().join("serverless.yml")).unwrap();
+    let path_end = |c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.');
+    let mut keys: Vec<&str> = service
+        .split("self:custom.mysettings.")
+        .skip(1)
+        .map(|rest| {
+            rest.split(path_end)
+                .next()
+                .unwrap()
+                .rsplit('.')
+                .next()
+                .unwrap()
+        })
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert!(
+        keys.len() > 20,
+        "serverless.yml reads its settings in another way now: {keys:?}"
+    );
+    for key in keys {
+        let shown = EXAMPLE
+            .lines()
+            .any(|line| line.trim_start().starts_with(&format!("{key}:")));
+        assert!(shown, "serverless.env.yml.example does not show `{key}`");
+    }
+}
+
+#[test]
+fn carnivals_own_file_packages_unchanged() {
+    let template = Package::new().settings(CARNIVAL).template();
+    assert_eq!(
+        function(&template)["FunctionName"],
+        "ecs-parrot-staging-parrot"
+    );
+    let environment = environment(&template);
+    assert_eq!(environment["SLACK_CHANNEL"], "#devops");
+    assert_eq!(environment["SLACK_QUIET"], "false");
+    assert_eq!(environment["FLOWDOCK_ICON_EMOJI"], ":bird:");
+    assert_eq!(
+        environment["IGNORED_EXIT_CODE_CONTAINER_NAMES"],
+        "mongo-router::fake-test"
+    );
+
+    let documented = CARNIVAL
+        .replace("  ignore:", "  ignored:")
+        .replace(": False", ": True");
+    assert_ne!(documented, CARNIVAL);
+    let template = Package::new().settings(&documented).template();
+    assert_eq!(
+        self::environment(&template)["IGNORED_EXIT_CODE_CONTAINER_NAMES"],
+        "mongo-router::fake-test"
+    );
+    assert_eq!(self::environment(&template)["FLOWDOCK_QUIET"], "true");
+}
+
+#[test]
+fn every_setting_arrives() {
+    let template = Package::new()
+        .settings(
+            "mysettings:
+  stage: prod
+  region: cn-north-1
+  architecture: arm64
+  memory: 512
+  timeout: 20
+  log_retention: 7
+  log_level: DEBUG
+  retry_attempts: 1
+  event_age: 900
+  templates_dir: /opt/templates
+  layers: ['arn:aws-cn:lambda:cn-north-1:123456789012:layer:templates:1']
+  slack: {webhookurl: a, username: b, channel: 12, icon_emoji: c, quiet: TRUE, mention: '<!subteam^S1>'}
+  flowdock: {api_token: d, username: e, icon_emoji: null, quiet: true, url: 'https://flow.example'}
+  ignored: {exit_code: {container_names: 'x::y'}, clusters: 'dev-*,test', services: '*/canary'}
+  ignore: {exit_code: {container_names: the other spelling}}
+  keep: steady_state
+  drop: 'run_task,finished'
+  rules: {api_calls: 'false', native: False}
+  trail: true
+  trail_retention: 30
+",
+        )
+        .template();
+    let expected = json!({
+        "SLACK_WEBHOOKURL": "a",
+        "SLACK_USERNAME": "b",
+        "SLACK_CHANNEL": "12",
+        "SLACK_ICON_EMOJI": "c",
+        "SLACK_QUIET": "true",
+        "SLACK_MENTION": "<!subteam^S1>",
+        "FLOWDOCK_API_TOKEN": "d",
+        "FLOWDOCK_USERNAME": "e",
+        "FLOWDOCK_ICON_EMOJI": "",
+        "FLOWDOCK_QUIET": "true",
+        "FLOWDOCK_URL": "https://flow.example",
+        "IGNORED_EXIT_CODE_CONTAINER_NAMES": "x::y",
+        "IGNORED_CLUSTERS": "dev-*,test",
+        "IGNORED_SERVICES": "*/canary",
+        "KEEP": "steady_state",
+        "DROP": "run_task,finished",
+        "TEMPLATES_DIR": "/opt/templates",
+    });
+    assert_eq!(environment(&template), &expected);
+
+    let parrot = function(&template);
+    assert_eq!(parrot["FunctionName"], "ecs-parrot-prod-parrot");
+    assert_eq!(parrot["Architectures"], json!(["arm64"]));
+    assert_eq!(parrot["MemorySize"], 512);
+    assert_eq!(parrot["Timeout"], 20);
+    assert_eq!(
+        parrot["Layers"],
+        json!(["arn:aws-cn:lambda:cn-north-1:123456789012:layer:templates:1"])
+    );
+    assert_eq!(parrot["LoggingConfig"]["ApplicationLogLevel"], "DEBUG");
+
+    let resources = &template["Resources"];
+    assert_eq!(
+        resources["ParrotLogGroup"]["Properties"]["RetentionInDays"],
+        7
+    );
+    let invoke = &resources["ParrotLambdaEvConf"]["Properties"];
+    assert_eq!(invoke["MaximumRetryAttempts"], 1);
+    assert_eq!(invoke["MaximumEventAgeInSeconds"], 900);
+    for name in ["-api-calls", "-ecs-events"] {
+        let rule = rule(&template, name);
+        assert_eq!(rule["State"], "DISABLED");
+        assert_eq!(
+            rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"],
+            900
+        );
+    }
+    assert_eq!(
+        template["Conditions"]["Trail"]["Fn::Equals"],
+        json!(["trail: true", "trail: true"])
+    );
+}
+
+#[test]
+fn the_rules_are_switched_and_divide_the_events() {
+    let chatter = [
+        "SubmitContainerStateChange",
+        "SubmitAttachmentStateChanges",
+        "DiscoverPollEndpoint",
+    ];
+    for (api_calls, native) in [(true, true), (true, false), (false, true)] {
+        let template = Package::new()
+            .settings(&format!(
+                "mysettings: {{rules: {{api_calls: {api_calls}, native: {native}}}}}"
+            ))
+            .template();
+        let state = |on| if on { "ENABLED" } else { "DISABLED" };
+        let (calls, events) = (
+            rule(&template, "-api-calls"),
+            rule(&template, "-ecs-events"),
+        );
+        assert_eq!(calls["State"], state(api_calls));
+        assert_eq!(events["State"], state(native));
+        let mut left_out = chatter.to_vec();
+        if native {
+            left_out.push("SubmitTaskStateChange");
+        }
+        let expected = json!({
+            "source": ["aws.ecs"],
+            "detail-type": ["AWS API Call via CloudTrail"],
+            "detail": {"eventSource": ["ecs.amazonaws.com"], "eventName": [{"anything-but": left_out}]},
+        });
+        assert_eq!(calls["EventPattern"], expected);
+        let expected = json!({"source": ["aws.ecs"], "detail-type": [{"anything-but": ["AWS API Call via CloudTrail"]}]});
+        assert_eq!(events["EventPattern"], expected);
+    }
+}
+
+/// Nothing on the way may lose an event without a trace, or wait for ever.
+#[test]
+fn what_fails_goes_to_the_dead_letter_queue() {
+    let template = Package::new().template();
+    let resources = &template["Resources"];
+    let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
+
+    let invoke = &resources["ParrotLambdaEvConf"]["Properties"];
+    assert_eq!(
+        invoke["FunctionName"],
+        json!({"Ref": "ParrotLambdaFunction"})
+    );
+    assert_eq!(
+        invoke["DestinationConfig"]["OnFailure"]["Destination"],
+        queue
+    );
+    assert_eq!(invoke["MaximumRetryAttempts"], 2);
+    assert_eq!(invoke["MaximumEventAgeInSeconds"], 3600);
+
+    let mut senders = Vec::new();
+    for name in ["ecs-parrot-dev-api-calls", "ecs-parrot-dev-ecs-events"] {
+        let rule = rule(&template, name);
+        let targets = rule["Targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 1);
+        assert_eq!(
+            targets[0]["Arn"],
+            json!({"Fn::GetAtt": ["ParrotLambdaFunction", "Arn"]})
+        );
+        assert_eq!(targets[0]["DeadLetterConfig"]["Arn"], queue);
+        assert_eq!(
+            targets[0]["RetryPolicy"],
+            json!({"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185})
+        );
+        senders.push(json!({
+            "Fn::Sub": format!("arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{name}")
+        }));
+        let permitted = resources.as_object().unwrap().values().any(|resource| {
+            resource["Type"] == "AWS::Lambda::Permission"
+                && resource["Properties"]["Principal"] == "events.amazonaws.com"
+                && resource["Properties"]["SourceArn"]
+                    .to_string()
+                    .contains(name)
+        });
+        assert!(permitted, "`{name}` may not invoke the function");
+    }
+
+    assert_eq!(
+        resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"],
+        true
+    );
+    assert_eq!(
+        resources["DeadLetterQueue"]["Properties"]["MessageRetentionPeriod"],
+        14 * 24 * 60 * 60
+    );
+    let statements =
+        &resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    assert_eq!(statements.as_array().unwrap().len(), 2);
+    assert_eq!(statements[0]["Effect"], "Allow");
+    assert_eq!(
+        statements[0]["Principal"],
+        json!({"Service": "events.amazonaws.com"})
+    );
+    assert_eq!(statements[0]["Action"], "sqs:SendMessage");
+    assert_eq!(
+        statements[0]["Condition"],
+        json!({"ArnEquals": {"aws:SourceArn": senders}})
+    );
+    assert_eq!(statements[1]["Effect"], "Deny");
+    assert_eq!(statements[1]["Action"], "sqs:*");
+    assert_eq!(
+        statements[1]["Condition"],
+        json!({"Bool": {"aws:SecureTransport": "false"}})
+    );
+}
+
+#[test]
+fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
+    let template = Package::new().template();
+    let resources = template["Resources"].as_object().unwrap();
+    let roles: Vec<&String> = resources
+        .iter()
+        .filter(|(_, r)| r["Type"] == "AWS::IAM::Role")
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(roles, ["ParrotRole"]);
+    assert!(
+        resources
+            .values()
+            .all(|r| r["Type"] != "AWS::IAM::Policy" && r["Type"] != "AWS::IAM::ManagedPolicy")
+    );
+    assert_eq!(
+        function(&template)["Role"],
+        json!({"Fn::GetAtt": ["ParrotRole", "Arn"]})
+    );
+
+    let role = &resources["ParrotRole"]["Properties"];
+    assert!(role.get("ManagedPolicyArns").is_none());
+    let policies = role["Policies"].as_array().unwrap();
+    assert_eq!(policies.len(), 1);
+    let allowed: Vec<Value> = policies[0]["PolicyDocument"]["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|statement| {
+            json!([
+                statement["Effect"],
+                statement["Action"],
+                statement["Resource"]
+            ])
+        })
+        .collect();
+    let log = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/ecs-parrot-dev-parrot:*";
+    let expected = [
+        json!(["Allow", ["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::Sub": log}]),
+        json!(["Allow", "sqs:SendMessage", {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}]),
+    ];
+    assert_eq!(allowed, expected);
+
+    let log = &resources["ParrotLogGroup"]["Properties"];
+    assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");
+    assert_eq!(log["RetentionInDays"], 30);
+}
+
+#[test]
+fn the_stack_says_where_to_look() {
+    let template = Package::new().template();
+    let output = |name: &str| &template["Outputs"][name]["Value"]["Ref"];
+    assert_eq!(output("FunctionName"), "ParrotLambdaFunction");
+    assert_eq!(output("LogGroupName"), "ParrotLogGroup");
+    assert_eq!(output("DeadLetterQueueUrl"), "DeadLetterQueue");
+    assert_eq!(output("TrailBucketName"), "TrailBucket");
+    assert_eq!(template["Outputs"]["TrailBucketName"]["Condition"], "Trail");
+}
+
+#[test]
+fn the_trail_keeps_its_log_files_to_itself() {
+    let template = Package::new()
+        .settings("mysettings: {trail: true, trail_retention: 30}")
+        .template();
+    let resources = &template["Resources"];
+    for name in ["Trail", "TrailBucket", "TrailBucketPolicy"] {
+        assert_eq!(resources[name]["Condition"], "Trail");
+    }
+    let trail = &resources["Trail"]["Properties"];
+    assert_eq!(trail["IsLogging"], true);
+    assert_eq!(
+        trail["EventSelectors"],
+        json!([{"IncludeManagementEvents": true, "ReadWriteType": "WriteOnly"}])
+    );
+
+    let bucket = &resources["TrailBucket"]["Properties"];
+    let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
+    assert_eq!(
+        encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"],
+        "AES256"
+    );
+    let blocked = bucket["PublicAccessBlockConfiguration"]
+        .as_object()
+        .unwrap();
+    assert_eq!(blocked.len(), 4);
+    assert!(blocked.values().all(|blocks| blocks == true));
+    assert_eq!(
+        bucket["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"],
+        30
+    );
+
+    let arn =
+        "arn:${AWS::Partition}:cloudtrail:${AWS::Region}:${AWS::AccountId}:trail/ecs-parrot-dev";
+    assert_eq!(trail["TrailName"], "ecs-parrot-dev");
+    let statements = resources["TrailBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        .as_array()
+        .unwrap();
+    for statement in statements {
+        if statement["Effect"] == "Allow" {
+            assert_eq!(
+                statement["Principal"],
+                json!({"Service": "cloudtrail.amazonaws.com"})
+            );
+            assert_eq!(
+                statement["Condition"]["StringEquals"]["aws:SourceArn"],
+                json!({"Fn::Sub": arn})
+            );
+        } else {
+            assert_eq!(
+                statement["Condition"],
+                json!({"Bool": {"aws:SecureTransport": "false"}})
+            );
+        }
+    }
+    assert_eq!(statements.len(), 3);
+}
+
+#[test]
+fn a_wrong_setting_is_refused_by_its_name() {
+    for (setting, named, allowed) in [
+        (
+            "architecture: sparc",
+            "provider.architecture",
+            "[arm64, x86_64]",
+        ),
+        ("trail: perhaps", "custom.trail", "\"true\", \"false\""),
+        (
+            "rules: {native: perhaps}",
+            "custom.rules.native",
+            "\"true\", \"false\"",
+        ),
+        ("timeout: soon", "parrot.timeout", "integer"),
+        ("log_retention: 31", "logRetentionInDays", "allowed values"),
+        (
+            "log_level: LOUD",
+            "applicationLogLevel",
+            "[DEBUG, ERROR, FATAL, INFO, TRACE, WARN]",
+        ),
+        ("retry_attempts: 3", "maximumRetryAttempts", "<= 2"),
+        ("event_age: 5", "maximumEventAge", ">= 60"),
+        ("keep: [a, b]", "environment.KEEP", "unsupported"),
+    ] {
+        let refusal = Package::new()
+            .settings(&format!("mysettings: {{{setting}}}"))
+            .refusal();
+        assert!(
+            refusal.contains(named) && refusal.contains(allowed),
+            "{setting}: {refusal}"
+        );
+    }
+}
+
+#[test]
+fn packaging_before_building_names_the_missing_file() {
+    let package = Package::new();
+    fs::remove_file(package.folder.path().join("dist/parrot.zip")).unwrap();
+    assert!(package.refusal().contains("dist/parrot.zip"));
+}

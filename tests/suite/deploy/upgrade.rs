@@ -1,0 +1,158 @@
+//! The documented commands against moto's AWS, where carnival-ecs-parrot's stack is running.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdin, Stdio};
+
+use serde_json::{Value, json};
+
+use super::{CARNIVAL, Package};
+use crate::tools;
+
+/// moto's AWS on a port of its own. It ends with the value, whose end closes the server's stdin.
+struct Cloud {
+    server: Child,
+    stdin: Option<ChildStdin>,
+    url: String,
+}
+
+impl Cloud {
+    /// `stack`: the name and the template of a stack that is there already.
+    fn start(stack: &[&str]) -> Self {
+        let mut server = tools::script("cloud.py")
+            .args(stack)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let stdin = server.stdin.take();
+        let mut url = String::new();
+        BufReader::new(server.stdout.take().unwrap())
+            .read_line(&mut url)
+            .unwrap();
+        assert!(
+            url.starts_with("http://127.0.0.1:"),
+            "moto did not start: {url}"
+        );
+        Self {
+            server,
+            stdin,
+            url: url.trim().to_owned(),
+        }
+    }
+
+    fn run(&self, package: &Package, arguments: &[&str]) -> String {
+        let output = tools::osls()
+            .args(arguments)
+            .current_dir(&package.folder)
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "osls {}: {}",
+            arguments.join(" "),
+            tools::told(&output)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn deployed(&self) -> Value {
+        serde_json::from_str(&tools::run_python("deployed.py", &[&self.url], "")).unwrap()
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.server.wait();
+    }
+}
+
+/// README's three commands, on an account where carnival-ecs-parrot is running.
+#[test]
+fn the_documented_commands_upgrade_carnivals_stack_in_place() {
+    let stack = tools::root().join("tests/carnival/stack.json");
+    let cloud = Cloud::start(&["ecs-parrot-staging", stack.to_str().unwrap()]);
+    let before = cloud.deployed();
+    assert_eq!(before["functions"][0]["Runtime"], "python2.7");
+
+    let package = Package::new().settings(CARNIVAL);
+    cloud.run(&package, &["deploy"]);
+    let after = cloud.deployed();
+    assert_eq!(after["stacks"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        after["stacks"][0]["StackId"],
+        before["stacks"][0]["StackId"]
+    );
+    assert_eq!(after["stacks"][0]["StackStatus"], "UPDATE_COMPLETE");
+    let functions = after["functions"].as_array().unwrap();
+    assert_eq!(functions.len(), 1);
+    assert_eq!(
+        functions[0]["FunctionArn"],
+        before["functions"][0]["FunctionArn"]
+    );
+    assert_eq!(functions[0]["Runtime"], "provided.al2023");
+    assert_eq!(
+        functions[0]["Environment"]["Variables"]["SLACK_CHANNEL"],
+        "#devops"
+    );
+    let rules: Vec<&str> = after["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["Name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            "ecs-parrot-staging-api-calls",
+            "ecs-parrot-staging-ecs-events"
+        ]
+    );
+    let queues = after["queues"].as_array().unwrap();
+    assert!(
+        queues.len() == 1
+            && queues[0]
+                .as_str()
+                .unwrap()
+                .ends_with("/ecs-parrot-staging-dead-letters")
+    );
+
+    fs::write(
+        package.folder.path().join("dist/parrot.zip"),
+        "another program",
+    )
+    .unwrap();
+    let package = package.settings(&CARNIVAL.replace("#devops", "#elsewhere"));
+    cloud.run(&package, &["deploy", "function", "--function", "parrot"]);
+    let redeployed = &cloud.deployed()["functions"][0];
+    assert_ne!(redeployed["CodeSha256"], functions[0]["CodeSha256"]);
+    assert_eq!(
+        redeployed["Environment"]["Variables"]["SLACK_CHANNEL"],
+        "#elsewhere"
+    );
+
+    // moto's function answers with its payload.
+    let sample = json!({"source": "aws.ecs", "detail-type": "ECS Task State Change"});
+    fs::create_dir(package.folder.path().join("samples")).unwrap();
+    fs::write(
+        package.folder.path().join("samples/task.json"),
+        sample.to_string(),
+    )
+    .unwrap();
+    let answer = cloud.run(
+        &package,
+        &[
+            "invoke",
+            "--function",
+            "parrot",
+            "--path",
+            "samples/task.json",
+        ],
+    );
+    assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), sample);
+}
