@@ -39,8 +39,9 @@ package: architecture $(if $(CARGO_LAMBDA),,$(VENV)/installed) ## build dist/NAM
 	mkdir -p dist
 	set -e; for name in $(FUNCTIONS); do cp target/lambda/$(ARCH)/$$name/bootstrap.zip dist/$$name.zip; done
 
+# The architecture is handed on, so that the function has the one that its zip was built for.
 deploy: package $(SERVERLESS) ## package, and deploy what serverless.env.yml describes
-	$(SERVERLESS) deploy $(if $(filter-out $(or $(CONFIGURED),x86_64),$(ARCH)),--param=architecture=$(ARCH))
+	$(SERVERLESS) deploy --param=architecture=$(ARCH)
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)

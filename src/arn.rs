@@ -6,6 +6,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arn<'a> {
     pub partition: &'a str,
+    pub service: &'a str,
     pub region: &'a str,
     pub account: &'a str,
     /// What follows the account: `task/prod/1a2b` or `cluster/prod`.
@@ -17,11 +18,11 @@ impl<'a> Arn<'a> {
         let mut parts = text.splitn(6, ':');
         let is_arn = parts.next() == Some("arn");
         let partition = parts.next()?;
-        let _service = parts.next()?;
-        let (region, account) = (parts.next()?, parts.next()?);
+        let (service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
         let resource = parts.next()?;
         is_arn.then_some(Self {
             partition,
+            service,
             region,
             account,
             resource,

@@ -43,7 +43,7 @@ pub fn classify(event: &EcsEvent) -> Notice {
     let origin = origin(event);
     let links = match finding.facts {
         Facts::Foreign => Links::default(),
-        _ => links::links(&finding.subject, &origin),
+        _ => links::links(finding.kind, &finding.subject, &origin),
     };
     Notice {
         kind: finding.kind,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
 use crate::notify::Notifier;
 use crate::render::{OwnTemplates, Renderer, TemplateError};
-use crate::secret::Secret;
+use crate::secret::{REDACTED, Secret};
 use crate::triage::{Globs, Policy};
 
 /// The variables of the notifier, as the environment has them.
@@ -95,7 +95,7 @@ impl Parrot {
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = not_yet(environment);
-        let variables = Variables::read(environment);
+        let variables = Variables::read(environment, &mut problems);
         let filter = filter(&variables, &mut problems);
         let mut warnings = Vec::new();
         let slack = slack(&variables, &mut problems);
@@ -148,19 +148,33 @@ impl Filter {
     /// [`ConfigError`] with every problem of the variables that it reads.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let filter = filter(&Variables::read(environment), &mut problems);
+        let variables = Variables::read(environment, &mut problems);
+        let filter = filter(&variables, &mut problems);
         finish(filter, problems)
     }
 }
 
 impl Variables {
-    /// Texts only, so that no value can be of a wrong type here.
-    fn read(environment: &[(String, String)]) -> Self {
+    /// Texts only, so that no value can be of a wrong type here. Only our own names as they are written: envy
+    /// reads any spelling, and `drop` in somebody's shell is not ours.
+    fn read(environment: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
+        let own = names();
         let set = environment
             .iter()
-            .filter(|(_, value)| !value.trim().is_empty())
-            .cloned();
-        envy::from_iter(set).unwrap_or_default()
+            .filter(|(name, value)| own.contains(name) && !value.trim().is_empty());
+        for (name, value) in set.clone() {
+            if value.contains(char::REPLACEMENT_CHARACTER) {
+                problems.push(Problem::new(name, "it is not valid Unicode", "UTF-8 text"));
+            }
+        }
+        envy::from_iter(set.cloned()).unwrap_or_else(|error| {
+            problems.push(Problem::new(
+                "environment",
+                &error.to_string(),
+                "each variable once",
+            ));
+            Self::default()
+        })
     }
 
     fn entries(&self) -> Vec<(String, Option<String>)> {
@@ -185,12 +199,20 @@ pub fn names() -> Vec<String> {
 
 /// The effective configuration, secrets redacted.
 pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
-    let entries = Variables::read(environment).entries().into_iter();
+    // What is wrong is said by whoever uses the values.
+    let entries = Variables::read(environment, &mut Vec::new())
+        .entries()
+        .into_iter();
     entries
         .map(|(name, value)| match value {
             Some(value) => Setting {
+                // An address may hold a password, which is refused, but not before it is shown.
+                value: if value.contains("://") && value.contains('@') {
+                    REDACTED.to_owned()
+                } else {
+                    value
+                },
                 name,
-                value,
                 source: Source::Environment,
             },
             None => Setting {
@@ -202,10 +224,15 @@ pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
         .collect()
 }
 
-/// The environment of this process; what is not Unicode cannot be one of our variables.
+/// The environment of this process; what is not Unicode is marked so and refused where it is ours.
 pub fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .map(|(name, value)| {
+            (
+                name.to_string_lossy().into_owned(),
+                value.to_string_lossy().into_owned(),
+            )
+        })
         .collect()
 }
 
@@ -223,7 +250,7 @@ fn filter(variables: &Variables, problems: &mut Vec<Problem>) -> Filter {
     let ignored = variables.ignored_exit_code_container_names.as_deref();
     Filter {
         policy: Policy {
-            ignored_containers: words::split(ignored, "::").map(str::to_owned).collect(),
+            ignored_containers: words::containers(ignored, problems),
             ignored_clusters: globs("IGNORED_CLUSTERS", &variables.ignored_clusters, problems),
             ignored_services: globs("IGNORED_SERVICES", &variables.ignored_services, problems),
             keep: words::selections("KEEP", variables.keep.as_deref(), problems),
@@ -263,7 +290,7 @@ fn slack(variables: &Variables, problems: &mut Vec<Problem>) -> Option<Slack> {
     let webhook = enabled(variables.slack_webhookurl.as_ref())?;
     address::check_secret("SLACK_WEBHOOKURL", webhook, problems);
     Some(Slack {
-        webhook: webhook.clone(),
+        webhook: Secret::new(webhook.expose().trim().to_owned()),
         look: slack::Look {
             channel: variables.slack_channel.clone(),
             username: variables.slack_username.clone(),
@@ -284,9 +311,9 @@ fn flowdock(
         variables.flowdock_quiet.as_deref(),
         problems,
     );
-    let url = variables.flowdock_url.as_deref();
+    let url = variables.flowdock_url.as_deref().map(str::trim);
     if let Some(url) = url {
-        address::check("FLOWDOCK_URL", url, problems);
+        address::check_base("FLOWDOCK_URL", url, problems);
     }
     let token = enabled(variables.flowdock_api_token.as_ref())?;
     address::check_token("FLOWDOCK_API_TOKEN", token, problems);
@@ -297,7 +324,7 @@ fn flowdock(
         );
     }
     Some(Flowdock {
-        address: Flowdock::address(url.unwrap_or(flowdock::VENDOR_URL), token.expose()),
+        address: Flowdock::address(url.unwrap_or(flowdock::VENDOR_URL), token.expose().trim()),
         look: flowdock::Look {
             username: variables.flowdock_username.clone(),
             icon_emoji: variables.flowdock_icon_emoji.clone(),

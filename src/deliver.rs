@@ -86,10 +86,6 @@ impl Channel {
 }
 
 impl Outcome {
-    pub fn is_delivered(&self) -> bool {
-        *self == Self::Delivered
-    }
-
     /// Why it did not arrive.
     pub fn why(&self) -> Option<&str> {
         match self {

@@ -116,7 +116,9 @@ impl Unwrapping<'_> {
             message
         });
         let mut inner = self.deeper();
-        inner.receipt = message.message_id.map(Receipt);
+        // A batch within a batch: only the outer record can be given back.
+        let id = message.message_id.filter(|id| !id.is_empty());
+        inner.receipt = inner.receipt.take().or_else(|| id.map(Receipt));
         match message.body {
             Some(body) => inner.unwrap_text(&body),
             None => inner.add(Err(InboxError::NoBody)),

@@ -67,6 +67,24 @@ pub struct Subject {
     pub ec2_instance: Option<String>,
 }
 
+impl Subject {
+    /// `family:revision`, or the family alone.
+    pub fn task_definition(&self) -> Option<String> {
+        let family = self.family.as_ref()?;
+        Some(match &self.revision {
+            Some(revision) => format!("{family}:{revision}"),
+            None => family.clone(),
+        })
+    }
+
+    /// What a person says of a task's id.
+    pub fn task_short(&self) -> Option<String> {
+        self.task
+            .as_deref()
+            .map(|task| task.chars().take(8).collect())
+    }
+}
+
 /// Console pages in the event's own region and partition; none where an address would be a guess.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
@@ -109,7 +127,9 @@ pub struct CallFacts {
     pub name: String,
     pub purpose: CallPurpose,
     pub error: Option<CallError>,
-    pub failures: Vec<LaunchFailure>,
+    pub failures: Vec<Failure>,
+    /// Tasks that RunTask or StartTask did start.
+    pub launched: usize,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
     /// What the call asked for, as label and value.
@@ -145,10 +165,10 @@ pub struct CallError {
     pub message: Option<String>,
 }
 
-/// `failures[]` of RunTask and StartTask.
+/// `failures[]` of calls that succeed in part: RunTask, StartTask, UpdateContainerInstancesState.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaunchFailure {
+pub struct Failure {
     pub reason: String,
     pub detail: Option<String>,
     pub arn: Option<String>,
@@ -167,11 +187,9 @@ pub struct TaskFacts {
     pub desired_status: Option<String>,
     pub stop_code: Option<String>,
     pub stopped_reason: Option<String>,
-    pub group: Option<String>,
     pub started_by: Option<String>,
     pub launch_type: Option<String>,
     pub capacity_provider: Option<String>,
-    pub created_at: Option<Time>,
     pub started_at: Option<Time>,
     pub stopped_at: Option<Time>,
     pub updated_at: Option<Time>,
@@ -197,6 +215,9 @@ pub struct ServiceFacts {
     pub deployment_id: Option<String>,
     pub capacity_providers: Vec<String>,
     pub container_instances: Vec<String>,
+    pub tasks: Vec<String>,
+    /// Addresses that a load balancer or VPC Lattice finds unhealthy.
+    pub targets: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,11 @@
 //! The whole pipeline on one screen: from a payload to an account of what became of every event in it.
 
+use std::future::Future;
+use std::time::{Duration, SystemTime};
+
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use crate::classify::classify;
 use crate::deliver::{Channel, Http, Outcome};
@@ -64,63 +68,138 @@ pub fn decide(event: &EcsEvent, policy: &Policy) -> (Notice, Verdict) {
 }
 
 impl Notifier {
-    /// Tells every event of a payload, in its order.
-    pub async fn notify(&self, payload: &Value) -> Account {
-        let mut entries = Vec::new();
-        for item in inbox::open(payload) {
-            entries.push(self.tell(item).await);
-        }
+    /// Tells every event of a payload, in its order, until the deadline.
+    pub async fn notify(&self, payload: &Value, deadline: Deadline) -> Account {
         Account {
             sender: inbox::sender(payload),
-            entries,
+            entries: self.tell(inbox::open(payload), deadline).await,
         }
     }
 
-    /// Tells one event to every channel that wants it, and writes one line to the log.
-    pub async fn tell(&self, item: Item) -> Entry {
-        let result = match item.event {
-            Ok(event) => Ok(self.tell_event(&event).await),
-            Err(error) => Err(error),
-        };
-        let entry = Entry {
-            receipt: item.receipt,
-            result,
-        };
-        entry.log();
-        entry
+    /// Tells events to every channel that wants them, and writes one line each to the log.
+    ///
+    /// Each channel is told them one after another, and no channel waits for another.
+    pub async fn tell(&self, items: Vec<Item>, deadline: Deadline) -> Vec<Entry> {
+        let decided: Vec<_> = items.into_iter().map(|item| self.decide(item)).collect();
+        let channels = self
+            .channels
+            .iter()
+            .map(|channel| self.serve(channel, &decided, deadline));
+        let mut served: Vec<_> = join_all(channels)
+            .await
+            .into_iter()
+            .map(Vec::into_iter)
+            .collect();
+        let entries: Vec<_> = decided
+            .into_iter()
+            .map(|decided| {
+                let deliveries = served
+                    .iter_mut()
+                    .filter_map(Iterator::next)
+                    .flatten()
+                    .collect();
+                decided.into_entry(deliveries)
+            })
+            .collect();
+        entries.iter().for_each(Entry::log);
+        entries
     }
 
-    async fn tell_event(&self, event: &EcsEvent) -> Told {
-        let (notice, verdict) = decide(event, &self.policy);
-        let deliveries = match verdict {
-            Verdict::Drop(_) => Vec::new(),
-            Verdict::Keep(telling) => {
-                join_all(
-                    self.channels
-                        .iter()
-                        .map(|channel| self.send(channel, &notice, telling)),
-                )
+    fn decide(&self, item: Item) -> Decided {
+        let result = item.event.map(|event| decide(&event, &self.policy));
+        Decided {
+            receipt: item.receipt,
+            result,
+        }
+    }
+
+    /// One channel's deliveries, one for each event in its place; none for an event that is not told.
+    async fn serve(
+        &self,
+        channel: &Channel,
+        decided: &[Decided],
+        deadline: Deadline,
+    ) -> Vec<Option<Delivery>> {
+        let mut deliveries = Vec::with_capacity(decided.len());
+        for decided in decided {
+            deliveries.push(match &decided.result {
+                Ok((notice, Verdict::Keep(telling))) => {
+                    let result = self.send(channel, notice, *telling, deadline).await;
+                    Some(Delivery {
+                        channel: channel.dialect(),
+                        result,
+                    })
+                }
+                Ok((_, Verdict::Drop(_))) | Err(_) => None,
+            });
+        }
+        deliveries
+    }
+
+    async fn send(
+        &self,
+        channel: &Channel,
+        notice: &Notice,
+        telling: Telling,
+        deadline: Deadline,
+    ) -> Sent {
+        if !channel.wants(telling) {
+            return Sent::NotWanted;
+        }
+        let message = self
+            .renderer
+            .render_or_fall_back(channel.dialect(), notice, telling);
+        Sent::Tried(deadline.hold(channel.deliver(&self.http, &message)).await)
+    }
+}
+
+/// When an invocation must have been answered. What is not done by then is given back, not lost with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Time to answer and to write the log.
+    const RESERVE: Duration = Duration::from_millis(500);
+
+    /// Nobody waits: the command line.
+    pub const NONE: Self = Self(None);
+
+    /// That of an invocation which ends at this time; one that is over before it began has a clock that is
+    /// wrong, not no time.
+    pub fn at(end: SystemTime) -> Self {
+        let left = end.duration_since(SystemTime::now()).ok();
+        Self(left.and_then(|left| Instant::now().checked_add(left.saturating_sub(Self::RESERVE))))
+    }
+
+    async fn hold(self, delivery: impl Future<Output = Outcome>) -> Outcome {
+        match self.0 {
+            None => delivery.await,
+            Some(end) => timeout_at(end, delivery)
                 .await
-            }
-        };
-        Told {
+                .unwrap_or_else(|_| Outcome::Retry {
+                    after: None,
+                    why: "the function's time is over".to_owned(),
+                }),
+        }
+    }
+}
+
+/// An item between its decision and its deliveries.
+struct Decided {
+    receipt: Option<Receipt>,
+    result: Result<(Notice, Verdict), InboxError>,
+}
+
+impl Decided {
+    fn into_entry(self, deliveries: Vec<Delivery>) -> Entry {
+        let result = self.result.map(|(notice, verdict)| Told {
             event_id: notice.origin.event_id,
             kind: notice.kind,
             verdict,
             deliveries,
-        }
-    }
-
-    async fn send(&self, channel: &Channel, notice: &Notice, telling: Telling) -> Delivery {
-        let dialect = channel.dialect();
-        let result = if channel.wants(telling) {
-            let message = self.renderer.render_or_fall_back(dialect, notice, telling);
-            Sent::Tried(channel.deliver(&self.http, &message).await)
-        } else {
-            Sent::NotWanted
-        };
-        Delivery {
-            channel: dialect,
+        });
+        Entry {
+            receipt: self.receipt,
             result,
         }
     }

@@ -104,46 +104,68 @@ impl Renderer {
         last_resort(notice, telling, &context)
     }
 
-    /// The templates of the lookup, in its order.
+    /// The templates of the lookup, in its order. Behind an own template of a kind stands the built-in one of
+    /// that kind, before any default.
     fn candidates(
         &self,
         dialect: Dialect,
         kind: Kind,
     ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        let names = [
-            format!("{dialect}/{kind}.tera"),
-            format!("{kind}.tera"),
-            "default.tera".to_owned(),
-        ];
-        let own = self.own.as_ref().map(|own| (own, own.tera(dialect)));
-        let from_own = own.into_iter().flat_map({
-            let names = names.clone();
-            move |(own, tera)| {
-                present(tera, names.clone()).map(|name| {
-                    Ok(Candidate {
-                        tera,
-                        name,
-                        own: Some(own),
-                    })
+        let of_kind = [format!("{dialect}/{kind}.tera"), format!("{kind}.tera")];
+        let default = ["default.tera".to_owned()];
+        let own_of_kind = self.own_candidates(dialect, of_kind.to_vec());
+        let own_default = self.own_candidates(dialect, default.to_vec());
+        own_of_kind
+            .chain(self.built_in_candidates(dialect, kind, of_kind.to_vec()))
+            .chain(own_default)
+            .chain(self.built_in_candidates(dialect, kind, default.to_vec()))
+    }
+
+    /// Own templates, and built-in ones with own parts in them.
+    fn own_candidates(
+        &self,
+        dialect: Dialect,
+        names: Vec<String>,
+    ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
+        self.own.iter().flat_map(move |own| {
+            let tera = own.tera(dialect);
+            let names = names
+                .clone()
+                .into_iter()
+                .filter(|name| tera.contains_template(name));
+            names.map(move |name| {
+                Ok(Candidate {
+                    tera,
+                    name,
+                    own: Some(own),
                 })
-            }
-        });
-        let from_built_in =
-            std::iter::once_with(move || self.built_in(dialect, kind)).flat_map(move |tera| {
-                match tera {
-                    Ok(tera) => present(tera, names.clone())
-                        .map(|name| {
-                            Ok(Candidate {
-                                tera,
-                                name,
-                                own: None,
-                            })
+            })
+        })
+    }
+
+    /// Compiled only when all before them have failed.
+    fn built_in_candidates(
+        &self,
+        dialect: Dialect,
+        kind: Kind,
+        names: Vec<String>,
+    ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
+        std::iter::once_with(move || self.built_in(dialect, kind)).flat_map(
+            move |tera| match tera {
+                Ok(tera) => names
+                    .iter()
+                    .filter(|name| tera.contains_template(name))
+                    .map(|name| {
+                        Ok(Candidate {
+                            tera,
+                            name: name.clone(),
+                            own: None,
                         })
-                        .collect(),
-                    Err(error) => vec![Err(error)],
-                }
-            });
-        from_own.chain(from_built_in)
+                    })
+                    .collect(),
+                Err(error) => vec![Err(error)],
+            },
+        )
     }
 
     fn built_in(&self, dialect: Dialect, kind: Kind) -> Result<&Tera, TemplateError> {
@@ -165,12 +187,6 @@ pub fn names() -> Vec<String> {
     let mut names: Vec<_> = context::names().iter().cloned().collect();
     names.sort_unstable();
     names
-}
-
-fn present(tera: &Tera, names: [String; 3]) -> impl Iterator<Item = String> {
-    names
-        .into_iter()
-        .filter(|name| tera.contains_template(name))
 }
 
 /// One template of the lookup.

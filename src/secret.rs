@@ -11,7 +11,7 @@ pub struct Secret(SecretString);
 /// What stands where a secret would.
 pub const REDACTED: &str = "[redacted]";
 
-/// Parts of a secret shorter than this are no secret by themselves (`v1`, `services`).
+/// Parts of a secret shorter than this are no secret by themselves (`v1`, `chat`).
 const SHORTEST_PART: usize = 8;
 
 impl Secret {

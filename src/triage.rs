@@ -11,7 +11,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::event::HookStateChange;
 use crate::notice::{
-    CallFacts, CallPurpose, Facts, HealthFacts, InstanceFacts, Kind, Notice, TaskFacts, TaskSource,
+    CallFacts, CallPurpose, Facts, HealthFacts, InstanceFacts, Kind, Notice, TaskFacts,
 };
 
 pub use policy::{Globs, Policy, Selection};
@@ -189,19 +189,21 @@ fn of_call(call: &CallFacts, notice: &Notice) -> Verdict {
 /// Errors that are AWS's own or pass by themselves: the caller's SDK tries again.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html>
 fn is_aws_internal(code: &str) -> bool {
-    const CODES: [&str; 9] = [
+    const CODES: [&str; 12] = [
         "InternalFailure",
         "InternalError",
+        "InternalServerError",
+        "InternalServerException",
         "ServerException",
         "ServiceUnavailable",
+        "ServiceUnavailableException",
         "Throttling",
         "ThrottlingException",
         "ThrottledException",
         "RequestLimitExceeded",
         "TooManyRequestsException",
     ];
-    let code = code.rsplit('.').next().unwrap_or(code);
-    CODES.contains(&code)
+    code.split('.').any(|part| CODES.contains(&part))
 }
 
 fn of_task(task: &TaskFacts, notice: &Notice, policy: &Policy) -> Verdict {
@@ -223,9 +225,7 @@ fn of_running(task: &TaskFacts, policy: &Policy) -> Verdict {
     });
     match (is_running, has_failed) {
         (true, true) => quiet(Severity::Warning),
-        (true, false) if task.told_by == TaskSource::StateChange => {
-            Verdict::Drop(DropReason::StillRunning)
-        }
+        (true, false) => Verdict::Drop(DropReason::StillRunning),
         (_, _) => Verdict::Drop(DropReason::TransitionalState),
     }
 }

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::config::{self, Parrot};
+use ecs_parrot::deliver::Channel;
 use ecs_parrot::inbox::Sender;
-use ecs_parrot::notify::{Account, Entry, Notifier};
+use ecs_parrot::notify::{Account, Deadline, Entry, Notifier};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
@@ -24,7 +25,8 @@ async fn main() -> ExitCode {
     };
     let notifier = &notifier;
     let handler = |event: LambdaEvent<Value>| async move {
-        let account = notifier.notify(&event.payload).await;
+        let deadline = Deadline::at(event.context.deadline());
+        let account = notifier.notify(&event.payload, deadline).await;
         answer(&account)
     };
     match lambda_runtime::run(service_fn(handler)).await {
@@ -46,6 +48,11 @@ fn start() -> anyhow::Result<Notifier> {
         .warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
+    if let [Channel::Terminal(_)] = &config.channels[..] {
+        tracing::warn!(
+            "no channel is configured, so messages stand in this log only; set SLACK_WEBHOOKURL or FLOWDOCK_API_TOKEN"
+        );
+    }
     Ok(config.notifier()?)
 }
 

@@ -44,27 +44,44 @@ const SSO_ROLE_PREFIX: &str = "AWSReservedSSO_";
 
 pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
     let identity = &call.identity;
-    let service = identity.invoked_by.as_deref().map(service_name);
-    let is_service = service.is_some() || identity.kind.as_deref() == Some("AWSService");
+    let invoked_by = identity
+        .invoked_by
+        .as_deref()
+        .filter(|host| !is_console(host));
+    let service = invoked_by.map(service_name);
+    let is_itself = identity.kind.as_deref() == Some("AWSService");
     let name = match (person(identity), &service) {
-        (Some(name), _) if identity.kind.as_deref() != Some("AWSService") => name,
+        (Some(name), _) if !is_itself => name,
         (_, Some(service)) => service.clone(),
         (Some(name), None) => name,
-        (None, None) if is_service => "an AWS service".to_owned(),
+        (None, None) if is_itself => "an AWS service".to_owned(),
         (None, None) => return None,
     };
-    let via = service
-        .filter(|service| *service != name)
-        .or_else(|| call.user_agent.as_deref().and_then(tool));
+    let tool = identity
+        .invoked_by
+        .as_deref()
+        .into_iter()
+        .chain(call.user_agent.as_deref())
+        .find_map(tool);
     Some(Actor {
+        is_service: is_itself || service.is_some(),
+        via: service.filter(|service| *service != name).or(tool),
         name,
-        via,
         source_ip: call
             .source_ip
             .clone()
             .filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()),
-        is_service,
     })
+}
+
+/// A person at work in the console is not a service, though CloudTrail names one as the invoker.
+fn is_console(invoked_by: &str) -> bool {
+    [
+        "signin.amazonaws.com",
+        "console.amazonaws.com",
+        "AWS Internal",
+    ]
+    .contains(&invoked_by)
 }
 
 /// Application Auto Scaling, by any of the three marks that it leaves.
@@ -100,6 +117,11 @@ fn person(identity: &Identity) -> Option<String> {
             None => "the root user".to_owned(),
         }),
         Some("AssumedRole") => session(identity),
+        Some("AWSAccount") => identity
+            .account
+            .as_ref()
+            .map(|account| format!("account {account}")),
+        Some("IdentityCenterUser") => Some("an IAM Identity Center user".to_owned()),
         _ => identity.user_name.clone().or_else(|| {
             identity
                 .arn
@@ -111,7 +133,14 @@ fn person(identity: &Identity) -> Option<String> {
 
 /// A role's session is named after who took the role: a person, a build, or an EC2 instance.
 fn session(identity: &Identity) -> Option<String> {
-    let arn = identity.arn.as_deref()?;
+    let Some(arn) = identity.arn.as_deref() else {
+        // `AROA…:session`
+        return identity
+            .principal
+            .as_deref()?
+            .split_once(':')
+            .map(|(_, it)| it.to_owned());
+    };
     let session = crate::arn::name(arn);
     let role = identity.role.as_deref().or_else(|| {
         let mut parts = arn.rsplit('/');
@@ -242,6 +271,24 @@ mod tests {
             )
         );
         assert!(of_call(&behalf).unwrap().is_service);
+    }
+
+    #[test]
+    fn a_person_in_the_console_is_no_service() {
+        for host in ["signin.amazonaws.com", "AWS Internal"] {
+            let call = call(
+                "IAMUser",
+                "arn:aws:iam::210987654321:user/maya",
+                None,
+                Some(host),
+            );
+            let actor = of_call(&call).unwrap();
+            assert!(!actor.is_service, "{host}");
+            assert_eq!(
+                (actor.name.as_str(), actor.via.as_deref()),
+                ("maya", Some("the console"))
+            );
+        }
     }
 
     #[test]

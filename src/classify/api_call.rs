@@ -5,11 +5,10 @@
 
 use super::task::service_of_group;
 use super::{Finding, actor, cluster_name, instance, owned_name};
-use crate::arn;
+use crate::arn::{self, Arn};
 use crate::event::{ApiCall, Container, Fields};
 use crate::notice::{
-    CallError, CallFacts, CallPurpose, Change, Facts, Kind, LaunchFailure, Subject, TaskFacts,
-    TaskSource,
+    CallError, CallFacts, CallPurpose, Change, Facts, Failure, Kind, Subject, TaskFacts, TaskSource,
 };
 
 /// What reads, by the API's naming, where CloudTrail does not say `readOnly`.
@@ -80,7 +79,7 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
     let versions = container_instance.object("versionInfo");
     Finding {
         kind,
-        subject: subject(name, request, response),
+        subject: subject(call, name, request, response),
         facts: Facts::Call(CallFacts {
             name: if name.is_empty() {
                 "an unnamed call".to_owned()
@@ -90,6 +89,7 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
             purpose: purpose(call, name, request),
             error,
             failures: response.list("failures").into_iter().map(failure).collect(),
+            launched: response.list("tasks").len(),
             reason: reason(name, request, response),
             changes: changes(name, request, response),
             agent_version: versions.text("agentVersion"),
@@ -138,7 +138,8 @@ fn reads(call: &ApiCall, name: &str) -> bool {
     call.read_only == Some(true) || READING.iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn subject(name: &str, request: Fields<'_>, response: Fields<'_>) -> Subject {
+/// What the call is about, by what it asked for and was answered; else by the ARN that it names.
+fn subject(call: &ApiCall, name: &str, request: Fields<'_>, response: Fields<'_>) -> Subject {
     let task = task(request, response);
     let service = service(name, request, response);
     let instance = response.object("containerInstance");
@@ -156,15 +157,67 @@ fn subject(name: &str, request: Fields<'_>, response: Fields<'_>) -> Subject {
         service.as_deref(),
         instance_arn.as_deref(),
     ];
+    let named = request
+        .text("resourceArn")
+        .or_else(|| refused_resource(call));
+    let named = named
+        .as_deref()
+        .map(|arn| subject_of_arn(arn, call))
+        .unwrap_or_default();
     Subject {
         cluster: cluster_name(cluster.as_deref(), &members)
-            .or_else(|| default_cluster(name, request)),
-        service: owned_name(service.as_deref()).or_else(|| service_of_group(task.group.as_deref())),
-        family: definition.as_ref().map(|(family, _)| family.clone()),
-        revision: definition.and_then(|(_, revision)| revision),
-        task: owned_name(task.arn.as_deref()),
-        container_instance: owned_name(instance_arn.as_deref()),
+            .or_else(|| default_cluster(name, request))
+            .or(named.cluster),
+        service: owned_name(service.as_deref())
+            .or_else(|| service_of_group(task.group.as_deref()))
+            .or(named.service),
+        family: definition
+            .as_ref()
+            .map(|(family, _)| family.clone())
+            .or(named.family),
+        revision: definition
+            .and_then(|(_, revision)| revision)
+            .or(named.revision),
+        task: owned_name(task.arn.as_deref()).or(named.task),
+        container_instance: owned_name(instance_arn.as_deref()).or(named.container_instance),
         ec2_instance: instance.text("ec2InstanceId"),
+    }
+}
+
+/// A refused call shows nothing of what it asked for but in IAM's words: "… is not authorized to perform:
+/// ecs:StopTask on resource: arn:aws:ecs:… because …".
+fn refused_resource(call: &ApiCall) -> Option<String> {
+    let (_, rest) = call
+        .error_message
+        .as_deref()?
+        .split_once(" on resource: ")?;
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
+/// Only of ECS's own resources in the call's own account: links lead into that one's console.
+fn subject_of_arn(text: &str, call: &ApiCall) -> Subject {
+    let Some(arn) = Arn::parse(text) else {
+        return Subject::default();
+    };
+    let is_own = call
+        .account
+        .as_deref()
+        .is_none_or(|account| account == arn.account);
+    if arn.service != "ecs" || !is_own {
+        return Subject::default();
+    }
+    let own = |kind: &str| (arn.kind() == kind).then(|| arn::name(text).to_owned());
+    let definition = own("task-definition").map(|name| arn::task_definition(&name));
+    Subject {
+        cluster: arn.cluster().map(str::to_owned),
+        service: own("service"),
+        family: definition.as_ref().map(|(family, _)| family.clone()),
+        revision: definition
+            .and_then(|(_, revision)| revision)
+            .filter(|it| it != "*"),
+        task: own("task"),
+        container_instance: own("container-instance"),
+        ec2_instance: None,
     }
 }
 
@@ -230,13 +283,16 @@ fn reason(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Strin
     let given = request.text("reason");
     let answered = response.object("task").text("stoppedReason");
     match name {
-        "StopTask" => given.or(answered),
+        // ECS's own words where the caller gave none.
+        "StopTask" => given
+            .or(answered)
+            .filter(|reason| reason != "Task stopped by user"),
         _ => given,
     }
 }
 
-fn failure(fields: Fields<'_>) -> LaunchFailure {
-    LaunchFailure {
+fn failure(fields: Fields<'_>) -> Failure {
+    Failure {
         reason: fields
             .text("reason")
             .unwrap_or_else(|| "no reason given".to_owned()),
@@ -276,7 +332,7 @@ fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> Vec<Change>
         let value = request.text(key).filter(|value| value != "false")?;
         Some(Change {
             label,
-            value: arn::name(&value).to_owned(),
+            value: shown(&value),
         })
     });
     parameters
@@ -284,6 +340,15 @@ fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> Vec<Change>
         .chain(images(name, request))
         .chain(command(name, request, response))
         .collect()
+}
+
+/// An ARN by its resource, `service/prod/web`, a task definition by family and revision; all else as it is.
+fn shown(value: &str) -> String {
+    match Arn::parse(value) {
+        Some(arn) if arn.kind() == "task-definition" => arn::name(value).to_owned(),
+        Some(arn) => arn.resource.to_owned(),
+        None => value.to_owned(),
+    }
 }
 
 /// UpdateContainerInstancesState takes several.

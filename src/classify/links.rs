@@ -5,7 +5,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::notice::{Links, Origin, Subject};
+use crate::notice::{Kind, Links, Origin, Subject};
 
 /// What may stand unencoded in a path segment (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -14,13 +14,13 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-pub(super) fn links(subject: &Subject, origin: &Origin) -> Links {
+pub(super) fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
     let Some(console) = origin.region.as_deref().and_then(Console::of_region) else {
         return Links::default();
     };
     let of_cluster = |rest: &[&str]| {
         let cluster = subject.cluster.as_deref()?;
-        Some(console.page(&[&["clusters", cluster], rest].concat()))
+        console.page(&[&["clusters", cluster], rest].concat())
     };
     let of_task = |page| of_cluster(&["tasks", subject.task.as_deref()?, page]);
     Links {
@@ -28,10 +28,10 @@ pub(super) fn links(subject: &Subject, origin: &Origin) -> Links {
         service: subject
             .service
             .as_deref()
-            .and_then(|service| of_cluster(&["services", service, "health"])),
+            .and_then(|service| of_cluster(&["services", service, service_tab(kind)])),
         task: of_task("configuration"),
         logs: of_task("logs"),
-        task_definition: subject.family.as_deref().map(|family| {
+        task_definition: subject.family.as_deref().and_then(|family| {
             match subject.revision.as_deref() {
                 Some(revision) => {
                     console.page(&["task-definitions", family, revision, "containers"])
@@ -46,6 +46,15 @@ pub(super) fn links(subject: &Subject, origin: &Origin) -> Links {
     }
 }
 
+/// The tab of a service's page that has more to say.
+fn service_tab(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ServiceAction => "events",
+        Kind::Deployment | Kind::DeploymentHook | Kind::ServiceChanged => "deployments",
+        _ => "health",
+    }
+}
+
 /// The console of one region.
 struct Console<'a> {
     region: &'a str,
@@ -55,26 +64,35 @@ struct Console<'a> {
 impl<'a> Console<'a> {
     /// None for a text that is no region, and for the isolated partitions, whose consoles are not public.
     fn of_region(region: &'a str) -> Option<Self> {
+        if region.contains("-iso") {
+            return None;
+        }
         let domain = match region.split('-').next()? {
             "cn" => "console.amazonaws.cn",
             "us" if region.starts_with("us-gov-") => "console.amazonaws-us-gov.com",
-            "us" if region.starts_with("us-iso") => return None,
             prefix if prefix.len() == 2 => "console.aws.amazon.com",
             _ => return None,
         };
         is_region(region).then_some(Self { region, domain })
     }
 
-    fn page(&self, segments: &[&str]) -> String {
+    /// None where a name would lead elsewhere: browsers take `..` for the folder above, encoded or not.
+    fn page(&self, segments: &[&str]) -> Option<String> {
+        if segments
+            .iter()
+            .any(|segment| segment.chars().all(|c| c == '.'))
+        {
+            return None;
+        }
         let Self { region, domain } = self;
         let path: Vec<String> = segments
             .iter()
             .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string())
             .collect();
-        format!(
+        Some(format!(
             "https://{region}.{domain}/ecs/v2/{}?region={region}",
             path.join("/")
-        )
+        ))
     }
 }
 
@@ -108,7 +126,7 @@ mod tests {
             region: Some(region.to_owned()),
             ..Origin::default()
         };
-        links(&subject, &origin).task
+        links(Kind::TaskStopped, &subject, &origin).task
     }
 
     #[test]
@@ -136,6 +154,7 @@ mod tests {
             "",
             "evil.example",
             "us-iso-east-1",
+            "eu-isoe-west-1",
             "eu-west-1.evil.example/",
             "xx",
             "EU-WEST-1",
@@ -154,6 +173,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_dots_leads_nowhere() {
+        for name in ["..", ".", ""] {
+            assert_eq!(task_link("eu-west-1", name, "1a2b"), None, "{name:?}");
+            assert_eq!(task_link("eu-west-1", "prod", name), None, "{name:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_known_is_not_linked() {
         let subject = Subject {
             task: Some("1a2b".to_owned()),
@@ -163,6 +190,6 @@ mod tests {
             region: Some("eu-west-1".to_owned()),
             ..Origin::default()
         };
-        assert_eq!(links(&subject, &origin).task, None);
+        assert_eq!(links(Kind::TaskStopped, &subject, &origin).task, None);
     }
 }

@@ -16,7 +16,13 @@ pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Findin
         } else {
             Kind::ServiceAction
         },
-        subject: subject(action.cluster_arn.as_deref(), resource(envelope, "service")),
+        subject: Subject {
+            task: match action.tasks.as_slice() {
+                [task] => owned_name(Some(task)),
+                _ => None,
+            },
+            ..subject(action.cluster_arn.as_deref(), resource(envelope, "service"))
+        },
         facts: Facts::Service(ServiceFacts {
             event_name: action.event_name.clone(),
             event_type: action.event_type.clone(),
@@ -24,6 +30,8 @@ pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Findin
             deployment_id: action.deployment_id.clone(),
             capacity_providers: names(&action.capacity_providers),
             container_instances: names(&action.container_instances),
+            tasks: names(&action.tasks),
+            targets: action.targets.clone(),
         }),
         actor: None,
     }

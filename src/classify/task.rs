@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::{Finding, actor, cluster_name, owned_name, resource};
 use crate::arn;
-use crate::event::{Envelope, TaskStateChange};
+use crate::event::{Container, Envelope, TaskStateChange};
 use crate::notice::{Facts, Kind, Subject, TaskFacts, TaskSource};
 
 pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
@@ -46,14 +46,19 @@ fn kind(task: &TaskStateChange) -> Kind {
     }
 }
 
-/// Where a time is missing or unreadable the start is told: a line too many rather than one too few.
+/// Where a time is missing or unreadable the start is told: a line too many rather than one too few. A task
+/// that has lost a container already is told as one that runs with a failure.
 fn has_just_started(task: &TaskStateChange) -> bool {
-    match (&task.started_at, &task.updated_at) {
+    let is_soon = match (&task.started_at, &task.updated_at) {
         (Some(started), Some(updated)) => updated
             .since(started)
             .is_none_or(|passed| passed <= JUST_STARTED),
         (_, _) => true,
-    }
+    };
+    let has_stopped = |it: &Container| it.last_status.as_deref() == Some("STOPPED");
+    let has_failed = |it: &Container| has_stopped(it) && it.exit_code.is_some_and(|code| code != 0);
+    let all_stopped = !task.containers.is_empty() && task.containers.iter().all(has_stopped);
+    is_soon && !all_stopped && !task.containers.iter().any(has_failed)
 }
 
 fn family_and_revision(task: &TaskStateChange) -> (Option<String>, Option<String>) {
@@ -84,11 +89,9 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         desired_status: task.desired_status.clone(),
         stop_code: task.stop_code.clone(),
         stopped_reason: task.stopped_reason.clone(),
-        group: task.group.clone(),
         started_by: task.started_by.clone(),
         launch_type: task.launch_type.clone(),
         capacity_provider: task.capacity_provider.clone(),
-        created_at: task.created_at.clone(),
         started_at: task.started_at.clone(),
         stopped_at: task.stopped_at.clone(),
         updated_at: task.updated_at.clone(),

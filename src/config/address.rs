@@ -26,20 +26,28 @@ pub(super) fn check_secret(name: &str, secret: &Secret, problems: &mut Vec<Probl
     }
 }
 
-pub(super) fn check(name: &str, text: &str, problems: &mut Vec<Problem>) {
-    if let Err(problem) = problem_of(text.trim()) {
-        problems.push(Problem::new(name, problem, ALLOWED));
+/// An address that a path is put behind.
+pub(super) fn check_base(name: &str, text: &str, problems: &mut Vec<Problem>) {
+    let has_more = Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_some());
+    match problem_of(text) {
+        Err(problem) => problems.push(Problem::new(name, problem, ALLOWED)),
+        Ok(()) if has_more => {
+            let problem = "it holds a query or a fragment, where a path must follow";
+            problems.push(Problem::new(name, problem, ALLOWED));
+        }
+        Ok(()) => {}
     }
 }
 
 /// A token becomes the last part of an address, so it must be one part.
 pub(super) fn check_token(name: &str, token: &Secret, problems: &mut Vec<Problem>) {
-    let text = token.expose();
+    let text = token.expose().trim();
     if is_reference(text) {
         problems.push(not_yet(name));
-    } else if !text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    } else if text.chars().all(|c| c == '.')
+        || !text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     {
         let problem = "it holds characters that no token has";
         problems.push(Problem::new(

@@ -110,6 +110,8 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
         ("TEMPLATES_DIR", "/nonexistent/templates"),
         ("ENRICH", "true"),
         ("DEDUP_TABLE", "told"),
+        ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
+        ("SLACK_CHANNEL", "\u{fffd}"),
     ];
     let found: Vec<_> = problems(&wrong)
         .into_iter()
@@ -154,6 +156,48 @@ fn http_is_for_loopback() {
     ] {
         assert_eq!(
             problems(&[("SLACK_WEBHOOKURL", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn only_our_names_as_they_are_written() {
+    let config = Parrot::read(&environment(&[
+        ("slack_quiet", "perhaps"),
+        ("drop", "nonsense"),
+        ("Slack_WebhookUrl", "nonsense"),
+        ("SLACK_QUIET", "true"),
+        ("SLACK_WEBHOOKURL", " https://hooks.example.com/x "),
+    ]))
+    .unwrap();
+    match &config.channels[..] {
+        [Channel::Slack(slack)] => {
+            assert_eq!(slack.hears, Hears::OnlyLoud);
+            assert_eq!(slack.webhook.expose(), "https://hooks.example.com/x");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(config.filter.policy.drop.is_empty());
+}
+
+#[test]
+fn a_flowdock_address_takes_a_path() {
+    let token = ("FLOWDOCK_API_TOKEN", "abc");
+    for refused in [
+        "https://chat.example.com/?a=b",
+        "https://chat.example.com/#c",
+    ] {
+        assert_eq!(
+            problems(&[token, ("FLOWDOCK_URL", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+    for refused in ["..", ".", "a/b", "a b"] {
+        assert_eq!(
+            problems(&[("FLOWDOCK_API_TOKEN", refused)]).len(),
             1,
             "{refused}"
         );
@@ -207,6 +251,8 @@ fn settings_show_no_secret() {
     ]);
     let settings = settings(&set);
     assert!(!format!("{settings:?}").contains("very-secret"));
+    let password = environment(&[("FLOWDOCK_URL", "https://user:very-secret@example.com")]);
+    assert!(!format!("{:?}", super::settings(&password)).contains("very-secret"));
     let keep = settings
         .iter()
         .find(|setting| setting.name == "KEEP")

@@ -17,6 +17,24 @@ pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<It
         .filter(|part| !part.is_empty())
 }
 
+/// Names of containers, split by `::` as the ancestor had it.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
+pub(super) fn containers(value: Option<&str>, problems: &mut Vec<Problem>) -> Vec<String> {
+    let names: Vec<_> = split(value, "::").map(str::to_owned).collect();
+    let is_name = |name: &String| {
+        name.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+    };
+    if let Some(name) = names.iter().find(|name| !is_name(name)) {
+        problems.push(Problem::new(
+            "IGNORED_EXIT_CODE_CONTAINER_NAMES",
+            &format!("`{name}` is no container's name"),
+            "names split by `::`, of letters, digits, `-` and `_`",
+        ));
+    }
+    names
+}
+
 /// The words of `KEEP` and `DROP`: kinds and causes, and what KEEP can bring back by its drop reason.
 pub(super) fn selections(
     name: &str,

@@ -62,7 +62,7 @@ async fn answered(mut response: Response, address: &Secret) -> Outcome {
         Err(error) if status.is_success() => return retry(address.redact(&transport_error(error))),
         Err(_) => String::new(),
     };
-    let word = address.redact(&error_word(&body).unwrap_or_default());
+    let word = address.redact(&error_word(&body, status).unwrap_or_default());
     let why = match (word.is_empty(), status.canonical_reason()) {
         (false, _) => format!("{} {word}", status.as_u16()),
         (true, Some(reason)) => format!("{} {reason}", status.as_u16()),
@@ -91,7 +91,7 @@ async fn beginning(response: &mut Response) -> Result<String, reqwest::Error> {
 }
 
 /// The error that an answer names: Slack's word in plain text, or the field of a JSON object.
-fn error_word(body: &str) -> Option<String> {
+fn error_word(body: &str, status: StatusCode) -> Option<String> {
     let body = body.trim();
     match serde_json::from_str::<Value>(body) {
         Ok(Value::Object(answer)) => {
@@ -105,9 +105,30 @@ fn error_word(body: &str) -> Option<String> {
                     .any(|key| answer.get(*key).is_some_and(|value| !is_nothing(value)));
             says_no.then(|| field.unwrap_or_else(|| "an error without a name".to_owned()))
         }
+        _ if status.is_success() => REFUSALS.contains(&body).then(|| body.to_owned()),
         _ => is_word(body).then(|| body.to_owned()),
     }
 }
+
+/// Slack's words for a message that it did not take, should one ever come with a 2xx; other services may
+/// well say `message_sent`.
+const REFUSALS: [&str; 15] = [
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_payload",
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "no_text",
+    "posting_to_general_channel_denied",
+    "rollup_error",
+    "team_disabled",
+    "too_many_attachments",
+    "user_not_found",
+];
 
 fn is_nothing(value: &Value) -> bool {
     match value {
@@ -174,6 +195,7 @@ mod tests {
             (r#"{"ok": true, "error": null}"#, None),
             (r#"{"id": 7, "message": "posted"}"#, None),
             ("<html>welcome</html>", None),
+            ("message_sent", None),
             ("channel_is_archived", Some("channel_is_archived")),
             (
                 r#"{"ok": false, "error": "invalid_auth"}"#,
@@ -185,7 +207,7 @@ mod tests {
                 Some("Validation error"),
             ),
         ] {
-            assert_eq!(error_word(body).as_deref(), word, "{body}");
+            assert_eq!(error_word(body, StatusCode::OK).as_deref(), word, "{body}");
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Identity {
     pub kind: Option<String>,
     pub arn: Option<String>,
     pub user_name: Option<String>,
+    /// `principalId`, of a role session `ID:SESSION`.
+    pub principal: Option<String>,
     pub account: Option<String>,
     /// The AWS service that called, on its own or on somebody's behalf.
     pub invoked_by: Option<String>,
@@ -68,6 +70,7 @@ impl Identity {
             kind: fields.text("type"),
             arn: fields.text("arn"),
             user_name: fields.text("userName"),
+            principal: fields.text("principalId"),
             account: fields.text("accountId"),
             invoked_by: fields.text("invokedBy"),
             role: issuer.text("userName"),

@@ -37,7 +37,7 @@ impl<'a> Fields<'a> {
     /// A whole number; ECS writes some of them as text.
     pub fn number(self, key: &str) -> Option<i64> {
         match self.get(key)? {
-            Value::Number(number) => number.as_i64(),
+            Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
             Value::String(text) => text.parse().ok(),
             _ => None,
         }
@@ -72,6 +72,11 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// `1.0` is a whole number too.
+fn whole(number: f64) -> Option<i64> {
+    (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
+}
+
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.trim())
@@ -92,7 +97,7 @@ mod tests {
     #[test]
     fn reads_what_is_there_and_bears_what_is_not() {
         let value = json!({
-            "word": "x", "empty": "", "blank": " ", "null": null, "seven": 7, "eight": "8",
+            "word": "x", "empty": "", "blank": " ", "null": null, "seven": 7, "eight": "8", "nine": 9.0,
             "yes": true, "no": "False", "list": ["a", 1, null, {}], "object": {"inner": "y"}
         });
         let fields = Fields::new(&value);

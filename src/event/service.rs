@@ -16,6 +16,8 @@ pub struct ServiceAction {
     pub created_at: Option<Time>,
     pub capacity_providers: Vec<String>,
     pub container_instances: Vec<String>,
+    pub tasks: Vec<String>,
+    pub targets: Vec<String>,
 }
 
 impl ServiceAction {
@@ -31,6 +33,8 @@ impl ServiceAction {
                 .or_else(|| fields.time("updatedAt")),
             capacity_providers: fields.texts("capacityProviderArns"),
             container_instances: fields.texts("containerInstanceArns"),
+            tasks: fields.texts("taskArns"),
+            targets: fields.texts("targets"),
         }
     }
 }

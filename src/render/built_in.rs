@@ -28,6 +28,10 @@ pub(super) fn parts() -> Sources {
             include_str!("../../templates/parts/containers.tera"),
         ),
         (
+            "parts/failures.tera",
+            include_str!("../../templates/parts/failures.tera"),
+        ),
+        (
             "parts/launch.tera",
             include_str!("../../templates/parts/launch.tera"),
         ),

@@ -12,19 +12,20 @@ use std::sync::OnceLock;
 use serde::Serialize;
 
 use super::Dialect;
+use crate::arn::Arn;
 use crate::event::{self, HookStateChange, Time};
 use crate::notice::{
     CallFacts, Facts, HealthFacts, InstanceFacts, Kind, Notice, ServiceFacts, TaskFacts,
-    UnknownFacts,
+    TaskSource, UnknownFacts,
 };
-use crate::triage::Telling;
-use crate::triage::diagnosis::{in_words, signal};
+use crate::triage::diagnosis::{blames_container, in_words, signal};
 use crate::triage::service_events::is_rollback;
+use crate::triage::{Cause, Telling};
 use clean::{clean, clean_all};
-use words::{duration, event_text, image, mark};
+use words::{duration, event_text, event_why, explained, image, mark};
 
-/// Items of one list: containers, failures, fields.
-const LONGEST_LIST: usize = 20;
+/// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
+const LONGEST_LIST: usize = 100;
 
 /// What a template sees, cleaned.
 pub(super) struct Context {
@@ -111,6 +112,7 @@ struct Names {
     error_code: Option<String>,
     error_message: Option<String>,
     failures: Vec<Failure>,
+    launched: usize,
     changes: Vec<Labelled>,
     forced: bool,
     // Tasks.
@@ -123,14 +125,20 @@ struct Names {
     ran_for: Option<String>,
     containers: Vec<Container>,
     blames_container: bool,
+    is_report: bool,
     // Services and deployments.
     event_name: Option<String>,
     event_text: Option<&'static str>,
+    event_why: Option<&'static str>,
     event_type: Option<String>,
     reason: Option<String>,
     deployment: Option<String>,
     is_rollback: bool,
     capacity_providers: Vec<String>,
+    tasks: Vec<String>,
+    instances: Vec<String>,
+    targets: Vec<String>,
+    service_deployment: Option<String>,
     hook: Option<String>,
     hook_type: Option<String>,
     lifecycle_stage: Option<String>,
@@ -153,7 +161,7 @@ struct Container {
     exit_code: Option<i64>,
     signal: Option<&'static str>,
     reason: Option<String>,
-    failed: bool,
+    blamed: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,18 +215,9 @@ impl Names {
             service: subject.service.clone(),
             family: subject.family.clone(),
             revision: subject.revision.clone(),
-            task_definition: subject
-                .family
-                .as_ref()
-                .map(|family| match &subject.revision {
-                    Some(revision) => format!("{family}:{revision}"),
-                    None => family.clone(),
-                }),
+            task_definition: subject.task_definition(),
             task: subject.task.clone(),
-            task_short: subject
-                .task
-                .as_deref()
-                .map(|task| task.chars().take(8).collect()),
+            task_short: subject.task_short(),
             instance: subject.container_instance.clone(),
             ec2_instance: subject.ec2_instance.clone(),
             cluster_url: links.cluster,
@@ -233,7 +232,7 @@ impl Names {
             ..Self::default()
         };
         names.links = names.all_links();
-        names.add_facts(&notice.facts, notice.kind);
+        names.add_facts(&notice.facts, notice.kind, telling);
         names
     }
 
@@ -262,10 +261,10 @@ impl Names {
         links.into_iter().flatten().collect()
     }
 
-    fn add_facts(&mut self, facts: &Facts, kind: Kind) {
+    fn add_facts(&mut self, facts: &Facts, kind: Kind, telling: Telling) {
         match facts {
             Facts::Call(call) => self.add_call(call),
-            Facts::Task(task) => self.add_task(task, kind),
+            Facts::Task(task) => self.add_task(task, kind, telling),
             Facts::Service(service) => self.add_service(service),
             Facts::Instance(instance) => self.add_instance(instance),
             Facts::Health(health) => self.add_health(health),
@@ -280,13 +279,14 @@ impl Names {
         self.error_code = call.error.as_ref().map(|error| error.code.clone());
         self.error_message = call.error.as_ref().and_then(|error| error.message.clone());
         self.failures = first(&call.failures, |failure| Failure {
-            reason: failure.reason.clone(),
+            reason: explained(&failure.reason),
             detail: failure.detail.clone(),
             resource: failure
                 .arn
                 .as_deref()
-                .map(|arn| crate::arn::name(arn).to_owned()),
+                .map(|arn| Arn::parse(arn).map_or(arn, |arn| arn.resource).to_owned()),
         });
+        self.launched = call.launched;
         self.changes = first(&call.changes, |change| Labelled {
             label: change.label.to_owned(),
             value: change.value.clone(),
@@ -294,11 +294,16 @@ impl Names {
         self.forced =
             call.purpose == crate::notice::CallPurpose::DeregisterInstance { forced: true };
         self.reason = call.reason.clone();
+        self.status = call
+            .changes
+            .iter()
+            .find(|change| change.label == "Status")
+            .map(|change| change.value.clone());
         self.agent_version = call.agent_version.clone();
         self.docker_version = call.docker_version.clone();
     }
 
-    fn add_task(&mut self, task: &TaskFacts, kind: Kind) {
+    fn add_task(&mut self, task: &TaskFacts, kind: Kind, telling: Telling) {
         self.status = task.last_status.clone();
         self.desired_status = task.desired_status.clone();
         self.stop_code = task.stop_code.clone();
@@ -317,16 +322,21 @@ impl Names {
         self.cause_text = self
             .cause_text
             .or((kind == Kind::TaskStopped).then_some("stopped"));
-        self.containers = containers(&task.containers);
-        let is_general = task.stopped_reason.as_deref().is_none_or(is_general);
-        self.blames_container = is_general && self.containers.iter().any(|it| it.failed);
+        self.containers = containers(&task.containers, telling.cause);
+        self.blames_container =
+            blames_container(telling.cause, task) && self.containers.iter().any(|it| it.blamed);
+        self.is_report = task.told_by == TaskSource::AgentReport;
     }
 
     fn add_service(&mut self, service: &ServiceFacts) {
         self.event_name = service.event_name.clone();
         self.event_text = service.event_name.as_deref().and_then(event_text);
         self.event_type = service.event_type.clone();
-        self.reason = service.reason.clone();
+        self.reason = service.reason.as_deref().map(explained);
+        self.event_why = service.event_name.as_deref().and_then(event_why);
+        self.tasks = first(&service.tasks, Clone::clone);
+        self.instances = first(&service.container_instances, Clone::clone);
+        self.targets = first(&service.targets, Clone::clone);
         self.deployment = service.deployment_id.clone();
         self.is_rollback = is_rollback(service);
         self.capacity_providers = first(&service.capacity_providers, Clone::clone);
@@ -357,6 +367,10 @@ impl Names {
     fn add_hook(&mut self, hook: &HookStateChange) {
         self.event_name = hook.event_name.clone();
         self.hook = hook.hook_id.clone().filter(|id| is_shell_safe(id));
+        self.service_deployment = hook
+            .service_deployment_arn
+            .clone()
+            .filter(|arn| is_shell_safe(arn));
         self.hook_type = hook.hook_type.clone();
         self.lifecycle_stage = hook.lifecycle_stage.clone();
         self.expires_at = text(hook.expires_at.as_ref());
@@ -374,28 +388,27 @@ impl Names {
     }
 }
 
-/// A hook's id stands in a command to copy: only what a shell takes literally.
-fn is_shell_safe(id: &str) -> bool {
-    id.chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+/// What stands in a command to copy: an id or an ARN that a shell takes literally and a program for no option.
+fn is_shell_safe(text: &str) -> bool {
+    text.len() <= 300
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c))
 }
 
-/// ECS's reason for most stops, which only says that the reason is a container's.
-fn is_general(stopped_reason: &str) -> bool {
-    stopped_reason.starts_with("Essential container in task exited")
-}
-
-/// Those that failed first. When one container fails, ECS ends the others by a signal: these did not fail.
-fn containers(facts: &[event::Container]) -> Vec<Container> {
+/// Those that tell why first. When one container fails, ECS ends the others by a signal: these did not fail.
+fn containers(facts: &[event::Container], cause: Option<Cause>) -> Vec<Container> {
+    let failed = |it: &event::Container| it.exit_code.is_some_and(|code| code != 0);
     let failed_itself = |it: &event::Container| {
-        it.reason.is_some()
-            || it
-                .exit_code
-                .is_some_and(|code| !matches!(code, 0 | 137 | 143))
+        it.reason.is_some() || (failed(it) && !matches!(it.exit_code, Some(137 | 143)))
     };
-    let failed =
-        |it: &event::Container| it.reason.is_some() || it.exit_code.is_some_and(|code| code != 0);
-    let any = facts.iter().any(failed_itself);
+    let any_itself = facts.iter().any(failed_itself);
+    let is_blamed = |it: &event::Container| match cause {
+        Some(Cause::ExitedInService) => it.exit_code == Some(0),
+        _ if any_itself => failed_itself(it),
+        _ => failed(it),
+    };
     let mut containers: Vec<_> = facts
         .iter()
         .map(|facts| Container {
@@ -408,14 +421,10 @@ fn containers(facts: &[event::Container]) -> Vec<Container> {
             exit_code: facts.exit_code,
             signal: facts.exit_code.and_then(signal),
             reason: facts.reason.clone(),
-            failed: if any {
-                failed_itself(facts)
-            } else {
-                failed(facts)
-            },
+            blamed: is_blamed(facts),
         })
         .collect();
-    containers.sort_by_key(|container| !container.failed);
+    containers.sort_by_key(|container| !container.blamed);
     containers.truncate(LONGEST_LIST);
     containers
 }

@@ -102,6 +102,7 @@ impl Dialect {
             (Self::Slack, '>') => Piece::Text("&gt;"),
             (Self::Flowdock, '[') => Piece::Char('［'),
             (Self::Flowdock, ']') => Piece::Char('］'),
+            (Self::Flowdock, '\\') => Piece::Char('＼'),
             (Self::Flowdock, '<') => Piece::Char('‹'),
             (Self::Flowdock, '>') => Piece::Char('›'),
             (Self::Slack | Self::Flowdock, '*') => Piece::Char('∗'),
@@ -150,7 +151,8 @@ impl Dialect {
             return text.to_owned();
         };
         match self {
-            Self::Slack => format!("<{url}|{}>", text.replace('|', "∣")),
+            // https://docs.slack.dev/messaging/formatting-message-text#linking-urls
+            Self::Slack => format!("<{}|{}>", url.replace('&', "&amp;"), text.replace('|', "∣")),
             Self::Flowdock => format!("[{text}]({url})"),
             Self::Terminal => format!("{text} {url}"),
         }
@@ -173,7 +175,7 @@ impl Dialect {
 
     /// An argument as it may stand in a message: what another function made is not escaped again.
     fn argument(self, kwargs: &Kwargs, name: &str) -> TeraResult<String> {
-        let value = kwargs.get::<Value>(name)?.unwrap_or_else(Value::none);
+        let value = given(kwargs, name)?;
         let text = text_of(&value)?;
         Ok(if value.is_safe() {
             text
@@ -184,7 +186,14 @@ impl Dialect {
 }
 
 fn raw(kwargs: &Kwargs, name: &str) -> TeraResult<String> {
-    text_of(&kwargs.get::<Value>(name)?.unwrap_or_else(Value::none))
+    text_of(&given(kwargs, name)?)
+}
+
+/// An argument may be none, but it must be there: a misspelt one would render to nothing.
+fn given(kwargs: &Kwargs, name: &str) -> TeraResult<Value> {
+    kwargs
+        .get::<Value>(name)?
+        .ok_or_else(|| tera::Error::message(format!("the function needs `{name}=…`")))
 }
 
 fn text_of(value: &Value) -> TeraResult<String> {
@@ -200,9 +209,9 @@ fn text_of(value: &Value) -> TeraResult<String> {
 }
 
 /// An address that cannot end the markup around it, or none. Only `https`: the console has no other.
-fn link_address(url: &str) -> Option<String> {
+fn link_address(url: &str) -> Option<&str> {
     let is_plain = |c: char| c.is_ascii_graphic() && !"<>|\"`()[]{}\\^".contains(c);
-    (url.starts_with("https://") && url.chars().all(is_plain)).then(|| url.replace('&', "&amp;"))
+    (url.starts_with("https://") && url.chars().all(is_plain)).then_some(url)
 }
 
 fn refuse_unsafe(filter: &str) -> TeraResult<Value> {

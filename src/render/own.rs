@@ -1,6 +1,6 @@
 //! The operator's own templates: the files of `TEMPLATES_DIR`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub struct TemplateFile {
 
 /// The operator's files over the built-in ones, compiled for every dialect.
 pub struct OwnTemplates {
-    files: HashMap<String, TemplateFile>,
+    files: BTreeMap<String, TemplateFile>,
     compiled: Vec<Tera>,
 }
 
@@ -42,7 +42,7 @@ impl OwnTemplates {
     ///
     /// As [`OwnTemplates::read`].
     pub fn compile(files: Vec<TemplateFile>) -> Result<Self, TemplateError> {
-        let files: HashMap<_, _> = files
+        let files: BTreeMap<_, _> = files
             .into_iter()
             .map(|file| (file.name.clone(), file))
             .collect();
@@ -88,8 +88,11 @@ impl OwnTemplates {
 }
 
 /// All built-in templates with the operator's in their place: a part that is overridden serves every kind.
-fn compile(dialect: Dialect, files: &HashMap<String, TemplateFile>) -> Result<Tera, TemplateError> {
-    let mut sources: HashMap<String, &str> = built_in::parts().into_iter().collect();
+fn compile(
+    dialect: Dialect,
+    files: &BTreeMap<String, TemplateFile>,
+) -> Result<Tera, TemplateError> {
+    let mut sources: BTreeMap<String, &str> = built_in::parts().into_iter().collect();
     for kind in Kind::VARIANTS {
         sources.extend(built_in::of_kind(*kind));
     }
@@ -124,6 +127,9 @@ fn collect(dir: &Path, prefix: &str, files: &mut Vec<TemplateFile>) -> Result<()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        if file_name.starts_with('.') {
+            continue;
+        }
         if path.is_dir() && prefix.is_empty() {
             collect(&path, &format!("{file_name}/"), files)?;
         } else if path

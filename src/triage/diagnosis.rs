@@ -27,7 +27,9 @@ fn verdict(cause: Cause, stop: &Stop<'_>) -> Verdict {
         | Cause::ImagePull
         | Cause::FailedToStart
         | Cause::HealthCheck => (Volume::Loud, Severity::Critical),
-        Cause::ApplicationExit if stop.only_ignored_exits() => (Volume::Quiet, Severity::Info),
+        Cause::ApplicationExit if stop.counting_exits().all(|code| code == 0) => {
+            (Volume::Quiet, Severity::Info)
+        }
         Cause::ApplicationExit => (Volume::Loud, Severity::Critical),
         Cause::SpotInterruption | Cause::ExitedInService | Cause::UnknownCause => {
             (Volume::Loud, Severity::Warning)
@@ -42,6 +44,9 @@ fn verdict(cause: Cause, stop: &Stop<'_>) -> Verdict {
     })
 }
 
+const OUT_OF_MEMORY: &str = "OutOfMemoryError";
+const IMAGE_PULL: &str = "CannotPull";
+
 /// A stopped task, with what is asked of it.
 struct Stop<'a> {
     task: &'a TaskFacts,
@@ -52,19 +57,15 @@ struct Stop<'a> {
 impl Stop<'_> {
     /// Causes that hold whoever wanted the task stopped.
     fn early_cause(&self) -> Option<Cause> {
-        if self.any_reason(&["OutOfMemoryError"]) {
+        if self.ecs_says(OUT_OF_MEMORY) {
             Some(Cause::OutOfMemory)
-        } else if self.any_reason(&["CannotPull"]) {
+        } else if self.ecs_says(IMAGE_PULL) {
             Some(Cause::ImagePull)
         } else if self.failed_to_start() {
             Some(Cause::FailedToStart)
-        } else if self
-            .stopped_reason(&["failed ELB health checks", "failed container health checks"])
-        {
+        } else if self.health_check_failed() {
             Some(Cause::HealthCheck)
-        } else if self.stop_code(&["SpotInterruption", "TerminationNotice"])
-            || self.any_reason(&["Spot Task was interrupted"])
-        {
+        } else if self.spot_is_gone() {
             Some(Cause::SpotInterruption)
         } else if self.host_is_gone() {
             Some(Cause::HostGone)
@@ -74,35 +75,31 @@ impl Stop<'_> {
     }
 
     fn late_cause(&self) -> Cause {
-        if self.stop_code(&["UserInitiated"]) || self.stopped_reason(&["Task stopped by user"]) {
-            return Cause::StoppedByUser;
-        }
-        let failed = self.exits().any(|code| code != 0);
-        let finished = !failed && self.exits().next().is_some();
-        let by_ecs = self.stop_code(&["ServiceSchedulerInitiated", "InfrastructureHealth"]);
+        let failed = self.counting_exits().any(|code| code != 0);
+        let has_exits = self.counting_exits().next().is_some();
+        let has_reasons = self.counting().any(|container| container.reason.is_some());
+        let by_signal_at_most = self.counting_exits().all(is_clean_or_killed);
         // ECS sends SIGTERM, then SIGKILL: an exit by either is its doing, and so is a clean one.
-        let is_ecs_doing = by_ecs && self.exits().all(is_clean_or_killed);
+        let by_ecs = self.stop_code(&["ServiceSchedulerInitiated", "InfrastructureHealth"]);
         // The agent does not say who sent the signal.
-        let is_a_guess = self.task.told_by == TaskSource::AgentReport
+        let by_nobody_known = self.task.told_by == TaskSource::AgentReport
             && failed
-            && self.exits().all(is_clean_or_killed)
             && self.task.stopped_reason.is_none()
-            && self
-                .task
-                .containers
-                .iter()
-                .all(|container| container.reason.is_none());
+            && !has_reasons;
         match () {
-            () if is_ecs_doing || is_a_guess => Cause::UnknownCause,
+            () if self.user_stopped_it() => Cause::StoppedByUser,
+            () if by_signal_at_most && (by_ecs || by_nobody_known) => Cause::UnknownCause,
             () if failed => Cause::ApplicationExit,
-            () if finished && self.subject.service.is_some() => Cause::ExitedInService,
-            () if finished => Cause::Finished,
+            () if has_reasons => Cause::UnknownCause,
+            () if has_exits && self.is_in_service() => Cause::ExitedInService,
+            () if self.exits().any(|code| code != 0) => Cause::ApplicationExit,
+            () if has_exits => Cause::Finished,
             () => Cause::UnknownCause,
         }
     }
 
     fn is_scaled_in(&self) -> bool {
-        let says_so = self.stopped_reason(&["Scaling activity initiated by"]);
+        let says_so = self.stopped_reason_has("Scaling activity initiated by");
         says_so && (self.task.stop_code.is_none() || self.stop_code(&["ServiceSchedulerInitiated"]))
     }
 
@@ -119,13 +116,12 @@ impl Stop<'_> {
     }
 
     fn failed_to_start(&self) -> bool {
-        let nothing_ran = self.never_started() && self.exits().next().is_none();
+        let nothing_ran = self.never_started()
+            && self.exits().next().is_none()
+            && !self.task.containers.is_empty();
         self.stop_code(&["TaskFailedToStart"])
-            || (self.never_started() && self.names_an_error())
-            || (nothing_ran
-                && !self.was_wanted()
-                && !self.host_is_gone()
-                && self.speaks_of_containers())
+            || (self.never_started() && !self.spot_is_gone() && self.names_an_error())
+            || (nothing_ran && !self.was_wanted())
     }
 
     /// The agent's report has no times: there, a container that ran is one with an exit code.
@@ -138,7 +134,7 @@ impl Stop<'_> {
 
     /// `SomethingError: …`, the form of every reason that ECS gives for a failure.
     fn names_an_error(&self) -> bool {
-        self.reasons().any(|reason| {
+        self.ecs_reasons().any(|reason| {
             reason.split_once(':').is_some_and(|(name, _)| {
                 name.ends_with("Error") && name.chars().all(|c| c.is_ascii_alphanumeric())
             })
@@ -147,30 +143,31 @@ impl Stop<'_> {
 
     /// Stopping a task before it ran is not a failure where somebody asked for it.
     fn was_wanted(&self) -> bool {
-        self.stop_code(&[
-            "UserInitiated",
-            "ServiceSchedulerInitiated",
-            "SpotInterruption",
-            "TerminationNotice",
-        ]) || self.stopped_reason(&[
-            "Task stopped by user",
-            "Scaling activity initiated by",
-            "failed ELB health checks",
-            "failed container health checks",
-            "Spot Task was interrupted",
-        ])
+        self.stop_code(&["ServiceSchedulerInitiated"])
+            || self.user_stopped_it()
+            || self.is_scaled_in()
+            || self.health_check_failed()
+            || self.spot_is_gone()
+            || self.host_is_gone()
     }
 
-    /// The agent may report a stop without a word on containers, which says nothing of whether they ran.
-    fn speaks_of_containers(&self) -> bool {
-        !self.task.containers.is_empty() || self.task.told_by == TaskSource::StateChange
+    fn user_stopped_it(&self) -> bool {
+        self.stop_code(&["UserInitiated"]) || self.stopped_reason_has("Task stopped by user")
+    }
+
+    fn health_check_failed(&self) -> bool {
+        self.ecs_says("failed ELB health checks") || self.ecs_says("failed container health checks")
+    }
+
+    fn spot_is_gone(&self) -> bool {
+        self.stop_code(&["SpotInterruption", "TerminationNotice"])
+            || self.ecs_says("Spot Task was interrupted")
+            || self.ecs_says("SpotInterruptionError")
     }
 
     fn host_is_gone(&self) -> bool {
         let reason = self
-            .task
-            .stopped_reason
-            .as_deref()
+            .ecs_stopped_reason()
             .unwrap_or_default()
             .to_ascii_lowercase();
         let host = reason.contains("host ec2")
@@ -180,6 +177,12 @@ impl Stop<'_> {
         host || instance
     }
 
+    /// The service scheduler started it, also where the group does not name the service.
+    fn is_in_service(&self) -> bool {
+        let started_by = self.task.started_by.as_deref().unwrap_or_default();
+        self.subject.service.is_some() || started_by.starts_with("ecs-svc/")
+    }
+
     fn stop_code(&self, codes: &[&str]) -> bool {
         self.task
             .stop_code
@@ -187,29 +190,32 @@ impl Stop<'_> {
             .is_some_and(|code| codes.contains(&code))
     }
 
-    fn stopped_reason(&self, marks: &[&str]) -> bool {
+    fn stopped_reason_has(&self, mark: &str) -> bool {
         self.task
             .stopped_reason
             .as_deref()
-            .is_some_and(|reason| marks.iter().any(|mark| reason.contains(mark)))
+            .is_some_and(|reason| reason.contains(mark))
     }
 
-    fn any_reason(&self, marks: &[&str]) -> bool {
-        self.reasons()
-            .any(|reason| marks.iter().any(|mark| reason.contains(mark)))
+    fn ecs_says(&self, mark: &str) -> bool {
+        self.ecs_reasons().any(|reason| reason.contains(mark))
     }
 
-    fn reasons(&self) -> impl Iterator<Item = &str> {
+    fn ecs_reasons(&self) -> impl Iterator<Item = &str> {
         let containers = self
             .task
             .containers
             .iter()
             .filter_map(|it| it.reason.as_deref());
-        self.task
-            .stopped_reason
-            .as_deref()
-            .into_iter()
-            .chain(containers)
+        self.ecs_stopped_reason().into_iter().chain(containers)
+    }
+
+    /// The task's reason where it is ECS's own: whoever calls StopTask may write anything there.
+    fn ecs_stopped_reason(&self) -> Option<&str> {
+        let reason = self.task.stopped_reason.as_deref()?;
+        let is_ecs = !self.stop_code(&["UserInitiated"])
+            || reason.starts_with("Container instance deregistration forced by user");
+        is_ecs.then_some(reason)
     }
 
     fn exits(&self) -> impl Iterator<Item = i64> {
@@ -230,15 +236,37 @@ impl Stop<'_> {
             .iter()
             .filter(|container| !self.policy.ignores_exit_of(container))
     }
-
-    fn only_ignored_exits(&self) -> bool {
-        self.counting_exits().all(|code| code == 0)
-    }
 }
 
 /// 137 is SIGKILL and 143 SIGTERM: how a container ends that is told to.
 fn is_clean_or_killed(code: i64) -> bool {
     matches!(code, 0 | 137 | 143)
+}
+
+/// Whether a container tells why the task stopped, rather than the task's own reason.
+pub fn blames_container(cause: Option<Cause>, task: &TaskFacts) -> bool {
+    let reason = task.stopped_reason.as_deref().unwrap_or_default();
+    match cause {
+        Some(Cause::OutOfMemory) => !reason.contains(OUT_OF_MEMORY),
+        Some(Cause::ImagePull) => !reason.contains(IMAGE_PULL),
+        Some(Cause::ApplicationExit | Cause::ExitedInService) => true,
+        Some(Cause::FailedToStart | Cause::UnknownCause) | None => says_nothing(reason),
+        Some(
+            Cause::LaunchFailed
+            | Cause::HealthCheck
+            | Cause::SpotInterruption
+            | Cause::HostGone
+            | Cause::StoppedByUser
+            | Cause::Finished,
+        ) => false,
+    }
+}
+
+/// ECS's words for most stops, which only say that a container has the reason.
+fn says_nothing(stopped_reason: &str) -> bool {
+    stopped_reason.is_empty()
+        || stopped_reason.starts_with("Essential container in task exited")
+        || stopped_reason == "Task failed to start"
 }
 
 /// What an exit code above 128 says: the number of the signal that ended the process.

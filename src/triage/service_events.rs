@@ -33,7 +33,7 @@ pub(super) fn of_deployment(service: &ServiceFacts) -> Verdict {
     match service.event_name.as_deref() {
         Some("SERVICE_DEPLOYMENT_FAILED") => loud(Severity::Critical),
         Some("SERVICE_DEPLOYMENT_COMPLETED") => quiet(Severity::Success),
-        Some("SERVICE_DEPLOYMENT_IN_PROGRESS") if is_rollback(service) => loud(Severity::Warning),
+        Some(_) if is_rollback(service) => loud(Severity::Warning),
         Some("SERVICE_DEPLOYMENT_IN_PROGRESS") => quiet(Severity::Info),
         Some(_) | None => of_event_type(service),
     }
@@ -41,16 +41,26 @@ pub(super) fn of_deployment(service: &ServiceFacts) -> Verdict {
 
 /// "ECS deployment circuit breaker: rolling back to deploymentId …"; alarms word it alike.
 pub fn is_rollback(service: &ServiceFacts) -> bool {
-    service.reason.as_deref().is_some_and(|reason| {
-        let reason = reason.to_ascii_lowercase();
-        reason.contains("rolling back") || reason.contains("rollback")
-    })
+    let says_so = |text: &Option<String>, mark: &str| {
+        text.as_deref()
+            .is_some_and(|text| text.to_ascii_lowercase().contains(mark))
+    };
+    says_so(&service.reason, "rolling back") || says_so(&service.event_name, "rollback")
 }
 
 fn of_event_type(service: &ServiceFacts) -> Verdict {
     match service.event_type.as_deref() {
         Some("ERROR") => loud(Severity::Critical),
         Some("WARN" | "WARNING") => loud(Severity::Warning),
+        // A name that says failure is one, also where its eventType says INFO.
+        _ if names_a_failure(service) => loud(Severity::Warning),
         Some(_) | None => quiet(Severity::Info),
     }
+}
+
+fn names_a_failure(service: &ServiceFacts) -> bool {
+    let name = service.event_name.as_deref().unwrap_or_default();
+    ["_FAILURE", "_FAILED", "_IMPAIRED", "_UNHEALTHY"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }

@@ -4,10 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecs_parrot::config;
+use ecs_parrot::deliver::terminal;
 use ecs_parrot::notice::Kind;
-use ecs_parrot::render;
-use ecs_parrot::triage::{Cause, DropReason};
+use ecs_parrot::render::{self, Renderer};
+use ecs_parrot::triage::{Cause, DropReason, Policy};
 use strum::VariantArray as _;
+
+use crate::events;
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -62,8 +65,11 @@ fn the_code_map_has_every_file() {
     let map = text("ARCHITECTURE.md");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in files(&root.join("src")) {
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
-        assert!(map.contains(&name), "{} in ARCHITECTURE.md", file.display());
+        let name = file.strip_prefix(root).unwrap().display().to_string();
+        assert!(
+            map.contains(&format!("`{name}`")),
+            "{name} in ARCHITECTURE.md"
+        );
     }
 }
 
@@ -88,4 +94,36 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             }
         })
         .collect()
+}
+
+/// README's messages are what the samples say; only addresses are cut, at an ellipsis.
+#[test]
+fn readmes_messages_are_real() {
+    let readme = text("README.md");
+    let mut found = 0;
+    for part in readme.split("(`samples/").skip(1) {
+        let Some((name, rest)) = part.split_once(".json`):\n\n```text\n") else {
+            continue;
+        };
+        let (shown, _) = rest.split_once("\n```").unwrap();
+        let judged = events::judge(&events::sample(name), &Policy::default())
+            .remove(0)
+            .unwrap();
+        let telling = judged.telling().unwrap();
+        let worded = events::word(&Renderer::default(), &judged.notice, telling).unwrap();
+        let real = terminal::plain(&worded.terminal);
+        assert_eq!(
+            shown.lines().count(),
+            real.lines().count(),
+            "{name}\n{real}"
+        );
+        for (shown, real) in shown.lines().zip(real.lines()) {
+            match shown.strip_suffix('…') {
+                Some(beginning) => assert!(real.starts_with(beginning), "{name}: {real}"),
+                None => assert_eq!(shown, real, "{name}"),
+            }
+        }
+        found += 1;
+    }
+    assert_eq!(found, 4);
 }

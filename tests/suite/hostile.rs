@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::events;
 
 /// What somebody would write into a stop reason, a service's name or an image's tag.
-pub(crate) const HOSTILE: [&str; 13] = [
+pub(crate) const HOSTILE: [&str; 14] = [
     "<!channel> <!here> <!subteam^S012> <@U012>",
     "@channel @here @everyone @team #general",
     "<https://evil.example|console>",
+    "x\\",
     "²@channel ä@here １@all",
     "[console](https://evil.example)",
     "https://evil.example/?a=1&b=2",
@@ -65,11 +66,9 @@ fn nothing_in_an_event_becomes_markup() {
     let mut messages = 0;
     for (name, payload) in events::all() {
         for hostile in HOSTILE {
-            messages += check(
-                &renderer,
-                &poison(&payload, hostile),
-                &format!("{name}: {hostile:?}"),
-            );
+            let context = format!("{name}: {hostile:?}");
+            messages += check(&renderer, &poison(&payload, hostile), &context);
+            messages += check(&renderer, &poison_all(&payload, hostile), &context);
         }
     }
     assert!(messages > 1_000, "{messages}");
@@ -126,7 +125,7 @@ fn flowdock_is_clean(message: &Message, context: &str) {
     for line in lines(message) {
         let rest = FLOWDOCK_OWN.replace_all(line, "");
         assert!(
-            !rest.contains(['[', ']', '<', '>', '\n', '\r']),
+            !rest.contains(['[', ']', '<', '>', '\n', '\r']) && !line.contains('\\'),
             "{context}: {line}"
         );
         assert_eq!(rest.matches('`').count() % 2, 0, "{context}: {line}");
@@ -209,6 +208,28 @@ pub(crate) fn poison(payload: &Value, hostile: &str) -> Value {
         Value::String(text) => Value::String(poisoned(text, hostile)),
         other => other.clone(),
     }
+}
+
+/// As [`poison`], and the deciding fields have the hostile text behind their own, and keys too: what ECS
+/// names is shown as well.
+fn poison_all(payload: &Value, hostile: &str) -> Value {
+    let mut payload = poison(payload, hostile);
+    if let Some(detail) = payload.get_mut("detail").and_then(Value::as_object_mut) {
+        for name in [
+            "errorCode",
+            "eventName",
+            "eventType",
+            "stopCode",
+            "lastStatus",
+            "overallStatus",
+        ] {
+            if let Some(Value::String(text)) = detail.get_mut(name) {
+                text.push_str(hostile);
+            }
+        }
+        detail.insert(hostile.to_owned(), Value::from("value"));
+    }
+    payload
 }
 
 /// ARNs stay ARNs, with a hostile name at their end: that is where names come from.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, path_regex};
@@ -32,14 +32,20 @@ enum Answer {
     Error { kind: String, message: String },
 }
 
-struct NextInvocation(Arc<Mutex<VecDeque<(usize, String)>>>);
+struct NextInvocation {
+    payloads: Arc<Mutex<VecDeque<(usize, String)>>>,
+    deadline: Duration,
+}
 
 impl Respond for NextInvocation {
     fn respond(&self, _: &Request) -> ResponseTemplate {
-        match self.0.lock().unwrap().pop_front() {
+        match self.payloads.lock().unwrap().pop_front() {
             Some((number, payload)) => ResponseTemplate::new(200)
                 .insert_header("lambda-runtime-aws-request-id", format!("request-{number}"))
-                .insert_header("lambda-runtime-deadline-ms", "99999999999999")
+                .insert_header(
+                    "lambda-runtime-deadline-ms",
+                    self.deadline.as_millis().to_string(),
+                )
                 .insert_header(
                     "lambda-runtime-invoked-function-arn",
                     "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
@@ -57,12 +63,21 @@ impl RuntimeApi {
     }
 
     async fn with_texts(payloads: Vec<String>) -> Self {
+        Self::ending_after(PATIENCE, payloads).await
+    }
+
+    /// Each invocation has this long, from now on.
+    async fn ending_after(time: Duration, payloads: Vec<String>) -> Self {
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
         let server = MockServer::start().await;
         let expected = payloads.len();
         let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
         Mock::given(method("GET"))
             .and(path("/2018-06-01/runtime/invocation/next"))
-            .respond_with(NextInvocation(queue))
+            .respond_with(NextInvocation {
+                payloads: queue,
+                deadline,
+            })
             .mount(&server)
             .await;
         Mock::given(method("POST"))
@@ -224,6 +239,10 @@ async fn an_event_stands_in_both_channels() {
     );
     let lines = event_lines(&log);
     assert_eq!(lines.len(), 1, "{log}");
+    assert_eq!(
+        lines[0]["id"],
+        events::sample("task_stopped-out-of-memory")["id"]
+    );
     assert_eq!(lines[0]["channels"], "slack delivered, flowdock delivered");
     assert_eq!(
         (
@@ -398,6 +417,50 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
     assert_eq!(answers, [given_back(&["good", "poison", "empty"])]);
 }
 
+/// Slack hangs for the whole batch; Flowdock has all of it before the first time-out is over.
+#[tokio::test]
+async fn a_channel_that_hangs_delays_no_other() {
+    let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
+    let flowdock = chat(ResponseTemplate::new(200)).await;
+    let event = events::sample("stop_task-by-iam-user");
+    let api = RuntimeApi::with(vec![Value::from(vec![event; 3])]).await;
+    let (slack_url, flowdock_url) = (webhook(&slack), flowdock.uri());
+    let environment = [
+        ("SLACK_WEBHOOKURL", slack_url.as_str()),
+        ("FLOWDOCK_API_TOKEN", "token"),
+        ("FLOWDOCK_URL", flowdock_url.as_str()),
+    ];
+    let mut function = Function::start(&api.server.address().to_string(), &environment);
+    let started = Instant::now();
+    while texts(&flowdock).await.len() < 3 {
+        assert!(started.elapsed() < PATIENCE, "{}", function.stop());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(
+        texts(&slack).await.len(),
+        1,
+        "the first is still waited for"
+    );
+    function.stop();
+}
+
+/// What the time does not suffice for is given back before Lambda ends the function.
+#[tokio::test]
+async fn the_end_of_the_time_is_not_the_end_of_the_events() {
+    let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
+    let body = events::sample("stop_task-by-iam-user").to_string();
+    let record = |id: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
+    let batch = json!({"Records": [record("one"), record("two"), record("three")]});
+    let api = RuntimeApi::ending_after(Duration::from_secs(2), vec![batch.to_string()]).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let ids = ["one", "two", "three"].map(|id| json!({"itemIdentifier": id}));
+    assert_eq!(
+        answers,
+        [Answer::Response(json!({"batchItemFailures": ids}))]
+    );
+    assert!(log.contains("the function's time is over"), "{log}");
+}
+
 #[tokio::test]
 async fn no_message_is_lost_to_a_template() {
     let folder = tempfile::tempdir().unwrap();
@@ -433,6 +496,7 @@ async fn without_a_channel_the_log_is_the_channel() {
     }
     let log = function.stop();
     assert!(log.contains("stopped by"), "{log}");
+    assert!(log.contains("no channel is configured"), "{log}");
 }
 
 #[test]

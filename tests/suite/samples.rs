@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ecs_parrot::deliver::terminal;
+use ecs_parrot::notice::{Facts, Kind, Notice};
 use ecs_parrot::render::Renderer;
 use ecs_parrot::triage::{Policy, Verdict};
 use serde_json::Value;
@@ -96,7 +97,6 @@ fn pretty(value: &Value) -> String {
 /// Each row of the design's tables stands in a sample: every kind, cause and reason that there is.
 #[test]
 fn every_kind_cause_and_reason_has_a_sample() {
-    use ecs_parrot::notice::Kind;
     use ecs_parrot::triage::{Cause, DropReason};
     use strum::VariantArray as _;
 
@@ -128,9 +128,9 @@ fn every_kind_cause_and_reason_has_a_sample() {
     assert!(unseen.is_empty(), "without a sample: {unseen:?}");
 }
 
-/// What a reader at 3 a.m. needs stands in every message that wakes somebody.
+/// What a reader at 3 a.m. needs stands in every message.
 #[test]
-fn every_loud_message_says_what_where_when_and_where_to_click() {
+fn every_message_says_what_where_when_who_why_and_where_to_click() {
     let renderer = Renderer::default();
     for (name, payload) in events::all() {
         for judged in events::judge(&payload, &Policy::default()) {
@@ -154,6 +154,19 @@ fn every_loud_message_says_what_where_when_and_where_to_click() {
                     "{name}: {fact:?} in\n{text}"
                 );
             }
+            let actor = judged
+                .notice
+                .actor
+                .as_ref()
+                .map(|actor| actor.name.as_str());
+            assert!(
+                actor.is_none_or(|actor| text.contains(actor)),
+                "{name}: {actor:?} in\n{text}"
+            );
+            if telling.is_loud() && says_why(&judged.notice) {
+                let why = ["Why: ", "Failed: ", "Check ", "Decide by: ", "Effect: "];
+                assert!(why.iter().any(|why| text.contains(why)), "{name}\n{text}");
+            }
             assert!(text.contains("When: "), "{name}\n{text}");
             assert!(text.contains("Where: "), "{name}\n{text}");
             assert_eq!(
@@ -162,5 +175,20 @@ fn every_loud_message_says_what_where_when_and_where_to_click() {
                 "{name}\n{text}"
             );
         }
+    }
+}
+
+/// A deletion explains itself, and of an event that AWS invents tomorrow nobody knows more than its name.
+fn says_why(notice: &Notice) -> bool {
+    match (&notice.facts, notice.kind) {
+        (_, Kind::ServiceChanged | Kind::Other) => false,
+        (Facts::Service(service), Kind::ServiceAction) => {
+            let name = service.event_name.as_deref().unwrap_or_default();
+            service.reason.is_some()
+                || !["SERVICE_TIDE", "SERVICE_MOON"]
+                    .iter()
+                    .any(|it| name.starts_with(it))
+        }
+        (_, _) => true,
     }
 }

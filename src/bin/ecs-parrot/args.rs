@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 use ecs_parrot::render::Dialect;
+use strum::VariantArray as _;
 
 /// Tells what happens in your Amazon ECS clusters, in chat.
 #[derive(Debug, Parser)]
@@ -40,8 +42,8 @@ pub(crate) struct PreviewArgs {
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
     /// One channel's message only; text is the terminal's by default, JSON has every chat's
-    #[arg(long, value_enum)]
-    pub(crate) channel: Option<ChannelName>,
+    #[arg(long, value_parser = channels())]
+    pub(crate) channel: Option<Dialect>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -59,19 +61,8 @@ pub(crate) enum Output {
     Json,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ChannelName {
-    Slack,
-    Flowdock,
-    Terminal,
-}
-
-impl From<ChannelName> for Dialect {
-    fn from(name: ChannelName) -> Self {
-        match name {
-            ChannelName::Slack => Self::Slack,
-            ChannelName::Flowdock => Self::Flowdock,
-            ChannelName::Terminal => Self::Terminal,
-        }
-    }
+/// Every channel's name, as the library has it.
+fn channels() -> impl TypedValueParser<Value = Dialect> {
+    let names = Dialect::VARIANTS.iter().map(<&str>::from);
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Dialect>())
 }

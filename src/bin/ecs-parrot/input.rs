@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use serde_json::Value;
 
@@ -63,12 +64,43 @@ fn standard_input() -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// Says at the end, where nobody overlooks it, which inputs went wrong.
+pub(crate) fn conclude(failed: &[String], all: usize) -> ExitCode {
+    if failed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    let (count, names) = (failed.len(), failed.join(", "));
+    anstream::eprintln!("ecs-parrot: {count} of {all} went wrong: {names}");
+    ExitCode::FAILURE
+}
+
 impl Input {
     fn new(name: String, bytes: Result<Vec<u8>, String>) -> Self {
-        let payload = bytes.and_then(|bytes| {
-            serde_json::from_slice(&bytes).map_err(|error| format!("not JSON: {error}"))
-        });
-        Self { name, payload }
+        Self {
+            name,
+            payload: bytes.and_then(|bytes| parse(&bytes)),
+        }
+    }
+}
+
+/// JSON as editors and shells write it, or what is wrong with it in words.
+fn parse(bytes: &[u8]) -> Result<Value, String> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16; save it as UTF-8".to_owned());
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    let mut documents = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    match (documents.next(), documents.next()) {
+        (Some(Ok(payload)), None) => Ok(payload),
+        (Some(Ok(_)), Some(Ok(_))) => Err(
+            "it holds more than one JSON document; make one list of them, as `jq -s .` does"
+                .to_owned(),
+        ),
+        (Some(Err(error)), _) | (_, Some(Err(error))) => Err(format!("not JSON: {error}")),
+        (None, _) => Err("it is empty".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ecs_parrot::config::{self, Parrot};
 use ecs_parrot::deliver::Channel;
 use ecs_parrot::inbox;
-use ecs_parrot::notify::{Entry, Notifier};
+use ecs_parrot::notify::{Deadline, Entry, Notifier};
 
 use crate::args::NotifyArgs;
 use crate::input::{self, Input};
@@ -24,11 +24,10 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(tell_all(&notifier, &args.inputs))
 }
 
-/// Only what goes wrong unless `RUST_LOG` asks for more: the outcome of each event is printed anyway.
+/// Of the outcome of each event enough is printed; of a template that failed only the log tells.
 fn log_to_standard_error() {
-    let filter = tracing_subscriber::EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::OFF.into())
-        .from_env_lossy();
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("ecs_parrot::render=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -37,15 +36,16 @@ fn log_to_standard_error() {
 }
 
 async fn tell_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::Result<ExitCode> {
-    let mut failed = false;
-    for input in input::read(paths) {
-        failed |= tell(notifier, input).await? > 0;
+    let inputs = input::read(paths);
+    let all = inputs.len();
+    let mut failed = Vec::new();
+    for input in inputs {
+        let name = input.name.clone();
+        if tell(notifier, input).await? > 0 {
+            failed.push(name);
+        }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(input::conclude(&failed, all))
 }
 
 /// Tells every event of a payload; how many of them failed.
@@ -61,9 +61,10 @@ async fn tell(notifier: &Notifier, input: Input) -> std::io::Result<usize> {
     };
     let mut failures = 0;
     for item in inbox::open(&payload) {
-        let entry = notifier.tell(item).await;
-        failures += usize::from(entry.failure().is_some());
-        writeln!(anstream::stdout(), "{}", outcome(&entry, notifier))?;
+        for entry in notifier.tell(vec![item], Deadline::NONE).await {
+            failures += usize::from(entry.failure().is_some());
+            writeln!(anstream::stdout(), "{}", outcome(&entry, notifier))?;
+        }
     }
     Ok(failures)
 }

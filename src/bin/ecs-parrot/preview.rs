@@ -8,12 +8,13 @@ use ecs_parrot::deliver::{flowdock, slack, terminal};
 use ecs_parrot::inbox::{self, Item};
 use ecs_parrot::notice::Notice;
 use ecs_parrot::notify::decide;
-use ecs_parrot::render::{Dialect, Renderer, TemplateError};
+use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
 use ecs_parrot::triage::{Telling, Verdict};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use strum::VariantArray as _;
 
-use crate::args::{ChannelName, Output, PreviewArgs};
+use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
 
 /// One line of `--output json`; the names are a contract.
@@ -46,27 +47,29 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
         channel: args.channel,
     };
     let mut out = anstream::stdout();
-    let mut failed = false;
-    for input in input::read(&args.inputs) {
-        for line in preview.lines(input) {
-            failed |= line.error.is_some();
+    let inputs = input::read(&args.inputs);
+    let all = inputs.len();
+    let mut failed = Vec::new();
+    for input in inputs {
+        let name = input.name.clone();
+        let lines = preview.lines(input);
+        if lines.iter().any(|line| line.error.is_some()) {
+            failed.push(name);
+        }
+        for line in lines {
             match args.output {
                 Output::Json => writeln!(out, "{}", serde_json::to_string(&line)?)?,
                 Output::Text => print(&mut out, &line)?,
             }
         }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(input::conclude(&failed, all))
 }
 
 struct Preview {
     filter: Filter,
     renderer: Renderer,
-    channel: Option<ChannelName>,
+    channel: Option<Dialect>,
 }
 
 impl Preview {
@@ -140,25 +143,17 @@ impl Preview {
         notice: &Notice,
         telling: Telling,
     ) -> Result<Map<String, Value>, TemplateError> {
-        let wanted = |name| self.channel.is_none_or(|channel| channel == name);
+        let wanted = |dialect: &&Dialect| self.channel.is_none_or(|channel| channel == **dialect);
         let mut payloads = Map::new();
-        if wanted(ChannelName::Slack) {
-            let message = self.renderer.render(Dialect::Slack, notice, telling)?;
-            payloads.insert(
-                "slack".to_owned(),
-                slack::payload(&message, &slack::Look::default()),
-            );
-        }
-        if wanted(ChannelName::Flowdock) {
-            let message = self.renderer.render(Dialect::Flowdock, notice, telling)?;
-            let look = flowdock::Look::default();
-            payloads.insert("flowdock".to_owned(), flowdock::payload(&message, &look));
+        for dialect in Dialect::VARIANTS.iter().filter(wanted) {
+            let message = self.renderer.render(*dialect, notice, telling)?;
+            payloads.extend(payload(*dialect, &message).map(|body| (dialect.to_string(), body)));
         }
         Ok(payloads)
     }
 
     fn shown(&self, notice: &Notice, telling: Telling) -> Result<String, TemplateError> {
-        let dialect = self.channel.map_or(Dialect::Terminal, Dialect::from);
+        let dialect = self.channel.unwrap_or(Dialect::Terminal);
         let message = self.renderer.render(dialect, notice, telling)?;
         Ok(match dialect {
             Dialect::Terminal => terminal::text(&message),
@@ -167,6 +162,15 @@ impl Preview {
                 std::iter::once(message.headline).chain(lines).collect()
             }
         })
+    }
+}
+
+/// What a chat would be sent, without what a channel's configuration adds.
+fn payload(dialect: Dialect, message: &Message) -> Option<Value> {
+    match dialect {
+        Dialect::Slack => Some(slack::payload(message, &slack::Look::default())),
+        Dialect::Flowdock => Some(flowdock::payload(message, &flowdock::Look::default())),
+        Dialect::Terminal => None,
     }
 }
 

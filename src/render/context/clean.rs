@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::render::Dialect;
 
-/// UTF-16 units of one value once it is escaped: a line holds three values at most and a headline four, so
+/// UTF-16 units of one value once it is escaped: a line holds four values at most and a headline five, so
 /// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
-const LONGEST_VALUE: usize = 800;
+const LONGEST_VALUE: usize = 700;
 
 /// The fields of a struct by name, every text in them cleaned.
 pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(String, Value)> {
@@ -69,7 +69,7 @@ fn harmless(character: char) -> char {
 fn turns_direction(character: char) -> bool {
     matches!(
         character,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
     )
 }
 

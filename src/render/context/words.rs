@@ -48,7 +48,7 @@ pub(super) fn event_text(name: &str) -> Option<&'static str> {
         "TASKSET_STEADY_STATE" => "has a task set in a steady state",
         "CAPACITY_PROVIDER_STEADY_STATE" => "has its capacity provider in a steady state",
         "SERVICE_DESIRED_COUNT_UPDATED" => "has a new desired count",
-        "TASKS_STOPPED" => "stopped running tasks",
+        "TASKS_STOPPED" => "stopped some of its tasks",
         "SERVICE_TASK_START_IMPAIRED" => "cannot start its tasks consistently",
         "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "has an unhealthy task in service discovery",
         "VPC_LATTICE_TARGET_UNHEALTHY" => "has an unhealthy VPC Lattice target",
@@ -62,6 +62,45 @@ pub(super) fn event_text(name: &str) -> Option<&'static str> {
         "SERVICE_HEALTH_UNKNOWN" => "has unknown health",
         _ => return None,
     })
+}
+
+/// What such an event means where it gives no reason of its own.
+pub(super) fn event_why(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "SERVICE_TASK_START_IMPAIRED" => {
+            "its tasks start and stop again; the messages of the stopped ones say why"
+        }
+        "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "a task fails the health checks of AWS Cloud Map",
+        "VPC_LATTICE_TARGET_UNHEALTHY" => "a target fails the health checks of its target group",
+        "ECS_OPERATION_THROTTLED" => "its tasks are placed late until ECS takes more calls",
+        "SERVICE_DISCOVERY_OPERATION_THROTTLED" => {
+            "its tasks are registered late until Cloud Map takes more calls"
+        }
+        "SERVICE_HEALTH_UNKNOWN" => "ECS cannot tell whether its tasks are healthy",
+        "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
+            "an instance no longer fits the constraints of a task that runs on it"
+        }
+        _ => return None,
+    })
+}
+
+/// A code of ECS in words, with the code.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
+pub(super) fn explained(reason: &str) -> String {
+    let words = match reason {
+        "RESOURCE:CPU" => "not enough free CPU",
+        "RESOURCE:MEMORY" => "not enough free memory",
+        "RESOURCE:ENI" => "no free network interface",
+        "RESOURCE:GPU" => "no free GPU",
+        "RESOURCE:PORTS" => "a host port is taken",
+        "RESOURCE:FARGATE" => "Fargate has no capacity now",
+        "AGENT" => "the ECS agent is not connected",
+        "ATTRIBUTE" => "no instance has an attribute that the task needs",
+        "MISSING" => "not found",
+        "INACTIVE" => "no longer active",
+        _ => return reason.to_owned(),
+    };
+    format!("{words} ({reason})")
 }
 
 #[cfg(test)]

@@ -178,19 +178,16 @@ fn make_package_refuses_an_architecture_that_does_not_exist() {
 fn an_architecture_for_a_trial_reaches_the_function_too() {
     let folder = tools::scratch();
     let workshop = Workshop::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
-    for (arguments, parameter) in [
-        (["-n", "deploy", "ARCH=arm64"], true),
-        (["-n", "deploy", "ARCH=x86_64"], false),
-    ] {
-        let output = workshop.make(&arguments, &tools::python_bin());
+    for architecture in ["arm64", "x86_64"] {
+        let arch = format!("ARCH={architecture}");
+        let output = workshop.make(&["-n", "deploy", &arch], &tools::python_bin());
         let commands = String::from_utf8(output.stdout).unwrap();
         let deploy = commands
             .lines()
             .find(|line| line.contains("serverless deploy"))
             .unwrap();
-        assert_eq!(
-            deploy.contains("--param=architecture=arm64"),
-            parameter,
+        assert!(
+            deploy.contains(&format!("--param=architecture={architecture}")),
             "{deploy}"
         );
     }
