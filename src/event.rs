@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use cloudtrail::{ApiCall, Identity};
 pub use deployment::{DeploymentStateChange, HookStateChange};
 pub use fields::Fields;
-pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange};
+pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange, docker_version};
 pub use service::ServiceAction;
 pub use task::{Container, TaskStateChange};
 pub use time::Time;

@@ -5,7 +5,7 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use crate::event::{Container, HealthCheck, HookStateChange, Time};
+use crate::event::{Container, HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 
 /// What kind of message an event makes: the name of its template.
 #[derive(
@@ -113,8 +113,8 @@ pub enum Facts {
     Call(CallFacts),
     Task(Box<TaskFacts>),
     Service(ServiceFacts),
-    Instance(InstanceFacts),
-    Health(HealthFacts),
+    Instance(InstanceStateChange),
+    Health(InstanceHealthChange),
     Hook(HookStateChange),
     /// A type of ECS's own that we do not know: all its fields.
     Unknown(UnknownFacts),
@@ -218,23 +218,6 @@ pub struct ServiceFacts {
     pub tasks: Vec<String>,
     /// Addresses that a load balancer or VPC Lattice finds unhealthy.
     pub targets: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct InstanceFacts {
-    pub status: Option<String>,
-    pub status_reason: Option<String>,
-    pub agent_connected: Option<bool>,
-    pub agent_version: Option<String>,
-    pub docker_version: Option<String>,
-    pub running_tasks: Option<i64>,
-}
-
-#[derive(Debug, Clone, Default)]
-pub struct HealthFacts {
-    pub overall_status: Option<String>,
-    pub capacity_provider: Option<String>,
-    pub checks: Vec<HealthCheck>,
 }
 
 #[derive(Debug, Clone, Default)]

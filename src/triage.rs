@@ -9,10 +9,8 @@ pub mod service_events;
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use crate::event::HookStateChange;
-use crate::notice::{
-    CallFacts, CallPurpose, Facts, HealthFacts, InstanceFacts, Kind, Notice, TaskFacts,
-};
+use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange};
+use crate::notice::{CallFacts, CallPurpose, Facts, Kind, Notice, TaskFacts};
 
 pub use policy::{Globs, Policy, Selection};
 
@@ -231,7 +229,7 @@ fn of_running(task: &TaskFacts, policy: &Policy) -> Verdict {
 }
 
 /// ECS sends one for every task that comes or goes, and for every agent's reconnect.
-fn of_instance(instance: &InstanceFacts) -> Verdict {
+fn of_instance(instance: &InstanceStateChange) -> Verdict {
     match (instance.status.as_deref(), instance.agent_connected) {
         (Some(status), _) if status != "ACTIVE" => quiet(Severity::Info),
         (_, Some(false)) => Verdict::Drop(DropReason::AgentReconnect),
@@ -239,7 +237,7 @@ fn of_instance(instance: &InstanceFacts) -> Verdict {
     }
 }
 
-fn of_health(health: &HealthFacts) -> Verdict {
+fn of_health(health: &InstanceHealthChange) -> Verdict {
     match health.overall_status.as_deref() {
         Some("OK") => quiet(Severity::Success),
         Some("IMPAIRED") => loud(Severity::Warning),

@@ -4,9 +4,9 @@
 //! and answers follow the API reference: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 use super::task::service_of_group;
-use super::{Finding, actor, cluster_name, instance, owned_name};
+use super::{Finding, actor, cluster_name, owned_name};
 use crate::arn::{self, Arn};
-use crate::event::{ApiCall, Container, Fields};
+use crate::event::{self, ApiCall, Container, Fields};
 use crate::notice::{
     CallError, CallFacts, CallPurpose, Change, Facts, Failure, Kind, Subject, TaskFacts, TaskSource,
 };
@@ -93,9 +93,7 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
             reason: reason(name, request, response),
             changes: changes(name, request, response),
             agent_version: versions.text("agentVersion"),
-            docker_version: versions
-                .text("dockerVersion")
-                .map(|it| instance::docker_version(&it)),
+            docker_version: event::docker_version(versions),
         }),
         actor: actor::of_call(call),
     }

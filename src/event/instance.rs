@@ -48,7 +48,7 @@ impl InstanceStateChange {
             status_reason: fields.text("statusReason"),
             agent_connected: fields.flag("agentConnected"),
             agent_version: versions.text("agentVersion"),
-            docker_version: versions.text("dockerVersion"),
+            docker_version: docker_version(versions),
             running_tasks: fields.number("runningTasksCount"),
             updated_at: fields.time("updatedAt"),
         }
@@ -81,4 +81,10 @@ impl HealthCheck {
             since: fields.time("lastStatusChange"),
         }
     }
+}
+
+/// `versionInfo.dockerVersion`, which the agent reports as "DockerVersion: 25.0.6".
+pub fn docker_version(version_info: Fields<'_>) -> Option<String> {
+    let text = version_info.text("dockerVersion")?;
+    Some(text.trim_start_matches("DockerVersion:").trim().to_owned())
 }

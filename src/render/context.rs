@@ -13,10 +13,9 @@ use serde::Serialize;
 
 use super::Dialect;
 use crate::arn::Arn;
-use crate::event::{self, HookStateChange, Time};
+use crate::event::{self, HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::notice::{
-    CallFacts, Facts, HealthFacts, InstanceFacts, Kind, Notice, ServiceFacts, TaskFacts,
-    TaskSource, UnknownFacts,
+    CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
 };
 use crate::triage::diagnosis::{blames_container, in_words, signal};
 use crate::triage::service_events::is_rollback;
@@ -342,7 +341,7 @@ impl Names {
         self.capacity_providers = first(&service.capacity_providers, Clone::clone);
     }
 
-    fn add_instance(&mut self, instance: &InstanceFacts) {
+    fn add_instance(&mut self, instance: &InstanceStateChange) {
         self.status = instance.status.clone();
         self.reason = instance.status_reason.clone();
         self.agent_version = instance.agent_version.clone();
@@ -350,10 +349,10 @@ impl Names {
         self.running_tasks = instance.running_tasks;
     }
 
-    fn add_health(&mut self, health: &HealthFacts) {
+    fn add_health(&mut self, health: &InstanceHealthChange) {
         self.status = health.overall_status.clone();
         self.capacity_providers = health.capacity_provider.iter().cloned().collect();
-        self.health_checks = first(&health.checks, |check| Check {
+        self.health_checks = first(&health.health_checks, |check| Check {
             name: check
                 .kind
                 .clone()
