@@ -204,15 +204,19 @@ fn subject_of_arn(text: &str, call: &ApiCall) -> Subject {
     if arn.service != "ecs" || !is_own {
         return Subject::default();
     }
-    let own = |kind: &str| (arn.kind() == kind).then(|| arn::name(text).to_owned());
+    // A policy's pattern names nothing that could be opened.
+    let whole = |name: &str| (!name.contains('*')).then(|| name.to_owned());
+    let own = |kind: &str| {
+        (arn.kind() == kind)
+            .then(|| whole(arn::name(text)))
+            .flatten()
+    };
     let definition = own("task-definition").map(|name| arn::task_definition(&name));
     Subject {
-        cluster: arn.cluster().map(str::to_owned),
+        cluster: arn.cluster().and_then(whole),
         service: own("service"),
         family: definition.as_ref().map(|(family, _)| family.clone()),
-        revision: definition
-            .and_then(|(_, revision)| revision)
-            .filter(|it| it != "*"),
+        revision: definition.and_then(|(_, revision)| revision),
         task: own("task"),
         container_instance: own("container-instance"),
         ec2_instance: None,

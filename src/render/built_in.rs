@@ -32,6 +32,10 @@ pub(super) fn parts() -> Sources {
             include_str!("../../templates/parts/failures.tera"),
         ),
         (
+            "parts/instance.tera",
+            include_str!("../../templates/parts/instance.tera"),
+        ),
+        (
             "parts/launch.tera",
             include_str!("../../templates/parts/launch.tera"),
         ),

@@ -6,6 +6,7 @@ use ecs_parrot::deliver::terminal;
 use ecs_parrot::notice::{Facts, Kind, Notice};
 use ecs_parrot::render::Renderer;
 use ecs_parrot::triage::{Policy, Verdict};
+use regex::Regex;
 use serde_json::Value;
 
 use crate::events::{self, Judged};
@@ -175,6 +176,62 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
                 "{name}\n{text}"
             );
         }
+    }
+}
+
+/// Fields that say what an event is; without any other it says little, but in whole sentences.
+const DECIDING: [&str; 13] = [
+    "source",
+    "detail-type",
+    "eventSource",
+    "eventName",
+    "eventType",
+    "lastStatus",
+    "desiredStatus",
+    "status",
+    "stopCode",
+    "overallStatus",
+    "errorCode",
+    "readOnly",
+    "type",
+];
+
+#[test]
+fn an_event_without_facts_still_reads_well() {
+    let renderer = Renderer::default();
+    let broken = Regex::new(r"\S  +\S|[:·,—(] *$|\(\)| of *$").unwrap();
+    let mut kept = 0;
+    for (name, payload) in events::all() {
+        for judged in events::judge(&without_facts(&payload), &Policy::default())
+            .into_iter()
+            .flatten()
+        {
+            let Some(telling) = judged.telling() else {
+                continue;
+            };
+            let text = events::word(&renderer, &judged.notice, telling)
+                .unwrap()
+                .terminal;
+            for line in terminal::plain(&text).lines() {
+                assert!(!broken.is_match(line), "{name}: {line:?}");
+            }
+            kept += 1;
+        }
+    }
+    assert!(kept > 100, "{kept}");
+}
+
+fn without_facts(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => entries
+            .iter()
+            .map(|(key, value)| match value {
+                _ if DECIDING.contains(&key.as_str()) => (key.clone(), value.clone()),
+                Value::Object(_) => (key.clone(), without_facts(value)),
+                _ => (key.clone(), Value::Null),
+            })
+            .collect(),
+        other => other.clone(),
     }
 }
 
