@@ -57,8 +57,7 @@ fn has_just_started(task: &TaskStateChange) -> bool {
     };
     let has_stopped = |it: &Container| it.last_status.as_deref() == Some("STOPPED");
     let has_failed = |it: &Container| has_stopped(it) && it.exit_code.is_some_and(|code| code != 0);
-    let all_stopped = !task.containers.is_empty() && task.containers.iter().all(has_stopped);
-    is_soon && !all_stopped && !task.containers.iter().any(has_failed)
+    is_soon && !task.containers.iter().any(has_failed)
 }
 
 fn family_and_revision(task: &TaskStateChange) -> (Option<String>, Option<String>) {

@@ -304,3 +304,313 @@ pub fn in_words(cause: Cause) -> &'static str {
         Cause::UnknownCause => "stopped",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Time;
+
+    /// A stopped task that ran: its stop code, its reason, and exit code and reason of `web` and `sidecar`.
+    struct Case<'a> {
+        code: &'a str,
+        reason: &'a str,
+        web: (Option<i64>, &'a str),
+        sidecar: Option<i64>,
+    }
+
+    const RAN: Case<'_> = Case {
+        code: "",
+        reason: "",
+        web: (None, ""),
+        sidecar: None,
+    };
+
+    fn told(text: &str) -> Option<String> {
+        Some(text.to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn task(case: &Case<'_>) -> TaskFacts {
+        let container = |name: &str, exit_code, reason: &str| Container {
+            name: told(name),
+            exit_code,
+            reason: told(reason),
+            ..Container::default()
+        };
+        TaskFacts {
+            stop_code: told(case.code),
+            stopped_reason: told(case.reason),
+            started_at: Some(Time::read("2026-11-05T12:00:00Z".to_owned())),
+            containers: vec![
+                container("web", case.web.0, case.web.1),
+                container("sidecar", case.sidecar, ""),
+            ],
+            ..TaskFacts::default()
+        }
+    }
+
+    fn cause(task: &TaskFacts, policy: &Policy) -> String {
+        match of_stop(task, &Subject::default(), policy) {
+            Verdict::Drop(reason) => reason.to_string(),
+            Verdict::Keep(Telling { cause, volume, .. }) => {
+                format!("{} {volume:?}", cause.unwrap()).to_lowercase()
+            }
+        }
+    }
+
+    fn check(cases: &[(Case<'_>, &str)], policy: &Policy) {
+        for (case, expected) in cases {
+            let context = format!(
+                "{} {} {:?} {:?}",
+                case.code, case.reason, case.web, case.sidecar
+            );
+            assert_eq!(cause(&task(case), policy), *expected, "{context}");
+        }
+    }
+
+    #[test]
+    fn exits_of_a_task_outside_a_service() {
+        let exited = "Essential container in task exited";
+        check(
+            &[
+                (
+                    Case {
+                        reason: exited,
+                        web: (Some(0), ""),
+                        ..RAN
+                    },
+                    "finished quiet",
+                ),
+                (
+                    Case {
+                        reason: exited,
+                        web: (Some(1), ""),
+                        ..RAN
+                    },
+                    "application_exit loud",
+                ),
+                (
+                    Case {
+                        reason: exited,
+                        web: (Some(139), ""),
+                        ..RAN
+                    },
+                    "application_exit loud",
+                ),
+                (
+                    Case {
+                        reason: exited,
+                        web: (Some(0), ""),
+                        sidecar: Some(2),
+                        ..RAN
+                    },
+                    "application_exit loud",
+                ),
+                (
+                    Case {
+                        reason: exited,
+                        web: (None, "DockerTimeoutError: x"),
+                        ..RAN
+                    },
+                    "unknown_cause loud",
+                ),
+                (RAN, "unknown_cause loud"),
+            ],
+            &Policy::default(),
+        );
+    }
+
+    #[test]
+    fn an_ignored_exit_is_never_loud_and_hides_nobody() {
+        let policy = Policy {
+            ignored_containers: vec!["sidecar".to_owned()],
+            ..Policy::default()
+        };
+        check(
+            &[
+                (
+                    Case {
+                        web: (Some(0), ""),
+                        sidecar: Some(2),
+                        ..RAN
+                    },
+                    "application_exit quiet",
+                ),
+                (
+                    Case {
+                        sidecar: Some(2),
+                        ..RAN
+                    },
+                    "application_exit quiet",
+                ),
+                (
+                    Case {
+                        web: (Some(1), ""),
+                        sidecar: Some(2),
+                        ..RAN
+                    },
+                    "application_exit loud",
+                ),
+                (
+                    Case {
+                        web: (Some(137), "OutOfMemoryError: x"),
+                        sidecar: Some(2),
+                        ..RAN
+                    },
+                    "out_of_memory loud",
+                ),
+                (
+                    Case {
+                        web: (None, "DockerTimeoutError: x"),
+                        sidecar: Some(2),
+                        ..RAN
+                    },
+                    "unknown_cause loud",
+                ),
+            ],
+            &policy,
+        );
+        let mut in_service = task(&Case {
+            web: (Some(0), ""),
+            sidecar: Some(2),
+            ..RAN
+        });
+        in_service.started_by = told("ecs-svc/1");
+        assert_eq!(cause(&in_service, &policy), "exited_in_service loud");
+        let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
+        check(
+            &[(
+                Case {
+                    reason: scaled,
+                    web: (Some(0), ""),
+                    sidecar: Some(2),
+                    ..RAN
+                },
+                "routine_stop",
+            )],
+            &policy,
+        );
+    }
+
+    #[test]
+    fn who_asked_for_the_stop() {
+        let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
+        let by_scheduler = Case {
+            code: "ServiceSchedulerInitiated",
+            web: (Some(143), ""),
+            ..RAN
+        };
+        check(
+            &[
+                (
+                    Case {
+                        reason: scaled,
+                        ..by_scheduler
+                    },
+                    "routine_stop",
+                ),
+                (
+                    Case {
+                        reason: scaled,
+                        web: (Some(1), ""),
+                        ..by_scheduler
+                    },
+                    "application_exit quiet",
+                ),
+                (
+                    Case {
+                        reason: "for a reason of its own",
+                        ..by_scheduler
+                    },
+                    "unknown_cause loud",
+                ),
+                (
+                    Case {
+                        code: "UserInitiated",
+                        reason: "OutOfMemoryError, CannotPull",
+                        ..RAN
+                    },
+                    "stopped_by_user quiet",
+                ),
+                (
+                    Case {
+                        code: "UserInitiated",
+                        web: (Some(137), "OutOfMemoryError: x"),
+                        ..RAN
+                    },
+                    "out_of_memory loud",
+                ),
+                (
+                    Case {
+                        code: "SpotInterruption",
+                        web: (Some(143), ""),
+                        ..RAN
+                    },
+                    "spot_interruption loud",
+                ),
+                (
+                    Case {
+                        reason: "Host EC2 (instance i-0) terminated.",
+                        web: (Some(137), ""),
+                        ..RAN
+                    },
+                    "host_gone quiet",
+                ),
+                (
+                    Case {
+                        reason: "Task failed ELB health checks in (target-group x)",
+                        ..by_scheduler
+                    },
+                    "health_check loud",
+                ),
+            ],
+            &Policy::default(),
+        );
+    }
+
+    #[test]
+    fn before_it_started() {
+        let pending = |case: Case<'_>| {
+            let mut task = task(&case);
+            task.started_at = None;
+            cause(&task, &Policy::default())
+        };
+        assert_eq!(
+            pending(Case {
+                code: "TaskFailedToStart",
+                ..RAN
+            }),
+            "failed_to_start loud"
+        );
+        assert_eq!(
+            pending(Case {
+                reason: "ResourceInitializationError: x",
+                ..RAN
+            }),
+            "failed_to_start loud"
+        );
+        assert_eq!(pending(RAN), "failed_to_start loud");
+        assert_eq!(
+            pending(Case {
+                code: "UserInitiated",
+                reason: "SomeError: x",
+                ..RAN
+            }),
+            "stopped_by_user quiet"
+        );
+        assert_eq!(
+            pending(Case {
+                code: "SpotInterruption",
+                ..RAN
+            }),
+            "spot_interruption loud"
+        );
+        let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
+        assert_eq!(
+            pending(Case {
+                reason: scaled,
+                ..RAN
+            }),
+            "routine_stop"
+        );
+    }
+}

@@ -91,3 +91,128 @@ impl Globs {
         name.is_some_and(|name| self.0.is_match(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::{Facts, Links, Origin, Subject};
+    use crate::triage::loud;
+
+    fn notice(kind: Kind) -> Notice {
+        Notice {
+            kind,
+            origin: Origin::default(),
+            subject: Subject {
+                cluster: Some("dev-7".to_owned()),
+                service: Some("web".to_owned()),
+                ..Subject::default()
+            },
+            facts: Facts::Foreign,
+            actor: None,
+            links: Links::default(),
+        }
+    }
+
+    fn out_of_memory() -> Verdict {
+        Verdict::Keep(crate::triage::Telling {
+            cause: Some(Cause::OutOfMemory),
+            severity: Severity::Critical,
+            volume: crate::triage::Volume::Loud,
+        })
+    }
+
+    fn apply(policy: &Policy, meaning: Verdict) -> Verdict {
+        policy.apply(&notice(Kind::TaskStopped), meaning)
+    }
+
+    const NOISE: Verdict = Verdict::Drop(DropReason::RoutineStop);
+    const BY_CONFIG: Verdict = Verdict::Drop(DropReason::DroppedByConfig);
+
+    #[test]
+    fn without_wishes_nothing_changes() {
+        let policy = Policy::default();
+        for meaning in [
+            NOISE,
+            out_of_memory(),
+            quiet(Severity::Info),
+            loud(Severity::Warning),
+        ] {
+            assert_eq!(apply(&policy, meaning), meaning);
+        }
+    }
+
+    #[test]
+    fn what_keep_brings_back_is_quiet() {
+        for selection in [
+            Selection::Kind(Kind::TaskStopped),
+            Selection::Reason(DropReason::RoutineStop),
+        ] {
+            let policy = Policy {
+                keep: vec![selection],
+                ..Policy::default()
+            };
+            assert_eq!(apply(&policy, NOISE), quiet(Severity::Info));
+            assert_eq!(apply(&policy, out_of_memory()), out_of_memory());
+        }
+        let other = Selection::Reason(DropReason::SteadyState);
+        let policy = Policy {
+            keep: vec![other],
+            ..Policy::default()
+        };
+        assert_eq!(apply(&policy, NOISE), NOISE);
+    }
+
+    #[test]
+    fn drop_takes_kinds_and_causes_and_keep_wins() {
+        let kind = Selection::Kind(Kind::TaskStopped);
+        let cause = Selection::Cause(Cause::OutOfMemory);
+        for drop in [kind, cause] {
+            let policy = Policy {
+                drop: vec![drop],
+                ..Policy::default()
+            };
+            assert_eq!(apply(&policy, out_of_memory()), BY_CONFIG);
+        }
+        let policy = Policy {
+            drop: vec![kind],
+            keep: vec![cause],
+            ..Policy::default()
+        };
+        assert_eq!(apply(&policy, out_of_memory()), out_of_memory());
+        assert_eq!(apply(&policy, quiet(Severity::Success)), BY_CONFIG);
+    }
+
+    #[test]
+    fn where_nobody_looks_keep_does_not_help() {
+        let keep = vec![Selection::Kind(Kind::TaskStopped)];
+        let clusters = Globs::new(["dev-*"]).unwrap();
+        let policy = Policy {
+            ignored_clusters: clusters,
+            keep: keep.clone(),
+            ..Policy::default()
+        };
+        assert_eq!(
+            apply(&policy, out_of_memory()),
+            Verdict::Drop(DropReason::IgnoredCluster)
+        );
+        let services = Globs::new(["we?"]).unwrap();
+        let policy = Policy {
+            ignored_services: services,
+            keep: keep.clone(),
+            ..Policy::default()
+        };
+        assert_eq!(
+            apply(&policy, out_of_memory()),
+            Verdict::Drop(DropReason::IgnoredService)
+        );
+        let clusters = Globs::new(["prod*"]).unwrap();
+        let policy = Policy {
+            ignored_clusters: clusters,
+            keep,
+            ..Policy::default()
+        };
+        assert_eq!(apply(&policy, out_of_memory()), out_of_memory());
+        let foreign = Verdict::Drop(DropReason::NotEcs);
+        assert_eq!(apply(&policy, foreign), foreign);
+    }
+}
