@@ -10,6 +10,26 @@ use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
 use ecs_parrot::triage::{Policy, Telling, Verdict};
 use serde_json::Value;
 
+/// Fields that decide what an event is; all others are facts about it.
+pub(crate) const DECIDING: [&str; 16] = [
+    "source",
+    "detail-type",
+    "eventSource",
+    "eventName",
+    "eventType",
+    "lastStatus",
+    "desiredStatus",
+    "status",
+    "stopCode",
+    "overallStatus",
+    "errorCode",
+    "readOnly",
+    "type",
+    "invokedBy",
+    "Type",
+    "region",
+];
+
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("samples")
 }

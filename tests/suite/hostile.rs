@@ -27,26 +27,6 @@ pub(crate) const HOSTILE: [&str; 14] = [
     "]) <|> ](https://evil.example) **x** |https://evil.example>",
 ];
 
-/// Fields that decide what an event is; all others are the enemy's.
-const DECIDING: [&str; 16] = [
-    "source",
-    "detail-type",
-    "eventSource",
-    "eventName",
-    "eventType",
-    "lastStatus",
-    "desiredStatus",
-    "status",
-    "stopCode",
-    "overallStatus",
-    "errorCode",
-    "readOnly",
-    "type",
-    "invokedBy",
-    "Type",
-    "region",
-];
-
 // What in a message is ours: links to the console, times, code, colours.
 static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
@@ -191,7 +171,7 @@ pub(crate) fn poison(payload: &Value, hostile: &str) -> Value {
         Value::Object(entries) => entries
             .iter()
             .map(|(key, value)| match value {
-                Value::String(_) if DECIDING.contains(&key.as_str()) => {
+                Value::String(_) if events::DECIDING.contains(&key.as_str()) => {
                     (key.clone(), value.clone())
                 }
                 Value::String(inner) if key == "body" || key == "Message" => {

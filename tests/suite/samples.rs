@@ -179,23 +179,7 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
     }
 }
 
-/// Fields that say what an event is; without any other it says little, but in whole sentences.
-const DECIDING: [&str; 13] = [
-    "source",
-    "detail-type",
-    "eventSource",
-    "eventName",
-    "eventType",
-    "lastStatus",
-    "desiredStatus",
-    "status",
-    "stopCode",
-    "overallStatus",
-    "errorCode",
-    "readOnly",
-    "type",
-];
-
+/// An event with nothing but the fields that say what it is says little, but in whole sentences.
 #[test]
 fn an_event_without_facts_still_reads_well() {
     let renderer = Renderer::default();
@@ -226,7 +210,7 @@ fn without_facts(value: &Value) -> Value {
         Value::Object(entries) => entries
             .iter()
             .map(|(key, value)| match value {
-                _ if DECIDING.contains(&key.as_str()) => (key.clone(), value.clone()),
+                _ if events::DECIDING.contains(&key.as_str()) => (key.clone(), value.clone()),
                 Value::Object(_) => (key.clone(), without_facts(value)),
                 _ => (key.clone(), Value::Null),
             })
