@@ -11,6 +11,7 @@
 //! `bin → notify → deliver → render → triage → classify → event`; stages take values, never a configuration.
 
 pub mod arn;
+pub mod aws;
 pub mod classify;
 pub mod config;
 pub mod deliver;
@@ -19,5 +20,6 @@ pub mod inbox;
 pub mod notice;
 pub mod notify;
 pub mod render;
+pub mod run;
 pub mod secret;
 pub mod triage;

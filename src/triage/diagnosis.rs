@@ -20,6 +20,16 @@ pub(super) fn of_stop(task: &TaskFacts, subject: &Subject, policy: &Policy) -> V
     verdict(asked_for.unwrap_or_else(|| stop.late_cause()), &stop)
 }
 
+/// Why a task stopped, whoever wanted to hear of it.
+pub fn cause(task: &TaskFacts, subject: &Subject) -> Cause {
+    let stop = Stop {
+        task,
+        subject,
+        policy: &Policy::default(),
+    };
+    stop.early_cause().unwrap_or_else(|| stop.late_cause())
+}
+
 fn verdict(cause: Cause, stop: &Stop<'_>) -> Verdict {
     let (volume, severity) = match cause {
         Cause::LaunchFailed

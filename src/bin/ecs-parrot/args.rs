@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use ecs_parrot::render::Dialect;
 use strum::VariantArray as _;
 
+use crate::run::args::RunArgs;
+
 /// Tells what happens in your Amazon ECS clusters, in chat.
 #[derive(Debug, Parser)]
 #[command(
@@ -16,6 +18,7 @@ Examples:
   ecs-parrot preview event.json             what would be told, and why
   ecs-parrot preview --output json samples  one JSON object an event
   ecs-parrot notify samples                 tell it, here or where SLACK_WEBHOOKURL says
+  ecs-parrot run --help                     run a migration in a new image, say
   ecs-parrot config                         the effective configuration"
 )]
 pub(crate) struct Args {
@@ -29,6 +32,8 @@ pub(crate) enum Command {
     Preview(PreviewArgs),
     /// Do what the Lambda does: tell events to the configured channels, or to this terminal when there is none
     Notify(NotifyArgs),
+    /// Run a one-off task with the definition of another; shows its logs, ends with its exit code
+    Run(Box<RunArgs>),
     /// Print the effective configuration with secrets redacted, or everything that is wrong with it
     Config,
 }

@@ -4,6 +4,7 @@ mod args;
 mod input;
 mod notify;
 mod preview;
+mod run;
 mod settings;
 
 use std::io;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Preview(args) => preview::run(&args),
         Command::Notify(args) => notify::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Config => settings::run(),
     };
     result.unwrap_or_else(|error| {

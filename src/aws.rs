@@ -1,0 +1,347 @@
+//! AWS as the running of tasks sees it: a session with an account and a region, and what a call that failed
+//! means for whoever made it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use serde_json::Value;
+
+/// A server that accepts a call and never answers would hold us for ever: the SDK has no limit of its own.
+const ATTEMPT: Duration = Duration::from_secs(20);
+const CALL: Duration = Duration::from_secs(60);
+
+/// Credentials and region, from which clients are made.
+#[derive(Debug, Clone)]
+pub struct Session {
+    config: SdkConfig,
+    region: Region,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("no region: give --region, or set AWS_REGION, or `region` in the profile")]
+    NoRegion,
+    #[error("`{0}` is no region's name: they look like `eu-west-1`")]
+    NoRegionsName(String),
+    #[error(
+        "profile `{profile}` is not there or gives no credentials ({why}): see `aws configure list-profiles`"
+    )]
+    NoProfile { profile: String, why: String },
+    #[error("no credentials: {0}; give --profile, or set AWS_ACCESS_KEY_ID and its companions")]
+    NoCredentials(String),
+}
+
+impl Session {
+    /// Finds region and credentials as the AWS CLI does, and fails now rather than at the first call.
+    pub async fn open(profile: Option<&str>, region: Option<&str>) -> Result<Self, SessionError> {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(CALL)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let config = loader.load().await;
+        let region = config.region().cloned().ok_or(SessionError::NoRegion)?;
+        if !is_regions_name(region.as_ref()) {
+            return Err(SessionError::NoRegionsName(region.to_string()));
+        }
+        credentials(&config).await.map_err(|why| match profile {
+            Some(profile) => SessionError::NoProfile {
+                profile: profile.to_owned(),
+                why,
+            },
+            None => SessionError::NoCredentials(why),
+        })?;
+        Ok(Self { config, region })
+    }
+
+    pub fn region(&self) -> &str {
+        self.region.as_ref()
+    }
+
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.config)
+    }
+
+    /// CloudWatch Logs, in the region that a log configuration names.
+    pub fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .build();
+        aws_sdk_cloudwatchlogs::Client::from_conf(config)
+    }
+}
+
+/// `eu-west-1`, `us-gov-east-1`: words and a number. A name of another form would only be looked up in vain.
+fn is_regions_name(name: &str) -> bool {
+    let mut parts: Vec<_> = name.split('-').collect();
+    let number = parts.pop().unwrap_or_default();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_lowercase());
+    is_number && parts.len() >= 2 && parts.iter().all(is_word)
+}
+
+/// Whether there are any, or why not.
+async fn credentials(config: &SdkConfig) -> Result<(), String> {
+    let provider = config
+        .credentials_provider()
+        .ok_or_else(|| "none are configured".to_owned())?;
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        // The SDK's own words are a list of all places, over several lines.
+        Err(CredentialsError::CredentialsNotLoaded(_)) => {
+            Err("there are none in the environment, a profile or a role of this machine".to_owned())
+        }
+        Err(error) => Err(innermost(&error)),
+    }
+}
+
+/// Sends `body` in place of what the SDK made of its own types, which drop every field they do not know.
+/// For `customize().mutate_request(…)`; it comes before the signature.
+pub fn with_body(body: &Value) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    let body = body.to_string();
+    move |request| {
+        request
+            .headers_mut()
+            .insert("content-length", body.len().to_string());
+        *request.body_mut() = SdkBody::from(body.as_str());
+    }
+}
+
+/// A call that did not succeed, after the SDK's own retries.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{call}: {message}")]
+pub struct CallError {
+    /// AWS's name of the call, `RunTask`.
+    pub call: &'static str,
+    /// AWS's name of the error, where AWS answered.
+    pub code: Option<String>,
+    pub message: String,
+    pub nature: Nature,
+}
+
+/// What is to be done about a call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// IAM says no, now and the next time.
+    Denied,
+    /// The credentials are wrong or have expired.
+    Credentials,
+    /// Too many calls: later it may work.
+    Throttled,
+    /// No answer, or the service's own failure: later it may work.
+    Unavailable,
+    /// The service does not want this call as it is.
+    Refused,
+}
+
+impl CallError {
+    pub fn of<E>(call: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let code = error.code().map(str::to_owned);
+        let said = error.message().map(str::to_owned);
+        let status = error.raw_response().map(|raw| raw.status().as_u16());
+        let message = match (&said, &code) {
+            (Some(said), _) => said.clone(),
+            (None, Some(code)) => code.clone(),
+            (None, None) => unanswered(&error, status),
+        };
+        let nature = match &error {
+            _ if has_bad_credentials(&error) => Nature::Credentials,
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Nature::Unavailable,
+            _ => nature(code.as_deref().unwrap_or_default(), &message, status),
+        };
+        Self {
+            call,
+            code,
+            message,
+            nature,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn may_pass(&self) -> bool {
+        matches!(self.nature, Nature::Throttled | Nature::Unavailable)
+    }
+
+    pub fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// The action that IAM denied, `iam:PassRole`, in AWS's own words.
+    pub fn denied_action(&self) -> Option<&str> {
+        self.word_after("is not authorized to perform: ")
+    }
+
+    /// The resource that IAM denied it on.
+    pub fn denied_resource(&self) -> Option<&str> {
+        self.word_after("on resource: ")
+    }
+
+    fn word_after(&self, mark: &str) -> Option<&str> {
+        let (_, rest) = self.message.split_once(mark)?;
+        rest.split_whitespace()
+            .next()
+            .map(|word| word.trim_end_matches(['.', ',']))
+    }
+}
+
+/// AWS's errors of one kind have many names, by service and age; some hide in another's.
+fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
+    let says = |mark: &str| message.contains(mark);
+    match code {
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => Nature::Denied,
+        _ if says("is not authorized to perform") => Nature::Denied,
+        "ExpiredTokenException"
+        | "ExpiredToken"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "IncompleteSignature"
+        | "MissingAuthenticationTokenException" => Nature::Credentials,
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded" => Nature::Throttled,
+        _ if says("Rate exceeded") || says("Too many concurrent attempts") => Nature::Throttled,
+        _ if status.is_some_and(|status| status >= 500) => Nature::Unavailable,
+        _ => Nature::Refused,
+    }
+}
+
+fn unanswered(error: &(dyn Error + 'static), status: Option<u16>) -> String {
+    match status {
+        Some(status) => format!("AWS answered {status} without a reason"),
+        None => format!("AWS did not answer: {}", innermost(error)),
+    }
+}
+
+fn has_bad_credentials(error: &(dyn Error + 'static)) -> bool {
+    sources(error).any(|error| error.is::<CredentialsError>())
+}
+
+/// The last cause of an error: what the layers above it say is known.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    sources(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+fn sources<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_regions() {
+        for name in [
+            "eu-west-1",
+            "us-gov-east-1",
+            "ap-southeast-11",
+            "us-iso-east-1",
+        ] {
+            assert!(is_regions_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "mars",
+            "eu-west",
+            "eu--1",
+            "EU-WEST-1",
+            "eu-west-1/",
+            "-1",
+            "eu-1",
+        ] {
+            assert!(!is_regions_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn errors_of_one_kind_under_many_names() {
+        for (code, message, status, expected) in [
+            ("AccessDeniedException", "no", 400, Nature::Denied),
+            (
+                "ClientException",
+                "User: arn:aws:iam::210987654321:user/ci is not authorized to perform: iam:PassRole",
+                400,
+                Nature::Denied,
+            ),
+            (
+                "ThrottlingException",
+                "Rate exceeded",
+                400,
+                Nature::Throttled,
+            ),
+            (
+                "InvalidParameterException",
+                "Error retrieving subnet information: Rate exceeded",
+                400,
+                Nature::Throttled,
+            ),
+            (
+                "ClientException",
+                "Too many concurrent attempts to create a new revision of the specified family.",
+                400,
+                Nature::Throttled,
+            ),
+            ("ExpiredTokenException", "expired", 400, Nature::Credentials),
+            ("ServerException", "", 500, Nature::Unavailable),
+            ("", "", 503, Nature::Unavailable),
+            (
+                "ClusterNotFoundException",
+                "Cluster not found.",
+                400,
+                Nature::Refused,
+            ),
+        ] {
+            assert_eq!(
+                nature(code, message, Some(status)),
+                expected,
+                "{code} {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_denied_on_what() {
+        let error = CallError {
+            call: "RegisterTaskDefinition",
+            code: Some("AccessDeniedException".to_owned()),
+            message: "User: arn:aws:iam::210987654321:user/ci is not authorized to perform: \
+                      iam:PassRole on resource: arn:aws:iam::210987654321:role/app because no \
+                      identity-based policy allows the iam:PassRole action"
+                .to_owned(),
+            nature: Nature::Denied,
+        };
+        assert_eq!(error.denied_action(), Some("iam:PassRole"));
+        assert_eq!(
+            error.denied_resource(),
+            Some("arn:aws:iam::210987654321:role/app")
+        );
+    }
+}

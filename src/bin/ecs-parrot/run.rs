@@ -1,0 +1,338 @@
+//! `ecs-parrot run`: a one-off task with the definition of another, from a terminal or a CI job.
+//!
+//! ```text
+//! RunArgs ─ plan ▶ Plan ─ make ▶ revision, log group ─ start ▶ tasks ─ follow ▶ how they ended ─ report
+//! ```
+
+pub(crate) mod args;
+mod follow;
+mod interrupt;
+mod make;
+mod plan;
+mod problem;
+mod progress;
+mod report;
+mod start;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use ecs_parrot::aws::Session;
+use ecs_parrot::run::definition::{self, Definition};
+use ecs_parrot::run::logs::{self, Follower};
+use ecs_parrot::run::outcome::{FAILED, RunOutcome};
+use ecs_parrot::run::service::{self, Model};
+use ecs_parrot::run::task::{self, Started};
+use ecs_parrot::run::wait::Watch;
+use ecs_parrot::triage::advice;
+
+use args::{RunArgs, RunOutput};
+use follow::{Ended, Follow, FollowError};
+use interrupt::Interrupts;
+use make::Made;
+use plan::{Plan, Wish};
+use problem::Problem;
+use progress::{Progress, elapsed};
+use report::Report;
+
+/// As `timeout` has it.
+const TIMED_OUT: u8 = 124;
+
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let status = runtime.block_on(async {
+        let mut run = Run {
+            args,
+            progress: Progress::new(args.output),
+            interrupts: Interrupts::catch()?,
+            report: Report {
+                cluster: args.cluster.clone(),
+                ..Report::default()
+            },
+        };
+        let result = run.go().await;
+        run.conclude(result)
+    })?;
+    Ok(ExitCode::from(status))
+}
+
+struct Run<'a> {
+    args: &'a RunArgs,
+    progress: Progress,
+    interrupts: Interrupts,
+    report: Report,
+}
+
+/// Clients of one account and region.
+struct Cloud {
+    session: Session,
+    ecs: aws_sdk_ecs::Client,
+    logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+impl Run<'_> {
+    async fn go(&mut self) -> anyhow::Result<u8> {
+        let wish = Wish::of(self.args)?;
+        let session = Session::open(self.args.profile.as_deref(), self.args.region.as_deref())
+            .await
+            .map_err(Problem::from)?;
+        let cloud = Cloud {
+            ecs: session.ecs(),
+            logs: session.logs(session.region()),
+            session,
+        };
+        let plan = self.plan(&cloud, wish).await?;
+        if self.args.dry_run {
+            return self.show(&plan);
+        }
+        self.heed_signals()?;
+        self.look_into_cluster(&cloud).await?;
+        let mut made = Made::default();
+        let started = match self.make_and_start(&cloud, &plan, &mut made).await {
+            Ok(started) => started,
+            Err(problem) => {
+                self.take_back(&cloud, &made).await;
+                return Err(problem.into());
+            }
+        };
+        let status = self.follow(&cloud, &plan, &made, started).await?;
+        if self.args.deregister {
+            self.deregister(&cloud, &made).await;
+        }
+        Ok(status)
+    }
+
+    async fn plan(&mut self, cloud: &Cloud, wish: Wish) -> Result<Plan, Problem> {
+        let model = match &self.args.like_service {
+            Some(service) => service::describe(&cloud.ecs, &self.args.cluster, service).await?,
+            None => Model::default(),
+        };
+        let reference = self.args.from_task.as_ref().or(model.definition.as_ref());
+        let Some(reference) = reference else {
+            return Err(Problem::Usage(
+                "the service has no task definition of its own: give --from-task".to_owned(),
+            ));
+        };
+        let reference = definition::describe(&cloud.ecs, reference).await?;
+        self.report.reference = Some(reference.arn().to_owned());
+        let plan = plan::plan(self.args, wish, reference, &model, cloud.session.region())?;
+        self.report.container = Some(plan.clone.container.clone());
+        Ok(plan)
+    }
+
+    fn show(&mut self, plan: &Plan) -> anyhow::Result<u8> {
+        for note in &plan.notes {
+            self.progress.say(&format!("note: {note}"));
+        }
+        match self.args.output {
+            RunOutput::Text => report::show_plan(plan)?,
+            RunOutput::Json => {
+                writeln!(anstream::stdout(), "{}", report::plan_json(plan))?;
+            }
+        }
+        Ok(0)
+    }
+
+    /// Nothing is made for a cluster that is not there, or whose tasks we may not look at.
+    async fn look_into_cluster(&self, cloud: &Cloud) -> Result<(), Problem> {
+        let looked = task::look_into(&cloud.ecs, &self.args.cluster).await;
+        match looked {
+            Err(error) if !error.may_pass() && !self.args.no_wait => Err(error.into()),
+            Err(error) if error.has_code("ClusterNotFoundException") => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Up to here a signal finds nothing that must be stopped.
+    fn heed_signals(&mut self) -> Result<(), Problem> {
+        match self.interrupts.pending() {
+            Some(signal) => Err(Problem::Interrupted(signal)),
+            None => Ok(()),
+        }
+    }
+
+    async fn make_and_start(
+        &mut self,
+        cloud: &Cloud,
+        plan: &Plan,
+        made: &mut Made,
+    ) -> Result<Started, Problem> {
+        for note in &plan.notes {
+            self.warn(note.clone());
+        }
+        self.make(cloud, plan, made).await?;
+        self.heed_signals()?;
+        let started = self.start(cloud, plan, made).await?;
+        self.report.add_started(&started.tasks);
+        self.report.add_failures(&started.failures);
+        for task in &started.tasks {
+            self.progress.say(&format!("started {task}"));
+        }
+        for failure in &started.failures {
+            let reason = task::reason(failure);
+            let advice = advice::of_launch_failure(&reason);
+            let advice = advice
+                .map(|advice| format!("; {advice}"))
+                .unwrap_or_default();
+            self.warn(format!("a task was not started: {reason}{advice}"));
+        }
+        Ok(started)
+    }
+
+    async fn follow(
+        &mut self,
+        cloud: &Cloud,
+        plan: &Plan,
+        made: &Made,
+        started: Started,
+    ) -> anyhow::Result<u8> {
+        if self.args.no_wait {
+            if self.args.output == RunOutput::Text {
+                writeln!(anstream::stdout(), "{}", started.tasks.join("\n"))?;
+            }
+            return Ok(if started.failures.is_empty() {
+                0
+            } else {
+                FAILED
+            });
+        }
+        let mut logs = self.open_logs(cloud, &made.definition, &started.tasks);
+        let (ecs, cluster) = (cloud.ecs.clone(), self.args.cluster.clone());
+        let mut watch = Watch::new(ecs, cluster, started.tasks.clone());
+        let ended = self.until_the_end(cloud, &mut watch, &mut logs).await;
+        let outcome = RunOutcome {
+            tasks: watch.seen().cloned().collect(),
+            failures: started.failures,
+            container: plan.clone.container.clone(),
+        };
+        if !outcome.tasks.is_empty() {
+            self.report.add_outcome(&outcome);
+        }
+        match ended? {
+            Ended::Stopped => Ok(self.tell_outcome(&outcome)),
+            Ended::TimedOut => Ok(TIMED_OUT),
+            Ended::Interrupted(signal) => Err(Problem::Interrupted(signal).into()),
+        }
+    }
+
+    fn open_logs(&mut self, cloud: &Cloud, definition: &Definition, tasks: &[String]) -> Follower {
+        let region = cloud.session.region();
+        let (streams, elsewhere) = logs::streams(definition, tasks, region);
+        for it in elsewhere {
+            let (container, driver) = (it.container, it.driver);
+            self.progress.say(&format!(
+                "`{container}` logs with `{driver}`: its lines are not shown here"
+            ));
+        }
+        let follower = Follower::new(&cloud.session, streams);
+        self.report.add_streams(follower.streams());
+        follower
+    }
+
+    /// Follows the tasks; stops them where their time is over or a signal wants it.
+    async fn until_the_end(
+        &mut self,
+        cloud: &Cloud,
+        watch: &mut Watch,
+        logs: &mut Follower,
+    ) -> anyhow::Result<Ended> {
+        let limit = self.args.timeout;
+        let mut follow = Follow::new(watch, logs, &mut self.progress, &mut self.interrupts);
+        let ended = follow.until_the_end(limit).await;
+        let reason = match &ended {
+            Ok(Ended::Stopped) | Err(_) => None,
+            Ok(Ended::TimedOut) => {
+                let limit = elapsed(limit.unwrap_or_default());
+                Some(format!("time-out after {limit}"))
+            }
+            Ok(Ended::Interrupted(signal)) => Some(signal.to_string()),
+        };
+        if let Some(reason) = &reason {
+            follow.stop(cloud, &self.args.cluster, reason).await;
+            match &ended {
+                Ok(Ended::TimedOut) => {
+                    follow.until_stopped().await?;
+                    self.report.error = Some(reason.clone());
+                }
+                _ => follow.farewell().await?,
+            }
+        }
+        self.report.warnings.append(&mut follow.warnings);
+        ended.map_err(|error| match error {
+            FollowError::Wait(error) => {
+                let region = cloud.session.region();
+                let commands = watch
+                    .still_running()
+                    .map(|task| task::stop_command(&self.args.cluster, task, region));
+                let commands = commands.collect();
+                Problem::Wait { error, commands }.into()
+            }
+            FollowError::Output(error) => error.into(),
+        })
+    }
+
+    fn tell_outcome(&mut self, outcome: &RunOutcome) -> u8 {
+        for end in outcome.ends() {
+            let took = end
+                .task
+                .facts
+                .stopped_at
+                .as_ref()
+                .zip(end.task.created_at.as_ref());
+            let took = took
+                .and_then(|(stopped, created)| stopped.since(created))
+                .and_then(|took| std::time::Duration::try_from(took).ok())
+                .map(|took| format!(" after {}", elapsed(took)))
+                .unwrap_or_default();
+            let colour = if end.succeeded() {
+                anstyle::AnsiColor::Green
+            } else {
+                anstyle::AnsiColor::Red
+            };
+            let (colour, words) = (colour.on_default(), end.in_words());
+            let task = end.task.id();
+            self.progress.say(&format!(
+                "task {task} stopped{took}: {colour}{words}{colour:#}"
+            ));
+            if let Some(advice) = end.advice() {
+                self.progress.say(&format!("advice: {advice}"));
+                self.report.advice = Some(advice.to_owned());
+            }
+            if !end.succeeded() {
+                self.report.error.get_or_insert(words);
+            }
+        }
+        outcome.status()
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.progress.warn(&warning);
+        self.report.warnings.push(warning);
+    }
+
+    /// Says what went wrong, once, and prints the report.
+    fn conclude(mut self, result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+        self.progress.finish();
+        let status = match result {
+            Ok(status) => status,
+            Err(error) => {
+                let problem = error.downcast::<Problem>()?;
+                anstream::eprintln!("ecs-parrot: {problem}");
+                self.report.advice = problem.advice();
+                if let Some(advice) = &self.report.advice {
+                    anstream::eprintln!("advice: {advice}");
+                }
+                self.report.error = Some(problem.to_string());
+                problem.status()
+            }
+        };
+        if self.args.output == RunOutput::Json && !(self.args.dry_run && status == 0) {
+            self.report.status = status;
+            let report = serde_json::to_string(&self.report)?;
+            writeln!(anstream::stdout(), "{report}")?;
+        }
+        Ok(status)
+    }
+}

@@ -1,0 +1,85 @@
+//! SIGINT and SIGTERM, kept until somebody asks: a task that runs must be stopped first.
+
+use std::fmt;
+
+use tokio::sync::mpsc;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+impl Signal {
+    /// 128 and the signal's number, as shells have it.
+    pub(crate) fn status(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
+    }
+}
+
+pub(crate) struct Interrupts(mpsc::UnboundedReceiver<Signal>);
+
+impl Interrupts {
+    /// From here on the signals do not end the process by themselves.
+    pub(crate) fn catch() -> std::io::Result<Self> {
+        let (tell, told) = mpsc::unbounded_channel();
+        listen(tell)?;
+        Ok(Self(told))
+    }
+
+    /// The next signal; never, if there is none.
+    pub(crate) async fn next(&mut self) -> Signal {
+        match self.0.recv().await {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A signal that has come already.
+    pub(crate) fn pending(&mut self) -> Option<Signal> {
+        self.0.try_recv().ok()
+    }
+}
+
+#[cfg(unix)]
+fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        loop {
+            let signal = tokio::select! {
+                _ = interrupt.recv() => Signal::Interrupt,
+                _ = terminate.recv() => Signal::Terminate,
+            };
+            if tell.send(signal).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if tell.send(Signal::Interrupt).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}

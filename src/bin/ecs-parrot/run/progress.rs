@@ -1,0 +1,112 @@
+//! What is said while a task runs: results on standard output, all else on standard error. A terminal gets a
+//! line that moves; a pipe gets plain lines.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use ecs_parrot::run::logs::{Follower, Line};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::RunOutput;
+
+pub(crate) struct Progress {
+    spinner: Option<ProgressBar>,
+    started: Instant,
+    output: RunOutput,
+    state: String,
+}
+
+impl Progress {
+    pub(crate) fn new(output: RunOutput) -> Self {
+        // A terminal in a CI job, which some have, keeps every frame of a moving line.
+        let moves = io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        Self {
+            spinner: moves.then(spinner),
+            started: Instant::now(),
+            output,
+            state: String::new(),
+        }
+    }
+
+    /// A line that stays.
+    pub(crate) fn say(&self, line: &str) {
+        self.above(|| anstream::eprintln!("{line}"));
+    }
+
+    pub(crate) fn warn(&self, line: &str) {
+        let yellow = anstyle::AnsiColor::Yellow.on_default();
+        self.say(&format!("{yellow}warning:{yellow:#} {line}"));
+    }
+
+    /// The state of the tasks; told when it changes.
+    pub(crate) fn state(&mut self, state: String) {
+        if state == self.state {
+            return;
+        }
+        match &self.spinner {
+            Some(spinner) => spinner.set_message(state.clone()),
+            None => self.say(&format!("{state} ({})", elapsed(self.started.elapsed()))),
+        }
+        self.state = state;
+    }
+
+    /// Containers' lines, as they wrote them.
+    pub(crate) fn logs(&self, lines: &[Line], from: &Follower) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        self.above(|| match self.output {
+            RunOutput::Text => write_lines(&mut io::stdout().lock(), lines, from),
+            RunOutput::Json => write_lines(&mut io::stderr().lock(), lines, from),
+        })
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+
+    fn above<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        spinner.set_style(style);
+    }
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner
+}
+
+fn write_lines(out: &mut impl io::Write, lines: &[Line], from: &Follower) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    for line in lines {
+        let text = line.text.strip_suffix('\n').unwrap_or(&line.text);
+        if from.has_several_tasks() {
+            let task: String = line.task.chars().take(8).collect();
+            write!(out, "{task} ")?;
+        }
+        if from.has_several_containers() {
+            write!(out, "{} | ", line.container)?;
+        } else if from.has_several_tasks() {
+            write!(out, "| ")?;
+        }
+        writeln!(out, "{text}")?;
+    }
+    out.flush()
+}
+
+/// `43 s`, `2 min 5 s`.
+pub(crate) fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}

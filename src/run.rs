@@ -1,0 +1,19 @@
+//! Runs ECS tasks and finds out how they ended, for whoever asks.
+//!
+//! ```text
+//! RunRequest ─ task::start ▶ Started ─ wait::Watch ▶ RunOutcome
+//! ```
+//!
+//! Beside it stand [`definition`] and [`clone`](mod@clone), which make a task definition for a one-off task,
+//! and [`logs`], which follows what containers write. Nothing here knows whether a terminal, a queue or a
+//! deployment asked. `bin → run → triage`; the notifier and this do not know each other.
+
+pub mod clone;
+pub mod definition;
+pub mod log_group;
+pub mod logs;
+pub mod outcome;
+pub mod request;
+pub mod service;
+pub mod task;
+pub mod wait;

@@ -1,0 +1,456 @@
+//! A one-off copy of a task definition: whole, with what was asked for changed, and without what a task that
+//! runs once beside its service must not inherit.
+
+use serde_json::{Map, Value, json};
+
+use super::definition::Definition;
+
+/// Fields that DescribeTaskDefinition gives and RegisterTaskDefinition refuses.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
+pub const READ_ONLY: [&str; 9] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+];
+
+/// The smallest task that Fargate runs, for a reference without task sizes.
+const FARGATE_CPU: &str = "256";
+const FARGATE_MEMORY: &str = "512";
+
+/// What is to be different.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    pub family: String,
+    /// The container that is changed; the first essential one where none is named.
+    pub container: Option<String>,
+    pub image: Option<String>,
+    pub command: Vec<String>,
+    /// Without one, the image's own is used.
+    pub entry_point: Option<Vec<String>>,
+    pub environment: Vec<(String, String)>,
+    pub cpu: Option<String>,
+    pub memory: Option<String>,
+    pub task_role: TaskRole,
+    pub tags: Vec<(String, String)>,
+    pub host: Host,
+    pub logs: LogGroup,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TaskRole {
+    #[default]
+    OfReference,
+    None,
+    Other(String),
+}
+
+/// What the task will run on, as far as its definition must fit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    Fargate,
+    /// An instance, in the network that its definition asks for: one was given.
+    InstanceWithNetwork,
+    Instance,
+}
+
+/// Where the copy's containers log to.
+#[derive(Debug, Clone)]
+pub struct LogGroup {
+    pub name: String,
+    pub region: String,
+    pub prefix: String,
+}
+
+/// What RegisterTaskDefinition takes.
+#[derive(Debug, Clone)]
+pub struct Clone {
+    pub body: Map<String, Value>,
+    /// The container that was changed: its exit code is the task's.
+    pub container: String,
+    /// What was left out or changed unasked, in sentences.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloneError {
+    #[error("`{reference}` has no containers")]
+    NoContainers { reference: String },
+    #[error("`{reference}` has no container `{wanted}`: it has {}", names.join(", "))]
+    NoSuchContainer {
+        reference: String,
+        wanted: String,
+        names: Vec<String>,
+    },
+    #[error("`{0}` is no number of MiB, which --memory is for a container: 512, 1024")]
+    Memory(String),
+    #[error("`{0}` is no number of CPU units, which --cpu is for a container: 256, 1024")]
+    Cpu(String),
+}
+
+/// Makes the copy of `reference` that `changes` ask for.
+pub fn clone(reference: &Definition, changes: &Changes) -> Result<Clone, CloneError> {
+    let container = chosen(reference, changes.container.as_deref())?;
+    let mut body = reference.body.clone();
+    for field in READ_ONLY {
+        body.remove(field);
+    }
+    let mut copy = Clone {
+        body,
+        container,
+        notes: Vec::new(),
+    };
+    copy.set("family", json!(changes.family));
+    copy.fit_host(changes.host);
+    copy.drop_host_ports();
+    copy.change_container(changes);
+    copy.resize(changes)?;
+    copy.change_role(&changes.task_role);
+    copy.redirect_logs(&changes.logs);
+    copy.retag(&reference.tags, &changes.tags);
+    Ok(copy)
+}
+
+fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneError> {
+    let name = |container: &Map<String, Value>| {
+        let name = container.get("name").and_then(Value::as_str);
+        name.unwrap_or_default().to_owned()
+    };
+    let family = reference.text("family").unwrap_or_default().to_owned();
+    let names: Vec<_> = reference.containers().map(name).collect();
+    match wanted {
+        Some(wanted) if names.iter().any(|name| name == wanted) => Ok(wanted.to_owned()),
+        Some(wanted) => Err(CloneError::NoSuchContainer {
+            reference: family,
+            wanted: wanted.to_owned(),
+            names,
+        }),
+        None => reference
+            .containers()
+            .find(|it| is_essential(it))
+            .or_else(|| reference.containers().next())
+            .map(name)
+            .ok_or(CloneError::NoContainers { reference: family }),
+    }
+}
+
+/// ECS takes a container for essential unless its definition says otherwise.
+fn is_essential(container: &Map<String, Value>) -> bool {
+    container.get("essential").and_then(Value::as_bool) != Some(false)
+}
+
+impl Clone {
+    /// The same definition without its tags, for callers who may not give any.
+    #[must_use]
+    pub fn without_tags(&self) -> Map<String, Value> {
+        let mut body = self.body.clone();
+        body.remove("tags");
+        body
+    }
+
+    fn set(&mut self, field: &str, value: Value) {
+        self.body.insert(field.to_owned(), value);
+    }
+
+    fn text(&self, field: &str) -> Option<&str> {
+        self.body.get(field)?.as_str()
+    }
+
+    fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    fn containers(&mut self) -> impl Iterator<Item = &mut Map<String, Value>> {
+        let containers = self.body.get_mut("containerDefinitions");
+        containers
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+    }
+
+    /// The chosen container; of two with one name, which ECS refuses, the first.
+    fn container(&mut self) -> Option<&mut Map<String, Value>> {
+        let chosen = self.container.clone();
+        self.containers().find(|it| name_of(it) == chosen)
+    }
+
+    fn fit_host(&mut self, host: Host) {
+        match host {
+            Host::Fargate => self.fit_fargate(),
+            Host::InstanceWithNetwork => self.fit_instance(),
+            Host::Instance => {
+                self.fit_instance();
+                if self.text("networkMode") == Some("awsvpc") {
+                    self.body.remove("networkMode");
+                    self.note(
+                        "the reference's `awsvpc` network is left out: --networks-id gives none"
+                            .to_owned(),
+                    );
+                }
+            }
+        }
+    }
+
+    fn fit_fargate(&mut self) {
+        if let Some(mode) = self.text("networkMode").filter(|mode| *mode != "awsvpc") {
+            let note = format!(
+                "the network mode is `awsvpc`, not the reference's `{mode}`: on Fargate there is no other"
+            );
+            self.note(note);
+        }
+        self.set("networkMode", json!("awsvpc"));
+        self.set("requiresCompatibilities", json!(["FARGATE"]));
+        for (field, smallest) in [("cpu", FARGATE_CPU), ("memory", FARGATE_MEMORY)] {
+            if self.body.get(field).is_none_or(Value::is_null) {
+                self.set(field, json!(smallest));
+            }
+        }
+        if self.has_any("placementConstraints") {
+            self.body.remove("placementConstraints");
+            self.note(
+                "the reference's placement constraints are left out: Fargate has none".to_owned(),
+            );
+        }
+    }
+
+    fn fit_instance(&mut self) {
+        let requires = self.body.get("requiresCompatibilities");
+        let lists_other = requires
+            .and_then(Value::as_array)
+            .is_some_and(|list| !list.is_empty() && !list.contains(&json!("EC2")));
+        if lists_other {
+            self.body.remove("requiresCompatibilities");
+        }
+        if self
+            .body
+            .remove("ephemeralStorage")
+            .is_some_and(|it| !it.is_null())
+        {
+            self.note("the reference's ephemeral storage is left out: it is Fargate's".to_owned());
+        }
+    }
+
+    fn has_any(&self, list: &str) -> bool {
+        let list = self.body.get(list).and_then(Value::as_array);
+        list.is_some_and(|list| !list.is_empty())
+    }
+
+    /// A port of the host can be had once: by the service that runs there already.
+    fn drop_host_ports(&mut self) {
+        let mode = self.text("networkMode").map(str::to_owned);
+        if mode.as_deref() == Some("awsvpc") {
+            return;
+        }
+        let mut dropped = Vec::new();
+        for container in self.containers() {
+            let mappings = container
+                .get_mut("portMappings")
+                .and_then(Value::as_array_mut);
+            for mapping in mappings
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_object_mut)
+            {
+                let port = mapping.remove("hostPort").filter(|port| *port != json!(0));
+                dropped.extend(port.map(|port| port.to_string()));
+            }
+            // In the host's network every port is the host's.
+            if mode.as_deref() == Some("host") {
+                container.remove("portMappings");
+            }
+        }
+        if !dropped.is_empty() {
+            let ports = dropped.join(", ");
+            self.note(format!(
+                "fixed host ports of the reference are left out: {ports}"
+            ));
+        }
+    }
+
+    fn change_container(&mut self, changes: &Changes) {
+        let mut notes = Vec::new();
+        let Some(container) = self.container() else {
+            return;
+        };
+        if let Some(image) = &changes.image {
+            container.insert("image".to_owned(), json!(image));
+        }
+        container.insert("command".to_owned(), json!(changes.command));
+        let inherited = match &changes.entry_point {
+            Some(entry_point) => {
+                container.insert("entryPoint".to_owned(), json!(entry_point));
+                None
+            }
+            None => container.remove("entryPoint"),
+        };
+        if let Some(Value::Array(words)) = inherited
+            && !words.is_empty()
+        {
+            let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+            let words = shell_words::join(words);
+            notes.push(format!(
+                "the reference's entry point `{words}` is left out: the image's own is used \
+                 (--entrypoint gives another)"
+            ));
+        }
+        for (name, value) in &changes.environment {
+            if set_variable(container, name, value) {
+                notes.push(format!(
+                    "`{name}` is the given value, not the reference's secret"
+                ));
+            }
+        }
+        self.notes.extend(notes);
+    }
+
+    /// Of a task that has sizes the task's, with the chosen container free to use them; else the container's.
+    fn resize(&mut self, changes: &Changes) -> Result<(), CloneError> {
+        let of_task = self.text("cpu").is_some() || self.text("memory").is_some();
+        let (cpu, memory) = (changes.cpu.as_ref(), changes.memory.as_ref());
+        if of_task {
+            for (field, size) in [("cpu", cpu), ("memory", memory)] {
+                if let Some(size) = size {
+                    self.set(field, json!(size));
+                    if let Some(container) = self.container() {
+                        container.remove(field);
+                    }
+                }
+            }
+        } else if let Some(container) = self.container() {
+            if let Some(cpu) = cpu {
+                let units: u32 = cpu.parse().map_err(|_| CloneError::Cpu(cpu.clone()))?;
+                container.insert("cpu".to_owned(), json!(units));
+            }
+            if let Some(memory) = memory {
+                let mib: u64 = memory
+                    .parse()
+                    .map_err(|_| CloneError::Memory(memory.clone()))?;
+                container.insert("memory".to_owned(), json!(mib));
+                let reserved = container.get("memoryReservation").and_then(Value::as_u64);
+                if reserved.is_some_and(|reserved| reserved > mib) {
+                    container.remove("memoryReservation");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn change_role(&mut self, role: &TaskRole) {
+        match role {
+            TaskRole::OfReference => {}
+            TaskRole::None => {
+                self.body.remove("taskRoleArn");
+            }
+            TaskRole::Other(arn) => self.set("taskRoleArn", json!(arn)),
+        }
+    }
+
+    /// The chosen container logs where we read; so do all others that log to CloudWatch already.
+    fn redirect_logs(&mut self, logs: &LogGroup) {
+        let chosen = self.container.clone();
+        let mut replaced = None;
+        for container in self.containers() {
+            let driver = log_driver(container).map(str::to_owned);
+            let is_chosen = name_of(container) == chosen;
+            if driver.as_deref() == Some("awslogs") {
+                redirect(container, logs);
+            } else if is_chosen {
+                container.insert(
+                    "logConfiguration".to_owned(),
+                    json!({"logDriver": "awslogs"}),
+                );
+                redirect(container, logs);
+                replaced = driver;
+            }
+        }
+        if let Some(driver) = replaced {
+            self.note(format!(
+                "`{chosen}` logs to `{}`, not to the reference's `{driver}`",
+                logs.name
+            ));
+        }
+    }
+
+    /// AWS's own tags cannot be given, and an empty list is refused.
+    fn retag(&mut self, inherited: &[Value], given: &[(String, String)]) {
+        let mut tags: Vec<(String, Value)> = Vec::new();
+        let inherited = inherited.iter().filter_map(|tag| {
+            let key = tag.get("key")?.as_str()?;
+            (!key.starts_with("aws:")).then(|| (key.to_owned(), tag.clone()))
+        });
+        let given = given
+            .iter()
+            .map(|(key, value)| (key.clone(), json!({"key": key, "value": value})));
+        for (key, tag) in inherited.chain(given) {
+            tags.retain(|(other, _)| *other != key);
+            tags.push((key, tag));
+        }
+        let tags: Vec<_> = tags.into_iter().map(|(_, tag)| tag).collect();
+        self.body.remove("tags");
+        if !tags.is_empty() {
+            self.set("tags", json!(tags));
+        }
+    }
+}
+
+fn name_of(container: &Map<String, Value>) -> &str {
+    container
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The driver that a container logs with, `awslogs` for CloudWatch Logs.
+pub fn log_driver(container: &Map<String, Value>) -> Option<&str> {
+    container
+        .get("logConfiguration")?
+        .get("logDriver")?
+        .as_str()
+}
+
+/// Changes where a container logs, and nothing of how (the pattern of lines that belong together, say).
+fn redirect(container: &mut Map<String, Value>, logs: &LogGroup) {
+    let Some(Value::Object(configuration)) = container.get_mut("logConfiguration") else {
+        return;
+    };
+    let options = configuration.entry("options").or_insert_with(|| json!({}));
+    if !options.is_object() {
+        *options = json!({});
+    }
+    options["awslogs-group"] = json!(logs.name);
+    options["awslogs-region"] = json!(logs.region);
+    options["awslogs-stream-prefix"] = json!(logs.prefix);
+    if let Some(options) = options.as_object_mut() {
+        // We make the group; the execution role may not be allowed to.
+        options.remove("awslogs-create-group");
+        // Since 2025-06-25 the default drops lines that CloudWatch does not take fast enough.
+        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html
+        options.entry("mode").or_insert_with(|| json!("blocking"));
+    }
+}
+
+/// Sets a variable, in place of one of that name; says whether that was a secret, which ECS does not take
+/// beside a variable of the same name.
+fn set_variable(container: &mut Map<String, Value>, name: &str, value: &str) -> bool {
+    let has_name = |entry: &Value| entry.get("name").and_then(Value::as_str) == Some(name);
+    let variables = container.entry("environment").or_insert_with(|| json!([]));
+    if !variables.is_array() {
+        *variables = json!([]);
+    }
+    if let Some(variables) = variables.as_array_mut() {
+        variables.retain(|entry| !has_name(entry));
+        variables.push(json!({"name": name, "value": value}));
+    }
+    let Some(secrets) = container.get_mut("secrets").and_then(Value::as_array_mut) else {
+        return false;
+    };
+    let before = secrets.len();
+    secrets.retain(|entry| !has_name(entry));
+    secrets.len() < before
+}

@@ -1,0 +1,271 @@
+//! Follows what a task's containers log to CloudWatch: every line once, the oldest first.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>: an empty page
+//! is not the end of a stream; the end is where the token that comes back is the one that was sent. A token
+//! is where we are, so that a call that fails is made again without losing or repeating a line; a time would
+//! not do, since lines share milliseconds.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::operation::get_log_events::GetLogEventsOutput;
+use futures::future::join_all;
+use serde_json::{Map, Value};
+
+use super::clone::log_driver;
+use super::definition::Definition;
+use crate::arn;
+use crate::aws::{CallError, Nature, Session};
+
+/// One container's log of one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    pub task: String,
+    pub container: String,
+    pub region: String,
+    pub group: String,
+    pub name: String,
+}
+
+/// A container whose log cannot be followed, and the driver that takes it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub container: String,
+    pub driver: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub task: String,
+    pub container: String,
+    /// Milliseconds since 1970, as the container's log driver had it.
+    pub at: i64,
+    pub text: String,
+}
+
+/// The streams that a task's containers write, and those that write elsewhere.
+pub fn streams(
+    definition: &Definition,
+    tasks: &[String],
+    region: &str,
+) -> (Vec<Stream>, Vec<Elsewhere>) {
+    let mut streams = Vec::new();
+    let mut elsewhere = Vec::new();
+    for container in definition.containers() {
+        let name = container
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let driver = log_driver(container).unwrap_or("none");
+        match Place::of(container).filter(|_| driver == "awslogs") {
+            Some(place) => {
+                streams.extend(tasks.iter().map(|task| place.stream(task, name, region)));
+            }
+            None => elsewhere.push(Elsewhere {
+                container: name.to_owned(),
+                driver: driver.to_owned(),
+            }),
+        }
+    }
+    (streams, elsewhere)
+}
+
+/// Where a log configuration sends lines. Without a prefix, which only EC2 allows, the stream is named after
+/// the container's id in Docker and cannot be known beforehand.
+struct Place {
+    group: String,
+    prefix: String,
+    region: Option<String>,
+}
+
+impl Place {
+    fn of(container: &Map<String, Value>) -> Option<Self> {
+        let options = container.get("logConfiguration")?.get("options")?;
+        let option = |name: &str| options.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            group: option("awslogs-group")?,
+            prefix: option("awslogs-stream-prefix")?,
+            region: option("awslogs-region"),
+        })
+    }
+
+    fn stream(&self, task: &str, container: &str, region: &str) -> Stream {
+        let id = arn::name(task);
+        Stream {
+            task: id.to_owned(),
+            container: container.to_owned(),
+            region: self.region.clone().unwrap_or_else(|| region.to_owned()),
+            group: self.group.clone(),
+            name: format!("{}/{container}/{id}", self.prefix),
+        }
+    }
+}
+
+/// Reads several streams, a page of each at a time.
+#[derive(Debug)]
+pub struct Follower {
+    tails: Vec<Tail>,
+}
+
+/// What a round brought.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Oldest first; of one stream in the stream's own order.
+    pub lines: Vec<Line>,
+    /// A stream was not read to its end.
+    pub has_more: bool,
+    /// Streams that can not be read from now on.
+    pub lost: Vec<(Stream, CallError)>,
+    /// Streams that could not be read now.
+    pub failing: bool,
+}
+
+#[derive(Debug)]
+struct Tail {
+    client: Client,
+    stream: Stream,
+    token: Option<String>,
+    is_lost: bool,
+}
+
+/// What reading one page of one stream brought.
+enum Page {
+    Lines {
+        lines: Vec<Line>,
+        is_last: bool,
+    },
+    /// The stream is made when its container starts.
+    NotYet,
+    Failing,
+    Lost(CallError),
+}
+
+impl Follower {
+    pub fn new(session: &Session, streams: Vec<Stream>) -> Self {
+        let mut clients: BTreeMap<String, Client> = BTreeMap::new();
+        let tails = streams.into_iter().map(|stream| {
+            let client = clients
+                .entry(stream.region.clone())
+                .or_insert_with(|| session.logs(&stream.region));
+            Tail {
+                client: client.clone(),
+                stream,
+                token: None,
+                is_lost: false,
+            }
+        });
+        Self {
+            tails: tails.collect(),
+        }
+    }
+
+    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.tails.iter().map(|tail| &tail.stream)
+    }
+
+    /// Whether there is a stream left that can be read.
+    pub fn is_open(&self) -> bool {
+        self.tails.iter().any(|tail| !tail.is_lost)
+    }
+
+    pub fn has_several_containers(&self) -> bool {
+        self.differ(|stream| &stream.container)
+    }
+
+    pub fn has_several_tasks(&self) -> bool {
+        self.differ(|stream| &stream.task)
+    }
+
+    fn differ(&self, part: impl Fn(&Stream) -> &str) -> bool {
+        let mut parts = self.streams().map(part);
+        let first = parts.next();
+        parts.any(|other| Some(other) != first)
+    }
+
+    /// Reads the next page of every stream. A round that is dropped half-way has read nothing.
+    pub async fn round(&mut self) -> Round {
+        let open = self.tails.iter().filter(|tail| !tail.is_lost);
+        let answers = join_all(open.map(Tail::read)).await;
+        let mut round = Round::default();
+        let mut pages = Vec::new();
+        let open = self.tails.iter_mut().filter(|tail| !tail.is_lost);
+        for (tail, answer) in open.zip(answers) {
+            match tail.turn(answer) {
+                Page::Lines { lines, is_last } => {
+                    pages.push(lines);
+                    round.has_more |= !is_last;
+                }
+                Page::NotYet => {}
+                Page::Failing => round.failing = true,
+                Page::Lost(error) => {
+                    tail.is_lost = true;
+                    round.lost.push((tail.stream.clone(), error));
+                }
+            }
+        }
+        round.lines = merge(pages);
+        round
+    }
+}
+
+impl Tail {
+    async fn read(&self) -> Result<GetLogEventsOutput, CallError> {
+        self.client
+            .get_log_events()
+            .log_group_name(&self.stream.group)
+            .log_stream_name(&self.stream.name)
+            // Forward tokens are for this direction only.
+            .start_from_head(true)
+            .set_next_token(self.token.clone())
+            .send()
+            .await
+            .map_err(|error| CallError::of("GetLogEvents", error))
+    }
+
+    fn turn(&mut self, answer: Result<GetLogEventsOutput, CallError>) -> Page {
+        let page = match answer {
+            Ok(page) => page,
+            Err(error) if error.has_code("ResourceNotFoundException") => return Page::NotYet,
+            Err(error) if error.may_pass() => return Page::Failing,
+            Err(error) => return Page::Lost(error),
+        };
+        let lines = page.events().iter().map(|event| Line {
+            task: self.stream.task.clone(),
+            container: self.stream.container.clone(),
+            at: event.timestamp().unwrap_or_default(),
+            text: event.message().unwrap_or_default().to_owned(),
+        });
+        let lines = lines.collect();
+        let next = page.next_forward_token().map(str::to_owned);
+        let is_last = next.is_none() || next == self.token;
+        self.token = next.or_else(|| self.token.take());
+        Page::Lines { lines, is_last }
+    }
+}
+
+/// Lines of several streams by their time, those of each stream in its own order.
+fn merge(pages: Vec<Vec<Line>>) -> Vec<Line> {
+    let mut pages: Vec<_> = pages
+        .into_iter()
+        .map(|page| page.into_iter().peekable())
+        .collect();
+    let mut lines = Vec::new();
+    loop {
+        let heads = pages.iter_mut().enumerate();
+        let heads = heads.filter_map(|(index, page)| Some((page.peek()?.at, index)));
+        let Some((_, oldest)) = heads.min() else {
+            return lines;
+        };
+        lines.extend(pages[oldest].next());
+    }
+}
+
+/// What to do where a log may not be read.
+pub fn advice(stream: &Stream, error: &CallError) -> Option<String> {
+    (error.nature == Nature::Denied).then(|| {
+        format!(
+            "allow logs:GetLogEvents on log group `{}`; the task is not touched by this",
+            stream.group
+        )
+    })
+}

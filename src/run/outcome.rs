@@ -1,0 +1,131 @@
+//! How the tasks of a request ended.
+
+use super::task::Task;
+use crate::event::Container;
+use crate::notice::Failure;
+use crate::triage::{Cause, advice, diagnosis};
+
+/// Every task that was started, in the order in which it was, and what was not started.
+#[derive(Debug, Clone, Default)]
+pub struct RunOutcome {
+    pub tasks: Vec<Task>,
+    pub failures: Vec<Failure>,
+    /// The container whose exit code is the task's.
+    pub container: String,
+}
+
+/// How one task ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    pub task: &'a Task,
+    container: &'a str,
+}
+
+/// A process that ran and failed in a way of its own would have said so: this is ours.
+pub const FAILED: u8 = 1;
+
+impl RunOutcome {
+    pub fn ends(&self) -> impl Iterator<Item = End<'_>> {
+        self.tasks.iter().map(|task| End {
+            task,
+            container: &self.container,
+        })
+    }
+
+    /// The exit status for whoever asked: of the first task that failed; of the request, where every task
+    /// that was started succeeded but not all were.
+    pub fn status(&self) -> u8 {
+        let of_tasks = self.ends().map(End::status).find(|status| *status != 0);
+        let of_request = if self.failures.is_empty() && !self.tasks.is_empty() {
+            0
+        } else {
+            FAILED
+        };
+        of_tasks.unwrap_or(of_request)
+    }
+}
+
+impl<'a> End<'a> {
+    /// The chosen container's; absent where it never ran, and sometimes where it did.
+    pub fn exit_code(self) -> Option<i64> {
+        self.container().and_then(|it| it.exit_code)
+    }
+
+    pub fn cause(self) -> Cause {
+        diagnosis::cause(&self.task.facts, &self.task.subject)
+    }
+
+    /// A container that was told to stop before it was done may exit with 0 as well.
+    pub fn ended_by_itself(self) -> bool {
+        match self.task.facts.stop_code.as_deref() {
+            None | Some("EssentialContainerExited") => true,
+            Some(_) => false,
+        }
+    }
+
+    pub fn succeeded(self) -> bool {
+        self.exit_code() == Some(0) && self.ended_by_itself()
+    }
+
+    /// The container's own exit code as a process's status. Windows has codes that a status cannot hold.
+    pub fn status(self) -> u8 {
+        match self.exit_code() {
+            Some(0) if self.succeeded() => 0,
+            Some(code) => u8::try_from(code)
+                .ok()
+                .filter(|code| *code != 0)
+                .unwrap_or(FAILED),
+            None => FAILED,
+        }
+    }
+
+    /// In a sentence: "`app` exited with 1", "could not pull its image: CannotPullContainerError: …".
+    pub fn in_words(self) -> String {
+        let signal = |code| match diagnosis::signal(code) {
+            Some(signal) => format!(" ({signal})"),
+            None => String::new(),
+        };
+        let exit = self
+            .exit_code()
+            .map(|code| format!("`{}` exited with {code}{}", self.container, signal(code)));
+        if self.succeeded() {
+            return exit.unwrap_or_default();
+        }
+        let cause = self.cause();
+        let words = diagnosis::in_words(cause);
+        match (exit, cause) {
+            (Some(exit), Cause::ApplicationExit | Cause::Finished) if self.ended_by_itself() => {
+                exit
+            }
+            (Some(exit), _) => format!("{exit}; the task {words}{}", self.reason()),
+            (None, _) => format!("the task {words}{}", self.reason()),
+        }
+    }
+
+    pub fn advice(self) -> Option<&'static str> {
+        (!self.succeeded())
+            .then(|| advice::of_cause(self.cause()))
+            .flatten()
+    }
+
+    fn container(self) -> Option<&'a Container> {
+        self.task.container(self.container)
+    }
+
+    /// What ECS says of it, after a colon.
+    fn reason(self) -> String {
+        let facts = &self.task.facts;
+        let of_container = || {
+            let chosen = self.container().and_then(|it| it.reason.as_deref());
+            let any = || facts.containers.iter().find_map(|it| it.reason.as_deref());
+            chosen.or_else(any)
+        };
+        let of_task = facts.stopped_reason.as_deref();
+        let reason = if diagnosis::blames_container(Some(self.cause()), facts) {
+            of_container().or(of_task)
+        } else {
+            of_task.or_else(of_container)
+        };
+        reason.map(|it| format!(": {it}")).unwrap_or_default()
+    }
+}

@@ -1,0 +1,179 @@
+//! A request to run tasks, in AWS's own terms, that nobody below can tell the origin of.
+//!
+//! It is RunTask's own input, so that whatever RunTask learns can be asked for; what ECS would refuse for
+//! its size or form is refused here, before anything is made for it.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+
+use aws_sdk_ecs::operation::run_task::RunTaskInput;
+use aws_sdk_ecs::types::{NetworkConfiguration, PropagateTags};
+use aws_smithy_json::codec::JsonCodec;
+use aws_smithy_schema::codec::Codec as _;
+use aws_smithy_schema::serde::{SerializableStruct, ShapeSerializer as _};
+use serde_json::Value;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRequest(RunTaskInput);
+
+/// Everything that is wrong with a request, at once.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", join(.0))]
+pub struct InvalidRequest(pub Vec<Invalid>);
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    #[error("there is no task definition to run")]
+    NoTaskDefinition,
+    #[error("a count of {0}: RunTask starts 1 to 10 tasks a call")]
+    Count(i32),
+    #[error("{count} {what}: AWS takes at most {limit}")]
+    TooMany {
+        what: &'static str,
+        count: usize,
+        limit: usize,
+    },
+    #[error(
+        "the overrides are {0} bytes of JSON: AWS takes at most 8,192; put large values elsewhere"
+    )]
+    OverridesTooLarge(usize),
+    #[error("a launch type and a capacity provider exclude each other: give one")]
+    LaunchTypeAndProvider,
+    #[error("`{0}` is no mark for startedBy: up to 128 letters, digits, `-`, `_` and `/`")]
+    StartedBy(String),
+    #[error("a client token has 1 to 64 characters from `!` to `~`")]
+    ClientToken,
+    #[error(
+        "tags are propagated from the task definition only: a task run by itself has no service"
+    )]
+    PropagatesServiceTags,
+}
+
+fn join(problems: &[Invalid]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+const OVERRIDES: usize = 8_192;
+
+impl RunRequest {
+    pub fn new(input: RunTaskInput) -> Result<Self, InvalidRequest> {
+        let request = Self(input);
+        let problems = request.problems();
+        if problems.is_empty() {
+            Ok(request)
+        } else {
+            Err(InvalidRequest(problems))
+        }
+    }
+
+    pub fn input(&self) -> &RunTaskInput {
+        &self.0
+    }
+
+    /// The cluster's name or ARN; AWS takes `default` where none is given.
+    pub fn cluster(&self) -> &str {
+        self.0.cluster().unwrap_or("default")
+    }
+
+    /// The same request for another task definition.
+    #[must_use]
+    pub fn for_definition(&self, definition: &str) -> Self {
+        let mut input = self.0.clone();
+        input.task_definition = Some(definition.to_owned());
+        Self(input)
+    }
+
+    pub fn has_tags(&self) -> bool {
+        !self.0.tags().is_empty()
+    }
+
+    /// The same request without tags, for callers who may not give any.
+    #[must_use]
+    pub fn without_tags(&self) -> Self {
+        let mut input = self.0.clone();
+        input.tags = None;
+        Self(input)
+    }
+
+    /// What goes over the wire.
+    pub fn to_json(&self) -> Value {
+        to_json(RunTaskInput::SCHEMA, &self.0)
+    }
+
+    fn problems(&self) -> Vec<Invalid> {
+        let it = &self.0;
+        let mut problems = Vec::new();
+        let mut refuse = |is_wrong: bool, problem: Invalid| {
+            if is_wrong {
+                problems.push(problem);
+            }
+        };
+        let has_definition = it.task_definition().is_some_and(|name| !name.is_empty());
+        refuse(!has_definition, Invalid::NoTaskDefinition);
+        let count = it.count().unwrap_or(1);
+        refuse(!(1..=10).contains(&count), Invalid::Count(count));
+        for (what, count, limit) in self.sizes() {
+            refuse(count > limit, Invalid::TooMany { what, count, limit });
+        }
+        let overrides = self.overrides_size();
+        refuse(overrides > OVERRIDES, Invalid::OverridesTooLarge(overrides));
+        let both = it.launch_type().is_some() && !it.capacity_provider_strategy().is_empty();
+        refuse(both, Invalid::LaunchTypeAndProvider);
+        if let Some(mark) = it.started_by() {
+            refuse(!is_mark(mark), Invalid::StartedBy(mark.to_owned()));
+        }
+        if let Some(token) = it.client_token() {
+            refuse(!is_token(token), Invalid::ClientToken);
+        }
+        let propagates_service = it.propagate_tags() == Some(&PropagateTags::Service);
+        refuse(propagates_service, Invalid::PropagatesServiceTags);
+        problems
+    }
+
+    fn sizes(&self) -> [(&'static str, usize, usize); 6] {
+        let network = self
+            .0
+            .network_configuration()
+            .and_then(NetworkConfiguration::awsvpc_configuration);
+        let subnets = network.map_or(0, |it| it.subnets().len());
+        let groups = network.map_or(0, |it| it.security_groups().len());
+        [
+            ("subnets", subnets, 16),
+            ("security groups", groups, 5),
+            (
+                "placement constraints",
+                self.0.placement_constraints().len(),
+                10,
+            ),
+            ("placement strategies", self.0.placement_strategy().len(), 5),
+            (
+                "capacity providers",
+                self.0.capacity_provider_strategy().len(),
+                20,
+            ),
+            ("tags", self.0.tags().len(), 50),
+        ]
+    }
+
+    fn overrides_size(&self) -> usize {
+        let json = self.to_json();
+        json.get("overrides").map_or(0, |it| it.to_string().len())
+    }
+}
+
+/// A value of the SDK's as the JSON that it is on the wire.
+fn to_json(schema: &aws_smithy_schema::Schema<'_>, value: &dyn SerializableStruct) -> Value {
+    let mut serializer = JsonCodec::default().create_serializer();
+    match serializer.write_struct(schema, value) {
+        Ok(()) => serde_json::from_slice(&serializer.finish()).unwrap_or_default(),
+        Err(_) => Value::Null,
+    }
+}
+
+fn is_mark(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
+    text.len() <= 128 && text.chars().all(allowed)
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| (33..=126).contains(&byte))
+}

@@ -1,0 +1,51 @@
+//! A service as a model for a task: the network and the capacity that it runs on.
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType, Service};
+
+use crate::aws::CallError;
+
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    pub definition: Option<String>,
+    pub network: Option<AwsVpcConfiguration>,
+    pub launch_type: Option<LaunchType>,
+    pub strategy: Vec<CapacityProviderStrategyItem>,
+    pub platform_version: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("cluster `{cluster}` has no service `{service}`")]
+    Unknown { cluster: String, service: String },
+}
+
+pub async fn describe(ecs: &Client, cluster: &str, service: &str) -> Result<Model, ServiceError> {
+    let answer = ecs
+        .describe_services()
+        .cluster(cluster)
+        .services(service)
+        .send()
+        .await
+        .map_err(|error| CallError::of("DescribeServices", error))?;
+    // A service that was deleted is INACTIVE, and shown for a while.
+    let is_there = |it: &&Service| it.status() != Some("INACTIVE");
+    let found = answer.services().iter().find(is_there);
+    found.map(model).ok_or_else(|| ServiceError::Unknown {
+        cluster: cluster.to_owned(),
+        service: service.to_owned(),
+    })
+}
+
+fn model(service: &Service) -> Model {
+    let network = service.network_configuration();
+    Model {
+        definition: service.task_definition().map(str::to_owned),
+        network: network.and_then(|it| it.awsvpc_configuration()).cloned(),
+        launch_type: service.launch_type().cloned(),
+        strategy: service.capacity_provider_strategy().to_vec(),
+        platform_version: service.platform_version().map(str::to_owned),
+    }
+}
