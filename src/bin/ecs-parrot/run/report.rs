@@ -212,11 +212,12 @@ fn hide_values(mut body: Map<String, Value>, given: &[String]) -> Map<String, Va
     for container in containers.into_iter().flatten() {
         let variables = container.get_mut("environment");
         let variables = variables.and_then(Value::as_array_mut);
-        for variable in variables.into_iter().flatten() {
+        let variables = variables.into_iter().flatten();
+        for variable in variables.filter_map(Value::as_object_mut) {
             let name = variable.get("name").and_then(Value::as_str);
             let is_given = name.is_some_and(|name| given.iter().any(|given| given == name));
             let by = if is_given { ", given by --env" } else { "" };
-            variable["value"] = json!(format!("{REDACTED}{by}"));
+            variable.insert("value".to_owned(), json!(format!("{REDACTED}{by}")));
         }
     }
     body
