@@ -97,11 +97,11 @@ impl Run<'_> {
                 return Err(problem.into());
             }
         };
-        let status = self.follow(&cloud, &plan, &made, started).await?;
+        let status = self.follow(&cloud, &plan, &made, started).await;
         if self.args.deregister {
             self.deregister(&cloud, &made).await;
         }
-        Ok(status)
+        status
     }
 
     async fn plan(&mut self, cloud: &Cloud, wish: Wish) -> Result<Plan, Problem> {
@@ -212,7 +212,10 @@ impl Run<'_> {
         }
         match ended? {
             Ended::Stopped => Ok(self.tell_outcome(&outcome)),
-            Ended::TimedOut => Ok(TIMED_OUT),
+            Ended::TimedOut => {
+                self.tell_outcome(&outcome);
+                Ok(TIMED_OUT)
+            }
             Ended::Interrupted(signal) => Err(Problem::Interrupted(signal).into()),
         }
     }

@@ -27,6 +27,9 @@ pub(crate) enum Problem {
     Service(#[from] ServiceError),
     #[error(transparent)]
     Start(#[from] StartError),
+    /// RunTask was not answered: it may have started a task all the same.
+    #[error("{error}; if a task was started, `{command}` shows it")]
+    Unanswered { error: CallError, command: String },
     #[error("{error}{}", left_running(.commands))]
     Wait {
         error: WaitError,
@@ -63,6 +66,7 @@ impl Problem {
             | Self::Definition(_)
             | Self::Service(_)
             | Self::Start(_)
+            | Self::Unanswered { .. }
             | Self::Wait { .. } => 1,
         }
     }
@@ -74,6 +78,7 @@ impl Problem {
             | Self::Definition(DefinitionError::Call(error))
             | Self::Service(ServiceError::Call(error))
             | Self::Start(StartError::Call(error))
+            | Self::Unanswered { error, .. }
             | Self::Wait {
                 error: WaitError::Call(_, error),
                 ..

@@ -102,11 +102,12 @@ fn write_lines(out: &mut impl io::Write, lines: &[Line], from: &Follower) -> io:
     out.flush()
 }
 
-/// `43 s`, `2 min 5 s`.
+/// `43 s`, `10 min`, `2 min 5 s`.
 pub(crate) fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
         (minutes, seconds) => format!("{minutes} min {seconds} s"),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
+use ecs_parrot::aws::Nature;
 use ecs_parrot::run::request::RunRequest;
 use ecs_parrot::run::task::{self, StartError, Started};
 use tokio::time::sleep;
@@ -21,11 +22,19 @@ impl Run<'_> {
     ) -> Result<Started, Problem> {
         let request = plan.request.for_definition(made.definition.arn());
         match self.start_patiently(cloud, &request).await {
-            Err(StartError::Call(error)) if request.has_tags() && is_denied_tagging(&error) => {
+            Err(Problem::Start(StartError::Call(error)))
+                if request.has_tags() && is_denied_tagging(&error) =>
+            {
                 self.warn("the task gets no tags: ecs:TagResource is denied".to_owned());
-                Ok(self.start_patiently(cloud, &request.without_tags()).await?)
+                self.start_patiently(cloud, &request.without_tags()).await
             }
-            started => Ok(started?),
+            Err(Problem::Start(StartError::Call(error))) if error.nature == Nature::Unavailable => {
+                Err(Problem::Unanswered {
+                    error,
+                    command: list_command(&request, cloud.session.region()),
+                })
+            }
+            started => started,
         }
     }
 
@@ -34,7 +43,7 @@ impl Run<'_> {
         &mut self,
         cloud: &Cloud,
         request: &RunRequest,
-    ) -> Result<Started, StartError> {
+    ) -> Result<Started, Problem> {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_secs(2))
             .with_max_delay(Duration::from_secs(20))
@@ -45,11 +54,21 @@ impl Run<'_> {
                 Err(StartError::Call(error)) if error.may_pass() => {
                     self.progress
                         .say(&format!("{error}; once more in {} s", pause.as_secs()));
-                    sleep(pause).await;
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        signal = self.interrupts.next() => return Err(Problem::Interrupted(signal)),
+                    }
                 }
-                started => return started,
+                started => return Ok(started?),
             }
         }
-        task::start(&cloud.ecs, request).await
+        Ok(task::start(&cloud.ecs, request).await?)
     }
+}
+
+/// The command that lists what a request started.
+fn list_command(request: &RunRequest, region: &str) -> String {
+    let cluster = request.cluster();
+    let mark = request.input().started_by().unwrap_or_default();
+    format!("aws ecs list-tasks --cluster {cluster} --started-by {mark} --region {region}")
 }

@@ -1,0 +1,304 @@
+use super::*;
+
+fn definition(body: Value) -> Definition {
+    let Value::Object(body) = body else {
+        panic!("a definition is an object")
+    };
+    Definition {
+        body,
+        tags: Vec::new(),
+    }
+}
+
+/// A service's definition with two containers, and a field that no SDK knows.
+fn web() -> Definition {
+    definition(json!({
+        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:210987654321:task-definition/web:42",
+        "revision": 42,
+        "status": "ACTIVE",
+        "requiresAttributes": [{"name": "ecs.capability.execution-role-awslogs"}],
+        "compatibilities": ["EC2"],
+        "registeredAt": 1_700_000_000.5,
+        "registeredBy": "arn:aws:iam::210987654321:user/ann",
+        "deregisteredAt": 1_700_000_001,
+        "deleteRequestedAt": 1_700_000_002,
+        "family": "web",
+        "taskRoleArn": "arn:aws:iam::210987654321:role/web",
+        "executionRoleArn": "arn:aws:iam::210987654321:role/execution",
+        "volumes": [{"name": "scratch", "host": {}}],
+        "runtimePlatform": {"cpuArchitecture": "ARM64"},
+        "fieldOfTomorrow": {"deep": [1, {"er": null}]},
+        "containerDefinitions": [
+            {"name": "proxy", "image": "proxy:1", "essential": false, "memory": 64,
+             "logConfiguration": {"logDriver": "fluentd"}},
+            {"name": "app", "image": "web:1", "memory": 400, "memoryReservation": 300,
+             "entryPoint": ["sh", "-c"], "command": ["serve"],
+             "environment": [{"name": "MODE", "value": "web"}],
+             "secrets": [{"name": "DB", "valueFrom": "/web/db"}],
+             "optionOfTomorrow": true,
+             "portMappings": [{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 0}],
+             "logConfiguration": {"logDriver": "awslogs", "options": {
+                "awslogs-group": "/web", "awslogs-region": "us-east-1", "awslogs-create-group": "true",
+                "awslogs-multiline-pattern": "^\\d"}}},
+            {"name": "sidecar", "image": "s:1",
+             "logConfiguration": {"logDriver": "awslogs", "options": {
+                "awslogs-group": "/side", "awslogs-region": "us-east-1", "mode": "non-blocking"}}},
+        ],
+    }))
+}
+
+fn migrate() -> Changes {
+    Changes {
+        family: "web-migrate".to_owned(),
+        container: None,
+        image: Some("web:2".to_owned()),
+        command: vec!["rake".to_owned(), "db:migrate".to_owned()],
+        entry_point: None,
+        environment: Vec::new(),
+        cpu: None,
+        memory: None,
+        task_role: TaskRole::OfReference,
+        tags: Vec::new(),
+        host: Host::Instance,
+        logs: LogGroup {
+            name: "/ecs/web-migrate".to_owned(),
+            region: "eu-west-1".to_owned(),
+            prefix: "ecs".to_owned(),
+        },
+    }
+}
+
+fn body(copy: &Clone) -> Value {
+    Value::Object(copy.body.clone())
+}
+
+fn says(copy: &Clone, mark: &str) -> bool {
+    copy.notes.iter().any(|note| note.contains(mark))
+}
+
+#[test]
+fn everything_but_the_read_only_fields_is_copied() {
+    let copy = clone(&web(), &migrate()).unwrap();
+    let mut expected = Value::Object(web().body);
+    for field in READ_ONLY {
+        expected.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    expected["family"] = json!("web-migrate");
+    let app = &mut expected["containerDefinitions"][1];
+    app["image"] = json!("web:2");
+    app["command"] = json!(["rake", "db:migrate"]);
+    app.as_object_mut().unwrap().remove("entryPoint");
+    app["portMappings"] = json!([{"containerPort": 80}, {"containerPort": 81}]);
+    app["logConfiguration"]["options"] = json!({
+        "awslogs-group": "/ecs/web-migrate",
+        "awslogs-region": "eu-west-1",
+        "awslogs-stream-prefix": "ecs",
+        "awslogs-multiline-pattern": "^\\d",
+        "mode": "blocking",
+    });
+    expected["containerDefinitions"][2]["logConfiguration"]["options"] = json!({
+        "awslogs-group": "/ecs/web-migrate",
+        "awslogs-region": "eu-west-1",
+        "awslogs-stream-prefix": "ecs",
+        "mode": "non-blocking",
+    });
+    assert_eq!(body(&copy), expected);
+    assert_eq!(copy.container, "app", "the first essential one");
+    assert!(
+        says(&copy, "entry point `sh -c`")
+            && says(&copy, "host ports of the reference are left out: 80")
+    );
+    assert_eq!(copy.notes.len(), 2);
+}
+
+#[test]
+fn fargate_has_one_network_and_task_sizes() {
+    let mut reference = web();
+    let constraint = json!([{"type": "memberOf", "expression": "attribute:x == y"}]);
+    reference
+        .body
+        .insert("networkMode".to_owned(), json!("bridge"));
+    reference
+        .body
+        .insert("placementConstraints".to_owned(), constraint);
+    reference.body.insert("memory".to_owned(), json!("1024"));
+    let copy = clone(
+        &reference,
+        &Changes {
+            host: Host::Fargate,
+            ..migrate()
+        },
+    )
+    .unwrap();
+    assert_eq!(copy.body["networkMode"], "awsvpc");
+    assert_eq!(copy.body["requiresCompatibilities"], json!(["FARGATE"]));
+    assert_eq!(
+        (&copy.body["cpu"], &copy.body["memory"]),
+        (&json!("256"), &json!("1024"))
+    );
+    assert!(!copy.body.contains_key("placementConstraints"));
+    assert!(says(&copy, "not the reference's `bridge`") && says(&copy, "placement constraints"));
+    assert_eq!(
+        copy.body["containerDefinitions"][1]["portMappings"][0]["hostPort"], 80,
+        "every task has a network of its own"
+    );
+}
+
+#[test]
+fn an_instance_takes_what_fargate_ran() {
+    let mut reference = web();
+    for (field, value) in [
+        ("networkMode", json!("awsvpc")),
+        ("requiresCompatibilities", json!(["FARGATE"])),
+        ("ephemeralStorage", json!({"sizeInGiB": 40})),
+    ] {
+        reference.body.insert(field.to_owned(), value);
+    }
+    let copy = clone(&reference, &migrate()).unwrap();
+    for gone in ["networkMode", "requiresCompatibilities", "ephemeralStorage"] {
+        assert!(!copy.body.contains_key(gone), "{gone}");
+    }
+    assert!(says(&copy, "`awsvpc`") && says(&copy, "ephemeral storage"));
+    let networks = Changes {
+        host: Host::InstanceWithNetwork,
+        ..migrate()
+    };
+    let copy = clone(&reference, &networks).unwrap();
+    assert_eq!(copy.body["networkMode"], "awsvpc");
+}
+
+#[test]
+fn no_port_is_left_in_the_hosts_network() {
+    let mut reference = web();
+    reference
+        .body
+        .insert("networkMode".to_owned(), json!("host"));
+    let copy = clone(&reference, &migrate()).unwrap();
+    assert_eq!(
+        copy.body["containerDefinitions"][1].get("portMappings"),
+        None
+    );
+    assert!(says(&copy, "80"));
+}
+
+#[test]
+fn a_variable_takes_the_place_of_another_or_of_a_secret() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let environment = vec![
+        pair("MODE", "once"),
+        pair("DB", "local"),
+        pair("NEW", "a=b"),
+    ];
+    let copy = clone(
+        &web(),
+        &Changes {
+            environment,
+            ..migrate()
+        },
+    )
+    .unwrap();
+    let app = &copy.body["containerDefinitions"][1];
+    let expected = json!([
+        {"name": "MODE", "value": "once"},
+        {"name": "DB", "value": "local"},
+        {"name": "NEW", "value": "a=b"},
+    ]);
+    assert_eq!(app["environment"], expected);
+    assert_eq!(app["secrets"], json!([]));
+    assert!(says(&copy, "`DB` is the given value"));
+}
+
+#[test]
+fn sizes_are_the_tasks_or_else_the_containers() {
+    let sizes = |memory: &str| Changes {
+        cpu: Some("512".to_owned()),
+        memory: Some(memory.to_owned()),
+        ..migrate()
+    };
+    let copy = clone(&web(), &sizes("256")).unwrap();
+    let app = &copy.body["containerDefinitions"][1];
+    assert_eq!((&app["cpu"], &app["memory"]), (&json!(512), &json!(256)));
+    assert_eq!(app.get("memoryReservation"), None, "no more than the limit");
+    assert!(!copy.body.contains_key("memory"));
+
+    let on_fargate = Changes {
+        host: Host::Fargate,
+        ..sizes("2048")
+    };
+    let copy = clone(&web(), &on_fargate).unwrap();
+    assert_eq!(
+        (&copy.body["cpu"], &copy.body["memory"]),
+        (&json!("512"), &json!("2048"))
+    );
+    let app = &copy.body["containerDefinitions"][1];
+    assert_eq!(app.get("memory"), None, "it may use what the task has");
+
+    let wrong = clone(&web(), &sizes("1GB"));
+    assert_eq!(wrong.err(), Some(CloneError::Memory("1GB".to_owned())));
+}
+
+#[test]
+fn another_container_or_role_or_log_driver() {
+    let changes = Changes {
+        container: Some("proxy".to_owned()),
+        entry_point: Some(vec!["bash".to_owned(), "-c".to_owned()]),
+        task_role: TaskRole::None,
+        ..migrate()
+    };
+    let copy = clone(&web(), &changes).unwrap();
+    let proxy = &copy.body["containerDefinitions"][0];
+    assert_eq!(proxy["entryPoint"], json!(["bash", "-c"]));
+    assert_eq!(proxy["logConfiguration"]["logDriver"], "awslogs");
+    assert!(says(&copy, "not to the reference's `fluentd`"));
+    assert!(!copy.body.contains_key("taskRoleArn"));
+    assert_eq!(
+        copy.body["executionRoleArn"],
+        web().body["executionRoleArn"]
+    );
+
+    let role = "arn:aws:iam::210987654321:role/other";
+    let changes = Changes {
+        task_role: TaskRole::Other(role.to_owned()),
+        ..migrate()
+    };
+    assert_eq!(clone(&web(), &changes).unwrap().body["taskRoleArn"], role);
+}
+
+#[test]
+fn tags_come_along_without_awss_own() {
+    let tag = |key: &str, value: &str| json!({"key": key, "value": value});
+    let mut reference = web();
+    reference.tags = vec![
+        tag("team", "blue"),
+        tag("aws:cloudformation:stack-id", "x"),
+        tag("env", "prod"),
+    ];
+    let tags = vec![("team".to_owned(), "red".to_owned())];
+    let copy = clone(&reference, &Changes { tags, ..migrate() }).unwrap();
+    assert_eq!(
+        copy.body["tags"],
+        json!([tag("env", "prod"), tag("team", "red")])
+    );
+    assert!(!copy.without_tags().contains_key("tags"));
+    let untagged = clone(&web(), &migrate()).unwrap();
+    assert!(
+        !untagged.body.contains_key("tags"),
+        "an empty list is refused"
+    );
+}
+
+#[test]
+fn a_container_that_is_not_there() {
+    let changes = Changes {
+        container: Some("ap".to_owned()),
+        ..migrate()
+    };
+    let error = clone(&web(), &changes).err().unwrap().to_string();
+    assert_eq!(
+        error,
+        "`web` has no container `ap`: it has proxy, app, sidecar"
+    );
+    let empty = definition(json!({"family": "empty", "containerDefinitions": []}));
+    let error = clone(&empty, &migrate()).err().unwrap().to_string();
+    assert_eq!(error, "`empty` has no containers");
+}
