@@ -269,3 +269,75 @@ pub fn advice(stream: &Stream, error: &CallError) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oldest_first_and_every_stream_in_its_own_order() {
+        let line = |container: &str, at, text: &str| Line {
+            task: "1a2b".to_owned(),
+            container: container.to_owned(),
+            at,
+            text: text.to_owned(),
+        };
+        // A driver may write lines with clocks that go back; their order is the stream's.
+        let app = vec![
+            line("app", 5, "a"),
+            line("app", 3, "b"),
+            line("app", 9, "c"),
+        ];
+        let sidecar = vec![line("sidecar", 4, "x"), line("sidecar", 4, "y")];
+        let merged = merge(vec![app, sidecar, Vec::new()]);
+        let texts: Vec<_> = merged.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(texts, ["x", "y", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn streams_by_prefix_container_and_task() {
+        let awslogs =
+            |options: Value| serde_json::json!({"logDriver": "awslogs", "options": options});
+        let body = serde_json::json!({"containerDefinitions": [
+            {"name": "app", "logConfiguration": awslogs(serde_json::json!(
+                {"awslogs-group": "/g", "awslogs-stream-prefix": "p", "awslogs-region": "us-east-1"}))},
+            {"name": "near", "logConfiguration": awslogs(serde_json::json!(
+                {"awslogs-group": "/g", "awslogs-stream-prefix": "p"}))},
+            {"name": "unnamed", "logConfiguration": awslogs(serde_json::json!({"awslogs-group": "/g"}))},
+            {"name": "router", "logConfiguration": {"logDriver": "awsfirelens"}},
+            {"name": "silent"},
+        ]});
+        let Value::Object(body) = body else {
+            unreachable!()
+        };
+        let definition = Definition {
+            body,
+            tags: Vec::new(),
+        };
+        let tasks = ["arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b".to_owned()];
+        let (streams, elsewhere) = streams(&definition, &tasks, "eu-west-1");
+        let streams: Vec<_> = streams
+            .iter()
+            .map(|it| (it.region.as_str(), it.group.as_str(), it.name.as_str()))
+            .collect();
+        assert_eq!(
+            streams,
+            [
+                ("us-east-1", "/g", "p/app/1a2b"),
+                ("eu-west-1", "/g", "p/near/1a2b")
+            ]
+        );
+        let elsewhere: Vec<_> = elsewhere
+            .iter()
+            .map(|it| (it.container.as_str(), it.driver.as_str()))
+            .collect();
+        assert_eq!(
+            elsewhere,
+            [
+                ("unnamed", "awslogs"),
+                ("router", "awsfirelens"),
+                ("silent", "none")
+            ]
+        );
+    }
+}

@@ -129,3 +129,165 @@ impl<'a> End<'a> {
         reason.map(|it| format!(": {it}")).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::{Subject, TaskFacts};
+
+    /// Stop code and reason, exit code and reason of `app`, exit code of `sidecar`.
+    type Case = (
+        Option<&'static str>,
+        &'static str,
+        Option<i64>,
+        Option<&'static str>,
+        Option<i64>,
+    );
+
+    fn outcome((stop_code, reason, exit_code, why, sidecar): Case) -> RunOutcome {
+        let container = |name: &str, exit_code, reason: Option<&str>| Container {
+            name: Some(name.to_owned()),
+            exit_code,
+            reason: reason.map(str::to_owned),
+            ..Container::default()
+        };
+        let facts = TaskFacts {
+            last_status: Some("STOPPED".to_owned()),
+            stop_code: stop_code.map(str::to_owned),
+            stopped_reason: Some(reason.to_owned()).filter(|it| !it.is_empty()),
+            started_at: exit_code
+                .map(|_| crate::event::Time::read("2026-11-05T12:00:00Z".to_owned())),
+            containers: vec![
+                container("sidecar", sidecar, None),
+                container("app", exit_code, why),
+            ],
+            ..TaskFacts::default()
+        };
+        RunOutcome {
+            tasks: vec![Task {
+                arn: "arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b".to_owned(),
+                cluster: None,
+                definition: None,
+                created_at: None,
+                subject: Subject::default(),
+                facts,
+            }],
+            failures: Vec::new(),
+            container: "app".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_containers_own_exit_code_is_the_status() {
+        const EXITED: &str = "Essential container in task exited";
+        let essential = Some("EssentialContainerExited");
+        let cases: [(Case, u8, &str); 11] = [
+            (
+                (essential, EXITED, Some(0), None, Some(143)),
+                0,
+                "`app` exited with 0",
+            ),
+            ((None, "", Some(0), None, None), 0, "`app` exited with 0"),
+            (
+                (essential, EXITED, Some(3), None, Some(0)),
+                3,
+                "`app` exited with 3",
+            ),
+            (
+                (
+                    essential,
+                    EXITED,
+                    Some(137),
+                    Some("OutOfMemoryError: Container killed due to memory usage"),
+                    None,
+                ),
+                137,
+                "`app` exited with 137 (SIGKILL); the task ran out of memory: OutOfMemoryError: Container killed \
+                 due to memory usage",
+            ),
+            (
+                (
+                    Some("TaskFailedToStart"),
+                    "Task failed to start",
+                    None,
+                    Some("CannotPullContainerError: pull access denied"),
+                    None,
+                ),
+                1,
+                "the task could not pull its image: CannotPullContainerError: pull access denied",
+            ),
+            (
+                (
+                    Some("TaskFailedToStart"),
+                    "ResourceInitializationError: unable to pull secrets",
+                    None,
+                    None,
+                    None,
+                ),
+                1,
+                "the task failed to start: ResourceInitializationError: unable to pull secrets",
+            ),
+            // Whoever is told to stop may exit with 0, done or not.
+            (
+                (Some("UserInitiated"), "enough", Some(0), None, None),
+                1,
+                "`app` exited with 0; the task was stopped by request: enough",
+            ),
+            (
+                (
+                    Some("SpotInterruption"),
+                    "Your Spot Task was interrupted.",
+                    Some(0),
+                    None,
+                    None,
+                ),
+                1,
+                "`app` exited with 0; the task lost its Spot capacity: Your Spot Task was interrupted.",
+            ),
+            (
+                (essential, EXITED, None, None, Some(1)),
+                1,
+                "the task exited with an error",
+            ),
+            // Windows.
+            (
+                (essential, EXITED, Some(-1_073_741_510), None, None),
+                1,
+                "`app` exited with -1073741510",
+            ),
+            (
+                (essential, EXITED, Some(256), None, None),
+                1,
+                "`app` exited with 256",
+            ),
+        ];
+        for (case, status, words) in cases {
+            let outcome = outcome(case);
+            assert_eq!(outcome.status(), status, "{case:?}");
+            let told = outcome.ends().next().unwrap().in_words();
+            assert!(told.starts_with(words), "{told}");
+        }
+    }
+
+    #[test]
+    fn not_all_that_was_asked_for_is_a_failure() {
+        let mut outcome = outcome((None, "", Some(0), None, None));
+        outcome.failures = vec![Failure {
+            reason: "RESOURCE:CPU".to_owned(),
+            detail: None,
+            arn: None,
+        }];
+        assert_eq!(outcome.status(), FAILED);
+        assert_eq!(RunOutcome::default().status(), FAILED, "nothing ran");
+    }
+
+    #[test]
+    fn the_first_task_that_failed_counts() {
+        let mut all = outcome((None, "", Some(0), None, None));
+        all.tasks
+            .extend(outcome((None, "", Some(4), None, None)).tasks);
+        all.tasks
+            .extend(outcome((None, "", Some(5), None, None)).tasks);
+        assert_eq!(all.status(), 4);
+    }
+}

@@ -177,3 +177,115 @@ fn is_mark(text: &str) -> bool {
 fn is_token(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| (33..=126).contains(&byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ecs::operation::run_task::builders::RunTaskInputBuilder;
+    use aws_sdk_ecs::types::{
+        AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, LaunchType,
+        TaskOverride,
+    };
+
+    fn input() -> RunTaskInputBuilder {
+        RunTaskInput::builder()
+            .cluster("prod")
+            .task_definition("web:1")
+    }
+
+    fn problems(input: RunTaskInputBuilder) -> Vec<Invalid> {
+        match RunRequest::new(input.build().unwrap()) {
+            Ok(_) => Vec::new(),
+            Err(InvalidRequest(problems)) => problems,
+        }
+    }
+
+    fn network(subnets: usize) -> NetworkConfiguration {
+        let awsvpc = AwsVpcConfiguration::builder()
+            .set_subnets(Some(vec!["subnet-1".to_owned(); subnets]))
+            .build()
+            .unwrap();
+        NetworkConfiguration::builder()
+            .awsvpc_configuration(awsvpc)
+            .build()
+    }
+
+    fn command(bytes: usize) -> TaskOverride {
+        let container = ContainerOverride::builder()
+            .name("app")
+            .command("x".repeat(bytes));
+        TaskOverride::builder()
+            .container_overrides(container.build())
+            .build()
+    }
+
+    #[test]
+    fn what_ecs_would_refuse_is_refused() {
+        let provider = CapacityProviderStrategyItem::builder()
+            .capacity_provider("FARGATE")
+            .build()
+            .unwrap();
+        let both = input()
+            .launch_type(LaunchType::Fargate)
+            .capacity_provider_strategy(provider);
+        for (input, expected) in [
+            (input(), vec![]),
+            (input().count(10), vec![]),
+            (input().count(11), vec![Invalid::Count(11)]),
+            (input().count(0), vec![Invalid::Count(0)]),
+            (RunTaskInput::builder(), vec![Invalid::NoTaskDefinition]),
+            (input().network_configuration(network(16)), vec![]),
+            (
+                input().network_configuration(network(17)),
+                vec![Invalid::TooMany {
+                    what: "subnets",
+                    count: 17,
+                    limit: 16,
+                }],
+            ),
+            (input().overrides(command(8_000)), vec![]),
+            (
+                input().overrides(command(8_192)),
+                vec![Invalid::OverridesTooLarge(8_246)],
+            ),
+            (both, vec![Invalid::LaunchTypeAndProvider]),
+            (input().started_by("ci/job-1_2"), vec![]),
+            (
+                input().started_by("ci job"),
+                vec![Invalid::StartedBy("ci job".to_owned())],
+            ),
+            (
+                input().client_token("a".repeat(65)),
+                vec![Invalid::ClientToken],
+            ),
+            (input().client_token("a b"), vec![Invalid::ClientToken]),
+            (
+                input().propagate_tags(PropagateTags::Service),
+                vec![Invalid::PropagatesServiceTags],
+            ),
+            (
+                RunTaskInput::builder().count(12).client_token(""),
+                vec![
+                    Invalid::NoTaskDefinition,
+                    Invalid::Count(12),
+                    Invalid::ClientToken,
+                ],
+            ),
+        ] {
+            assert_eq!(problems(input), expected);
+        }
+    }
+
+    #[test]
+    fn the_wires_json() {
+        let request =
+            RunRequest::new(input().count(2).overrides(command(1)).build().unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "cluster": "prod",
+            "count": 2,
+            "taskDefinition": "web:1",
+            "overrides": {"containerOverrides": [{"name": "app", "command": ["x"]}]},
+        });
+        assert_eq!(request.to_json(), expected);
+    }
+}
