@@ -70,6 +70,15 @@ pub fn task_definition(text: &str) -> (String, Option<String>) {
     }
 }
 
+/// Whether this is a region's name, `eu-west-1` or `us-gov-east-1`: words of small letters, then a number.
+pub fn is_region(text: &str) -> bool {
+    let mut words: Vec<_> = text.split('-').collect();
+    let number = words.pop().unwrap_or_default();
+    let is_number = matches!(number.len(), 1 | 2) && number.bytes().all(|it| it.is_ascii_digit());
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_lowercase());
+    is_number && words.len() >= 2 && words.iter().all(is_word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,5 +137,30 @@ mod tests {
             task_definition("web:7"),
             ("web".to_owned(), Some("7".to_owned()))
         );
+    }
+
+    #[test]
+    fn names_of_regions() {
+        for name in [
+            "eu-west-1",
+            "us-gov-east-1",
+            "ap-southeast-11",
+            "us-iso-east-1",
+        ] {
+            assert!(is_region(name), "{name}");
+        }
+        for name in [
+            "",
+            "mars",
+            "eu-west",
+            "eu--1",
+            "EU-WEST-1",
+            "eu-west-1/",
+            "-1",
+            "eu-1",
+            "eu-west-123",
+        ] {
+            assert!(!is_region(name), "{name}");
+        }
     }
 }

@@ -13,6 +13,8 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value;
 
+use crate::arn;
+
 /// A server that accepts a call and never answers would hold us for ever: the SDK has no limit of its own.
 const ATTEMPT: Duration = Duration::from_secs(20);
 const CALL: Duration = Duration::from_secs(60);
@@ -54,7 +56,7 @@ impl Session {
         }
         let config = loader.load().await;
         let region = config.region().cloned().ok_or(SessionError::NoRegion)?;
-        if !is_regions_name(region.as_ref()) {
+        if !arn::is_region(region.as_ref()) {
             return Err(SessionError::NoRegionsName(region.to_string()));
         }
         credentials(&config).await.map_err(|why| match profile {
@@ -82,15 +84,6 @@ impl Session {
             .build();
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
-}
-
-/// `eu-west-1`, `us-gov-east-1`: words and a number. A name of another form would only be looked up in vain.
-fn is_regions_name(name: &str) -> bool {
-    let mut parts: Vec<_> = name.split('-').collect();
-    let number = parts.pop().unwrap_or_default();
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_lowercase());
-    is_number && parts.len() >= 2 && parts.iter().all(is_word)
 }
 
 /// Whether there are any, or why not.
@@ -256,30 +249,6 @@ fn sources<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_regions() {
-        for name in [
-            "eu-west-1",
-            "us-gov-east-1",
-            "ap-southeast-11",
-            "us-iso-east-1",
-        ] {
-            assert!(is_regions_name(name), "{name}");
-        }
-        for name in [
-            "",
-            "mars",
-            "eu-west",
-            "eu--1",
-            "EU-WEST-1",
-            "eu-west-1/",
-            "-1",
-            "eu-1",
-        ] {
-            assert!(!is_regions_name(name), "{name}");
-        }
-    }
 
     #[test]
     fn errors_of_one_kind_under_many_names() {

@@ -5,7 +5,7 @@
 mod actor;
 mod api_call;
 mod instance;
-mod links;
+pub mod links;
 mod service;
 mod task;
 mod unknown;

@@ -5,6 +5,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::arn;
 use crate::notice::{Kind, Links, Origin, Subject};
 
 /// What may stand unencoded in a path segment (RFC 3986, unreserved).
@@ -22,7 +23,7 @@ pub(super) fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
         let cluster = subject.cluster.as_deref()?;
         console.page(&[&["clusters", cluster], rest].concat())
     };
-    let of_task = |page| of_cluster(&["tasks", subject.task.as_deref()?, page]);
+    let of_task = |tab| console.task(subject.cluster.as_deref()?, subject.task.as_deref()?, tab);
     Links {
         cluster: of_cluster(&["services"]),
         service: subject
@@ -44,6 +45,11 @@ pub(super) fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
             .as_deref()
             .and_then(|id| of_cluster(&["infrastructure", "container-instances", id])),
     }
+}
+
+/// The page of a task in a cluster, both by name.
+pub fn task(region: &str, cluster: &str, task: &str) -> Option<String> {
+    Console::of_region(region)?.task(cluster, task, "configuration")
 }
 
 /// The tab of a service's page that has more to say.
@@ -73,7 +79,11 @@ impl<'a> Console<'a> {
             prefix if prefix.len() == 2 => "console.aws.amazon.com",
             _ => return None,
         };
-        is_region(region).then_some(Self { region, domain })
+        arn::is_region(region).then_some(Self { region, domain })
+    }
+
+    fn task(&self, cluster: &str, task: &str, tab: &str) -> Option<String> {
+        self.page(&["clusters", cluster, "tasks", task, tab])
     }
 
     /// None where a name would lead elsewhere: browsers take `..` for the folder above, encoded or not.
@@ -94,22 +104,6 @@ impl<'a> Console<'a> {
             path.join("/")
         ))
     }
-}
-
-/// `eu-west-1`, `us-gov-east-1`: words of small letters and a number at the end.
-fn is_region(text: &str) -> bool {
-    let mut words = text.rsplit('-');
-    let number = words.next().unwrap_or_default();
-    let mut names = 0;
-    let all_names = words.all(|word| {
-        names += 1;
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase())
-    });
-    !number.is_empty()
-        && number.len() <= 2
-        && number.chars().all(|c| c.is_ascii_digit())
-        && all_names
-        && names >= 2
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ mod start;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use ecs_parrot::arn;
 use ecs_parrot::aws::Session;
+use ecs_parrot::classify::links;
 use ecs_parrot::run::definition::{self, Definition};
 use ecs_parrot::run::logs::{self, Follower};
 use ecs_parrot::run::outcome::{FAILED, RunOutcome};
@@ -46,7 +48,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let mut run = Run {
             args,
             progress: Progress::new(args.output),
-            interrupts: Interrupts::catch()?,
+            interrupts: Interrupts::default(),
             report: Report {
                 cluster: args.cluster.clone(),
                 ..Report::default()
@@ -87,8 +89,8 @@ impl Run<'_> {
         if self.args.dry_run {
             return self.show(&plan);
         }
-        self.heed_signals()?;
         self.look_into_cluster(&cloud).await?;
+        self.interrupts.catch()?;
         let mut made = Made::default();
         let started = match self.make_and_start(&cloud, &plan, &mut made).await {
             Ok(started) => started,
@@ -145,7 +147,7 @@ impl Run<'_> {
         }
     }
 
-    /// Up to here a signal finds nothing that must be stopped.
+    /// A signal that came while a call was made, which is let end: what it made must be known.
     fn heed_signals(&mut self) -> Result<(), Problem> {
         match self.interrupts.pending() {
             Some(signal) => Err(Problem::Interrupted(signal)),
@@ -169,6 +171,11 @@ impl Run<'_> {
         self.report.add_failures(&started.failures);
         for task in &started.tasks {
             self.progress.say(&format!("started {task}"));
+            let cluster = arn::name(plan.request.cluster());
+            let page = links::task(cloud.session.region(), cluster, arn::name(task));
+            if let Some(page) = page {
+                self.progress.say(&format!("  {page}"));
+            }
         }
         for failure in &started.failures {
             let reason = task::reason(failure);

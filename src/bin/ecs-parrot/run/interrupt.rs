@@ -29,19 +29,26 @@ impl fmt::Display for Signal {
     }
 }
 
-pub(crate) struct Interrupts(mpsc::UnboundedReceiver<Signal>);
+/// Before they are caught, a signal ends the process at once: nothing is there yet that must be stopped.
+#[derive(Default)]
+pub(crate) struct Interrupts(Option<mpsc::UnboundedReceiver<Signal>>);
 
 impl Interrupts {
     /// From here on the signals do not end the process by themselves.
-    pub(crate) fn catch() -> std::io::Result<Self> {
+    pub(crate) fn catch(&mut self) -> std::io::Result<()> {
         let (tell, told) = mpsc::unbounded_channel();
         listen(tell)?;
-        Ok(Self(told))
+        self.0 = Some(told);
+        Ok(())
     }
 
     /// The next signal; never, if there is none.
     pub(crate) async fn next(&mut self) -> Signal {
-        match self.0.recv().await {
+        let next = match &mut self.0 {
+            Some(told) => told.recv().await,
+            None => None,
+        };
+        match next {
             Some(signal) => signal,
             None => std::future::pending().await,
         }
@@ -49,7 +56,7 @@ impl Interrupts {
 
     /// A signal that has come already.
     pub(crate) fn pending(&mut self) -> Option<Signal> {
-        self.0.try_recv().ok()
+        self.0.as_mut()?.try_recv().ok()
     }
 }
 

@@ -116,6 +116,11 @@ fn of_call(error: &CallError) -> Option<String> {
         Nature::Refused if error.has_code("ClusterNotFoundException") => {
             Some("check the cluster's name and the region".to_owned())
         }
+        Nature::Refused if error.call == "DescribeTaskDefinition" => Some(
+            "check the task definition's name and the region: \
+             `aws ecs list-task-definition-families` names those there are"
+                .to_owned(),
+        ),
         Nature::Refused => None,
     }
 }
