@@ -1,88 +1,46 @@
 //! The documented commands against moto's AWS, where carnival-ecs-parrot's stack is running.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdin, Stdio};
 
 use serde_json::{Value, json};
 
 use super::{CARNIVAL, Package};
+use crate::moto::Moto;
 use crate::tools;
 
-/// moto's AWS on a port of its own. It ends with the value, whose end closes the server's stdin.
-struct Cloud {
-    server: Child,
-    stdin: Option<ChildStdin>,
-    url: String,
+fn run(cloud: &Moto, package: &Package, arguments: &[&str]) -> String {
+    let output = tools::osls()
+        .args(arguments)
+        .current_dir(&package.folder)
+        .env("AWS_ENDPOINT_URL", cloud.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "osls {}: {}",
+        arguments.join(" "),
+        tools::told(&output)
+    );
+    String::from_utf8(output.stdout).unwrap()
 }
 
-impl Cloud {
-    /// `stack`: the name and the template of a stack that is there already.
-    fn start(stack: &[&str]) -> Self {
-        let mut server = tools::script("cloud.py")
-            .args(stack)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stdin = server.stdin.take();
-        let mut url = String::new();
-        BufReader::new(server.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        assert!(
-            url.starts_with("http://127.0.0.1:"),
-            "moto did not start: {url}"
-        );
-        Self {
-            server,
-            stdin,
-            url: url.trim().to_owned(),
-        }
-    }
-
-    fn run(&self, package: &Package, arguments: &[&str]) -> String {
-        let output = tools::osls()
-            .args(arguments)
-            .current_dir(&package.folder)
-            .env("AWS_ENDPOINT_URL", &self.url)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "osls {}: {}",
-            arguments.join(" "),
-            tools::told(&output)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn deployed(&self) -> Value {
-        serde_json::from_str(&tools::run_python("deployed.py", &[&self.url], "")).unwrap()
-    }
-}
-
-impl Drop for Cloud {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.server.wait();
-    }
+fn deployed(cloud: &Moto) -> Value {
+    serde_json::from_str(&tools::run_python("deployed.py", &[cloud.url()], "")).unwrap()
 }
 
 /// README's three commands, on an account where carnival-ecs-parrot is running.
 #[test]
 fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     let stack = tools::root().join("tests/carnival/stack.json");
-    let cloud = Cloud::start(&["ecs-parrot-staging", stack.to_str().unwrap()]);
-    let before = cloud.deployed();
+    let cloud = Moto::start(&["ecs-parrot-staging", stack.to_str().unwrap()]);
+    let before = deployed(&cloud);
     assert_eq!(before["functions"][0]["Runtime"], "python2.7");
 
     let package = Package::new().settings(CARNIVAL);
-    cloud.run(&package, &["deploy"]);
-    let after = cloud.deployed();
+    run(&cloud, &package, &["deploy"]);
+    let after = deployed(&cloud);
     assert_eq!(after["stacks"].as_array().unwrap().len(), 1);
     assert_eq!(
         after["stacks"][0]["StackId"],
@@ -128,8 +86,12 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     )
     .unwrap();
     let package = package.settings(&CARNIVAL.replace("#devops", "#elsewhere"));
-    cloud.run(&package, &["deploy", "function", "--function", "parrot"]);
-    let redeployed = &cloud.deployed()["functions"][0];
+    run(
+        &cloud,
+        &package,
+        &["deploy", "function", "--function", "parrot"],
+    );
+    let redeployed = &deployed(&cloud)["functions"][0];
     assert_ne!(redeployed["CodeSha256"], functions[0]["CodeSha256"]);
     assert_eq!(
         redeployed["Environment"]["Variables"]["SLACK_CHANNEL"],
@@ -144,7 +106,8 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
         sample.to_string(),
     )
     .unwrap();
-    let answer = cloud.run(
+    let answer = run(
+        &cloud,
         &package,
         &[
             "invoke",

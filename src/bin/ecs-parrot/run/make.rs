@@ -88,8 +88,9 @@ impl Run<'_> {
             self.deregister(cloud, made).await;
         }
         let Some(group) = &made.log_group else { return };
-        if let Err(error) = log_group::remove(&cloud.logs, group).await {
-            self.warn(format!("log group {group} is left behind: {error}"));
+        match log_group::remove(&cloud.logs, group).await {
+            Ok(()) => self.progress.say(&format!("removed log group {group}")),
+            Err(error) => self.warn(format!("log group {group} is left behind: {error}")),
         }
     }
 

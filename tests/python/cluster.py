@@ -1,0 +1,56 @@
+"""Puts a cluster into moto's AWS, whose URL is the argument: one instance, the definition `myapp` and a service."""
+
+import json
+import sys
+
+import boto3
+from moto.ec2.utils import generate_instance_identity_document
+
+account = dict(
+    endpoint_url=sys.argv[1],
+    region_name="eu-west-1",
+    aws_access_key_id="test",
+    aws_secret_access_key="test",
+)
+ecs = boto3.client("ecs", **account)
+ec2 = boto3.resource("ec2", **account)
+
+ecs.create_cluster(clusterName="myEcsCluster")
+instance = ec2.create_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)[0]
+ecs.register_container_instance(
+    cluster="myEcsCluster",
+    instanceIdentityDocument=json.dumps(generate_instance_identity_document(instance)),
+)
+ecs.register_task_definition(
+    family="myapp",
+    executionRoleArn="arn:aws:iam::123456789012:role/execution",
+    containerDefinitions=[
+        {
+            "name": "app",
+            "image": "myapp:v1",
+            "memory": 400,
+            "environment": [{"name": "MODE", "value": "web"}],
+            "portMappings": [{"containerPort": 80, "hostPort": 80}],
+        }
+    ],
+)
+vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")
+# moto's network interfaces have no private DNS name without it, and RunTask wants to show one.
+vpc.modify_attribute(EnableDnsHostnames={"Value": True})
+subnet = vpc.create_subnet(CidrBlock="10.0.0.0/24")
+group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc.id)
+ecs.create_service(
+    cluster="myEcsCluster",
+    serviceName="web",
+    taskDefinition="myapp",
+    desiredCount=0,
+    launchType="FARGATE",
+    networkConfiguration={
+        "awsvpcConfiguration": {
+            "subnets": [subnet.id],
+            "securityGroups": [group.id],
+            "assignPublicIp": "ENABLED",
+        }
+    },
+)
+print(json.dumps({"subnet": subnet.id, "group": group.id}))

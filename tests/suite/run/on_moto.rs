@@ -1,0 +1,100 @@
+//! Against moto, whose wire shapes are AWS's.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::moto::Moto;
+use crate::tools;
+
+/// moto with a cluster, an instance, `myapp` and a service; the subnet and the group of the service.
+fn cluster() -> (Moto, Value) {
+    let moto = Moto::start(&[]);
+    let network = tools::run_python("cluster.py", &[moto.url()], "");
+    (moto, serde_json::from_str(&network).unwrap())
+}
+
+fn run(moto: &Moto, arguments: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+        .arg("run")
+        .args(shell_words::split(arguments).unwrap())
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", moto.url())
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .unwrap()
+}
+
+/// The example of ecs-one-off-task's README, with `ecs-parrot run` in place of the script.
+#[test]
+fn the_ancestors_example() {
+    let (moto, _) = cluster();
+    let output = run(
+        &moto,
+        "--task-name myapp-db-migrations --from-task myapp --cluster myEcsCluster \
+         --image myapp:v2 --command bundle exec rake db:migrate",
+    );
+    let told = tools::told(&output);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(output.stdout, b"", "moto's containers log nothing");
+    for line in [
+        "registered myapp-db-migrations:1, a copy of myapp:1",
+        "logs go to /ecs/myapp-db-migrations, made to keep them 7 days",
+        "`app` exited with 0",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+/// The same README's example for Fargate, then once more: a new revision, and the group that is there.
+#[test]
+fn the_ancestors_example_on_fargate_twice() {
+    let (moto, network) = cluster();
+    let (subnet, group) = (
+        network["subnet"].as_str().unwrap(),
+        network["group"].as_str().unwrap(),
+    );
+    let arguments = format!(
+        "--task-name myapp-db-migrations --from-task myapp --cluster myEcsCluster \
+         --image myapp:v2 --command bundle exec rake db:migrate --launch-type FARGATE \
+         --networks-id {subnet} --security-groups-id {group} --output json",
+    );
+    for revision in 1..=2 {
+        let output = run(&moto, &arguments);
+        let told = tools::told(&output);
+        assert_eq!(output.status.code(), Some(0), "{told}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let definition = report["task_definition"].as_str().unwrap();
+        assert!(
+            definition.ends_with(&format!("/myapp-db-migrations:{revision}")),
+            "{told}"
+        );
+        assert_eq!(report["tasks"][0]["exit_code"], 0, "{told}");
+    }
+}
+
+#[test]
+fn like_a_service() {
+    let (moto, network) = cluster();
+    let output = run(
+        &moto,
+        "--task-name once --like-service web --cluster myEcsCluster --dry-run --output json -- rake -T",
+    );
+    let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let request = &plan["request"];
+    assert_eq!(request["launchType"], "FARGATE");
+    let expected = serde_json::json!({"awsvpcConfiguration": {
+        "subnets": [network["subnet"]],
+        "securityGroups": [network["group"]],
+        "assignPublicIp": "ENABLED",
+    }});
+    assert_eq!(request["networkConfiguration"], expected);
+    let app = &plan["task_definition"]["containerDefinitions"][0];
+    assert_eq!(app["command"], serde_json::json!(["rake", "-T"]));
+    assert_eq!(
+        app["image"], "myapp:v1",
+        "without --image the reference's own"
+    );
+}
