@@ -4,9 +4,13 @@
 use std::error::Error;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
+};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
@@ -54,10 +58,13 @@ impl Session {
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
         let region = config.region().cloned().ok_or(SessionError::NoRegion)?;
         if !arn::is_region(region.as_ref()) {
             return Err(SessionError::NoRegionsName(region.to_string()));
+        }
+        if let Some(profile) = profile {
+            config = with_profile(config, profile, &region);
         }
         credentials(&config).await.map_err(|why| match profile {
             Some(profile) => SessionError::NoProfile {
@@ -84,6 +91,19 @@ impl Session {
             .build();
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
+}
+
+/// A profile that is named goes before credentials that lie in the environment, as with the AWS CLI; the SDK
+/// by itself would take those, and another account with them.
+fn with_profile(config: SdkConfig, profile: &str, region: &Region) -> SdkConfig {
+    let provider = ProfileFileCredentialsProvider::builder()
+        .profile_name(profile)
+        .configure(&ProviderConfig::default().with_region(Some(region.clone())))
+        .build();
+    config
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(provider))
+        .build()
 }
 
 /// Whether there are any, or why not.

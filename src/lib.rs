@@ -7,8 +7,9 @@
 //! then for each channel that wants it:  render ▶ Message ─ deliver ▶ Outcome
 //! ```
 //!
-//! [`notify`] is the whole way on one screen. Imports go one way,
-//! `bin → notify → deliver → render → triage → classify → event`; stages take values, never a configuration.
+//! [`notify`] is the whole way on one screen. [`run`] is the other half: it runs tasks on request and finds out
+//! how they ended. Imports go one way, `bin → notify → deliver → render → triage → classify → event` and
+//! `bin → run → triage`; stages take values, never a configuration.
 
 pub mod arn;
 pub mod aws;

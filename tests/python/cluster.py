@@ -23,7 +23,7 @@ ecs.register_container_instance(
 )
 ecs.register_task_definition(
     family="myapp",
-    executionRoleArn="arn:aws:iam::123456789012:role/execution",
+    executionRoleArn="arn:aws:iam::210987654321:role/web-execution",
     containerDefinitions=[
         {
             "name": "app",

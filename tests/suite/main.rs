@@ -14,6 +14,7 @@ mod command_line;
 mod deploy;
 mod documents;
 mod events;
+mod fake_aws;
 mod hostile;
 mod lambda;
 mod moto;

@@ -1,7 +1,8 @@
 //! moto's AWS: the wire shapes of calls, and stacks.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdin, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::tools;
 
@@ -15,8 +16,21 @@ pub(crate) struct Moto {
 impl Moto {
     /// `stack`: the name and the template of a stack that is there already.
     pub(crate) fn start(stack: &[&str]) -> Self {
-        let mut server = tools::script("cloud.py")
-            .args(stack)
+        Self::spawn(tools::script("cloud.py").args(stack))
+    }
+
+    /// Writes every request that it gets to a file; in the account that README's policy is for.
+    pub(crate) fn recording(file: &Path) -> Self {
+        Self::spawn(
+            tools::script("cloud.py")
+                .env("MOTO_ENABLE_RECORDING", "true")
+                .env("MOTO_RECORDER_FILEPATH", file)
+                .env("MOTO_ACCOUNT_ID", crate::fake_aws::ACCOUNT),
+        )
+    }
+
+    fn spawn(script: &mut Command) -> Self {
+        let mut server = script
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

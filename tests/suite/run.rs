@@ -1,3 +1,107 @@
 //! `ecs-parrot run`: the built program, and what the other side received.
 
+mod bad_input;
+mod exits;
+mod logs;
 mod on_moto;
+mod permissions;
+mod starts;
+
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use crate::fake_aws::policy::Policy;
+use crate::fake_aws::{FakeAws, Life};
+use crate::tools;
+
+/// The shortest command line: a migration with the definition `web`.
+const MIGRATE: &str =
+    "--task-name web-migrate --from-task web --cluster prod --command rake db:migrate";
+
+/// An account with a cluster and a definition, `web`, of one container, `app`, for whoever has README's policy:
+/// every call of every test must be allowed by it.
+async fn account() -> FakeAws {
+    let aws = FakeAws::start().await;
+    aws.allow_only(Policy::new(&permissions::of_readme()));
+    aws.cluster("prod");
+    aws.definition(web(), json!([]));
+    aws
+}
+
+fn web() -> Value {
+    json!({
+        "family": "web",
+        "containerDefinitions": [{"name": "app", "image": "web:1", "memory": 400}],
+    })
+}
+
+/// `ecs-parrot run` with these arguments, split as a shell does.
+fn program(aws: &FakeAws, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+    command
+        .arg("run")
+        .args(shell_words::split(arguments).unwrap())
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", aws.url())
+        .env("AWS_REGION", crate::fake_aws::REGION)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// What a program printed and how it ended.
+#[derive(Debug)]
+struct Finished {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl Finished {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+async fn run(aws: &FakeAws, arguments: &str) -> Finished {
+    finish(program(aws, arguments).spawn().unwrap()).await
+}
+
+async fn finish(child: Child) -> Finished {
+    let output = tokio::time::timeout(Duration::from_secs(120), child.wait_with_output());
+    let output: Output = output.await.expect("it ends").unwrap();
+    Finished {
+        status: output
+            .status
+            .code()
+            .unwrap_or_else(|| panic!("{}", tools::told(&output))),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Waits until this call was received so often.
+async fn received(aws: &FakeAws, operation: &str, times: usize) {
+    for _ in 0..600 {
+        if aws.bodies(operation).len() >= times {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{operation} was not received {times} times");
+}
+
+/// A task whose only container ends with this code.
+fn exits_with(code: i64) -> Life {
+    Life {
+        containers: json!({"app": {"exitCode": code}}),
+        ..Life::default()
+    }
+}

@@ -260,14 +260,14 @@ impl Run<'_> {
             Ok(Ended::Interrupted(signal)) => Some(signal.to_string()),
         };
         if let Some(reason) = &reason {
-            follow.stop(cloud, &self.args.cluster, reason).await;
+            let stopping = follow.stop(cloud, &self.args.cluster, reason).await;
             match &ended {
-                Ok(Ended::TimedOut) => {
+                Ok(Ended::TimedOut) if stopping > 0 => {
                     follow.until_stopped().await?;
-                    self.report.error = Some(reason.clone());
                 }
                 _ => follow.farewell().await?,
             }
+            self.report.error = Some(reason.clone());
         }
         self.report.warnings.append(&mut follow.warnings);
         ended.map_err(|error| match error {

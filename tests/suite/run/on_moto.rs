@@ -1,25 +1,83 @@
 //! Against moto, whose wire shapes are AWS's.
 
+use std::fs;
 use std::process::{Command, Output};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
+use tempfile::TempDir;
 
+use super::permissions;
+use crate::fake_aws::Call;
+use crate::fake_aws::policy::{self, Policy};
 use crate::moto::Moto;
 use crate::tools;
 
-/// moto with a cluster, an instance, `myapp` and a service; the subnet and the group of the service.
-fn cluster() -> (Moto, Value) {
-    let moto = Moto::start(&[]);
-    let network = tools::run_python("cluster.py", &[moto.url()], "");
-    (moto, serde_json::from_str(&network).unwrap())
+/// moto with a cluster, an instance, `myapp` and a service.
+struct Account {
+    moto: Moto,
+    recording: TempDir,
+    /// The subnet and the group of the service.
+    network: Value,
 }
 
-fn run(moto: &Moto, arguments: &str) -> Output {
+fn account() -> Account {
+    let recording = tools::scratch();
+    let moto = Moto::recording(&recording.path().join("requests"));
+    let network = tools::run_python("cluster.py", &[moto.url()], "");
+    Account {
+        moto,
+        recording,
+        network: serde_json::from_str(&network).unwrap(),
+    }
+}
+
+impl Account {
+    /// What `ecs-parrot` asked moto.
+    fn calls(&self) -> Vec<Call> {
+        let requests = fs::read_to_string(self.recording.path().join("requests")).unwrap();
+        let requests = requests
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let header = |request: &Value, name: &str| {
+            request["headers"][name]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        requests
+            .filter(|request| header(request, "User-Agent").contains("aws-sdk-rust"))
+            .map(|request| {
+                let body = BASE64_STANDARD
+                    .decode(request["body"].as_str().unwrap())
+                    .unwrap();
+                Call::read(&header(&request, "X-Amz-Target"), &body)
+            })
+            .collect()
+    }
+}
+
+/// README's policy allows what was asked, with this account's names in place of README's.
+fn assert_allowed(calls: &[Call]) {
+    let policy = permissions::of_readme().to_string();
+    let policy = policy
+        .replace("web-migrate", "myapp-db-migrations")
+        .replace("/prod", "/myEcsCluster");
+    let mut policy = Policy::new(&serde_json::from_str(&policy).unwrap());
+    assert!(!calls.is_empty());
+    for call in calls {
+        for need in policy::needs_elsewhere(call) {
+            assert!(policy.allows(&need), "{need:?}");
+        }
+    }
+}
+
+fn run(account: &Account, arguments: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
         .arg("run")
         .args(shell_words::split(arguments).unwrap())
         .env_clear()
-        .env("AWS_ENDPOINT_URL", moto.url())
+        .env("AWS_ENDPOINT_URL", account.moto.url())
         .env("AWS_REGION", "eu-west-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -30,9 +88,9 @@ fn run(moto: &Moto, arguments: &str) -> Output {
 /// The example of ecs-one-off-task's README, with `ecs-parrot run` in place of the script.
 #[test]
 fn the_ancestors_example() {
-    let (moto, _) = cluster();
+    let account = account();
     let output = run(
-        &moto,
+        &account,
         "--task-name myapp-db-migrations --from-task myapp --cluster myEcsCluster \
          --image myapp:v2 --command bundle exec rake db:migrate",
     );
@@ -46,12 +104,14 @@ fn the_ancestors_example() {
     ] {
         assert!(told.contains(line), "{told}");
     }
+    assert_allowed(&account.calls());
 }
 
 /// The same README's example for Fargate, then once more: a new revision, and the group that is there.
 #[test]
 fn the_ancestors_example_on_fargate_twice() {
-    let (moto, network) = cluster();
+    let account = account();
+    let network = &account.network;
     let (subnet, group) = (
         network["subnet"].as_str().unwrap(),
         network["group"].as_str().unwrap(),
@@ -62,7 +122,7 @@ fn the_ancestors_example_on_fargate_twice() {
          --networks-id {subnet} --security-groups-id {group} --output json",
     );
     for revision in 1..=2 {
-        let output = run(&moto, &arguments);
+        let output = run(&account, &arguments);
         let told = tools::told(&output);
         assert_eq!(output.status.code(), Some(0), "{told}");
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -77,9 +137,10 @@ fn the_ancestors_example_on_fargate_twice() {
 
 #[test]
 fn like_a_service() {
-    let (moto, network) = cluster();
+    let account = account();
+    let network = &account.network;
     let output = run(
-        &moto,
+        &account,
         "--task-name once --like-service web --cluster myEcsCluster --dry-run --output json -- rake -T",
     );
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();

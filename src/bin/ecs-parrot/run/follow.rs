@@ -88,8 +88,9 @@ impl<'a> Follow<'a> {
         }
     }
 
-    /// Has ECS stop what still runs, and says so, or how to do it by hand.
-    pub(crate) async fn stop(&mut self, cloud: &Cloud, cluster: &str, reason: &str) {
+    /// Has ECS stop what still runs, and says so, or how to do it by hand. How many tasks will stop.
+    pub(crate) async fn stop(&mut self, cloud: &Cloud, cluster: &str, reason: &str) -> usize {
+        let mut stopping = 0;
         let tasks: Vec<_> = self.watch.still_running().map(str::to_owned).collect();
         for task in tasks {
             self.progress.say(&format!("{reason}: stopping {task}"));
@@ -99,6 +100,7 @@ impl<'a> Follow<'a> {
                 signal = self.interrupts.next() => Err(format!("{signal} again")),
                 stopped = stop(cloud, cluster, &task, &reason) => stopped.map_err(|it| it.to_string()),
             };
+            stopping += usize::from(stopped.is_ok());
             if let Err(error) = stopped {
                 let command = task::stop_command(cluster, &task, cloud.session.region());
                 self.warn(&format!(
@@ -106,6 +108,7 @@ impl<'a> Follow<'a> {
                 ));
             }
         }
+        stopping
     }
 
     /// After tasks were told to stop: their way there, and their last words.

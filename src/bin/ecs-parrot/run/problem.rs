@@ -59,7 +59,7 @@ impl Problem {
     /// The process's exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Session(SessionError::NoRegionsName(_)) => 2,
             Self::Interrupted(signal) => signal.status(),
             Self::Session(_)
             | Self::Call(_)

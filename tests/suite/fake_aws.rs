@@ -1,0 +1,273 @@
+//! An AWS of our own, for what moto cannot say: failures, unknown tasks, exit codes, pages, throttling, denials.
+//!
+//! It speaks AWS JSON 1.1, keeps an account's state, judges each call by an IAM policy, and records it. Built from
+//! the API references of ECS and CloudWatch Logs.
+
+mod ecs;
+mod logs;
+pub(crate) mod policy;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
+
+pub(crate) use ecs::{Life, Log};
+use policy::Policy;
+
+pub(crate) const ACCOUNT: &str = "210987654321";
+pub(crate) const REGION: &str = "eu-west-1";
+
+/// A call that was received.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// `ecs`, `logs`: the prefix of its IAM actions.
+    pub(crate) service: &'static str,
+    pub(crate) operation: String,
+    pub(crate) body: Value,
+    /// The id of the access key that signed it.
+    pub(crate) access_key: String,
+    pub(crate) is_denied: bool,
+}
+
+impl Call {
+    /// `target` is the header that names the call.
+    pub(crate) fn read(target: &str, body: &[u8]) -> Self {
+        let (service, operation) = target.split_once('.').expect("a call of AWS JSON 1.1");
+        let service = match service {
+            "AmazonEC2ContainerServiceV20141113" => "ecs",
+            "Logs_20140328" => "logs",
+            other => panic!("{other} is not played"),
+        };
+        Self {
+            service,
+            operation: operation.to_owned(),
+            body: serde_json::from_slice(body).expect("a call's body is JSON"),
+            access_key: String::new(),
+            is_denied: false,
+        }
+    }
+}
+
+/// What a call is answered: a result, or an error with its HTTP status.
+type Answer = Result<Value, Refusal>;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    status: u16,
+    code: String,
+    message: String,
+    more: Value,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: &str, message: &str) -> Self {
+        Self {
+            status: 400,
+            code: code.to_owned(),
+            message: message.to_owned(),
+            more: json!({}),
+        }
+    }
+
+    pub(crate) fn throttled() -> Self {
+        Self::new("ThrottlingException", "Rate exceeded")
+    }
+
+    /// The service's own failure.
+    pub(crate) fn server() -> Self {
+        Self {
+            status: 500,
+            ..Self::new("ServerException", "Service is unavailable")
+        }
+    }
+
+    /// A load balancer's answer: no JSON, no name.
+    pub(crate) fn nameless() -> Self {
+        Self {
+            status: 503,
+            ..Self::new("", "")
+        }
+    }
+
+    fn with(self, more: Value) -> Self {
+        Self { more, ..self }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    policy: Option<Policy>,
+    calls: Vec<Call>,
+    /// Answers to the next calls of an operation, before life goes on.
+    scripted: BTreeMap<String, VecDeque<Scripted>>,
+    ecs: ecs::Ecs,
+    logs: logs::Logs,
+}
+
+enum Scripted {
+    Refuse(Refusal),
+    /// Does what it should, and answers after so long.
+    Late(Duration),
+    /// Does what it should, and answers with a failure all the same: a broken connection.
+    Lose,
+}
+
+pub(crate) struct FakeAws {
+    server: MockServer,
+    state: Arc<Mutex<State>>,
+}
+
+impl FakeAws {
+    pub(crate) async fn start() -> Self {
+        let server = MockServer::start().await;
+        let state = Arc::new(Mutex::new(State::default()));
+        let answers = Answers(Arc::clone(&state));
+        Mock::given(any())
+            .respond_with(answers)
+            .mount(&server)
+            .await;
+        Self { server, state }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.server.uri()
+    }
+
+    /// From here on whatever the policy does not allow is denied.
+    pub(crate) fn allow_only(&self, policy: Policy) {
+        self.state().policy = Some(policy);
+    }
+
+    /// The next calls of this operation are refused so.
+    pub(crate) fn refuse(&self, operation: &str, times: usize, refusal: &Refusal) {
+        for _ in 0..times {
+            self.script(operation, Scripted::Refuse(refusal.clone()));
+        }
+    }
+
+    pub(crate) fn answer_late(&self, operation: &str, delay: Duration) {
+        self.script(operation, Scripted::Late(delay));
+    }
+
+    /// The next call does what it should, but its answer is lost.
+    pub(crate) fn lose_answer(&self, operation: &str) {
+        self.script(operation, Scripted::Lose);
+    }
+
+    fn script(&self, operation: &str, scripted: Scripted) {
+        let mut state = self.state();
+        state
+            .scripted
+            .entry(operation.to_owned())
+            .or_default()
+            .push_back(scripted);
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.state().calls.clone()
+    }
+
+    /// The bodies of one operation's calls, the denied ones too.
+    pub(crate) fn bodies(&self, operation: &str) -> Vec<Value> {
+        let calls = self.calls().into_iter();
+        calls
+            .filter(|call| call.operation == operation)
+            .map(|call| call.body)
+            .collect()
+    }
+
+    /// Names of the calls, each once, in the order of their first.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for call in self.calls() {
+            if !names.contains(&call.operation) {
+                names.push(call.operation);
+            }
+        }
+        names
+    }
+
+    /// Statements of the policy that allowed something.
+    pub(crate) fn used_statements(&self) -> Vec<String> {
+        let state = self.state();
+        state.policy.as_ref().map(Policy::used).unwrap_or_default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Answers(Arc<Mutex<State>>);
+
+impl Respond for Answers {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let header = |name: &str| {
+            request
+                .headers
+                .get(name)
+                .map_or("", |it| it.to_str().unwrap())
+        };
+        let mut call = Call::read(header("x-amz-target"), &request.body);
+        let (_, credential) = header("authorization").split_once("Credential=").unwrap();
+        call.access_key = credential.split('/').next().unwrap().to_owned();
+        state.answer(call)
+    }
+}
+
+impl State {
+    fn answer(&mut self, mut call: Call) -> ResponseTemplate {
+        let denied = self.judge(&call);
+        call.is_denied = denied.is_some();
+        self.calls.push(call.clone());
+        if let Some(refusal) = denied {
+            return written(Err(refusal));
+        }
+        let scripted = self.scripted.get_mut(&call.operation);
+        match scripted.and_then(VecDeque::pop_front) {
+            Some(Scripted::Refuse(refusal)) => written(Err(refusal)),
+            Some(Scripted::Late(delay)) => written(self.act(&call)).set_delay(delay),
+            Some(Scripted::Lose) => {
+                let _ = self.act(&call);
+                written(Err(Refusal::nameless()))
+            }
+            None => written(self.act(&call)),
+        }
+    }
+
+    fn act(&mut self, call: &Call) -> Answer {
+        match call.service {
+            "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
+            _ => self.logs.act(&call.operation, &call.body),
+        }
+    }
+
+    fn judge(&mut self, call: &Call) -> Option<Refusal> {
+        let needs = policy::needs(call, &self.ecs);
+        let policy = self.policy.as_mut()?;
+        let denied = needs.into_iter().find(|need| !policy.allows(need))?;
+        Some(denied.refusal())
+    }
+}
+
+fn written(answer: Answer) -> ResponseTemplate {
+    const JSON: &str = "application/x-amz-json-1.1";
+    match answer {
+        Ok(body) => ResponseTemplate::new(200).set_body_raw(body.to_string(), JSON),
+        Err(refusal) if refusal.code.is_empty() => ResponseTemplate::new(refusal.status),
+        Err(refusal) => {
+            let mut body = refusal.more;
+            body["__type"] = json!(refusal.code);
+            body["message"] = json!(refusal.message);
+            ResponseTemplate::new(refusal.status).set_body_raw(body.to_string(), JSON)
+        }
+    }
+}
+
+pub(crate) fn arn(resource: &str) -> String {
+    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:{resource}")
+}

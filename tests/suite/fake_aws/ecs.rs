@@ -1,0 +1,423 @@
+//! ECS: clusters, services, task definitions as whatever JSON they were given, and tasks with a life of their own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+
+use super::logs::Logs;
+use super::{Answer, FakeAws, Refusal, arn};
+
+#[derive(Default)]
+pub(super) struct Ecs {
+    clusters: Vec<String>,
+    services: BTreeMap<String, Value>,
+    pub(super) definitions: Vec<Definition>,
+    lives: VecDeque<Life>,
+    tasks: Vec<Task>,
+    /// What RunTask was asked under a client token, and the tasks that it started.
+    tokens: BTreeMap<String, (Value, Vec<String>)>,
+}
+
+pub(super) struct Definition {
+    pub(super) body: Map<String, Value>,
+    tags: Value,
+    is_of_test: bool,
+}
+
+/// How the next task lives: its states, each for a number of looks, and how it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Life {
+    /// Answers to DescribeTasks that do not know the task yet.
+    pub(crate) unknown: usize,
+    pub(crate) states: Vec<(&'static str, usize)>,
+    /// Runs until StopTask is called.
+    pub(crate) endless: bool,
+    /// Fields of the task once it has stopped.
+    pub(crate) end: Value,
+    /// Fields of each container once the task has stopped, by name.
+    pub(crate) containers: Value,
+    pub(crate) logs: Vec<Log>,
+    /// RunTask places nothing, for these reasons.
+    pub(crate) failures: Vec<Value>,
+}
+
+/// A line of a container, and how long after the start it can be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    pub(crate) container: &'static str,
+    pub(crate) after: Duration,
+    pub(crate) at: i64,
+    pub(crate) text: String,
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            unknown: 0,
+            states: vec![("PENDING", 1), ("RUNNING", 1)],
+            endless: false,
+            end: json!({
+                "stopCode": "EssentialContainerExited",
+                "stoppedReason": "Essential container in task exited",
+            }),
+            containers: json!({"app": {"exitCode": 0}}),
+            logs: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+}
+
+struct Task {
+    arn: String,
+    definition: String,
+    life: Life,
+    looks: usize,
+    stop_reason: Option<String>,
+    started: Instant,
+}
+
+impl FakeAws {
+    pub(crate) fn cluster(&self, name: &str) {
+        self.state().ecs.clusters.push(name.to_owned());
+    }
+
+    pub(crate) fn service(&self, name: &str, service: Value) {
+        self.state().ecs.services.insert(name.to_owned(), service);
+    }
+
+    /// A definition that was there before, with its tags.
+    pub(crate) fn definition(&self, body: Value, tags: Value) -> String {
+        let mut state = self.state();
+        state.ecs.keep(body, tags, false)
+    }
+
+    pub(crate) fn next_task(&self, life: Life) {
+        self.state().ecs.lives.push_back(life);
+    }
+
+    /// Tasks that run and were not told to stop, and ACTIVE revisions that were registered by a call.
+    pub(crate) fn left_behind(&self) -> Vec<String> {
+        let state = self.state();
+        let tasks = state.ecs.tasks.iter();
+        let tasks = tasks.filter(|task| task.stop_reason.is_none() && task.status() != "STOPPED");
+        let revisions = state.ecs.definitions.iter();
+        let revisions = revisions.filter(|it| it.is_of_test && it.body["status"] == "ACTIVE");
+        tasks
+            .map(|task| task.arn.clone())
+            .chain(revisions.map(|it| it.arn().to_owned()))
+            .chain(state.logs.made_groups())
+            .collect()
+    }
+}
+
+impl Definition {
+    pub(super) fn arn(&self) -> &str {
+        self.body["taskDefinitionArn"].as_str().unwrap()
+    }
+}
+
+impl Ecs {
+    pub(super) fn act(&mut self, operation: &str, body: &Value, logs: &mut Logs) -> Answer {
+        match operation {
+            "DescribeTaskDefinition" => self.describe_definition(body),
+            "RegisterTaskDefinition" => self.register(body),
+            "DeregisterTaskDefinition" => self.deregister(body),
+            "DescribeServices" => self.describe_services(body),
+            "RunTask" => self.run_task(body, logs),
+            "DescribeTasks" => self.describe_tasks(body),
+            "StopTask" => self.stop_task(body),
+            other => panic!("{other} is not played"),
+        }
+    }
+
+    fn keep(&mut self, body: Value, tags: Value, is_of_test: bool) -> String {
+        let Value::Object(mut body) = body else {
+            panic!("a definition is an object")
+        };
+        let family = body["family"].as_str().unwrap().to_owned();
+        let revision = 1 + self
+            .definitions
+            .iter()
+            .filter(|it| it.body["family"] == family.as_str())
+            .count();
+        let arn = arn(&format!("task-definition/{family}:{revision}"));
+        for (field, value) in [
+            ("taskDefinitionArn", json!(arn)),
+            ("revision", json!(revision)),
+            ("status", json!("ACTIVE")),
+            (
+                "requiresAttributes",
+                json!([{"name": "com.amazonaws.ecs.capability.docker-remote-api.1.18"}]),
+            ),
+            ("compatibilities", json!(["EC2"])),
+            ("registeredAt", json!(1_790_000_000.25)),
+            (
+                "registeredBy",
+                json!("arn:aws:sts::210987654321:assumed-role/ci/session"),
+            ),
+        ] {
+            body.insert(field.to_owned(), value);
+        }
+        self.definitions.push(Definition {
+            body,
+            tags,
+            is_of_test,
+        });
+        arn
+    }
+
+    /// By ARN, `family:revision`, or the latest ACTIVE one of a family.
+    pub(super) fn find(&self, name: &str) -> Option<&Definition> {
+        let id = name.rsplit('/').next().unwrap();
+        self.definitions.iter().rev().find(|it| {
+            let full = it.arn().rsplit('/').next().unwrap();
+            full == id || (full.split(':').next() == Some(id) && it.body["status"] == "ACTIVE")
+        })
+    }
+
+    fn describe_definition(&self, body: &Value) -> Answer {
+        let found = self.find(body["taskDefinition"].as_str().unwrap());
+        let found = found.ok_or_else(|| {
+            Refusal::new("ClientException", "Unable to describe task definition.")
+        })?;
+        let mut answer = json!({"taskDefinition": found.body});
+        if body["include"] == json!(["TAGS"]) {
+            answer["tags"] = found.tags.clone();
+        }
+        Ok(answer)
+    }
+
+    fn register(&mut self, body: &Value) -> Answer {
+        for field in [
+            "taskDefinitionArn",
+            "revision",
+            "status",
+            "requiresAttributes",
+            "compatibilities",
+        ] {
+            if body.get(field).is_some() {
+                return Err(Refusal::new(
+                    "SerializationException",
+                    &format!("unexpected {field}"),
+                ));
+            }
+        }
+        if body["tags"] == json!([]) {
+            return Err(Refusal::new(
+                "InvalidParameterException",
+                "Tags can not be empty.",
+            ));
+        }
+        let mut kept = body.clone();
+        let tags = kept
+            .as_object_mut()
+            .unwrap()
+            .remove("tags")
+            .unwrap_or_else(|| json!([]));
+        let arn = self.keep(kept, tags, true);
+        Ok(json!({"taskDefinition": self.find(&arn).unwrap().body}))
+    }
+
+    fn deregister(&mut self, body: &Value) -> Answer {
+        let arn = body["taskDefinition"].as_str().unwrap();
+        let found = self.definitions.iter_mut().find(|it| it.arn() == arn);
+        let found = found.ok_or_else(|| {
+            Refusal::new(
+                "ClientException",
+                "The specified task definition does not exist.",
+            )
+        })?;
+        found.body.insert("status".to_owned(), json!("INACTIVE"));
+        Ok(json!({"taskDefinition": found.body}))
+    }
+
+    fn describe_services(&self, body: &Value) -> Answer {
+        self.check_cluster(body)?;
+        let name = body["services"][0].as_str().unwrap();
+        Ok(match self.services.get(name) {
+            Some(service) => json!({"services": [service], "failures": []}),
+            None => json!({"services": [], "failures": [{"arn": arn(name), "reason": "MISSING"}]}),
+        })
+    }
+
+    fn check_cluster(&self, body: &Value) -> Result<(), Refusal> {
+        let name = body["cluster"].as_str().unwrap_or("default");
+        let name = name.rsplit('/').next().unwrap();
+        if self.clusters.iter().any(|it| it == name) {
+            Ok(())
+        } else {
+            Err(Refusal::new(
+                "ClusterNotFoundException",
+                "Cluster not found.",
+            ))
+        }
+    }
+
+    fn run_task(&mut self, body: &Value, logs: &mut Logs) -> Answer {
+        self.check_cluster(body)?;
+        let name = body["taskDefinition"].as_str().unwrap();
+        let found = self.find(name).filter(|it| it.body["status"] == "ACTIVE");
+        let found =
+            found.ok_or_else(|| Refusal::new("ClientException", "TaskDefinition is inactive"))?;
+        let needs_network = found.body.get("networkMode") == Some(&json!("awsvpc"));
+        if needs_network && body.get("networkConfiguration").is_none() {
+            return Err(Refusal::new(
+                "InvalidParameterException",
+                "Network Configuration must be provided when networkMode 'awsvpc' is specified.",
+            ));
+        }
+        let definition = found.arn().to_owned();
+        let token = body["clientToken"]
+            .as_str()
+            .expect("a client token")
+            .to_owned();
+        if let Some((asked, tasks)) = self.tokens.get(&token) {
+            if asked != body {
+                let message = "The request could not be processed due to conflicts.";
+                return Err(
+                    Refusal::new("ConflictException", message).with(json!({"resourceIds": tasks}))
+                );
+            }
+            return Ok(json!({"tasks": self.shown(tasks), "failures": []}));
+        }
+        let cluster = body["cluster"]
+            .as_str()
+            .unwrap_or("default")
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+        for _ in 0..body["count"].as_u64().unwrap_or(1) {
+            let life = self.lives.pop_front().unwrap_or_default();
+            if !life.failures.is_empty() {
+                failures.extend(life.failures);
+                continue;
+            }
+            let id = format!("{:032x}", 0x1a2b_3c4d_u128 << 96 | self.tasks.len() as u128);
+            let arn = arn(&format!("task/{cluster}/{id}"));
+            logs.open(self.find(&definition).unwrap(), &id, &life.logs);
+            self.tasks.push(Task {
+                arn: arn.clone(),
+                definition: definition.clone(),
+                life,
+                looks: 0,
+                stop_reason: None,
+                started: Instant::now(),
+            });
+            tasks.push(arn);
+        }
+        self.tokens.insert(token, (body.clone(), tasks.clone()));
+        Ok(json!({"tasks": self.shown(&tasks), "failures": failures}))
+    }
+
+    fn shown(&self, arns: &[String]) -> Vec<Value> {
+        let tasks = self.tasks.iter().filter(|task| arns.contains(&task.arn));
+        tasks.map(Task::shown).collect()
+    }
+
+    fn describe_tasks(&mut self, body: &Value) -> Answer {
+        self.check_cluster(body)?;
+        let (mut tasks, mut failures) = (Vec::new(), Vec::new());
+        for name in body["tasks"].as_array().unwrap() {
+            let id = name.as_str().unwrap().rsplit('/').next().unwrap();
+            let task = self.tasks.iter_mut().find(|task| task.arn.ends_with(id));
+            if let Some(task) = task {
+                task.looks += 1;
+                if task.looks > task.life.unknown {
+                    tasks.push(task.shown());
+                    continue;
+                }
+            }
+            failures.push(json!({"arn": arn(&format!("task/{id}")), "reason": "MISSING"}));
+        }
+        Ok(json!({"tasks": tasks, "failures": failures}))
+    }
+
+    fn stop_task(&mut self, body: &Value) -> Answer {
+        self.check_cluster(body)?;
+        let name = body["task"].as_str().unwrap();
+        let task = self.tasks.iter_mut().find(|task| task.arn == name);
+        let task = task.ok_or_else(|| {
+            Refusal::new(
+                "InvalidParameterException",
+                "The referenced task was not found.",
+            )
+        })?;
+        task.stop_reason = Some(body["reason"].as_str().unwrap_or_default().to_owned());
+        Ok(json!({"task": task.shown()}))
+    }
+}
+
+impl Task {
+    fn status(&self) -> &'static str {
+        if self.stop_reason.is_some() {
+            return "STOPPED";
+        }
+        let mut looks = self.looks.saturating_sub(self.life.unknown);
+        for (state, lasts) in &self.life.states {
+            if looks <= *lasts {
+                return state;
+            }
+            looks -= lasts;
+        }
+        if self.life.endless {
+            "RUNNING"
+        } else {
+            "STOPPED"
+        }
+    }
+
+    fn shown(&self) -> Value {
+        const STARTED: f64 = 1_790_000_010.0;
+        let status = self.status();
+        let mut task = json!({
+            "taskArn": self.arn,
+            "clusterArn": arn("cluster/prod"),
+            "taskDefinitionArn": self.definition,
+            "lastStatus": status,
+            "desiredStatus": if status == "STOPPED" { "STOPPED" } else { "RUNNING" },
+            "createdAt": STARTED - 10.0,
+            "version": self.looks,
+        });
+        let has_stopped = status == "STOPPED";
+        let mut end = self.life.end.clone();
+        if let Some(reason) = &self.stop_reason {
+            end = json!({"stopCode": "UserInitiated", "stoppedReason": reason});
+        }
+        let never_ran = end["stopCode"] == "TaskFailedToStart";
+        if status == "RUNNING" || (has_stopped && !never_ran) {
+            task["startedAt"] = json!(STARTED);
+        }
+        let containers = self
+            .life
+            .containers
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, ended)| {
+                let mut container = json!({"name": name, "lastStatus": status});
+                if has_stopped {
+                    merge(&mut container, ended);
+                }
+                if self.stop_reason.is_some() {
+                    container["exitCode"] = json!(143);
+                }
+                container
+            });
+        task["containers"] = containers.collect();
+        if has_stopped {
+            merge(&mut task, &end);
+            task["stoppedAt"] = json!(STARTED + 33.5);
+        }
+        let _ = self.started;
+        task
+    }
+}
+
+fn merge(value: &mut Value, more: &Value) {
+    for (field, it) in more.as_object().unwrap() {
+        value[field] = it.clone();
+    }
+}

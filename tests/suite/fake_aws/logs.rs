@@ -1,0 +1,164 @@
+//! CloudWatch Logs: groups, and streams that are read page by page, in pages that are uneven and at times empty.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::ecs::{Definition, Log};
+use super::{Answer, FakeAws, Refusal};
+
+/// How many events the service finds for a page, again and again: none, one, few, many.
+const PAGES: [usize; 7] = [3, 0, 1, 0, 0, 997, 40];
+
+#[derive(Default)]
+pub(super) struct Logs {
+    groups: BTreeMap<String, Group>,
+}
+
+#[derive(Default)]
+struct Group {
+    retention: Option<i64>,
+    is_of_test: bool,
+    streams: BTreeMap<String, Stream>,
+}
+
+struct Stream {
+    opened: Instant,
+    lines: Vec<Log>,
+}
+
+impl FakeAws {
+    /// A group that was there before.
+    pub(crate) fn log_group(&self, name: &str) {
+        self.state()
+            .logs
+            .groups
+            .insert(name.to_owned(), Group::default());
+    }
+
+    pub(crate) fn retention(&self, group: &str) -> Option<i64> {
+        self.state().logs.groups.get(group)?.retention
+    }
+}
+
+impl Logs {
+    pub(super) fn act(&mut self, operation: &str, body: &Value) -> Answer {
+        let name = body["logGroupName"].as_str().unwrap();
+        match operation {
+            "CreateLogGroup" if self.groups.contains_key(name) => Err(Refusal::new(
+                "ResourceAlreadyExistsException",
+                "The specified log group already exists",
+            )),
+            "CreateLogGroup" => {
+                let made = Group {
+                    is_of_test: true,
+                    ..Group::default()
+                };
+                self.groups.insert(name.to_owned(), made);
+                Ok(json!({}))
+            }
+            "PutRetentionPolicy" => {
+                self.group(name)?.retention = body["retentionInDays"].as_i64();
+                Ok(json!({}))
+            }
+            "DeleteLogGroup" => {
+                self.group(name)?;
+                self.groups.remove(name);
+                Ok(json!({}))
+            }
+            "GetLogEvents" => self.group(name)?.events(body),
+            other => panic!("{other} is not played"),
+        }
+    }
+
+    fn group(&mut self, name: &str) -> Result<&mut Group, Refusal> {
+        self.groups.get_mut(name).ok_or_else(|| {
+            Refusal::new(
+                "ResourceNotFoundException",
+                "The specified log group does not exist.",
+            )
+        })
+    }
+
+    /// Groups that a call made and that nothing was ever logged to.
+    pub(super) fn made_groups(&self) -> impl Iterator<Item = String> {
+        let made = self
+            .groups
+            .iter()
+            .filter(|(_, it)| it.is_of_test && it.streams.is_empty());
+        made.map(|(name, _)| name.clone())
+    }
+
+    /// Each container's stream, as the awslogs driver names it.
+    pub(super) fn open(&mut self, definition: &Definition, task: &str, lines: &[Log]) {
+        for container in definition.body["containerDefinitions"].as_array().unwrap() {
+            let options = &container["logConfiguration"]["options"];
+            let Some(prefix) = options["awslogs-stream-prefix"].as_str() else {
+                continue;
+            };
+            let name = container["name"].as_str().unwrap();
+            let lines = lines.iter().filter(|line| line.container == name);
+            let group = self
+                .groups
+                .entry(options["awslogs-group"].as_str().unwrap().to_owned());
+            let stream = Stream {
+                opened: Instant::now(),
+                lines: lines.cloned().collect(),
+            };
+            let streams = &mut group.or_default().streams;
+            streams.insert(format!("{prefix}/{name}/{task}"), stream);
+        }
+    }
+}
+
+impl Group {
+    fn events(&self, body: &Value) -> Answer {
+        let missing = || {
+            Refusal::new(
+                "ResourceNotFoundException",
+                "The specified log stream does not exist.",
+            )
+        };
+        let stream = self
+            .streams
+            .get(body["logStreamName"].as_str().unwrap())
+            .ok_or_else(missing)?;
+        assert_eq!(
+            body["startFromHead"], true,
+            "forward tokens are for this direction"
+        );
+        let shown = stream
+            .lines
+            .iter()
+            .filter(|line| stream.opened.elapsed() >= line.after);
+        let shown: Vec<_> = shown.collect();
+        // The stream is there with its first line.
+        if shown.is_empty() && !stream.lines.is_empty() {
+            return Err(missing());
+        }
+        let sent = body["nextToken"].as_str();
+        let (place, turn) = sent.map_or((0, 0), read_token);
+        let wanted = PAGES[turn % PAGES.len()].min(shown.len() - place);
+        let events = shown[place..place + wanted].iter().map(
+            |line| json!({"timestamp": line.at, "message": line.text, "ingestionTime": line.at}),
+        );
+        let next = match sent {
+            Some(sent) if place == shown.len() => sent.to_owned(),
+            _ => format!("f/{}/{}", place + wanted, turn + 1),
+        };
+        Ok(json!({
+            "events": events.collect::<Vec<_>>(),
+            "nextForwardToken": next,
+            "nextBackwardToken": format!("b/{place}/{turn}"),
+        }))
+    }
+}
+
+fn read_token(token: &str) -> (usize, usize) {
+    let (place, turn) = token
+        .strip_prefix("f/")
+        .and_then(|it| it.split_once('/'))
+        .unwrap();
+    (place.parse().unwrap(), turn.parse().unwrap())
+}

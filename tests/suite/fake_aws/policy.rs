@@ -1,0 +1,267 @@
+//! IAM as far as the calls need it: what each call must be allowed, and whether a policy allows it.
+//!
+//! Actions, resources and condition keys are the Service Authorization Reference's:
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>,
+//! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use globset::GlobBuilder;
+use serde_json::Value;
+
+use super::ecs::Ecs;
+use super::{ACCOUNT, Call, REGION, Refusal, arn};
+
+/// Something that a call must be allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Need {
+    action: String,
+    resource: String,
+    keys: BTreeMap<&'static str, String>,
+}
+
+impl Need {
+    fn new(action: &str, resource: String) -> Self {
+        Self {
+            action: action.to_owned(),
+            resource,
+            keys: BTreeMap::new(),
+        }
+    }
+
+    fn with(mut self, key: &'static str, value: String) -> Self {
+        self.keys.insert(key, value);
+        self
+    }
+
+    /// As AWS words it.
+    pub(super) fn refusal(&self) -> Refusal {
+        let (action, resource) = (&self.action, &self.resource);
+        Refusal::new(
+            "AccessDeniedException",
+            &format!(
+                "User: arn:aws:sts::{ACCOUNT}:assumed-role/ci/session is not authorized to perform: {action} \
+                 on resource: {resource} because no identity-based policy allows the {action} action"
+            ),
+        )
+    }
+}
+
+/// What somebody else's AWS was asked, where nothing is known of its definitions.
+pub(crate) fn needs_elsewhere(call: &Call) -> Vec<Need> {
+    needs(call, &Ecs::default())
+}
+
+pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
+    match call.service {
+        "ecs" => of_ecs(&call.operation, &call.body, ecs),
+        _ => vec![of_logs(&call.operation, &call.body)],
+    }
+}
+
+fn of_logs(operation: &str, body: &Value) -> Need {
+    let group = body["logGroupName"].as_str().unwrap();
+    let group = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}");
+    let resource = match body["logStreamName"].as_str() {
+        Some(stream) => format!("{group}:log-stream:{stream}"),
+        None => format!("{group}:*"),
+    };
+    Need::new(&format!("logs:{operation}"), resource)
+}
+
+fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
+    let action = format!("ecs:{operation}");
+    let cluster = body["cluster"]
+        .as_str()
+        .unwrap_or("default")
+        .rsplit('/')
+        .next()
+        .unwrap();
+    let in_cluster = |kind: &str, name: &str| {
+        let name = name.rsplit('/').next().unwrap();
+        Need::new(&action, arn(&format!("{kind}/{cluster}/{name}")))
+            .with("ecs:cluster", arn(&format!("cluster/{cluster}")))
+    };
+    let each = |list: &str, kind: &str| {
+        let names = body[list].as_array().unwrap().iter();
+        names
+            .map(|name| in_cluster(kind, name.as_str().unwrap()))
+            .collect()
+    };
+    match operation {
+        "DescribeTasks" => each("tasks", "task"),
+        "DescribeServices" => each("services", "service"),
+        "StopTask" => vec![in_cluster("task", body["task"].as_str().unwrap())],
+        "RegisterTaskDefinition" => {
+            let family = body["family"].as_str().unwrap();
+            let tagged = tagging(body, operation, arn(&format!("task-definition/{family}:*")));
+            let register = Need::new(&action, "*".to_owned());
+            [register]
+                .into_iter()
+                .chain(passing(body))
+                .chain(tagged)
+                .collect()
+        }
+        "RunTask" => {
+            let name = body["taskDefinition"].as_str().unwrap();
+            let definition = ecs.find(name);
+            let run = Need::new(&action, definition.map_or(name, |it| it.arn()).to_owned())
+                .with("ecs:cluster", arn(&format!("cluster/{cluster}")));
+            let roles = definition.map(|it| passing(&Value::Object(it.body.clone())));
+            let overriding = passing(&body["overrides"]);
+            let tagged = tagging(body, operation, arn(&format!("task/{cluster}/*")));
+            let roles = roles.unwrap_or_default();
+            [run]
+                .into_iter()
+                .chain(roles)
+                .chain(overriding)
+                .chain(tagged)
+                .collect()
+        }
+        _ => vec![Need::new(&action, "*".to_owned())],
+    }
+}
+
+/// Whoever makes something with tags must be allowed to tag it.
+fn tagging(body: &Value, operation: &str, resource: String) -> Option<Need> {
+    body.get("tags")?;
+    Some(Need::new("ecs:TagResource", resource).with("ecs:CreateAction", operation.to_owned()))
+}
+
+fn passing(body: &Value) -> Vec<Need> {
+    let roles = ["taskRoleArn", "executionRoleArn"].into_iter();
+    roles
+        .filter_map(|role| body.get(role)?.as_str())
+        .map(|role| {
+            Need::new("iam:PassRole", role.to_owned())
+                .with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned())
+        })
+        .collect()
+}
+
+/// A policy's Allow statements; an implicit deny is all it has beside them.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    statements: Vec<Value>,
+    used: BTreeSet<String>,
+}
+
+impl Policy {
+    pub(crate) fn new(document: &Value) -> Self {
+        let statements = document["Statement"]
+            .as_array()
+            .expect("a policy has statements")
+            .clone();
+        assert!(
+            statements.iter().all(|it| it["Effect"] == "Allow"),
+            "only Allow is played"
+        );
+        Self {
+            statements,
+            used: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn allows(&mut self, need: &Need) -> bool {
+        let Some(statement) = self.statements.iter().find(|it| matches(it, need)) else {
+            return false;
+        };
+        self.used
+            .insert(statement["Sid"].as_str().unwrap_or_default().to_owned());
+        true
+    }
+
+    pub(super) fn used(&self) -> Vec<String> {
+        self.used.iter().cloned().collect()
+    }
+}
+
+fn matches(statement: &Value, need: &Need) -> bool {
+    let any = |of: &Value, text: &str| several(of).any(|pattern| like(pattern, text));
+    any(&statement["Action"], &need.action)
+        && any(&statement["Resource"], &need.resource)
+        && meets(&statement["Condition"], need)
+}
+
+/// A string, or a list of them.
+fn several(value: &Value) -> impl Iterator<Item = &str> {
+    let list = value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice);
+    list.iter().filter_map(Value::as_str)
+}
+
+fn meets(condition: &Value, need: &Need) -> bool {
+    let operators = condition.as_object().into_iter().flatten();
+    operators.into_iter().all(|(operator, keys)| {
+        assert!(
+            ["StringEquals", "StringLike", "ArnEquals", "ArnLike"].contains(&operator.as_str()),
+            "{operator} is not played"
+        );
+        keys.as_object().unwrap().iter().all(|(key, allowed)| {
+            let value = need.keys.get(key.as_str());
+            value.is_some_and(|value| {
+                several(allowed).any(|it| match operator.as_str() {
+                    "StringEquals" => it == value,
+                    _ => like(it, value),
+                })
+            })
+        })
+    })
+}
+
+/// IAM's wildcards: `*` and `?`, across `/` and `:`.
+fn like(pattern: &str, text: &str) -> bool {
+    let escaped = pattern.replace('[', "[[]").replace('{', "[{]");
+    let glob = GlobBuilder::new(&escaped)
+        .literal_separator(false)
+        .build()
+        .unwrap();
+    glob.compile_matcher().is_match(text)
+}
+
+#[test]
+fn a_policy_allows_what_it_says_and_nothing_else() {
+    let document = serde_json::json!({"Statement": [
+        {"Sid": "Run", "Effect": "Allow", "Action": "ecs:RunTask",
+         "Resource": "arn:aws:ecs:*:210987654321:task-definition/web-*:*",
+         "Condition": {"ArnEquals": {"ecs:cluster": arn("cluster/prod")}}},
+        {"Sid": "Pass", "Effect": "Allow", "Action": ["iam:PassRole"], "Resource": "arn:aws:iam::210987654321:role/web",
+         "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}},
+        {"Sid": "Read", "Effect": "Allow", "Action": "logs:Get*", "Resource": "*"},
+    ]});
+    let run = |definition: &str, cluster: &str| {
+        Need::new("ecs:RunTask", arn(&format!("task-definition/{definition}")))
+            .with("ecs:cluster", arn(&format!("cluster/{cluster}")))
+    };
+    let pass = |service: &str| {
+        Need::new(
+            "iam:PassRole",
+            "arn:aws:iam::210987654321:role/web".to_owned(),
+        )
+        .with("iam:PassedToService", service.to_owned())
+    };
+    for (need, allowed) in [
+        (run("web-migrate:3", "prod"), true),
+        (run("web-migrate:3", "staging"), false),
+        (run("api-migrate:3", "prod"), false),
+        (pass("ecs-tasks.amazonaws.com"), true),
+        (pass("ec2.amazonaws.com"), false),
+        (
+            Need::new(
+                "iam:PassRole",
+                "arn:aws:iam::210987654321:role/web".to_owned(),
+            ),
+            false,
+        ),
+        (Need::new("logs:GetLogEvents", "anything".to_owned()), true),
+        (
+            Need::new("logs:CreateLogGroup", "anything".to_owned()),
+            false,
+        ),
+    ] {
+        let mut policy = Policy::new(&document);
+        assert_eq!(policy.allows(&need), allowed, "{need:?}");
+        assert_eq!(policy.used().len(), usize::from(allowed));
+    }
+}

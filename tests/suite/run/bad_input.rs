@@ -1,0 +1,193 @@
+//! What a user gets wrong: one clear line, what to do, and nothing left behind.
+
+use std::fs;
+
+use super::permissions::everything;
+use super::{MIGRATE, account, finish, program, run};
+use crate::fake_aws::policy::Policy;
+use crate::tools;
+
+/// Arguments, the exit status, and what the line says.
+type Case = (&'static str, i32, &'static str);
+
+#[tokio::test]
+async fn one_clear_line_each() {
+    const REST: &str = "--task-name t --from-task web --cluster prod";
+    let cases: [Case; 17] = [
+        (
+            "--from-task web --cluster prod --command a",
+            2,
+            "--task-name <NAME>",
+        ),
+        (
+            "--task-name t --cluster prod --command a",
+            2,
+            "--from-task <NAME>",
+        ),
+        ("REST", 2, "--command <WORD>"),
+        ("REST --command ''", 2, "the command is empty"),
+        (
+            "REST --command a --entrypoint \"sh -c 'x\"",
+            2,
+            "a quote is not closed",
+        ),
+        (
+            "--task-name 'a b' --from-task web --cluster prod --command a",
+            2,
+            "`a b` cannot be --task-name",
+        ),
+        ("REST --command a --image 'web 2'", 2, "`web 2` is no image"),
+        (
+            "REST --command a --launch-type FARGATE --networks-id subnet-1",
+            2,
+            "Fargate needs a network",
+        ),
+        (
+            "REST --command a --launch-type LAMBDA",
+            2,
+            "possible values: EC2, FARGATE",
+        ),
+        (
+            "REST --command a --retention-days 8",
+            2,
+            "CloudWatch Logs knows 1, 3, 5, 7, 14",
+        ),
+        ("REST --command a --count 11", 2, "11 is not in 1..=10"),
+        (
+            "REST --command a --timeout soon",
+            2,
+            "it is a number of seconds, or has a unit",
+        ),
+        (
+            "REST --command a --env NAME",
+            2,
+            "it has the form NAME=VALUE",
+        ),
+        (
+            "REST --command a --container ap",
+            2,
+            "`web` has no container `ap`: it has app",
+        ),
+        (
+            "--task-name t --from-task nothing --cluster prod --command a",
+            1,
+            "advice: check the task definition's name and the region",
+        ),
+        (
+            "--task-name t --from-task web --cluster test --command a",
+            1,
+            "check the cluster's name and the region",
+        ),
+        (
+            "REST --command a --like-service api",
+            1,
+            "cluster `prod` has no service `api`",
+        ),
+    ];
+    for (arguments, status, told) in cases {
+        let aws = account().await;
+        aws.allow_only(Policy::new(&everything()));
+        let finished = run(&aws, &arguments.replace("REST", REST)).await;
+        assert_eq!(finished.status, status, "{arguments}: {finished:?}");
+        assert!(finished.err.contains(told), "{arguments}: {finished:?}");
+        assert_eq!(finished.out, "");
+        assert_eq!(aws.left_behind(), [""; 0]);
+        let made = ["RegisterTaskDefinition", "CreateLogGroup", "RunTask"];
+        assert!(
+            aws.operations()
+                .iter()
+                .all(|it| !made.contains(&it.as_str())),
+            "{arguments}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn more_subnets_than_aws_takes() {
+    let aws = account().await;
+    let subnets: Vec<_> = (1..=17).map(|n| format!("subnet-{n}")).collect();
+    let network = format!(
+        "--networks-id {} --security-groups-id sg-1",
+        subnets.join(" ")
+    );
+    let finished = run(&aws, &format!("--launch-type FARGATE {network} {MIGRATE}")).await;
+    assert_eq!(finished.status, 2);
+    assert_eq!(
+        finished.err,
+        "ecs-parrot: 17 subnets: AWS takes at most 16\n"
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_used() {
+    for (variables, flags, status, told) in [
+        (vec![("AWS_REGION", "")], "", 1, "no region: give --region"),
+        (vec![], "--region mars", 2, "`mars` is no region's name"),
+        (
+            vec![],
+            "--profile nobody",
+            1,
+            "profile `nobody` is not there or gives no credentials",
+        ),
+        (
+            vec![("AWS_ACCESS_KEY_ID", "")],
+            "",
+            1,
+            "no credentials: there are none in the environment",
+        ),
+    ] {
+        let aws = account().await;
+        let mut command = program(&aws, &format!("{flags} {MIGRATE}"));
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        for (name, value) in variables {
+            if value.is_empty() {
+                command.env_remove(name);
+            } else {
+                command.env(name, value);
+            }
+        }
+        let finished = finish(command.spawn().unwrap()).await;
+        assert_eq!(finished.status, status, "{finished:?}");
+        assert!(
+            finished.err.starts_with(&format!("ecs-parrot: {told}")),
+            "{finished:?}"
+        );
+        assert_eq!(finished.err.lines().count(), 1);
+        assert_eq!(aws.calls().len(), 0);
+    }
+}
+
+/// A command that needs a shell and has none is told of, before it fails inside the container.
+#[tokio::test]
+async fn one_word_that_should_be_several() {
+    let aws = account().await;
+    let finished =
+        run(&aws, "--task-name web-migrate --from-task web --cluster prod --command 'rake db:migrate' --dry-run").await;
+    assert_eq!(finished.status, 0);
+    assert!(
+        finished
+            .err
+            .contains("the command is one word, `rake db:migrate`"),
+        "{finished:?}"
+    );
+}
+
+/// As the AWS CLI has it: a profile that is named goes before keys that lie in the environment.
+#[tokio::test]
+async fn a_profile_that_is_named_is_the_one_that_is_used() {
+    let aws = account().await;
+    let home = tools::scratch();
+    let config = home.path().join("config");
+    fs::write(
+        &config,
+        "[profile ci]\naws_access_key_id = OFTHEPROFILE\naws_secret_access_key = x\n",
+    )
+    .unwrap();
+    for (flags, key) in [("--profile ci", "OFTHEPROFILE"), ("", "test")] {
+        let mut command = program(&aws, &format!("{flags} --dry-run {MIGRATE}"));
+        command.env("AWS_CONFIG_FILE", &config);
+        let finished = finish(command.spawn().unwrap()).await;
+        assert_eq!(finished.status, 0, "{finished:?}");
+        assert_eq!(aws.calls().last().unwrap().access_key, key);
+    }
+}

@@ -1,0 +1,224 @@
+//! How it ends: the container's exit code, a time-out, a signal.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::json;
+use tokio::process::Command;
+
+use super::{MIGRATE, account, exits_with, finish, program, received, run};
+use crate::fake_aws::{Life, Refusal};
+
+fn endless() -> Life {
+    Life {
+        endless: true,
+        ..Life::default()
+    }
+}
+
+#[tokio::test]
+async fn with_the_containers_own_exit_code() {
+    join_all([0, 1, 3, 42, 255].map(|code| async move {
+        let aws = account().await;
+        aws.next_task(exits_with(code));
+        let finished = run(&aws, MIGRATE).await;
+        assert_eq!(i64::from(finished.status), code, "{finished:?}");
+        assert!(
+            finished.err.contains(&format!("`app` exited with {code}")),
+            "{finished:?}"
+        );
+        assert_eq!(finished.out, "");
+    }))
+    .await;
+}
+
+/// The whole of what is told, in the order in which it happens.
+#[tokio::test]
+async fn a_run_from_beginning_to_end() {
+    let aws = account().await;
+    let finished = run(&aws, MIGRATE).await;
+    let lines: Vec<_> = finished
+        .err
+        .lines()
+        .map(|line| line.rsplit_once(" (").map_or(line, |(line, _)| line))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "registered web-migrate:1, a copy of web:1",
+            "logs go to /ecs/web-migrate, made to keep them 7 days",
+            "started arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b3c4d000000000000000000000000",
+            "  https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/prod/tasks/\
+             1a2b3c4d000000000000000000000000/configuration?region=eu-west-1",
+            "PENDING",
+            "RUNNING",
+            "STOPPED",
+            "task 1a2b3c4d000000000000000000000000 stopped after 43 s: `app` exited with 0",
+        ],
+        "{finished:?}"
+    );
+    assert_eq!(
+        aws.operations(),
+        [
+            "DescribeTaskDefinition",
+            "DescribeTasks",
+            "RegisterTaskDefinition",
+            "CreateLogGroup",
+            "PutRetentionPolicy",
+            "RunTask",
+            "GetLogEvents",
+        ]
+    );
+    assert_eq!(aws.retention("/ecs/web-migrate"), Some(7));
+}
+
+#[tokio::test]
+async fn a_task_that_never_ran_fails_with_its_cause_and_advice() {
+    for (stopped_reason, reason, cause, advice) in [
+        (
+            "Task failed to start",
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found",
+            "could not pull its image: CannotPullContainerError",
+            "check that the image and its tag exist",
+        ),
+        (
+            "ResourceInitializationError: unable to pull secrets or registry auth",
+            "",
+            "failed to start: ResourceInitializationError",
+            "check the execution role's rights",
+        ),
+    ] {
+        let aws = account().await;
+        aws.next_task(Life {
+            states: vec![("PROVISIONING", 1)],
+            end: json!({"stopCode": "TaskFailedToStart", "stoppedReason": stopped_reason}),
+            containers: json!({"app": {"reason": reason}}),
+            ..Life::default()
+        });
+        let finished = run(&aws, MIGRATE).await;
+        assert_eq!(finished.status, 1, "{finished:?}");
+        assert!(
+            finished.err.contains(cause) && finished.err.contains(advice),
+            "{finished:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn after_the_time_out_with_124_and_the_task_stopped() {
+    let aws = account().await;
+    aws.next_task(endless());
+    let finished = run(&aws, &format!("--timeout 2s --output json {MIGRATE}")).await;
+    assert_eq!(finished.status, 124, "{finished:?}");
+    let stops = aws.bodies("StopTask");
+    assert_eq!(stops.len(), 1);
+    assert_eq!(stops[0]["reason"], "ecs-parrot run: time-out after 2 s");
+    assert_eq!(
+        aws.left_behind(),
+        ["arn:aws:ecs:eu-west-1:210987654321:task-definition/web-migrate:1"]
+    );
+    let report = finished.json();
+    assert_eq!(report["status"], 124);
+    assert_eq!(report["error"], "time-out after 2 s");
+    assert_eq!(report["tasks"][0]["last_status"], "STOPPED");
+    assert_eq!(report["tasks"][0]["cause"], "stopped_by_user");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn by_a_signal_with_its_number_and_the_task_stopped() {
+    for (signal, name, status) in [("-INT", "SIGINT", 130), ("-TERM", "SIGTERM", 143)] {
+        let aws = account().await;
+        aws.next_task(endless());
+        let child = program(&aws, &format!("--deregister {MIGRATE}"))
+            .spawn()
+            .unwrap();
+        // One look is made before there is a task.
+        received(&aws, "DescribeTasks", 2).await;
+        send(signal, child.id().unwrap()).await;
+        let finished = finish(child).await;
+        assert_eq!(finished.status, status, "{finished:?}");
+        assert!(
+            finished
+                .err
+                .contains(&format!("{name}: stopping arn:aws:ecs")),
+            "{finished:?}"
+        );
+        assert!(
+            finished
+                .err
+                .ends_with(&format!("ecs-parrot: stopped by {name}\n")),
+            "{finished:?}"
+        );
+        assert_eq!(
+            aws.bodies("StopTask")[0]["reason"],
+            format!("ecs-parrot run: {name}")
+        );
+        assert_eq!(aws.left_behind(), [""; 0]);
+    }
+}
+
+/// A signal while RunTask is on its way: the task that it starts is known, and stopped.
+#[cfg(unix)]
+#[tokio::test]
+async fn by_a_signal_while_the_task_is_being_started() {
+    let aws = account().await;
+    aws.next_task(endless());
+    aws.answer_late("RunTask", Duration::from_secs(2));
+    let child = program(&aws, MIGRATE).spawn().unwrap();
+    received(&aws, "RunTask", 1).await;
+    send("-INT", child.id().unwrap()).await;
+    let finished = finish(child).await;
+    assert_eq!(finished.status, 130, "{finished:?}");
+    assert_eq!(aws.bodies("StopTask").len(), 1);
+}
+
+/// Before there is a task, what was made for it is taken back.
+#[cfg(unix)]
+#[tokio::test]
+async fn by_a_signal_before_the_task() {
+    let aws = account().await;
+    aws.answer_late("CreateLogGroup", Duration::from_secs(2));
+    let child = program(&aws, MIGRATE).spawn().unwrap();
+    received(&aws, "CreateLogGroup", 1).await;
+    send("-TERM", child.id().unwrap()).await;
+    let finished = finish(child).await;
+    assert_eq!(finished.status, 143, "{finished:?}");
+    assert_eq!(aws.bodies("RunTask").len(), 0);
+    assert_eq!(aws.left_behind(), [""; 0]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn where_the_stop_is_denied_the_command_is_told() {
+    let aws = account().await;
+    aws.next_task(endless());
+    aws.refuse("StopTask", 1, &Refusal::new("AccessDeniedException", "no"));
+    let finished = run(&aws, &format!("--timeout 1 {MIGRATE}")).await;
+    assert_eq!(finished.status, 124);
+    let command = "aws ecs stop-task --cluster prod --task \
+                   arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b3c4d000000000000000000000000 --region eu-west-1";
+    assert!(finished.err.contains(command), "{finished:?}");
+}
+
+#[tokio::test]
+async fn at_once_with_no_wait_and_the_tasks_on_standard_output() {
+    let aws = account().await;
+    aws.next_task(endless());
+    let finished = run(&aws, &format!("--no-wait {MIGRATE}")).await;
+    assert_eq!(finished.status, 0, "{finished:?}");
+    assert_eq!(
+        finished.out,
+        "arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b3c4d000000000000000000000000\n"
+    );
+}
+
+#[cfg(unix)]
+async fn send(signal: &str, process: u32) {
+    let kill = Command::new("kill")
+        .arg(signal)
+        .arg(process.to_string())
+        .status()
+        .await;
+    assert!(kill.unwrap().success());
+}

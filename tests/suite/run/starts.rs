@@ -1,0 +1,353 @@
+//! What is started, and what is done where nothing starts.
+
+use serde_json::{Value, json};
+
+use super::{MIGRATE, account, exits_with, run, web};
+use crate::fake_aws::{Life, Refusal, arn};
+
+fn failure(reason: &str) -> Life {
+    Life {
+        failures: vec![json!({"arn": arn("container-instance/prod/9f8e"), "reason": reason})],
+        ..Life::default()
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_finds_no_place_leaves_nothing_behind() {
+    for (reason, advice) in [
+        ("RESOURCE:MEMORY", "no instance has this much memory left"),
+        ("AGENT", "the instance's ECS agent is not connected"),
+        (
+            "Capacity is unavailable at this time. Please try again later",
+            "AWS has no capacity there now",
+        ),
+    ] {
+        let aws = account().await;
+        aws.next_task(failure(reason));
+        let finished = run(&aws, MIGRATE).await;
+        assert_eq!(finished.status, 1, "{finished:?}");
+        assert!(
+            finished
+                .err
+                .contains(&format!("ECS started no task: {reason}")),
+            "{finished:?}"
+        );
+        assert!(
+            finished.err.contains(&format!("advice: {advice}")),
+            "{finished:?}"
+        );
+        assert_eq!(aws.left_behind(), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn with_keep_the_revision_stays() {
+    let aws = account().await;
+    aws.next_task(failure("RESOURCE:CPU"));
+    let finished = run(&aws, &format!("--keep {MIGRATE}")).await;
+    assert_eq!(finished.status, 1);
+    assert_eq!(aws.left_behind(), [arn("task-definition/web-migrate:1")]);
+}
+
+/// A group that was there is neither made nor removed, and keeps its retention.
+#[tokio::test]
+async fn an_existing_log_group_is_left_as_it_is() {
+    let aws = account().await;
+    aws.log_group("/ecs/web-migrate");
+    aws.next_task(failure("RESOURCE:CPU"));
+    let finished = run(&aws, MIGRATE).await;
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert_eq!(
+        aws.bodies("PutRetentionPolicy").len() + aws.bodies("DeleteLogGroup").len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn some_of_several_tasks() {
+    let aws = account().await;
+    aws.next_task(exits_with(0));
+    aws.next_task(failure("RESOURCE:CPU"));
+    aws.next_task(exits_with(0));
+    let finished = run(&aws, &format!("--count 3 --output json {MIGRATE}")).await;
+    assert_eq!(
+        finished.status, 1,
+        "not all that was asked for ran: {finished:?}"
+    );
+    let report = finished.json();
+    assert_eq!(report["tasks"].as_array().unwrap().len(), 2);
+    assert_eq!(report["failures"][0]["reason"], "RESOURCE:CPU");
+    assert!(
+        report["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("no instance has this much CPU left")
+    );
+}
+
+/// Whatever passes is borne: a task that is not known yet, throttling in both forms, failures of the service.
+#[tokio::test]
+async fn what_passes_is_borne() {
+    let aws = account().await;
+    aws.next_task(Life {
+        unknown: 2,
+        ..exits_with(7)
+    });
+    // The SDK makes three attempts a call; these outlast them.
+    aws.refuse("DescribeTasks", 4, &Refusal::server());
+    aws.refuse("DescribeTasks", 4, &Refusal::throttled());
+    aws.refuse("GetLogEvents", 4, &Refusal::throttled());
+    aws.refuse("RegisterTaskDefinition", 1, &Refusal::throttled());
+    let finished = run(&aws, MIGRATE).await;
+    assert_eq!(finished.status, 7, "{finished:?}");
+    assert_eq!(aws.bodies("RunTask").len(), 1);
+}
+
+/// One task is started, however often it must be asked for.
+#[tokio::test]
+async fn a_call_that_is_made_again_starts_one_task() {
+    let aws = account().await;
+    let hidden = Refusal::new(
+        "InvalidParameterException",
+        "Error retrieving subnet information: Rate exceeded",
+    );
+    aws.refuse("RunTask", 1, &hidden);
+    aws.refuse("RunTask", 1, &Refusal::server());
+    aws.lose_answer("RunTask");
+    let finished = run(&aws, MIGRATE).await;
+    assert_eq!(finished.status, 0, "{finished:?}");
+    let calls = aws.bodies("RunTask");
+    assert_eq!(calls.len(), 4);
+    assert!(
+        calls.iter().all(|call| call == &calls[0]),
+        "the same client token and parameters"
+    );
+    assert!(
+        aws.left_behind().len() == 1,
+        "the revision that was kept: {:?}",
+        aws.left_behind()
+    );
+}
+
+/// What will never work is not tried again.
+#[tokio::test]
+async fn what_never_works_fails_at_once() {
+    for (operation, refusal) in [
+        (
+            "DescribeTaskDefinition",
+            Refusal::new("ClientException", "Unable to describe task definition."),
+        ),
+        (
+            "RegisterTaskDefinition",
+            Refusal::new(
+                "ClientException",
+                "Container.image contains invalid characters.",
+            ),
+        ),
+        (
+            "RunTask",
+            Refusal::new(
+                "PlatformUnknownException",
+                "The specified platform does not exist.",
+            ),
+        ),
+        ("DescribeTasks", Refusal::new("AccessDeniedException", "no")),
+    ] {
+        let aws = account().await;
+        aws.refuse(operation, 1, &refusal);
+        let finished = run(&aws, MIGRATE).await;
+        assert_eq!(finished.status, 1, "{finished:?}");
+        assert_eq!(aws.bodies(operation).len(), 1, "{operation}");
+        assert_eq!(aws.left_behind(), [""; 0], "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_tasks_cannot_be_followed_any_more_they_run_on() {
+    let aws = account().await;
+    aws.next_task(Life {
+        endless: true,
+        ..Life::default()
+    });
+    let child = super::program(&aws, MIGRATE).spawn().unwrap();
+    super::received(&aws, "DescribeTasks", 2).await;
+    aws.refuse(
+        "DescribeTasks",
+        1,
+        &Refusal::new("ExpiredTokenException", "The security token has expired"),
+    );
+    let finished = super::finish(child).await;
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert!(
+        finished.err.contains("cannot be followed any more"),
+        "{finished:?}"
+    );
+    assert!(
+        finished.err.contains("aws ecs stop-task --cluster prod"),
+        "{finished:?}"
+    );
+    assert!(
+        finished.err.contains("advice: renew the credentials"),
+        "{finished:?}"
+    );
+    assert_eq!(aws.bodies("StopTask").len(), 0);
+}
+
+/// Every field of the reference that a caller may set reaches RegisterTaskDefinition, known to an SDK or not.
+#[tokio::test]
+async fn the_copy_is_whole() {
+    let aws = account().await;
+    let mut reference = web();
+    for (field, value) in [
+        ("family", json!("whole")),
+        (
+            "taskRoleArn",
+            json!("arn:aws:iam::210987654321:role/web-task"),
+        ),
+        (
+            "volumes",
+            json!([{"name": "efs", "efsVolumeConfiguration": {"fileSystemId": "fs-1", "new": {"x": 1}}}]),
+        ),
+        (
+            "runtimePlatform",
+            json!({"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}),
+        ),
+        ("fieldOfTomorrow", json!({"list": [1, 2.5, null, "x"]})),
+    ] {
+        reference[field] = value;
+    }
+    reference["containerDefinitions"][0]["optionOfTomorrow"] = json!(true);
+    aws.definition(reference.clone(), json!([{"key": "team", "value": "blue"}]));
+    let finished = run(
+        &aws,
+        &MIGRATE.replace("--from-task web", "--from-task whole"),
+    )
+    .await;
+    assert_eq!(finished.status, 0, "{finished:?}");
+    let registered = &aws.bodies("RegisterTaskDefinition")[0];
+    let mut expected = reference;
+    expected["family"] = json!("web-migrate");
+    expected["tags"] = json!([{"key": "team", "value": "blue"}]);
+    let app = &mut expected["containerDefinitions"][0];
+    app["command"] = json!(["rake", "db:migrate"]);
+    app["logConfiguration"] = json!({"logDriver": "awslogs", "options": {
+        "awslogs-group": "/ecs/web-migrate",
+        "awslogs-region": "eu-west-1",
+        "awslogs-stream-prefix": "ecs",
+        "mode": "blocking",
+    }});
+    assert_eq!(registered, &expected);
+}
+
+/// The request of each set of flags, but for the token.
+#[tokio::test]
+async fn what_run_task_is_asked_for() {
+    let network = |subnets: &[&str], groups: &[&str], public: &str| {
+        json!({"awsvpcConfiguration": {
+            "subnets": subnets, "securityGroups": groups, "assignPublicIp": public,
+        }})
+    };
+    let aws = account().await;
+    aws.service("web", json!({
+        "serviceName": "web",
+        "status": "ACTIVE",
+        "taskDefinition": "web",
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
+        "platformVersion": "1.4.0",
+        "networkConfiguration": network(&["subnet-s1"], &["sg-s"], "ENABLED"),
+    }));
+    let spot = json!([{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}]);
+    let fargate =
+        "--launch-type FARGATE --networks-id subnet-1 subnet-2 --security-groups-id sg-1,sg-2";
+    for (flags, expected) in [
+        ("", json!({})),
+        ("--launch-type EC2", json!({})),
+        (
+            fargate,
+            json!({
+                "launchType": "FARGATE",
+                "networkConfiguration": network(&["subnet-1", "subnet-2"], &["sg-1", "sg-2"], "DISABLED"),
+            }),
+        ),
+        (
+            "--like-service web",
+            json!({
+                "capacityProviderStrategy": spot,
+                "platformVersion": "1.4.0",
+                "networkConfiguration": network(&["subnet-s1"], &["sg-s"], "ENABLED"),
+            }),
+        ),
+        (
+            "--like-service web --security-groups-id sg-9",
+            json!({
+                "capacityProviderStrategy": spot,
+                "platformVersion": "1.4.0",
+                "networkConfiguration": network(&["subnet-s1"], &["sg-9"], "ENABLED"),
+            }),
+        ),
+        (
+            "--capacity-provider FARGATE --networks-id subnet-1 --security-groups-id sg-1 --assign-public-ip",
+            json!({
+                "capacityProviderStrategy": [{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+                "networkConfiguration": network(&["subnet-1"], &["sg-1"], "ENABLED"),
+            }),
+        ),
+        (
+            "--tag team=blue",
+            json!({"tags": [{"key": "team", "value": "blue"}]}),
+        ),
+    ] {
+        let finished = run(&aws, &format!("{flags} --no-wait {MIGRATE}")).await;
+        assert_eq!(finished.status, 0, "{finished:?}");
+        let mut asked = aws.bodies("RunTask").pop().unwrap();
+        let asked = asked.as_object_mut().unwrap();
+        for (field, start) in [("clientToken", ""), ("startedBy", "ecs-parrot-run/")] {
+            let value = asked.remove(field).unwrap();
+            assert!(value.as_str().unwrap().starts_with(start));
+        }
+        asked.remove("taskDefinition").unwrap();
+        let mut expected = expected;
+        expected["cluster"] = json!("prod");
+        expected["count"] = json!(1);
+        assert_eq!(Value::Object(asked.clone()), expected, "{flags}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_makes_nothing_and_hides_values() {
+    let aws = account().await;
+    let mut reference = web();
+    reference["containerDefinitions"][0]["environment"] =
+        json!([{"name": "DB", "value": "hush-hush"}, {"name": "MODE", "value": "web"}]);
+    aws.definition(reference, json!([]));
+    let finished = run(
+        &aws,
+        &format!("--dry-run --env MODE=whisper --image web:2 {MIGRATE}"),
+    )
+    .await;
+    assert_eq!(finished.status, 0, "{finished:?}");
+    assert_eq!(aws.operations(), ["DescribeTaskDefinition"]);
+    for line in [
+        "-       \"image\": \"web:1\",",
+        "+       \"image\": \"web:2\",",
+        "-   \"family\": \"web\"",
+        "+         \"rake\",",
+    ] {
+        assert!(finished.out.contains(line), "{line}: {}", finished.out);
+    }
+    assert!(
+        finished.out.contains("[redacted], given by --env"),
+        "{finished:?}"
+    );
+    for secret in ["hush-hush", "whisper"] {
+        assert!(
+            !finished.out.contains(secret) && !finished.err.contains(secret),
+            "{finished:?}"
+        );
+    }
+    let finished = run(&aws, &format!("--dry-run --output json {MIGRATE}")).await;
+    let plan = finished.json();
+    assert_eq!(plan["task_definition"]["family"], "web-migrate");
+    assert_eq!(plan["request"]["cluster"], "prod");
+    assert!(!finished.out.contains("hush-hush"));
+}
