@@ -6,7 +6,7 @@ mod container;
 use serde_json::{Map, Value, json};
 
 use super::definition::Definition;
-use container::{is_essential, name_of, redirect, set_variable};
+use container::{is_essential, name_of, redirect, run_once, set_variable};
 
 pub use container::log_driver;
 
@@ -282,6 +282,7 @@ impl Clone {
             container.insert("image".to_owned(), json!(image));
         }
         container.insert("command".to_owned(), json!(changes.command));
+        notes.extend(run_once(container));
         let inherited = match &changes.entry_point {
             Some(entry_point) => {
                 container.insert("entryPoint".to_owned(), json!(entry_point));

@@ -1,9 +1,10 @@
 //! Tasks: how they are started and stopped, and what ECS shows of one.
 
-use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::run_task::{RunTaskError, RunTaskOutput};
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
+use aws_sdk_ecs::{Client, Config};
 
 use super::request::RunRequest;
 use crate::arn;
@@ -27,13 +28,14 @@ pub enum StartError {
     Call(#[from] CallError),
 }
 
-/// Starts the tasks of a request. Repeated with the same client token, it starts nothing new and gives the
-/// tasks that the first call started. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
+/// Starts the tasks of a request, in one attempt: whoever tries again should know which attempt went unanswered.
+/// Repeated with the same client token, it starts nothing new and gives the tasks that the first call started. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 pub async fn start(ecs: &Client, request: &RunRequest) -> Result<Started, StartError> {
     let answer = ecs
         .run_task()
         .customize()
         .mutate_request(with_body(&request.to_json()))
+        .config_override(Config::builder().retry_config(RetryConfig::disabled()))
         .send()
         .await;
     let started = match answer {

@@ -29,7 +29,7 @@ use ecs_parrot::run::wait::Watch;
 use ecs_parrot::triage::advice;
 
 use args::{RunArgs, RunOutput};
-use follow::{Ended, Follow, FollowError};
+use follow::{Ended, Follow};
 use interrupt::Interrupts;
 use make::Made;
 use plan::{Plan, Wish};
@@ -95,7 +95,9 @@ impl Run<'_> {
         let started = match self.make_and_start(&cloud, &plan, &mut made).await {
             Ok(started) => started,
             Err(problem) => {
-                self.take_back(&cloud, &made).await;
+                if !made.is_in_doubt {
+                    self.take_back(&cloud, &made).await;
+                }
                 return Err(problem.into());
             }
         };
@@ -247,7 +249,7 @@ impl Run<'_> {
         cloud: &Cloud,
         watch: &mut Watch,
         logs: &mut Follower,
-    ) -> anyhow::Result<Ended> {
+    ) -> Result<Ended, Problem> {
         let limit = self.args.timeout;
         let mut follow = Follow::new(watch, logs, &mut self.progress, &mut self.interrupts);
         let ended = follow.until_the_end(limit).await;
@@ -263,23 +265,19 @@ impl Run<'_> {
             let stopping = follow.stop(cloud, &self.args.cluster, reason).await;
             match &ended {
                 Ok(Ended::TimedOut) if stopping > 0 => {
-                    follow.until_stopped().await?;
+                    let _ = follow.until_stopped().await;
                 }
-                _ => follow.farewell().await?,
+                _ => follow.farewell().await,
             }
             self.report.error = Some(reason.clone());
         }
         self.report.warnings.append(&mut follow.warnings);
-        ended.map_err(|error| match error {
-            FollowError::Wait(error) => {
-                let region = cloud.session.region();
-                let commands = watch
-                    .still_running()
-                    .map(|task| task::stop_command(&self.args.cluster, task, region));
-                let commands = commands.collect();
-                Problem::Wait { error, commands }.into()
-            }
-            FollowError::Output(error) => error.into(),
+        ended.map_err(|error| {
+            let region = cloud.session.region();
+            let running = watch.still_running();
+            let commands = running.map(|task| task::stop_command(&self.args.cluster, task, region));
+            let commands = commands.collect();
+            Problem::Wait { error, commands }
         })
     }
 
@@ -329,10 +327,10 @@ impl Run<'_> {
             Ok(status) => status,
             Err(error) => {
                 let problem = error.downcast::<Problem>()?;
-                anstream::eprintln!("ecs-parrot: {problem}");
+                self.progress.say(&format!("ecs-parrot: {problem}"));
                 self.report.advice = problem.advice();
                 if let Some(advice) = &self.report.advice {
-                    anstream::eprintln!("advice: {advice}");
+                    self.progress.say(&format!("advice: {advice}"));
                 }
                 self.report.error = Some(problem.to_string());
                 problem.status()

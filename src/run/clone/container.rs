@@ -9,6 +9,25 @@ pub(super) fn is_essential(container: &Map<String, Value>) -> bool {
     container.get("essential").and_then(Value::as_bool) != Some(false)
 }
 
+/// Has the task end when this container does, once; says what the reference had otherwise.
+pub(super) fn run_once(container: &mut Map<String, Value>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let name = name_of(container).to_owned();
+    if !is_essential(container) {
+        container.insert("essential".to_owned(), json!(true));
+        notes.push(format!("`{name}` is essential here: the task ends with it"));
+    }
+    if container
+        .remove("restartPolicy")
+        .is_some_and(|policy| policy.get("enabled") == Some(&json!(true)))
+    {
+        notes.push(format!(
+            "`{name}` is not restarted when it exits, as the reference has it"
+        ));
+    }
+    notes
+}
+
 pub(super) fn name_of(container: &Map<String, Value>) -> &str {
     container
         .get("name")

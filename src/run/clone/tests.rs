@@ -264,6 +264,22 @@ fn another_container_or_role_or_log_driver() {
     assert_eq!(clone(&web(), &changes).unwrap().body["taskRoleArn"], role);
 }
 
+/// A container that is restarted, or that the task does not end with, would never be done.
+#[test]
+fn the_chosen_container_runs_once() {
+    let mut reference = web();
+    reference.body["containerDefinitions"][0]["restartPolicy"] = json!({"enabled": true});
+    let changes = Changes {
+        container: Some("proxy".to_owned()),
+        ..migrate()
+    };
+    let copy = clone(&reference, &changes).unwrap();
+    let proxy = &copy.body["containerDefinitions"][0];
+    assert_eq!(proxy["essential"], true);
+    assert_eq!(proxy.get("restartPolicy"), None);
+    assert!(says(&copy, "`proxy` is essential here") && says(&copy, "`proxy` is not restarted"));
+}
+
 #[test]
 fn tags_come_along_without_awss_own() {
     let tag = |key: &str, value: &str| json!({"key": key, "value": value});

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use super::permissions::everything;
 use super::{MIGRATE, account, finish, program, run};
 use crate::fake_aws::policy::Policy;
@@ -13,7 +15,7 @@ type Case = (&'static str, i32, &'static str);
 #[tokio::test]
 async fn one_clear_line_each() {
     const REST: &str = "--task-name t --from-task web --cluster prod";
-    let cases: [Case; 17] = [
+    let cases: [Case; 18] = [
         (
             "--from-task web --cluster prod --command a",
             2,
@@ -79,6 +81,11 @@ async fn one_clear_line_each() {
             "check the cluster's name and the region",
         ),
         (
+            "REST --command a --like-service bridge --launch-type FARGATE",
+            2,
+            "Fargate needs a network, and the service has none",
+        ),
+        (
             "REST --command a --like-service api",
             1,
             "cluster `prod` has no service `api`",
@@ -87,6 +94,10 @@ async fn one_clear_line_each() {
     for (arguments, status, told) in cases {
         let aws = account().await;
         aws.allow_only(Policy::new(&everything()));
+        aws.service(
+            "bridge",
+            json!({"serviceName": "bridge", "status": "ACTIVE"}),
+        );
         let finished = run(&aws, &arguments.replace("REST", REST)).await;
         assert_eq!(finished.status, status, "{arguments}: {finished:?}");
         assert!(finished.err.contains(told), "{arguments}: {finished:?}");

@@ -214,7 +214,7 @@ async fn at_once_with_no_wait_and_the_tasks_on_standard_output() {
 }
 
 #[cfg(unix)]
-async fn send(signal: &str, process: u32) {
+pub(super) async fn send(signal: &str, process: u32) {
     let kill = Command::new("kill")
         .arg(signal)
         .arg(process.to_string())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{MIGRATE, account, run, web};
+use super::{MIGRATE, account, finish, program, run, web};
 use crate::fake_aws::{FakeAws, Life, Log, Refusal};
 
 fn line(container: &'static str, after: u64, at: i64, text: &str) -> Log {
@@ -187,5 +187,27 @@ async fn with_json_they_go_to_standard_error() {
             "log_group": "/ecs/web-migrate",
             "log_stream": "ecs/app/1a2b3c4d000000000000000000000000",
         }])
+    );
+}
+
+/// As with `| head -1`: the reader has seen enough, the task goes on, and its exit code is still wanted.
+#[tokio::test]
+async fn a_reader_that_leaves_does_not_end_the_task() {
+    let aws = account().await;
+    let logs = (0..2_000)
+        .map(|index| line("app", index * 3, 1, "a line"))
+        .collect();
+    aws.next_task(Life {
+        logs,
+        ..super::exits_with(4)
+    });
+    let mut child = program(&aws, MIGRATE).spawn().unwrap();
+    drop(child.stdout.take());
+    let finished = finish(child).await;
+    assert_eq!(finished.status, 4, "{finished:?}");
+    assert_eq!(
+        finished.err.matches("lines are not shown any more").count(),
+        1,
+        "{finished:?}"
     );
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{MIGRATE, account, exits_with, run, web};
+use super::{MIGRATE, account, exits_with, finish, program, received, run, web};
 use crate::fake_aws::{Life, Refusal, arn};
 
 fn failure(reason: &str) -> Life {
@@ -129,6 +129,52 @@ async fn a_call_that_is_made_again_starts_one_task() {
     );
 }
 
+/// Where RunTask goes unanswered, a task may run: what it needs stays, and the user is told how to look for it.
+#[tokio::test]
+async fn a_start_in_doubt_takes_nothing_back() {
+    let aws = account().await;
+    aws.next_task(Life {
+        endless: true,
+        ..Life::default()
+    });
+    aws.lose_answer("RunTask");
+    let child = program(&aws, MIGRATE).spawn().unwrap();
+    received(&aws, "RunTask", 1).await;
+    aws.refuse("RunTask", 20, &Refusal::throttled());
+    crate::run::exits::send("-INT", child.id().unwrap()).await;
+    let finished = finish(child).await;
+    assert_eq!(finished.status, 130, "{finished:?}");
+    let mark = aws.bodies("RunTask")[0]["startedBy"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let command = format!(
+        "`aws ecs list-tasks --cluster prod --started-by {mark} --region eu-west-1` shows it"
+    );
+    assert!(finished.err.contains(&command), "{finished:?}");
+    assert_eq!(
+        aws.bodies("DeregisterTaskDefinition").len() + aws.bodies("DeleteLogGroup").len(),
+        0
+    );
+}
+
+/// Throttled, it was not started: what was made for it goes.
+#[tokio::test]
+async fn a_start_that_is_throttled_to_the_end_leaves_nothing_behind() {
+    let aws = account().await;
+    aws.refuse("RunTask", 20, &Refusal::throttled());
+    let finished = run(&aws, MIGRATE).await;
+    assert_eq!(finished.status, 1, "{finished:?}");
+    assert!(
+        finished
+            .err
+            .contains("advice: AWS has too many calls of this account"),
+        "{finished:?}"
+    );
+    assert_eq!(aws.bodies("RunTask").len(), 8);
+    assert_eq!(aws.left_behind(), [""; 0]);
+}
+
 /// What will never work is not tried again.
 #[tokio::test]
 async fn what_never_works_fails_at_once() {
@@ -169,14 +215,14 @@ async fn where_the_tasks_cannot_be_followed_any_more_they_run_on() {
         endless: true,
         ..Life::default()
     });
-    let child = super::program(&aws, MIGRATE).spawn().unwrap();
-    super::received(&aws, "DescribeTasks", 2).await;
+    let child = program(&aws, MIGRATE).spawn().unwrap();
+    received(&aws, "DescribeTasks", 2).await;
     aws.refuse(
         "DescribeTasks",
         1,
         &Refusal::new("ExpiredTokenException", "The security token has expired"),
     );
-    let finished = super::finish(child).await;
+    let finished = finish(child).await;
     assert_eq!(finished.status, 1, "{finished:?}");
     assert!(
         finished.err.contains("cannot be followed any more"),

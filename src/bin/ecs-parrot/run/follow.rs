@@ -1,6 +1,5 @@
 //! From a task's start to its end: its state, its logs, the time it may take, and whoever wants it stopped.
 
-use std::io;
 use std::time::Duration;
 
 use ecs_parrot::aws::CallError;
@@ -47,14 +46,6 @@ pub(crate) struct Follow<'a> {
     next_read: Instant,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FollowError {
-    #[error(transparent)]
-    Wait(#[from] WaitError),
-    #[error(transparent)]
-    Output(#[from] io::Error),
-}
-
 impl<'a> Follow<'a> {
     pub(crate) fn new(
         watch: &'a mut Watch,
@@ -79,11 +70,11 @@ impl<'a> Follow<'a> {
     pub(crate) async fn until_the_end(
         &mut self,
         limit: Option<Duration>,
-    ) -> Result<Ended, FollowError> {
+    ) -> Result<Ended, WaitError> {
         let deadline = limit.map(|limit| Instant::now() + limit);
         let ended = self.until(deadline).await?;
         match ended {
-            Ended::Stopped => self.drain().await,
+            Ended::Stopped => Ok(self.drain().await),
             Ended::TimedOut | Ended::Interrupted(_) => Ok(ended),
         }
     }
@@ -112,23 +103,22 @@ impl<'a> Follow<'a> {
     }
 
     /// After tasks were told to stop: their way there, and their last words.
-    pub(crate) async fn until_stopped(&mut self) -> Result<Ended, FollowError> {
+    pub(crate) async fn until_stopped(&mut self) -> Result<Ended, WaitError> {
         self.until_the_end(Some(STOPPING)).await
     }
 
     /// What the logs have right now.
-    pub(crate) async fn farewell(&mut self) -> Result<(), FollowError> {
+    pub(crate) async fn farewell(&mut self) {
         while let Ok(round) = timeout(FAREWELL, self.logs.round()).await {
             let has_more = round.has_more;
-            self.tell(round)?;
+            self.tell(round);
             if !has_more {
                 break;
             }
         }
-        Ok(())
     }
 
-    async fn until(&mut self, deadline: Option<Instant>) -> Result<Ended, FollowError> {
+    async fn until(&mut self, deadline: Option<Instant>) -> Result<Ended, WaitError> {
         while !self.watch.have_stopped() {
             let looks = self.next_look <= self.next_read;
             let at = self.next_look.min(self.next_read);
@@ -144,20 +134,20 @@ impl<'a> Follow<'a> {
                 }
                 round = async { sleep_until(at).await; self.logs.round().await }, if !looks => {
                     self.next_read = Instant::now() + pause(&round);
-                    self.tell(round)?;
+                    self.tell(round);
                 }
             }
         }
         Ok(Ended::Stopped)
     }
 
-    async fn drain(&mut self) -> Result<Ended, FollowError> {
+    async fn drain(&mut self) -> Ended {
         let ran = self.watch.seen().any(has_run);
         let mut quiet_since = Instant::now();
         while ran && self.logs.is_open() {
             let round = tokio::select! {
                 biased;
-                signal = self.interrupts.next() => return Ok(Ended::Interrupted(signal)),
+                signal = self.interrupts.next() => return Ended::Interrupted(signal),
                 round = self.logs.round() => round,
             };
             let pause = pause(&round).min(Duration::from_secs(1));
@@ -166,7 +156,7 @@ impl<'a> Follow<'a> {
                 quiet_since = Instant::now();
             }
             let failing = round.failing;
-            self.tell(round)?;
+            self.tell(round);
             if quiet_since.elapsed() >= limit {
                 if failing {
                     self.warn("CloudWatch Logs does not answer: the last lines may be missing");
@@ -175,11 +165,11 @@ impl<'a> Follow<'a> {
             }
             sleep(pause).await;
         }
-        Ok(Ended::Stopped)
+        Ended::Stopped
     }
 
-    fn tell(&mut self, round: Round) -> io::Result<()> {
-        self.progress.logs(&round.lines, self.logs)?;
+    fn tell(&mut self, round: Round) {
+        self.progress.logs(&round.lines, self.logs);
         for (stream, error) in round.lost {
             let advice = advice(&stream, &error).unwrap_or_default();
             self.warn(&format!(
@@ -187,7 +177,6 @@ impl<'a> Follow<'a> {
                 stream.container
             ));
         }
-        Ok(())
     }
 
     fn warn(&mut self, warning: &str) {

@@ -16,6 +16,8 @@ pub(super) struct Made {
     pub(super) definition: Definition,
     /// The log group's name, where we made it.
     log_group: Option<String>,
+    /// RunTask was not answered: a task may run that needs both.
+    pub(super) is_in_doubt: bool,
 }
 
 impl Made {

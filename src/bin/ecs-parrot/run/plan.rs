@@ -108,6 +108,9 @@ pub(crate) fn plan(
 ) -> Result<Plan, Problem> {
     let capacity = Capacity::of(args, model)?;
     let network = network(args, model)?;
+    if capacity.is_fargate() && network.is_none() {
+        return usage("Fargate needs a network, and the service has none: give --networks-id");
+    }
     let log_group = format!("/ecs/{}", args.task_name);
     let changes = changes(args, &wish, region, capacity.host(network.is_some()));
     let clone = clone(&reference, &changes)?;
@@ -208,13 +211,14 @@ impl Capacity {
         })
     }
 
+    fn is_fargate(&self) -> bool {
+        let mut providers = self.strategy.iter();
+        self.launch_type == Some(LaunchType::Fargate)
+            || providers.any(|item| is_fargate(item.capacity_provider()))
+    }
+
     fn host(&self, has_network: bool) -> Host {
-        let on_fargate = self.launch_type == Some(LaunchType::Fargate)
-            || self
-                .strategy
-                .iter()
-                .any(|item| is_fargate(item.capacity_provider()));
-        match (on_fargate, has_network) {
+        match (self.is_fargate(), has_network) {
             (true, _) => Host::Fargate,
             (false, true) => Host::InstanceWithNetwork,
             (false, false) => Host::Instance,

@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     started: Instant,
     output: RunOutput,
     state: String,
+    /// Nobody reads the containers' lines any more.
+    is_unread: bool,
 }
 
 impl Progress {
@@ -25,12 +27,13 @@ impl Progress {
             started: Instant::now(),
             output,
             state: String::new(),
+            is_unread: false,
         }
     }
 
-    /// A line that stays.
+    /// A line that stays. Where nobody listens any more, the task goes on all the same.
     pub(crate) fn say(&self, line: &str) {
-        self.above(|| anstream::eprintln!("{line}"));
+        let _ = self.above(|| writeln!(anstream::stderr(), "{line}"));
     }
 
     pub(crate) fn warn(&self, line: &str) {
@@ -50,15 +53,20 @@ impl Progress {
         self.state = state;
     }
 
-    /// Containers' lines, as they wrote them.
-    pub(crate) fn logs(&self, lines: &[Line], from: &Follower) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
+    /// Containers' lines, as they wrote them. Whoever reads them may have seen enough, as `head` has; the exit
+    /// code is still wanted.
+    pub(crate) fn logs(&mut self, lines: &[Line], from: &Follower) {
+        if lines.is_empty() || self.is_unread {
+            return;
         }
-        self.above(|| match self.output {
+        let written = self.above(|| match self.output {
             RunOutput::Text => write_lines(&mut io::stdout().lock(), lines, from),
             RunOutput::Json => write_lines(&mut io::stderr().lock(), lines, from),
-        })
+        });
+        if let Err(error) = written {
+            self.is_unread = true;
+            self.warn(&format!("lines are not shown any more: {error}"));
+        }
     }
 
     pub(crate) fn finish(&self) {

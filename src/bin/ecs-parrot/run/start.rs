@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use ecs_parrot::aws::Nature;
+use ecs_parrot::aws::{CallError, Nature};
 use ecs_parrot::run::request::RunRequest;
 use ecs_parrot::run::task::{self, StartError, Started};
 use tokio::time::sleep;
@@ -18,51 +18,70 @@ impl Run<'_> {
         &mut self,
         cloud: &Cloud,
         plan: &Plan,
-        made: &Made,
+        made: &mut Made,
     ) -> Result<Started, Problem> {
         let request = plan.request.for_definition(made.definition.arn());
-        match self.start_patiently(cloud, &request).await {
+        match self.start_patiently(cloud, &request, made).await {
             Err(Problem::Start(StartError::Call(error)))
                 if request.has_tags() && is_denied_tagging(&error) =>
             {
                 self.warn("the task gets no tags: ecs:TagResource is denied".to_owned());
-                self.start_patiently(cloud, &request.without_tags()).await
-            }
-            Err(Problem::Start(StartError::Call(error))) if error.nature == Nature::Unavailable => {
-                Err(Problem::Unanswered {
-                    error,
-                    command: list_command(&request, cloud.session.region()),
-                })
+                let untagged = request.without_tags();
+                self.start_patiently(cloud, &untagged, made).await
             }
             started => started,
         }
     }
 
-    /// For about a minute, beyond the SDK's own retries: a CI job would rather wait than fail.
+    /// For about a minute: a CI job would rather wait than fail.
     async fn start_patiently(
         &mut self,
         cloud: &Cloud,
         request: &RunRequest,
+        made: &mut Made,
     ) -> Result<Started, Problem> {
-        let pauses = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_secs(2))
+        let mut pauses = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(20))
-            .with_max_times(5)
+            .with_max_times(7)
             .build();
-        for pause in pauses {
-            match task::start(&cloud.ecs, request).await {
-                Err(StartError::Call(error)) if error.may_pass() => {
-                    self.progress
-                        .say(&format!("{error}; once more in {} s", pause.as_secs()));
-                    tokio::select! {
-                        () = sleep(pause) => {}
-                        signal = self.interrupts.next() => return Err(Problem::Interrupted(signal)),
-                    }
-                }
+        loop {
+            let error = match task::start(&cloud.ecs, request).await {
+                Err(StartError::Call(error)) if error.may_pass() => error,
                 started => return Ok(started?),
+            };
+            made.is_in_doubt |= error.nature == Nature::Unavailable;
+            let Some(pause) = pauses.next() else {
+                return Err(self.not_started(cloud, request, made, error));
+            };
+            let seconds = pause.as_secs_f32();
+            self.progress
+                .say(&format!("{error}; once more in {seconds} s"));
+            tokio::select! {
+                () = sleep(pause) => {}
+                signal = self.interrupts.next() => {
+                    if made.is_in_doubt {
+                        let problem = self.not_started(cloud, request, made, error);
+                        self.warn(problem.to_string());
+                    }
+                    return Err(Problem::Interrupted(signal));
+                }
             }
         }
-        Ok(task::start(&cloud.ecs, request).await?)
+    }
+
+    fn not_started(
+        &self,
+        cloud: &Cloud,
+        request: &RunRequest,
+        made: &Made,
+        error: CallError,
+    ) -> Problem {
+        if !made.is_in_doubt {
+            return StartError::Call(error).into();
+        }
+        let command = list_command(request, cloud.session.region());
+        Problem::Unanswered { error, command }
     }
 }
 
