@@ -195,6 +195,33 @@ impl CallError {
         self.code.as_deref() == Some(code)
     }
 
+    /// What to do about it, where the message itself does not say.
+    pub fn advice(&self) -> Option<String> {
+        match self.nature {
+            Nature::Denied => Some(match self.denied_action() {
+                Some("iam:PassRole") => pass_role(self.denied_resource().unwrap_or("*")),
+                Some(action) => format!("allow {action} to whoever runs this"),
+                None => format!("allow {} to whoever runs this", self.call),
+            }),
+            Nature::Credentials => Some("renew the credentials".to_owned()),
+            Nature::Throttled => {
+                Some("AWS has too many calls of this account: try again later".to_owned())
+            }
+            Nature::Unavailable => {
+                Some("check the region's name and the network, or try again later".to_owned())
+            }
+            Nature::Refused if self.has_code("ClusterNotFoundException") => {
+                Some("check the cluster's name and the region".to_owned())
+            }
+            Nature::Refused if self.call == "DescribeTaskDefinition" => Some(
+                "check the task definition's name and the region: \
+                 `aws ecs list-task-definition-families` names those there are"
+                    .to_owned(),
+            ),
+            Nature::Refused => None,
+        }
+    }
+
     /// The action that IAM denied, `iam:PassRole`, in AWS's own words.
     pub fn denied_action(&self) -> Option<&str> {
         self.word_after("is not authorized to perform: ")
@@ -211,6 +238,18 @@ impl CallError {
             .next()
             .map(|word| word.trim_end_matches(['.', ',']))
     }
+}
+
+/// The statement that lets us hand a role to a task.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security_iam_troubleshoot.html>
+fn pass_role(role: &str) -> String {
+    let statement = serde_json::json!({
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": role,
+        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+    });
+    format!("allow it with {statement}, or take a task role out")
 }
 
 /// AWS's errors of one kind have many names, by service and age; some hide in another's.

@@ -179,10 +179,10 @@ async fn a_denied_role_is_named_with_the_statement_to_add() {
     let report = finished.json();
     let advice = report["advice"].as_str().unwrap();
     let (_, statement) = advice.split_once("allow it with ").unwrap();
-    let (statement, rest) = statement.split_once(", or leave").unwrap();
+    let (statement, rest) = statement.split_once(", or take").unwrap();
     let statement: Value = serde_json::from_str(statement).unwrap();
     assert_eq!(statement["Resource"], role("web-task"));
-    assert!(rest.contains("--task-role none"));
+    assert_eq!(rest, " a task role out with --task-role none");
     assert_eq!(aws.left_behind(), [""; 0]);
 
     let mut statements = json!([statement]);

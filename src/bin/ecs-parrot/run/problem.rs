@@ -1,6 +1,6 @@
 //! What can go wrong with a run, each with what to do about it.
 
-use ecs_parrot::aws::{CallError, Nature, SessionError};
+use ecs_parrot::aws::{CallError, SessionError};
 use ecs_parrot::run::clone::CloneError;
 use ecs_parrot::run::definition::DefinitionError;
 use ecs_parrot::run::request::InvalidRequest;
@@ -100,39 +100,9 @@ impl Problem {
 }
 
 fn of_call(error: &CallError) -> Option<String> {
-    match error.nature {
-        Nature::Denied => Some(match error.denied_action() {
-            Some("iam:PassRole") => pass_role(error.denied_resource().unwrap_or("*")),
-            Some(action) => format!("allow {action} to whoever runs this"),
-            None => format!("allow {} to whoever runs this", error.call),
-        }),
-        Nature::Credentials => Some("renew the credentials".to_owned()),
-        Nature::Throttled => {
-            Some("AWS has too many calls of this account: try again later".to_owned())
-        }
-        Nature::Unavailable => {
-            Some("check the region's name and the network, or try again later".to_owned())
-        }
-        Nature::Refused if error.has_code("ClusterNotFoundException") => {
-            Some("check the cluster's name and the region".to_owned())
-        }
-        Nature::Refused if error.call == "DescribeTaskDefinition" => Some(
-            "check the task definition's name and the region: \
-             `aws ecs list-task-definition-families` names those there are"
-                .to_owned(),
-        ),
-        Nature::Refused => None,
-    }
-}
-
-/// The statement that lets us hand a role to a task.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security_iam_troubleshoot.html>
-fn pass_role(role: &str) -> String {
-    let statement = serde_json::json!({
-        "Effect": "Allow",
-        "Action": "iam:PassRole",
-        "Resource": role,
-        "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-    });
-    format!("allow it with {statement}, or leave a task role out with --task-role none")
+    let advice = error.advice()?;
+    Some(match error.denied_action() {
+        Some("iam:PassRole") => format!("{advice} with --task-role none"),
+        _ => advice,
+    })
 }
