@@ -21,6 +21,10 @@ pub struct InvalidRequest(pub Vec<Invalid>);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
+    #[error("this is no RunTask request: {0}")]
+    Json(String),
+    #[error("RunTask has no `{0}`")]
+    UnknownKey(String),
     #[error("there is no task definition to run")]
     NoTaskDefinition,
     #[error("a count of {0}: RunTask starts 1 to 10 tasks a call")]
@@ -63,6 +67,24 @@ impl RunRequest {
         } else {
             Err(InvalidRequest(problems))
         }
+    }
+
+    /// Reads a request in AWS's own names, `{"cluster": …, "taskDefinition": …}`. A key that RunTask does not
+    /// have is a mistake that would run something else than was meant.
+    pub fn from_json(json: &Value) -> Result<Self, InvalidRequest> {
+        let invalid = |problem| InvalidRequest(vec![problem]);
+        let bytes = json.to_string();
+        let codec = JsonCodec::default();
+        let input = RunTaskInput::deserialize(&mut codec.create_deserializer(bytes.as_bytes()))
+            .map_err(|error| invalid(Invalid::Json(error.to_string())))?;
+        let known = to_json(RunTaskInput::SCHEMA, &input);
+        let unknown = unknown_keys(json, &known, "");
+        if !unknown.is_empty() {
+            return Err(InvalidRequest(
+                unknown.into_iter().map(Invalid::UnknownKey).collect(),
+            ));
+        }
+        Self::new(input)
     }
 
     pub fn input(&self) -> &RunTaskInput {
@@ -166,6 +188,32 @@ fn to_json(schema: &aws_smithy_schema::Schema<'_>, value: &dyn SerializableStruc
     match serializer.write_struct(schema, value) {
         Ok(()) => serde_json::from_slice(&serializer.finish()).unwrap_or_default(),
         Err(_) => Value::Null,
+    }
+}
+
+/// Paths of what was given and is not there any more after it was read: what AWS's model does not know.
+fn unknown_keys(given: &Value, known: &Value, path: &str) -> Vec<String> {
+    match (given, known) {
+        (Value::Object(given), known) => given
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .flat_map(|(key, value)| {
+                let path = format!("{path}{}{key}", if path.is_empty() { "" } else { "." });
+                match known.get(key) {
+                    Some(known) => unknown_keys(value, known, &path),
+                    None => vec![path],
+                }
+            })
+            .collect(),
+        (Value::Array(given), Value::Array(known)) if given.len() == known.len() => given
+            .iter()
+            .zip(known)
+            .enumerate()
+            .flat_map(|(index, (given, known))| {
+                unknown_keys(given, known, &format!("{path}[{index}]"))
+            })
+            .collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -273,6 +321,40 @@ mod tests {
             ),
         ] {
             assert_eq!(problems(input), expected);
+        }
+    }
+
+    #[test]
+    fn a_request_in_awss_own_names() {
+        let json = serde_json::json!({
+            "cluster": "prod", "taskDefinition": "web", "launchType": "FARGATE", "count": 2,
+            "overrides": {"containerOverrides": [{"name": "app", "cpu": 256, "environment": [{"name": "A", "value": "b"}]}]},
+            "tags": [], "group": null, "enableExecuteCommand": false,
+        });
+        let request = RunRequest::from_json(&json).unwrap();
+        assert_eq!(request.input().count(), Some(2));
+        let problem = |json: Value| RunRequest::from_json(&json).unwrap_err().to_string();
+        for (json, expected) in [
+            (
+                serde_json::json!({"taskDefinition": "web", "overides": {}, "overrides": {"containerOverrides": [{"nme": "x"}]}}),
+                "RunTask has no `overides`; RunTask has no `overrides.containerOverrides[0].nme`",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "count": 11}),
+                "a count of 11",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "count": "2"}),
+                "this is no RunTask request",
+            ),
+            (
+                serde_json::json!({"taskDefinition": ["web"]}),
+                "this is no RunTask request",
+            ),
+            (serde_json::json!("web"), "this is no RunTask request"),
+        ] {
+            let told = problem(json);
+            assert!(told.starts_with(expected), "{told}");
         }
     }
 
