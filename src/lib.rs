@@ -20,6 +20,7 @@ pub mod event;
 pub mod inbox;
 pub mod notice;
 pub mod notify;
+pub mod queue;
 pub mod render;
 pub mod run;
 pub mod secret;

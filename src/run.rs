@@ -16,4 +16,5 @@ pub mod outcome;
 pub mod request;
 pub mod service;
 pub mod task;
+pub mod token;
 pub mod wait;

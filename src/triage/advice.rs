@@ -33,62 +33,94 @@ pub fn of_cause(cause: Cause) -> Option<&'static str> {
 
 /// About a task that RunTask did not place, by the reason of its failure.
 pub fn of_launch_failure(reason: &str) -> Option<&'static str> {
-    LAUNCH_FAILURES
-        .iter()
-        .find(|(mark, _)| reason.contains(mark))
-        .map(|(_, advice)| *advice)
+    launch_failure(reason).map(|failure| failure.advice)
 }
 
-/// Marks in a failure's reason, the narrower before the wider.
-const LAUNCH_FAILURES: [(&str, &str); 15] = [
-    (
+/// Whether the same request may find a place later.
+pub fn passes(reason: &str) -> bool {
+    launch_failure(reason).is_some_and(|failure| failure.passes)
+}
+
+fn launch_failure(reason: &str) -> Option<&'static LaunchFailure> {
+    LAUNCH_FAILURES
+        .iter()
+        .find(|failure| reason.contains(failure.mark))
+}
+
+struct LaunchFailure {
+    /// In a failure's reason.
+    mark: &'static str,
+    /// Waiting may help: somebody else's task ends, an instance joins, AWS finds capacity.
+    passes: bool,
+    advice: &'static str,
+}
+
+const fn passing(mark: &'static str, advice: &'static str) -> LaunchFailure {
+    LaunchFailure {
+        mark,
+        passes: true,
+        advice,
+    }
+}
+
+const fn lasting(mark: &'static str, advice: &'static str) -> LaunchFailure {
+    LaunchFailure {
+        mark,
+        passes: false,
+        advice,
+    }
+}
+
+/// The narrower marks before the wider.
+const LAUNCH_FAILURES: [LaunchFailure; 15] = [
+    passing(
         "RESOURCE:CPU",
         "no instance has this much CPU left: add instances, or ask for less",
     ),
-    (
+    passing(
         "RESOURCE:MEMORY",
         "no instance has this much memory left: add instances, or ask for less",
     ),
-    (
+    passing(
         "RESOURCE:ENI",
         "no instance has a network interface left: add instances, or turn on awsvpcTrunking",
     ),
-    (
+    passing(
         "RESOURCE:PORT",
         "the host port is taken on every instance: leave the host port out",
     ),
-    ("RESOURCE:GPU", "no instance has a GPU left: add instances"),
-    (
+    passing("RESOURCE:GPU", "no instance has a GPU left: add instances"),
+    passing(
         "RESOURCE",
         "no instance has what the task asks for: add instances, or ask for less",
     ),
-    (
+    passing(
         "AGENT",
         "the instance's ECS agent is not connected: see to the instance, or let another take its place",
     ),
-    (
+    lasting(
         "ATTRIBUTE",
         "no instance has an attribute that the task needs: an agent too old, or no log driver of that name",
     ),
-    ("MemberOf", "no instance fits the placement constraints"),
-    (
+    lasting("MemberOf", "no instance fits the placement constraints"),
+    passing(
         "No Container Instances",
         "the cluster has no instances: add some, or run it on Fargate",
     ),
-    (
+    passing(
         "EMPTY CAPACITY PROVIDER",
         "the capacity provider has no instances yet: wait for them, or raise its minimum",
     ),
-    (
+    passing(
         "Capacity is unavailable",
         "AWS has no capacity there now: try again later, or in other subnets",
     ),
-    (
+    passing(
         "limit on the number of tasks",
         "the account's quota of tasks at once is reached: wait, or have it raised",
     ),
-    ("INACTIVE", "it was deleted: name one that is active"),
-    ("MISSING", "it does not exist in this cluster and region"),
+    lasting("INACTIVE", "it was deleted: name one that is active"),
+    lasting("MISSING", "it does not exist in this cluster and region"),
 ];
 
 #[cfg(test)]

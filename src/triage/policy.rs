@@ -87,7 +87,7 @@ impl Globs {
         set.build().map(Self)
     }
 
-    fn matches(&self, name: Option<&str>) -> bool {
+    pub fn matches(&self, name: Option<&str>) -> bool {
         name.is_some_and(|name| self.0.is_match(name))
     }
 }

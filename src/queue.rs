@@ -1,0 +1,502 @@
+//! Runs tasks on request of SQS messages: each record by itself, once, or back to the queue.
+//!
+//! ```text
+//! record ─ Message ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ Decision
+//! ```
+
+pub mod message;
+pub mod rerun;
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsMessage;
+use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration};
+use futures::StreamExt as _;
+use serde_json::{Map, Value, json};
+
+use crate::arn::{self, Arn};
+use crate::aws::CallError;
+use crate::notice::Failure;
+use crate::run::definition::{self, DefinitionError};
+use crate::run::request::{InvalidRequest, RunRequest};
+use crate::run::service::{self, ServiceError};
+use crate::run::task::{self, StartError};
+use crate::run::token::{mark, token};
+use crate::triage::{Globs, advice};
+use message::{BadMessage, Message, first_container};
+use rerun::Rerun;
+
+/// What `startedBy` of this function's tasks begins with.
+pub const PROGRAM: &str = "run-from-queue";
+
+/// Records that are worked on at once. A service's RunTask quota is 20 a second for the whole account.
+const AT_ONCE: usize = 5;
+
+/// Before a record is given back for the first time, and at most.
+const SHORTEST_DELAY: Duration = Duration::from_secs(30);
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// The function with what it may do and whom it asks.
+#[derive(Debug, Clone)]
+pub struct RunFromQueue {
+    pub ecs: aws_sdk_ecs::Client,
+    pub sqs: aws_sdk_sqs::Client,
+    pub allowed: Allowed,
+}
+
+/// What may be run; nothing by default. Running a task is acting with its role's rights.
+#[derive(Debug, Clone, Default)]
+pub struct Allowed {
+    pub clusters: Globs,
+    pub task_definitions: Globs,
+}
+
+/// What became of a record.
+#[derive(Debug)]
+pub struct Entry {
+    pub message_id: String,
+    pub result: Result<Vec<String>, Refusal>,
+}
+
+/// Why a record started nothing, or not all.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Message(#[from] BadMessage),
+    #[error("{0}")]
+    NotAllowed(String),
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the function's time was over")]
+    Time,
+    #[error("it was started {0} times, and is not started again")]
+    Enough(u32),
+}
+
+impl Refusal {
+    /// Whether the same message may succeed later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Time => true,
+            Self::Call(error)
+            | Self::Service(ServiceError::Call(error))
+            | Self::Definition(DefinitionError::Call(error))
+            | Self::Start(StartError::Call(error)) => error.may_pass() || is_quota(&error.message),
+            Self::Start(StartError::NotPlaced(failures)) => failures.iter().any(lacks_capacity),
+            Self::Definition(DefinitionError::Nothing(_)) => true,
+            Self::Message(_)
+            | Self::NotAllowed(_)
+            | Self::Request(_)
+            | Self::Service(ServiceError::Unknown { .. })
+            | Self::Enough(_) => false,
+        }
+    }
+
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Call(error)
+            | Self::Service(ServiceError::Call(error))
+            | Self::Definition(DefinitionError::Call(error))
+            | Self::Start(StartError::Call(error)) => error.advice(),
+            Self::Start(StartError::NotPlaced(failures)) => failures.iter().find_map(|failure| {
+                advice::of_launch_failure(&task::reason(failure)).map(str::to_owned)
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// ECS says this of a full account in a failure or in an exception.
+fn is_quota(message: &str) -> bool {
+    message.contains("limit on the number of tasks you can run concurrently")
+}
+
+fn lacks_capacity(failure: &Failure) -> bool {
+    advice::passes(&task::reason(failure))
+}
+
+impl RunFromQueue {
+    /// Starts what the records ask for, and gives back to the queue what it could not, with a delay. `time` is
+    /// what the invocation has left.
+    pub async fn work(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<Entry> {
+        let deadline = tokio::time::Instant::now() + time;
+        if records.iter().any(is_fifo) {
+            return self.work_in_order(records, deadline).await;
+        }
+        futures::stream::iter(records)
+            .map(|record| self.work_on(record, deadline))
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await
+    }
+
+    /// A FIFO queue wants all records back from the first that failed on.
+    async fn work_in_order(
+        &self,
+        records: Vec<SqsMessage>,
+        deadline: tokio::time::Instant,
+    ) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        for record in records {
+            let has_failed = entries.iter().any(|entry| entry.result.is_err());
+            entries.push(if has_failed {
+                Entry {
+                    message_id: record.message_id.unwrap_or_default(),
+                    result: Err(Refusal::Time),
+                }
+            } else {
+                self.work_on(record, deadline).await
+            });
+        }
+        entries
+    }
+
+    async fn work_on(&self, record: SqsMessage, deadline: tokio::time::Instant) -> Entry {
+        let result = tokio::time::timeout_at(deadline, self.run(&record)).await;
+        let result = result.unwrap_or(Err(Refusal::Time));
+        let message_id = record.message_id.clone().unwrap_or_default();
+        if let Err(refusal) = &result {
+            self.delay(&record, refusal).await;
+        }
+        tell(&message_id, &result);
+        Entry { message_id, result }
+    }
+
+    async fn run(&self, record: &SqsMessage) -> Result<Vec<String>, Refusal> {
+        let message = Message::read(record.body.as_deref().unwrap_or_default())?;
+        self.allowed.check(&message.request)?;
+        let queue = record.event_source_arn.as_deref().unwrap_or_default();
+        let mut request = message.request;
+        self.fill_network(&mut request, message.service.as_deref())
+            .await?;
+        self.fill_container(&mut request).await?;
+        request.insert(
+            "startedBy".to_owned(),
+            json!(mark(PROGRAM, queue_name(queue))),
+        );
+        Rerun::first(&request).note(&mut request)?;
+        let seed = record.message_id.as_deref().unwrap_or_default();
+        Ok(self.start(request, seed, receives(record)).await?)
+    }
+
+    /// Whatever half of the network the message lacks comes from the service.
+    async fn fill_network(
+        &self,
+        request: &mut Map<String, Value>,
+        service: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let Some(service) = service else {
+            return Ok(());
+        };
+        let given = |half: &str| {
+            let network = request
+                .get("networkConfiguration")?
+                .get("awsvpcConfiguration")?;
+            network
+                .get(half)?
+                .as_array()
+                .filter(|list| !list.is_empty())
+        };
+        if given("subnets").is_some() && given("securityGroups").is_some() {
+            return Ok(());
+        }
+        let cluster = request
+            .get("cluster")
+            .and_then(Value::as_str)
+            .unwrap_or("default");
+        let model = service::describe(&self.ecs, cluster, service).await?;
+        let Some(network) = model.network else {
+            return Ok(());
+        };
+        let place = message::network(request)?;
+        for (half, value) in of_service(&network) {
+            let is_given = place
+                .get(half)
+                .is_some_and(|it| it != &json!([]) && !it.is_null());
+            if !is_given {
+                place.insert(half.to_owned(), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// A container without a name is the definition's first.
+    async fn fill_container(&self, request: &mut Map<String, Value>) -> Result<(), Refusal> {
+        if first_container(request)?.contains_key("name") {
+            return Ok(());
+        }
+        let definition = request.get("taskDefinition").and_then(Value::as_str);
+        let definition = definition.unwrap_or_default().to_owned();
+        let definition = definition::describe(&self.ecs, &definition).await?;
+        let name = definition
+            .containers()
+            .next()
+            .and_then(|it| it.get("name"))
+            .cloned();
+        if let Some(name) = name {
+            first_container(request)?.insert("name".to_owned(), name);
+        }
+        Ok(())
+    }
+
+    /// Starts all tasks of a request, however many calls that takes. A message that comes again asks the same
+    /// questions with the same tokens and gets the tasks that run already; a question that ECS answered with
+    /// nothing but failures is asked anew, under the next number.
+    async fn start(
+        &self,
+        mut request: Map<String, Value>,
+        seed: &str,
+        receives: u32,
+    ) -> Result<Vec<String>, StartOrRequest> {
+        let wanted = request.get("count").and_then(Value::as_u64).unwrap_or(1);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let (mut tasks, mut failed) = (Vec::new(), 0);
+        let mut turn = 0_u32;
+        loop {
+            request.insert(
+                "clientToken".to_owned(),
+                json!(token(&[PROGRAM, seed, &turn.to_string()])),
+            );
+            if !tasks.is_empty() {
+                request.insert("count".to_owned(), json!(wanted - tasks.len()));
+            }
+            let asked = RunRequest::from_json(&Value::Object(request.clone()))?;
+            match task::start(&self.ecs, &asked).await {
+                Ok(started) => tasks.extend(started.tasks),
+                Err(StartError::NotPlaced(failures)) => {
+                    failed += 1;
+                    if failed >= receives {
+                        return Err(StartError::NotPlaced(failures).into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+            if tasks.len() >= wanted {
+                return Ok(tasks);
+            }
+            turn += 1;
+        }
+    }
+
+    /// Sets when the queue shows the record again: later and later while it may pass, at once where it never will,
+    /// so that the dead-letter queue gets it. The record comes back without this too.
+    async fn delay(&self, record: &SqsMessage, refusal: &Refusal) {
+        let delay = if refusal.may_pass() {
+            delay_after(receives(record))
+        } else {
+            Duration::ZERO
+        };
+        let queue = record.event_source_arn.as_deref().and_then(queue_url);
+        let (Some(queue), Some(receipt)) = (queue, record.receipt_handle.as_ref()) else {
+            return;
+        };
+        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+        let changed = self
+            .sqs
+            .change_message_visibility()
+            .queue_url(queue)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds)
+            .send()
+            .await;
+        if let Err(error) = changed {
+            let error = CallError::of("ChangeMessageVisibility", error);
+            tracing::warn!(%error, "the queue's own delay holds");
+        }
+    }
+}
+
+/// A start goes wrong in the request or in the call.
+#[derive(Debug, thiserror::Error)]
+enum StartOrRequest {
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl From<StartOrRequest> for Refusal {
+    fn from(error: StartOrRequest) -> Self {
+        match error {
+            StartOrRequest::Request(error) => Self::Request(error),
+            StartOrRequest::Start(error) => Self::Start(error),
+        }
+    }
+}
+
+impl Allowed {
+    fn check(&self, request: &Map<String, Value>) -> Result<(), Refusal> {
+        let text = |field: &str| request.get(field).and_then(Value::as_str);
+        let cluster = arn::name(text("cluster").unwrap_or("default"));
+        if !self.clusters.matches(Some(cluster)) {
+            return Err(refused("cluster", cluster, "ALLOWED_CLUSTERS"));
+        }
+        let Some(definition) = text("taskDefinition") else {
+            return Ok(());
+        };
+        let (family, _) = arn::task_definition(definition);
+        let full = arn::name(definition);
+        let allowed = &self.task_definitions;
+        if allowed.matches(Some(&family)) || allowed.matches(Some(full)) {
+            Ok(())
+        } else {
+            Err(refused("task definition", full, "ALLOWED_TASK_DEFINITIONS"))
+        }
+    }
+}
+
+fn refused(what: &str, name: &str, variable: &str) -> Refusal {
+    Refusal::NotAllowed(format!(
+        "{what} `{name}` is not allowed: {variable} says which are, and without it none is"
+    ))
+}
+
+/// A service's network, part by part, as RunTask takes it.
+fn of_service(network: &AwsVpcConfiguration) -> [(&'static str, Value); 3] {
+    let public = network
+        .assign_public_ip()
+        .map_or("DISABLED", AssignPublicIp::as_str);
+    [
+        ("subnets", json!(network.subnets())),
+        ("securityGroups", json!(network.security_groups())),
+        ("assignPublicIp", json!(public)),
+    ]
+}
+
+/// How often the queue has handed the record out, this time included.
+fn receives(record: &SqsMessage) -> u32 {
+    let count = record.attributes.get("ApproximateReceiveCount");
+    count
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1)
+        .max(1)
+}
+
+/// 30 s, then twice as long each time, up to 15 minutes.
+fn delay_after(receives: u32) -> Duration {
+    let doubled = SHORTEST_DELAY.checked_mul(2_u32.saturating_pow(receives - 1));
+    doubled.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
+}
+
+fn is_fifo(record: &SqsMessage) -> bool {
+    let queue = record.event_source_arn.as_deref().unwrap_or_default();
+    queue.ends_with(".fifo")
+}
+
+fn queue_name(queue: &str) -> &str {
+    queue.rsplit(':').next().unwrap_or(queue)
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
+fn queue_url(queue: &str) -> Option<String> {
+    let Arn {
+        partition,
+        region,
+        account,
+        resource,
+        ..
+    } = Arn::parse(queue)?;
+    let domain = if partition == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    Some(format!(
+        "https://sqs.{region}.{domain}/{account}/{resource}"
+    ))
+}
+
+/// One line a decision.
+fn tell(message_id: &str, result: &Result<Vec<String>, Refusal>) {
+    match result {
+        Ok(tasks) => tracing::info!(message_id, decision = "started", tasks = tasks.join(",")),
+        Err(refusal) => {
+            let advice = refusal.advice().unwrap_or_default();
+            if refusal.may_pass() {
+                tracing::warn!(message_id, decision = "later", reason = %refusal, advice);
+            } else {
+                tracing::error!(message_id, decision = "never", reason = %refusal, advice);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_fifteen_minutes() {
+        let delays: Vec<_> = (1..=8).map(|n| delay_after(n).as_secs()).collect();
+        assert_eq!(delays, [30, 60, 120, 240, 480, 900, 900, 900]);
+        assert_eq!(delay_after(u32::MAX), LONGEST_DELAY);
+    }
+
+    #[test]
+    fn urls_of_queues() {
+        for (arn, url) in [
+            (
+                "arn:aws:sqs:eu-west-1:210987654321:jobs",
+                "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs",
+            ),
+            (
+                "arn:aws-cn:sqs:cn-north-1:210987654321:jobs",
+                "https://sqs.cn-north-1.amazonaws.com.cn/210987654321/jobs",
+            ),
+        ] {
+            assert_eq!(queue_url(arn).as_deref(), Some(url));
+        }
+        assert_eq!(queue_url("jobs"), None);
+    }
+
+    #[test]
+    fn nothing_is_allowed_until_it_is_said() {
+        let request = |cluster: &str, definition: &str| {
+            let request = json!({"cluster": cluster, "taskDefinition": definition});
+            request.as_object().unwrap().clone()
+        };
+        let globs = |pattern: &str| Globs::new([pattern]).unwrap();
+        let allowed = Allowed {
+            clusters: globs("prod*"),
+            task_definitions: globs("job-*"),
+        };
+        let arn = "arn:aws:ecs:eu-west-1:210987654321:task-definition/job-a:3";
+        for (cluster, definition, is_allowed) in [
+            ("prod", "job-a", true),
+            (
+                "arn:aws:ecs:eu-west-1:210987654321:cluster/prod-2",
+                arn,
+                true,
+            ),
+            ("prod", "web", false),
+            ("staging", "job-a", false),
+            ("prod", "x/job-a", true),
+        ] {
+            let checked = allowed.check(&request(cluster, definition));
+            assert_eq!(checked.is_ok(), is_allowed, "{cluster} {definition}");
+        }
+        let refusal = Allowed::default()
+            .check(&request("prod", "job-a"))
+            .unwrap_err();
+        assert!(
+            refusal
+                .to_string()
+                .contains("ALLOWED_CLUSTERS says which are"),
+            "{refusal}"
+        );
+        let exact = Allowed {
+            clusters: globs("prod"),
+            task_definitions: globs("job-a:3"),
+        };
+        assert!(exact.check(&request("prod", arn)).is_ok());
+        assert!(exact.check(&request("prod", "job-a:4")).is_err());
+    }
+}
