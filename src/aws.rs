@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::{
     ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
 };
@@ -47,11 +47,7 @@ pub enum SessionError {
 impl Session {
     /// Finds region and credentials as the AWS CLI does, and fails now rather than at the first call.
     pub async fn open(profile: Option<&str>, region: Option<&str>) -> Result<Self, SessionError> {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(CALL)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
+        let mut loader = loader();
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
         }
@@ -76,12 +72,28 @@ impl Session {
         Ok(Self { config, region })
     }
 
+    /// A Lambda function's own: its environment has region and credentials, and nothing is asked for before
+    /// the first call.
+    pub async fn of_function() -> Result<Self, SessionError> {
+        let config = loader().load().await;
+        let region = config.region().cloned().ok_or(SessionError::NoRegion)?;
+        Ok(Self { config, region })
+    }
+
     pub fn region(&self) -> &str {
         self.region.as_ref()
     }
 
     pub fn ecs(&self) -> aws_sdk_ecs::Client {
         aws_sdk_ecs::Client::new(&self.config)
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    pub fn code_deploy(&self) -> aws_sdk_codedeploy::Client {
+        aws_sdk_codedeploy::Client::new(&self.config)
     }
 
     /// CloudWatch Logs, in the region that a log configuration names.
@@ -91,6 +103,14 @@ impl Session {
             .build();
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
+}
+
+fn loader() -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts)
 }
 
 /// A profile that is named goes before credentials that lie in the environment, as with the AWS CLI; the SDK

@@ -4,23 +4,30 @@
 //! Serverless framework hands unset keys on as `''`. No problem's text holds a value that may be a secret.
 
 mod address;
+mod hook;
+mod queue;
+mod variables;
 mod words;
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
 use crate::notify::Notifier;
 use crate::render::{OwnTemplates, Renderer, TemplateError};
 use crate::secret::{REDACTED, Secret};
 use crate::triage::{Globs, Policy};
+use variables::Variables as _;
+
+pub use hook::{Hook, HookVariables, Wait};
+pub use queue::{Queue, QueueVariables};
+pub use variables::names_of;
 
 /// The variables of the notifier, as the environment has them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Variables {
+pub struct ParrotVariables {
     slack_webhookurl: Option<Secret>,
     slack_channel: Option<String>,
     slack_username: Option<String>,
@@ -95,7 +102,7 @@ impl Parrot {
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = not_yet(environment);
-        let variables = Variables::read(environment, &mut problems);
+        let variables = ParrotVariables::read(environment, &mut problems);
         let filter = filter(&variables, &mut problems);
         let mut warnings = Vec::new();
         let slack = slack(&variables, &mut problems);
@@ -148,59 +155,27 @@ impl Filter {
     /// [`ConfigError`] with every problem of the variables that it reads.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let variables = Variables::read(environment, &mut problems);
+        let variables = ParrotVariables::read(environment, &mut problems);
         let filter = filter(&variables, &mut problems);
         finish(filter, problems)
     }
 }
 
-impl Variables {
-    /// Texts only, so that no value can be of a wrong type here. Only our own names as they are written: envy
-    /// reads any spelling, and `drop` in somebody's shell is not ours.
-    fn read(environment: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
-        let own = names();
-        let set = environment
-            .iter()
-            .filter(|(name, value)| own.contains(name) && !value.trim().is_empty());
-        for (name, value) in set.clone() {
-            if value.contains(char::REPLACEMENT_CHARACTER) {
-                problems.push(Problem::new(name, "it is not valid Unicode", "UTF-8 text"));
-            }
-        }
-        envy::from_iter(set.cloned()).unwrap_or_else(|error| {
-            problems.push(Problem::new(
-                "environment",
-                &error.to_string(),
-                "each variable once",
-            ));
-            Self::default()
-        })
-    }
+impl variables::Variables for ParrotVariables {}
 
-    fn entries(&self) -> Vec<(String, Option<String>)> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(entries)) => entries
-                .into_iter()
-                .map(|(name, value)| (name.to_uppercase(), value.as_str().map(str::to_owned)))
-                .collect(),
-            Ok(_) | Err(_) => Vec::new(),
-        }
-    }
-}
-
-/// Every variable that the notifier reads.
-pub fn names() -> Vec<String> {
-    Variables::default()
-        .entries()
-        .into_iter()
-        .map(|(name, _)| name)
-        .collect()
+/// Every variable that a program reads, by the program's name.
+pub fn names() -> Vec<(&'static str, Vec<String>)> {
+    vec![
+        ("parrot", names_of::<ParrotVariables>()),
+        ("run-from-queue", names_of::<QueueVariables>()),
+        ("deploy-hook", names_of::<HookVariables>()),
+    ]
 }
 
 /// The effective configuration, secrets redacted.
 pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
     // What is wrong is said by whoever uses the values.
-    let entries = Variables::read(environment, &mut Vec::new())
+    let entries = ParrotVariables::read(environment, &mut Vec::new())
         .entries()
         .into_iter();
     entries
@@ -246,13 +221,21 @@ fn default_of(name: &str) -> &'static str {
     }
 }
 
-fn filter(variables: &Variables, problems: &mut Vec<Problem>) -> Filter {
+fn filter(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Filter {
     let ignored = variables.ignored_exit_code_container_names.as_deref();
     Filter {
         policy: Policy {
             ignored_containers: words::containers(ignored, problems),
-            ignored_clusters: globs("IGNORED_CLUSTERS", &variables.ignored_clusters, problems),
-            ignored_services: globs("IGNORED_SERVICES", &variables.ignored_services, problems),
+            ignored_clusters: globs(
+                "IGNORED_CLUSTERS",
+                variables.ignored_clusters.as_deref(),
+                problems,
+            ),
+            ignored_services: globs(
+                "IGNORED_SERVICES",
+                variables.ignored_services.as_deref(),
+                problems,
+            ),
             keep: words::selections("KEEP", variables.keep.as_deref(), problems),
             drop: words::selections("DROP", variables.drop.as_deref(), problems),
         },
@@ -260,8 +243,8 @@ fn filter(variables: &Variables, problems: &mut Vec<Problem>) -> Filter {
     }
 }
 
-fn globs(name: &str, value: &Option<String>, problems: &mut Vec<Problem>) -> Globs {
-    Globs::new(words::split(value.as_deref(), ",")).unwrap_or_else(|error| {
+fn globs(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Globs {
+    Globs::new(words::split(value, ",")).unwrap_or_else(|error| {
         problems.push(Problem::new(
             name,
             &error.to_string(),
@@ -284,7 +267,7 @@ fn templates_dir(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Pat
     Some(dir)
 }
 
-fn slack(variables: &Variables, problems: &mut Vec<Problem>) -> Option<Slack> {
+fn slack(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Option<Slack> {
     let hears = hears("SLACK_QUIET", variables.slack_quiet.as_deref(), problems);
     let mention = words::mention(variables.slack_mention.as_deref(), problems);
     let webhook = enabled(variables.slack_webhookurl.as_ref())?;
@@ -302,7 +285,7 @@ fn slack(variables: &Variables, problems: &mut Vec<Problem>) -> Option<Slack> {
 }
 
 fn flowdock(
-    variables: &Variables,
+    variables: &ParrotVariables,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
 ) -> Option<Flowdock> {
@@ -338,7 +321,7 @@ fn flowdock(
 fn channels(
     slack: Option<Slack>,
     flowdock: Option<Flowdock>,
-    variables: &Variables,
+    variables: &ParrotVariables,
     warnings: &mut Vec<String>,
 ) -> Vec<Channel> {
     match (slack, flowdock) {
@@ -365,17 +348,9 @@ fn enabled(secret: Option<&Secret>) -> Option<&Secret> {
 }
 
 fn hears(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Hears {
-    match value
-        .map(|value| value.trim().to_ascii_lowercase())
-        .as_deref()
-    {
-        Some("true") => Hears::OnlyLoud,
-        Some("false") | None => Hears::Everything,
-        Some(other) => {
-            let problem = format!("`{other}` is neither");
-            problems.push(Problem::new(name, &problem, "`true` or `false`"));
-            Hears::Everything
-        }
+    match words::switch(name, value, problems) {
+        Some(true) => Hears::OnlyLoud,
+        Some(false) | None => Hears::Everything,
     }
 }
 

@@ -160,7 +160,9 @@ impl RunFromQueue {
     }
 
     async fn work_on(&self, record: SqsMessage, deadline: tokio::time::Instant) -> Entry {
-        let result = tokio::time::timeout_at(deadline, self.run(&record)).await;
+        // In a box: as a part of the batch's future its type would be deeper than compilers go.
+        let work = Box::pin(self.run(&record));
+        let result = tokio::time::timeout_at(deadline, work).await;
         let result = result.unwrap_or(Err(Refusal::Time));
         let message_id = record.message_id.clone().unwrap_or_default();
         if let Err(refusal) = &result {

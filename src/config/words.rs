@@ -17,6 +17,19 @@ pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<It
         .filter(|part| !part.is_empty())
 }
 
+/// `true` or `false` in any case, because YAML hands them on that way.
+pub(super) fn switch(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Option<bool> {
+    match value?.trim().to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        other => {
+            let problem = format!("`{other}` is neither");
+            problems.push(Problem::new(name, &problem, "`true` or `false`"));
+            None
+        }
+    }
+}
+
 /// Names of containers, split by `::` as the ancestor had it.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
 pub(super) fn containers(value: Option<&str>, problems: &mut Vec<Problem>) -> Vec<String> {

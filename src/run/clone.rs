@@ -122,12 +122,9 @@ pub fn clone(reference: &Definition, changes: &Changes) -> Result<Clone, CloneEr
 }
 
 fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneError> {
-    let name = |container: &Map<String, Value>| {
-        let name = container.get("name").and_then(Value::as_str);
-        name.unwrap_or_default().to_owned()
-    };
     let family = reference.text("family").unwrap_or_default().to_owned();
-    let names: Vec<_> = reference.containers().map(name).collect();
+    let names = reference.containers().map(|it| name_of(it).to_owned());
+    let names: Vec<_> = names.collect();
     match wanted {
         Some(wanted) if names.iter().any(|name| name == wanted) => Ok(wanted.to_owned()),
         Some(wanted) => Err(CloneError::NoSuchContainer {
@@ -135,13 +132,17 @@ fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneE
             wanted: wanted.to_owned(),
             names,
         }),
-        None => reference
-            .containers()
-            .find(|it| is_essential(it))
-            .or_else(|| reference.containers().next())
-            .map(name)
-            .ok_or(CloneError::NoContainers { reference: family }),
+        None => first_essential(reference).ok_or(CloneError::NoContainers { reference: family }),
     }
+}
+
+/// The container that a task is about, where none is named.
+pub fn first_essential(definition: &Definition) -> Option<String> {
+    definition
+        .containers()
+        .find(|container| is_essential(container))
+        .or_else(|| definition.containers().next())
+        .map(|container| name_of(container).to_owned())
 }
 
 impl Clone {

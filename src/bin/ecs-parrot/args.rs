@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Notify(NotifyArgs),
     /// Run a one-off task with the definition of another; shows its logs, ends with its exit code
     Run(Box<RunArgs>),
+    /// Send messages to the queue of run-from-queue, after checking them as it does
+    Enqueue(EnqueueArgs),
     /// Print the effective configuration with secrets redacted, or everything that is wrong with it
     Config,
 }
@@ -56,6 +58,22 @@ pub(crate) struct NotifyArgs {
     /// Files with events, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct EnqueueArgs {
+    /// The queue's URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: String,
+    /// Files with a message each, folders (their own *.json), or - for standard input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The AWS profile to use
+    #[arg(short, long)]
+    pub(crate) profile: Option<String>,
+    /// The AWS region to use [default: the queue's]
+    #[arg(short, long)]
+    pub(crate) region: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The command line: look at what would be told, or tell it.
 
 mod args;
+mod enqueue;
 mod input;
 mod notify;
 mod preview;
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
         Command::Preview(args) => preview::run(&args),
         Command::Notify(args) => notify::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Enqueue(args) => enqueue::run(&args),
         Command::Config => settings::run(),
     };
     result.unwrap_or_else(|error| {

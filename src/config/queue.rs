@@ -1,0 +1,47 @@
+//! The configuration of `run-from-queue`.
+
+use serde::{Deserialize, Serialize};
+
+use super::variables::Variables as _;
+use super::{ConfigError, finish, globs, variables};
+use crate::queue::Allowed;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct QueueVariables {
+    allowed_clusters: Option<String>,
+    allowed_task_definitions: Option<String>,
+}
+
+impl variables::Variables for QueueVariables {}
+
+#[derive(Debug)]
+pub struct Queue {
+    pub allowed: Allowed,
+    /// What is allowed but surely not meant.
+    pub warnings: Vec<String>,
+}
+
+impl Queue {
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem that there is.
+    pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let set = QueueVariables::read(environment, &mut problems);
+        let (clusters, definitions) = (set.allowed_clusters, set.allowed_task_definitions);
+        let nothing = clusters.is_none() || definitions.is_none();
+        let warning = "nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS";
+        let queue = Self {
+            allowed: Allowed {
+                clusters: globs("ALLOWED_CLUSTERS", clusters.as_deref(), &mut problems),
+                task_definitions: globs(
+                    "ALLOWED_TASK_DEFINITIONS",
+                    definitions.as_deref(),
+                    &mut problems,
+                ),
+            },
+            warnings: nothing.then(|| warning.to_owned()).into_iter().collect(),
+        };
+        finish(queue, problems)
+    }
+}
