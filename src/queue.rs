@@ -16,11 +16,10 @@ use serde_json::{Map, Value, json};
 
 use crate::arn::{self, Arn};
 use crate::aws::CallError;
-use crate::notice::Failure;
 use crate::run::definition::{self, DefinitionError};
 use crate::run::request::{InvalidRequest, RunRequest};
 use crate::run::service::{self, ServiceError};
-use crate::run::task::{self, StartError};
+use crate::run::task::{self, StartError, may_find_place};
 use crate::run::token::{mark, token};
 use crate::triage::{Globs, advice};
 use message::{BadMessage, Message, first_container};
@@ -90,7 +89,7 @@ impl Refusal {
             | Self::Service(ServiceError::Call(error))
             | Self::Definition(DefinitionError::Call(error))
             | Self::Start(StartError::Call(error)) => error.may_pass() || is_quota(&error.message),
-            Self::Start(StartError::NotPlaced(failures)) => failures.iter().any(lacks_capacity),
+            Self::Start(StartError::NotPlaced(failures)) => may_find_place(failures),
             Self::Definition(DefinitionError::Nothing(_)) => true,
             Self::Message(_)
             | Self::NotAllowed(_)
@@ -117,10 +116,6 @@ impl Refusal {
 /// ECS says this of a full account in a failure or in an exception.
 fn is_quota(message: &str) -> bool {
     message.contains("limit on the number of tasks you can run concurrently")
-}
-
-fn lacks_capacity(failure: &Failure) -> bool {
-    advice::passes(&task::reason(failure))
 }
 
 impl RunFromQueue {

@@ -13,7 +13,7 @@ use crate::config::Hook;
 use crate::run::clone::first_essential;
 use crate::run::definition::{self, DefinitionError};
 use crate::run::request::{InvalidRequest, RunRequest};
-use crate::run::task::{self, StartError};
+use crate::run::task::{self, StartError, may_find_place};
 use crate::run::token::{mark, token};
 use crate::triage::advice;
 
@@ -58,9 +58,7 @@ impl JobError {
             Self::Call(error)
             | Self::Definition(DefinitionError::Call(error))
             | Self::Start(StartError::Call(error)) => error.may_pass(),
-            Self::Start(StartError::NotPlaced(failures)) => {
-                failures.iter().any(|it| advice::passes(&task::reason(it)))
-            }
+            Self::Start(StartError::NotPlaced(failures)) => may_find_place(failures),
             Self::Definition(DefinitionError::Nothing(_)) => true,
             Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) | Self::Request(_) => {
                 false

@@ -11,6 +11,7 @@ use crate::arn;
 use crate::aws::{CallError, with_body};
 use crate::event::{Container, Time};
 use crate::notice::{Failure, Subject, TaskFacts, TaskSource};
+use crate::triage::advice;
 
 /// What RunTask answered: it may have placed only some of the tasks.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +72,12 @@ fn already_running(error: Option<&RunTaskError>) -> Option<Vec<String>> {
         _ => None,
     }
     .filter(|tasks| !tasks.is_empty())
+}
+
+/// Whether what was not placed may find a place later. ECS gives no reason where it repeats an answer that held
+/// nothing but failures.
+pub fn may_find_place(failures: &[Failure]) -> bool {
+    failures.is_empty() || failures.iter().any(|it| advice::passes(&reason(it)))
 }
 
 pub async fn stop(ecs: &Client, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {

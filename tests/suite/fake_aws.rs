@@ -3,9 +3,11 @@
 //! It speaks AWS JSON 1.1, keeps an account's state, judges each call by an IAM policy, and records it. Built from
 //! the API references of ECS and CloudWatch Logs.
 
+mod code_deploy;
 mod ecs;
 mod logs;
 pub(crate) mod policy;
+mod sqs;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +41,8 @@ impl Call {
         let service = match service {
             "AmazonEC2ContainerServiceV20141113" => "ecs",
             "Logs_20140328" => "logs",
+            "AmazonSQS" => "sqs",
+            "CodeDeploy_20141006" => "codedeploy",
             other => panic!("{other} is not played"),
         };
         Self {
@@ -105,6 +109,7 @@ struct State {
     scripted: BTreeMap<String, VecDeque<Scripted>>,
     ecs: ecs::Ecs,
     logs: logs::Logs,
+    code_deploy: code_deploy::CodeDeploy,
 }
 
 enum Scripted {
@@ -242,7 +247,9 @@ impl State {
     fn act(&mut self, call: &Call) -> Answer {
         match call.service {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
-            _ => self.logs.act(&call.operation, &call.body),
+            "logs" => self.logs.act(&call.operation, &call.body),
+            "sqs" => sqs::act(&call.operation),
+            _ => self.code_deploy.act(&call.operation, &call.body),
         }
     }
 

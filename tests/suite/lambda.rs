@@ -1,174 +1,18 @@
 //! The `parrot` program end to end: a Runtime API that hands it events and records its answers, and chat
 //! servers that record what they are sent.
 
-use std::collections::VecDeque;
-use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path, path_regex};
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::events;
+use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
+
+const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 
 const SECRET: &str = "B00000/very-secret-part";
-
-/// How long anything here may take before the test says that it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// AWS's Runtime API, as far as a function uses it.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
-struct RuntimeApi {
-    server: MockServer,
-    expected: usize,
-}
-
-/// What the function answered to one invocation.
-#[derive(Debug, PartialEq)]
-enum Answer {
-    Response(Value),
-    Error { kind: String, message: String },
-}
-
-struct NextInvocation {
-    payloads: Arc<Mutex<VecDeque<(usize, String)>>>,
-    deadline: Duration,
-}
-
-impl Respond for NextInvocation {
-    fn respond(&self, _: &Request) -> ResponseTemplate {
-        match self.payloads.lock().unwrap().pop_front() {
-            Some((number, payload)) => ResponseTemplate::new(200)
-                .insert_header("lambda-runtime-aws-request-id", format!("request-{number}"))
-                .insert_header(
-                    "lambda-runtime-deadline-ms",
-                    self.deadline.as_millis().to_string(),
-                )
-                .insert_header(
-                    "lambda-runtime-invoked-function-arn",
-                    "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
-                )
-                .set_body_raw(payload, "application/json"),
-            // As the real one: no event, no answer.
-            None => ResponseTemplate::new(200).set_delay(PATIENCE * 2),
-        }
-    }
-}
-
-impl RuntimeApi {
-    async fn with(payloads: Vec<Value>) -> Self {
-        Self::with_texts(payloads.iter().map(Value::to_string).collect()).await
-    }
-
-    async fn with_texts(payloads: Vec<String>) -> Self {
-        Self::ending_after(PATIENCE, payloads).await
-    }
-
-    /// Each invocation has this long, from now on.
-    async fn ending_after(time: Duration, payloads: Vec<String>) -> Self {
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
-        let server = MockServer::start().await;
-        let expected = payloads.len();
-        let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
-        Mock::given(method("GET"))
-            .and(path("/2018-06-01/runtime/invocation/next"))
-            .respond_with(NextInvocation {
-                payloads: queue,
-                deadline,
-            })
-            .mount(&server)
-            .await;
-        Mock::given(method("POST"))
-            .and(path_regex(
-                r"^/2018-06-01/runtime/invocation/request-\d+/(response|error)$",
-            ))
-            .respond_with(ResponseTemplate::new(202))
-            .mount(&server)
-            .await;
-        Self { server, expected }
-    }
-
-    /// Runs the function until every invocation is answered.
-    async fn run(&self, environment: &[(&str, &str)]) -> (Vec<Answer>, String) {
-        let mut function = Function::start(&self.server.address().to_string(), environment);
-        let started = Instant::now();
-        loop {
-            let answers = self.answers().await;
-            if answers.len() == self.expected {
-                return (answers, function.stop());
-            }
-            if let Some(status) = function.child.try_wait().unwrap() {
-                panic!("the function ended with {status}: {}", function.stop());
-            }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "no answer: {}",
-                function.stop()
-            );
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    async fn answers(&self) -> Vec<Answer> {
-        let requests = self.server.received_requests().await.unwrap();
-        requests
-            .iter()
-            .filter(|request| request.method == "POST")
-            .map(answer)
-            .collect()
-    }
-}
-
-fn answer(request: &Request) -> Answer {
-    let body: Value = serde_json::from_slice(&request.body).unwrap();
-    if request.url.path().ends_with("/response") {
-        return Answer::Response(body);
-    }
-    Answer::Error {
-        kind: body["errorType"].as_str().unwrap().to_owned(),
-        message: body["errorMessage"].as_str().unwrap().to_owned(),
-    }
-}
-
-/// The built function, with an environment of its own.
-struct Function {
-    child: Child,
-}
-
-impl Function {
-    fn start(runtime_api: &str, environment: &[(&str, &str)]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_parrot"))
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
-            .env("AWS_LAMBDA_FUNCTION_NAME", "parrot")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self { child }
-    }
-
-    /// Ends it and returns what it logged.
-    fn stop(&mut self) -> String {
-        // It may have ended by itself, which is no error here.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let mut log = String::new();
-        if let Some(mut out) = self.child.stdout.take() {
-            out.read_to_string(&mut log).unwrap();
-        }
-        if let Some(mut err) = self.child.stderr.take() {
-            err.read_to_string(&mut log).unwrap();
-        }
-        log
-    }
-}
 
 /// A chat server that gives every message the same answer.
 async fn chat(answer: ResponseTemplate) -> MockServer {
@@ -430,7 +274,7 @@ async fn a_channel_that_hangs_delays_no_other() {
         ("FLOWDOCK_API_TOKEN", "token"),
         ("FLOWDOCK_URL", flowdock_url.as_str()),
     ];
-    let mut function = Function::start(&api.server.address().to_string(), &environment);
+    let mut function = Function::start(PARROT, &api.server.address().to_string(), &environment);
     let started = Instant::now();
     while texts(&flowdock).await.len() < 3 {
         assert!(started.elapsed() < PATIENCE, "{}", function.stop());
@@ -488,7 +332,7 @@ async fn no_message_is_lost_to_a_template() {
 #[tokio::test]
 async fn without_a_channel_the_log_is_the_channel() {
     let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
-    let mut function = Function::start(&api.server.address().to_string(), &[]);
+    let mut function = Function::start(PARROT, &api.server.address().to_string(), &[]);
     let started = Instant::now();
     while api.answers().await.is_empty() {
         assert!(started.elapsed() < PATIENCE, "{}", function.stop());
@@ -502,6 +346,7 @@ async fn without_a_channel_the_log_is_the_channel() {
 #[test]
 fn a_wrong_configuration_stops_the_start() {
     let mut function = Function::start(
+        PARROT,
         "127.0.0.1:9",
         &[
             ("SLACK_WEBHOOKURL", "http://example.com/very-secret"),

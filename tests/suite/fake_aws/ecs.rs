@@ -1,7 +1,7 @@
 //! ECS: clusters, services, task definitions as whatever JSON they were given, and tasks with a life of their own.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,7 @@ use super::{Answer, FakeAws, Refusal, arn};
 pub(super) struct Ecs {
     clusters: Vec<String>,
     services: BTreeMap<String, Value>,
+    revisions: BTreeMap<String, Value>,
     pub(super) definitions: Vec<Definition>,
     lives: VecDeque<Life>,
     tasks: Vec<Task>,
@@ -74,7 +75,8 @@ struct Task {
     life: Life,
     looks: usize,
     stop_reason: Option<String>,
-    started: Instant,
+    /// What RunTask was asked.
+    asked: Value,
 }
 
 impl FakeAws {
@@ -84,6 +86,58 @@ impl FakeAws {
 
     pub(crate) fn service(&self, name: &str, service: Value) {
         self.state().ecs.services.insert(name.to_owned(), service);
+    }
+
+    pub(crate) fn service_revision(&self, arn: &str, revision: Value) {
+        let mut state = self.state();
+        state.ecs.revisions.insert(arn.to_owned(), revision);
+    }
+
+    /// The tasks that were started, in their order.
+    pub(crate) fn tasks(&self) -> Vec<String> {
+        let state = self.state();
+        state
+            .ecs
+            .tasks
+            .iter()
+            .map(|task| task.arn.clone())
+            .collect()
+    }
+
+    /// The tasks that run, and that nobody has told to stop.
+    pub(crate) fn running(&self) -> Vec<String> {
+        let state = self.state();
+        let tasks = state
+            .ecs
+            .tasks
+            .iter()
+            .filter(|task| task.status() != "STOPPED");
+        tasks.map(|task| task.arn.clone()).collect()
+    }
+
+    /// Has a task end now, as its life ends.
+    pub(crate) fn end(&self, task: &str) {
+        let mut state = self.state();
+        let task = state
+            .ecs
+            .tasks
+            .iter_mut()
+            .find(|it| it.arn == task)
+            .unwrap();
+        task.life.states = Vec::new();
+    }
+
+    /// The event of a task's stop, as EventBridge hands it on.
+    pub(crate) fn stop_event(&self, task: &str) -> Value {
+        let state = self.state();
+        let task = state.ecs.tasks.iter().find(|it| it.arn == task).unwrap();
+        json!({
+            "version": "0",
+            "id": "8e07966c-b500-4a24-a0a5-3a4c2f7c1f9e",
+            "detail-type": "ECS Task State Change",
+            "source": "aws.ecs",
+            "detail": task.shown(),
+        })
     }
 
     /// A definition that was there before, with its tags.
@@ -99,8 +153,11 @@ impl FakeAws {
     /// Tasks that run and were not told to stop, and ACTIVE revisions that were registered by a call.
     pub(crate) fn left_behind(&self) -> Vec<String> {
         let state = self.state();
-        let tasks = state.ecs.tasks.iter();
-        let tasks = tasks.filter(|task| task.stop_reason.is_none() && task.status() != "STOPPED");
+        let tasks = state
+            .ecs
+            .tasks
+            .iter()
+            .filter(|task| task.status() != "STOPPED");
         let revisions = state.ecs.definitions.iter();
         let revisions = revisions.filter(|it| it.is_of_test && it.body["status"] == "ACTIVE");
         tasks
@@ -124,6 +181,12 @@ impl Ecs {
             "RegisterTaskDefinition" => self.register(body),
             "DeregisterTaskDefinition" => self.deregister(body),
             "DescribeServices" => self.describe_services(body),
+            "DescribeServiceRevisions" => {
+                let name = body["serviceRevisionArns"][0].as_str().unwrap();
+                Ok(
+                    json!({"serviceRevisions": self.revisions.get(name).into_iter().collect::<Vec<_>>()}),
+                )
+            }
             "RunTask" => self.run_task(body, logs),
             "DescribeTasks" => self.describe_tasks(body),
             "StopTask" => self.stop_task(body),
@@ -304,7 +367,7 @@ impl Ecs {
                 life,
                 looks: 0,
                 stop_reason: None,
-                started: Instant::now(),
+                asked: body.clone(),
             });
             tasks.push(arn);
         }
@@ -411,7 +474,11 @@ impl Task {
             merge(&mut task, &end);
             task["stoppedAt"] = json!(STARTED + 33.5);
         }
-        let _ = self.started;
+        for field in ["startedBy", "overrides", "launchType", "platformVersion"] {
+            if let Some(value) = self.asked.get(field) {
+                task[field] = value.clone();
+            }
+        }
         task
     }
 }

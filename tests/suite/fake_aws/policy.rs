@@ -55,7 +55,21 @@ pub(crate) fn needs_elsewhere(call: &Call) -> Vec<Need> {
 pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
     match call.service {
         "ecs" => of_ecs(&call.operation, &call.body, ecs),
-        _ => vec![of_logs(&call.operation, &call.body)],
+        "logs" => vec![of_logs(&call.operation, &call.body)],
+        "sqs" => {
+            let queue = call.body["QueueUrl"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap();
+            let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
+            vec![Need::new(&format!("sqs:{}", call.operation), queue)]
+        }
+        service => vec![Need::new(
+            &format!("{service}:{}", call.operation),
+            "*".to_owned(),
+        )],
     }
 }
 

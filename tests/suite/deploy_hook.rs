@@ -1,0 +1,591 @@
+//! `deploy-hook` end to end: what each caller hears, in every case.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn};
+use crate::runtime_api::{Answer, RuntimeApi};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-hook");
+
+/// The ancestor's six variables.
+const SIX: [(&str, &str); 6] = [
+    ("TASK_DEFINITION", "migrate"),
+    ("CLUSTER_NAME", "prod"),
+    ("COMMAND", "php -v"),
+    ("CONTAINER_NAME", "app"),
+    ("SUBNETS", "subnet-1,subnet-2"),
+    ("SECURITY_GROUPS", "sg-1"),
+];
+
+async fn account() -> FakeAws {
+    let aws = FakeAws::start().await;
+    aws.cluster("prod");
+    for family in ["migrate", "web"] {
+        let containers =
+            json!([{"name": "app", "image": "x:1"}, {"name": "sidecar", "image": "s:1"}]);
+        let definition =
+            json!({"family": family, "networkMode": "awsvpc", "containerDefinitions": containers});
+        aws.definition(definition, json!([]));
+    }
+    aws
+}
+
+async fn invoke(
+    aws: &FakeAws,
+    payloads: Vec<Value>,
+    variables: &[(&str, &str)],
+) -> (Vec<Answer>, String) {
+    invoke_within(aws, Duration::from_secs(60), payloads, variables).await
+}
+
+async fn invoke_within(
+    aws: &FakeAws,
+    time: Duration,
+    payloads: Vec<Value>,
+    variables: &[(&str, &str)],
+) -> (Vec<Answer>, String) {
+    let url = aws.url();
+    let mut environment = vec![
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    environment.extend_from_slice(variables);
+    let payloads = payloads.iter().map(Value::to_string).collect();
+    RuntimeApi::ending_after(time, payloads)
+        .await
+        .run_program(PROGRAM, &environment)
+        .await
+}
+
+fn response(answer: &Answer) -> &Value {
+    let Answer::Response(value) = answer else {
+        panic!("{answer:?}")
+    };
+    value
+}
+
+fn exits_with(code: i64) -> Life {
+    Life {
+        containers: json!({"app": {"exitCode": code}, "sidecar": {"exitCode": 0}}),
+        ..Life::default()
+    }
+}
+
+/// CodeDeploy's call.
+fn code_deploy() -> Value {
+    json!({"DeploymentId": "d-1ABCDEFGH", "LifecycleEventHookExecutionId": "execution-1"})
+}
+
+/// Amazon ECS's call at a stage, with the target's weights there.
+fn lifecycle(stage: &str, test: Value, production: Value) -> Value {
+    let revision = arn("service-revision/prod/web/2");
+    let weights = |target: Value| {
+        let mut weights = json!({arn("service-revision/prod/web/1"): 100});
+        weights[&revision] = target;
+        weights
+    };
+    json!({
+        "executionId": "a1b2c3d4-execution",
+        "lifecycleStage": stage,
+        "resourceArn": arn("service-deployment/prod/web/3"),
+        "executionDetails": {
+            "serviceArn": arn("service/prod/web"),
+            "targetServiceRevisionArn": revision,
+            "testTrafficWeights": weights(test),
+            "productionTrafficWeights": weights(production),
+        },
+        "hookDetails": {},
+    })
+}
+
+/// The revision that is about to go live.
+fn revision(aws: &FakeAws) {
+    aws.service_revision(
+        &arn("service-revision/prod/web/2"),
+        json!({
+            "serviceRevisionArn": arn("service-revision/prod/web/2"),
+            "clusterArn": arn("cluster/prod"),
+            "taskDefinition": arn("task-definition/web:1"),
+            "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1}],
+            "platformVersion": "1.4.0",
+            "networkConfiguration": {"awsvpcConfiguration": {
+                "subnets": ["subnet-r"], "securityGroups": ["sg-r"], "assignPublicIp": "DISABLED",
+            }},
+        }),
+    );
+}
+
+/// What RunTask was asked last, but for the token.
+fn asked(aws: &FakeAws) -> Value {
+    let mut request = aws.bodies("RunTask").pop().unwrap();
+    request.as_object_mut().unwrap().remove("clientToken");
+    request
+}
+
+#[tokio::test]
+async fn code_deploy_goes_on_with_exit_0_and_nothing_else() {
+    for (code, told) in [(0, "Succeeded"), (1, "Failed"), (137, "Failed")] {
+        let aws = account().await;
+        aws.next_task(exits_with(code));
+        let (answers, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
+        assert_eq!(aws.told("execution-1").as_deref(), Some(told), "{log}");
+        assert_eq!(response(&answers[0])["status"], told);
+        assert!(log.contains(&format!("`app` exited with {code}")), "{log}");
+    }
+}
+
+/// As the ancestor asked for it.
+#[tokio::test]
+async fn code_deploys_task_is_the_ancestors() {
+    let aws = account().await;
+    invoke(&aws, vec![code_deploy()], &SIX).await;
+    let network = |public: &str| {
+        json!({"awsvpcConfiguration": {
+            "subnets": ["subnet-1", "subnet-2"], "securityGroups": ["sg-1"], "assignPublicIp": public,
+        }})
+    };
+    let mut expected = json!({
+        "taskDefinition": "migrate",
+        "count": 1,
+        "launchType": "FARGATE",
+        "cluster": "prod",
+        "overrides": {"containerOverrides": [{"name": "app", "command": ["php", "-v"]}]},
+        "networkConfiguration": network("ENABLED"),
+        "startedBy": "deploy-hook/execution-1",
+    });
+    assert_eq!(asked(&aws), expected);
+
+    let aws = account().await;
+    let private = [
+        &SIX[..],
+        &[("ASSIGN_PUBLIC_IP", "False"), ("COMMAND", "sh -c 'a && b'")],
+    ]
+    .concat();
+    invoke(&aws, vec![code_deploy()], &private).await;
+    expected["networkConfiguration"] = network("DISABLED");
+    expected["overrides"]["containerOverrides"][0]["command"] = json!(["sh", "-c", "a && b"]);
+    assert_eq!(asked(&aws), expected);
+}
+
+#[tokio::test]
+async fn the_same_call_twice_starts_one_task_and_reports_once() {
+    let aws = account().await;
+    let (answers, log) = invoke(&aws, vec![code_deploy(), code_deploy()], &SIX).await;
+    assert_eq!(aws.tasks().len(), 1, "{log}");
+    assert_eq!(aws.bodies("PutLifecycleEventHookExecutionStatus").len(), 2);
+    assert!(
+        answers
+            .iter()
+            .all(|it| response(it)["status"] == "Succeeded"),
+        "what was told before is told"
+    );
+}
+
+/// Whatever goes wrong, CodeDeploy hears Failed.
+#[tokio::test]
+async fn code_deploy_never_waits_for_us() {
+    let pass_role = "User: x is not authorized to perform: iam:PassRole on resource: \
+                     arn:aws:iam::210987654321:role/job because no policy allows it";
+    let cases: [(&str, Option<Refusal>, &[(&str, &str)], &str); 8] = [
+        (
+            "RunTask",
+            Some(Refusal::new("AccessDeniedException", pass_role)),
+            &[],
+            "role/job",
+        ),
+        (
+            "RunTask",
+            Some(Refusal::new(
+                "ClusterNotFoundException",
+                "Cluster not found.",
+            )),
+            &[],
+            "Cluster not found",
+        ),
+        (
+            "DescribeTasks",
+            Some(Refusal::new("AccessDeniedException", "no")),
+            &[],
+            "cannot be followed",
+        ),
+        (
+            "",
+            None,
+            &[("COMMAND", "sh -c 'x")],
+            "COMMAND: a quote is not closed",
+        ),
+        ("", None, &[("COMMAND", "")], "COMMAND is not set"),
+        ("", None, &[("SUBNETS", "")], "SUBNETS is not set"),
+        ("", None, &[("WAIT", "never")], "`never` is neither"),
+        (
+            "",
+            None,
+            &[("TASK_DEFINITION", "nothing")],
+            "TaskDefinition is inactive",
+        ),
+    ];
+    for (operation, refusal, variables, why) in cases {
+        let aws = account().await;
+        aws.next_task(exits_with(0));
+        if let Some(refusal) = refusal {
+            aws.refuse(operation, 1, &refusal);
+        }
+        let (answers, log) =
+            invoke(&aws, vec![code_deploy()], &[&SIX[..], variables].concat()).await;
+        assert_eq!(
+            aws.told("execution-1").as_deref(),
+            Some("Failed"),
+            "{why}: {log}"
+        );
+        assert!(log.contains(why), "{why}: {log}");
+        assert_eq!(response(&answers[0])["status"], "Failed");
+        assert_eq!(aws.running(), [""; 0], "no task runs on: {log}");
+    }
+}
+
+/// No place, throttling, a failure of the service's own: for as long as there is time.
+#[tokio::test]
+async fn what_passes_is_borne() {
+    let aws = account().await;
+    aws.next_task(Life {
+        failures: vec![json!({"reason": "RESOURCE:CPU"})],
+        ..Life::default()
+    });
+    aws.next_task(exits_with(0));
+    aws.refuse("RunTask", 1, &Refusal::throttled());
+    aws.refuse(
+        "PutLifecycleEventHookExecutionStatus",
+        4,
+        &Refusal::server(),
+    );
+    let (_, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
+    assert_eq!(
+        aws.told("execution-1").as_deref(),
+        Some("Succeeded"),
+        "{log}"
+    );
+    assert_eq!(aws.tasks().len(), 1);
+}
+
+/// Before the function's time is over the task is stopped and Failed is told.
+#[tokio::test]
+async fn a_task_that_is_longer_than_the_function() {
+    let aws = account().await;
+    aws.next_task(Life {
+        endless: true,
+        ..exits_with(0)
+    });
+    let time = Duration::from_secs(18);
+    let (_, log) = invoke_within(&aws, time, vec![code_deploy()], &SIX).await;
+    assert_eq!(aws.told("execution-1").as_deref(), Some("Failed"), "{log}");
+    assert!(
+        log.contains("HOOK_EVENTS=true has longer tasks reported"),
+        "{log}"
+    );
+    assert_eq!(aws.bodies("StopTask").len(), 1);
+}
+
+#[tokio::test]
+async fn with_wait_started_the_deployment_goes_on_at_once() {
+    let aws = account().await;
+    aws.next_task(Life {
+        endless: true,
+        ..exits_with(0)
+    });
+    let (_, log) = invoke(
+        &aws,
+        vec![code_deploy()],
+        &[&SIX[..], &[("WAIT", "started")]].concat(),
+    )
+    .await;
+    assert_eq!(
+        aws.told("execution-1").as_deref(),
+        Some("Succeeded"),
+        "{log}"
+    );
+    assert_eq!(
+        aws.bodies("DescribeTasks").len() + aws.bodies("StopTask").len(),
+        0
+    );
+}
+
+/// With HOOK_EVENTS a task may take CodeDeploy's whole hour: the call starts it, the event of its stop reports.
+#[tokio::test]
+async fn a_task_of_forty_minutes_for_code_deploy() {
+    for (code, told) in [(0, "Succeeded"), (2, "Failed")] {
+        let aws = account().await;
+        aws.next_task(exits_with(code));
+        let variables = [&SIX[..], &[("HOOK_EVENTS", "true")]].concat();
+        let (answers, log) = invoke(&aws, vec![code_deploy()], &variables).await;
+        assert_eq!(
+            response(&answers[0]),
+            &json!({"status": "Started"}),
+            "{log}"
+        );
+        assert_eq!(aws.told("execution-1"), None);
+
+        let task = aws.tasks().remove(0);
+        aws.end(&task);
+        let event = aws.stop_event(&task);
+        let mut foreign = event.clone();
+        foreign["detail"]["startedBy"] = json!("somebody");
+        let mut elsewhere = event.clone();
+        elsewhere["detail"]["clusterArn"] = json!(arn("cluster/staging"));
+        let mut other = event.clone();
+        other["detail"]["taskDefinitionArn"] = json!(arn("task-definition/web:1"));
+        let (answers, log) = invoke(&aws, vec![foreign, elsewhere, other], &variables).await;
+        assert!(
+            answers.iter().all(|it| response(it)["status"] == "Ignored"),
+            "{log}"
+        );
+        assert_eq!(
+            aws.told("execution-1"),
+            None,
+            "tasks of others report nothing"
+        );
+
+        let (answers, log) = invoke(&aws, vec![event.clone(), event], &variables).await;
+        assert!(
+            answers.iter().all(|it| response(it)["status"] == told),
+            "{log}"
+        );
+        assert_eq!(aws.told("execution-1").as_deref(), Some(told));
+    }
+}
+
+/// A refused report fails the invocation, so that Lambda tries again and an alarm tells.
+#[tokio::test]
+async fn a_report_that_is_refused_fails_the_invocation() {
+    let aws = account().await;
+    aws.refuse(
+        "PutLifecycleEventHookExecutionStatus",
+        1,
+        &Refusal::new("AccessDeniedException", "no"),
+    );
+    let (answers, _) = invoke(&aws, vec![code_deploy()], &SIX).await;
+    let Answer::Error { kind, message } = &answers[0] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(kind, "NotTold");
+    assert!(
+        message.contains("deployment d-1ABCDEFGH could not be told `Succeeded`"),
+        "{message}"
+    );
+}
+
+/// Forty minutes, a call each thirty seconds: no call waits for the task.
+#[tokio::test]
+async fn a_task_of_forty_minutes_for_ecs() {
+    for (code, status) in [(0, "SUCCEEDED"), (3, "FAILED")] {
+        let aws = account().await;
+        revision(&aws);
+        let minutes = 40;
+        aws.next_task(Life {
+            states: vec![("PENDING", 2), ("RUNNING", minutes * 2 - 3)],
+            ..exits_with(code)
+        });
+        let mut call = lifecycle("POST_SCALE_UP", json!(0), json!(0));
+        let mut simulated = Duration::ZERO;
+        loop {
+            let (answers, log) =
+                invoke(&aws, vec![call.clone()], &[("COMMAND", "rake db:migrate")]).await;
+            let answer = response(&answers[0]);
+            call["hookDetails"] = answer["hookDetails"].clone();
+            if answer["hookStatus"] == "IN_PROGRESS" {
+                simulated += Duration::from_secs(answer["callBackDelay"].as_u64().unwrap());
+                continue;
+            }
+            assert_eq!(answer["hookStatus"], status, "{log}");
+            assert!(log.contains(&format!("`app` exited with {code}")), "{log}");
+            break;
+        }
+        assert_eq!(simulated, Duration::from_secs(minutes as u64 * 60));
+        assert_eq!(aws.tasks().len(), 1);
+    }
+}
+
+/// The migration runs in exactly the version that is about to go live, where that one runs.
+#[tokio::test]
+async fn ecss_task_is_the_revisions() {
+    let aws = account().await;
+    revision(&aws);
+    invoke(
+        &aws,
+        vec![lifecycle("PRE_SCALE_UP", json!(null), json!(null))],
+        &[("COMMAND", "rake db:migrate")],
+    )
+    .await;
+    let expected = json!({
+        "taskDefinition": arn("task-definition/web:1"),
+        "count": 1,
+        "cluster": arn("cluster/prod"),
+        "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 1, "base": 0}],
+        "platformVersion": "1.4.0",
+        "overrides": {"containerOverrides": [{"name": "app", "command": ["rake", "db:migrate"]}]},
+        "networkConfiguration": {"awsvpcConfiguration": {
+            "subnets": ["subnet-r"], "securityGroups": ["sg-r"], "assignPublicIp": "DISABLED",
+        }},
+        "startedBy": "deploy-hook/a1b2c3d4-execution",
+    });
+    assert_eq!(asked(&aws), expected);
+
+    // The service's own details for the hook go before the function's configuration.
+    let aws = account().await;
+    revision(&aws);
+    let mut call = lifecycle("PRE_SCALE_UP", json!(null), json!(null));
+    call["hookDetails"] =
+        json!({"COMMAND": "seed 'all of it'", "CONTAINER_NAME": "sidecar", "team": "blue"});
+    let (answers, _) = invoke(&aws, vec![call], &SIX).await;
+    let request = asked(&aws);
+    assert_eq!(
+        request["overrides"]["containerOverrides"],
+        json!([{"name": "sidecar", "command": ["seed", "all of it"]}])
+    );
+    assert_eq!(
+        request["taskDefinition"], "migrate",
+        "what is configured goes before the revision"
+    );
+    assert_eq!(request["launchType"], "FARGATE");
+    assert_eq!(
+        response(&answers[0])["hookDetails"]["team"],
+        "blue",
+        "the service's own details stay"
+    );
+}
+
+/// Going back, nothing is run; going forward the target's production weight is 0 too, before its shift.
+#[tokio::test]
+async fn a_rollback_runs_nothing() {
+    for (stage, test, production, runs) in [
+        ("TEST_TRAFFIC_SHIFT", 0, 0, false),
+        ("PRODUCTION_TRAFFIC_SHIFT", 0, 0, false),
+        ("TEST_TRAFFIC_SHIFT", 100, 0, true),
+        ("PRODUCTION_TRAFFIC_SHIFT", 100, 100, true),
+        ("POST_TEST_TRAFFIC_SHIFT", 100, 0, true),
+        ("PRE_PRODUCTION_TRAFFIC_SHIFT", 100, 0, true),
+        ("RECONCILE_SERVICE", 0, 0, true),
+    ] {
+        let aws = account().await;
+        revision(&aws);
+        let call = lifecycle(stage, json!(test), json!(production));
+        let (answers, log) = invoke(&aws, vec![call], &[]).await;
+        let status = if runs { "IN_PROGRESS" } else { "SUCCEEDED" };
+        assert_eq!(
+            response(&answers[0])["hookStatus"],
+            status,
+            "{stage}: {log}"
+        );
+        assert_eq!(aws.tasks().len(), usize::from(runs), "{stage}");
+    }
+}
+
+/// A call that is delivered twice starts one task; another stage of the same deployment is another task.
+#[tokio::test]
+async fn one_task_for_each_call_and_stage() {
+    let aws = account().await;
+    revision(&aws);
+    let call = |stage| lifecycle(stage, json!(100), json!(100));
+    let calls = vec![
+        call("PRE_SCALE_UP"),
+        call("PRE_SCALE_UP"),
+        call("POST_SCALE_UP"),
+    ];
+    let (answers, log) = invoke(&aws, calls, &[]).await;
+    assert_eq!(aws.tasks().len(), 2, "{log}");
+    assert_eq!(
+        response(&answers[0])["hookDetails"],
+        response(&answers[1])["hookDetails"]
+    );
+}
+
+/// Whatever goes wrong, ECS hears FAILED, with what is to be done in the log.
+#[tokio::test]
+async fn ecs_never_waits_for_us() {
+    let mut foreign = lifecycle("POST_SCALE_UP", json!(0), json!(0));
+    foreign["hookDetails"] = json!({"ecsParrotTask": "to be set", "ecsParrotCluster": "prod"});
+    let mut quote = lifecycle("POST_SCALE_UP", json!(0), json!(0));
+    quote["hookDetails"] = json!({"COMMAND": "sh -c 'x"});
+    let call = || lifecycle("POST_SCALE_UP", json!(0), json!(0));
+    let denied = Refusal::new("AccessDeniedException", "no");
+    let cases: [(&str, Option<Refusal>, Value, &[(&str, &str)], &str); 5] = [
+        (
+            "DescribeServiceRevisions",
+            Some(denied.clone()),
+            call(),
+            &[],
+            "allow DescribeServiceRevisions",
+        ),
+        ("RunTask", Some(denied), call(), &[], "allow RunTask"),
+        (
+            "",
+            None,
+            quote,
+            &[],
+            "hookDetails' COMMAND: a quote is not closed",
+        ),
+        ("", None, call(), &[("WAIT", "x")], "`x` is neither"),
+        (
+            "",
+            None,
+            json!({"executionId": "e", "lifecycleStage": "POST_SCALE_UP"}),
+            &[],
+            "there is no task definition",
+        ),
+    ];
+    for (operation, refusal, payload, variables, why) in cases {
+        let aws = account().await;
+        revision(&aws);
+        if let Some(refusal) = refusal {
+            aws.refuse(operation, 1, &refusal);
+        }
+        let (answers, log) = invoke(&aws, vec![payload], variables).await;
+        assert_eq!(
+            response(&answers[0])["hookStatus"],
+            "FAILED",
+            "{why}: {log}"
+        );
+        assert!(log.contains(why), "{why}: {log}");
+    }
+}
+
+/// A place that is not there yet is asked for again, in the next call, under the next number.
+#[tokio::test]
+async fn ecs_is_asked_to_come_again_where_it_may_pass() {
+    let aws = account().await;
+    revision(&aws);
+    aws.next_task(Life {
+        failures: vec![json!({"reason": "RESOURCE:CPU"})],
+        ..Life::default()
+    });
+    aws.next_task(exits_with(0));
+    let mut call = lifecycle("POST_SCALE_UP", json!(0), json!(0));
+    let (answers, log) = invoke(&aws, vec![call.clone()], &[]).await;
+    assert_eq!(response(&answers[0])["hookStatus"], "IN_PROGRESS", "{log}");
+    assert_eq!(aws.tasks().len(), 0);
+    call["hookDetails"] = response(&answers[0])["hookDetails"].clone();
+    let (answers, log) = invoke(&aws, vec![call], &[]).await;
+    assert_eq!(response(&answers[0])["hookStatus"], "IN_PROGRESS", "{log}");
+    assert_eq!(aws.tasks().len(), 1);
+}
+
+#[tokio::test]
+async fn a_payload_of_neither_caller_fails_by_name() {
+    let aws = account().await;
+    let payloads = vec![
+        json!({}),
+        json!({"DeploymentId": "d-1"}),
+        json!(null),
+        json!({"detail": {}}),
+    ];
+    let (answers, _) = invoke(&aws, payloads, &SIX).await;
+    for answer in answers {
+        assert!(
+            matches!(&answer, Answer::Error { kind, .. } if kind == "NobodysCall"),
+            "{answer:?}"
+        );
+    }
+}

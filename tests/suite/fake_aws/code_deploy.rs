@@ -1,0 +1,44 @@
+//! CodeDeploy, as far as a hook reports to it: each execution once.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Answer, FakeAws, Refusal};
+
+#[derive(Default)]
+pub(super) struct CodeDeploy {
+    /// What each execution was told.
+    told: BTreeMap<String, String>,
+}
+
+impl FakeAws {
+    /// What CodeDeploy was told of an execution.
+    pub(crate) fn told(&self, execution: &str) -> Option<String> {
+        self.state().code_deploy.told.get(execution).cloned()
+    }
+}
+
+impl CodeDeploy {
+    pub(super) fn act(&mut self, operation: &str, body: &Value) -> Answer {
+        assert_eq!(operation, "PutLifecycleEventHookExecutionStatus");
+        let execution = body["lifecycleEventHookExecutionId"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let status = body["status"].as_str().unwrap().to_owned();
+        if !["Succeeded", "Failed"].contains(&status.as_str()) {
+            let code = "InvalidLifecycleEventHookExecutionStatusException";
+            return Err(Refusal::new(code, "The status is invalid."));
+        }
+        if self.told.contains_key(&execution) {
+            let code = "LifecycleEventAlreadyCompletedException";
+            return Err(Refusal::new(
+                code,
+                "The lifecycle event has already completed.",
+            ));
+        }
+        self.told.insert(execution.clone(), status);
+        Ok(json!({"lifecycleEventHookExecutionId": execution}))
+    }
+}

@@ -1,0 +1,491 @@
+//! `run-from-queue` end to end: records in, tasks started, and what the queue is given back.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn};
+use crate::runtime_api::{Answer, RuntimeApi};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_run-from-queue");
+
+/// An account with a cluster, a definition `job` of two containers, and a service with a network.
+async fn account() -> FakeAws {
+    let aws = FakeAws::start().await;
+    aws.cluster("prod");
+    aws.definition(
+        json!({"family": "job", "networkMode": "awsvpc", "containerDefinitions": [
+            {"name": "worker", "image": "job:1"}, {"name": "sidecar", "image": "s:1"},
+        ]}),
+        json!([]),
+    );
+    aws.service(
+        "web",
+        json!({"serviceName": "web", "status": "ACTIVE", "networkConfiguration": {"awsvpcConfiguration": {
+            "subnets": ["subnet-s"], "securityGroups": ["sg-s"], "assignPublicIp": "ENABLED",
+        }}}),
+    );
+    aws
+}
+
+fn record(id: &str, body: &str, receives: u32) -> Value {
+    json!({
+        "messageId": id,
+        "receiptHandle": format!("receipt-of-{id}"),
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": receives.to_string()},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:210987654321:jobs",
+        "awsRegion": REGION,
+    })
+}
+
+fn message(more: Value) -> String {
+    let mut request = json!({"cluster": "prod", "taskDefinition": "job", "service": "web", "launchType": "FARGATE"});
+    for (field, value) in more.as_object().unwrap() {
+        request[field] = value.clone();
+    }
+    json!({"ECS": request}).to_string()
+}
+
+/// Hands the function each payload; its answers and its log.
+async fn invoke(aws: &FakeAws, payloads: Vec<Value>) -> (Vec<Answer>, String) {
+    invoke_with(
+        aws,
+        payloads,
+        &[
+            ("ALLOWED_CLUSTERS", "prod"),
+            ("ALLOWED_TASK_DEFINITIONS", "job*"),
+        ],
+    )
+    .await
+}
+
+async fn invoke_with(
+    aws: &FakeAws,
+    payloads: Vec<Value>,
+    more: &[(&str, &str)],
+) -> (Vec<Answer>, String) {
+    let url = aws.url();
+    let mut environment = vec![
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    environment.extend_from_slice(more);
+    RuntimeApi::with(payloads)
+        .await
+        .run_program(PROGRAM, &environment)
+        .await
+}
+
+/// The ids that an answer gives back.
+fn given_back(answer: &Answer) -> BTreeSet<String> {
+    let Answer::Response(answer) = answer else {
+        panic!("{answer:?}")
+    };
+    let failures = answer["batchItemFailures"].as_array().unwrap().iter();
+    failures
+        .map(|it| it["itemIdentifier"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn ids(ids: &[&str]) -> BTreeSet<String> {
+    ids.iter().map(|id| (*id).to_owned()).collect()
+}
+
+/// What the function asked RunTask for, but for tokens and what a task carries for its own restart.
+fn asked(aws: &FakeAws) -> Vec<Value> {
+    let mut requests = aws.bodies("RunTask");
+    for request in &mut requests {
+        request.as_object_mut().unwrap().remove("clientToken");
+        let variables = request["overrides"]["containerOverrides"][0]["environment"]
+            .as_array_mut()
+            .unwrap();
+        variables.retain(|it| it["name"] != "ECS_PARROT_RERUN");
+    }
+    requests
+}
+
+fn network(subnet: &str, group: &str, public: &str) -> Value {
+    json!({"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": public}})
+}
+
+/// The ancestor's example in full, and its variations: without a network, without half of it, without a
+/// container's name, in its README's flat names, with single quotes.
+#[tokio::test]
+async fn the_ancestors_messages_run_unchanged() {
+    let override_of = |name: &str| {
+        json!({"containerOverrides": [{
+            "name": name,
+            "command": ["sh", "-c", "sleep 120 && df -h"],
+            "environment": [{"name": "s3_bucket", "value": "pictures"}],
+        }], "cpu": "1024", "memory": "2048"})
+    };
+    let whole = json!({
+        "platformVersion": "LATEST", "propagateTags": "TASK_DEFINITION", "referenceId": "",
+        "overrides": override_of("sidecar"),
+        "networkConfiguration": network("subnet-1", "sg-1", "ENABLED"),
+    });
+    let mut nameless = override_of("sidecar");
+    nameless["containerOverrides"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("name");
+    let flat = json!({"ECS": {
+        "cluster": "prod", "task_def": "job", "service": "web", "launchType": "FARGATE", "container_name": "sidecar",
+        "command": ["df"], "environment": [], "security_groups": ["sg-9"],
+    }});
+    let expected = |overrides: Value, network: Value| {
+        json!({
+            "cluster": "prod", "taskDefinition": "job", "launchType": "FARGATE", "startedBy": "run-from-queue/jobs",
+            "overrides": overrides, "networkConfiguration": network,
+        })
+    };
+    let bare = |name: &str| json!({"containerOverrides": [{"name": name, "environment": []}]});
+    let mut of_whole = expected(
+        override_of("sidecar"),
+        network("subnet-1", "sg-1", "ENABLED"),
+    );
+    of_whole["platformVersion"] = json!("LATEST");
+    of_whole["propagateTags"] = json!("TASK_DEFINITION");
+    let mut of_flat = bare("sidecar");
+    of_flat["containerOverrides"][0]["command"] = json!(["df"]);
+    for (body, expected) in [
+        (message(whole), of_whole),
+        (
+            message(json!({})),
+            expected(bare("worker"), network("subnet-s", "sg-s", "ENABLED")),
+        ),
+        (
+            message(
+                json!({"networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-2"]}}}),
+            ),
+            expected(bare("worker"), network("subnet-2", "sg-s", "ENABLED")),
+        ),
+        (
+            message(json!({"overrides": nameless})),
+            expected(
+                override_of("worker"),
+                network("subnet-s", "sg-s", "ENABLED"),
+            ),
+        ),
+        (
+            flat.to_string(),
+            expected(of_flat, network("subnet-s", "sg-9", "ENABLED")),
+        ),
+        (
+            message(json!({})).replace('"', "'"),
+            expected(bare("worker"), network("subnet-s", "sg-s", "ENABLED")),
+        ),
+    ] {
+        let aws = account().await;
+        let (answers, log) = invoke(&aws, vec![json!({"Records": [record("1", &body, 1)]})]).await;
+        assert_eq!(given_back(&answers[0]), ids(&[]), "{log}");
+        assert_eq!(asked(&aws), [expected], "{body}");
+    }
+}
+
+/// Seven run, three come back; the same batch again starts nothing new.
+#[tokio::test]
+async fn a_batch_of_ten_with_three_bad_ones() {
+    let aws = account().await;
+    let bad = [
+        ("b1", "no JSON at all"),
+        ("b2", r#"{"SQS_Retries": 1}"#),
+        ("b3", &message(json!({"cluster": "staging"}))),
+    ];
+    let mut records: Vec<_> = (1..=7)
+        .map(|n| record(&format!("g{n}"), &message(json!({})), 1))
+        .collect();
+    records.extend(bad.map(|(id, body)| record(id, body, 1)));
+    let batch = json!({"Records": records});
+    let (answers, log) = invoke(&aws, vec![batch.clone(), batch]).await;
+    for answer in &answers {
+        assert_eq!(given_back(answer), ids(&["b1", "b2", "b3"]), "{log}");
+    }
+    assert_eq!(aws.tasks().len(), 7, "{log}");
+    let hidden = aws.bodies("ChangeMessageVisibility");
+    assert_eq!(hidden.len(), 6);
+    for change in hidden {
+        assert_eq!(
+            change["VisibilityTimeout"], 0,
+            "what never works reaches the dead-letter queue at once"
+        );
+        assert_eq!(
+            change["QueueUrl"],
+            "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs"
+        );
+    }
+    for told in [
+        "the body is no JSON",
+        "the body has no `ECS`",
+        "cluster `staging` is not allowed",
+    ] {
+        assert!(log.contains(told), "{log}");
+    }
+}
+
+/// What is wrong is said, with what is allowed, and RunTask is not asked.
+#[tokio::test]
+async fn what_never_works_says_why() {
+    let subnets: Vec<_> = (0..17).map(|n| format!("subnet-{n}")).collect();
+    let large = "x".repeat(9_000);
+    for (more, told) in [
+        (json!({"overides": {}}), "RunTask has no `overides`"),
+        (
+            json!({"count": 11}),
+            "a count of 11: RunTask starts 1 to 10",
+        ),
+        (
+            json!({"networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": ["sg-1"]}}}),
+            "17 subnets: AWS takes at most 16",
+        ),
+        (
+            json!({"overrides": {"containerOverrides": [{"name": "worker", "command": [large]}]}}),
+            "AWS takes at most 8,192",
+        ),
+        (
+            json!({"taskDefinition": "web"}),
+            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS",
+        ),
+        (
+            json!({"service": "api"}),
+            "cluster `prod` has no service `api`",
+        ),
+        (
+            json!({"networkConfiguration": "x"}),
+            "`networkConfiguration` is no object",
+        ),
+    ] {
+        let aws = account().await;
+        let records = json!({"Records": [record("1", &message(more), 1)]});
+        let (answers, log) = invoke(&aws, vec![records]).await;
+        assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
+        assert!(log.contains(told), "{told}: {log}");
+        assert_eq!(aws.bodies("RunTask").len(), 0);
+        assert_eq!(
+            aws.bodies("ChangeMessageVisibility")[0]["VisibilityTimeout"],
+            0
+        );
+    }
+}
+
+#[tokio::test]
+async fn nothing_runs_until_it_is_allowed() {
+    let aws = account().await;
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    let (answers, log) = invoke_with(&aws, vec![records], &[]).await;
+    assert_eq!(given_back(&answers[0]), ids(&["1"]));
+    assert!(
+        log.contains("nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS"),
+        "{log}"
+    );
+    assert_eq!(aws.operations(), ["ChangeMessageVisibility"]);
+}
+
+/// What passes goes back, for longer each time.
+#[tokio::test]
+async fn what_passes_comes_again_later_and_later() {
+    let quota = "You've reached the limit on the number of tasks you can run concurrently";
+    let refusals = [
+        Some(Refusal::throttled()),
+        Some(Refusal::server()),
+        Some(Refusal::new("ClientException", quota)),
+        None,
+    ];
+    for refusal in refusals {
+        for (receives, delay) in [(1, 30), (2, 60), (3, 120), (6, 900), (12, 900)] {
+            let aws = account().await;
+            match &refusal {
+                Some(refusal) => aws.refuse("RunTask", 1, refusal),
+                None => {
+                    for _ in 0..receives {
+                        let full = json!({"reason": "RESOURCE:MEMORY", "arn": arn("container-instance/prod/1")});
+                        aws.next_task(Life {
+                            failures: vec![full],
+                            ..Life::default()
+                        });
+                    }
+                }
+            }
+            let records = json!({"Records": [record("1", &message(json!({})), receives)]});
+            let (answers, log) = invoke(&aws, vec![records]).await;
+            assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
+            let change = &aws.bodies("ChangeMessageVisibility")[0];
+            assert_eq!(change["VisibilityTimeout"], delay, "{receives}: {log}");
+            assert_eq!(change["ReceiptHandle"], "receipt-of-1");
+        }
+    }
+}
+
+/// Three were asked for, two found a place: the third is started when the message comes again, and only it.
+#[tokio::test]
+async fn what_is_missing_of_a_count_is_started_later() {
+    let aws = account().await;
+    let full = || Life {
+        failures: vec![json!({"reason": "RESOURCE:CPU"})],
+        ..Life::default()
+    };
+    for life in [Life::default(), full(), Life::default(), full()] {
+        aws.next_task(life);
+    }
+    let record =
+        |receives| json!({"Records": [record("1", &message(json!({"count": 3})), receives)]});
+    let (answers, log) = invoke(&aws, vec![record(1), record(2), record(3)]).await;
+    assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
+    assert_eq!(given_back(&answers[1]), ids(&[]), "{log}");
+    assert_eq!(given_back(&answers[2]), ids(&[]), "{log}");
+    assert_eq!(aws.tasks().len(), 3, "{log}");
+}
+
+/// Denied, it names the statement to add, and goes to the dead-letter queue.
+#[tokio::test]
+async fn a_denied_role_is_named() {
+    let aws = account().await;
+    let denied = "User: arn:aws:sts::210987654321:assumed-role/queue/f is not authorized to perform: iam:PassRole \
+                  on resource: arn:aws:iam::210987654321:role/job because no identity-based policy allows it";
+    aws.refuse("RunTask", 1, &Refusal::new("AccessDeniedException", denied));
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    let (answers, log) = invoke(&aws, vec![records]).await;
+    assert_eq!(given_back(&answers[0]), ids(&["1"]));
+    assert!(
+        log.contains(r#"\"Action\":\"iam:PassRole\""#) && log.contains("role/job"),
+        "{log}"
+    );
+    assert_eq!(
+        aws.bodies("ChangeMessageVisibility")[0]["VisibilityTimeout"],
+        0
+    );
+}
+
+/// A FIFO queue wants everything back from the first that failed on.
+#[tokio::test]
+async fn a_fifo_queue_keeps_its_order() {
+    let aws = account().await;
+    let mut records = vec![
+        record("1", &message(json!({})), 1),
+        record("2", "broken", 1),
+        record("3", &message(json!({})), 1),
+    ];
+    for record in &mut records {
+        record["eventSourceARN"] = json!("arn:aws:sqs:eu-west-1:210987654321:jobs.fifo");
+    }
+    let (answers, log) = invoke(&aws, vec![json!({"Records": records})]).await;
+    assert_eq!(given_back(&answers[0]), ids(&["2", "3"]), "{log}");
+    assert_eq!(aws.tasks().len(), 1);
+}
+
+/// A task whose network interface came too late is started again with all it had, three times at the most.
+#[tokio::test]
+async fn a_task_without_its_network_interface_is_started_again() {
+    let aws = account().await;
+    for _ in 0..4 {
+        aws.next_task(Life {
+            states: Vec::new(),
+            end: json!({
+                "stopCode": "TaskFailedToStart",
+                "stoppedReason": "Timeout waiting for network interface provisioning to complete.",
+            }),
+            ..Life::default()
+        });
+    }
+    let command =
+        json!({"overrides": {"containerOverrides": [{"name": "worker", "command": ["once"]}]}});
+    let records = json!({"Records": [record("1", &message(command), 1)]});
+    invoke(&aws, vec![records]).await;
+    for again in 1..=3 {
+        let event = aws.stop_event(aws.tasks().last().unwrap());
+        // The same event twice, as EventBridge may deliver it, starts one task.
+        let (answers, log) = invoke(&aws, vec![event.clone(), event]).await;
+        assert!(
+            answers.iter().all(|it| matches!(it, Answer::Response(_))),
+            "{log}"
+        );
+        assert_eq!(aws.tasks().len(), 1 + again, "{log}");
+        let requests = asked(&aws);
+        let request = requests.last().unwrap();
+        assert_eq!(
+            request["networkConfiguration"],
+            network("subnet-s", "sg-s", "ENABLED")
+        );
+        assert_eq!(
+            request["overrides"]["containerOverrides"][0]["command"],
+            json!(["once"])
+        );
+        assert_eq!(request["startedBy"], "run-from-queue/jobs");
+    }
+    let event = aws.stop_event(aws.tasks().last().unwrap());
+    let (answers, _) = invoke(&aws, vec![event]).await;
+    let Answer::Error { kind, message } = &answers[0] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!(
+        (kind.as_str(), message.as_str()),
+        (
+            "NotStarted",
+            "it was started 3 times, and is not started again"
+        )
+    );
+    assert_eq!(aws.tasks().len(), 4);
+}
+
+/// Stops for another reason, and tasks of others, are none of its business.
+#[tokio::test]
+async fn other_stops_start_nothing() {
+    let aws = account().await;
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    invoke(&aws, vec![records]).await;
+    let task = aws.tasks().remove(0);
+    let ordinary = aws.stop_event(&task);
+    let mut foreign = aws.stop_event(&task);
+    foreign["detail"]["lastStatus"] = json!("STOPPED");
+    foreign["detail"]["stoppedReason"] =
+        json!("Timeout waiting for network interface provisioning to complete.");
+    foreign["detail"]["startedBy"] = json!("somebody");
+    let (answers, _) = invoke(&aws, vec![ordinary, foreign]).await;
+    assert_eq!(
+        answers,
+        [
+            Answer::Response(json!({"tasks": []})),
+            Answer::Response(json!({"tasks": []}))
+        ]
+    );
+    assert_eq!(aws.tasks().len(), 1);
+}
+
+/// Time that is over is no message lost.
+#[tokio::test]
+async fn what_the_time_does_not_suffice_for_goes_back() {
+    let aws = account().await;
+    aws.answer_late("RunTask", std::time::Duration::from_secs(8));
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    let api =
+        RuntimeApi::ending_after(std::time::Duration::from_secs(5), vec![records.to_string()])
+            .await;
+    let url = aws.url();
+    let environment = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("ALLOWED_CLUSTERS", "*"),
+        ("ALLOWED_TASK_DEFINITIONS", "*"),
+    ];
+    let (answers, log) = api.run_program(PROGRAM, &environment).await;
+    assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
+    assert!(log.contains("the function's time was over"), "{log}");
+}
+
+#[tokio::test]
+async fn what_is_no_message_fails_by_name() {
+    let aws = account().await;
+    let (answers, _) = invoke(&aws, vec![json!({}), json!([]), json!({"Records": 1})]).await;
+    for answer in answers {
+        assert!(
+            matches!(&answer, Answer::Error { kind, .. } if kind == "NotAMessage"),
+            "{answer:?}"
+        );
+    }
+}

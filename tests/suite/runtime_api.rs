@@ -1,0 +1,176 @@
+//! AWS's Runtime API, as far as a function uses it, and the built functions that ask it.
+//!
+//! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+
+use std::collections::VecDeque;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use wiremock::matchers::{method, path, path_regex};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+/// How long anything here may take before the test says that it hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct RuntimeApi {
+    pub(crate) server: MockServer,
+    expected: usize,
+}
+
+/// What the function answered to one invocation.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    Response(Value),
+    Error { kind: String, message: String },
+}
+
+struct NextInvocation {
+    payloads: Arc<Mutex<VecDeque<(usize, String)>>>,
+    deadline: Duration,
+}
+
+impl Respond for NextInvocation {
+    fn respond(&self, _: &Request) -> ResponseTemplate {
+        match self.payloads.lock().unwrap().pop_front() {
+            Some((number, payload)) => ResponseTemplate::new(200)
+                .insert_header("lambda-runtime-aws-request-id", format!("request-{number}"))
+                .insert_header(
+                    "lambda-runtime-deadline-ms",
+                    self.deadline.as_millis().to_string(),
+                )
+                .insert_header(
+                    "lambda-runtime-invoked-function-arn",
+                    "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
+                )
+                .set_body_raw(payload, "application/json"),
+            // As the real one: no event, no answer.
+            None => ResponseTemplate::new(200).set_delay(PATIENCE * 2),
+        }
+    }
+}
+
+impl RuntimeApi {
+    pub(crate) async fn with(payloads: Vec<Value>) -> Self {
+        Self::with_texts(payloads.iter().map(Value::to_string).collect()).await
+    }
+
+    pub(crate) async fn with_texts(payloads: Vec<String>) -> Self {
+        Self::ending_after(PATIENCE, payloads).await
+    }
+
+    /// Each invocation has this long, from now on.
+    pub(crate) async fn ending_after(time: Duration, payloads: Vec<String>) -> Self {
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
+        let server = MockServer::start().await;
+        let expected = payloads.len();
+        let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
+        Mock::given(method("GET"))
+            .and(path("/2018-06-01/runtime/invocation/next"))
+            .respond_with(NextInvocation {
+                payloads: queue,
+                deadline,
+            })
+            .mount(&server)
+            .await;
+        Mock::given(method("POST"))
+            .and(path_regex(
+                r"^/2018-06-01/runtime/invocation/request-\d+/(response|error)$",
+            ))
+            .respond_with(ResponseTemplate::new(202))
+            .mount(&server)
+            .await;
+        Self { server, expected }
+    }
+
+    /// Runs `parrot` until every invocation is answered; the answers, and its log.
+    pub(crate) async fn run(&self, environment: &[(&str, &str)]) -> (Vec<Answer>, String) {
+        self.run_program(env!("CARGO_BIN_EXE_parrot"), environment)
+            .await
+    }
+
+    pub(crate) async fn run_program(
+        &self,
+        program: &str,
+        environment: &[(&str, &str)],
+    ) -> (Vec<Answer>, String) {
+        let runtime_api = self.server.address().to_string();
+        let mut function = Function::start(program, &runtime_api, environment);
+        let started = Instant::now();
+        loop {
+            let answers = self.answers().await;
+            if answers.len() == self.expected {
+                return (answers, function.stop());
+            }
+            if let Some(status) = function.child.try_wait().unwrap() {
+                panic!("the function ended with {status}: {}", function.stop());
+            }
+            assert!(
+                started.elapsed() < PATIENCE,
+                "no answer: {}",
+                function.stop()
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) async fn answers(&self) -> Vec<Answer> {
+        let requests = self.server.received_requests().await.unwrap();
+        requests
+            .iter()
+            .filter(|request| request.method == "POST")
+            .map(answer)
+            .collect()
+    }
+}
+
+fn answer(request: &Request) -> Answer {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    if request.url.path().ends_with("/response") {
+        return Answer::Response(body);
+    }
+    Answer::Error {
+        kind: body["errorType"].as_str().unwrap().to_owned(),
+        message: body["errorMessage"].as_str().unwrap().to_owned(),
+    }
+}
+
+/// The built function, with an environment of its own.
+pub(crate) struct Function {
+    pub(crate) child: Child,
+}
+
+impl Function {
+    pub(crate) fn start(program: &str, runtime_api: &str, environment: &[(&str, &str)]) -> Self {
+        let child = Command::new(program)
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
+            .env("AWS_LAMBDA_FUNCTION_NAME", "parrot")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child }
+    }
+
+    /// Ends it and returns what it logged.
+    pub(crate) fn stop(&mut self) -> String {
+        // It may have ended by itself, which is no error here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let mut log = String::new();
+        if let Some(mut out) = self.child.stdout.take() {
+            out.read_to_string(&mut log).unwrap();
+        }
+        if let Some(mut err) = self.child.stderr.take() {
+            err.read_to_string(&mut log).unwrap();
+        }
+        log
+    }
+}
