@@ -1,7 +1,7 @@
 # make help tells what there is.
 
 # One zip in dist/ for each, named after it: serverless names the upload after the file alone.
-FUNCTIONS := parrot
+FUNCTIONS := parrot run-from-queue deploy-hook
 
 # The architecture comes from serverless.env.yml, where serverless.yml reads it too.
 CONFIGURED := $(shell sed -n 's/^[[:space:]]*architecture:[[:space:]]*\([^[:space:]#]*\).*/\1/p' serverless.env.yml 2>/dev/null | tr -d "\"'")

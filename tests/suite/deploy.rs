@@ -2,6 +2,7 @@
 //! commands that README names, against moto's AWS.
 
 mod make;
+mod running;
 mod stack;
 mod upgrade;
 
@@ -17,6 +18,21 @@ use crate::tools;
 const EXAMPLE: &str = include_str!("../../serverless.env.yml.example");
 const CARNIVAL: &str = include_str!("../carnival/serverless.env.yml");
 
+/// What describes the service: serverless.yml and the files of its functions, by name.
+pub(crate) fn service_files() -> Vec<(String, String)> {
+    let mut names = vec!["serverless.yml".to_owned()];
+    let folder = "deploy/serverless";
+    for entry in fs::read_dir(tools::root().join(folder)).unwrap() {
+        let name = entry.unwrap().file_name();
+        names.push(format!("{folder}/{}", name.to_str().unwrap()));
+    }
+    let read = |name: String| {
+        let text = fs::read_to_string(tools::root().join(&name)).unwrap();
+        (name, text)
+    };
+    names.into_iter().map(read).collect()
+}
+
 /// A copy of this service with site settings of its own and a zip that holds no program.
 pub(crate) struct Package {
     folder: TempDir,
@@ -26,13 +42,16 @@ impl Package {
     /// Without a serverless.env.yml.
     pub(crate) fn new() -> Self {
         let folder = tools::scratch();
-        fs::copy(
-            tools::root().join("serverless.yml"),
-            folder.path().join("serverless.yml"),
-        )
-        .unwrap();
+        for (name, text) in service_files() {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
         fs::create_dir(folder.path().join("dist")).unwrap();
-        fs::write(folder.path().join("dist/parrot.zip"), "no program").unwrap();
+        for (program, _) in ecs_parrot::config::names() {
+            let zip = format!("dist/{program}.zip");
+            fs::write(folder.path().join(zip), "no program").unwrap();
+        }
         Self { folder }
     }
 

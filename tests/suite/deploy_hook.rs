@@ -10,7 +10,7 @@ use crate::runtime_api::{Answer, RuntimeApi};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-hook");
 
 /// The ancestor's six variables.
-const SIX: [(&str, &str); 6] = [
+pub(crate) const SIX: [(&str, &str); 6] = [
     ("TASK_DEFINITION", "migrate"),
     ("CLUSTER_NAME", "prod"),
     ("COMMAND", "php -v"),
@@ -19,7 +19,7 @@ const SIX: [(&str, &str); 6] = [
     ("SECURITY_GROUPS", "sg-1"),
 ];
 
-async fn account() -> FakeAws {
+pub(crate) async fn account() -> FakeAws {
     let aws = FakeAws::start().await;
     aws.cluster("prod");
     for family in ["migrate", "web"] {
@@ -32,7 +32,7 @@ async fn account() -> FakeAws {
     aws
 }
 
-async fn invoke(
+pub(crate) async fn invoke(
     aws: &FakeAws,
     payloads: Vec<Value>,
     variables: &[(&str, &str)],
@@ -68,7 +68,7 @@ fn response(answer: &Answer) -> &Value {
     value
 }
 
-fn exits_with(code: i64) -> Life {
+pub(crate) fn exits_with(code: i64) -> Life {
     Life {
         containers: json!({"app": {"exitCode": code}, "sidecar": {"exitCode": 0}}),
         ..Life::default()
@@ -76,12 +76,12 @@ fn exits_with(code: i64) -> Life {
 }
 
 /// CodeDeploy's call.
-fn code_deploy() -> Value {
+pub(crate) fn code_deploy() -> Value {
     json!({"DeploymentId": "d-1ABCDEFGH", "LifecycleEventHookExecutionId": "execution-1"})
 }
 
 /// Amazon ECS's call at a stage, with the target's weights there.
-fn lifecycle(stage: &str, test: Value, production: Value) -> Value {
+pub(crate) fn lifecycle(stage: &str, test: Value, production: Value) -> Value {
     let revision = arn("service-revision/prod/web/2");
     let weights = |target: Value| {
         let mut weights = json!({arn("service-revision/prod/web/1"): 100});
@@ -103,7 +103,7 @@ fn lifecycle(stage: &str, test: Value, production: Value) -> Value {
 }
 
 /// The revision that is about to go live.
-fn revision(aws: &FakeAws) {
+pub(crate) fn revision(aws: &FakeAws) {
     aws.service_revision(
         &arn("service-revision/prod/web/2"),
         json!({

@@ -10,7 +10,7 @@ use ecs_parrot::render::{self, Renderer};
 use ecs_parrot::triage::{Cause, DropReason, Policy};
 use strum::VariantArray as _;
 
-use crate::events;
+use crate::{deploy, events};
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -35,7 +35,9 @@ fn readme_explains_every_variable() {
 
 #[test]
 fn the_example_configuration_has_every_variable() {
-    let (example, deployment) = (text("serverless.env.yml.example"), text("serverless.yml"));
+    let example = text("serverless.env.yml.example");
+    let files = deploy::service_files().into_iter();
+    let deployment: String = files.map(|(_, text)| text).collect();
     for name in variables() {
         assert!(
             example.contains(&name),
@@ -43,7 +45,7 @@ fn the_example_configuration_has_every_variable() {
         );
         assert!(
             deployment.contains(&format!("{name}:")),
-            "{name} in serverless.yml"
+            "{name} in the service's files"
         );
     }
 }

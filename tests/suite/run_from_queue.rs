@@ -10,7 +10,7 @@ use crate::runtime_api::{Answer, RuntimeApi};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_run-from-queue");
 
 /// An account with a cluster, a definition `job` of two containers, and a service with a network.
-async fn account() -> FakeAws {
+pub(crate) async fn account() -> FakeAws {
     let aws = FakeAws::start().await;
     aws.cluster("prod");
     aws.definition(
@@ -28,7 +28,7 @@ async fn account() -> FakeAws {
     aws
 }
 
-fn record(id: &str, body: &str, receives: u32) -> Value {
+pub(crate) fn record(id: &str, body: &str, receives: u32) -> Value {
     json!({
         "messageId": id,
         "receiptHandle": format!("receipt-of-{id}"),
@@ -40,7 +40,7 @@ fn record(id: &str, body: &str, receives: u32) -> Value {
     })
 }
 
-fn message(more: Value) -> String {
+pub(crate) fn message(more: Value) -> String {
     let mut request = json!({"cluster": "prod", "taskDefinition": "job", "service": "web", "launchType": "FARGATE"});
     for (field, value) in more.as_object().unwrap() {
         request[field] = value.clone();
@@ -49,7 +49,7 @@ fn message(more: Value) -> String {
 }
 
 /// Hands the function each payload; its answers and its log.
-async fn invoke(aws: &FakeAws, payloads: Vec<Value>) -> (Vec<Answer>, String) {
+pub(crate) async fn invoke(aws: &FakeAws, payloads: Vec<Value>) -> (Vec<Answer>, String) {
     invoke_with(
         aws,
         payloads,

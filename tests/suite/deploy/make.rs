@@ -65,13 +65,15 @@ impl Workshop {
                 r#"echo "$@" > asked
 while [ $# -gt 1 ]; do
     case $1 in
-        --bin) name=$2 ;;
+        --bin) names="$names $2" ;;
         --lambda-dir) folder=$2 ;;
     esac
     shift
 done
-mkdir -p $folder/$name
-echo "$folder $name" > $folder/$name/bootstrap.zip"#,
+for name in $names; do
+    mkdir -p $folder/$name
+    echo "$folder $name" > $folder/$name/bootstrap.zip
+done"#,
             );
         }
         let arguments: Vec<&str> = [&["package"], arguments].concat();
@@ -266,12 +268,16 @@ fn each_zip_holds_a_program_for_the_configured_architecture() {
 
     let template = Package::new().settings(&settings).template();
     assert_eq!(function(&template)["Architectures"], json!([architecture]));
+    /// What README promises of each function.
+    const AT_MOST: u64 = 6 * 1024 * 1024;
     let zips: Vec<PathBuf> = fs::read_dir(folder.join("dist"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    assert_eq!(zips.len(), 1, "{zips:?}");
+    assert_eq!(zips.len(), ecs_parrot::config::names().len(), "{zips:?}");
     for zip in zips {
+        let size = fs::metadata(&zip).unwrap().len();
+        assert!(size <= AT_MOST, "{} has {size} bytes", zip.display());
         assert_eq!(
             machine(&bootstrap(&zip)),
             Ok(architecture),

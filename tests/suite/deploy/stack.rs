@@ -4,8 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{CARNIVAL, EXAMPLE, Package, environment, function, rule};
-use crate::tools;
+use super::{CARNIVAL, EXAMPLE, Package, environment, function, rule, service_files};
 
 #[test]
 fn without_settings_everything_has_a_default() {
@@ -72,7 +71,10 @@ fn the_example_shows_every_key_with_its_default() {
     }
     assert_eq!(with, without);
 
-    let service = fs::read_to_string(tools::root().join("serverless.yml")).unwrap();
+    let yaml = service_files()
+        .into_iter()
+        .filter(|(name, _)| name.ends_with(".yml"));
+    let service: String = yaml.map(|(_, text)| text).collect();
     let path_end = |c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.');
     let mut keys: Vec<&str> = service
         .split("self:custom.mysettings.")

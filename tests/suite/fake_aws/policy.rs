@@ -66,10 +66,11 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
             vec![Need::new(&format!("sqs:{}", call.operation), queue)]
         }
-        service => vec![Need::new(
-            &format!("{service}:{}", call.operation),
-            "*".to_owned(),
-        )],
+        // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
+        service => {
+            let group = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:deploymentgroup:web/prod");
+            vec![Need::new(&format!("{service}:{}", call.operation), group)]
+        }
     }
 }
 
@@ -105,6 +106,11 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
     match operation {
         "DescribeTasks" => each("tasks", "task"),
         "DescribeServices" => each("services", "service"),
+        "DescribeServiceRevisions" => {
+            let arns = body["serviceRevisionArns"].as_array().unwrap().iter();
+            arns.map(|arn| Need::new(&action, arn.as_str().unwrap().to_owned()))
+                .collect()
+        }
         "StopTask" => vec![in_cluster("task", body["task"].as_str().unwrap())],
         "RegisterTaskDefinition" => {
             let family = body["family"].as_str().unwrap();

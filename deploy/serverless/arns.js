@@ -1,0 +1,57 @@
+// ARNs of what the settings name by patterns: IAM is told of each, and of nothing else.
+'use strict';
+
+const words = (value) =>
+  (Array.isArray(value) ? value : String(value ?? '').split(','))
+    .map((word) => String(word).trim())
+    .filter((word) => word !== '');
+
+const sub = (resource) => ({
+  'Fn::Sub': `arn:\${AWS::Partition}:ecs:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
+});
+
+// An ARN as it is, the part of it that names the thing, or the name.
+const name = (word) => word.split('/').pop();
+
+const setting = async ({ resolveVariable }, path) =>
+  words(await resolveVariable(`self:custom.mysettings.${path}, ''`));
+
+// IAM wants a resource in every statement; where nothing is named, one that nobody has.
+const orNone = (arns, none) => (arns.length === 0 ? [sub(none)] : arns);
+
+const definitions = (names) =>
+  orNone(
+    names.map(name).map((it) => sub(`task-definition/${it.includes(':') ? it : `${it}:*`}`)),
+    'task-definition/none:0'
+  );
+const clusters = (names) => orNone(names.map((it) => sub(`cluster/${name(it)}`)), 'cluster/none');
+const inClusters = (kind, names) =>
+  orNone(names.map((it) => sub(`${kind}/${name(it)}/*`)), `${kind}/none/none`);
+
+const queueDefinitions = (context) => setting(context, 'run_from_queue.allowed_task_definitions');
+const queueClusters = (context) => setting(context, 'run_from_queue.allowed_clusters');
+// A hook of Amazon ECS's own takes both from the service, so that it may run any of the account's.
+const hookDefinitions = async (context) => {
+  const named = await setting(context, 'deploy_hook.task_definition');
+  return named.length === 0 ? ['*'] : named;
+};
+const hookClusters = async (context) => {
+  const named = await setting(context, 'deploy_hook.cluster_name');
+  return named.length === 0 ? ['*'] : named;
+};
+
+module.exports = {
+  queueDefinitions: async (context) => definitions(await queueDefinitions(context)),
+  queueClusters: async (context) => clusters(await queueClusters(context)),
+  queueServices: async (context) => inClusters('service', await queueClusters(context)),
+  hookDefinitions: async (context) => definitions(await hookDefinitions(context)),
+  hookClusters: async (context) => clusters(await hookClusters(context)),
+  hookTasks: async (context) => inClusters('task', await hookClusters(context)),
+  // The roles that a task may be given; none by default.
+  passedRoles: async (context) => {
+    const roles = await setting(context, 'pass_roles');
+    return roles.length === 0
+      ? [{ 'Fn::Sub': 'arn:${AWS::Partition}:iam::${AWS::AccountId}:role/none/none' }]
+      : roles;
+  },
+};

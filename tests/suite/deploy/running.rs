@@ -1,0 +1,249 @@
+//! The functions that run tasks, as they are deployed: what they are made of, and that their roles are just enough.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Package, rule};
+use crate::fake_aws::policy::Policy;
+use crate::fake_aws::{ACCOUNT, FakeAws, Life, REGION};
+use crate::{deploy_hook, run_from_queue};
+
+const SETTINGS: &str = "mysettings:
+  region: eu-west-1
+  functions: {run_from_queue: true, deploy_hook: true}
+  pass_roles: ['arn:aws:iam::210987654321:role/job']
+  run_from_queue: {allowed_clusters: 'prod,dev-*', allowed_task_definitions: 'job*,report:3', maximum_concurrency: 7}
+  deploy_hook: {task_definition: migrate, cluster_name: prod, command: php -v, hook_events: true}
+";
+
+fn template() -> Value {
+    Package::new().settings(SETTINGS).template()
+}
+
+/// What CloudFormation makes of the functions in a policy.
+fn resolved(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => match (fields.get("Fn::Sub"), fields.get("Fn::GetAtt")) {
+            (Some(text), _) => {
+                let text = text.as_str().unwrap().replace("${AWS::Partition}", "aws");
+                json!(
+                    text.replace("${AWS::Region}", REGION)
+                        .replace("${AWS::AccountId}", ACCOUNT)
+                )
+            }
+            (_, Some(of)) if of == &json!(["RunQueue", "Arn"]) => {
+                json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"))
+            }
+            _ => fields
+                .iter()
+                .map(|(name, value)| (name.clone(), resolved(value)))
+                .collect(),
+        },
+        Value::Array(values) => values.iter().map(resolved).collect(),
+        other => other.clone(),
+    }
+}
+
+fn policy(template: &Value, role: &str) -> Value {
+    resolved(&template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"])
+}
+
+/// Nothing that it did was denied, and every statement was used but for those that are not ours to use.
+fn assert_just_enough(aws: &FakeAws, policy: &Value, others: &[&str]) {
+    let denied: Vec<_> = aws
+        .calls()
+        .into_iter()
+        .filter(|call| call.is_denied)
+        .collect();
+    assert!(denied.is_empty(), "{denied:?}");
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let sids: BTreeSet<_> = statements
+        .map(|it| it["Sid"].as_str().unwrap().to_owned())
+        .collect();
+    let mut used: BTreeSet<_> = aws.used_statements().into_iter().collect();
+    used.extend(others.iter().map(|sid| (*sid).to_owned()));
+    assert_eq!(used, sids);
+}
+
+fn with_role(family: &str, container: &str) -> Value {
+    json!({"family": family, "executionRoleArn": "arn:aws:iam::210987654321:role/job", "networkMode": "awsvpc",
+           "containerDefinitions": [{"name": container, "image": "job:2"}]})
+}
+
+#[tokio::test]
+async fn the_queues_role_is_just_enough() {
+    let policy = policy(&template(), "RunFromQueueRole");
+    let aws = run_from_queue::account().await;
+    aws.definition(with_role("job", "worker"), json!([]));
+    aws.allow_only(Policy::new(&policy));
+    let good = run_from_queue::record("1", &run_from_queue::message(json!({})), 1);
+    let bad = run_from_queue::record("2", "broken", 1);
+    let (_, log) = run_from_queue::invoke(&aws, vec![json!({"Records": [good, bad]})]).await;
+    assert_eq!(aws.tasks().len(), 1, "{log}");
+    assert_just_enough(&aws, &policy, &["WriteItsOwnLog"]);
+}
+
+#[tokio::test]
+async fn the_hooks_role_is_just_enough() {
+    // Without a definition and a cluster of its own it runs whatever is deployed.
+    let settings = SETTINGS.replace("task_definition: migrate, cluster_name: prod, ", "");
+    let policy = policy(
+        &Package::new().settings(&settings).template(),
+        "DeployHookRole",
+    );
+    let aws = deploy_hook::account().await;
+    for family in ["migrate", "web"] {
+        aws.definition(with_role(family, "app"), json!([]));
+    }
+    deploy_hook::revision(&aws);
+    aws.allow_only(Policy::new(&policy));
+    aws.next_task(Life {
+        endless: true,
+        ..Life::default()
+    });
+    let lifecycle = deploy_hook::lifecycle("POST_SCALE_UP", json!(0), json!(0));
+    let (_, log) = deploy_hook::invoke(&aws, vec![lifecycle], &[]).await;
+    assert_eq!(aws.tasks().len(), 1, "{log}");
+    let code_deploy = vec![deploy_hook::code_deploy()];
+    let (_, log) = deploy_hook::invoke(&aws, code_deploy, &deploy_hook::SIX).await;
+    assert_eq!(
+        aws.told("execution-1").as_deref(),
+        Some("Succeeded"),
+        "{log}"
+    );
+    assert_just_enough(&aws, &policy, &["WriteItsOwnLog"]);
+}
+
+/// Only roles that are listed may be given to tasks; none by default.
+#[test]
+fn roles_are_passed_by_name_only() {
+    for (settings, roles) in [
+        (
+            SETTINGS.to_owned(),
+            json!(["arn:aws:iam::210987654321:role/job"]),
+        ),
+        (
+            SETTINGS.replace("  pass_roles: ['arn:aws:iam::210987654321:role/job']\n", ""),
+            json!(["arn:aws:iam::210987654321:role/none/none"]),
+        ),
+    ] {
+        let template = Package::new().settings(&settings).template();
+        for role in ["RunFromQueueRole", "DeployHookRole"] {
+            let policy = policy(&template, role);
+            let passing: Vec<_> = policy["Statement"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|it| it["Action"] == "iam:PassRole")
+                .collect();
+            assert_eq!(passing.len(), 1);
+            assert_eq!(passing[0]["Resource"], roles);
+            let service = &passing[0]["Condition"]["StringEquals"]["iam:PassedToService"];
+            assert_eq!(service, "ecs-tasks.amazonaws.com");
+        }
+    }
+}
+
+#[test]
+fn the_run_queue_gives_a_message_two_hours() {
+    let template = template();
+    let resources = &template["Resources"];
+    let function = &resources["RunFromQueueLambdaFunction"]["Properties"];
+    let timeout = function["Timeout"].as_u64().unwrap();
+    assert_eq!(
+        function["Environment"]["Variables"]["ALLOWED_CLUSTERS"],
+        "prod,dev-*"
+    );
+    assert_eq!(
+        function["Environment"]["Variables"]["ALLOWED_TASK_DEFINITIONS"],
+        "job*,report:3"
+    );
+    let queue = &resources["RunQueue"]["Properties"];
+    assert_eq!(queue["VisibilityTimeout"], timeout * 6);
+    assert_eq!(queue["SqsManagedSseEnabled"], true);
+    let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
+    // 30 s, twice as long each time, at most 15 minutes.
+    let waits: u64 = (0..receives).map(|n| (30 << n.min(5)).min(900)).sum();
+    assert!((115 * 60..=125 * 60).contains(&waits), "{waits} s");
+    let target = json!({"Fn::GetAtt": ["RunDeadLetterQueue", "Arn"]});
+    assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], target);
+
+    let mapping = &resources["RunFromQueueEventSourceMappingSQSRunQueue"]["Properties"];
+    assert_eq!(
+        mapping["FunctionResponseTypes"],
+        json!(["ReportBatchItemFailures"])
+    );
+    assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"], 7);
+
+    let statement = &resources["RunQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0];
+    assert_eq!(statement["Effect"], "Deny");
+    assert_eq!(
+        statement["Condition"],
+        json!({"Bool": {"aws:SecureTransport": "false"}})
+    );
+
+    let again = &rule(&template, "-run-again")["EventPattern"]["detail"];
+    assert_eq!(
+        again["startedBy"],
+        json!([{"prefix": format!("{}/", ecs_parrot::queue::PROGRAM)}])
+    );
+    assert_eq!(
+        again["stoppedReason"],
+        json!([{"prefix": ecs_parrot::queue::rerun::REASON}])
+    );
+}
+
+#[test]
+fn both_kinds_of_deployment_may_call_the_hook() {
+    let template = template();
+    let resources = &template["Resources"];
+    let function = &resources["DeployHookLambdaFunction"]["Properties"];
+    assert_eq!(function["FunctionName"], "CodeDeployHook_ecs-parrot-dev");
+    assert_eq!(function["Timeout"], 900);
+    assert_eq!(function["Environment"]["Variables"]["COMMAND"], "php -v");
+    assert_eq!(function["Environment"]["Variables"]["HOOK_EVENTS"], "true");
+    let events = rule(&template, "-hook-tasks");
+    assert_eq!(events["State"], "ENABLED");
+    let started_by = json!([{"prefix": format!("{}/", ecs_parrot::hook::PROGRAM)}]);
+    assert_eq!(events["EventPattern"]["detail"]["startedBy"], started_by);
+
+    let role = &resources["LifecycleHookRole"]["Properties"];
+    let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"];
+    assert_eq!(trusted, &json!({"Service": "ecs.amazonaws.com"}));
+    let statement = &role["Policies"][0]["PolicyDocument"]["Statement"][0];
+    assert_eq!(statement["Action"], "lambda:InvokeFunction");
+    assert_eq!(
+        statement["Resource"],
+        json!({"Fn::GetAtt": ["DeployHookLambdaFunction", "Arn"]})
+    );
+    let outputs = &template["Outputs"];
+    assert_eq!(
+        outputs["LifecycleHookRoleArn"]["Value"],
+        json!({"Fn::GetAtt": ["LifecycleHookRole", "Arn"]})
+    );
+}
+
+#[test]
+fn each_function_can_be_left_out() {
+    for (on, expected) in [
+        ("parrot: true", "ParrotLambdaFunction"),
+        (
+            "parrot: false, run_from_queue: true",
+            "RunFromQueueLambdaFunction",
+        ),
+        (
+            "parrot: false, deploy_hook: true",
+            "DeployHookLambdaFunction",
+        ),
+    ] {
+        let settings = format!("mysettings: {{functions: {{{on}}}}}");
+        let template = Package::new().settings(&settings).template();
+        let resources = template["Resources"].as_object().unwrap().iter();
+        let functions: Vec<_> = resources
+            .filter(|(_, it)| it["Type"] == "AWS::Lambda::Function")
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(functions, [expected]);
+    }
+}
