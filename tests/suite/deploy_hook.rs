@@ -589,3 +589,28 @@ async fn a_payload_of_neither_caller_fails_by_name() {
         );
     }
 }
+
+/// The samples are payloads as AWS sends them.
+#[tokio::test]
+async fn every_sample_is_understood() {
+    for (sample, variables, answer) in [
+        ("code-deploy", &SIX[..], json!({"status": "Succeeded"})),
+        ("ecs-first-call", &[], json!({"hookStatus": "IN_PROGRESS"})),
+        ("ecs-asked-again", &[], json!({"hookStatus": "IN_PROGRESS"})),
+        ("ecs-rollback", &[], json!({"hookStatus": "SUCCEEDED"})),
+        ("task-stopped", &SIX[..], json!({"status": "Succeeded"})),
+    ] {
+        let aws = account().await;
+        let path = crate::tools::root().join(format!("samples/deploy-hook/{sample}.json"));
+        let payload: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        if let Some(arn) = payload["executionDetails"]["targetServiceRevisionArn"].as_str() {
+            let revision = json!({"serviceRevisionArn": arn, "clusterArn": "prod", "taskDefinition": "web",
+                "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-r"]}}});
+            aws.service_revision(arn, revision);
+        }
+        let (answers, log) = invoke(&aws, vec![payload], variables).await;
+        for (field, value) in answer.as_object().unwrap() {
+            assert_eq!(&response(&answers[0])[field], value, "{sample}: {log}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod command_line;
 mod deploy;
 mod deploy_hook;
 mod documents;
+mod enqueue;
 mod events;
 mod fake_aws;
 mod hostile;

@@ -489,3 +489,34 @@ async fn what_is_no_message_fails_by_name() {
         );
     }
 }
+
+/// The samples are payloads as AWS sends them: each is understood, and the broken record alone comes back.
+#[tokio::test]
+async fn every_sample_is_understood() {
+    let aws = account().await;
+    for family in ["job-resize", "job-report"] {
+        for _ in 0..12 {
+            let containers = json!([{"name": "worker", "image": "job:1"}]);
+            let definition = json!({"family": family, "networkMode": "awsvpc", "containerDefinitions": containers});
+            aws.definition(definition, json!([]));
+        }
+    }
+    let network = network("subnet-s", "sg-s", "DISABLED");
+    let service =
+        json!({"serviceName": "pictures", "status": "ACTIVE", "networkConfiguration": network});
+    aws.service("pictures", service);
+    let samples = std::fs::read_dir(crate::tools::root().join("samples/run-from-queue")).unwrap();
+    let mut broken = 0;
+    for sample in samples {
+        let path = sample.unwrap().path();
+        let payload: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let (answers, log) = invoke(&aws, vec![payload]).await;
+        let Answer::Response(answer) = &answers[0] else {
+            panic!("{}: {log}", path.display())
+        };
+        broken += answer["batchItemFailures"].as_array().map_or(0, Vec::len);
+    }
+    assert_eq!(broken, 1);
+    // The same messages in two samples are the same messages.
+    assert_eq!(aws.tasks().len(), 4);
+}
