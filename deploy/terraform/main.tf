@@ -1,0 +1,348 @@
+# The same functions as serverless.yml's, from the same zips, for those who deploy with Terraform.
+
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
+
+locals {
+  account = data.aws_caller_identity.this.account_id
+  scope   = "${data.aws_region.this.name}:${local.account}"
+  ecs     = "arn:${data.aws_partition.this.partition}:ecs:${local.scope}"
+  # IAM wants a resource in every statement; where nothing is named, one that nobody has.
+  task_definitions = length(var.task_definition_arns) > 0 ? var.task_definition_arns : ["${local.ecs}:task-definition/none:0"]
+  clusters         = length(var.cluster_arns) > 0 ? var.cluster_arns : ["${local.ecs}:cluster/none"]
+  roles            = length(var.pass_role_arns) > 0 ? var.pass_role_arns : ["arn:${data.aws_partition.this.partition}:iam::${local.account}:role/none/none"]
+
+  functions = {
+    parrot = {
+      enabled = var.functions.parrot
+      name    = "${var.name}-parrot"
+      zip     = "${var.dist}/parrot.zip"
+      memory  = 256
+      timeout = 15
+      environment = {
+        SLACK_WEBHOOKURL                  = var.slack_webhookurl
+        SLACK_CHANNEL                     = var.slack_channel
+        SLACK_USERNAME                    = var.slack_username
+        SLACK_ICON_EMOJI                  = var.slack_icon_emoji
+        SLACK_QUIET                       = var.slack_quiet
+        SLACK_MENTION                     = var.slack_mention
+        FLOWDOCK_API_TOKEN                = var.flowdock_api_token
+        FLOWDOCK_USERNAME                 = var.flowdock_username
+        FLOWDOCK_ICON_EMOJI               = var.flowdock_icon_emoji
+        FLOWDOCK_QUIET                    = var.flowdock_quiet
+        FLOWDOCK_URL                      = var.flowdock_url
+        IGNORED_EXIT_CODE_CONTAINER_NAMES = var.ignored_exit_code_container_names
+        IGNORED_CLUSTERS                  = var.ignored_clusters
+        IGNORED_SERVICES                  = var.ignored_services
+        KEEP                              = var.keep
+        DROP                              = var.drop
+        TEMPLATES_DIR                     = var.templates_dir
+      }
+      statements = [
+        { Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" },
+      ]
+    }
+    run-from-queue = {
+      enabled = var.functions.run_from_queue
+      name    = "${var.name}-run-from-queue"
+      zip     = "${var.dist}/run-from-queue.zip"
+      memory  = 128
+      timeout = 60
+      environment = {
+        ALLOWED_CLUSTERS         = var.allowed_clusters
+        ALLOWED_TASK_DEFINITIONS = var.allowed_task_definitions
+      }
+      statements = [
+        { Sid = "TakeMessages", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-run-queue" },
+        { Sid = "RunTasks", Effect = "Allow", Action = "ecs:RunTask", Resource = local.task_definitions, Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
+        { Sid = "TakeNetworkOfServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = "${local.ecs}:service/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
+        { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
+        { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } } },
+      ]
+    }
+    deploy-hook = {
+      enabled = var.functions.deploy_hook
+      # CodeDeploy's managed role may invoke functions of this prefix alone.
+      name    = "CodeDeployHook_${var.name}"
+      zip     = "${var.dist}/deploy-hook.zip"
+      memory  = 128
+      timeout = 900
+      environment = {
+        TASK_DEFINITION  = var.task_definition
+        CLUSTER_NAME     = var.cluster_name
+        COMMAND          = var.command
+        CONTAINER_NAME   = var.container_name
+        SUBNETS          = var.subnets
+        SECURITY_GROUPS  = var.security_groups
+        ASSIGN_PUBLIC_IP = var.assign_public_ip
+        WAIT             = var.wait
+        HOOK_EVENTS      = var.hook_events
+      }
+      statements = [
+        { Sid = "Report", Effect = "Allow", Action = "codedeploy:PutLifecycleEventHookExecutionStatus", Resource = "arn:${data.aws_partition.this.partition}:codedeploy:${local.scope}:deploymentgroup:*" },
+        { Sid = "RunTasks", Effect = "Allow", Action = "ecs:RunTask", Resource = local.task_definitions, Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
+        { Sid = "FollowAndStopTasks", Effect = "Allow", Action = ["ecs:DescribeTasks", "ecs:StopTask"], Resource = "${local.ecs}:task/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
+        { Sid = "LookUpRevisions", Effect = "Allow", Action = "ecs:DescribeServiceRevisions", Resource = "${local.ecs}:service-revision/*" },
+        { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
+        { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } } },
+      ]
+    }
+  }
+  enabled = { for key, function in local.functions : key => function if function.enabled }
+
+  # What invokes which function.
+  rules = {
+    api-calls = {
+      function = "parrot"
+      pattern = {
+        source      = ["aws.ecs"]
+        detail-type = ["AWS API Call via CloudTrail"]
+        detail = {
+          eventSource = ["ecs.amazonaws.com"]
+          eventName   = [{ anything-but = ["SubmitContainerStateChange", "SubmitAttachmentStateChanges", "DiscoverPollEndpoint", "SubmitTaskStateChange"] }]
+        }
+      }
+    }
+    ecs-events = {
+      function = "parrot"
+      pattern = {
+        source      = ["aws.ecs"]
+        detail-type = [{ anything-but = ["AWS API Call via CloudTrail"] }]
+      }
+    }
+    run-again = {
+      function = "run-from-queue"
+      pattern = {
+        source      = ["aws.ecs"]
+        detail-type = ["ECS Task State Change"]
+        detail = {
+          lastStatus    = ["STOPPED"]
+          startedBy     = [{ prefix = "run-from-queue/" }]
+          stoppedReason = [{ prefix = "Timeout waiting for network interface provisioning to complete" }]
+        }
+      }
+    }
+    hook-tasks = {
+      function = "deploy-hook"
+      pattern = {
+        source      = ["aws.ecs"]
+        detail-type = ["ECS Task State Change"]
+        detail = {
+          lastStatus = ["STOPPED"]
+          startedBy  = [{ prefix = "deploy-hook/" }]
+        }
+      }
+    }
+  }
+  enabled_rules = {
+    for key, rule in local.rules : key => rule
+    if local.functions[rule.function].enabled && (key != "hook-tasks" || var.hook_events == "true")
+  }
+}
+
+resource "aws_iam_role" "function" {
+  for_each = local.enabled
+
+  name = "${var.name}-${data.aws_region.this.name}-${each.key}"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+}
+
+resource "aws_iam_role_policy" "function" {
+  for_each = local.enabled
+
+  name = each.key
+  role = aws_iam_role.function[each.key].id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{ Sid = "WriteItsOwnLog", Effect = "Allow", Action = ["logs:CreateLogStream", "logs:PutLogEvents"], Resource = "${aws_cloudwatch_log_group.function[each.key].arn}:*" }],
+      each.value.statements,
+    )
+  })
+}
+
+resource "aws_cloudwatch_log_group" "function" {
+  for_each = local.enabled
+
+  name              = "/aws/lambda/${each.value.name}"
+  retention_in_days = var.log_retention
+}
+
+resource "aws_lambda_function" "function" {
+  for_each = local.enabled
+
+  function_name    = each.value.name
+  role             = aws_iam_role.function[each.key].arn
+  filename         = each.value.zip
+  source_code_hash = filebase64sha256(each.value.zip)
+  runtime          = "provided.al2023"
+  handler          = "bootstrap"
+  architectures    = [var.architecture]
+  memory_size      = each.value.memory
+  timeout          = each.value.timeout
+
+  logging_config {
+    log_format = "JSON"
+  }
+
+  environment {
+    variables = each.value.environment
+  }
+
+  depends_on = [aws_iam_role_policy.function]
+}
+
+resource "aws_lambda_function_event_invoke_config" "parrot" {
+  count = var.functions.parrot ? 1 : 0
+
+  function_name                = aws_lambda_function.function["parrot"].function_name
+  maximum_retry_attempts       = 2
+  maximum_event_age_in_seconds = 3600
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.dead_letters[0].arn
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "rule" {
+  for_each = local.enabled_rules
+
+  name          = "${var.name}-${each.key}"
+  event_pattern = jsonencode(each.value.pattern)
+}
+
+resource "aws_cloudwatch_event_target" "rule" {
+  for_each = local.enabled_rules
+
+  rule = aws_cloudwatch_event_rule.rule[each.key].name
+  arn  = aws_lambda_function.function[each.value.function].arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = 3600
+    maximum_retry_attempts       = 185
+  }
+
+  dynamic "dead_letter_config" {
+    for_each = each.value.function == "parrot" ? [aws_sqs_queue.dead_letters[0].arn] : []
+
+    content {
+      arn = dead_letter_config.value
+    }
+  }
+}
+
+resource "aws_lambda_permission" "rule" {
+  for_each = local.enabled_rules
+
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.function[each.value.function].function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.rule[each.key].arn
+}
+
+resource "aws_sqs_queue" "dead_letters" {
+  count = var.functions.parrot ? 1 : 0
+
+  name                      = "${var.name}-dead-letters"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  count = var.functions.parrot ? 1 : 0
+
+  queue_url = aws_sqs_queue.dead_letters[0].url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "WhatTheRulesCouldNotHandOver", Effect = "Allow", Principal = { Service = "events.amazonaws.com" },
+        Action    = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters[0].arn,
+        Condition = { ArnEquals = { "aws:SourceArn" = [for key in ["api-calls", "ecs-events"] : aws_cloudwatch_event_rule.rule[key].arn] } }
+      },
+      {
+        Sid    = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.dead_letters[0].arn,
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+# What can never run, and what found no place for about two hours, goes to the second queue.
+resource "aws_sqs_queue" "run" {
+  count = var.functions.run_from_queue ? 1 : 0
+
+  name                       = "${var.name}-run-queue"
+  visibility_timeout_seconds = 360
+  message_retention_seconds  = 1209600
+  sqs_managed_sse_enabled    = true
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.run_dead_letters[0].arn
+    maxReceiveCount     = 12
+  })
+}
+
+resource "aws_sqs_queue" "run_dead_letters" {
+  count = var.functions.run_from_queue ? 1 : 0
+
+  name                      = "${var.name}-run-dead-letters"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_sqs_queue_policy" "run" {
+  for_each = var.functions.run_from_queue ? { run = aws_sqs_queue.run[0], dead_letters = aws_sqs_queue.run_dead_letters[0] } : {}
+
+  queue_url = each.value.url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid    = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = each.value.arn,
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+resource "aws_lambda_event_source_mapping" "run" {
+  count = var.functions.run_from_queue ? 1 : 0
+
+  event_source_arn        = aws_sqs_queue.run[0].arn
+  function_name           = aws_lambda_function.function["run-from-queue"].arn
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+
+  scaling_config {
+    maximum_concurrency = 5
+  }
+}
+
+# With this role Amazon ECS calls the function; a service's lifecycle hook names it.
+resource "aws_iam_role" "lifecycle_hook" {
+  count = var.functions.deploy_hook ? 1 : 0
+
+  name = "${var.name}-${data.aws_region.this.name}-lifecycle-hook"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect = "Allow", Principal = { Service = "ecs.amazonaws.com" }, Action = "sts:AssumeRole",
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "lifecycle_hook" {
+  count = var.functions.deploy_hook ? 1 : 0
+
+  name = "call-the-hook"
+  role = aws_iam_role.lifecycle_hook[0].id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "lambda:InvokeFunction", Resource = aws_lambda_function.function["deploy-hook"].arn }]
+  })
+}

@@ -1,0 +1,200 @@
+# Which functions there are.
+variable "functions" {
+  type = object({
+    parrot         = optional(bool, true)
+    run_from_queue = optional(bool, false)
+    deploy_hook    = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "name" {
+  description = "What the resources are named after."
+  type        = string
+  default     = "ecs-parrot"
+}
+
+variable "dist" {
+  description = "The folder with the zips of `make package`."
+  type        = string
+  default     = "dist"
+}
+
+variable "architecture" {
+  type    = string
+  default = "x86_64"
+
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "The architecture is x86_64 or arm64."
+  }
+}
+
+variable "log_retention" {
+  description = "Days."
+  type        = number
+  default     = 30
+}
+
+variable "task_definition_arns" {
+  description = "What IAM lets run_from_queue and deploy_hook run; the ALLOWED_... variables are the function's own check."
+  type        = list(string)
+  default     = []
+}
+
+variable "cluster_arns" {
+  description = "Where they may run it."
+  type        = list(string)
+  default     = []
+}
+
+variable "pass_role_arns" {
+  description = "Task roles and execution roles that tasks may be given."
+  type        = list(string)
+  default     = []
+}
+
+# parrot's variables; README.md explains them. Empty is unset.
+variable "slack_webhookurl" {
+  type    = string
+  default = ""
+  sensitive = true
+}
+
+variable "slack_channel" {
+  type    = string
+  default = ""
+}
+
+variable "slack_username" {
+  type    = string
+  default = ""
+}
+
+variable "slack_icon_emoji" {
+  type    = string
+  default = ""
+}
+
+variable "slack_quiet" {
+  type    = string
+  default = ""
+}
+
+variable "slack_mention" {
+  type    = string
+  default = ""
+}
+
+variable "flowdock_api_token" {
+  type    = string
+  default = ""
+  sensitive = true
+}
+
+variable "flowdock_username" {
+  type    = string
+  default = ""
+}
+
+variable "flowdock_icon_emoji" {
+  type    = string
+  default = ""
+}
+
+variable "flowdock_quiet" {
+  type    = string
+  default = ""
+}
+
+variable "flowdock_url" {
+  type    = string
+  default = ""
+}
+
+variable "ignored_exit_code_container_names" {
+  type    = string
+  default = ""
+}
+
+variable "ignored_clusters" {
+  type    = string
+  default = ""
+}
+
+variable "ignored_services" {
+  type    = string
+  default = ""
+}
+
+variable "keep" {
+  type    = string
+  default = ""
+}
+
+variable "drop" {
+  type    = string
+  default = ""
+}
+
+variable "templates_dir" {
+  type    = string
+  default = ""
+}
+
+# run-from-queue's variables; README.md explains them. Empty is unset.
+variable "allowed_clusters" {
+  type    = string
+  default = ""
+}
+
+variable "allowed_task_definitions" {
+  type    = string
+  default = ""
+}
+
+# deploy-hook's variables; README.md explains them. Empty is unset.
+variable "task_definition" {
+  type    = string
+  default = ""
+}
+
+variable "cluster_name" {
+  type    = string
+  default = ""
+}
+
+variable "command" {
+  type    = string
+  default = ""
+}
+
+variable "container_name" {
+  type    = string
+  default = ""
+}
+
+variable "subnets" {
+  type    = string
+  default = ""
+}
+
+variable "security_groups" {
+  type    = string
+  default = ""
+}
+
+variable "assign_public_ip" {
+  type    = string
+  default = ""
+}
+
+variable "wait" {
+  type    = string
+  default = ""
+}
+
+variable "hook_events" {
+  type    = string
+  default = ""
+}
