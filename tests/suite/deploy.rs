@@ -1,6 +1,7 @@
 //! What is deployed: the stack that serverless.yml describes, the zip that `make package` builds, and the
 //! commands that README names, against moto's AWS.
 
+mod infrastructure;
 mod make;
 mod running;
 mod stack;
