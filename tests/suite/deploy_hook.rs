@@ -185,12 +185,15 @@ async fn the_same_call_twice_starts_one_task_and_reports_once() {
     );
 }
 
+/// A call that is refused, variables in place of the six, and what the log says.
+type CodeDeployCase<'a> = (&'a str, Option<Refusal>, &'a [(&'a str, &'a str)], &'a str);
+
 /// Whatever goes wrong, CodeDeploy hears Failed.
 #[tokio::test]
 async fn code_deploy_never_waits_for_us() {
     let pass_role = "User: x is not authorized to perform: iam:PassRole on resource: \
                      arn:aws:iam::210987654321:role/job because no policy allows it";
-    let cases: [(&str, Option<Refusal>, &[(&str, &str)], &str); 8] = [
+    let cases: [CodeDeployCase<'_>; 8] = [
         (
             "RunTask",
             Some(Refusal::new("AccessDeniedException", pass_role)),
@@ -502,16 +505,23 @@ async fn one_task_for_each_call_and_stage() {
     );
 }
 
+/// A call that is refused, the payload, variables, and what the log says.
+type EcsCase<'a> = (
+    &'a str,
+    Option<Refusal>,
+    Value,
+    &'a [(&'a str, &'a str)],
+    &'a str,
+);
+
 /// Whatever goes wrong, ECS hears FAILED, with what is to be done in the log.
 #[tokio::test]
 async fn ecs_never_waits_for_us() {
-    let mut foreign = lifecycle("POST_SCALE_UP", json!(0), json!(0));
-    foreign["hookDetails"] = json!({"ecsParrotTask": "to be set", "ecsParrotCluster": "prod"});
     let mut quote = lifecycle("POST_SCALE_UP", json!(0), json!(0));
     quote["hookDetails"] = json!({"COMMAND": "sh -c 'x"});
     let call = || lifecycle("POST_SCALE_UP", json!(0), json!(0));
     let denied = Refusal::new("AccessDeniedException", "no");
-    let cases: [(&str, Option<Refusal>, Value, &[(&str, &str)], &str); 5] = [
+    let cases: [EcsCase<'_>; 5] = [
         (
             "DescribeServiceRevisions",
             Some(denied.clone()),

@@ -17,6 +17,7 @@ mod documents;
 mod enqueue;
 mod events;
 mod fake_aws;
+mod functions_on_moto;
 mod hostile;
 mod lambda;
 mod moto;

@@ -119,3 +119,44 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     );
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), sample);
 }
+
+/// A new stack with every function, as far as moto's CloudFormation goes.
+#[test]
+fn all_functions_stand_in_a_new_stack() {
+    let cloud = Moto::start(&[]);
+    let settings = "mysettings: {functions: {run_from_queue: true, deploy_hook: true}}";
+    let package = Package::new().settings(settings);
+    run(&cloud, &package, &["deploy"]);
+    let deployed = deployed(&cloud);
+    assert_eq!(deployed["stacks"][0]["StackStatus"], "UPDATE_COMPLETE");
+    let names = |list: &str, field: &str| {
+        let mut names: Vec<_> = deployed[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it[field].as_str().or(it.as_str()).unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(
+        names("functions", "FunctionName"),
+        [
+            "CodeDeployHook_ecs-parrot-dev",
+            "ecs-parrot-dev-parrot",
+            "ecs-parrot-dev-run-from-queue"
+        ]
+    );
+    let queues = names("queues", "");
+    for queue in ["dead-letters", "run-queue", "run-dead-letters"] {
+        let name = format!("/ecs-parrot-dev-{queue}");
+        assert!(queues.iter().any(|url| url.ends_with(&name)), "{queues:?}");
+    }
+    let rules = names("rules", "Name");
+    for rule in ["api-calls", "ecs-events", "hook-tasks", "run-again"] {
+        assert!(
+            rules.contains(&format!("ecs-parrot-dev-{rule}")),
+            "{rules:?}"
+        );
+    }
+}

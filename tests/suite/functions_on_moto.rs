@@ -1,0 +1,174 @@
+//! The functions that run tasks against moto, whose wire shapes of SQS and ECS are AWS's.
+
+use std::fs;
+use std::process::Command;
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use serde_json::{Value, json};
+
+use crate::fake_aws::{ACCOUNT, REGION};
+use crate::moto::Moto;
+use crate::runtime_api::{Answer, RuntimeApi};
+use crate::tools;
+
+const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs";
+
+/// moto with a cluster, an instance, `myapp` and a service with a network.
+fn account() -> (Moto, tempfile::TempDir) {
+    let folder = tools::scratch();
+    let moto = Moto::recording(&folder.path().join("requests"));
+    tools::run_python("cluster.py", &[moto.url()], "");
+    (moto, folder)
+}
+
+fn sqs(moto: &Moto) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url(moto.url())
+        .build();
+    aws_sdk_sqs::Client::from_conf(config)
+}
+
+async fn invoke(
+    moto: &Moto,
+    program: &str,
+    payload: Value,
+    variables: &[(&str, &str)],
+) -> (Value, String) {
+    let mut environment = vec![
+        ("AWS_ENDPOINT_URL", moto.url()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    environment.extend_from_slice(variables);
+    let (mut answers, log) = RuntimeApi::with(vec![payload])
+        .await
+        .run_program(program, &environment)
+        .await;
+    match answers.remove(0) {
+        Answer::Response(answer) => (answer, log),
+        error @ Answer::Error { .. } => panic!("{error:?}: {log}"),
+    }
+}
+
+fn enqueue(moto: &Moto, messages: &[(&str, Value)]) {
+    let folder = tools::scratch();
+    for (name, message) in messages {
+        fs::write(folder.path().join(name), message.to_string()).unwrap();
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+        .args(["enqueue", "--queue", QUEUE, "."])
+        .current_dir(&folder)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", moto.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", tools::told(&output));
+}
+
+/// What Lambda makes of the messages that it receives.
+async fn receive(sqs: &aws_sdk_sqs::Client) -> Vec<Value> {
+    let received = sqs
+        .receive_message()
+        .queue_url(QUEUE)
+        .max_number_of_messages(10)
+        .message_system_attribute_names(MessageSystemAttributeName::All)
+        .send()
+        .await
+        .unwrap();
+    let records = received.messages().iter().map(|message| {
+        let receives = message.attributes().unwrap();
+        let receives = &receives[&MessageSystemAttributeName::ApproximateReceiveCount];
+        json!({
+            "messageId": message.message_id(),
+            "receiptHandle": message.receipt_handle(),
+            "body": message.body(),
+            "attributes": {"ApproximateReceiveCount": receives},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"),
+        })
+    });
+    records.collect()
+}
+
+/// From `enqueue` to the task: one runs, one is refused, and that one alone is in the queue again, at once.
+#[tokio::test]
+async fn from_the_queue_to_the_task() {
+    let (moto, _folder) = account();
+    let sqs = sqs(&moto);
+    sqs.create_queue()
+        .queue_name("jobs")
+        .attributes(QueueAttributeName::VisibilityTimeout, "360")
+        .send()
+        .await
+        .unwrap();
+    let message = |cluster: &str| {
+        json!({"ECS": {
+            "cluster": cluster, "taskDefinition": "myapp", "service": "web",
+            "overrides": {"containerOverrides": [{"command": ["report"]}]},
+        }})
+    };
+    enqueue(
+        &moto,
+        &[
+            ("good.json", message("myEcsCluster")),
+            ("bad.json", message("elsewhere")),
+        ],
+    );
+    let records = receive(&sqs).await;
+    assert_eq!(records.len(), 2);
+
+    let allowed = [
+        ("ALLOWED_CLUSTERS", "myEcs*"),
+        ("ALLOWED_TASK_DEFINITIONS", "myapp"),
+    ];
+    let program = env!("CARGO_BIN_EXE_run-from-queue");
+    let (answer, log) = invoke(&moto, program, json!({"Records": records}), &allowed).await;
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1, "{log}");
+    let bad = records
+        .iter()
+        .find(|it| it["body"].as_str().unwrap().contains("elsewhere"))
+        .unwrap();
+    assert_eq!(failures[0]["itemIdentifier"], bad["messageId"]);
+    assert!(log.contains(r#""decision":"started""#), "{log}");
+
+    let again = receive(&sqs).await;
+    assert_eq!(again.len(), 1, "the refused one is visible at once");
+    assert_eq!(again[0]["messageId"], bad["messageId"]);
+    assert_eq!(again[0]["attributes"]["ApproximateReceiveCount"], "2");
+}
+
+/// Asked again and again, until moto's task has stopped with exit 0.
+#[tokio::test]
+async fn from_a_deployment_to_the_task() {
+    let (moto, _folder) = account();
+    let variables = [
+        ("TASK_DEFINITION", "myapp"),
+        ("CLUSTER_NAME", "myEcsCluster"),
+        ("COMMAND", "rake db:migrate"),
+    ];
+    let arn = |resource: &str| format!("arn:aws:ecs:{REGION}:{ACCOUNT}:{resource}");
+    let mut call = json!({
+        "executionId": "a1b2c3d4",
+        "lifecycleStage": "POST_SCALE_UP",
+        "executionDetails": {"serviceArn": arn("service/myEcsCluster/web")},
+    });
+    for _ in 0..20 {
+        let program = env!("CARGO_BIN_EXE_deploy-hook");
+        let (answer, log) = invoke(&moto, program, call.clone(), &variables).await;
+        if answer["hookStatus"] != "IN_PROGRESS" {
+            assert_eq!(answer["hookStatus"], "SUCCEEDED", "{log}");
+            assert!(log.contains("`app` exited with 0"), "{log}");
+            return;
+        }
+        call["hookDetails"] = answer["hookDetails"].clone();
+    }
+    panic!("the task never stopped");
+}
