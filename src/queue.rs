@@ -168,6 +168,9 @@ impl RunFromQueue {
     }
 
     async fn run(&self, record: &SqsMessage) -> Result<Vec<String>, Refusal> {
+        let Some(seed) = record.message_id.as_deref().filter(|id| !id.is_empty()) else {
+            return Err(BadMessage::NoId.into());
+        };
         let message = Message::read(record.body.as_deref().unwrap_or_default())?;
         self.allowed.check(&message.request)?;
         let queue = record.event_source_arn.as_deref().unwrap_or_default();
@@ -180,7 +183,6 @@ impl RunFromQueue {
             json!(mark(PROGRAM, queue_name(queue))),
         );
         Rerun::first(&request).note(&mut request)?;
-        let seed = record.message_id.as_deref().unwrap_or_default();
         Ok(self.start(request, seed, receives(record)).await?)
     }
 

@@ -55,6 +55,7 @@ locals {
       }
       statements = [
         { Sid = "TakeMessages", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-run-queue" },
+        { Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-run-dead-letters" },
         { Sid = "RunTasks", Effect = "Allow", Action = "ecs:RunTask", Resource = local.task_definitions, Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
         { Sid = "TakeNetworkOfServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = "${local.ecs}:service/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
         { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
@@ -320,6 +321,54 @@ resource "aws_lambda_event_source_mapping" "run" {
   scaling_config {
     maximum_concurrency = 5
   }
+}
+
+# A stopped task that could not be started again.
+resource "aws_lambda_function_event_invoke_config" "run_from_queue" {
+  count = var.functions.run_from_queue ? 1 : 0
+
+  function_name = aws_lambda_function.function["run-from-queue"].function_name
+
+  destination_config {
+    on_failure {
+      destination = aws_sqs_queue.run_dead_letters[0].arn
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "run_dead_letters" {
+  count = var.functions.run_from_queue ? 1 : 0
+
+  alarm_name          = "${var.name}-run-dead-letters"
+  alarm_description   = "Messages that could not be run are in the dead-letter queue"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.run_dead_letters[0].name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+}
+
+# CodeDeploy could not be told how a task ended, or the function was killed: its own hour decides then.
+resource "aws_cloudwatch_metric_alarm" "deploy_hook" {
+  count = var.functions.deploy_hook ? 1 : 0
+
+  alarm_name          = "${var.name}-deploy-hook"
+  alarm_description   = "A deployment's hook failed to answer"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.function["deploy-hook"].function_name }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
 }
 
 # With this role Amazon ECS calls the function; a service's lifecycle hook names it.

@@ -48,6 +48,12 @@ variable "cluster_arns" {
   default     = []
 }
 
+variable "alarm_actions" {
+  description = "Who hears the alarms, by ARN."
+  type        = list(string)
+  default     = []
+}
+
 variable "pass_role_arns" {
   description = "Task roles and execution roles that tasks may be given."
   type        = list(string)

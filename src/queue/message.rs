@@ -24,6 +24,8 @@ pub enum BadMessage {
         "the body has no `ECS` with a RunTask request: {{\"ECS\": {{\"cluster\": …, \"taskDefinition\": …}}}}"
     )]
     NoEcs,
+    #[error("the record has no messageId, which keeps a message from being run twice")]
+    NoId,
     #[error("`{0}` and `{1}` say the same thing: give one")]
     Twice(&'static str, &'static str),
     #[error("`{0}` is no {1}")]

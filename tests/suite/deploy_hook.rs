@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+use aws_sdk_ecs::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_ecs::config::{
+    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+};
+use aws_sdk_ecs::error::BoxError;
+use ecs_parrot::config;
+use ecs_parrot::hook::{Caller, DeployHook};
 use serde_json::{Value, json};
 
 use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn};
@@ -560,6 +567,69 @@ async fn ecs_never_waits_for_us() {
         );
         assert!(log.contains(why), "{why}: {log}");
     }
+}
+
+/// What takes the place of whatever may panic one day.
+#[derive(Debug)]
+struct Panics;
+
+impl Intercept for Panics {
+    fn name(&self) -> &'static str {
+        "Panics"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        panic!("on purpose")
+    }
+}
+
+/// A panic is heard as Failed by both.
+#[tokio::test]
+async fn a_panic_fails_the_deployment() {
+    let aws = account().await;
+    revision(&aws);
+    let credentials = || Credentials::new("test", "test", None, None, "test");
+    let ecs = aws_sdk_ecs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .endpoint_url(aws.url())
+        .interceptor(Panics)
+        .build();
+    let reporting = aws_sdk_codedeploy::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(credentials())
+        .endpoint_url(aws.url())
+        .build();
+    let six = SIX.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let hook = DeployHook {
+        config: config::Hook::read(&six),
+        ecs: aws_sdk_ecs::Client::from_conf(ecs),
+        code_deploy: aws_sdk_codedeploy::Client::from_conf(reporting),
+    };
+    let minute = Duration::from_secs(60);
+    let answer = hook
+        .answer(Caller::of(&code_deploy()).unwrap(), minute)
+        .await
+        .unwrap();
+    assert_eq!(
+        answer,
+        json!({"status": "Failed", "reason": "this function panicked"})
+    );
+    assert_eq!(aws.told("execution-1").as_deref(), Some("Failed"));
+
+    let call = lifecycle("POST_SCALE_UP", json!(0), json!(0));
+    let answer = hook
+        .answer(Caller::of(&call).unwrap(), minute)
+        .await
+        .unwrap();
+    assert_eq!(answer["hookStatus"], "FAILED");
 }
 
 /// A place that is not there yet is asked for again, in the next call, under the next number.

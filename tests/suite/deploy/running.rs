@@ -81,7 +81,7 @@ async fn the_queues_role_is_just_enough() {
     let bad = run_from_queue::record("2", "broken", 1);
     let (_, log) = run_from_queue::invoke(&aws, vec![json!({"Records": [good, bad]})]).await;
     assert_eq!(aws.tasks().len(), 1, "{log}");
-    assert_just_enough(&aws, &policy, &["WriteItsOwnLog"]);
+    assert_just_enough(&aws, &policy, &["WriteItsOwnLog", "KeepWhatFailed"]);
 }
 
 #[tokio::test]
@@ -246,4 +246,28 @@ fn each_function_can_be_left_out() {
             .collect();
         assert_eq!(functions, [expected]);
     }
+}
+
+/// What nobody could be told ends where somebody looks.
+#[test]
+fn what_goes_wrong_rings() {
+    let settings =
+        format!("{SETTINGS}  alarm_actions: ['arn:aws:sns:eu-west-1:210987654321:ops']\n");
+    let template = Package::new().settings(&settings).template();
+    let resources = &template["Resources"];
+    for (alarm, metric) in [
+        ("DeployHookAlarm", "Errors"),
+        ("RunDeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
+    ] {
+        let alarm = &resources[alarm]["Properties"];
+        assert_eq!(alarm["MetricName"], metric);
+        assert_eq!(alarm["Threshold"], 0);
+        assert_eq!(
+            alarm["AlarmActions"],
+            json!(["arn:aws:sns:eu-west-1:210987654321:ops"])
+        );
+    }
+    let failed = &resources["RunFromQueueLambdaEvConf"]["Properties"]["DestinationConfig"];
+    let queue = json!({"Fn::GetAtt": ["RunDeadLetterQueue", "Arn"]});
+    assert_eq!(failed["OnFailure"]["Destination"], queue);
 }
