@@ -17,6 +17,7 @@ pub mod classify;
 pub mod config;
 pub mod deliver;
 pub mod event;
+pub mod function;
 pub mod hook;
 pub mod inbox;
 pub mod notice;

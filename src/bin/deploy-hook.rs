@@ -1,50 +1,32 @@
 //! The Lambda function behind a deployment's lifecycle hook, CodeDeploy's or Amazon ECS's own.
 
 use std::process::ExitCode;
-use std::time::SystemTime;
+use std::time::Duration;
 
 use ecs_parrot::aws::Session;
 use ecs_parrot::config::{self, Hook};
+use ecs_parrot::function::{self, failed, time_left};
 use ecs_parrot::hook::{Caller, DeployHook};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
-    let function = match start().await {
-        Ok(function) => function,
-        Err(error) => {
-            tracing::error!("cannot start: {error:#}");
-            return ExitCode::FAILURE;
-        }
+    let hook = match start().await {
+        Ok(hook) => hook,
+        Err(error) => return function::cannot_start(&format!("{error:#}")),
     };
-    let function = &function;
-    let handler = |event: LambdaEvent<Value>| async move {
-        let left = event.context.deadline().duration_since(SystemTime::now());
-        let caller =
-            Caller::of(&event.payload).map_err(|error| failed("NobodysCall", error.to_string()))?;
-        let answered = function.answer(caller, left.unwrap_or_default()).await;
-        answered.map_err(|error| {
-            tracing::error!(%error, decision = "not told");
-            failed("NotTold", error.to_string())
-        })
-    };
-    match lambda_runtime::run(service_fn(handler)).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the Lambda runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    let hook = &hook;
+    function::serve(|event: LambdaEvent<Value>| {
+        let time = time_left(&event);
+        answer(hook, event.payload, time)
+    })
+    .await
 }
 
 /// Starts with any configuration: a deployment that is not answered waits.
 async fn start() -> anyhow::Result<DeployHook> {
-    anyhow::ensure!(
-        std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
-        "this is a Lambda function's program; run it with `cargo lambda watch`"
-    );
+    function::enter()?;
     let config = Hook::read(&config::environment());
     if let Err(error) = &config {
         tracing::error!(
@@ -59,10 +41,10 @@ async fn start() -> anyhow::Result<DeployHook> {
     })
 }
 
-/// The names are stable, so that alarms can be made of them.
-fn failed(error_type: &str, error_message: String) -> Diagnostic {
-    Diagnostic {
-        error_type: error_type.to_owned(),
-        error_message,
-    }
+async fn answer(hook: &DeployHook, payload: Value, time: Duration) -> Result<Value, Diagnostic> {
+    let caller = Caller::of(&payload).map_err(|error| failed("NobodysCall", error.to_string()))?;
+    hook.answer(caller, time).await.map_err(|error| {
+        tracing::error!(%error, decision = "not told");
+        failed("NotTold", error.to_string())
+    })
 }

@@ -5,44 +5,29 @@ use std::process::ExitCode;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::config::{self, Parrot};
 use ecs_parrot::deliver::Channel;
+use ecs_parrot::function::{self, failed};
 use ecs_parrot::inbox::Sender;
 use ecs_parrot::notify::{Account, Deadline, Entry, Notifier};
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
     let notifier = match start() {
         Ok(notifier) => notifier,
-        Err(error) => {
-            // Line by line, because each problem is one to mend.
-            format!("{error:#}")
-                .lines()
-                .for_each(|line| tracing::error!("cannot start: {line}"));
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return function::cannot_start(&format!("{error:#}")),
     };
     let notifier = &notifier;
-    let handler = |event: LambdaEvent<Value>| async move {
+    function::serve(|event: LambdaEvent<Value>| async move {
         let deadline = Deadline::at(event.context.deadline());
         let account = notifier.notify(&event.payload, deadline).await;
         answer(&account)
-    };
-    match lambda_runtime::run(service_fn(handler)).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the Lambda runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    })
+    .await
 }
 
 fn start() -> anyhow::Result<Notifier> {
-    anyhow::ensure!(
-        std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some(),
-        "this is a Lambda function's program; run it with `cargo lambda watch`, or use `ecs-parrot notify`"
-    );
+    function::enter()?;
     let config = Parrot::read(&config::environment())?;
     config
         .warnings
@@ -56,29 +41,9 @@ fn start() -> anyhow::Result<Notifier> {
     Ok(config.notifier()?)
 }
 
-/// Why an invocation failed; the names are stable, so that alarms can be made of them.
-#[derive(Debug)]
-enum Failure {
-    NotAnEvent(String),
-    DeliveryFailed(String),
-}
-
-impl From<Failure> for Diagnostic {
-    fn from(failure: Failure) -> Self {
-        let (error_type, error_message) = match failure {
-            Failure::NotAnEvent(message) => ("NotAnEvent", message),
-            Failure::DeliveryFailed(message) => ("DeliveryFailed", message),
-        };
-        Self {
-            error_type: error_type.to_owned(),
-            error_message,
-        }
-    }
-}
-
 /// A queue gets the records back that failed; everybody else hears of a failed invocation, so that Lambda
 /// tries again and keeps the payload.
-fn answer(account: &Account) -> Result<Value, Failure> {
+fn answer(account: &Account) -> Result<Value, Diagnostic> {
     match account.sender {
         Sender::Queue => answer_queue(account),
         Sender::Lambda => account
@@ -89,7 +54,7 @@ fn answer(account: &Account) -> Result<Value, Failure> {
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn answer_queue(account: &Account) -> Result<Value, Failure> {
+fn answer_queue(account: &Account) -> Result<Value, Diagnostic> {
     let mut response = SqsBatchResponse::default();
     let mut given_back = Vec::new();
     for entry in account.failed() {
@@ -105,10 +70,10 @@ fn answer_queue(account: &Account) -> Result<Value, Failure> {
     Ok(json!(response))
 }
 
-fn failure(entry: &Entry) -> Failure {
+fn failure(entry: &Entry) -> Diagnostic {
     let why = entry.failure().unwrap_or_default();
     match entry.result {
-        Ok(_) => Failure::DeliveryFailed(why),
-        Err(_) => Failure::NotAnEvent(why),
+        Ok(_) => failed("DeliveryFailed", why),
+        Err(_) => failed("NotAnEvent", why),
     }
 }

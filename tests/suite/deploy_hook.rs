@@ -53,19 +53,9 @@ async fn invoke_within(
     payloads: Vec<Value>,
     variables: &[(&str, &str)],
 ) -> (Vec<Answer>, String) {
-    let url = aws.url();
-    let mut environment = vec![
-        ("AWS_ENDPOINT_URL", url.as_str()),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-    ];
-    environment.extend_from_slice(variables);
     let payloads = payloads.iter().map(Value::to_string).collect();
-    RuntimeApi::ending_after(time, payloads)
-        .await
-        .run_program(PROGRAM, &environment)
-        .await
+    let api = RuntimeApi::ending_after(time, payloads).await;
+    aws.invoke(PROGRAM, api, variables).await
 }
 
 fn response(answer: &Answer) -> &Value {

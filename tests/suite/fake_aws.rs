@@ -19,6 +19,8 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::a
 pub(crate) use ecs::{Life, Log};
 use policy::Policy;
 
+use crate::runtime_api::{Answer as Reply, RuntimeApi};
+
 pub(crate) const ACCOUNT: &str = "210987654321";
 pub(crate) const REGION: &str = "eu-west-1";
 
@@ -139,6 +141,24 @@ impl FakeAws {
 
     pub(crate) fn url(&self) -> String {
         self.server.uri()
+    }
+
+    /// Runs a built function on these payloads, with this AWS and its variables; its answers and its log.
+    pub(crate) async fn invoke(
+        &self,
+        program: &str,
+        api: RuntimeApi,
+        variables: &[(&str, &str)],
+    ) -> (Vec<Reply>, String) {
+        let url = self.url();
+        let mut environment = vec![
+            ("AWS_ENDPOINT_URL", url.as_str()),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ];
+        environment.extend_from_slice(variables);
+        api.run_program(program, &environment).await
     }
 
     /// From here on whatever the policy does not allow is denied.

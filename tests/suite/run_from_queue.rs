@@ -66,17 +66,7 @@ async fn invoke_with(
     payloads: Vec<Value>,
     more: &[(&str, &str)],
 ) -> (Vec<Answer>, String) {
-    let url = aws.url();
-    let mut environment = vec![
-        ("AWS_ENDPOINT_URL", url.as_str()),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-    ];
-    environment.extend_from_slice(more);
-    RuntimeApi::with(payloads)
-        .await
-        .run_program(PROGRAM, &environment)
+    aws.invoke(PROGRAM, RuntimeApi::with(payloads).await, more)
         .await
 }
 
@@ -464,16 +454,8 @@ async fn what_the_time_does_not_suffice_for_goes_back() {
     let api =
         RuntimeApi::ending_after(std::time::Duration::from_secs(5), vec![records.to_string()])
             .await;
-    let url = aws.url();
-    let environment = [
-        ("AWS_ENDPOINT_URL", url.as_str()),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-        ("ALLOWED_CLUSTERS", "*"),
-        ("ALLOWED_TASK_DEFINITIONS", "*"),
-    ];
-    let (answers, log) = api.run_program(PROGRAM, &environment).await;
+    let allowed = [("ALLOWED_CLUSTERS", "*"), ("ALLOWED_TASK_DEFINITIONS", "*")];
+    let (answers, log) = aws.invoke(PROGRAM, api, &allowed).await;
     assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
     assert!(log.contains("the function's time was over"), "{log}");
 }

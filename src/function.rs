@@ -1,0 +1,63 @@
+//! What the programs of all Lambda functions share: the way in, and the loop.
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this is a Lambda function's program; run it with `cargo lambda watch`, or use the command line, `ecs-parrot`"
+)]
+pub struct NotAFunction;
+
+/// Logs as Lambda wants it, and sees whether Lambda is there.
+///
+/// # Errors
+///
+/// [`NotAFunction`] for whoever starts the program by hand.
+pub fn enter() -> Result<(), NotAFunction> {
+    lambda_runtime::tracing::init_default_subscriber();
+    match std::env::var_os("AWS_LAMBDA_RUNTIME_API") {
+        Some(_) => Ok(()),
+        None => Err(NotAFunction),
+    }
+}
+
+/// Says why a function does not start, line by line, because each problem is one to mend.
+pub fn cannot_start(error: &str) -> ExitCode {
+    error
+        .lines()
+        .for_each(|line| tracing::error!("cannot start: {line}"));
+    ExitCode::FAILURE
+}
+
+/// Answers invocations for as long as Lambda has some.
+pub async fn serve<F, A>(handler: F) -> ExitCode
+where
+    F: Fn(LambdaEvent<Value>) -> A,
+    A: Future<Output = Result<Value, Diagnostic>>,
+{
+    match lambda_runtime::run(service_fn(handler)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What an invocation has left.
+pub fn time_left(event: &LambdaEvent<Value>) -> Duration {
+    let left = event.context.deadline().duration_since(SystemTime::now());
+    left.unwrap_or_default()
+}
+
+/// An invocation that fails by a stable name, so that alarms can be made of it.
+pub fn failed(error_type: &str, error_message: String) -> Diagnostic {
+    Diagnostic {
+        error_type: error_type.to_owned(),
+        error_message,
+    }
+}
