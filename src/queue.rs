@@ -4,7 +4,9 @@
 //! record ─ Message ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ Decision
 //! ```
 
+mod allowed;
 pub mod message;
+mod refusal;
 pub mod rerun;
 
 use std::time::Duration;
@@ -14,16 +16,18 @@ use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration};
 use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
 
-use crate::arn::{self, Arn};
+use crate::arn::Arn;
 use crate::aws::CallError;
-use crate::run::definition::{self, DefinitionError};
+use crate::run::definition;
 use crate::run::request::{InvalidRequest, RunRequest};
-use crate::run::service::{self, ServiceError};
-use crate::run::task::{self, StartError, may_find_place};
+use crate::run::service;
+use crate::run::task::{self, StartError};
 use crate::run::token::{mark, token};
-use crate::triage::{Globs, advice};
 use message::{BadMessage, Message, first_container};
 use rerun::Rerun;
+
+pub use allowed::Allowed;
+pub use refusal::Refusal;
 
 /// What `startedBy` of this function's tasks begins with.
 pub const PROGRAM: &str = "run-from-queue";
@@ -43,79 +47,11 @@ pub struct RunFromQueue {
     pub allowed: Allowed,
 }
 
-/// What may be run; nothing by default. Running a task is acting with its role's rights.
-#[derive(Debug, Clone, Default)]
-pub struct Allowed {
-    pub clusters: Globs,
-    pub task_definitions: Globs,
-}
-
 /// What became of a record.
 #[derive(Debug)]
 pub struct Entry {
     pub message_id: String,
     pub result: Result<Vec<String>, Refusal>,
-}
-
-/// Why a record started nothing, or not all.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    #[error(transparent)]
-    Message(#[from] BadMessage),
-    #[error("{0}")]
-    NotAllowed(String),
-    #[error(transparent)]
-    Request(#[from] InvalidRequest),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error(transparent)]
-    Service(#[from] ServiceError),
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error("the function's time was over")]
-    Time,
-    #[error("it was started {0} times, and is not started again")]
-    Enough(u32),
-}
-
-impl Refusal {
-    /// Whether the same message may succeed later.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Time => true,
-            Self::Call(error)
-            | Self::Service(ServiceError::Call(error))
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Start(StartError::Call(error)) => error.may_pass() || is_quota(&error.message),
-            Self::Start(StartError::NotPlaced(failures)) => may_find_place(failures),
-            Self::Definition(DefinitionError::Nothing(_)) => true,
-            Self::Message(_)
-            | Self::NotAllowed(_)
-            | Self::Request(_)
-            | Self::Service(ServiceError::Unknown { .. })
-            | Self::Enough(_) => false,
-        }
-    }
-
-    pub fn advice(&self) -> Option<String> {
-        match self {
-            Self::Call(error)
-            | Self::Service(ServiceError::Call(error))
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Start(StartError::Call(error)) => error.advice(),
-            Self::Start(StartError::NotPlaced(failures)) => failures.iter().find_map(|failure| {
-                advice::of_launch_failure(&task::reason(failure)).map(str::to_owned)
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// ECS says this of a full account in a failure or in an exception.
-fn is_quota(message: &str) -> bool {
-    message.contains("limit on the number of tasks you can run concurrently")
 }
 
 impl RunFromQueue {
@@ -331,33 +267,6 @@ impl From<StartOrRequest> for Refusal {
     }
 }
 
-impl Allowed {
-    fn check(&self, request: &Map<String, Value>) -> Result<(), Refusal> {
-        let text = |field: &str| request.get(field).and_then(Value::as_str);
-        let cluster = arn::name(text("cluster").unwrap_or("default"));
-        if !self.clusters.matches(Some(cluster)) {
-            return Err(refused("cluster", cluster, "ALLOWED_CLUSTERS"));
-        }
-        let Some(definition) = text("taskDefinition") else {
-            return Ok(());
-        };
-        let (family, _) = arn::task_definition(definition);
-        let full = arn::name(definition);
-        let allowed = &self.task_definitions;
-        if allowed.matches(Some(&family)) || allowed.matches(Some(full)) {
-            Ok(())
-        } else {
-            Err(refused("task definition", full, "ALLOWED_TASK_DEFINITIONS"))
-        }
-    }
-}
-
-fn refused(what: &str, name: &str, variable: &str) -> Refusal {
-    Refusal::NotAllowed(format!(
-        "{what} `{name}` is not allowed: {variable} says which are, and without it none is"
-    ))
-}
-
 /// A service's network, part by part, as RunTask takes it.
 fn of_service(network: &AwsVpcConfiguration) -> [(&'static str, Value); 3] {
     let public = network
@@ -454,48 +363,5 @@ mod tests {
             assert_eq!(queue_url(arn).as_deref(), Some(url));
         }
         assert_eq!(queue_url("jobs"), None);
-    }
-
-    #[test]
-    fn nothing_is_allowed_until_it_is_said() {
-        let request = |cluster: &str, definition: &str| {
-            let request = json!({"cluster": cluster, "taskDefinition": definition});
-            request.as_object().unwrap().clone()
-        };
-        let globs = |pattern: &str| Globs::new([pattern]).unwrap();
-        let allowed = Allowed {
-            clusters: globs("prod*"),
-            task_definitions: globs("job-*"),
-        };
-        let arn = "arn:aws:ecs:eu-west-1:210987654321:task-definition/job-a:3";
-        for (cluster, definition, is_allowed) in [
-            ("prod", "job-a", true),
-            (
-                "arn:aws:ecs:eu-west-1:210987654321:cluster/prod-2",
-                arn,
-                true,
-            ),
-            ("prod", "web", false),
-            ("staging", "job-a", false),
-            ("prod", "x/job-a", true),
-        ] {
-            let checked = allowed.check(&request(cluster, definition));
-            assert_eq!(checked.is_ok(), is_allowed, "{cluster} {definition}");
-        }
-        let refusal = Allowed::default()
-            .check(&request("prod", "job-a"))
-            .unwrap_err();
-        assert!(
-            refusal
-                .to_string()
-                .contains("ALLOWED_CLUSTERS says which are"),
-            "{refusal}"
-        );
-        let exact = Allowed {
-            clusters: globs("prod"),
-            task_definitions: globs("job-a:3"),
-        };
-        assert!(exact.check(&request("prod", arn)).is_ok());
-        assert!(exact.check(&request("prod", "job-a:4")).is_err());
     }
 }
