@@ -1,6 +1,7 @@
 //! `ecs-parrot enqueue`: what is sent, and what is not.
 
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use serde_json::{Value, json};
@@ -16,9 +17,13 @@ async fn enqueue(aws: &FakeAws, messages: &[(&str, Value)]) -> Output {
     for (name, message) in messages {
         fs::write(folder.path().join(name), message.to_string()).unwrap();
     }
+    enqueue_from(aws, folder.path()).await
+}
+
+async fn enqueue_from(aws: &FakeAws, folder: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
         .args(["enqueue", "--queue", QUEUE, "."])
-        .current_dir(&folder)
+        .current_dir(folder)
         .env_clear()
         .env("AWS_ENDPOINT_URL", aws.url())
         .env("AWS_ACCESS_KEY_ID", "test")
@@ -65,4 +70,12 @@ async fn a_wrong_message_is_said_and_nothing_is_sent() {
         "{told}"
     );
     assert_eq!(aws.calls().len(), 0);
+}
+
+#[tokio::test]
+async fn the_sample_is_a_message() {
+    let aws = FakeAws::start().await;
+    let output = enqueue_from(&aws, &tools::root().join("samples/messages")).await;
+    assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+    assert_eq!(aws.bodies("SendMessage").len(), 1);
 }
