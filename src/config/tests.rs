@@ -261,5 +261,5 @@ fn settings_show_no_secret() {
         (keep.value.as_str(), keep.source),
         ("other", Source::Environment)
     );
-    assert_eq!(settings.len(), names().len());
+    assert_eq!(settings.len(), names_of::<ParrotVariables>().len());
 }
