@@ -344,15 +344,18 @@ async fn notify_fails_when_a_channel_does() {
 }
 
 #[test]
-fn the_lambda_says_what_it_is_when_run_by_hand() {
-    let output = Command::new(env!("CARGO_BIN_EXE_parrot"))
-        .env_clear()
-        .output()
-        .unwrap();
-    assert!(!output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        text.contains("cargo lambda watch") && text.contains("ecs-parrot notify"),
-        "{text}"
-    );
+fn the_lambdas_say_what_they_are_when_run_by_hand() {
+    for program in [
+        env!("CARGO_BIN_EXE_parrot"),
+        env!("CARGO_BIN_EXE_run-from-queue"),
+        env!("CARGO_BIN_EXE_deploy-hook"),
+    ] {
+        let output = Command::new(program).env_clear().output().unwrap();
+        assert!(!output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains("cargo lambda watch") && text.contains("`ecs-parrot`"),
+            "{text}"
+        );
+    }
 }
