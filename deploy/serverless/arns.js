@@ -44,6 +44,7 @@ module.exports = {
   queueDefinitions: async (context) => definitions(await queueDefinitions(context)),
   queueClusters: async (context) => clusters(await queueClusters(context)),
   queueServices: async (context) => inClusters('service', await queueClusters(context)),
+  queueTasks: async (context) => inClusters('task', await queueClusters(context)),
   hookDefinitions: async (context) => definitions(await hookDefinitions(context)),
   hookClusters: async (context) => clusters(await hookClusters(context)),
   hookTasks: async (context) => inClusters('task', await hookClusters(context)),

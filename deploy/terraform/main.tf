@@ -57,6 +57,7 @@ locals {
         { Sid = "TakeMessages", Effect = "Allow", Action = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"], Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-run-queue" },
         { Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-run-dead-letters" },
         { Sid = "RunTasks", Effect = "Allow", Action = "ecs:RunTask", Resource = local.task_definitions, Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
+        { Sid = "TagTasks", Effect = "Allow", Action = "ecs:TagResource", Resource = "${local.ecs}:task/*", Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } } },
         { Sid = "TakeNetworkOfServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = "${local.ecs}:service/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
         { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
         { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } } },

@@ -77,7 +77,8 @@ async fn the_queues_role_is_just_enough() {
     let aws = run_from_queue::account().await;
     aws.definition(with_role("job", "worker"), json!([]));
     aws.allow_only(Policy::new(&policy));
-    let good = run_from_queue::record("1", &run_from_queue::message(json!({})), 1);
+    let tags = json!({"tags": [{"key": "team", "value": "blue"}]});
+    let good = run_from_queue::record("1", &run_from_queue::message(tags), 1);
     let bad = run_from_queue::record("2", "broken", 1);
     let (_, log) = run_from_queue::invoke(&aws, vec![json!({"Records": [good, bad]})]).await;
     assert_eq!(aws.tasks().len(), 1, "{log}");
