@@ -5,7 +5,7 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use crate::event::{Container, HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
+use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 
 /// What kind of message an event makes: the name of its template.
 #[derive(
@@ -193,7 +193,39 @@ pub struct TaskFacts {
     pub started_at: Option<Time>,
     pub stopped_at: Option<Time>,
     pub updated_at: Option<Time>,
+    /// MiB for all containers together.
+    pub memory_limit: Option<i64>,
+    /// What is wrong with the instance under the task; AWS knows, the event does not.
+    pub host: Option<Host>,
     pub containers: Vec<Container>,
+}
+
+/// A container of a task.
+#[derive(Debug, Clone, Default)]
+pub struct Container {
+    pub name: Option<String>,
+    pub image: Option<String>,
+    pub last_status: Option<String>,
+    /// Absent for a container that never ran, and for some that did.
+    pub exit_code: Option<i64>,
+    pub reason: Option<String>,
+    /// MiB that it may use before it is killed.
+    pub memory_limit: Option<i64>,
+    /// Whether the task ends when it does: its task definition says so.
+    pub essential: Option<bool>,
+    /// The console's page of its log stream.
+    pub logs_url: Option<String>,
+    /// The last lines of its log, where they were asked for.
+    pub last_words: Vec<String>,
+}
+
+/// A container instance that keeps no task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    Draining,
+    AgentDisconnected,
+    /// Deregistered, or unknown to ECS by now.
+    Gone,
 }
 
 /// Who reports the state of a task: the reports differ in what they leave out.

@@ -3,7 +3,6 @@
 //! Every event that is not told is dropped for a [`DropReason`] with a name, so that an operator can ask why
 //! and [`Policy::keep`] can bring it back. The causes of a stopped task are [`diagnosis`]'s.
 
-pub mod advice;
 pub mod diagnosis;
 mod policy;
 pub mod service_events;

@@ -6,9 +6,10 @@
 use super::task::service_of_group;
 use super::{Finding, actor, cluster_name, owned_name};
 use crate::arn::{self, Arn};
-use crate::event::{self, ApiCall, Container, Fields};
+use crate::event::{self, ApiCall, Fields};
 use crate::notice::{
-    CallError, CallFacts, CallPurpose, Change, Facts, Failure, Kind, Subject, TaskFacts, TaskSource,
+    CallError, CallFacts, CallPurpose, Change, Container, Facts, Failure, Kind, Subject, TaskFacts,
+    TaskSource,
 };
 
 /// What reads, by the API's naming, where CloudTrail does not say `readOnly`.
@@ -57,10 +58,10 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
 fn container(fields: Fields<'_>) -> Container {
     Container {
         name: fields.text("containerName"),
-        image: None,
         last_status: fields.text("status"),
         exit_code: fields.number("exitCode"),
         reason: fields.text("reason"),
+        ..Container::default()
     }
 }
 

@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 
 use super::{Finding, actor, cluster_name, owned_name, resource};
 use crate::arn;
-use crate::event::{Container, Envelope, TaskStateChange};
-use crate::notice::{Facts, Kind, Subject, TaskFacts, TaskSource};
+use crate::event::{self, Envelope, TaskStateChange};
+use crate::notice::{Container, Facts, Kind, Subject, TaskFacts, TaskSource};
 
 pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
     // `detail.taskArn` and `resources` may differ; the detail is what the rest of the fields speak of.
@@ -55,8 +55,9 @@ fn has_just_started(task: &TaskStateChange) -> bool {
             .is_none_or(|passed| passed <= JUST_STARTED),
         (_, _) => true,
     };
-    let has_stopped = |it: &Container| it.last_status.as_deref() == Some("STOPPED");
-    let has_failed = |it: &Container| has_stopped(it) && it.exit_code.is_some_and(|code| code != 0);
+    let has_stopped = |it: &event::Container| it.last_status.as_deref() == Some("STOPPED");
+    let has_failed =
+        |it: &event::Container| has_stopped(it) && it.exit_code.is_some_and(|code| code != 0);
     is_soon && !task.containers.iter().any(has_failed)
 }
 
@@ -94,6 +95,20 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         started_at: task.started_at.clone(),
         stopped_at: task.stopped_at.clone(),
         updated_at: task.updated_at.clone(),
-        containers: task.containers.clone(),
+        memory_limit: task.memory,
+        host: None,
+        containers: task.containers.iter().map(container).collect(),
+    }
+}
+
+fn container(told: &event::Container) -> Container {
+    Container {
+        name: told.name.clone(),
+        image: told.image.clone(),
+        last_status: told.last_status.clone(),
+        exit_code: told.exit_code,
+        reason: told.reason.clone(),
+        memory_limit: told.memory,
+        ..Container::default()
     }
 }

@@ -23,6 +23,8 @@ pub struct TaskStateChange {
     pub stop_code: Option<String>,
     pub stopped_reason: Option<String>,
     pub version: Option<i64>,
+    /// MiB for all containers together.
+    pub memory: Option<i64>,
     pub containers: Vec<Container>,
 }
 
@@ -34,6 +36,8 @@ pub struct Container {
     /// Absent for a container that never ran, and for some that did.
     pub exit_code: Option<i64>,
     pub reason: Option<String>,
+    /// MiB that it may use before it is killed.
+    pub memory: Option<i64>,
 }
 
 impl TaskStateChange {
@@ -55,6 +59,7 @@ impl TaskStateChange {
             stop_code: fields.text("stopCode"),
             stopped_reason: fields.text("stoppedReason"),
             version: fields.number("version"),
+            memory: fields.number("memory"),
             containers: fields
                 .list("containers")
                 .into_iter()
@@ -72,6 +77,7 @@ impl Container {
             last_status: fields.text("lastStatus"),
             exit_code: fields.number("exitCode"),
             reason: fields.text("reason"),
+            memory: fields.number("memory"),
         }
     }
 }

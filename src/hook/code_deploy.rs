@@ -17,7 +17,7 @@ use super::{DeployHook, PROGRAM, judge};
 use crate::arn;
 use crate::aws::CallError;
 use crate::config::Wait;
-use crate::event::Container;
+use crate::notice::Container;
 use crate::run::task::{self, Task};
 use crate::run::token::mark;
 use crate::run::wait::Watch;
@@ -302,6 +302,7 @@ fn task_of(detail: &Value) -> Task {
             last_status: text(&it["lastStatus"]),
             exit_code: it["exitCode"].as_i64(),
             reason: text(&it["reason"]),
+            ..Container::default()
         });
     let time = |field: &str| text(&detail[field]).map(crate::event::Time::read);
     Task {

@@ -15,7 +15,7 @@ use crate::run::definition::{self, DefinitionError};
 use crate::run::request::{InvalidRequest, RunRequest};
 use crate::run::task::{self, StartError, may_find_place};
 use crate::run::token::{mark, token};
-use crate::triage::advice;
+use crate::triage::diagnosis::launches;
 
 /// What is to be run, complete.
 #[derive(Debug, Clone)]
@@ -72,9 +72,9 @@ impl JobError {
             Self::Call(error)
             | Self::Definition(DefinitionError::Call(error))
             | Self::Start(StartError::Call(error)) => error.advice(),
-            Self::Start(StartError::NotPlaced(failures)) => failures.iter().find_map(|failure| {
-                advice::of_launch_failure(&task::reason(failure)).map(str::to_owned)
-            }),
+            Self::Start(StartError::NotPlaced(failures)) => failures
+                .iter()
+                .find_map(|failure| launches::advice(&task::reason(failure)).map(str::to_owned)),
             _ => None,
         };
         match advice {

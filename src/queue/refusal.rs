@@ -6,7 +6,7 @@ use crate::run::definition::DefinitionError;
 use crate::run::request::InvalidRequest;
 use crate::run::service::ServiceError;
 use crate::run::task::{self, StartError, may_find_place};
-use crate::triage::advice;
+use crate::triage::diagnosis::launches;
 
 /// Why a record started nothing, or not all.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +56,9 @@ impl Refusal {
             | Self::Service(ServiceError::Call(error))
             | Self::Definition(DefinitionError::Call(error))
             | Self::Start(StartError::Call(error)) => error.advice(),
-            Self::Start(StartError::NotPlaced(failures)) => failures.iter().find_map(|failure| {
-                advice::of_launch_failure(&task::reason(failure)).map(str::to_owned)
-            }),
+            Self::Start(StartError::NotPlaced(failures)) => failures
+                .iter()
+                .find_map(|failure| launches::advice(&task::reason(failure)).map(str::to_owned)),
             _ => None,
         }
     }

@@ -16,6 +16,10 @@ pub(super) fn parts() -> Sources {
     [
         ("default.tera", include_str!("../../templates/default.tera")),
         (
+            "parts/advice.tera",
+            include_str!("../../templates/parts/advice.tera"),
+        ),
+        (
             "parts/cause.tera",
             include_str!("../../templates/parts/cause.tera"),
         ),

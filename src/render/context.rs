@@ -13,15 +13,15 @@ use serde::Serialize;
 
 use super::Dialect;
 use crate::arn::Arn;
-use crate::event::{self, HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
+use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::notice::{
-    CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
+    self, CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
 };
-use crate::triage::diagnosis::{blames_container, in_words, signal};
+use crate::triage::diagnosis::{blames, blames_container, explain, in_words, launches, signal};
 use crate::triage::service_events::is_rollback;
 use crate::triage::{Cause, Telling};
 use clean::{clean, clean_all};
-use words::{duration, event_text, event_why, explained, image, mark};
+use words::{duration, event_text, event_why, image, mark};
 
 /// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
 const LONGEST_LIST: usize = 100;
@@ -78,7 +78,9 @@ struct Names {
     mark: &'static str,
     loud: bool,
     cause: Option<&'static str>,
-    cause_text: Option<&'static str>,
+    cause_text: Option<String>,
+    advice: Option<&'static str>,
+    advice_url: Option<&'static str>,
     event_id: Option<String>,
     detail_type: Option<String>,
     source: Option<String>,
@@ -203,7 +205,7 @@ impl Names {
             mark: mark(telling.severity),
             loud: telling.is_loud(),
             cause: telling.cause.map(Into::into),
-            cause_text: telling.cause.map(in_words),
+            cause_text: telling.cause.map(in_words).map(str::to_owned),
             event_id: origin.event_id.clone(),
             detail_type: origin.detail_type.clone(),
             source: origin.source.clone(),
@@ -278,7 +280,7 @@ impl Names {
         self.error_code = call.error.as_ref().map(|error| error.code.clone());
         self.error_message = call.error.as_ref().and_then(|error| error.message.clone());
         self.failures = first(&call.failures, |failure| Failure {
-            reason: explained(&failure.reason),
+            reason: launches::in_words(&failure.reason),
             detail: failure.detail.clone(),
             resource: failure
                 .arn
@@ -286,6 +288,7 @@ impl Names {
                 .map(|arn| Arn::parse(arn).map_or(arn, |arn| arn.resource).to_owned()),
         });
         self.launched = call.launched;
+        self.advise_on_launch(call.failures.iter().map(|failure| failure.reason.as_str()));
         self.changes = first(&call.changes, |change| Labelled {
             label: change.label.to_owned(),
             value: change.value.clone(),
@@ -320,18 +323,32 @@ impl Names {
         };
         self.cause_text = self
             .cause_text
-            .or((kind == Kind::TaskStopped).then_some("stopped"));
+            .take()
+            .or((kind == Kind::TaskStopped).then(|| "stopped".to_owned()));
+        if let Some(cause) = telling.cause {
+            let explanation = explain(cause, task);
+            self.cause_text = Some(explanation.words);
+            self.advice = explanation.advice;
+            self.advice_url = explanation.page;
+        }
         self.containers = containers(&task.containers, telling.cause);
         self.blames_container =
             blames_container(telling.cause, task) && self.containers.iter().any(|it| it.blamed);
         self.is_report = task.told_by == TaskSource::AgentReport;
     }
 
+    /// What to do about the first of these reasons that has a remedy.
+    fn advise_on_launch<'a>(&mut self, reasons: impl IntoIterator<Item = &'a str>) {
+        self.advice = reasons.into_iter().find_map(launches::advice);
+        self.advice_url = self.advice.map(|_| launches::PAGE);
+    }
+
     fn add_service(&mut self, service: &ServiceFacts) {
         self.event_name = service.event_name.clone();
         self.event_text = service.event_name.as_deref().and_then(event_text);
         self.event_type = service.event_type.clone();
-        self.reason = service.reason.as_deref().map(explained);
+        self.reason = service.reason.as_deref().map(launches::in_words);
+        self.advise_on_launch(service.reason.as_deref());
         self.event_why = service.event_name.as_deref().and_then(event_why);
         self.tasks = first(&service.tasks, Clone::clone);
         self.instances = first(&service.container_instances, Clone::clone);
@@ -396,18 +413,9 @@ fn is_shell_safe(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c))
 }
 
-/// Those that tell why first. When one container fails, ECS ends the others by a signal: these did not fail.
-fn containers(facts: &[event::Container], cause: Option<Cause>) -> Vec<Container> {
-    let failed = |it: &event::Container| it.exit_code.is_some_and(|code| code != 0);
-    let failed_itself = |it: &event::Container| {
-        it.reason.is_some() || (failed(it) && !matches!(it.exit_code, Some(137 | 143)))
-    };
-    let any_itself = facts.iter().any(failed_itself);
-    let is_blamed = |it: &event::Container| match cause {
-        Some(Cause::ExitedInService) => it.exit_code == Some(0),
-        _ if any_itself => failed_itself(it),
-        _ => failed(it),
-    };
+/// Those that tell why first.
+fn containers(facts: &[notice::Container], cause: Option<Cause>) -> Vec<Container> {
+    let is_blamed = blames(cause, facts);
     let mut containers: Vec<_> = facts
         .iter()
         .map(|facts| Container {

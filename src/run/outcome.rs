@@ -1,9 +1,8 @@
 //! How the tasks of a request ended.
 
 use super::task::Task;
-use crate::event::Container;
-use crate::notice::Failure;
-use crate::triage::{Cause, advice, diagnosis};
+use crate::notice::{Container, Failure};
+use crate::triage::{Cause, diagnosis};
 
 /// Every task that was started, in the order in which it was, and what was not started.
 #[derive(Debug, Clone, Default)]
@@ -104,7 +103,7 @@ impl<'a> End<'a> {
 
     pub fn advice(self) -> Option<&'static str> {
         (!self.succeeded())
-            .then(|| advice::of_cause(self.cause()))
+            .then(|| diagnosis::explain(self.cause(), &self.task.facts).advice)
             .flatten()
     }
 

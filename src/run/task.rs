@@ -9,9 +9,9 @@ use aws_sdk_ecs::{Client, Config};
 use super::request::RunRequest;
 use crate::arn;
 use crate::aws::{CallError, with_body};
-use crate::event::{Container, Time};
-use crate::notice::{Failure, Subject, TaskFacts, TaskSource};
-use crate::triage::advice;
+use crate::event::Time;
+use crate::notice::{Container, Failure, Subject, TaskFacts, TaskSource};
+use crate::triage::diagnosis::launches;
 
 /// What RunTask answered: it may have placed only some of the tasks.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +77,7 @@ fn already_running(error: Option<&RunTaskError>) -> Option<Vec<String>> {
 /// Whether what was not placed may find a place later. ECS gives no reason where it repeats an answer that held
 /// nothing but failures.
 pub fn may_find_place(failures: &[Failure]) -> bool {
-    failures.is_empty() || failures.iter().any(|it| advice::passes(&reason(it)))
+    failures.is_empty() || failures.iter().any(|it| launches::passes(&reason(it)))
 }
 
 pub async fn stop(ecs: &Client, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {
@@ -208,6 +208,8 @@ fn facts(task: &types::Task) -> TaskFacts {
         started_at: task.started_at().and_then(time),
         stopped_at: task.stopped_at().and_then(time),
         updated_at: None,
+        memory_limit: task.memory().and_then(|it| it.parse().ok()),
+        host: None,
         containers: task.containers().iter().map(container).collect(),
     }
 }
@@ -219,6 +221,8 @@ fn container(container: &types::Container) -> Container {
         last_status: owned(container.last_status()),
         exit_code: container.exit_code().map(i64::from),
         reason: owned(container.reason()),
+        memory_limit: container.memory().and_then(|it| it.parse().ok()),
+        ..Container::default()
     }
 }
 

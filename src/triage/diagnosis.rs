@@ -3,9 +3,14 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>. The first
 //! cause that matches counts; the order is from what a reader must know to what explains itself.
 
+pub mod launches;
+mod stops;
+
 use super::{Cause, DropReason, Policy, Severity, Telling, Verdict, Volume};
-use crate::event::Container;
-use crate::notice::{Subject, TaskFacts, TaskSource};
+use crate::notice::{Container, Subject, TaskFacts, TaskSource};
+use stops::Said;
+
+pub use stops::{Entry, Explanation, table};
 
 pub(super) fn of_stop(task: &TaskFacts, subject: &Subject, policy: &Policy) -> Verdict {
     let stop = Stop {
@@ -28,6 +33,39 @@ pub fn cause(task: &TaskFacts, subject: &Subject) -> Cause {
         policy: &Policy::default(),
     };
     stop.early_cause().unwrap_or_else(|| stop.late_cause())
+}
+
+/// What a cause means for this task, and what to do about it.
+pub fn explain(cause: Cause, task: &TaskFacts) -> Explanation {
+    let said = said(task);
+    stops::entry(cause, &said).explain(task, &said)
+}
+
+/// The line of the table that explains a stop.
+pub fn entry(cause: Cause, task: &TaskFacts) -> &'static Entry {
+    stops::entry(cause, &said(task))
+}
+
+fn said(task: &TaskFacts) -> Said<'_> {
+    let blamed = blames(None, &task.containers);
+    let reasons: Vec<_> = ecs_reasons(task).collect();
+    let last_words = task.containers.iter().flat_map(|it| &it.last_words);
+    Said {
+        texts: reasons
+            .iter()
+            .copied()
+            .chain(last_words.map(String::as_str))
+            .map(str::to_lowercase)
+            .collect(),
+        reasons,
+        exits: task
+            .containers
+            .iter()
+            .filter(|it| blamed(it))
+            .filter_map(|it| it.exit_code)
+            .collect(),
+        host: task.host,
+    }
 }
 
 fn verdict(cause: Cause, stop: &Stop<'_>) -> Verdict {
@@ -144,7 +182,7 @@ impl Stop<'_> {
 
     /// `SomethingError: …`, the form of every reason that ECS gives for a failure.
     fn names_an_error(&self) -> bool {
-        self.ecs_reasons().any(|reason| {
+        ecs_reasons(self.task).any(|reason| {
             reason.split_once(':').is_some_and(|(name, _)| {
                 name.ends_with("Error") && name.chars().all(|c| c.is_ascii_alphanumeric())
             })
@@ -176,15 +214,20 @@ impl Stop<'_> {
     }
 
     fn host_is_gone(&self) -> bool {
-        let reason = self
-            .ecs_stopped_reason()
+        let reason = ecs_stopped_reason(self.task)
             .unwrap_or_default()
             .to_ascii_lowercase();
         let host = reason.contains("host ec2")
             && (reason.contains("terminated") || reason.contains("stopped"));
         let instance = reason.contains("container instance")
             && (reason.contains("deregist") || reason.contains("draining"));
-        host || instance
+        host || instance || (self.task.host.is_some() && self.ended_by_signal_at_most())
+    }
+
+    /// A container that fails on an instance that is about to go fails by itself all the same.
+    fn ended_by_signal_at_most(&self) -> bool {
+        self.counting_exits().all(is_clean_or_killed)
+            && self.counting().all(|it| it.reason.is_none())
     }
 
     /// The service scheduler started it, also where the group does not name the service.
@@ -194,10 +237,7 @@ impl Stop<'_> {
     }
 
     fn stop_code(&self, codes: &[&str]) -> bool {
-        self.task
-            .stop_code
-            .as_deref()
-            .is_some_and(|code| codes.contains(&code))
+        has_stop_code(self.task, codes)
     }
 
     fn stopped_reason_has(&self, mark: &str) -> bool {
@@ -208,49 +248,70 @@ impl Stop<'_> {
     }
 
     fn ecs_says(&self, mark: &str) -> bool {
-        self.ecs_reasons().any(|reason| reason.contains(mark))
-    }
-
-    fn ecs_reasons(&self) -> impl Iterator<Item = &str> {
-        let containers = self
-            .task
-            .containers
-            .iter()
-            .filter_map(|it| it.reason.as_deref());
-        self.ecs_stopped_reason().into_iter().chain(containers)
-    }
-
-    /// The task's reason where it is ECS's own: whoever calls StopTask may write anything there.
-    fn ecs_stopped_reason(&self) -> Option<&str> {
-        let reason = self.task.stopped_reason.as_deref()?;
-        let is_ecs = !self.stop_code(&["UserInitiated"])
-            || reason.starts_with("Container instance deregistration forced by user");
-        is_ecs.then_some(reason)
+        ecs_reasons(self.task).any(|reason| reason.contains(mark))
     }
 
     fn exits(&self) -> impl Iterator<Item = i64> {
-        self.task
-            .containers
-            .iter()
-            .filter_map(|container| container.exit_code)
+        let containers = self.task.containers.iter().filter(|it| may_end_task(it));
+        containers.filter_map(|container| container.exit_code)
     }
 
-    /// Exits of the containers that the operator did not ask to ignore.
+    /// Exits of the containers that end the task and that the operator did not ask to ignore.
     fn counting_exits(&self) -> impl Iterator<Item = i64> {
         self.counting().filter_map(|container| container.exit_code)
     }
 
     fn counting(&self) -> impl Iterator<Item = &Container> {
-        self.task
-            .containers
-            .iter()
-            .filter(|container| !self.policy.ignores_exit_of(container))
+        let containers = self.task.containers.iter().filter(|it| may_end_task(it));
+        containers.filter(|container| !self.policy.ignores_exit_of(container))
     }
+}
+
+fn has_stop_code(task: &TaskFacts, codes: &[&str]) -> bool {
+    let code = task.stop_code.as_deref();
+    code.is_some_and(|code| codes.contains(&code))
+}
+
+/// What ECS says of a stop, of the task and of each container.
+fn ecs_reasons(task: &TaskFacts) -> impl Iterator<Item = &str> {
+    let containers = task.containers.iter();
+    let of_containers = containers.filter_map(|it| it.reason.as_deref());
+    ecs_stopped_reason(task).into_iter().chain(of_containers)
+}
+
+/// The task's reason where it is ECS's own: whoever calls StopTask may write anything there.
+fn ecs_stopped_reason(task: &TaskFacts) -> Option<&str> {
+    let reason = task.stopped_reason.as_deref()?;
+    let is_ecs = !has_stop_code(task, &["UserInitiated"])
+        || reason.starts_with("Container instance deregistration forced by user");
+    is_ecs.then_some(reason)
+}
+
+/// Unless its definition says otherwise, a container may be the one that ended the task.
+fn may_end_task(container: &Container) -> bool {
+    container.essential != Some(false)
 }
 
 /// 137 is SIGKILL and 143 SIGTERM: how a container ends that is told to.
 fn is_clean_or_killed(code: i64) -> bool {
     matches!(code, 0 | 137 | 143)
+}
+
+/// Which containers failed. When one does, ECS ends the others by a signal: these did not fail.
+pub fn blames(
+    cause: Option<Cause>,
+    containers: &[Container],
+) -> impl Fn(&Container) -> bool + use<> {
+    let failed = |it: &Container| it.exit_code.is_some_and(|code| code != 0);
+    let failed_itself = move |it: &Container| {
+        it.reason.is_some() || (failed(it) && !matches!(it.exit_code, Some(137 | 143)))
+    };
+    let any_itself = containers.iter().any(failed_itself);
+    move |it| match cause {
+        Some(Cause::ExitedInService) => it.exit_code == Some(0) && may_end_task(it),
+        _ if any_itself => failed_itself(it),
+        _ => failed(it),
+    }
 }
 
 /// Whether a container tells why the task stopped, rather than the task's own reason.

@@ -3,8 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{Cause, DropReason, Severity, Verdict, quiet};
-use crate::event::Container;
-use crate::notice::{Kind, Notice};
+use crate::notice::{Container, Kind, Notice};
 
 #[derive(Debug, Clone, Default)]
 pub struct Policy {

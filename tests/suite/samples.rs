@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use ecs_parrot::deliver::terminal;
-use ecs_parrot::notice::{Facts, Kind, Notice};
+use ecs_parrot::notice::{Container, Facts, Host, Kind, Notice, TaskFacts};
 use ecs_parrot::render::Renderer;
-use ecs_parrot::triage::{Policy, Verdict};
+use ecs_parrot::triage::{Cause, Policy, Verdict, diagnosis, judge};
 use regex::Regex;
 use serde_json::Value;
 
@@ -98,7 +98,7 @@ fn pretty(value: &Value) -> String {
 /// Each row of the design's tables stands in a sample: every kind, cause and reason that there is.
 #[test]
 fn every_kind_cause_and_reason_has_a_sample() {
-    use ecs_parrot::triage::{Cause, DropReason};
+    use ecs_parrot::triage::DropReason;
     use strum::VariantArray as _;
 
     let mut seen = std::collections::BTreeSet::new();
@@ -232,4 +232,80 @@ fn says_why(notice: &Notice) -> bool {
         }
         (_, _) => true,
     }
+}
+
+/// Each line of the table that explains a stop is shown by a sample, or, where only AWS knows its sign, by
+/// `what_only_aws_knows_explains_a_stop`.
+#[test]
+fn every_explanation_has_a_sample() {
+    let mut seen = Vec::new();
+    let mut see = |cause, facts: &TaskFacts| {
+        let entry = diagnosis::entry(cause, facts);
+        seen.push((entry.cause, entry.words));
+    };
+    for (_, payload) in events::all() {
+        for judged in events::judge(&payload, &Policy::default()) {
+            let judged = judged.unwrap();
+            let cause = judged.telling().and_then(|telling| telling.cause);
+            match (&judged.notice.facts, cause) {
+                (Facts::Task(task), Some(cause)) => see(cause, task),
+                (_, Some(cause)) => see(cause, &TaskFacts::default()),
+                (_, None) => {}
+            }
+        }
+    }
+    for (cause, facts) in known_to_aws_alone() {
+        see(cause, &facts);
+    }
+    let unseen: Vec<_> = diagnosis::table()
+        .iter()
+        .map(|entry| (entry.cause, entry.words))
+        .filter(|entry| !seen.contains(entry))
+        .collect();
+    assert!(unseen.is_empty(), "without a sample: {unseen:#?}");
+}
+
+/// Signs that no event has: the state of the instance, the last words of a container.
+fn known_to_aws_alone() -> Vec<(Cause, TaskFacts)> {
+    let on = |host| TaskFacts {
+        host: Some(host),
+        ..TaskFacts::default()
+    };
+    let said = TaskFacts {
+        containers: vec![Container {
+            exit_code: Some(255),
+            last_words: vec!["exec /bin/web: exec format error".to_owned()],
+            ..Container::default()
+        }],
+        ..TaskFacts::default()
+    };
+    vec![
+        (Cause::HostGone, on(Host::Draining)),
+        (Cause::HostGone, on(Host::AgentDisconnected)),
+        (Cause::ApplicationExit, said),
+    ]
+}
+
+/// The agent's report of a SIGTERM on an instance that goes, and of an exit that a log explains.
+#[test]
+fn what_only_aws_knows_explains_a_stop() {
+    let renderer = Renderer::default();
+    let mut shown = String::new();
+    for (_, learned) in known_to_aws_alone() {
+        let payload = events::sample("task_stopped-submit-exit-143");
+        let mut judged = events::judge(&payload, &Policy::default())
+            .remove(0)
+            .unwrap();
+        let Facts::Task(task) = &mut judged.notice.facts else {
+            panic!("{:?}", judged.notice.facts);
+        };
+        task.host = learned.host;
+        if let [container] = &learned.containers[..] {
+            task.containers[0].exit_code = container.exit_code;
+            task.containers[0].last_words = container.last_words.clone();
+        }
+        judged.verdict = judge(&judged.notice, &Policy::default());
+        shown.push_str(&show(&renderer, &judged));
+    }
+    insta::assert_snapshot!(shown);
 }

@@ -26,7 +26,7 @@ use ecs_parrot::run::outcome::{FAILED, RunOutcome};
 use ecs_parrot::run::service::{self, Model};
 use ecs_parrot::run::task::{self, Started};
 use ecs_parrot::run::wait::Watch;
-use ecs_parrot::triage::advice;
+use ecs_parrot::triage::diagnosis::launches;
 
 use args::{RunArgs, RunOutput};
 use follow::{Ended, Follow};
@@ -181,7 +181,7 @@ impl Run<'_> {
         }
         for failure in &started.failures {
             let reason = task::reason(failure);
-            let advice = advice::of_launch_failure(&reason);
+            let advice = launches::advice(&reason);
             let advice = advice
                 .map(|advice| format!("; {advice}"))
                 .unwrap_or_default();

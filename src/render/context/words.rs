@@ -84,25 +84,6 @@ pub(super) fn event_why(name: &str) -> Option<&'static str> {
     })
 }
 
-/// A code of ECS in words, with the code.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
-pub(super) fn explained(reason: &str) -> String {
-    let words = match reason {
-        "RESOURCE:CPU" => "not enough free CPU",
-        "RESOURCE:MEMORY" => "not enough free memory",
-        "RESOURCE:ENI" => "no free network interface",
-        "RESOURCE:GPU" => "no free GPU",
-        "RESOURCE:PORTS" => "a host port is taken",
-        "RESOURCE:FARGATE" => "Fargate has no capacity now",
-        "AGENT" => "the ECS agent is not connected",
-        "ATTRIBUTE" => "no instance has an attribute that the task needs",
-        "MISSING" => "not found",
-        "INACTIVE" => "no longer active",
-        _ => return reason.to_owned(),
-    };
-    format!("{words} ({reason})")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use ecs_parrot::run::request::InvalidRequest;
 use ecs_parrot::run::service::ServiceError;
 use ecs_parrot::run::task::{self, StartError};
 use ecs_parrot::run::wait::WaitError;
-use ecs_parrot::triage::advice;
+use ecs_parrot::triage::diagnosis::launches;
 
 use super::interrupt::Signal;
 
@@ -83,9 +83,9 @@ impl Problem {
                 error: WaitError::Call(_, error),
                 ..
             } => of_call(error),
-            Self::Start(StartError::NotPlaced(failures)) => failures.iter().find_map(|failure| {
-                advice::of_launch_failure(&task::reason(failure)).map(str::to_owned)
-            }),
+            Self::Start(StartError::NotPlaced(failures)) => failures
+                .iter()
+                .find_map(|failure| launches::advice(&task::reason(failure)).map(str::to_owned)),
             Self::Usage(_)
             | Self::Interrupted(_)
             | Self::Session(_)

@@ -1,47 +1,31 @@
-//! What to do about it, in one line.
+//! Why RunTask did not place a task, by the reason of its failure: in words, and what to do about it.
 //!
-//! Causes: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>;
-//! failures of RunTask: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 
-use super::Cause;
+/// AWS's page about all of them.
+pub const PAGE: &str =
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html";
 
-/// About a task that stopped for this cause; none where there is nothing to do, or everything.
-pub fn of_cause(cause: Cause) -> Option<&'static str> {
-    match cause {
-        Cause::OutOfMemory => Some("give it more memory, or find out why it needs so much"),
-        Cause::ImagePull => Some(
-            "check that the image and its tag exist, that the task's execution role may pull it, and that \
-             its subnets reach the registry",
-        ),
-        Cause::FailedToStart => Some(
-            "check the execution role's rights, the secrets and volumes of the task definition, and the \
-             network that the task needs to reach them",
-        ),
-        Cause::SpotInterruption => {
-            Some("run it again; what must not be interrupted runs on On-Demand capacity")
-        }
-        Cause::HostGone => Some("run it again: its instance went away"),
-        Cause::LaunchFailed
-        | Cause::HealthCheck
-        | Cause::StoppedByUser
-        | Cause::ApplicationExit
-        | Cause::Finished
-        | Cause::ExitedInService
-        | Cause::UnknownCause => None,
-    }
+/// What to do about it.
+pub fn advice(reason: &str) -> Option<&'static str> {
+    find(reason).map(|failure| failure.advice)
 }
 
-/// About a task that RunTask did not place, by the reason of its failure.
-pub fn of_launch_failure(reason: &str) -> Option<&'static str> {
-    launch_failure(reason).map(|failure| failure.advice)
+/// The reason with what it means, where it is a word of ECS's own and no sentence.
+pub fn in_words(reason: &str) -> String {
+    let is_word = !reason.contains(' ');
+    match find(reason).and_then(|failure| failure.words) {
+        Some(words) if is_word => format!("{words} ({reason})"),
+        Some(_) | None => reason.to_owned(),
+    }
 }
 
 /// Whether the same request may find a place later.
 pub fn passes(reason: &str) -> bool {
-    launch_failure(reason).is_some_and(|failure| failure.passes)
+    find(reason).is_some_and(|failure| failure.passes)
 }
 
-fn launch_failure(reason: &str) -> Option<&'static LaunchFailure> {
+fn find(reason: &str) -> Option<&'static LaunchFailure> {
     LAUNCH_FAILURES
         .iter()
         .find(|failure| reason.contains(failure.mark))
@@ -52,6 +36,8 @@ struct LaunchFailure {
     mark: &'static str,
     /// Waiting may help: somebody else's task ends, an instance joins, AWS finds capacity.
     passes: bool,
+    /// What the mark means; none where the reason is a sentence.
+    words: Option<&'static str>,
     advice: &'static str,
 }
 
@@ -59,6 +45,7 @@ const fn passing(mark: &'static str, advice: &'static str) -> LaunchFailure {
     LaunchFailure {
         mark,
         passes: true,
+        words: None,
         advice,
     }
 }
@@ -67,41 +54,55 @@ const fn lasting(mark: &'static str, advice: &'static str) -> LaunchFailure {
     LaunchFailure {
         mark,
         passes: false,
+        words: None,
         advice,
     }
 }
 
+impl LaunchFailure {
+    const fn meaning(self, words: &'static str) -> Self {
+        Self {
+            words: Some(words),
+            ..self
+        }
+    }
+}
+
 /// The narrower marks before the wider.
-const LAUNCH_FAILURES: [LaunchFailure; 15] = [
+const LAUNCH_FAILURES: [LaunchFailure; 16] = [
+    passing(
+        "RESOURCE:FARGATE",
+        "AWS has no Fargate capacity there now: try again later, or in subnets of other zones",
+    ).meaning("Fargate has no capacity now"),
     passing(
         "RESOURCE:CPU",
         "no instance has this much CPU left: add instances, or ask for less",
-    ),
+    ).meaning("not enough free CPU"),
     passing(
         "RESOURCE:MEMORY",
         "no instance has this much memory left: add instances, or ask for less",
-    ),
+    ).meaning("not enough free memory"),
     passing(
         "RESOURCE:ENI",
         "no instance has a network interface left: add instances, or turn on awsvpcTrunking",
-    ),
+    ).meaning("no free network interface"),
     passing(
         "RESOURCE:PORT",
         "the host port is taken on every instance: leave the host port out",
-    ),
-    passing("RESOURCE:GPU", "no instance has a GPU left: add instances"),
+    ).meaning("a host port is taken"),
+    passing("RESOURCE:GPU", "no instance has a GPU left: add instances").meaning("no free GPU"),
     passing(
         "RESOURCE",
         "no instance has what the task asks for: add instances, or ask for less",
-    ),
+    ).meaning("not enough of what it asks for"),
     passing(
         "AGENT",
         "the instance's ECS agent is not connected: see to the instance, or let another take its place",
-    ),
+    ).meaning("the ECS agent is not connected"),
     lasting(
         "ATTRIBUTE",
         "no instance has an attribute that the task needs: an agent too old, or no log driver of that name",
-    ),
+    ).meaning("no instance has an attribute that the task needs"),
     lasting("MemberOf", "no instance fits the placement constraints"),
     passing(
         "No Container Instances",
@@ -119,8 +120,8 @@ const LAUNCH_FAILURES: [LaunchFailure; 15] = [
         "limit on the number of tasks",
         "the account's quota of tasks at once is reached: wait, or have it raised",
     ),
-    lasting("INACTIVE", "it was deleted: name one that is active"),
-    lasting("MISSING", "it does not exist in this cluster and region"),
+    lasting("INACTIVE", "it was deleted: name one that is active").meaning("no longer active"),
+    lasting("MISSING", "it does not exist in this cluster and region").meaning("not found"),
 ];
 
 #[cfg(test)]
@@ -151,9 +152,24 @@ mod tests {
                 "the account's quota",
             ),
         ] {
-            let advice = of_launch_failure(reason).unwrap_or_default();
+            let advice = advice(reason).unwrap_or_default();
             assert!(advice.starts_with(start), "{reason}: {advice}");
         }
-        assert_eq!(of_launch_failure("SOMETHING:NEW"), None);
+        assert_eq!(advice("SOMETHING:NEW"), None);
+    }
+
+    #[test]
+    fn a_word_is_explained_and_a_sentence_is_not() {
+        assert_eq!(
+            in_words("RESOURCE:CPU"),
+            "not enough free CPU (RESOURCE:CPU)"
+        );
+        assert_eq!(
+            in_words("RESOURCE:PORTS:8080"),
+            "a host port is taken (RESOURCE:PORTS:8080)"
+        );
+        for sentence in ["the AGENT is not connected", "SOMETHING:NEW", ""] {
+            assert_eq!(in_words(sentence), sentence);
+        }
     }
 }
