@@ -1,11 +1,15 @@
-//! AWS as the running of tasks sees it: a session with an account and a region, and what a call that failed
-//! means for whoever made it.
+//! AWS as both halves see it: a session with an account and a region, a task as ECS shows it, and what a call
+//! that failed means for whoever made it.
+
+mod log_destination;
+mod task;
 
 use std::error::Error;
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::{
@@ -18,6 +22,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde_json::Value;
 
 use crate::arn;
+
+pub use log_destination::LogDestination;
+pub use task::Task;
 
 /// A server that accepts a call and never answers would hold us for ever: the SDK has no limit of its own.
 const ATTEMPT: Duration = Duration::from_secs(20);
@@ -80,12 +87,38 @@ impl Session {
         Ok(Self { config, region })
     }
 
+    /// Whatever the environment gives; where it names no region, this one.
+    pub async fn of_environment(region: &str) -> Self {
+        let config = loader().load().await;
+        let fallback = || Region::new(region.to_owned());
+        let region = config.region().cloned().unwrap_or_else(fallback);
+        Self { config, region }
+    }
+
     pub fn region(&self) -> &str {
         self.region.as_ref()
     }
 
     pub fn ecs(&self) -> aws_sdk_ecs::Client {
         aws_sdk_ecs::Client::new(&self.config)
+    }
+
+    /// ECS in another region, for whoever would rather have no answer than a late one.
+    pub fn ecs_in_a_hurry(&self, region: &str) -> aws_sdk_ecs::Client {
+        let config = aws_sdk_ecs::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .retry_config(hurry())
+            .build();
+        aws_sdk_ecs::Client::from_conf(config)
+    }
+
+    /// The same for CloudWatch Logs.
+    pub fn logs_in_a_hurry(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        let config = aws_sdk_cloudwatchlogs::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .retry_config(hurry())
+            .build();
+        aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
 
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
@@ -103,6 +136,13 @@ impl Session {
             .build();
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
+}
+
+/// One more attempt, soon.
+fn hurry() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(Duration::from_millis(100))
 }
 
 fn loader() -> ConfigLoader {

@@ -11,6 +11,8 @@ mod task;
 mod unknown;
 
 use crate::arn::{self, Arn};
+pub use actor::of_started_by as actor_of_started_by;
+
 use crate::event::{Detail, EcsEvent, Envelope};
 use crate::notice::{Actor, Facts, Kind, Links, Notice, Origin, Subject};
 

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
+use crate::enrich::{Enricher, LastWords};
 use crate::notify::Notifier;
 use crate::render::{OwnTemplates, Renderer, TemplateError};
 use crate::secret::{REDACTED, Secret};
@@ -45,10 +46,13 @@ pub struct ParrotVariables {
     keep: Option<String>,
     drop: Option<String>,
     templates_dir: Option<String>,
+    enrich: Option<String>,
+    log_tail_lines: Option<String>,
+    log_tail_mask: Option<String>,
 }
 
 /// Variables of versions to come: to take them silently would promise what is not done.
-const NOT_YET: [&str; 4] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK", "DEDUP_TABLE"];
+const NOT_YET: [&str; 1] = ["DEDUP_TABLE"];
 
 /// What stands in a secret's place when there is none.
 const DISABLED: &str = "DISABLED";
@@ -58,6 +62,7 @@ const DISABLED: &str = "DISABLED";
 pub struct Parrot {
     pub channels: Vec<Channel>,
     pub filter: Filter,
+    pub lookup: Lookup,
     /// What is allowed but surely not meant.
     pub warnings: Vec<String>,
 }
@@ -67,6 +72,14 @@ pub struct Parrot {
 pub struct Filter {
     pub policy: Policy,
     pub templates_dir: Option<PathBuf>,
+}
+
+/// What is asked of AWS.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    /// `ENRICH`, where it is set: the function asks unless it is told not to, the command line only if it is.
+    pub wanted: Option<bool>,
+    pub last_words: Option<LastWords>,
 }
 
 /// A variable that cannot be used as it is.
@@ -105,6 +118,10 @@ impl Parrot {
         let variables = ParrotVariables::read(environment, &mut problems);
         let filter = filter(&variables, &mut problems);
         let mut warnings = Vec::new();
+        let lookup = lookup(&variables, &mut problems);
+        if lookup.last_words.is_some() && lookup.wanted == Some(false) {
+            warnings.push("LOG_TAIL_LINES does nothing while ENRICH is false".to_owned());
+        }
         let slack = slack(&variables, &mut problems);
         let flowdock = flowdock(&variables, &mut problems, &mut warnings);
         let channels = channels(slack, flowdock, &variables, &mut warnings);
@@ -112,6 +129,7 @@ impl Parrot {
             Self {
                 channels,
                 filter,
+                lookup,
                 warnings,
             },
             problems,
@@ -125,13 +143,26 @@ impl Parrot {
     /// # Errors
     ///
     /// [`TemplateError`] where an own template is wrong.
-    pub fn notifier(self) -> Result<Notifier, TemplateError> {
+    pub fn notifier(self, enricher: Option<Enricher>) -> Result<Notifier, TemplateError> {
         Ok(Notifier {
+            enricher,
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
             channels: self.channels,
             http: Http::default(),
         })
+    }
+}
+
+impl Lookup {
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem of the variables that it reads.
+    pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let variables = ParrotVariables::read(environment, &mut problems);
+        let lookup = lookup(&variables, &mut problems);
+        finish(lookup, problems)
     }
 }
 
@@ -215,6 +246,8 @@ fn default_of(name: &str) -> &'static str {
     match name {
         "SLACK_WEBHOOKURL" | "FLOWDOCK_API_TOKEN" => DISABLED,
         "SLACK_QUIET" | "FLOWDOCK_QUIET" => "false",
+        "ENRICH" => "true in the function, false here",
+        "LOG_TAIL_LINES" => "0",
         "FLOWDOCK_URL" => flowdock::VENDOR_URL,
         "FLOWDOCK_USERNAME" => flowdock::DEFAULT_USERNAME,
         _ => "",
@@ -240,6 +273,16 @@ fn filter(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Filter {
             drop: words::selections("DROP", variables.drop.as_deref(), problems),
         },
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
+    }
+}
+
+fn lookup(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Lookup {
+    let wanted = words::switch("ENRICH", variables.enrich.as_deref(), problems);
+    let lines = words::lines(variables.log_tail_lines.as_deref(), problems);
+    let masks = words::masks(variables.log_tail_mask.as_deref(), problems);
+    Lookup {
+        wanted,
+        last_words: (lines > 0).then_some(LastWords { lines, masks }),
     }
 }
 

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::aws::Task;
 use crate::config::{ConfigError, Hook};
-use crate::run::task::Task;
 use code_deploy::Execution;
 use job::JobError;
 use lifecycle::Lifecycle;

@@ -4,11 +4,13 @@
 //!
 //! ```text
 //! payload ─ inbox ▶ events ─ event ▶ EcsEvent ─ classify ▶ Notice ─ triage ▶ Verdict
+//! what is told:  Notice ─ enrich ▶ Notice ─ triage ▶ Verdict
 //! then for each channel that wants it:  render ▶ Message ─ deliver ▶ Outcome
 //! ```
 //!
 //! [`notify`] is the whole way on one screen. [`run`] is the other half: it runs tasks on request and finds out
-//! how they ended. Imports go one way, `bin → notify → deliver → render → triage → classify → event` and
+//! how they ended. Imports go one way, `bin → notify → deliver → render → triage → classify → event`,
+//! `notify → enrich → triage` and
 //! `bin → run → triage`; stages take values, never a configuration.
 
 pub mod arn;
@@ -16,6 +18,7 @@ pub mod aws;
 pub mod classify;
 pub mod config;
 pub mod deliver;
+pub mod enrich;
 pub mod event;
 pub mod function;
 pub mod hook;

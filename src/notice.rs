@@ -213,10 +213,18 @@ pub struct Container {
     pub memory_limit: Option<i64>,
     /// Whether the task ends when it does: its task definition says so.
     pub essential: Option<bool>,
-    /// The console's page of its log stream.
-    pub logs_url: Option<String>,
+    /// Where it logs to, as far as its task definition says.
+    pub log: Option<LogStream>,
     /// The last lines of its log, where they were asked for.
     pub last_words: Vec<String>,
+}
+
+/// A stream of CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogStream {
+    pub region: String,
+    pub group: String,
+    pub name: String,
 }
 
 /// A container instance that keeps no task.
@@ -245,11 +253,23 @@ pub struct ServiceFacts {
     pub event_type: Option<String>,
     pub reason: Option<String>,
     pub deployment_id: Option<String>,
+    /// How far the deployment is; AWS knows, the event does not.
+    pub progress: Option<Progress>,
     pub capacity_providers: Vec<String>,
     pub container_instances: Vec<String>,
     pub tasks: Vec<String>,
     /// Addresses that a load balancer or VPC Lattice finds unhealthy.
     pub targets: Vec<String>,
+}
+
+/// Tasks of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub desired: i64,
+    pub running: i64,
+    pub pending: i64,
+    /// That stopped or failed to start, since the last healthy one.
+    pub failed: i64,
 }
 
 #[derive(Debug, Clone, Default)]

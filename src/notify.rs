@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::classify::classify;
 use crate::deliver::{Channel, Http, Outcome};
+use crate::enrich::Enricher;
 use crate::event::EcsEvent;
 use crate::inbox::{self, InboxError, Item, Receipt, Sender};
 use crate::notice::{Kind, Notice};
@@ -18,6 +19,8 @@ use crate::triage::{Policy, Telling, Verdict, judge};
 /// Tells events to channels.
 pub struct Notifier {
     pub policy: Policy,
+    /// None where only what the events say is told.
+    pub enricher: Option<Enricher>,
     pub renderer: Renderer,
     pub channels: Vec<Channel>,
     pub http: Http,
@@ -58,13 +61,30 @@ pub enum Sent {
     Tried(Outcome),
 }
 
-/// What an event is about and whether it is told.
-///
-/// What only AWS knows is looked up between the two steps, and the second verdict counts; that comes later.
+/// What an event is about and whether it is told, as far as it says itself.
 pub fn decide(event: &EcsEvent, policy: &Policy) -> (Notice, Verdict) {
     let notice = classify(event);
     let verdict = judge(&notice, policy);
     (notice, verdict)
+}
+
+/// Adds to what is told what only AWS knows, and judges it again: the second verdict counts.
+pub async fn look_up<'a>(
+    decided: impl IntoIterator<Item = &'a mut (Notice, Verdict)>,
+    enricher: &Enricher,
+    policy: &Policy,
+    deadline: Deadline,
+) {
+    let mut told: Vec<_> = decided
+        .into_iter()
+        .filter(|(_, verdict)| matches!(verdict, Verdict::Keep(_)))
+        .collect();
+    let notices = told.iter_mut().map(|(notice, _)| notice).collect();
+    let until = deadline.share(enricher.patience());
+    enricher.enrich(notices, policy, until).await;
+    for (notice, verdict) in told {
+        *verdict = judge(notice, policy);
+    }
 }
 
 impl Notifier {
@@ -80,7 +100,11 @@ impl Notifier {
     ///
     /// Each channel is told them one after another, and no channel waits for another.
     pub async fn tell(&self, items: Vec<Item>, deadline: Deadline) -> Vec<Entry> {
-        let decided: Vec<_> = items.into_iter().map(|item| self.decide(item)).collect();
+        let mut decided: Vec<_> = items.into_iter().map(|item| self.decide(item)).collect();
+        if let Some(enricher) = &self.enricher {
+            let read = decided.iter_mut().filter_map(|it| it.result.as_mut().ok());
+            look_up(read, enricher, &self.policy, deadline).await;
+        }
         let channels = self
             .channels
             .iter()
@@ -169,6 +193,13 @@ impl Deadline {
     pub fn at(end: SystemTime) -> Self {
         let left = end.duration_since(SystemTime::now()).ok();
         Self(left.and_then(|left| Instant::now().checked_add(left.saturating_sub(Self::RESERVE))))
+    }
+
+    /// The end of something that may take this long, but no more than half of the time that is left.
+    fn share(self, most: Duration) -> Instant {
+        let now = Instant::now();
+        let half = self.0.map(|end| end.saturating_duration_since(now) / 2);
+        now + half.map_or(most, |half| half.min(most))
     }
 
     async fn hold(self, delivery: impl Future<Output = Outcome>) -> Outcome {

@@ -20,6 +20,7 @@ pub use own::{OwnTemplates, TemplateFile};
 use crate::notice::{Kind, Notice};
 use crate::triage::{Severity, Telling};
 use context::Context;
+use dialect::LINE_OF_BLOCK;
 
 /// What a channel says, before it is put into the channel's JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,7 +212,7 @@ impl Candidate<'_> {
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty())
-            .map(str::to_owned);
+            .map(|line| line.replace(LINE_OF_BLOCK, "\n"));
         let headline = lines.next().ok_or_else(|| TemplateError {
             file: self.file(&self.name),
             line: None,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::config::{self, Parrot};
 use ecs_parrot::deliver::Channel;
+use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::function::{self, failed};
 use ecs_parrot::inbox::Sender;
 use ecs_parrot::notify::{Account, Deadline, Entry, Notifier};
@@ -28,7 +29,7 @@ async fn main() -> ExitCode {
 
 fn start() -> anyhow::Result<Notifier> {
     function::enter()?;
-    let config = Parrot::read(&config::environment())?;
+    let mut config = Parrot::read(&config::environment())?;
     config
         .warnings
         .iter()
@@ -38,7 +39,10 @@ fn start() -> anyhow::Result<Notifier> {
             "no channel is configured, so messages stand in this log only; set SLACK_WEBHOOKURL or FLOWDOCK_API_TOKEN"
         );
     }
-    Ok(config.notifier()?)
+    let last_words = config.lookup.last_words.take();
+    let enriches = config.lookup.wanted.unwrap_or(true);
+    let enricher = enriches.then(|| Enricher::new(last_words, Limits::FUNCTION));
+    Ok(config.notifier(enricher)?)
 }
 
 /// A queue gets the records back that failed; everybody else hears of a failed invocation, so that Lambda

@@ -95,7 +95,7 @@ pub(super) fn is_autoscaling(call: &ApiCall) -> bool {
 }
 
 /// `startedBy` of a task: a deployment of the service scheduler, a rule, or whatever RunTask was given.
-pub(super) fn of_started_by(started_by: &str) -> Actor {
+pub fn of_started_by(started_by: &str) -> Actor {
     let (name, is_service) = match started_by.split_once('/') {
         Some(("ecs-svc", _)) => ("the ECS service scheduler".to_owned(), true),
         Some(("events-rule", rule)) => (format!("EventBridge rule {rule}"), true),

@@ -6,7 +6,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::arn;
-use crate::notice::{Kind, Links, Origin, Subject};
+use crate::notice::{Kind, Links, LogStream, Origin, Subject};
 
 /// What may stand unencoded in a path segment (RFC 3986, unreserved).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -15,7 +15,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-pub(super) fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
+pub fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
     let Some(console) = origin.region.as_deref().and_then(Console::of_region) else {
         return Links::default();
     };
@@ -50,6 +50,21 @@ pub(super) fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
 /// The page of a task in a cluster, both by name.
 pub fn task(region: &str, cluster: &str, task: &str) -> Option<String> {
     Console::of_region(region)?.task(cluster, task, "configuration")
+}
+
+/// A stream of CloudWatch Logs. The console reads what follows its `#` as an address of its own, so names
+/// are encoded twice, with `$` for `%`: `/ecs/web` becomes `$252Fecs$252Fweb`.
+pub fn log_stream(stream: &LogStream) -> Option<String> {
+    let Console { region, domain } = Console::of_region(&stream.region)?;
+    let encoded = |name: &str| {
+        let once = utf8_percent_encode(name, SEGMENT).to_string();
+        once.replace('%', "$25")
+    };
+    Some(format!(
+        "https://{region}.{domain}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}/log-events/{}",
+        encoded(&stream.group),
+        encoded(&stream.name),
+    ))
 }
 
 /// The tab of a service's page that has more to say.
@@ -164,6 +179,22 @@ mod tests {
             link,
             "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/..%2F..%2Fiam/tasks/a%7Cb%3E%20%3C%23%3F/configuration?region=eu-west-1"
         );
+    }
+
+    #[test]
+    fn a_log_stream_is_encoded_as_its_console_wants_it() {
+        let mut stream = LogStream {
+            region: "cn-north-1".to_owned(),
+            group: "/ecs/web [$1]".to_owned(),
+            name: "ecs/web/1a2b".to_owned(),
+        };
+        assert_eq!(
+            log_stream(&stream).unwrap(),
+            "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1#logsV2:log-groups/log-group/\
+             $252Fecs$252Fweb$2520$255B$25241$255D/log-events/ecs$252Fweb$252F1a2b"
+        );
+        stream.region = "evil.example/".to_owned();
+        assert_eq!(log_stream(&stream), None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Findin
             container_instances: names(&action.container_instances),
             tasks: names(&action.tasks),
             targets: action.targets.clone(),
+            progress: None,
         }),
         actor: None,
     }

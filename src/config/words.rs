@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use regex::Regex;
 use strum::VariantArray;
 
 use super::Problem;
@@ -46,6 +47,51 @@ pub(super) fn containers(value: Option<&str>, problems: &mut Vec<Problem>) -> Ve
         ));
     }
     names
+}
+
+/// More lines than this say no more in a chat.
+const MOST_LINES: u16 = 50;
+
+/// `LOG_TAIL_LINES`.
+pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
+    let Some(value) = value.map(str::trim) else {
+        return 0;
+    };
+    let lines = value.parse().ok().filter(|lines| *lines <= MOST_LINES);
+    if lines.is_none() {
+        problems.push(Problem::new(
+            "LOG_TAIL_LINES",
+            &format!("`{value}` is no such number"),
+            &format!("0 to {MOST_LINES}; 0 shows no log lines"),
+        ));
+    }
+    lines.unwrap_or_default()
+}
+
+/// `LOG_TAIL_MASK`: a regular expression on each line of the variable, since any other mark between them may
+/// stand within one.
+pub(super) fn masks(value: Option<&str>, problems: &mut Vec<Problem>) -> Vec<Regex> {
+    let mut masks = Vec::new();
+    for pattern in split(value, "\n") {
+        let problem = match Regex::new(pattern) {
+            Ok(mask) if !mask.is_match("") => {
+                masks.push(mask);
+                continue;
+            }
+            Ok(_) => format!("`{pattern}` matches where nothing is"),
+            Err(error) => {
+                let error = error.to_string();
+                let last = error.lines().last().unwrap_or_default();
+                format!("`{pattern}` is no regular expression ({last})")
+            }
+        };
+        problems.push(Problem::new(
+            "LOG_TAIL_MASK",
+            &problem,
+            "regular expressions, one a line, such as `(?i)(password|token)=\\S+`",
+        ));
+    }
+    masks
 }
 
 /// The words of `KEEP` and `DROP`: kinds and causes, and what KEEP can bring back by its drop reason.

@@ -30,7 +30,7 @@ pub fn text(message: &Message) -> String {
     let mut text = format!("{style}{}{style:#}", message.headline);
     for line in &message.details {
         text.push_str("\n  ");
-        text.push_str(line);
+        text.push_str(&line.replace('\n', "\n  "));
     }
     text
 }

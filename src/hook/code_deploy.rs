@@ -16,9 +16,10 @@ use super::job::{Job, JobError};
 use super::{DeployHook, PROGRAM, judge};
 use crate::arn;
 use crate::aws::CallError;
+use crate::aws::Task;
 use crate::config::Wait;
 use crate::notice::Container;
-use crate::run::task::{self, Task};
+use crate::run::task;
 use crate::run::token::mark;
 use crate::run::wait::Watch;
 

@@ -14,8 +14,9 @@ use super::job::{Job, JobError, network};
 use super::{DeployHook, PROGRAM, judge};
 use crate::arn::{self, Arn};
 use crate::aws::CallError;
+use crate::aws::Task;
 use crate::config::Hook;
-use crate::run::task::{StartError, Task};
+use crate::run::task::StartError;
 
 /// How soon we want to be asked again, in seconds.
 const CALL_BACK: u64 = 30;

@@ -40,6 +40,10 @@ pub(super) fn parts() -> Sources {
             include_str!("../../templates/parts/instance.tera"),
         ),
         (
+            "parts/last_words.tera",
+            include_str!("../../templates/parts/last_words.tera"),
+        ),
+        (
             "parts/launch.tera",
             include_str!("../../templates/parts/launch.tera"),
         ),

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::Dialect;
 use crate::arn::Arn;
+use crate::classify::links;
 use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::notice::{
     self, CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
@@ -25,6 +26,9 @@ use words::{duration, event_text, event_why, image, mark};
 
 /// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
 const LONGEST_LIST: usize = 100;
+
+/// Links to the logs of containers; a task may have ten, most of them somebody's sidecars.
+const MOST_LOGS: usize = 4;
 
 /// What a template sees, cleaned.
 pub(super) struct Context {
@@ -139,6 +143,10 @@ struct Names {
     tasks: Vec<String>,
     instances: Vec<String>,
     targets: Vec<String>,
+    running_tasks: Option<i64>,
+    desired_tasks: Option<i64>,
+    pending_tasks: Option<i64>,
+    failed_tasks: Option<i64>,
     service_deployment: Option<String>,
     hook: Option<String>,
     hook_type: Option<String>,
@@ -148,7 +156,6 @@ struct Names {
     // Container instances.
     agent_version: Option<String>,
     docker_version: Option<String>,
-    running_tasks: Option<i64>,
     health_checks: Vec<Check>,
     // What AWS invents tomorrow.
     fields: Vec<Labelled>,
@@ -163,6 +170,8 @@ struct Container {
     signal: Option<&'static str>,
     reason: Option<String>,
     blamed: bool,
+    logs_url: Option<String>,
+    last_words: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,7 +205,7 @@ impl Names {
     fn new(dialect: Dialect, notice: &Notice, telling: Telling) -> Self {
         let origin = &notice.origin;
         let subject = &notice.subject;
-        let links = notice.links.clone();
+        let pages = notice.links.clone();
         let actor = notice.actor.clone();
         let mut names = Self {
             channel: dialect.into(),
@@ -221,19 +230,19 @@ impl Names {
             task_short: subject.task_short(),
             instance: subject.container_instance.clone(),
             ec2_instance: subject.ec2_instance.clone(),
-            cluster_url: links.cluster,
-            service_url: links.service,
-            task_definition_url: links.task_definition,
-            task_url: links.task,
-            logs_url: links.logs,
-            instance_url: links.container_instance,
+            cluster_url: pages.cluster,
+            service_url: pages.service,
+            task_definition_url: pages.task_definition,
+            task_url: pages.task,
+            logs_url: pages.logs,
+            instance_url: pages.container_instance,
             actor: actor.as_ref().map(|actor| actor.name.clone()),
             actor_via: actor.as_ref().and_then(|actor| actor.via.clone()),
             source_ip: actor.and_then(|actor| actor.source_ip),
             ..Self::default()
         };
-        names.links = names.all_links();
         names.add_facts(&notice.facts, notice.kind, telling);
+        names.links = names.all_links();
         names
     }
 
@@ -247,9 +256,20 @@ impl Names {
             url.clone().map(|url| Link { text, url })
         };
         let instance = self.ec2_instance.clone().or_else(|| self.instance.clone());
-        let links = [
-            link("task", &self.task_short, &self.task_url),
-            link("logs", &None, &self.logs_url),
+        let task = link("task", &self.task_short, &self.task_url);
+        let streams = self.containers.iter().filter(|it| it.logs_url.is_some());
+        let logs = streams.take(MOST_LOGS).map(|container| {
+            link(
+                "logs of",
+                &Some(container.name.clone()),
+                &container.logs_url,
+            )
+        });
+        let mut logs: Vec<_> = logs.collect();
+        if logs.is_empty() {
+            logs.push(link("logs", &None, &self.logs_url));
+        }
+        let others = [
             link("service", &self.service, &self.service_url),
             link(
                 "task definition",
@@ -259,7 +279,8 @@ impl Names {
             link("instance", &instance, &self.instance_url),
             link("cluster", &self.cluster, &self.cluster_url),
         ];
-        links.into_iter().flatten().collect()
+        let links = std::iter::once(task).chain(logs).chain(others);
+        links.flatten().collect()
     }
 
     fn add_facts(&mut self, facts: &Facts, kind: Kind, telling: Telling) {
@@ -354,6 +375,10 @@ impl Names {
         self.instances = first(&service.container_instances, Clone::clone);
         self.targets = first(&service.targets, Clone::clone);
         self.deployment = service.deployment_id.clone();
+        self.running_tasks = service.progress.map(|it| it.running);
+        self.desired_tasks = service.progress.map(|it| it.desired);
+        self.pending_tasks = service.progress.map(|it| it.pending);
+        self.failed_tasks = service.progress.map(|it| it.failed);
         self.is_rollback = is_rollback(service);
         self.capacity_providers = first(&service.capacity_providers, Clone::clone);
     }
@@ -429,6 +454,8 @@ fn containers(facts: &[notice::Container], cause: Option<Cause>) -> Vec<Containe
             signal: facts.exit_code.and_then(signal),
             reason: facts.reason.clone(),
             blamed: is_blamed(facts),
+            logs_url: facts.log.as_ref().and_then(links::log_stream),
+            last_words: facts.last_words.clone(),
         })
         .collect();
     containers.sort_by_key(|container| !container.blamed);

@@ -24,6 +24,12 @@ pub enum Dialect {
 /// An invisible character that keeps `@` and `#` from being read together with what follows.
 const WORD_JOINER: char = '\u{2060}';
 
+/// Ends a line within a block, until the message's own lines are told apart; no value has it.
+pub(super) const LINE_OF_BLOCK: char = '\u{e000}';
+
+/// UTF-16 units of a block: three of them leave room for all else in every channel.
+const LONGEST_BLOCK: usize = 1_500;
+
 /// Filters that would let a value through unescaped.
 const UNSAFE_FILTERS: [&str; 4] = ["safe", "escape_html", "escape_xml", "newlines_to_br"];
 
@@ -42,6 +48,10 @@ impl Dialect {
         tera.register_function(
             "code",
             Markup(move |kwargs: &Kwargs| Ok(self.code(&raw(kwargs, "text")?))),
+        );
+        tera.register_function(
+            "block",
+            Markup(move |kwargs: &Kwargs| Ok(self.block(&texts(kwargs, "lines")?))),
         );
         tera.register_function(
             "link",
@@ -129,19 +139,51 @@ impl Dialect {
         }
     }
 
-    /// Takes the raw text: within backticks nothing is markup but the backtick, and in Slack `&<>`.
+    /// Takes the raw text.
     fn code(self, text: &str) -> String {
         match self {
             _ if text.is_empty() => String::new(),
-            Self::Slack => {
-                let text = text
-                    .replace('&', "&amp;")
-                    .replace('<', "&lt;")
-                    .replace('>', "&gt;");
-                format!("`{}`", text.replace('`', "ˋ"))
-            }
-            Self::Flowdock => format!("`{}`", self.escape(text)),
+            Self::Slack | Self::Flowdock => format!("`{}`", self.within_code(text)),
             Self::Terminal => text.to_owned(),
+        }
+    }
+
+    /// Within backticks nothing is markup but the backtick, and in Slack `&<>`.
+    fn within_code(self, text: &str) -> String {
+        match self {
+            Self::Slack => text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;")
+                .replace('`', "ˋ"),
+            Self::Flowdock => self.escape(text),
+            Self::Terminal => text.to_owned(),
+        }
+    }
+
+    /// Lines as a program wrote them, the last of them where they are too many: one line of the message for
+    /// whoever fits it, so that none is told without its fence.
+    fn block(self, lines: &[String]) -> String {
+        let escaped: Vec<_> = lines.iter().map(|line| self.within_code(line)).collect();
+        let mut room = LONGEST_BLOCK;
+        let fitting = escaped.iter().rev().take_while(|line| {
+            let needed = line.encode_utf16().count() + 1;
+            let fits = needed <= room;
+            room = room.saturating_sub(needed);
+            fits
+        });
+        let first = escaped.len() - fitting.count();
+        let shown = &escaped[first..];
+        let inner = LINE_OF_BLOCK.to_string();
+        match self {
+            _ if shown.is_empty() => String::new(),
+            Self::Slack | Self::Flowdock => {
+                format!("```{inner}{}{inner}```", shown.join(&inner))
+            }
+            Self::Terminal => {
+                let lines: Vec<_> = shown.iter().map(|line| format!("| {line}")).collect();
+                lines.join(&inner)
+            }
         }
     }
 
@@ -187,6 +229,15 @@ impl Dialect {
 
 fn raw(kwargs: &Kwargs, name: &str) -> TeraResult<String> {
     text_of(&given(kwargs, name)?)
+}
+
+/// A list of texts.
+fn texts(kwargs: &Kwargs, name: &str) -> TeraResult<Vec<String>> {
+    let list = given(kwargs, name)?;
+    let items = list
+        .as_array()
+        .ok_or_else(|| tera::Error::message(format!("`{name}` is no list")))?;
+    items.iter().map(text_of).collect()
 }
 
 /// An argument may be none, but it must be there: a misspelt one would render to nothing.

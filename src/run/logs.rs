@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::clone::log_driver;
 use super::definition::Definition;
 use crate::arn;
-use crate::aws::{CallError, Nature, Session};
+use crate::aws::{CallError, LogDestination, Nature, Session};
 
 /// One container's log of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +57,9 @@ pub fn streams(
             .and_then(Value::as_str)
             .unwrap_or_default();
         let driver = log_driver(container).unwrap_or("none");
-        match Place::of(container).filter(|_| driver == "awslogs") {
-            Some(place) => {
-                streams.extend(tasks.iter().map(|task| place.stream(task, name, region)));
+        match destination(container).filter(|_| driver == "awslogs") {
+            Some(log) => {
+                streams.extend(tasks.iter().map(|task| stream(&log, task, name, region)));
             }
             None => elsewhere.push(Elsewhere {
                 container: name.to_owned(),
@@ -70,34 +70,19 @@ pub fn streams(
     (streams, elsewhere)
 }
 
-/// Where a log configuration sends lines. Without a prefix, which only EC2 allows, the stream is named after
-/// the container's id in Docker and cannot be known beforehand.
-struct Place {
-    group: String,
-    prefix: String,
-    region: Option<String>,
+fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
+    let options = container.get("logConfiguration")?.get("options")?;
+    LogDestination::read(|name| options.get(name).and_then(Value::as_str).map(str::to_owned))
 }
 
-impl Place {
-    fn of(container: &Map<String, Value>) -> Option<Self> {
-        let options = container.get("logConfiguration")?.get("options")?;
-        let option = |name: &str| options.get(name).and_then(Value::as_str).map(str::to_owned);
-        Some(Self {
-            group: option("awslogs-group")?,
-            prefix: option("awslogs-stream-prefix")?,
-            region: option("awslogs-region"),
-        })
-    }
-
-    fn stream(&self, task: &str, container: &str, region: &str) -> Stream {
-        let id = arn::name(task);
-        Stream {
-            task: id.to_owned(),
-            container: container.to_owned(),
-            region: self.region.clone().unwrap_or_else(|| region.to_owned()),
-            group: self.group.clone(),
-            name: format!("{}/{container}/{id}", self.prefix),
-        }
+fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> Stream {
+    let id = arn::name(task);
+    Stream {
+        task: id.to_owned(),
+        container: container.to_owned(),
+        region: log.region(region).to_owned(),
+        group: log.group.clone(),
+        name: log.stream(container, id),
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the tasks of a request ended.
 
-use super::task::Task;
+use crate::aws::Task;
 use crate::notice::{Container, Failure};
 use crate::triage::{Cause, diagnosis};
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use aws_sdk_ecs::Client;
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-use super::task::Task;
 use crate::aws::CallError;
+use crate::aws::Task;
 
 /// How long a task may be unknown to DescribeTasks, and how long DescribeTasks may fail, until we say so.
 const UNKNOWN: Duration = Duration::from_secs(120);

@@ -17,6 +17,8 @@ use crate::run::args::RunArgs;
 Examples:
   ecs-parrot preview event.json             what would be told, and why
   ecs-parrot preview --output json samples  one JSON object an event
+  ecs-parrot preview --output html samples > page.html
+                                            as Slack would show it
   ecs-parrot notify samples                 tell it, here or where SLACK_WEBHOOKURL says
   ecs-parrot run --help                     run a migration in a new image, say
   ecs-parrot config                         the effective configuration"
@@ -51,6 +53,9 @@ pub(crate) struct PreviewArgs {
     /// One channel's message only; text is the terminal's by default, JSON has every chat's
     #[arg(long, value_parser = channels())]
     pub(crate) channel: Option<Dialect>,
+    /// Ask AWS, with your own credentials, for what the events lack
+    #[arg(long)]
+    pub(crate) enrich: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +63,9 @@ pub(crate) struct NotifyArgs {
     /// Files with events, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
+    /// Ask AWS, with your own credentials, for what the events lack, as ENRICH=true does
+    #[arg(long)]
+    pub(crate) enrich: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +90,8 @@ pub(crate) enum Output {
     Text,
     /// One JSON object a line
     Json,
+    /// One page that shows each message as the chats would: for whoever writes templates
+    Html,
 }
 
 /// Every channel's name, as the library has it.

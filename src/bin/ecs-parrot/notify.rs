@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use ecs_parrot::config::{self, Parrot};
 use ecs_parrot::deliver::Channel;
+use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::inbox;
 use ecs_parrot::notify::{Deadline, Entry, Notifier};
 
@@ -13,11 +14,14 @@ use crate::input::{self, Input};
 
 pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
-    let config = Parrot::read(&config::environment())?;
+    let mut config = Parrot::read(&config::environment())?;
     for warning in &config.warnings {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let notifier = config.notifier()?;
+    let last_words = config.lookup.last_words.take();
+    let enriches = args.enrich || config.lookup.wanted == Some(true);
+    let enricher = enriches.then(|| Enricher::new(last_words, Limits::TERMINAL));
+    let notifier = config.notifier(enricher)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -25,9 +29,10 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Of the outcome of each event enough is printed; of a template that failed only the log tells.
-fn log_to_standard_error() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("ecs_parrot::render=error"));
+pub(crate) fn log_to_standard_error() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new("ecs_parrot::render=error,ecs_parrot::enrich=warn")
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

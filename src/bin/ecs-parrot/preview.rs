@@ -1,100 +1,103 @@
 //! `ecs-parrot preview`: what would be told, and why, without telling anybody.
 
-use std::io::{self, Write};
+mod line;
+mod markup;
+mod page;
+
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use ecs_parrot::config::{self, Filter};
+use ecs_parrot::config::{self, Filter, Lookup};
 use ecs_parrot::deliver::{flowdock, slack, terminal};
-use ecs_parrot::inbox::{self, Item};
+use ecs_parrot::enrich::{Enricher, Limits};
+use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
-use ecs_parrot::notify::decide;
+use ecs_parrot::notify::{Deadline, decide, look_up};
 use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
 use ecs_parrot::triage::{Telling, Verdict};
-use serde::Serialize;
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
-
-/// One line of `--output json`; the names are a contract.
-#[derive(Debug, Default, Serialize)]
-struct Line {
-    file: String,
-    event_id: Option<String>,
-    kind: Option<&'static str>,
-    decision: &'static str,
-    reason: Option<&'static str>,
-    severity: Option<&'static str>,
-    loud: Option<bool>,
-    headline: Option<String>,
-    text: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payloads: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// What `--output text` prints: the message in the dialect that was asked for.
-    #[serde(skip)]
-    shown: String,
-}
+use crate::notify::log_to_standard_error;
+use line::Line;
 
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
-    let filter = Filter::read(&config::environment())?;
+    log_to_standard_error();
+    let environment = config::environment();
+    let filter = Filter::read(&environment)?;
     let renderer = filter.renderer()?;
+    let enricher = match args.enrich {
+        true => {
+            let last_words = Lookup::read(&environment)?.last_words;
+            Some(Enricher::new(last_words, Limits::TERMINAL))
+        }
+        false => None,
+    };
     let preview = Preview {
         filter,
         renderer,
+        enricher,
         channel: args.channel,
     };
-    let mut out = anstream::stdout();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut printer = Printer::new(args.output);
     let inputs = input::read(&args.inputs);
     let all = inputs.len();
     let mut failed = Vec::new();
     for input in inputs {
         let name = input.name.clone();
-        let lines = preview.lines(input);
+        let lines = runtime.block_on(preview.lines(input));
         if lines.iter().any(|line| line.error.is_some()) {
             failed.push(name);
         }
-        for line in lines {
-            match args.output {
-                Output::Json => writeln!(out, "{}", serde_json::to_string(&line)?)?,
-                Output::Text => print(&mut out, &line)?,
-            }
-        }
+        lines.into_iter().try_for_each(|line| printer.print(line))?;
     }
+    printer.finish()?;
     Ok(input::conclude(&failed, all))
 }
 
 struct Preview {
     filter: Filter,
     renderer: Renderer,
+    enricher: Option<Enricher>,
     channel: Option<Dialect>,
 }
 
 impl Preview {
-    fn lines(&self, input: Input) -> Vec<Line> {
-        match input.payload {
-            Ok(payload) => inbox::open(&payload)
-                .into_iter()
-                .map(|item| Line {
-                    file: input.name.clone(),
-                    ..self.line(item)
-                })
-                .collect(),
-            Err(error) => vec![Line {
-                file: input.name,
-                ..Line::error(error)
-            }],
+    async fn lines(&self, input: Input) -> Vec<Line> {
+        let payload = match input.payload {
+            Ok(payload) => payload,
+            Err(error) => {
+                return vec![Line {
+                    file: input.name,
+                    ..Line::error(error)
+                }];
+            }
+        };
+        let policy = &self.filter.policy;
+        let items = inbox::open(&payload).into_iter();
+        let mut decided: Vec<_> = items
+            .map(|item| item.event.map(|event| decide(&event, policy)))
+            .collect();
+        if let Some(enricher) = &self.enricher {
+            let read = decided.iter_mut().filter_map(|it| it.as_mut().ok());
+            look_up(read, enricher, policy, Deadline::NONE).await;
         }
+        let lines = decided.into_iter().map(|decided| Line {
+            file: input.name.clone(),
+            ..match decided {
+                Ok((notice, verdict)) => self.line(&notice, verdict),
+                Err(error) => Line::error(error.to_string()),
+            }
+        });
+        lines.collect()
     }
 
-    fn line(&self, item: Item) -> Line {
-        let event = match item.event {
-            Ok(event) => event,
-            Err(error) => return Line::error(error.to_string()),
-        };
-        let (notice, verdict) = decide(&event, &self.filter.policy);
+    fn line(&self, notice: &Notice, verdict: Verdict) -> Line {
         let line = Line {
             event_id: notice.origin.event_id.clone(),
             kind: Some(notice.kind.into()),
@@ -106,7 +109,7 @@ impl Preview {
                 decision: "drop",
                 ..line
             },
-            Verdict::Keep(telling) => match self.kept(&notice, telling) {
+            Verdict::Keep(telling) => match self.kept(notice, telling) {
                 Ok(kept) => Line {
                     event_id: line.event_id,
                     kind: line.kind,
@@ -123,8 +126,9 @@ impl Preview {
     }
 
     fn kept(&self, notice: &Notice, telling: Telling) -> Result<Line, TemplateError> {
-        let plain = self.renderer.render(Dialect::Terminal, notice, telling)?;
-        let text = terminal::plain(&terminal::text(&plain));
+        let message = self.renderer.render(Dialect::Terminal, notice, telling)?;
+        let terminal = terminal::text(&message);
+        let text = terminal::plain(&terminal);
         Ok(Line {
             decision: "keep",
             severity: Some(telling.severity.into()),
@@ -133,6 +137,7 @@ impl Preview {
             text: Some(text),
             payloads: Some(self.payloads(notice, telling)?),
             shown: self.shown(notice, telling)?,
+            terminal,
             ..Line::default()
         })
     }
@@ -174,33 +179,34 @@ fn payload(dialect: Dialect, message: &Message) -> Option<Value> {
     }
 }
 
-impl Line {
-    fn error(error: String) -> Self {
-        Self {
-            decision: "error",
-            error: Some(error),
-            ..Self::default()
-        }
-    }
+/// Prints as the events come, or a page of all at the end.
+struct Printer {
+    output: Output,
+    page: Vec<Line>,
 }
 
-fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
-    let bold = anstyle::Style::new().bold();
-    writeln!(out, "{bold}{}{bold:#}", line.file)?;
-    if let Some(error) = &line.error {
-        return writeln!(out, "error: {error}\n");
-    }
-    let kind = line.kind.unwrap_or_default();
-    let reason = line.reason.unwrap_or_default();
-    match (line.severity, line.loud) {
-        (Some(severity), Some(loud)) => {
-            let volume = if loud { "loud" } else { "quiet" };
-            writeln!(
-                out,
-                "keep: {reason} ({kind}, {severity}, {volume})\n{}\n",
-                line.shown
-            )
+impl Printer {
+    fn new(output: Output) -> Self {
+        Self {
+            output,
+            page: Vec::new(),
         }
-        (_, _) => writeln!(out, "drop: {reason} ({kind})\n"),
+    }
+
+    fn print(&mut self, line: Line) -> anyhow::Result<()> {
+        let mut out = anstream::stdout();
+        match self.output {
+            Output::Json => writeln!(out, "{}", serde_json::to_string(&line)?)?,
+            Output::Text => line::print(&mut out, &line)?,
+            Output::Html => self.page.push(line),
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> anyhow::Result<()> {
+        if self.output == Output::Html {
+            write!(std::io::stdout(), "{}", page::page(&self.page)?)?;
+        }
+        Ok(())
     }
 }

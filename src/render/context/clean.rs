@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::render::Dialect;
+use crate::render::dialect::LINE_OF_BLOCK;
 
 /// UTF-16 units of one value once it is escaped: a line holds four values at most and a headline five, so
 /// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
@@ -65,11 +66,11 @@ fn harmless(character: char) -> char {
     }
 }
 
-/// Marks that make text read other than it is written, and characters that nobody sees.
+/// Marks that make text read other than it is written, characters that nobody sees, and our own mark.
 fn turns_direction(character: char) -> bool {
     matches!(
         character,
-        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        LINE_OF_BLOCK | '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
     )
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ecs_parrot::aws::CallError;
+use ecs_parrot::aws::Task;
 use ecs_parrot::run::logs::{Follower, Round, advice};
-use ecs_parrot::run::task::{self, Task};
+use ecs_parrot::run::task;
 use ecs_parrot::run::wait::{WaitError, Watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 

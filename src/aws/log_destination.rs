@@ -1,0 +1,33 @@
+//! Where the awslogs driver sends a container's lines.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
+
+/// A log group and the prefix of its streams. Without a prefix, which only EC2 allows, a stream is named after
+/// the container's id in Docker and cannot be known beforehand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDestination {
+    pub group: String,
+    prefix: String,
+    region: Option<String>,
+}
+
+impl LogDestination {
+    /// `option` gives the value of an option of a container's `logConfiguration`.
+    pub fn read(option: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        Some(Self {
+            group: option("awslogs-group")?,
+            prefix: option("awslogs-stream-prefix")?,
+            region: option("awslogs-region"),
+        })
+    }
+
+    /// The name of the stream of a container in a task.
+    pub fn stream(&self, container: &str, task_id: &str) -> String {
+        format!("{}/{container}/{task_id}", self.prefix)
+    }
+
+    /// Its own region, or else the task's.
+    pub fn region<'a>(&'a self, of_task: &'a str) -> &'a str {
+        self.region.as_deref().unwrap_or(of_task)
+    }
+}

@@ -1,0 +1,62 @@
+//! What is known of one event, and how it is printed.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// One line of `--output json`; the names are a contract.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Line {
+    pub(super) file: String,
+    pub(super) event_id: Option<String>,
+    pub(super) kind: Option<&'static str>,
+    pub(super) decision: &'static str,
+    pub(super) reason: Option<&'static str>,
+    pub(super) severity: Option<&'static str>,
+    pub(super) loud: Option<bool>,
+    pub(super) headline: Option<String>,
+    pub(super) text: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) payloads: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    /// What `--output text` prints: the message in the dialect that was asked for.
+    #[serde(skip)]
+    pub(super) shown: String,
+    /// The terminal's message, with its colours.
+    #[serde(skip)]
+    pub(super) terminal: String,
+}
+
+impl Line {
+    pub(super) fn error(error: String) -> Self {
+        Self {
+            decision: "error",
+            error: Some(error),
+            ..Self::default()
+        }
+    }
+}
+
+/// What `--output text` prints.
+pub(super) fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
+    let bold = anstyle::Style::new().bold();
+    writeln!(out, "{bold}{}{bold:#}", line.file)?;
+    if let Some(error) = &line.error {
+        return writeln!(out, "error: {error}\n");
+    }
+    let kind = line.kind.unwrap_or_default();
+    let reason = line.reason.unwrap_or_default();
+    match (line.severity, line.loud) {
+        (Some(severity), Some(loud)) => {
+            let volume = if loud { "loud" } else { "quiet" };
+            writeln!(
+                out,
+                "keep: {reason} ({kind}, {severity}, {volume})\n{}\n",
+                line.shown
+            )
+        }
+        (_, _) => writeln!(out, "drop: {reason} ({kind})\n"),
+    }
+}

@@ -1,0 +1,185 @@
+//! GetLogEvents: the last lines of a container that failed, masked before they go anywhere.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
+
+use aws_sdk_cloudwatchlogs::operation::get_log_events::GetLogEventsOutput;
+use futures::future::join_all;
+use regex::Regex;
+
+use super::ask::Ask;
+use crate::aws::CallError;
+use crate::notice::{Facts, Kind, LogStream, Notice};
+use crate::triage::diagnosis::blames;
+use crate::triage::{Cause, Policy, Verdict, judge};
+
+/// What is read of the logs, and what is not shown of them.
+#[derive(Debug, Clone)]
+pub struct LastWords {
+    /// At most, of each container.
+    pub lines: u16,
+    pub masks: Vec<Regex>,
+}
+
+/// What stands in the place of a secret.
+const MASK: &str = "•••";
+
+/// Streams that are read for one batch: a service that fails a hundred times says the same each time.
+const MOST_STREAMS: usize = 20;
+
+/// A page may be empty though there are lines before it.
+const MOST_PAGES: usize = 3;
+
+/// A container of one of the notices, and its stream.
+struct Question {
+    notice: usize,
+    container: usize,
+    stream: LogStream,
+}
+
+impl LastWords {
+    pub(super) async fn learn(
+        &self,
+        ask: &Ask<'_>,
+        mut notices: Vec<&mut Notice>,
+        policy: &Policy,
+    ) {
+        let questions = notices.iter().enumerate();
+        let questions = questions.flat_map(|(index, notice)| missing(index, notice, policy));
+        let answers = questions.take(MOST_STREAMS).map(|question| async {
+            let lines = self.read(ask, &question.stream).await;
+            (question, lines)
+        });
+        for (question, lines) in join_all(answers).await {
+            if let Facts::Task(task) = &mut notices[question.notice].facts {
+                task.containers[question.container].last_words = lines;
+            }
+        }
+    }
+
+    async fn read(&self, ask: &Ask<'_>, stream: &LogStream) -> Vec<String> {
+        const CALL: &str = "GetLogEvents";
+        let answer = async {
+            match self.pages(ask, stream).await {
+                // It never wrote a line.
+                Err(error) if error.has_code("ResourceNotFoundException") => Ok(Vec::new()),
+                answer => answer,
+            }
+        };
+        ask.call(CALL, answer).await.unwrap_or_default()
+    }
+
+    /// From the end, until there is something.
+    async fn pages(&self, ask: &Ask<'_>, stream: &LogStream) -> Result<Vec<String>, CallError> {
+        let logs = ask.session.logs_in_a_hurry(&stream.region);
+        let mut token = None;
+        for _ in 0..MOST_PAGES {
+            let page = logs
+                .get_log_events()
+                .log_group_name(&stream.group)
+                .log_stream_name(&stream.name)
+                .start_from_head(false)
+                .limit(self.lines.into())
+                .set_next_token(token.clone())
+                .send()
+                .await
+                .map_err(|error| CallError::of("GetLogEvents", error))?;
+            let lines = self.lines_of(&page);
+            let next = page.next_backward_token().map(str::to_owned);
+            if !lines.is_empty() || next.is_none() || next == token {
+                return Ok(lines);
+            }
+            token = next;
+        }
+        Ok(Vec::new())
+    }
+
+    fn lines_of(&self, page: &GetLogEventsOutput) -> Vec<String> {
+        let messages = page.events().iter().filter_map(|event| event.message());
+        let lines: Vec<_> = messages.flat_map(|message| self.masked(message)).collect();
+        let first = lines.len().saturating_sub(self.lines.into());
+        lines[first..].to_vec()
+    }
+
+    /// The lines of a log event. Colours go first, so that none stands within what a mask looks for; a mask
+    /// sees the whole event before anything is cut from it.
+    fn masked(&self, message: &str) -> Vec<String> {
+        let plain = anstream::adapter::strip_str(message).to_string();
+        let masked = self.masks.iter().fold(plain, |text, mask| {
+            mask.replace_all(&text, MASK).into_owned()
+        });
+        let lines = masked.lines().map(str::trim_end);
+        lines
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// The containers that failed in a task whose end is told.
+fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<Question> {
+    let (Facts::Task(task), Kind::TaskStopped, Verdict::Keep(telling)) =
+        (&notice.facts, notice.kind, judge(notice, policy))
+    else {
+        return Vec::new();
+    };
+    if !speaks(telling.cause) {
+        return Vec::new();
+    }
+    let failed = blames(telling.cause, &task.containers);
+    let containers = task.containers.iter().enumerate();
+    let containers = containers.filter(|(_, it)| failed(it));
+    containers
+        .filter_map(|(container, it)| {
+            Some(Question {
+                notice: index,
+                container,
+                stream: it.log.clone()?,
+            })
+        })
+        .collect()
+}
+
+/// Whether what the container said may be why.
+fn speaks(cause: Option<Cause>) -> bool {
+    match cause {
+        Some(
+            Cause::OutOfMemory
+            | Cause::FailedToStart
+            | Cause::HealthCheck
+            | Cause::ApplicationExit
+            | Cause::ExitedInService
+            | Cause::UnknownCause,
+        ) => true,
+        Some(
+            Cause::LaunchFailed
+            | Cause::ImagePull
+            | Cause::SpotInterruption
+            | Cause::HostGone
+            | Cause::StoppedByUser
+            | Cause::Finished,
+        )
+        | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_see_a_whole_event_without_its_colours() {
+        let last_words = LastWords {
+            lines: 10,
+            masks: vec![
+                Regex::new("(?i)password=\\S+").unwrap(),
+                Regex::new("(?s)-----BEGIN.*END-----").unwrap(),
+            ],
+        };
+        let message =
+            "login pass\u{1b}[31mword=hunter2 \u{1b}[0mfailed\n-----BEGIN\nabc\nEND-----\n\n  at x";
+        assert_eq!(
+            last_words.masked(message),
+            ["login ••• failed", "•••", "  at x"]
+        );
+    }
+}
