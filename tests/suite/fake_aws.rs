@@ -120,6 +120,8 @@ enum Scripted {
     Late(Duration),
     /// Does what it should, and answers with a failure all the same: a broken connection.
     Lose,
+    /// Answers what is no answer of AWS.
+    Garble,
 }
 
 pub(crate) struct FakeAws {
@@ -180,6 +182,10 @@ impl FakeAws {
     /// The next call does what it should, but its answer is lost.
     pub(crate) fn lose_answer(&self, operation: &str) {
         self.script(operation, Scripted::Lose);
+    }
+
+    pub(crate) fn garble(&self, operation: &str) {
+        self.script(operation, Scripted::Garble);
     }
 
     fn script(&self, operation: &str, scripted: Scripted) {
@@ -259,6 +265,9 @@ impl State {
             Some(Scripted::Lose) => {
                 let _ = self.act(&call);
                 written(Err(Refusal::nameless()))
+            }
+            Some(Scripted::Garble) => {
+                ResponseTemplate::new(200).set_body_string("<html>Gateway</html>")
             }
             None => written(self.act(&call)),
         }

@@ -7,39 +7,11 @@ use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::chat::{SECRET, chat, texts, webhook};
 use crate::events;
 use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
-
-const SECRET: &str = "B00000/very-secret-part";
-
-/// A chat server that gives every message the same answer.
-async fn chat(answer: ResponseTemplate) -> MockServer {
-    let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .respond_with(answer)
-        .mount(&server)
-        .await;
-    server
-}
-
-fn webhook(server: &MockServer) -> String {
-    format!("{}/services/{SECRET}", server.uri())
-}
-
-async fn texts(server: &MockServer) -> Vec<String> {
-    let requests = server.received_requests().await.unwrap();
-    let bodies = requests
-        .iter()
-        .map(|request| serde_json::from_slice(&request.body).unwrap());
-    bodies
-        .map(|body: Value| {
-            let text = body.get("text").or_else(|| body.get("content")).unwrap();
-            text.as_str().unwrap().lines().next().unwrap().to_owned()
-        })
-        .collect()
-}
 
 /// The lines of the log that tell of events.
 fn event_lines(log: &str) -> Vec<Value> {

@@ -10,11 +10,13 @@
 
 mod cargo_lambda;
 mod channels;
+mod chat;
 mod command_line;
 mod deploy;
 mod deploy_hook;
 mod documents;
 mod enqueue;
+mod enrich;
 mod events;
 mod fake_aws;
 mod functions_on_moto;

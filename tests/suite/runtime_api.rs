@@ -151,6 +151,9 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            // Only a test that brings an AWS of its own has it asked.
+            .env("ENRICH", "false")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -16,6 +16,8 @@ pub(super) struct Ecs {
     pub(super) definitions: Vec<Definition>,
     lives: VecDeque<Life>,
     tasks: Vec<Task>,
+    /// Tasks and instances that were there before, by their ids, as they are described.
+    described: BTreeMap<String, Value>,
     /// What RunTask was asked under a client token, and the tasks that it started.
     tokens: BTreeMap<String, (Value, Vec<String>)>,
 }
@@ -146,6 +148,15 @@ impl FakeAws {
         state.ecs.keep(body, tags, false)
     }
 
+    /// A task or a container instance that was there before.
+    pub(crate) fn described(&self, id: &str, shown: Value) {
+        self.state().ecs.described.insert(id.to_owned(), shown);
+    }
+
+    pub(crate) fn forget(&self, id: &str) {
+        self.state().ecs.described.remove(id);
+    }
+
     pub(crate) fn next_task(&self, life: Life) {
         self.state().ecs.lives.push_back(life);
     }
@@ -189,6 +200,7 @@ impl Ecs {
             }
             "RunTask" => self.run_task(body, logs),
             "DescribeTasks" => self.describe_tasks(body),
+            "DescribeContainerInstances" => self.describe_instances(body),
             "StopTask" => self.stop_task(body),
             other => panic!("{other} is not played"),
         }
@@ -297,11 +309,15 @@ impl Ecs {
 
     fn describe_services(&self, body: &Value) -> Answer {
         self.check_cluster(body)?;
-        let name = body["services"][0].as_str().unwrap();
-        Ok(match self.services.get(name) {
-            Some(service) => json!({"services": [service], "failures": []}),
-            None => json!({"services": [], "failures": [{"arn": arn(name), "reason": "MISSING"}]}),
-        })
+        let (mut services, mut failures) = (Vec::new(), Vec::new());
+        for name in body["services"].as_array().unwrap() {
+            let name = name.as_str().unwrap();
+            match self.services.get(name) {
+                Some(service) => services.push(service.clone()),
+                None => failures.push(json!({"arn": arn(name), "reason": "MISSING"})),
+            }
+        }
+        Ok(json!({"services": services, "failures": failures}))
     }
 
     fn check_cluster(&self, body: &Value) -> Result<(), Refusal> {
@@ -385,6 +401,10 @@ impl Ecs {
         let (mut tasks, mut failures) = (Vec::new(), Vec::new());
         for name in body["tasks"].as_array().unwrap() {
             let id = name.as_str().unwrap().rsplit('/').next().unwrap();
+            if let Some(shown) = self.described.get(id) {
+                tasks.push(shown.clone());
+                continue;
+            }
             let task = self.tasks.iter_mut().find(|task| task.arn.ends_with(id));
             if let Some(task) = task {
                 task.looks += 1;
@@ -396,6 +416,21 @@ impl Ecs {
             failures.push(json!({"arn": arn(&format!("task/{id}")), "reason": "MISSING"}));
         }
         Ok(json!({"tasks": tasks, "failures": failures}))
+    }
+
+    fn describe_instances(&self, body: &Value) -> Answer {
+        self.check_cluster(body)?;
+        let (mut instances, mut failures) = (Vec::new(), Vec::new());
+        for name in body["containerInstances"].as_array().unwrap() {
+            let id = name.as_str().unwrap().rsplit('/').next().unwrap();
+            match self.described.get(id) {
+                Some(shown) => instances.push(shown.clone()),
+                None => failures.push(
+                    json!({"arn": arn(&format!("container-instance/{id}")), "reason": "MISSING"}),
+                ),
+            }
+        }
+        Ok(json!({"containerInstances": instances, "failures": failures}))
     }
 
     fn stop_task(&mut self, body: &Value) -> Answer {

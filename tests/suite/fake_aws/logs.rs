@@ -37,6 +37,23 @@ impl FakeAws {
             .insert(name.to_owned(), Group::default());
     }
 
+    /// A stream that was there before.
+    pub(crate) fn log_stream(&self, group: &str, stream: &str, lines: &[&str]) {
+        let mut state = self.state();
+        let group = state.logs.groups.entry(group.to_owned()).or_default();
+        let lines = lines.iter().map(|text| Log {
+            container: "",
+            after: std::time::Duration::ZERO,
+            at: 1_790_000_000_000,
+            text: (*text).to_owned(),
+        });
+        let stream_of = Stream {
+            opened: Instant::now(),
+            lines: lines.collect(),
+        };
+        group.streams.insert(stream.to_owned(), stream_of);
+    }
+
     pub(crate) fn retention(&self, group: &str) -> Option<i64> {
         self.state().logs.groups.get(group)?.retention
     }
@@ -124,10 +141,9 @@ impl Group {
             .streams
             .get(body["logStreamName"].as_str().unwrap())
             .ok_or_else(missing)?;
-        assert_eq!(
-            body["startFromHead"], true,
-            "forward tokens are for this direction"
-        );
+        if body["startFromHead"] == false {
+            return Ok(stream.tail(body));
+        }
         let shown = stream
             .lines
             .iter()
@@ -152,6 +168,24 @@ impl Group {
             "nextForwardToken": next,
             "nextBackwardToken": format!("b/{place}/{turn}"),
         }))
+    }
+}
+
+impl Stream {
+    /// From the end; the first page is empty, which is not yet the beginning.
+    fn tail(&self, body: &Value) -> Value {
+        let events = match body["nextToken"].as_str() {
+            None => &self.lines[..0],
+            Some(_) => {
+                let limit = usize::try_from(body["limit"].as_u64().unwrap()).unwrap();
+                &self.lines[self.lines.len().saturating_sub(limit)..]
+            }
+        };
+        let events: Vec<_> = events
+            .iter()
+            .map(|line| json!({"timestamp": line.at, "message": line.text}))
+            .collect();
+        json!({"events": events, "nextForwardToken": "f/1", "nextBackwardToken": "b/1"})
     }
 }
 

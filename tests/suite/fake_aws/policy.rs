@@ -106,6 +106,7 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
     match operation {
         "DescribeTasks" => each("tasks", "task"),
         "DescribeServices" => each("services", "service"),
+        "DescribeContainerInstances" => each("containerInstances", "container-instance"),
         "DescribeServiceRevisions" => {
             let arns = body["serviceRevisionArns"].as_array().unwrap().iter();
             arns.map(|arn| Need::new(&action, arn.as_str().unwrap().to_owned()))

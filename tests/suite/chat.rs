@@ -1,0 +1,55 @@
+//! A chat server that records what it is sent.
+
+use serde_json::Value;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+pub(crate) const SECRET: &str = "B00000/very-secret-part";
+
+/// A chat server that gives every message the same answer.
+pub(crate) async fn chat(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .respond_with(answer)
+        .mount(&server)
+        .await;
+    server
+}
+
+pub(crate) fn webhook(server: &MockServer) -> String {
+    format!("{}/services/{SECRET}", server.uri())
+}
+
+async fn bodies(server: &MockServer) -> Vec<Value> {
+    let requests = server.received_requests().await.unwrap();
+    let bodies = requests
+        .iter()
+        .map(|it| serde_json::from_slice(&it.body).unwrap());
+    bodies.collect()
+}
+
+/// The headlines.
+pub(crate) async fn texts(server: &MockServer) -> Vec<String> {
+    let bodies = bodies(server).await.into_iter().map(|body| {
+        let text = body.get("text").or_else(|| body.get("content")).unwrap();
+        text.as_str().unwrap().lines().next().unwrap().to_owned()
+    });
+    bodies.collect()
+}
+
+/// Whole messages in Slack's markup: the headline and all blocks.
+pub(crate) async fn messages(server: &MockServer) -> Vec<String> {
+    let bodies = bodies(server).await.into_iter().map(|body| {
+        let blocks = body["attachments"][0]["blocks"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let blocks = blocks.map(|block| block["text"]["text"].as_str().unwrap());
+        let lines: Vec<_> = [body["text"].as_str().unwrap()]
+            .into_iter()
+            .chain(blocks)
+            .collect();
+        lines.join("\n")
+    });
+    bodies.collect()
+}
