@@ -13,6 +13,16 @@ locals {
   clusters         = length(var.cluster_arns) > 0 ? var.cluster_arns : ["${local.ecs}:cluster/none"]
   roles            = length(var.pass_role_arns) > 0 ? var.pass_role_arns : ["arn:${data.aws_partition.this.partition}:iam::${local.account}:role/none/none"]
 
+  # What the notifier may ask for what the events lack.
+  enriches = lower(var.enrich) != "false"
+  looking_up = [
+    { Sid = "LookUpWhatEventsLack", Effect = "Allow", Action = ["ecs:DescribeTasks", "ecs:DescribeServices", "ecs:DescribeContainerInstances"], Resource = ["${local.ecs}:task/*", "${local.ecs}:service/*", "${local.ecs}:container-instance/*"] },
+    { Sid = "LookUpTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
+  ]
+  reading_last_words = [
+    { Sid = "ReadLastWords", Effect = "Allow", Action = "logs:GetLogEvents", Resource = "arn:${data.aws_partition.this.partition}:logs:${local.scope}:log-group:${var.log_tail_groups}:log-stream:*" },
+  ]
+
   functions = {
     parrot = {
       enabled = var.functions.parrot
@@ -38,10 +48,15 @@ locals {
         KEEP                              = var.keep
         DROP                              = var.drop
         TEMPLATES_DIR                     = var.templates_dir
+        ENRICH                            = var.enrich
+        LOG_TAIL_LINES                    = var.log_tail_lines
+        LOG_TAIL_MASK                     = var.log_tail_mask
       }
-      statements = [
-        { Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" },
-      ]
+      statements = concat(
+        [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
+        local.enriches ? local.looking_up : [],
+        local.enriches && !contains(["", "0"], var.log_tail_lines) ? local.reading_last_words : [],
+      )
     }
     run-from-queue = {
       enabled = var.functions.run_from_queue

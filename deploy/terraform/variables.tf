@@ -148,6 +148,27 @@ variable "templates_dir" {
   default = ""
 }
 
+variable "enrich" {
+  type    = string
+  default = ""
+}
+
+variable "log_tail_lines" {
+  type    = string
+  default = ""
+}
+
+variable "log_tail_mask" {
+  type    = string
+  default = ""
+}
+
+# The log groups whose last lines may be read, as a pattern.
+variable "log_tail_groups" {
+  type    = string
+  default = "*"
+}
+
 # run-from-queue's variables; README.md explains them. Empty is unset.
 variable "allowed_clusters" {
   type    = string

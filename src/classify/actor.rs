@@ -19,9 +19,13 @@ const SERVICES: [(&str, &str); 12] = [
     ("states", "Step Functions"),
 ];
 
+/// How the agent and the instance that it runs on are called.
+const AGENT: &str = "the ECS agent";
+const INSTANCE: &str = "instance ";
+
 /// Tools by what their user agents contain, the more telling first: Terraform also names the SDK.
-const TOOLS: [(&str, &str); 12] = [
-    ("Amazon ECS Agent", "the ECS agent"),
+const TOOLS: [(&str, &str); 14] = [
+    ("Amazon ECS Agent", AGENT),
     ("console.amazonaws.com", "the console"),
     ("signin.amazonaws.com", "the console"),
     ("AWS Internal", "the console"),
@@ -31,7 +35,12 @@ const TOOLS: [(&str, &str); 12] = [
     ("aws-cdk", "the CDK"),
     ("copilot", "Copilot"),
     ("aws-cli", "the AWS CLI"),
+    (
+        "configure-aws-credentials-for-github-actions",
+        "GitHub Actions",
+    ),
     ("Boto3", "an SDK"),
+    ("Botocore", "an SDK"),
     ("aws-sdk", "an SDK"),
 ];
 
@@ -50,19 +59,27 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
         .filter(|host| !is_console(host));
     let service = invoked_by.map(service_name);
     let is_itself = identity.kind.as_deref() == Some("AWSService");
-    let name = match (person(identity), &service) {
-        (Some(name), _) if !is_itself => name,
-        (_, Some(service)) => service.clone(),
-        (Some(name), None) => name,
-        (None, None) if is_itself => "an AWS service".to_owned(),
-        (None, None) => return None,
-    };
     let tool = identity
         .invoked_by
         .as_deref()
         .into_iter()
         .chain(call.user_agent.as_deref())
         .find_map(tool);
+    let person = person(identity).map(|name| match name.strip_prefix(INSTANCE) {
+        Some(instance) if tool.as_deref() == Some(AGENT) => format!("{AGENT} on {instance}"),
+        Some(_) | None => name,
+    });
+    let is_agent = person
+        .as_deref()
+        .is_some_and(|name| name.starts_with(AGENT));
+    let tool = tool.filter(|_| !is_agent);
+    let name = match (person, &service) {
+        (Some(name), _) if !is_itself => name,
+        (_, Some(service)) => service.clone(),
+        (Some(name), None) => name,
+        (None, None) if is_itself => "an AWS service".to_owned(),
+        (None, None) => return None,
+    };
     Some(Actor {
         is_service: is_itself || service.is_some(),
         via: service.filter(|service| *service != name).or(tool),
@@ -148,7 +165,7 @@ fn session(identity: &Identity) -> Option<String> {
         parts.next()
     });
     Some(match role {
-        _ if is_ec2_instance(session) => format!("instance {session}"),
+        _ if is_ec2_instance(session) => format!("{INSTANCE}{session}"),
         Some(role) if role.starts_with(SSO_ROLE_PREFIX) => {
             format!("{session} (SSO {})", permission_set(role))
         }
@@ -251,6 +268,55 @@ mod tests {
             assert_eq!(of_call(&call).unwrap().name, expected);
             assert!(!of_call(&call).unwrap().is_service);
         }
+    }
+
+    #[test]
+    fn the_agent_of_an_instance() {
+        let mut report = call(
+            "AssumedRole",
+            "arn:aws:sts::210987654321:assumed-role/ecsInstanceRole/i-0abc1234def56789a",
+            Some("ecsInstanceRole"),
+            None,
+        );
+        report.user_agent =
+            Some("Amazon ECS Agent - v1.99.1 (+http://aws.amazon.com/ecs/)".to_owned());
+        assert_eq!(
+            name_and_via(&report),
+            ("the ECS agent on i-0abc1234def56789a".to_owned(), None)
+        );
+        // Somebody who logged in to it is not the agent.
+        report.user_agent = Some("aws-cli/2.31.0 md/awscrt#0.27".to_owned());
+        assert_eq!(
+            name_and_via(&report),
+            (
+                "instance i-0abc1234def56789a".to_owned(),
+                Some("the AWS CLI".to_owned())
+            )
+        );
+    }
+
+    #[test]
+    fn federated_people_and_scheduled_things() {
+        for (kind, arn, expected) in [
+            (
+                "FederatedUser",
+                "arn:aws:sts::210987654321:federated-user/noor",
+                "noor",
+            ),
+            ("AWSAccount", "", "account 309876543210"),
+            ("IdentityCenterUser", "", "an IAM Identity Center user"),
+        ] {
+            let mut call = call(kind, arn, None, None);
+            call.identity.account = Some("309876543210".to_owned());
+            assert_eq!(of_call(&call).unwrap().name, expected);
+        }
+        let mut call = call("WebIdentityUser", "", None, None);
+        call.identity.arn = None;
+        call.identity.user_name = Some("repo:shop/web:ref:refs/heads/main".to_owned());
+        assert_eq!(
+            of_call(&call).unwrap().name,
+            "repo:shop/web:ref:refs/heads/main"
+        );
     }
 
     #[test]

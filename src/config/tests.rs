@@ -108,7 +108,9 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
         ("KEEP", "task_stopped,nonsense"),
         ("DROP", "routine_stop"),
         ("TEMPLATES_DIR", "/nonexistent/templates"),
-        ("ENRICH", "true"),
+        ("ENRICH", "perhaps"),
+        ("LOG_TAIL_LINES", "51"),
+        ("LOG_TAIL_MASK", "password=("),
         ("DEDUP_TABLE", "told"),
         ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
         ("SLACK_CHANNEL", "\u{fffd}"),
@@ -131,6 +133,40 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
         error
             .to_string()
             .contains("KEEP: `nonsense` is none of its words; allowed: run_task,")
+    );
+}
+
+#[test]
+fn last_words_are_lines_and_masks() {
+    let lookup = |pairs: &[(&str, &str)]| Parrot::read(&environment(pairs)).unwrap().lookup;
+    for pairs in [&[][..], &[("LOG_TAIL_LINES", "0"), ("LOG_TAIL_MASK", "a")]] {
+        assert!(lookup(pairs).last_words.is_none(), "{pairs:?}");
+    }
+    let pairs = [
+        ("LOG_TAIL_LINES", " 20 "),
+        ("LOG_TAIL_MASK", "a{1,2}::b\n\n  token=\\S+\n"),
+    ];
+    let last_words = lookup(&pairs).last_words.unwrap();
+    let masks: Vec<_> = last_words.masks.iter().map(|it| it.as_str()).collect();
+    assert_eq!(
+        (last_words.lines, &masks[..]),
+        (20, &["a{1,2}::b", "token=\\S+"][..])
+    );
+    for (wrong, problem) in [
+        ("x*", "matches where nothing is"),
+        ("[", "no regular expression"),
+    ] {
+        let found = problems(&[("LOG_TAIL_MASK", wrong)]);
+        assert!(
+            found.len() == 1 && found[0].1.contains(problem),
+            "{found:?}"
+        );
+    }
+    let unused = [("LOG_TAIL_LINES", "5"), ("ENRICH", "false")];
+    let warnings = Parrot::read(&environment(&unused)).unwrap().warnings;
+    assert_eq!(
+        warnings,
+        ["LOG_TAIL_LINES does nothing while ENRICH is false"]
     );
 }
 

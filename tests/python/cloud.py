@@ -7,6 +7,7 @@ import sys
 
 import boto3
 import moto.cloudformation.models
+import moto.ecs.models
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
@@ -15,6 +16,17 @@ default_user_config["lambda"]["use_docker"] = False
 # moto refuses a template for any warning of cfn-lint, and looks past the template's own exceptions. AWS
 # does neither; the tests run cfn-lint by itself.
 moto.cloudformation.models.validate_template_cfn_lint = lambda template: []
+
+# moto does not say when a task started.
+make_task = moto.ecs.models.Task.__init__
+
+
+def start_task(task, *arguments, **named):
+    make_task(task, *arguments, **named)
+    task.started_at = 1_793_062_900
+
+
+moto.ecs.models.Task.__init__ = start_task
 
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()

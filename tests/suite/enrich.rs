@@ -1,5 +1,6 @@
 //! What the function asks AWS for, what it makes of the answers, and what it tells where there are none.
 
+mod command_line;
 mod last_words;
 mod troubles;
 
@@ -14,10 +15,12 @@ use crate::runtime_api::{Answer, RuntimeApi};
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 const TASK: &str = "1c251a5a7a6e5fafd3f6a51b1194ef60";
 const INSTANCE: &str = "7f3d0a9c51e84b26b1c4d2e8f6a70593";
+/// The stream of its container.
+pub(crate) const STREAM: &str = "ecs/report-nightly/1c251a5a7a6e5fafd3f6a51b1194ef60";
 const EC2: &str = "i-0ef2883a096765cc9";
 
 /// An account in which the task of the sample [`report`] ran: on an EC2 instance, for a service.
-async fn account() -> FakeAws {
+pub(crate) async fn account() -> FakeAws {
     let aws = FakeAws::start().await;
     aws.cluster("batch");
     let definition = aws.definition(
@@ -34,6 +37,20 @@ async fn account() -> FakeAws {
     aws.described(TASK, task(TASK, &definition));
     aws.described(INSTANCE, instance("ACTIVE", true));
     aws
+}
+
+/// The service of the sample `deployment-failed`, in the middle of it.
+pub(crate) fn deployment(aws: &FakeAws) {
+    aws.cluster("prod-web");
+    aws.service(
+        "checkout",
+        json!({"serviceName": "checkout", "serviceArn": arn("service/prod-web/checkout"), "deployments": [
+            {"id": "ecs-svc/1", "taskDefinition": arn("task-definition/checkout:56"),
+             "desiredCount": 3, "runningCount": 3},
+            {"id": "ecs-svc/7834536996372658235", "taskDefinition": arn("task-definition/checkout:57"),
+             "desiredCount": 3, "runningCount": 1, "pendingCount": 1, "failedTasks": 4},
+        ]}),
+    );
 }
 
 fn task(id: &str, definition: &str) -> Value {
@@ -67,18 +84,18 @@ fn instance(status: &str, agent_connected: bool) -> Value {
 }
 
 /// SubmitTaskStateChange: a task, its containers' exit codes, and no word of whose it is or why.
-fn report() -> Value {
+pub(crate) fn report() -> Value {
     events::sample("task_stopped-submit-exit-137")
 }
 
 /// What the chat is told of these payloads, and what the function answers and logs.
-struct Told {
-    messages: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) messages: Vec<String>,
     answers: Vec<Answer>,
-    log: String,
+    pub(crate) log: String,
 }
 
-async fn tell(aws: &FakeAws, payloads: Vec<Value>, variables: &[(&str, &str)]) -> Told {
+pub(crate) async fn tell(aws: &FakeAws, payloads: Vec<Value>, variables: &[(&str, &str)]) -> Told {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
     tell_to(&slack, aws, RuntimeApi::with(payloads).await, variables).await
 }
@@ -314,16 +331,7 @@ async fn the_instance_explains_a_kill() {
 #[tokio::test]
 async fn a_deployments_id_becomes_a_version_and_a_count() {
     let aws = account().await;
-    aws.cluster("prod-web");
-    aws.service(
-        "checkout",
-        json!({"serviceName": "checkout", "serviceArn": arn("service/prod-web/checkout"), "deployments": [
-            {"id": "ecs-svc/1", "taskDefinition": arn("task-definition/checkout:56"),
-             "desiredCount": 3, "runningCount": 3},
-            {"id": "ecs-svc/7834536996372658235", "taskDefinition": arn("task-definition/checkout:57"),
-             "desiredCount": 3, "runningCount": 1, "pendingCount": 1, "failedTasks": 4},
-        ]}),
-    );
+    deployment(&aws);
     let told = tell(&aws, vec![events::sample("deployment-failed")], &[]).await;
     let message = &told.messages[0];
     assert!(

@@ -1,4 +1,4 @@
-//! The functions that run tasks against moto, whose wire shapes of SQS and ECS are AWS's.
+//! The functions against moto, whose wire shapes of SQS and ECS are AWS's.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,10 @@ use std::process::Command;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
+use crate::chat::{chat, messages, webhook};
+use crate::events;
 use crate::fake_aws::{ACCOUNT, REGION};
 use crate::moto::Moto;
 use crate::runtime_api::{Answer, RuntimeApi};
@@ -171,4 +174,46 @@ async fn from_a_deployment_to_the_task() {
         call["hookDetails"] = answer["hookDetails"].clone();
     }
     panic!("the task never stopped");
+}
+
+/// An agent's report, completed by an AWS that is not ours: whose task it was, how long it ran, what it was made of.
+#[tokio::test]
+async fn from_a_poor_report_to_a_whole_message() {
+    let (moto, _folder) = account();
+    let task: Value =
+        serde_json::from_str(&tools::run_python("ended_task.py", &[moto.url()], "")).unwrap();
+    let mut report = events::sample("task_stopped-submit-exit-137");
+    let request = &mut report["detail"]["requestParameters"];
+    request["cluster"] = json!("myEcsCluster");
+    request["task"] = task["taskArn"].clone();
+    request["containers"][0]["containerName"] = json!("report");
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let webhook = webhook(&slack);
+    let variables = [("SLACK_WEBHOOKURL", webhook.as_str()), ("ENRICH", "true")];
+    let (_, log) = invoke(&moto, env!("CARGO_BIN_EXE_parrot"), report, &variables).await;
+    let messages = messages(&slack).await;
+    let [message] = &messages[..] else {
+        panic!("{messages:?}: {log}")
+    };
+    let instance = task["containerInstanceArn"].as_str().unwrap();
+    let instance = instance.rsplit('/').next().unwrap();
+    let id = task["taskArn"]
+        .as_str()
+        .unwrap()
+        .rsplit('/')
+        .next()
+        .unwrap();
+    let stream = format!("$252Fecs$252Freport/log-events/ecs$252Freport$252F{id}");
+    for fact in [
+        "report in myEcsCluster: task ",
+        "`report` exited 137 (SIGKILL) · image `report:4.2.0`",
+        "of `report:1` on EC2, started by the ECS service scheduler (ecs-svc/5716040186268614494)",
+        "after running 30 min 0 s",
+        "/ecs/v2/clusters/myEcsCluster/services/report/",
+        &format!("/container-instances/{instance}?region=eu-west-1|instance i-"),
+        &format!("#logsV2:log-groups/log-group/{stream}|logs of report>"),
+    ] {
+        assert!(message.contains(fact), "{fact}: {message}\n{log}");
+    }
+    assert!(!log.contains("messages lack"), "{log}");
 }

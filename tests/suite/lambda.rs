@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wiremock::matchers::method;
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::ResponseTemplate;
 
 use crate::chat::{SECRET, chat, texts, webhook};
 use crate::events;
@@ -38,7 +37,7 @@ async fn an_event_stands_in_both_channels() {
         ])
         .await;
     assert_eq!(answers, [Answer::Response(Value::Null)]);
-    let headline = "🔴 checkout in prod-web: task 62e6771e ran out of memory";
+    let headline = "🔴 checkout in prod-web: task 62e6771e ran out of memory (limit 2048 MiB)";
     assert_eq!(texts(&slack).await, [headline]);
     assert_eq!(texts(&flowdock).await, [headline]);
     let requests = slack.received_requests().await.unwrap();

@@ -23,6 +23,7 @@ mod functions_on_moto;
 mod hostile;
 mod lambda;
 mod moto;
+mod page;
 mod properties;
 mod rules;
 mod run;

@@ -90,6 +90,27 @@ pub(crate) fn osls() -> Command {
     without_account(Command::new(program))
 }
 
+/// A browser without a window, which asks nobody for anything.
+pub(crate) fn chromium() -> Command {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let program = std::env::split_paths(&folders)
+        .map(|folder| folder.join("chromium"))
+        .find(|program| program.is_file())
+        .expect("this test needs Chromium: on Debian, `apt-get install chromium`");
+    let mut command = Command::new(program);
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]);
+    command
+}
+
 /// The same program without this machine's AWS account, and without a proxy before our own servers.
 fn without_account(mut command: Command) -> Command {
     for (name, _) in std::env::vars() {

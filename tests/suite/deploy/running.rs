@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Package, rule};
 use crate::fake_aws::policy::Policy;
 use crate::fake_aws::{ACCOUNT, FakeAws, Life, REGION};
-use crate::{deploy_hook, run_from_queue};
+use crate::{deploy_hook, enrich, events, run_from_queue};
 
 const SETTINGS: &str = "mysettings:
   region: eu-west-1
@@ -22,8 +22,15 @@ fn template() -> Value {
 }
 
 /// What CloudFormation makes of the functions in a policy.
-fn resolved(value: &Value) -> Value {
+fn resolved(value: &Value, conditions: &Value) -> Value {
     match value {
+        Value::Object(fields) if fields.contains_key("Fn::If") => {
+            let [name, yes, no] = &fields["Fn::If"].as_array().unwrap()[..] else {
+                panic!("{value}")
+            };
+            let holds = holds(&conditions[name.as_str().unwrap()], conditions);
+            resolved(if holds { yes } else { no }, conditions)
+        }
         Value::Object(fields) => match (fields.get("Fn::Sub"), fields.get("Fn::GetAtt")) {
             (Some(text), _) => {
                 let text = text.as_str().unwrap().replace("${AWS::Partition}", "aws");
@@ -37,16 +44,36 @@ fn resolved(value: &Value) -> Value {
             }
             _ => fields
                 .iter()
-                .map(|(name, value)| (name.clone(), resolved(value)))
+                .map(|(name, value)| (name.clone(), resolved(value, conditions)))
                 .collect(),
         },
-        Value::Array(values) => values.iter().map(resolved).collect(),
+        Value::Array(values) => values
+            .iter()
+            .map(|it| resolved(it, conditions))
+            .filter(|it| *it != json!({"Ref": "AWS::NoValue"}))
+            .collect(),
         other => other.clone(),
     }
 }
 
+fn holds(condition: &Value, conditions: &Value) -> bool {
+    let (function, arguments) = condition.as_object().unwrap().iter().next().unwrap();
+    match function.as_str() {
+        "Condition" => holds(&conditions[arguments.as_str().unwrap()], conditions),
+        "Fn::Equals" => arguments[0] == arguments[1],
+        "Fn::Not" => !holds(&arguments[0], conditions),
+        "Fn::And" => arguments
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|it| holds(it, conditions)),
+        other => panic!("{other}"),
+    }
+}
+
 fn policy(template: &Value, role: &str) -> Value {
-    resolved(&template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"])
+    let document = &template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"];
+    resolved(document, &template["Conditions"])
 }
 
 /// Nothing that it did was denied, and every statement was used but for those that are not ours to use.
@@ -114,6 +141,39 @@ async fn the_hooks_role_is_just_enough() {
         "{log}"
     );
     assert_just_enough(&aws, &policy, &["WriteItsOwnLog"]);
+}
+
+/// It asks for what it may ask, and may not ask for anything else; nothing at all where it is told not to.
+#[tokio::test]
+async fn the_notifiers_role_is_just_enough() {
+    const OTHERS: [&str; 2] = ["WriteItsOwnLog", "KeepWhatFailed"];
+    let tail = [("LOG_TAIL_LINES", "5")];
+    let read = "{lines: 5, groups: '/ecs/*'}";
+    for (settings, variables) in [
+        ("mysettings: {region: eu-west-1}".to_owned(), &[][..]),
+        (
+            format!("mysettings: {{region: eu-west-1, log_tail: {read}}}"),
+            &tail,
+        ),
+        (
+            "mysettings: {enrich: false}".to_owned(),
+            &[("ENRICH", "false")],
+        ),
+        (
+            format!("mysettings: {{enrich: false, log_tail: {read}}}"),
+            &[("ENRICH", "false")],
+        ),
+    ] {
+        let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
+        let aws = enrich::account().await;
+        enrich::deployment(&aws);
+        aws.log_stream("/ecs/report", enrich::STREAM, &["bye"]);
+        aws.allow_only(Policy::new(&policy));
+        let payloads = vec![enrich::report(), events::sample("deployment-failed")];
+        let told = enrich::tell(&aws, payloads, variables).await;
+        assert_eq!(told.messages.len(), 2, "{settings}: {}", told.log);
+        assert_just_enough(&aws, &policy, &OTHERS);
+    }
 }
 
 /// Only roles that are listed may be given to tasks; none by default.

@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{TASK, account, report, task, tell};
+use super::{STREAM, TASK, account, report, task, tell};
 use crate::fake_aws::{FakeAws, Refusal, arn};
-
-const STREAM: &str = "ecs/report-nightly/1c251a5a7a6e5fafd3f6a51b1194ef60";
 
 async fn crashed(lines: &[&str]) -> FakeAws {
     let aws = account().await;

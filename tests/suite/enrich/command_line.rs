@@ -1,0 +1,101 @@
+//! The same looking up from the command line, with whoever's credentials; and only when it is asked for.
+
+use std::process::{Command, Output};
+
+use super::{account, report};
+use crate::fake_aws::FakeAws;
+use crate::tools;
+
+async fn run(aws: &FakeAws, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let folder = tools::scratch();
+    std::fs::write(folder.path().join("report.json"), report().to_string()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+    command
+        .args(arguments)
+        .arg("report.json")
+        .current_dir(&folder)
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", aws.url())
+        .env("AWS_ACCESS_KEY_ID", "mine")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .envs(variables.iter().copied());
+    // The fake answers while the program runs.
+    tokio::task::spawn_blocking(move || {
+        let output = command.output().unwrap();
+        drop(folder);
+        output
+    })
+    .await
+    .unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    assert!(output.status.success(), "{}", tools::told(output));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn only_when_it_is_asked_for() {
+    for (arguments, variables, asks) in [
+        (&["preview"][..], &[][..], false),
+        (&["preview"], &[("ENRICH", "true")], false),
+        (&["preview", "--enrich"], &[], true),
+        (&["preview", "--enrich", "--output", "json"], &[], true),
+        (&["preview", "--enrich", "--output", "html"], &[], true),
+        (&["notify"], &[], false),
+        (&["notify"], &[("ENRICH", "true")], true),
+        (&["notify", "--enrich"], &[], true),
+    ] {
+        let aws = account().await;
+        let printed = printed(&run(&aws, arguments, variables).await);
+        assert_eq!(
+            printed.contains("report in batch"),
+            asks,
+            "{arguments:?}: {printed}"
+        );
+        assert_eq!(
+            printed.contains("out_of_memory"),
+            asks && arguments[0] == "preview",
+            "{printed}"
+        );
+        assert_eq!(aws.calls().is_empty(), !asks, "{arguments:?}");
+        assert!(aws.calls().iter().all(|call| call.access_key == "mine"));
+    }
+}
+
+/// What AWS refuses is said, and the message stands there without it.
+#[tokio::test]
+async fn a_person_hears_why_a_message_says_less() {
+    let aws = account().await;
+    let nobody = [("AWS_ACCESS_KEY_ID", "")];
+    let output = run(&aws, &["preview", "--enrich"], &nobody).await;
+    assert!(
+        printed(&output).contains("in batch"),
+        "{}",
+        tools::told(&output)
+    );
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(
+        said.contains("messages lack what AWS did not tell"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn the_last_words_are_read_as_the_function_reads_them() {
+    let aws = account().await;
+    aws.log_stream("/ecs/report", super::STREAM, &["key=abc", "bye"]);
+    let variables = [("LOG_TAIL_LINES", "2"), ("LOG_TAIL_MASK", "key=\\w+")];
+    for program in ["preview", "notify"] {
+        let printed = printed(&run(&aws, &[program, "--enrich"], &variables).await);
+        assert!(printed.contains("  | •••\n  | bye\n"), "{printed}");
+    }
+    let wrong = [("LOG_TAIL_LINES", "many"), ("LOG_TAIL_MASK", "(")];
+    let output = run(&aws, &["preview", "--enrich"], &wrong).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("LOG_TAIL_LINES: `many`") && said.contains("LOG_TAIL_MASK: `(`"),
+        "{said}"
+    );
+}
