@@ -48,7 +48,8 @@ pub struct ParrotVariables {
     templates_dir: Option<String>,
     enrich: Option<String>,
     log_tail_lines: Option<String>,
-    log_tail_mask: Option<String>,
+    /// It may name what it masks.
+    log_tail_mask: Option<Secret>,
 }
 
 /// Variables of versions to come: to take them silently would promise what is not done.
@@ -279,7 +280,7 @@ fn filter(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Filter {
 fn lookup(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Lookup {
     let wanted = words::switch("ENRICH", variables.enrich.as_deref(), problems);
     let lines = words::lines(variables.log_tail_lines.as_deref(), problems);
-    let masks = words::masks(variables.log_tail_mask.as_deref(), problems);
+    let masks = words::masks(variables.log_tail_mask.as_ref(), problems);
     Lookup {
         wanted,
         last_words: (lines > 0).then_some(LastWords { lines, masks }),

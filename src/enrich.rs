@@ -21,7 +21,7 @@ use crate::aws::Session;
 use crate::classify::links;
 use crate::notice::Notice;
 use crate::triage::{Policy, Verdict, judge};
-use ask::Ask;
+use ask::{Ask, Clients};
 use definition::Definitions;
 
 pub use last_words::LastWords;
@@ -29,7 +29,7 @@ pub use last_words::LastWords;
 /// Asks AWS with whatever credentials the environment has, from the first question on and not before.
 #[derive(Debug)]
 pub struct Enricher {
-    session: OnceCell<Session>,
+    clients: OnceCell<Clients>,
     definitions: Definitions,
     last_words: Option<LastWords>,
     limits: Limits,
@@ -59,7 +59,7 @@ impl Limits {
 impl Enricher {
     pub fn new(last_words: Option<LastWords>, limits: Limits) -> Self {
         Self {
-            session: OnceCell::new(),
+            clients: OnceCell::new(),
             definitions: Definitions::default(),
             last_words,
             limits,
@@ -76,13 +76,12 @@ impl Enricher {
         let Some(region) = notices.iter().find_map(|notice| self.region_to_ask(notice)) else {
             return;
         };
-        let open = self
-            .session
-            .get_or_init(|| Session::of_environment(&region));
-        let Ok(session) = timeout_at(until, open).await else {
+        let open = || async { Clients::new(Session::of_environment(&region).await) };
+        let open = self.clients.get_or_init(open);
+        let Ok(clients) = timeout_at(until, open).await else {
             return tracing::warn!("AWS gave no credentials in time; messages lack what it knows");
         };
-        let ask = Ask::new(session, self.limits.call, until);
+        let ask = Ask::new(clients, self.limits.call, until);
         let (tasks, deployments) =
             join(task::ask(&ask, &notices), deployment::ask(&ask, &notices)).await;
         for notice in &mut notices {

@@ -213,6 +213,8 @@ pub struct Container {
     pub memory_limit: Option<i64>,
     /// Whether the task ends when it does: its task definition says so.
     pub essential: Option<bool>,
+    /// The operator does not want to hear of its exits.
+    pub is_ignored: bool,
     /// Where it logs to, as far as its task definition says.
     pub log: Option<LogStream>,
     /// The last lines of its log, where they were asked for.

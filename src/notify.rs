@@ -63,7 +63,8 @@ pub enum Sent {
 
 /// What an event is about and whether it is told, as far as it says itself.
 pub fn decide(event: &EcsEvent, policy: &Policy) -> (Notice, Verdict) {
-    let notice = classify(event);
+    let mut notice = classify(event);
+    policy.mark(&mut notice);
     let verdict = judge(&notice, policy);
     (notice, verdict)
 }
@@ -83,6 +84,7 @@ pub async fn look_up<'a>(
     let until = deadline.share(enricher.patience());
     enricher.enrich(notices, policy, until).await;
     for (notice, verdict) in told {
+        policy.mark(notice);
         *verdict = judge(notice, policy);
     }
 }

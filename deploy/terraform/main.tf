@@ -14,7 +14,7 @@ locals {
   roles            = length(var.pass_role_arns) > 0 ? var.pass_role_arns : ["arn:${data.aws_partition.this.partition}:iam::${local.account}:role/none/none"]
 
   # What the notifier may ask for what the events lack.
-  enriches = lower(var.enrich) != "false"
+  enriches = lower(trimspace(var.enrich)) != "false"
   looking_up = [
     { Sid = "LookUpWhatEventsLack", Effect = "Allow", Action = ["ecs:DescribeTasks", "ecs:DescribeServices", "ecs:DescribeContainerInstances"], Resource = ["${local.ecs}:task/*", "${local.ecs}:service/*", "${local.ecs}:container-instance/*"] },
     { Sid = "LookUpTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
@@ -55,7 +55,7 @@ locals {
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
         local.enriches ? local.looking_up : [],
-        local.enriches && !contains(["", "0"], var.log_tail_lines) ? local.reading_last_words : [],
+        local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],
       )
     }
     run-from-queue = {

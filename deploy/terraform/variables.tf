@@ -166,7 +166,7 @@ variable "log_tail_mask" {
 # The log groups whose last lines may be read, as a pattern.
 variable "log_tail_groups" {
   type    = string
-  default = "*"
+  default = "/ecs/*"
 }
 
 # run-from-queue's variables; README.md explains them. Empty is unset.

@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
 
+use crate::arn;
+
 /// A log group and the prefix of its streams. Without a prefix, which only EC2 allows, a stream is named after
 /// the container's id in Docker and cannot be known beforehand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,10 +16,18 @@ pub struct LogDestination {
 impl LogDestination {
     /// `option` gives the value of an option of a container's `logConfiguration`.
     pub fn read(option: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let region = option("awslogs-region");
+        // It becomes part of a host's name.
+        if region
+            .as_deref()
+            .is_some_and(|region| !arn::is_region(region))
+        {
+            return None;
+        }
         Some(Self {
             group: option("awslogs-group")?,
             prefix: option("awslogs-stream-prefix")?,
-            region: option("awslogs-region"),
+            region,
         })
     }
 

@@ -7,6 +7,7 @@ use strum::VariantArray;
 
 use super::Problem;
 use crate::notice::Kind;
+use crate::secret::Secret;
 use crate::triage::{Cause, DropReason, Selection};
 
 /// Parts of a list, trimmed, empty ones left out.
@@ -70,19 +71,20 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
 
 /// `LOG_TAIL_MASK`: a regular expression on each line of the variable, since any other mark between them may
 /// stand within one.
-pub(super) fn masks(value: Option<&str>, problems: &mut Vec<Problem>) -> Vec<Regex> {
+pub(super) fn masks(value: Option<&Secret>, problems: &mut Vec<Problem>) -> Vec<Regex> {
     let mut masks = Vec::new();
-    for pattern in split(value, "\n") {
+    for (number, pattern) in split(value.map(Secret::expose), "\n").enumerate() {
+        let number = number + 1;
         let problem = match Regex::new(pattern) {
             Ok(mask) if !mask.is_match("") => {
                 masks.push(mask);
                 continue;
             }
-            Ok(_) => format!("`{pattern}` matches where nothing is"),
+            Ok(_) => format!("pattern {number} matches where nothing is"),
             Err(error) => {
                 let error = error.to_string();
                 let last = error.lines().last().unwrap_or_default();
-                format!("`{pattern}` is no regular expression ({last})")
+                format!("pattern {number} is no regular expression ({last})")
             }
         };
         problems.push(Problem::new(

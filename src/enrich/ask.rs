@@ -15,6 +15,9 @@ use crate::notice::Notice;
 /// Calls on their way at the same time: far below what ECS throttles.
 const AT_ONCE: usize = 8;
 
+/// Troubles that are told of a batch: each may quote a name.
+const MOST_TROUBLES: usize = 10;
+
 /// A cluster, by the ARN that it has in the event's own account: what belongs to another account than ours
 /// is then refused by AWS, and not mistaken for something of ours that has the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,25 +61,75 @@ pub(super) fn is_name(text: &str) -> bool {
             .all(|it| it.is_ascii_alphanumeric() || "-_".contains(it))
 }
 
+/// The id of a task or an instance: 32 hexadecimal digits, or a UUID. ECS refuses a whole call for one that
+/// is neither.
+pub(super) fn is_id(text: &str) -> bool {
+    (32..=36).contains(&text.len()) && text.chars().all(|it| it.is_ascii_hexdigit() || it == '-')
+}
+
 /// Something in a cluster, by its name.
 pub(super) type Member = (Cluster, String);
 
+/// A client for each region, each with connections that live as long as the process.
+#[derive(Debug)]
+pub(super) struct Clients {
+    session: Session,
+    ecs: Mutex<BTreeMap<String, aws_sdk_ecs::Client>>,
+    logs: Mutex<BTreeMap<String, aws_sdk_cloudwatchlogs::Client>>,
+}
+
+impl Clients {
+    pub(super) fn new(session: Session) -> Self {
+        Self {
+            session,
+            ecs: Mutex::new(BTreeMap::new()),
+            logs: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn ecs(&self, region: &str) -> aws_sdk_ecs::Client {
+        let mut clients = self.ecs.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || self.session.ecs_in_a_hurry(region);
+        clients
+            .entry(region.to_owned())
+            .or_insert_with(make)
+            .clone()
+    }
+
+    fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        let mut clients = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || self.session.logs_in_a_hurry(region);
+        clients
+            .entry(region.to_owned())
+            .or_insert_with(make)
+            .clone()
+    }
+}
+
 /// One batch's questions.
 pub(super) struct Ask<'a> {
-    pub(super) session: &'a Session,
+    clients: &'a Clients,
     limit: Duration,
     until: Instant,
     troubles: Mutex<BTreeMap<String, usize>>,
 }
 
 impl<'a> Ask<'a> {
-    pub(super) fn new(session: &'a Session, limit: Duration, until: Instant) -> Self {
+    pub(super) fn new(clients: &'a Clients, limit: Duration, until: Instant) -> Self {
         Self {
-            session,
+            clients,
             limit,
             until,
             troubles: Mutex::new(BTreeMap::new()),
         }
+    }
+
+    pub(super) fn ecs(&self, region: &str) -> aws_sdk_ecs::Client {
+        self.clients.ecs(region)
+    }
+
+    pub(super) fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        self.clients.logs(region)
     }
 
     /// An answer, or none in time.
@@ -85,7 +138,12 @@ impl<'a> Ask<'a> {
         call: &'static str,
         answer: impl Future<Output = Result<T, CallError>>,
     ) -> Option<T> {
-        let limit = self.until.min(Instant::now() + self.limit);
+        let now = Instant::now();
+        if now >= self.until {
+            self.trouble(format!("{call}: no time left"));
+            return None;
+        }
+        let limit = self.until.min(now + self.limit);
         match timeout_at(limit, answer).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
@@ -150,7 +208,12 @@ impl<'a> Ask<'a> {
         });
         let lines: Vec<_> = lines.collect();
         if !lines.is_empty() {
-            let why = lines.join("; ");
+            let more = match lines.len().saturating_sub(MOST_TROUBLES) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            let lines: Vec<_> = lines.into_iter().take(MOST_TROUBLES).collect();
+            let why = lines.join("; ") + &more;
             let why = why.escape_debug();
             tracing::warn!(%why, "messages lack what AWS did not tell");
         }

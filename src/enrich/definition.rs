@@ -99,7 +99,7 @@ pub(super) async fn ask(ask: &Ask<'_>, known: &Definitions, notices: &[&mut Noti
 
 async fn describe(ask: &Ask<'_>, (region, arn): &Revision) -> Option<Definition> {
     const CALL: &str = "DescribeTaskDefinition";
-    let ecs = ask.session.ecs_in_a_hurry(region);
+    let ecs = ask.ecs(region);
     let answer = async {
         ecs.describe_task_definition()
             .task_definition(arn)

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use aws_sdk_ecs::types::Deployment;
 
 use super::ask::{Ask, Cluster, Member, is_name};
-use super::task::fill;
 use crate::arn;
 use crate::aws::CallError;
 use crate::notice::{Facts, Kind, Notice, Progress};
@@ -46,7 +45,7 @@ async fn describe(
     names: Vec<String>,
 ) -> Option<Vec<(String, Vec<Deployment>)>> {
     const CALL: &str = "DescribeServices";
-    let ecs = ask.session.ecs_in_a_hurry(&cluster.region);
+    let ecs = ask.ecs(&cluster.region);
     let answer = async {
         ecs.describe_services()
             .cluster(cluster.arn)
@@ -81,8 +80,6 @@ pub(super) fn learn(notice: &mut Notice, deployments: &Deployments) {
         pending: i64::from(deployment.pending_count()),
         failed: i64::from(deployment.failed_tasks()),
     });
-    let reason = deployment.rollout_state_reason().map(str::to_owned);
-    fill(&mut facts.reason, &reason);
     if let Some((family, revision)) = deployment.task_definition().map(arn::task_definition) {
         notice.subject.family = Some(family);
         notice.subject.revision = revision;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use aws_sdk_ecs::types::ContainerInstance;
 
-use super::ask::{Ask, Cluster, Member, is_name};
+use super::ask::{Ask, Cluster, Member, is_id};
 use crate::arn;
 use crate::aws::CallError;
 use crate::notice::{Facts, Host, Kind, Notice};
@@ -25,11 +25,9 @@ pub(super) struct Instance {
 /// The instance under a task that ended, or that a call is about. A task that starts is well where it is.
 pub(super) fn missing(notice: &Notice) -> Option<Member> {
     let subject = &notice.subject;
-    let is_missing = subject.ec2_instance.is_none() && notice.kind != Kind::TaskStarted;
-    let instance = subject
-        .container_instance
-        .clone()
-        .filter(|it| is_name(it))?;
+    let is_of_use = !matches!(notice.kind, Kind::TaskStarted | Kind::ApiDenied);
+    let is_missing = subject.ec2_instance.is_none() && is_of_use;
+    let instance = subject.container_instance.clone().filter(|it| is_id(it))?;
     is_missing.then_some((Cluster::of(notice)?, instance))
 }
 
@@ -52,7 +50,7 @@ async fn describe(
     names: Vec<String>,
 ) -> Option<Vec<(String, Instance)>> {
     const CALL: &str = "DescribeContainerInstances";
-    let ecs = ask.session.ecs_in_a_hurry(&cluster.region);
+    let ecs = ask.ecs(&cluster.region);
     let answer = async {
         ecs.describe_container_instances()
             .cluster(cluster.arn)
@@ -62,6 +60,7 @@ async fn describe(
             .map_err(|error| CallError::of(CALL, error))
     };
     let answer = ask.call(CALL, answer).await?;
+    ask.missing(CALL, answer.failures().len());
     let there = answer.container_instances().iter().filter_map(read);
     // What an event names and ECS does not know any more has gone since.
     let gone = answer.failures().iter().filter_map(|failure| {

@@ -3,11 +3,11 @@
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 
 use aws_sdk_cloudwatchlogs::operation::get_log_events::GetLogEventsOutput;
-use futures::future::join_all;
 use regex::Regex;
 
 use super::ask::Ask;
 use crate::aws::CallError;
+use crate::characters::is_unseen;
 use crate::notice::{Facts, Kind, LogStream, Notice};
 use crate::triage::diagnosis::blames;
 use crate::triage::{Cause, Policy, Verdict, judge};
@@ -29,6 +29,12 @@ const MOST_STREAMS: usize = 20;
 /// A page may be empty though there are lines before it.
 const MOST_PAGES: usize = 3;
 
+/// What is looked at of a stream's end: what is before it, or in one event longer than it, is left out.
+const MOST_BYTES: usize = 64 * 1_024;
+
+/// Characters of a line: more than a message shows of one.
+const LONGEST_LINE: usize = 1_000;
+
 /// A container of one of the notices, and its stream.
 struct Question {
     notice: usize,
@@ -46,31 +52,31 @@ impl LastWords {
         let questions = notices.iter().enumerate();
         let questions = questions.flat_map(|(index, notice)| missing(index, notice, policy));
         let answers = questions.take(MOST_STREAMS).map(|question| async {
-            let lines = self.read(ask, &question.stream).await;
-            (question, lines)
+            let lines = self.read(ask, &question.stream).await?;
+            Some((question, lines))
         });
-        for (question, lines) in join_all(answers).await {
+        for (question, lines) in ask.all(answers).await {
             if let Facts::Task(task) = &mut notices[question.notice].facts {
                 task.containers[question.container].last_words = lines;
             }
         }
     }
 
-    async fn read(&self, ask: &Ask<'_>, stream: &LogStream) -> Vec<String> {
+    async fn read(&self, ask: &Ask<'_>, stream: &LogStream) -> Option<Vec<String>> {
         const CALL: &str = "GetLogEvents";
         let answer = async {
             match self.pages(ask, stream).await {
-                // It never wrote a line.
-                Err(error) if error.has_code("ResourceNotFoundException") => Ok(Vec::new()),
+                // It never wrote a line. That a whole group is not there is worth saying.
+                Err(error) if is_without_stream(&error) => Ok(Vec::new()),
                 answer => answer,
             }
         };
-        ask.call(CALL, answer).await.unwrap_or_default()
+        ask.call(CALL, answer).await
     }
 
     /// From the end, until there is something.
     async fn pages(&self, ask: &Ask<'_>, stream: &LogStream) -> Result<Vec<String>, CallError> {
-        let logs = ask.session.logs_in_a_hurry(&stream.region);
+        let logs = ask.logs(&stream.region);
         let mut token = None;
         for _ in 0..MOST_PAGES {
             let page = logs
@@ -94,25 +100,43 @@ impl LastWords {
     }
 
     fn lines_of(&self, page: &GetLogEventsOutput) -> Vec<String> {
-        let messages = page.events().iter().filter_map(|event| event.message());
-        let lines: Vec<_> = messages.flat_map(|message| self.masked(message)).collect();
-        let first = lines.len().saturating_sub(self.lines.into());
-        lines[first..].to_vec()
+        let messages = page
+            .events()
+            .iter()
+            .rev()
+            .filter_map(|event| event.message());
+        let mut room = MOST_BYTES;
+        let mut lines = Vec::new();
+        for message in messages {
+            room = room.saturating_sub(message.len());
+            if lines.len() >= usize::from(self.lines) || room == 0 {
+                break;
+            }
+            lines.extend(self.masked(message).into_iter().rev());
+        }
+        lines.truncate(self.lines.into());
+        lines.reverse();
+        lines
     }
 
-    /// The lines of a log event. Colours go first, so that none stands within what a mask looks for; a mask
-    /// sees the whole event before anything is cut from it.
+    /// The lines of a log event. Colours and what nobody sees go first, so that none stands within what a mask
+    /// looks for; a mask sees the whole event before anything is cut from it.
     fn masked(&self, message: &str) -> Vec<String> {
         let plain = anstream::adapter::strip_str(message).to_string();
+        let plain = plain.replace(is_unseen, "");
         let masked = self.masks.iter().fold(plain, |text, mask| {
             mask.replace_all(&text, MASK).into_owned()
         });
         let lines = masked.lines().map(str::trim_end);
         lines
             .filter(|line| !line.is_empty())
-            .map(str::to_owned)
+            .map(|line| line.chars().take(LONGEST_LINE).collect())
             .collect()
     }
+}
+
+fn is_without_stream(error: &CallError) -> bool {
+    error.has_code("ResourceNotFoundException") && error.message.contains("log stream")
 }
 
 /// The containers that failed in a task whose end is told.
@@ -175,8 +199,7 @@ mod tests {
                 Regex::new("(?s)-----BEGIN.*END-----").unwrap(),
             ],
         };
-        let message =
-            "login pass\u{1b}[31mword=hunter2 \u{1b}[0mfailed\n-----BEGIN\nabc\nEND-----\n\n  at x";
+        let message = "login pass\u{200b}w\u{1b}[31mord=hunter2 \u{1b}[0mfailed\n-----BEGIN\nabc\nEND-----\n\n  at x";
         assert_eq!(
             last_words.masked(message),
             ["login ••• failed", "•••", "  at x"]

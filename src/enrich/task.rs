@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::ask::{Ask, Cluster, Member, is_name};
+use super::ask::{Ask, Cluster, Member, is_id};
 use crate::aws::{CallError, Task};
 use crate::classify::actor_of_started_by;
 use crate::notice::{Container, Facts, Kind, Notice, TaskFacts, TaskSource};
@@ -22,9 +22,9 @@ pub(super) fn missing(notice: &Notice) -> Option<Member> {
         (_, _) => false,
     };
     let subject = &notice.subject;
-    let is_nameless = subject.service.is_none() && subject.family.is_none();
-    let is_missing = is_poor && (matches!(notice.facts, Facts::Task(_)) || is_nameless);
-    let task = subject.task.clone().filter(|it| is_name(it))?;
+    let is_idless = subject.service.is_none() && subject.family.is_none();
+    let is_missing = is_poor && (matches!(notice.facts, Facts::Task(_)) || is_idless);
+    let task = subject.task.clone().filter(|it| is_id(it))?;
     is_missing.then_some((Cluster::of(notice)?, task))
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Tasks {
 
 async fn describe(ask: &Ask<'_>, cluster: Cluster, tasks: Vec<String>) -> Option<Vec<Task>> {
     const CALL: &str = "DescribeTasks";
-    let ecs = ask.session.ecs_in_a_hurry(&cluster.region);
+    let ecs = ask.ecs(&cluster.region);
     let answer = async {
         ecs.describe_tasks()
             .cluster(cluster.arn)
@@ -68,10 +68,8 @@ pub(super) fn learn(notice: &mut Notice, tasks: &Tasks) {
         return;
     };
     learn_facts(facts, &task.facts, notice.kind);
-    // Whoever started the task counts for more than the agent that reports its end.
-    if let Some(started_by) = &facts.started_by {
-        notice.actor = Some(actor_of_started_by(started_by));
-    }
+    // The agent that reports is nobody to ask; whoever started the task may be.
+    notice.actor = facts.started_by.as_deref().map(actor_of_started_by);
 }
 
 fn learn_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {

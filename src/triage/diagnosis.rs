@@ -7,7 +7,7 @@ pub mod launches;
 mod stops;
 
 use super::{Cause, DropReason, Policy, Severity, Telling, Verdict, Volume};
-use crate::notice::{Container, Subject, TaskFacts, TaskSource};
+use crate::notice::{Container, Host, Subject, TaskFacts, TaskSource};
 use stops::Said;
 
 pub use stops::{Entry, Explanation, table};
@@ -49,15 +49,14 @@ pub fn entry(cause: Cause, task: &TaskFacts) -> &'static Entry {
 fn said(task: &TaskFacts) -> Said<'_> {
     let blamed = blames(None, &task.containers);
     let reasons: Vec<_> = ecs_reasons(task).collect();
-    let last_words = task.containers.iter().flat_map(|it| &it.last_words);
+    let mut failed = task.containers.iter().filter(|it| blamed(it));
     Said {
-        texts: reasons
-            .iter()
-            .copied()
-            .chain(last_words.map(String::as_str))
-            .map(str::to_lowercase)
-            .collect(),
+        texts: reasons.iter().map(|reason| reason.to_lowercase()).collect(),
         reasons,
+        has_wrong_format: failed.any(|it| {
+            let mut lines = it.last_words.iter();
+            lines.any(|line| line.contains(stops::WRONG_FORMAT))
+        }),
         exits: task
             .containers
             .iter()
@@ -136,6 +135,9 @@ impl Stop<'_> {
             && !has_reasons;
         match () {
             () if self.user_stopped_it() => Cause::StoppedByUser,
+            () if by_signal_at_most && (by_ecs || by_nobody_known) && self.had_to_leave() => {
+                Cause::HostGone
+            }
             () if by_signal_at_most && (by_ecs || by_nobody_known) => Cause::UnknownCause,
             () if failed => Cause::ApplicationExit,
             () if has_reasons => Cause::UnknownCause,
@@ -221,13 +223,16 @@ impl Stop<'_> {
             && (reason.contains("terminated") || reason.contains("stopped"));
         let instance = reason.contains("container instance")
             && (reason.contains("deregist") || reason.contains("draining"));
-        host || instance || (self.task.host.is_some() && self.ended_by_signal_at_most())
+        host || instance
     }
 
-    /// A container that fails on an instance that is about to go fails by itself all the same.
-    fn ended_by_signal_at_most(&self) -> bool {
-        self.counting_exits().all(is_clean_or_killed)
-            && self.counting().all(|it| it.reason.is_none())
+    /// Where nothing else explains it, a task that is killed on an instance that drains had to go. An instance
+    /// that is gone or silent by now may have been well then: that is for the words, not for the verdict.
+    fn had_to_leave(&self) -> bool {
+        let by_ecs =
+            self.task.stop_code.is_none() || self.stop_code(&["ServiceSchedulerInitiated"]);
+        let was_killed = self.counting_exits().any(|code| matches!(code, 137 | 143));
+        self.task.host == Some(Host::Draining) && by_ecs && was_killed
     }
 
     /// The service scheduler started it, also where the group does not name the service.
@@ -306,11 +311,15 @@ pub fn blames(
     let failed_itself = move |it: &Container| {
         it.reason.is_some() || (failed(it) && !matches!(it.exit_code, Some(137 | 143)))
     };
-    let any_itself = containers.iter().any(failed_itself);
+    let counts = |it: &Container| may_end_task(it) && !it.is_ignored;
+    // What cannot end a task, or does not interest the operator, is to blame only where nothing else is.
+    let any_counts = containers.iter().any(|it| counts(it) && failed(it));
+    let may_be = move |it: &Container| !any_counts || counts(it) || it.reason.is_some();
+    let any_itself = containers.iter().any(|it| may_be(it) && failed_itself(it));
     move |it| match cause {
-        Some(Cause::ExitedInService) => it.exit_code == Some(0) && may_end_task(it),
-        _ if any_itself => failed_itself(it),
-        _ => failed(it),
+        Some(Cause::ExitedInService) => it.exit_code == Some(0) && counts(it),
+        _ if any_itself => may_be(it) && failed_itself(it),
+        _ => may_be(it) && failed(it),
     }
 }
 

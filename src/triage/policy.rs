@@ -3,7 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::{Cause, DropReason, Severity, Verdict, quiet};
-use crate::notice::{Container, Kind, Notice};
+use crate::notice::{Container, Facts, Kind, Notice};
 
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
@@ -33,6 +33,15 @@ impl Policy {
             .name
             .as_ref()
             .is_some_and(|name| self.ignored_containers.contains(name))
+    }
+
+    /// Notes on a notice which containers the operator ignores, for whoever words it.
+    pub fn mark(&self, notice: &mut Notice) {
+        if let Facts::Task(task) = &mut notice.facts {
+            for container in &mut task.containers {
+                container.is_ignored = self.ignores_exit_of(container);
+            }
+        }
     }
 
     /// Ignoring a cluster or service is about where and holds for everything; between KEEP and DROP, KEEP
@@ -94,7 +103,7 @@ impl Globs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notice::{Facts, Links, Origin, Subject};
+    use crate::notice::{Links, Origin, Subject};
     use crate::triage::loud;
 
     fn notice(kind: Kind) -> Notice {

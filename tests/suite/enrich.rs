@@ -297,34 +297,120 @@ async fn an_essential_container_counts_and_another_does_not() {
     );
 }
 
-/// A task that is killed on an instance which goes is moved, not broken.
+/// A task that is killed on an instance which drains is moved, not broken. What else the instance is by now is
+/// for the words: it may have been well when the task ended.
 #[tokio::test]
 async fn the_instance_explains_a_kill() {
-    for (shown, words) in [
+    const SCHEDULER: &str = "ServiceSchedulerInitiated";
+    const EXITED: &str = "EssentialContainerExited";
+    let draining = || Some(instance("DRAINING", true));
+    for (shown, code, exit, words, reason) in [
         (
-            Some(instance("DRAINING", true)),
+            draining(),
+            SCHEDULER,
+            137,
             "had to leave its host, which is draining",
+            "host_gone",
+        ),
+        (draining(), SCHEDULER, 0, "stopped", "unknown_cause"),
+        (draining(), EXITED, 137, "was killed", "application_exit"),
+        (
+            draining(),
+            EXITED,
+            0,
+            "exited, though its service wants it running",
+            "exited_in_service",
+        ),
+        (
+            draining(),
+            "UserInitiated",
+            137,
+            "was stopped by request",
+            "stopped_by_user",
         ),
         (
             Some(instance("ACTIVE", false)),
-            "lost its host: the ECS agent there does not answer",
+            SCHEDULER,
+            137,
+            "the ECS agent of its instance does not answer",
+            "unknown_cause",
         ),
-        (None, "lost its host"),
-        (Some(instance("ACTIVE", true)), "stopped"),
+        (
+            None,
+            SCHEDULER,
+            137,
+            "its instance has gone since",
+            "unknown_cause",
+        ),
+        (None, EXITED, 137, "was killed", "application_exit"),
+        (
+            Some(instance("ACTIVE", true)),
+            SCHEDULER,
+            137,
+            "stopped",
+            "unknown_cause",
+        ),
     ] {
         let aws = account().await;
         let mut killed = task(TASK, &arn("task-definition/report:1"));
-        killed["stopCode"] = json!("ServiceSchedulerInitiated");
+        killed["stopCode"] = json!(code);
         killed["stoppedReason"] = json!("Task stopped");
-        killed["containers"][0]["reason"] = Value::Null;
+        killed["containers"] = json!([{"name": "report-nightly", "exitCode": exit}]);
         aws.described(TASK, killed);
         match shown {
             Some(shown) => aws.described(INSTANCE, shown),
             None => aws.forget(INSTANCE),
         }
-        let told = tell(&aws, vec![report()], &[]).await;
+        let mut event = report();
+        event["detail"]["requestParameters"]["containers"][0]["exitCode"] = json!(exit);
+        let told = tell(&aws, vec![event], &[]).await;
         let headline = told.messages[0].lines().next().unwrap();
         assert!(headline.ends_with(words), "{headline}: {}", told.log);
+        let reason = format!(r#""reason":"{reason}""#);
+        assert!(told.log.contains(&reason), "{reason}: {}", told.log);
+    }
+}
+
+/// Nobody said who started it: the agent that reports its end did not.
+#[tokio::test]
+async fn the_reporter_is_not_to_blame() {
+    let aws = account().await;
+    let mut shown = task(TASK, &arn("task-definition/report:1"));
+    shown["startedBy"] = Value::Null;
+    aws.described(TASK, shown);
+    let told = tell(&aws, vec![report()], &[]).await;
+    assert!(!told.messages[0].contains("agent"), "{}", told.messages[0]);
+}
+
+/// A sidecar that fails on the way down, and one that nobody wants to hear of, explain nothing.
+#[tokio::test]
+async fn the_container_that_counts_is_to_blame() {
+    for (sidecar, variables) in [
+        ("metrics", &[][..]),
+        ("proxy", &[("IGNORED_EXIT_CODE_CONTAINER_NAMES", "proxy")]),
+    ] {
+        let aws = account().await;
+        let mut shown = task(TASK, &arn("task-definition/report:1"));
+        shown["containers"] = json!([
+            {"name": "report-nightly", "exitCode": 1},
+            {"name": sidecar, "exitCode": 139},
+        ]);
+        aws.described(TASK, shown);
+        let mut event = report();
+        event["detail"]["requestParameters"]["containers"] = json!([
+            {"containerName": "report-nightly", "exitCode": 1, "status": "STOPPED"},
+            {"containerName": sidecar, "exitCode": 139, "status": "STOPPED"},
+        ]);
+        let told = tell(&aws, vec![event], variables).await;
+        let message = &told.messages[0];
+        assert!(
+            message.contains("exited with an error\n*Why*: `report-nightly` exited 1"),
+            "{message}"
+        );
+        assert!(
+            !message.contains(&format!("*Why*: `{sidecar}`")),
+            "{message}"
+        );
     }
 }
 

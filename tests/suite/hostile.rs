@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ecs_parrot::notice::{Facts, LogStream};
 use ecs_parrot::render::{Message, Renderer};
 use ecs_parrot::triage::Policy;
 use regex::Regex;
@@ -29,12 +30,12 @@ pub(crate) const HOSTILE: [&str; 14] = [
 
 // What in a message is ours: links to the console, times, code, colours.
 static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
+    Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\|[^<>|]*>|<https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\|AWS explains>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
 });
 static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
 static FLOWDOCK_OWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)").unwrap()
+    Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
 });
 static SGR: LazyLock<Regex> = LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;]*m").unwrap());
 static MENTION: LazyLock<Regex> =
@@ -62,6 +63,51 @@ fn a_value_of_any_length_keeps_the_message_whole() {
             check(&renderer, &poison(&payload, &piece.repeat(times)), &name);
         }
     }
+}
+
+/// What AWS tells of a task was written by somebody too: its definition, and above all its log.
+#[test]
+fn nothing_that_is_looked_up_becomes_markup() {
+    let renderer = Renderer::default();
+    for hostile in HOSTILE {
+        let payload = events::sample("task_stopped-application-exit-1");
+        let mut judged = events::judge(&payload, &Policy::default())
+            .remove(0)
+            .unwrap();
+        let Facts::Task(task) = &mut judged.notice.facts else {
+            panic!("{:?}", judged.notice.facts);
+        };
+        for container in &mut task.containers {
+            container.image = Some(hostile.to_owned());
+            container.last_words = vec![hostile.to_owned(), "```".to_owned(), hostile.repeat(90)];
+            container.log = Some(LogStream {
+                region: "eu-west-1".to_owned(),
+                group: hostile.to_owned(),
+                name: hostile.to_owned(),
+            });
+        }
+        let telling = judged.telling().unwrap();
+        let worded = events::word(&renderer, &judged.notice, telling).unwrap();
+        slack_is_clean(&without_blocks(worded.slack), hostile);
+        flowdock_is_clean(&without_blocks(worded.flowdock), hostile);
+        slack_keeps_limits(&worded.slack_payload, hostile);
+        terminal_is_clean(&worded.terminal.replace("\n  | ", " "), hostile);
+    }
+}
+
+/// A message's lines but for its blocks, each of which is one line until it is posted: a fence, lines without
+/// a backtick or a bracket, a fence.
+fn without_blocks(mut message: Message) -> Message {
+    message.details.retain(|line| {
+        let block = line
+            .strip_prefix("```\n")
+            .and_then(|it| it.strip_suffix("\n```"));
+        if let Some(block) = block {
+            assert!(!block.contains(['`', '<', '>', '\r', '\u{1b}']), "{block}");
+        }
+        block.is_none()
+    });
+    message
 }
 
 /// Words every event of a payload and looks at each message; how many there were.

@@ -281,7 +281,8 @@ fn known_to_aws_alone() -> Vec<(Cause, TaskFacts)> {
     };
     vec![
         (Cause::HostGone, on(Host::Draining)),
-        (Cause::HostGone, on(Host::AgentDisconnected)),
+        (Cause::UnknownCause, on(Host::AgentDisconnected)),
+        (Cause::UnknownCause, on(Host::Gone)),
         (Cause::ApplicationExit, said),
     ]
 }

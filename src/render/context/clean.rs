@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::characters::is_unseen;
 use crate::render::Dialect;
 use crate::render::dialect::LINE_OF_BLOCK;
 
@@ -32,18 +33,33 @@ fn clean_value(value: Value, dialect: Dialect) -> Value {
             .collect(),
         Value::Object(entries) => entries
             .into_iter()
-            .map(|(key, value)| (key, clean_value(value, dialect)))
+            .map(|(key, value)| match key.as_str() {
+                "last_words" => (key, clean_lines(&value, dialect)),
+                _ => (key, clean_value(value, dialect)),
+            })
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
 
+fn clean_lines(lines: &Value, dialect: Dialect) -> Value {
+    let lines = lines.as_array().into_iter().flatten();
+    lines
+        .filter_map(Value::as_str)
+        .map(|line| clean_as_it_stands(line.trim_end(), dialect))
+        .collect()
+}
+
 /// One line, nothing invisible that a terminal or a reader would obey, and not too long.
 pub(super) fn clean(text: &str, dialect: Dialect) -> String {
+    clean_as_it_stands(text.trim(), dialect)
+}
+
+/// The same with the space before it, which is part of a program's lines.
+fn clean_as_it_stands(text: &str, dialect: Dialect) -> String {
     let harmless = text
-        .trim()
         .chars()
-        .filter(|c| !turns_direction(*c))
+        .filter(|c| !is_unseen(*c) && *c != LINE_OF_BLOCK)
         .map(harmless);
     let mut cleaned = String::new();
     let mut length = 0;
@@ -64,14 +80,6 @@ fn harmless(character: char) -> char {
         control if control.is_control() => '\u{fffd}',
         other => other,
     }
-}
-
-/// Marks that make text read other than it is written, characters that nobody sees, and our own mark.
-fn turns_direction(character: char) -> bool {
-    matches!(
-        character,
-        LINE_OF_BLOCK | '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}' | '\u{e0000}'..='\u{e007f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-    )
 }
 
 #[cfg(test)]

@@ -33,8 +33,10 @@ pub struct Entry {
 /// By what an entry is known.
 #[derive(Debug)]
 enum Sign {
-    /// ECS, or the container itself in its last words, says one of each group, in any case of letters.
+    /// ECS says one of each group, in any case of letters.
     Says(&'static [&'static [&'static str]]),
+    /// ECS or the container itself says that the image is for another CPU.
+    WrongFormat,
     Exit(i64),
     On(Host),
     Always,
@@ -138,12 +140,17 @@ fn memory_limit(task: &TaskFacts) -> Option<i64> {
     own.filter(|limit| *limit > 0).or(task.memory_limit)
 }
 
+/// What Linux says of a program for another CPU.
+pub(super) const WRONG_FORMAT: &str = "exec format error";
+
 /// What is known of a stop, as the signs ask for it.
 pub(super) struct Said<'a> {
     /// ECS's reasons, as they are.
     pub(super) reasons: Vec<&'a str>,
-    /// Reasons and last words, in small letters.
+    /// The same in small letters.
     pub(super) texts: Vec<String>,
+    /// A container that failed said so itself: all else that applications say explains nothing.
+    pub(super) has_wrong_format: bool,
     pub(super) exits: Vec<i64>,
     pub(super) host: Option<Host>,
 }
@@ -170,6 +177,7 @@ impl Sign {
             Self::Says(groups) => groups
                 .iter()
                 .all(|marks| marks.iter().any(|mark| said.has(mark))),
+            Self::WrongFormat => said.has_wrong_format || said.has(WRONG_FORMAT),
             Self::Exit(code) => said.exits.contains(code),
             Self::On(host) => said.host == Some(*host),
             Self::Always => true,
@@ -214,7 +222,9 @@ const UNREACHABLE: &[&str] = &[
     "request canceled",
     "requestcanceled",
     "network is unreachable",
-    "requesterror: send request failed",
+    "send request failed",
+    "request send failed",
+    "connection issue between the task",
 ];
 const ABSENT: &[&str] = &[
     "not found",
@@ -231,15 +241,15 @@ const SECRET: &[&str] = &[
     "secrets from ssm",
     "secret from asm",
     "retrieve ecr secrets",
+    "cannot pull secrets",
 ];
-const ARCHITECTURE: Sign = Sign::Says(&[&["exec format error"]]);
 
 use Cause::{
     ApplicationExit, ExitedInService, FailedToStart, Finished, HealthCheck, HostGone, ImagePull,
     LaunchFailed, OutOfMemory, SpotInterruption, StoppedByUser, UnknownCause,
 };
 
-const TABLE: [Entry; 61] = [
+const TABLE: [Entry; 64] = [
     entry_of(
         OutOfMemory,
         Sign::Always,
@@ -374,6 +384,16 @@ const TABLE: [Entry; 61] = [
         FailedToStart,
         Sign::Says(&[
             &["log group", "log stream", "logging driver", "logger args"],
+            UNREACHABLE,
+        ]),
+        "failed to start: CloudWatch Logs is not reachable",
+        "give its subnets a way out: a NAT gateway, a public IP, or a VPC endpoint for CloudWatch Logs",
+        Page::Resources,
+    ),
+    entry_of(
+        FailedToStart,
+        Sign::Says(&[
+            &["log group", "log stream", "logging driver", "logger args"],
             &["does not exist"],
         ]),
         "failed to start: its log group does not exist",
@@ -397,7 +417,7 @@ const TABLE: [Entry; 61] = [
     ),
     entry_of(
         FailedToStart,
-        Sign::Says(&[&["efs", "mount.nfs"]]),
+        Sign::Says(&[&["efs utils", "efs volume", "efs file system", "mount.nfs"]]),
         "failed to start: its EFS file system could not be mounted",
         "check for a mount target in its zone, port 2049 in the security groups, and the file system's policy",
         Page::Volume,
@@ -411,7 +431,14 @@ const TABLE: [Entry; 61] = [
     ),
     entry_of(
         FailedToStart,
-        ARCHITECTURE,
+        Sign::Says(&[&["error mounting", "invalid mount", "failed to mount"]]),
+        "failed to start: something could not be mounted",
+        "check the volumes and mountPoints of the task definition, and that the source is on the instance",
+        Page::Start,
+    ),
+    entry_of(
+        FailedToStart,
+        Sign::WrongFormat,
         "failed to start: its image is built for another CPU architecture",
         "build the image for the architecture that runtimePlatform names, or change that",
         Page::Architecture,
@@ -419,13 +446,8 @@ const TABLE: [Entry; 61] = [
     entry_of(
         FailedToStart,
         Sign::Says(&[
-            &[
-                "cannotstartcontainer",
-                "cannotcreatecontainer",
-                "runc",
-                "exec:",
-            ],
-            &["executable file not found", "no such file or directory"],
+            &["exec:", "exec \"", "executable file"],
+            &["not found", "no such file or directory"],
         ]),
         "failed to start: its command is not in the image",
         "check entryPoint and command against what the image holds, and the interpreter in a script's first line",
@@ -433,15 +455,7 @@ const TABLE: [Entry; 61] = [
     ),
     entry_of(
         FailedToStart,
-        Sign::Says(&[
-            &[
-                "cannotstartcontainer",
-                "cannotcreatecontainer",
-                "runc",
-                "exec:",
-            ],
-            &["permission denied"],
-        ]),
+        Sign::Says(&[&["exec:", "exec \""], &["permission denied"]]),
         "failed to start: its command may not be executed",
         "set the file's x bit in the image, and check the user that the container runs as",
         Page::Start,
@@ -450,7 +464,8 @@ const TABLE: [Entry; 61] = [
         FailedToStart,
         Sign::Says(&[&["address already in use", "port is already allocated"]]),
         "failed to start: its host port is taken",
-        "leave the host port out, so that ECS picks a free one",
+        "in bridge mode leave the host port out, so that ECS picks a free one; in host mode one task fits an \
+         instance",
         Page::Start,
     ),
     entry_of(
@@ -464,7 +479,8 @@ const TABLE: [Entry; 61] = [
         FailedToStart,
         Sign::Says(&[&["dockertimeouterror", "containerruntimetimeouterror"]]),
         "failed to start: the container runtime did not answer in time",
-        "look at the instance: a full disk, or no memory, CPU or I/O credits left",
+        "on EC2 look at the instance: a full disk, or no memory, CPU or I/O credits left; on Fargate at the \
+         task's way to the registry and to its logs",
         Page::Stopped,
     ),
     entry_of(
@@ -591,13 +607,6 @@ const TABLE: [Entry; 61] = [
     ),
     entry_of(
         HostGone,
-        Sign::On(Host::AgentDisconnected),
-        "lost its host: the ECS agent there does not answer",
-        "look at the instance and its agent; a service starts a new task by itself",
-        Page::Stopped,
-    ),
-    entry_of(
-        HostGone,
         Sign::Always,
         "lost its host",
         "a service starts a new task by itself; run a one-off task again",
@@ -612,7 +621,7 @@ const TABLE: [Entry; 61] = [
     ),
     entry_of(
         ApplicationExit,
-        ARCHITECTURE,
+        Sign::WrongFormat,
         "could not run: its image is built for another CPU architecture",
         "build the image for the architecture that runtimePlatform names, or change that",
         Page::Architecture,
@@ -687,6 +696,20 @@ const TABLE: [Entry; 61] = [
         "stopped: AWS found its infrastructure unhealthy",
         "a service starts a new task by itself; if many stop so, look at the AWS Health Dashboard",
         Page::Stopped,
+    ),
+    entry_of(
+        UnknownCause,
+        Sign::On(Host::AgentDisconnected),
+        "stopped; the ECS agent of its instance does not answer",
+        "look at the instance and its agent",
+        Page::Stopped,
+    ),
+    entry_of(
+        UnknownCause,
+        Sign::On(Host::Gone),
+        "stopped; its instance has gone since",
+        "look whether the instance was scaled in or replaced; a service starts a new task by itself",
+        Page::Draining,
     ),
     entry_of(UnknownCause, Sign::Always, "stopped", "", Page::Stopped),
 ];

@@ -95,7 +95,7 @@ async fn the_last_words_are_read_as_the_function_reads_them() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains("LOG_TAIL_LINES: `many`") && said.contains("LOG_TAIL_MASK: `(`"),
+        said.contains("LOG_TAIL_LINES: `many`") && said.contains("LOG_TAIL_MASK: pattern 1"),
         "{said}"
     );
 }

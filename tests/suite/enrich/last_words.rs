@@ -50,7 +50,7 @@ async fn the_last_lines_masked_in_a_block() {
         .unwrap();
     let (block, _) = block.split_once("\n```").unwrap();
     assert_eq!(
-        block, "```\nat main.rs:7\n•••\n*bye* _now_ &amp;lt;",
+        block, "```\n  at main.rs:7\n•••\n*bye* _now_ &amp;lt;",
         "{message}"
     );
     assert!(!message.contains("hunter2") && !told.log.contains("hunter2"));
@@ -77,6 +77,27 @@ async fn cut_to_what_the_channel_takes() {
     assert_eq!(message.matches("```").count(), 2, "{message}");
 }
 
+/// A page may hold a megabyte: what is looked at of it is bounded, and a monster is left out whole.
+#[tokio::test]
+async fn a_monster_of_a_line_is_left_out() {
+    let monster = "x".repeat(200_000);
+    let aws = crashed(&["before", &monster, "after"]).await;
+    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    let message = &told.messages[0];
+    assert!(
+        message.contains("\nafter\n") && !message.contains("xxx"),
+        "{message}"
+    );
+    let long = format!("{} end", "y".repeat(3_000));
+    let aws = crashed(&[&long]).await;
+    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    assert!(
+        told.messages[0].contains("yyy") && !told.messages[0].contains("end"),
+        "{}",
+        told.messages[0]
+    );
+}
+
 /// The log says what no event does.
 #[tokio::test]
 async fn last_words_explain() {
@@ -99,6 +120,18 @@ async fn no_words_no_block() {
         told.messages[0]
     );
     assert!(!told.log.contains("messages lack"), "{}", told.log);
+
+    // A whole group that is not there is somebody's mistake.
+    let aws = account().await;
+    let mut shown = task(TASK, &arn("task-definition/report:1"));
+    shown["containers"][0] = json!({"name": "report-nightly", "exitCode": 1});
+    aws.described(TASK, shown);
+    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    assert!(
+        told.log.contains("log group does not exist"),
+        "{}",
+        told.log
+    );
 
     let aws = crashed(&["something"]).await;
     let denied = Refusal::new(

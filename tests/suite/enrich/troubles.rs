@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use super::{TASK, Told, account, report, tell, tell_to};
+use super::{INSTANCE, TASK, Told, account, report, tell, tell_to};
 use crate::chat::chat;
 use crate::fake_aws::{FakeAws, Refusal};
 use crate::runtime_api::{Answer, RuntimeApi};
@@ -164,6 +164,11 @@ async fn unknown_by_now() {
     aws.forget(TASK);
     let told = tell(&aws, vec![report()], &[]).await;
     assert_says_less(&told, "DescribeTasks", "1 MISSING");
+
+    let aws = account().await;
+    aws.forget(INSTANCE);
+    let told = tell(&aws, vec![report()], &[]).await;
+    assert_says_less(&told, "DescribeContainerInstances", "1 MISSING");
 }
 
 /// Without a credential nothing can be asked.

@@ -79,7 +79,7 @@ async fn a_task_that_never_ran_fails_with_its_cause_and_advice() {
             "Task failed to start",
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found",
             "could not pull its image: CannotPullContainerError",
-            "check that the image and its tag exist",
+            "check the name and the tag",
         ),
         (
             "ResourceInitializationError: unable to pull secrets or registry auth",
