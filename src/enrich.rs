@@ -13,11 +13,11 @@ mod task;
 
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::{BoxFuture, join};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
-use crate::aws::Session;
+use crate::aws::{Session, SessionError};
 use crate::classify::links;
 use crate::notice::Notice;
 use crate::triage::{Policy, Verdict, judge};
@@ -26,9 +26,14 @@ use definition::Definitions;
 
 pub use last_words::LastWords;
 
-/// Asks AWS with whatever credentials the environment has, from the first question on and not before.
+/// How a session is opened, given the region of the first question: a function and a person have their
+/// credentials in other places, and a function's program has no use for the other ways.
+pub type Open = fn(String) -> BoxFuture<'static, Result<Session, SessionError>>;
+
+/// Asks AWS from the first question on, and opens nothing before.
 #[derive(Debug)]
 pub struct Enricher {
+    open: Open,
     clients: OnceCell<Clients>,
     definitions: Definitions,
     last_words: Option<LastWords>,
@@ -57,8 +62,9 @@ impl Limits {
 }
 
 impl Enricher {
-    pub fn new(last_words: Option<LastWords>, limits: Limits) -> Self {
+    pub fn new(last_words: Option<LastWords>, limits: Limits, open: Open) -> Self {
         Self {
+            open,
             clients: OnceCell::new(),
             definitions: Definitions::default(),
             last_words,
@@ -76,10 +82,18 @@ impl Enricher {
         let Some(region) = notices.iter().find_map(|notice| self.region_to_ask(notice)) else {
             return;
         };
-        let open = || async { Clients::new(Session::of_environment(&region).await) };
-        let open = self.clients.get_or_init(open);
-        let Ok(clients) = timeout_at(until, open).await else {
-            return tracing::warn!("AWS gave no credentials in time; messages lack what it knows");
+        let open = || async { (self.open)(region).await.map(Clients::new) };
+        let open = self.clients.get_or_try_init(open);
+        let clients = match timeout_at(until, open).await {
+            Ok(Ok(clients)) => clients,
+            Ok(Err(error)) => {
+                return tracing::warn!(%error, "AWS is not asked; messages lack what it knows");
+            }
+            Err(_) => {
+                return tracing::warn!(
+                    "AWS gave no credentials in time; messages lack what it knows"
+                );
+            }
         };
         let ask = Ask::new(clients, self.limits.call, until);
         let (tasks, deployments) =

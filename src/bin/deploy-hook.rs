@@ -33,7 +33,7 @@ async fn start() -> anyhow::Result<DeployHook> {
             "every call is answered Failed, because the configuration is wrong: {error}"
         );
     }
-    let session = Session::of_function().await?;
+    let session = Session::of_function()?;
     Ok(DeployHook {
         config,
         ecs: session.ecs(),

@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
+use ecs_parrot::aws::Session;
 use ecs_parrot::config::{self, Parrot};
 use ecs_parrot::deliver::Channel;
 use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::function::{self, failed};
 use ecs_parrot::inbox::Sender;
 use ecs_parrot::notify::{Account, Deadline, Entry, Notifier};
+use futures::FutureExt as _;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -41,7 +43,10 @@ fn start() -> anyhow::Result<Notifier> {
     }
     let last_words = config.lookup.last_words.take();
     let enriches = config.lookup.wanted.unwrap_or(true);
-    let enricher = enriches.then(|| Enricher::new(last_words, Limits::FUNCTION));
+    let enricher = enriches.then(|| {
+        let open = |_| async { Session::of_function() }.boxed();
+        Enricher::new(last_words, Limits::FUNCTION, open)
+    });
     Ok(config.notifier(enricher)?)
 }
 

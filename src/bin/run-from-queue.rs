@@ -35,7 +35,7 @@ async fn start() -> anyhow::Result<RunFromQueue> {
         .warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
-    let session = Session::of_function().await?;
+    let session = Session::of_function()?;
     Ok(RunFromQueue {
         ecs: session.ecs(),
         sqs: session.sqs(),

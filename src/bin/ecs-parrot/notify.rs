@@ -3,11 +3,14 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use ecs_parrot::aws::Session;
 use ecs_parrot::config::{self, Parrot};
 use ecs_parrot::deliver::Channel;
-use ecs_parrot::enrich::{Enricher, Limits};
+use ecs_parrot::enrich::{Enricher, LastWords, Limits};
 use ecs_parrot::inbox;
 use ecs_parrot::notify::{Deadline, Entry, Notifier};
+
+use futures::FutureExt as _;
 
 use crate::args::NotifyArgs;
 use crate::input::{self, Input};
@@ -20,12 +23,18 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     }
     let last_words = config.lookup.last_words.take();
     let enriches = args.enrich || config.lookup.wanted == Some(true);
-    let enricher = enriches.then(|| Enricher::new(last_words, Limits::TERMINAL));
+    let enricher = enriches.then(|| enricher_of_caller(last_words));
     let notifier = config.notifier(enricher)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(tell_all(&notifier, &args.inputs))
+}
+
+/// Asks AWS with the credentials of whoever runs this.
+pub(crate) fn enricher_of_caller(last_words: Option<LastWords>) -> Enricher {
+    let open = |region| Session::of_environment(region).boxed();
+    Enricher::new(last_words, Limits::TERMINAL, open)
 }
 
 /// Of the outcome of each event enough is printed; of a template that failed only the log tells.

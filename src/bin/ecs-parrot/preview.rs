@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use ecs_parrot::config::{self, Filter, Lookup};
 use ecs_parrot::deliver::{flowdock, slack, terminal};
-use ecs_parrot::enrich::{Enricher, Limits};
+use ecs_parrot::enrich::Enricher;
 use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
 use ecs_parrot::notify::{Deadline, decide, look_up};
@@ -20,7 +20,7 @@ use strum::VariantArray as _;
 
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
-use crate::notify::log_to_standard_error;
+use crate::notify::{enricher_of_caller, log_to_standard_error};
 use line::Line;
 
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     let enricher = match args.enrich {
         true => {
             let last_words = Lookup::read(&environment)?.last_words;
-            Some(Enricher::new(last_words, Limits::TERMINAL))
+            Some(enricher_of_caller(last_words))
         }
         false => None,
     };
