@@ -20,7 +20,9 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::arn;
 
@@ -36,6 +38,31 @@ const CALL: Duration = Duration::from_secs(60);
 pub struct Session {
     config: SdkConfig,
     region: Region,
+}
+
+/// How a session is opened, given a region for where the environment names none: a function and a person have
+/// their credentials in other places, and a function's program has no use for the other ways.
+pub type Open = fn(String) -> BoxFuture<'static, Result<Session, SessionError>>;
+
+/// A session that is opened by whoever needs it first.
+#[derive(Debug)]
+pub struct LazySession {
+    open: Open,
+    session: OnceCell<Session>,
+}
+
+impl LazySession {
+    pub fn new(open: Open) -> Self {
+        Self {
+            open,
+            session: OnceCell::new(),
+        }
+    }
+
+    pub async fn get(&self, region: &str) -> Result<&Session, SessionError> {
+        let open = || (self.open)(region.to_owned());
+        self.session.get_or_try_init(open).await
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +163,13 @@ impl Session {
             .retry_config(hurry())
             .build();
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
+    }
+
+    pub fn dynamo_db_in_a_hurry(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .retry_config(hurry())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
     }
 
     pub fn sqs(&self) -> aws_sdk_sqs::Client {

@@ -69,6 +69,7 @@ fn origin(event: &EcsEvent) -> Origin {
             .id
             .clone()
             .or_else(|| call.and_then(|call| call.event_id.clone())),
+        call_id: call.and_then(|call| call.event_id.clone()),
         source: envelope.source.clone(),
         detail_type: envelope.detail_type.clone(),
         account: envelope

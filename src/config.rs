@@ -11,11 +11,14 @@ mod words;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::aws::{LazySession, Open};
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
-use crate::enrich::{Enricher, LastWords};
+use crate::enrich::{Enricher, LastWords, Limits};
+use crate::ledger::{Ledger, Table};
 use crate::notify::Notifier;
 use crate::render::{OwnTemplates, Renderer, TemplateError};
 use crate::secret::{REDACTED, Secret};
@@ -50,10 +53,8 @@ pub struct ParrotVariables {
     log_tail_lines: Option<String>,
     /// It may name what it masks.
     log_tail_mask: Option<Secret>,
+    dedup_table: Option<String>,
 }
-
-/// Variables of versions to come: to take them silently would promise what is not done.
-const NOT_YET: [&str; 1] = ["DEDUP_TABLE"];
 
 /// What stands in a secret's place when there is none.
 const DISABLED: &str = "DISABLED";
@@ -64,6 +65,8 @@ pub struct Parrot {
     pub channels: Vec<Channel>,
     pub filter: Filter,
     pub lookup: Lookup,
+    /// The table of what was told.
+    pub dedup_table: Option<String>,
     /// What is allowed but surely not meant.
     pub warnings: Vec<String>,
 }
@@ -73,6 +76,16 @@ pub struct Parrot {
 pub struct Filter {
     pub policy: Policy,
     pub templates_dir: Option<PathBuf>,
+}
+
+/// Where the pipeline runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Place {
+    Function,
+    Terminal {
+        /// `--enrich` was given.
+        enrich: bool,
+    },
 }
 
 /// What is asked of AWS.
@@ -115,7 +128,7 @@ impl Parrot {
     ///
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
-        let mut problems = not_yet(environment);
+        let mut problems = Vec::new();
         let variables = ParrotVariables::read(environment, &mut problems);
         let filter = filter(&variables, &mut problems);
         let mut warnings = Vec::new();
@@ -123,6 +136,7 @@ impl Parrot {
         if lookup.last_words.is_some() && lookup.wanted == Some(false) {
             warnings.push("LOG_TAIL_LINES does nothing while ENRICH is false".to_owned());
         }
+        let dedup_table = words::table(variables.dedup_table.as_deref(), &mut problems);
         let slack = slack(&variables, &mut problems);
         let flowdock = flowdock(&variables, &mut problems, &mut warnings);
         let channels = channels(slack, flowdock, &variables, &mut warnings);
@@ -131,6 +145,7 @@ impl Parrot {
                 channels,
                 filter,
                 lookup,
+                dedup_table,
                 warnings,
             },
             problems,
@@ -144,9 +159,21 @@ impl Parrot {
     /// # Errors
     ///
     /// [`TemplateError`] where an own template is wrong.
-    pub fn notifier(self, enricher: Option<Enricher>) -> Result<Notifier, TemplateError> {
+    pub fn notifier(self, place: Place, open: Open) -> Result<Notifier, TemplateError> {
+        let session = Arc::new(LazySession::new(open));
+        let (enriches, limits) = match place {
+            Place::Function => (self.lookup.wanted.unwrap_or(true), Limits::FUNCTION),
+            Place::Terminal { enrich } => {
+                (enrich || self.lookup.wanted == Some(true), Limits::TERMINAL)
+            }
+        };
+        let last_words = self.lookup.last_words;
+        let table = self
+            .dedup_table
+            .map(|name| Table::new(name, Arc::clone(&session)));
         Ok(Notifier {
-            enricher,
+            ledger: Ledger::new(table),
+            enricher: enriches.then(|| Enricher::new(last_words, limits, session)),
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
             channels: self.channels,
@@ -396,14 +423,6 @@ fn hears(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Hears 
         Some(true) => Hears::OnlyLoud,
         Some(false) | None => Hears::Everything,
     }
-}
-
-fn not_yet(environment: &[(String, String)]) -> Vec<Problem> {
-    environment
-        .iter()
-        .filter(|(name, value)| NOT_YET.contains(&name.as_str()) && !value.trim().is_empty())
-        .map(|(name, _)| Problem::new(name, "not yet supported in this version", "unset"))
-        .collect()
 }
 
 fn finish<T>(value: T, problems: Vec<Problem>) -> Result<T, ConfigError> {

@@ -5,6 +5,7 @@
 mod fit;
 pub mod flowdock;
 mod http;
+mod retry;
 pub mod slack;
 pub mod terminal;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use flowdock::Flowdock;
 pub use http::Http;
+pub use retry::{Attempts, persist};
 pub use slack::Slack;
 pub use terminal::Terminal;
 

@@ -11,13 +11,14 @@ mod instance;
 mod last_words;
 mod task;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{BoxFuture, join};
+use futures::future::join;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
-use crate::aws::{Session, SessionError};
+use crate::aws::LazySession;
 use crate::classify::links;
 use crate::notice::Notice;
 use crate::triage::{Policy, Verdict, judge};
@@ -26,14 +27,10 @@ use definition::Definitions;
 
 pub use last_words::LastWords;
 
-/// How a session is opened, given the region of the first question: a function and a person have their
-/// credentials in other places, and a function's program has no use for the other ways.
-pub type Open = fn(String) -> BoxFuture<'static, Result<Session, SessionError>>;
-
 /// Asks AWS from the first question on, and opens nothing before.
 #[derive(Debug)]
 pub struct Enricher {
-    open: Open,
+    session: Arc<LazySession>,
     clients: OnceCell<Clients>,
     definitions: Definitions,
     last_words: Option<LastWords>,
@@ -62,9 +59,9 @@ impl Limits {
 }
 
 impl Enricher {
-    pub fn new(last_words: Option<LastWords>, limits: Limits, open: Open) -> Self {
+    pub fn new(last_words: Option<LastWords>, limits: Limits, session: Arc<LazySession>) -> Self {
         Self {
-            open,
+            session,
             clients: OnceCell::new(),
             definitions: Definitions::default(),
             last_words,
@@ -82,7 +79,7 @@ impl Enricher {
         let Some(region) = notices.iter().find_map(|notice| self.region_to_ask(notice)) else {
             return;
         };
-        let open = || async { (self.open)(region).await.map(Clients::new) };
+        let open = || async { self.session.get(&region).await.cloned().map(Clients::new) };
         let open = self.clients.get_or_try_init(open);
         let clients = match timeout_at(until, open).await {
             Ok(Ok(clients)) => clients,

@@ -5,7 +5,7 @@
 //! ```text
 //! payload ─ inbox ▶ events ─ event ▶ EcsEvent ─ classify ▶ Notice ─ triage ▶ Verdict
 //! what is told:  Notice ─ enrich ▶ Notice ─ triage ▶ Verdict
-//! then for each channel that wants it:  render ▶ Message ─ deliver ▶ Outcome
+//! then for each channel that wants it:  claim in the ledger ─ render ▶ Message ─ deliver ▶ Outcome ─ settle the claim
 //! ```
 //!
 //! [`notify`] is the whole way on one screen. [`run`] is the other half: it runs tasks on request and finds out
@@ -18,12 +18,14 @@ pub mod aws;
 pub mod characters;
 pub mod classify;
 pub mod config;
+pub mod deadline;
 pub mod deliver;
 pub mod enrich;
 pub mod event;
 pub mod function;
 pub mod hook;
 pub mod inbox;
+pub mod ledger;
 pub mod notice;
 pub mod notify;
 pub mod queue;

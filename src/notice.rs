@@ -48,6 +48,8 @@ pub struct Notice {
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     pub event_id: Option<String>,
+    /// CloudTrail's own id of a call, which is the same in every delivery.
+    pub call_id: Option<String>,
     pub source: Option<String>,
     pub detail_type: Option<String>,
     pub account: Option<String>,
@@ -193,6 +195,8 @@ pub struct TaskFacts {
     pub started_at: Option<Time>,
     pub stopped_at: Option<Time>,
     pub updated_at: Option<Time>,
+    /// Counts the states of a task.
+    pub version: Option<i64>,
     /// MiB for all containers together.
     pub memory_limit: Option<i64>,
     /// What is wrong with the instance under the task; AWS knows, the event does not.

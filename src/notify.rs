@@ -1,20 +1,26 @@
 //! The whole pipeline on one screen: from a payload to an account of what became of every event in it.
 
-use std::future::Future;
-use std::time::{Duration, SystemTime};
+mod account;
+mod channel;
+
+use std::collections::HashSet;
 
 use futures::future::join_all;
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
 
 use crate::classify::classify;
-use crate::deliver::{Channel, Http, Outcome};
+use crate::deadline::Deadline;
+use crate::deliver::{Channel, Http};
 use crate::enrich::Enricher;
 use crate::event::EcsEvent;
-use crate::inbox::{self, InboxError, Item, Receipt, Sender};
-use crate::notice::{Kind, Notice};
+use crate::inbox::{self, InboxError, Item, Receipt};
+use crate::ledger::{Key, Ledger, Transition, Version};
+use crate::notice::Notice;
 use crate::render::{Dialect, Renderer};
-use crate::triage::{Policy, Telling, Verdict, judge};
+use crate::triage::{DropReason, Policy, Verdict, judge};
+use channel::Telegraph;
+
+pub use account::{Account, Delivery, Entry, Sent, Told};
 
 /// Tells events to channels.
 pub struct Notifier {
@@ -24,41 +30,7 @@ pub struct Notifier {
     pub renderer: Renderer,
     pub channels: Vec<Channel>,
     pub http: Http,
-}
-
-/// What became of every event of a payload.
-#[derive(Debug)]
-pub struct Account {
-    pub sender: Sender,
-    pub entries: Vec<Entry>,
-}
-
-#[derive(Debug)]
-pub struct Entry {
-    pub receipt: Option<Receipt>,
-    pub result: Result<Told, InboxError>,
-}
-
-/// An event that was read: what it was found to mean, and who was told.
-#[derive(Debug)]
-pub struct Told {
-    pub event_id: Option<String>,
-    pub kind: Kind,
-    pub verdict: Verdict,
-    pub deliveries: Vec<Delivery>,
-}
-
-#[derive(Debug)]
-pub struct Delivery {
-    pub channel: Dialect,
-    pub result: Sent,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// The channel is in quiet mode and the notice is not loud.
-    NotWanted,
-    Tried(Outcome),
+    pub ledger: Ledger,
 }
 
 /// What an event is about and whether it is told, as far as it says itself.
@@ -98,35 +70,43 @@ impl Notifier {
         }
     }
 
-    /// Tells events to every channel that wants them, and writes one line each to the log.
-    ///
-    /// Each channel is told them one after another, and no channel waits for another.
+    /// Tells events to every channel that wants them and does not have them, and writes one line each to the
+    /// log. Each channel is told them one after another, and no channel waits for another.
     pub async fn tell(&self, items: Vec<Item>, deadline: Deadline) -> Vec<Entry> {
+        self.ledger.begin();
         let mut decided: Vec<_> = items.into_iter().map(|item| self.decide(item)).collect();
+        self.read_ledger(&mut decided).await;
         if let Some(enricher) = &self.enricher {
             let read = decided.iter_mut().filter_map(|it| it.result.as_mut().ok());
             look_up(read, enricher, &self.policy, deadline).await;
         }
-        let channels = self
-            .channels
-            .iter()
-            .map(|channel| self.serve(channel, &decided, deadline));
-        let mut served: Vec<_> = join_all(channels)
+        let telegraphs = self.channels.iter().map(|channel| Telegraph {
+            channel,
+            renderer: &self.renderer,
+            http: &self.http,
+            ledger: &self.ledger,
+            deadline,
+        });
+        let decided_ref = &decided;
+        let served = telegraphs.map(|telegraph| async move { telegraph.serve(decided_ref).await });
+        let mut served: Vec<_> = join_all(served)
             .await
             .into_iter()
             .map(Vec::into_iter)
             .collect();
-        let entries: Vec<_> = decided
-            .into_iter()
-            .map(|decided| {
-                let deliveries = served
-                    .iter_mut()
-                    .filter_map(Iterator::next)
-                    .flatten()
-                    .collect();
-                decided.into_entry(deliveries)
-            })
-            .collect();
+        let entries = decided.into_iter().map(|decided| {
+            let sent = served.iter_mut().map(|it| it.next().flatten());
+            let deliveries = self
+                .channels
+                .iter()
+                .zip(sent)
+                .filter_map(|(channel, sent)| {
+                    let channel = channel.dialect();
+                    sent.map(|result| Delivery { channel, result })
+                });
+            decided.into_entry(deliveries.collect())
+        });
+        let entries: Vec<_> = entries.collect();
         entries.iter().for_each(Entry::log);
         entries
     }
@@ -136,83 +116,28 @@ impl Notifier {
         Decided {
             receipt: item.receipt,
             result,
+            told: HashSet::new(),
         }
     }
 
-    /// One channel's deliveries, one for each event in its place; none for an event that is not told.
-    async fn serve(
-        &self,
-        channel: &Channel,
-        decided: &[Decided],
-        deadline: Deadline,
-    ) -> Vec<Option<Delivery>> {
-        let mut deliveries = Vec::with_capacity(decided.len());
+    /// Notes who was told what already, before anything else is asked about it.
+    async fn read_ledger(&self, decided: &mut [Decided]) {
+        let mut keys = Vec::new();
+        for decided in decided.iter() {
+            for channel in &self.channels {
+                keys.extend(decided.keys(channel.dialect()));
+            }
+        }
+        let told = self.ledger.told(keys).await;
         for decided in decided {
-            deliveries.push(match &decided.result {
-                Ok((notice, Verdict::Keep(telling))) => {
-                    let result = self.send(channel, notice, *telling, deadline).await;
-                    Some(Delivery {
-                        channel: channel.dialect(),
-                        result,
-                    })
-                }
-                Ok((_, Verdict::Drop(_))) | Err(_) => None,
+            let had: Vec<_> = self.channels.iter().map(Channel::dialect).collect();
+            let had = had.into_iter().filter(|channel| {
+                let version = decided.notice().and_then(Version::of);
+                let is_old = version.is_some_and(|it| self.ledger.is_old((*channel).into(), &it));
+                is_old || decided.keys(*channel).iter().any(|key| told.contains(key))
             });
-        }
-        deliveries
-    }
-
-    async fn send(
-        &self,
-        channel: &Channel,
-        notice: &Notice,
-        telling: Telling,
-        deadline: Deadline,
-    ) -> Sent {
-        if !channel.wants(telling) {
-            return Sent::NotWanted;
-        }
-        let message = self
-            .renderer
-            .render_or_fall_back(channel.dialect(), notice, telling);
-        Sent::Tried(deadline.hold(channel.deliver(&self.http, &message)).await)
-    }
-}
-
-/// When an invocation must have been answered. What is not done by then is given back, not lost with it.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Option<Instant>);
-
-impl Deadline {
-    /// Time to answer and to write the log.
-    const RESERVE: Duration = Duration::from_millis(500);
-
-    /// Nobody waits: the command line.
-    pub const NONE: Self = Self(None);
-
-    /// That of an invocation which ends at this time; one that is over before it began has a clock that is
-    /// wrong, not no time.
-    pub fn at(end: SystemTime) -> Self {
-        let left = end.duration_since(SystemTime::now()).ok();
-        Self(left.and_then(|left| Instant::now().checked_add(left.saturating_sub(Self::RESERVE))))
-    }
-
-    /// The end of something that may take this long, but no more than half of the time that is left.
-    fn share(self, most: Duration) -> Instant {
-        let now = Instant::now();
-        let half = self.0.map(|end| end.saturating_duration_since(now) / 2);
-        now + half.map_or(most, |half| half.min(most))
-    }
-
-    async fn hold(self, delivery: impl Future<Output = Outcome>) -> Outcome {
-        match self.0 {
-            None => delivery.await,
-            Some(end) => timeout_at(end, delivery)
-                .await
-                .unwrap_or_else(|_| Outcome::Retry {
-                    after: None,
-                    why: "the function's time is over".to_owned(),
-                }),
+            decided.told = had.collect();
+            decided.drop_if_told(&self.channels);
         }
     }
 }
@@ -221,10 +146,58 @@ impl Deadline {
 struct Decided {
     receipt: Option<Receipt>,
     result: Result<(Notice, Verdict), InboxError>,
+    /// The channels that have it already.
+    told: HashSet<Dialect>,
 }
 
 impl Decided {
-    fn into_entry(self, deliveries: Vec<Delivery>) -> Entry {
+    fn notice(&self) -> Option<&Notice> {
+        match &self.result {
+            Ok((notice, Verdict::Keep(_))) => Some(notice),
+            Ok((_, Verdict::Drop(_))) | Err(_) => None,
+        }
+    }
+
+    /// Under what a channel may have been told of it: the transition, or the one that ends all.
+    fn keys(&self, channel: Dialect) -> Vec<Key> {
+        let transition = self.notice().and_then(Transition::of);
+        let transitions = transition
+            .into_iter()
+            .flat_map(|it| [Some(it.clone()), it.followed_by()]);
+        let keys = transitions.flatten();
+        keys.map(|it| Key::new(channel.into(), &it)).collect()
+    }
+
+    fn was_told_to(&self, channel: Dialect) -> bool {
+        self.told.contains(&channel)
+    }
+
+    /// What everybody who wants it has is old news, about which nothing more is asked.
+    fn drop_if_told(&mut self, channels: &[Channel]) {
+        let Ok((_, Verdict::Keep(telling))) = &self.result else {
+            return;
+        };
+        let mut wanting = channels.iter().filter(|it| it.wants(*telling)).peekable();
+        let is_wanted = wanting.peek().is_some();
+        if is_wanted && wanting.all(|it| self.told.contains(&it.dialect())) {
+            self.drop_as_told();
+        }
+    }
+
+    fn drop_as_told(&mut self) {
+        if let Ok((_, verdict)) = &mut self.result {
+            *verdict = Verdict::Drop(DropReason::AlreadyTold);
+        }
+    }
+
+    fn into_entry(mut self, deliveries: Vec<Delivery>) -> Entry {
+        let has = |sent: &Sent| deliveries.iter().any(|it| it.result == *sent);
+        let is_old = deliveries
+            .iter()
+            .all(|it| matches!(it.result, Sent::AlreadyTold | Sent::NotWanted));
+        if is_old && has(&Sent::AlreadyTold) {
+            self.drop_as_told();
+        }
         let result = self.result.map(|(notice, verdict)| Told {
             event_id: notice.origin.event_id,
             kind: notice.kind,
@@ -234,92 +207,6 @@ impl Decided {
         Entry {
             receipt: self.receipt,
             result,
-        }
-    }
-}
-
-impl Account {
-    /// Entries that must come again.
-    pub fn failed(&self) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.failure().is_some())
-    }
-}
-
-impl Entry {
-    /// Why this entry is not accounted for, where it is not.
-    pub fn failure(&self) -> Option<String> {
-        match &self.result {
-            Ok(told) => {
-                let failures: Vec<_> = told
-                    .deliveries
-                    .iter()
-                    .filter_map(Delivery::failure)
-                    .collect();
-                (!failures.is_empty()).then(|| failures.join("; "))
-            }
-            Err(error) => Some(error.to_string()),
-        }
-    }
-
-    /// One line an event: what it was, what was decided and why, and how each channel took it. Texts of
-    /// events are written with their control characters escaped, so that none can forge a line.
-    fn log(&self) {
-        match (&self.result, self.failure()) {
-            (Ok(told), failure) => {
-                let id = told.event_id.as_deref().unwrap_or_default().escape_debug();
-                let kind: &str = told.kind.into();
-                let (decision, reason) = (told.decision(), told.verdict.reason(told.kind));
-                let channels = told.channels();
-                match failure {
-                    None => tracing::info!(%id, kind, decision, reason, channels, "event"),
-                    Some(_) => tracing::error!(%id, kind, decision, reason, channels, "event"),
-                }
-            }
-            (Err(error), _) => {
-                let error = error.to_string();
-                let error = error.escape_debug();
-                tracing::error!(decision = "error", %error, "event");
-            }
-        }
-    }
-}
-
-impl Told {
-    pub fn decision(&self) -> &'static str {
-        match self.verdict {
-            Verdict::Keep(_) => "keep",
-            Verdict::Drop(_) => "drop",
-        }
-    }
-
-    fn channels(&self) -> String {
-        self.deliveries
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    }
-}
-
-impl Delivery {
-    fn failure(&self) -> Option<String> {
-        match &self.result {
-            Sent::NotWanted => None,
-            Sent::Tried(outcome) => outcome.why().map(|why| format!("{}: {why}", self.channel)),
-        }
-    }
-}
-
-impl std::fmt::Display for Delivery {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let channel = self.channel;
-        match &self.result {
-            Sent::NotWanted => write!(f, "{channel} quiet"),
-            Sent::Tried(Outcome::Delivered) => write!(f, "{channel} delivered"),
-            Sent::Tried(Outcome::Retry { why, .. }) => write!(f, "{channel} failed ({why})"),
-            Sent::Tried(Outcome::Refused { why }) => write!(f, "{channel} refused ({why})"),
         }
     }
 }

@@ -13,6 +13,9 @@ locals {
   clusters         = length(var.cluster_arns) > 0 ? var.cluster_arns : ["${local.ecs}:cluster/none"]
   roles            = length(var.pass_role_arns) > 0 ? var.pass_role_arns : ["arn:${data.aws_partition.this.partition}:iam::${local.account}:role/none/none"]
 
+  remembering = [
+    { Sid = "RememberWhatWasTold", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${var.dedup_table}" },
+  ]
   # What the notifier may ask for what the events lack.
   enriches = lower(trimspace(var.enrich)) != "false"
   looking_up = [
@@ -51,9 +54,11 @@ locals {
         ENRICH                            = var.enrich
         LOG_TAIL_LINES                    = var.log_tail_lines
         LOG_TAIL_MASK                     = var.log_tail_mask
+        DEDUP_TABLE                       = var.dedup_table
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
+        var.dedup_table != "" ? local.remembering : [],
         local.enriches ? local.looking_up : [],
         local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],
       )

@@ -163,6 +163,12 @@ variable "log_tail_mask" {
   default = ""
 }
 
+# The name of a table with a key `id`, for what was told; empty: each process remembers for itself alone.
+variable "dedup_table" {
+  type    = string
+  default = ""
+}
+
 # The log groups whose last lines may be read, as a pattern.
 variable "log_tail_groups" {
   type    = string

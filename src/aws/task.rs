@@ -83,6 +83,7 @@ fn facts(task: &types::Task) -> TaskFacts {
         started_at: task.started_at().and_then(time),
         stopped_at: task.stopped_at().and_then(time),
         updated_at: None,
+        version: None,
         memory_limit: task.memory().and_then(|it| it.parse().ok()),
         host: None,
         containers: task.containers().iter().map(container).collect(),

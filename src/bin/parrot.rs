@@ -4,12 +4,12 @@ use std::process::ExitCode;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::aws::Session;
-use ecs_parrot::config::{self, Parrot};
+use ecs_parrot::config::{self, Parrot, Place};
+use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::Channel;
-use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::function::{self, failed};
 use ecs_parrot::inbox::Sender;
-use ecs_parrot::notify::{Account, Deadline, Entry, Notifier};
+use ecs_parrot::notify::{Account, Entry, Notifier};
 use futures::FutureExt as _;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
 
 fn start() -> anyhow::Result<Notifier> {
     function::enter()?;
-    let mut config = Parrot::read(&config::environment())?;
+    let config = Parrot::read(&config::environment())?;
     config
         .warnings
         .iter()
@@ -41,13 +41,8 @@ fn start() -> anyhow::Result<Notifier> {
             "no channel is configured, so messages stand in this log only; set SLACK_WEBHOOKURL or FLOWDOCK_API_TOKEN"
         );
     }
-    let last_words = config.lookup.last_words.take();
-    let enriches = config.lookup.wanted.unwrap_or(true);
-    let enricher = enriches.then(|| {
-        let open = |_| async { Session::of_function() }.boxed();
-        Enricher::new(last_words, Limits::FUNCTION, open)
-    });
-    Ok(config.notifier(enricher)?)
+    let open = |_| async { Session::of_function() }.boxed();
+    Ok(config.notifier(Place::Function, open)?)
 }
 
 /// A queue gets the records back that failed; everybody else hears of a failed invocation, so that Lambda

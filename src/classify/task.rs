@@ -95,6 +95,7 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         started_at: task.started_at.clone(),
         stopped_at: task.stopped_at.clone(),
         updated_at: task.updated_at.clone(),
+        version: task.version,
         memory_limit: task.memory,
         host: None,
         containers: task.containers.iter().map(container).collect(),

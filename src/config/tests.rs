@@ -111,7 +111,7 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
         ("ENRICH", "perhaps"),
         ("LOG_TAIL_LINES", "51"),
         ("LOG_TAIL_MASK", "password=("),
-        ("DEDUP_TABLE", "told"),
+        ("DEDUP_TABLE", "told twice"),
         ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
         ("SLACK_CHANNEL", "\u{fffd}"),
     ];

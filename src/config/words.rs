@@ -5,7 +5,7 @@ use std::str::FromStr;
 use regex::Regex;
 use strum::VariantArray;
 
-use super::Problem;
+use super::{DISABLED, Problem};
 use crate::notice::Kind;
 use crate::secret::Secret;
 use crate::triage::{Cause, DropReason, Selection};
@@ -67,6 +67,28 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
         ));
     }
     lines.unwrap_or_default()
+}
+
+/// The name of a table, or its ARN.
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+pub(super) fn table(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
+    let value = value?.trim();
+    if value.eq_ignore_ascii_case(DISABLED) {
+        return None;
+    }
+    let name = crate::arn::name(value);
+    let is_name = (3..=255).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !is_name {
+        problems.push(Problem::new(
+            "DEDUP_TABLE",
+            &format!("`{value}` is no table's name"),
+            "3 to 255 letters, digits, `-`, `_`, `.`, or a table's ARN, or DISABLED",
+        ));
+    }
+    Some(value.to_owned())
 }
 
 /// `LOG_TAIL_MASK`: a regular expression on each line of the variable, since any other mark between them may

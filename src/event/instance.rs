@@ -16,6 +16,8 @@ pub struct InstanceStateChange {
     pub docker_version: Option<String>,
     pub running_tasks: Option<i64>,
     pub updated_at: Option<Time>,
+    /// Counts the states of an instance.
+    pub version: Option<i64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -51,6 +53,7 @@ impl InstanceStateChange {
             docker_version: docker_version(versions),
             running_tasks: fields.number("runningTasksCount"),
             updated_at: fields.time("updatedAt"),
+            version: fields.number("version"),
         }
     }
 }

@@ -258,7 +258,15 @@ async fn a_batch_is_asked_about_at_once() {
 #[tokio::test]
 async fn a_revision_is_asked_for_once() {
     let aws = account().await;
-    let told = tell(&aws, vec![report(), report(), report()], &[]).await;
+    let definition = arn("task-definition/report:1");
+    let reports = (1..=3).map(|number| {
+        let id = format!("{number:032x}");
+        aws.described(&id, task(&id, &definition));
+        let mut event = report();
+        event["detail"]["requestParameters"]["task"] = json!(arn(&format!("task/batch/{id}")));
+        event
+    });
+    let told = tell(&aws, reports.collect(), &[]).await;
     assert_eq!(told.messages.len(), 3);
     let calls = counted(&aws);
     assert!(

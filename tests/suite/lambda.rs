@@ -127,24 +127,30 @@ async fn a_quiet_channel_hears_only_what_is_loud() {
 #[tokio::test]
 async fn a_message_that_was_not_taken_fails_the_invocation() {
     let slow = ResponseTemplate::new(200).set_delay(PATIENCE);
-    for (answer, why) in [
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", "3600");
+    for (answer, why, attempts) in [
         (
             ResponseTemplate::new(410).set_body_string("channel_is_archived"),
             "slack: 410 channel_is_archived",
+            1,
         ),
         (
             ResponseTemplate::new(500),
             "slack: 500 Internal Server Error",
+            5,
         ),
         (
             ResponseTemplate::new(302).insert_header("location", "https://example.com/"),
             "slack: 302 Found",
+            1,
         ),
-        (slow, "slack: no answer within 5 s"),
+        (busy, "slack: 429 Too Many Requests", 1),
+        (slow, "slack: no answer within 5 s", 2),
     ] {
         let slack = chat(answer).await;
         let flowdock = chat(ResponseTemplate::new(200)).await;
-        let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
+        let event = events::sample("stop_task-by-iam-user").to_string();
+        let api = RuntimeApi::ending_after(Duration::from_secs(8), vec![event]).await;
         let (answers, log) = api
             .run(&[
                 ("SLACK_WEBHOOKURL", &webhook(&slack)),
@@ -157,7 +163,7 @@ async fn a_message_that_was_not_taken_fails_the_invocation() {
             message: why.to_owned(),
         };
         assert_eq!(answers, [expected]);
-        assert_eq!(texts(&slack).await.len(), 1, "one attempt");
+        assert_eq!(texts(&slack).await.len(), attempts, "{why}");
         assert_eq!(
             texts(&flowdock).await.len(),
             1,
@@ -237,8 +243,12 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
 async fn a_channel_that_hangs_delays_no_other() {
     let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
     let flowdock = chat(ResponseTemplate::new(200)).await;
-    let event = events::sample("stop_task-by-iam-user");
-    let api = RuntimeApi::with(vec![Value::from(vec![event; 3])]).await;
+    let events = ["one", "two", "three"].map(|id| {
+        let mut event = events::sample("stop_task-by-iam-user");
+        event["detail"]["eventID"] = json!(id);
+        event
+    });
+    let api = RuntimeApi::with(vec![Value::from(events.to_vec())]).await;
     let (slack_url, flowdock_url) = (webhook(&slack), flowdock.uri());
     let environment = [
         ("SLACK_WEBHOOKURL", slack_url.as_str()),
@@ -331,7 +341,7 @@ fn a_wrong_configuration_stops_the_start() {
     for problem in [
         "SLACK_WEBHOOKURL: messages would travel unencrypted; allowed: an https:// address",
         "SLACK_QUIET: `perhaps` is neither; allowed: `true` or `false`",
-        "DEDUP_TABLE: not yet supported in this version; allowed: unset",
+        "DEDUP_TABLE: `x` is no table's name; allowed: 3 to 255 letters",
     ] {
         assert!(log.contains(problem), "{problem} in {log}");
     }

@@ -66,8 +66,8 @@ pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: 
     String::from_utf8(output.stdout).expect("a script prints UTF-8")
 }
 
-/// The pinned `osls`.
-pub(crate) fn osls() -> Command {
+/// The folder with the packages of `package.json`.
+fn node() -> PathBuf {
     static NODE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let home = NODE.get_or_init(|| {
         install("node", &format!("{PACKAGE}{PACKAGE_LOCK}"), |home| {
@@ -86,8 +86,21 @@ pub(crate) fn osls() -> Command {
             )
         })
     });
-    let program = found("node and npm", home).join("node_modules/.bin/osls");
-    without_account(Command::new(program))
+    found("node and npm", home).join("node_modules")
+}
+
+/// The pinned `osls`.
+pub(crate) fn osls() -> Command {
+    without_account(Command::new(node().join(".bin/osls")))
+}
+
+/// A script of `tests/node`.
+pub(crate) fn node_script(name: &str) -> Command {
+    let mut command = without_account(Command::new("node"));
+    command
+        .arg(root().join("tests/node").join(name))
+        .env("NODE_PATH", node());
+    command
 }
 
 /// A browser without a window, which asks nobody for anything.

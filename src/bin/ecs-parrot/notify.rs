@@ -3,38 +3,37 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ecs_parrot::aws::Session;
-use ecs_parrot::config::{self, Parrot};
+use ecs_parrot::aws::{Session, SessionError};
+use ecs_parrot::config::{self, Parrot, Place};
+use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::Channel;
-use ecs_parrot::enrich::{Enricher, LastWords, Limits};
 use ecs_parrot::inbox;
-use ecs_parrot::notify::{Deadline, Entry, Notifier};
-
+use ecs_parrot::notify::{Entry, Notifier};
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 
 use crate::args::NotifyArgs;
 use crate::input::{self, Input};
 
 pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
-    let mut config = Parrot::read(&config::environment())?;
+    let config = Parrot::read(&config::environment())?;
     for warning in &config.warnings {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let last_words = config.lookup.last_words.take();
-    let enriches = args.enrich || config.lookup.wanted == Some(true);
-    let enricher = enriches.then(|| enricher_of_caller(last_words));
-    let notifier = config.notifier(enricher)?;
+    let place = Place::Terminal {
+        enrich: args.enrich,
+    };
+    let notifier = config.notifier(place, open_as_caller)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(tell_all(&notifier, &args.inputs))
 }
 
-/// Asks AWS with the credentials of whoever runs this.
-pub(crate) fn enricher_of_caller(last_words: Option<LastWords>) -> Enricher {
-    let open = |region| Session::of_environment(region).boxed();
-    Enricher::new(last_words, Limits::TERMINAL, open)
+/// AWS with the credentials of whoever runs this.
+pub(crate) fn open_as_caller(region: String) -> BoxFuture<'static, Result<Session, SessionError>> {
+    Session::of_environment(region).boxed()
 }
 
 /// Of the outcome of each event enough is printed; of a template that failed only the log tells.

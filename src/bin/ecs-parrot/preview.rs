@@ -6,13 +6,16 @@ mod page;
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use ecs_parrot::aws::LazySession;
 use ecs_parrot::config::{self, Filter, Lookup};
+use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::{flowdock, slack, terminal};
-use ecs_parrot::enrich::Enricher;
+use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
-use ecs_parrot::notify::{Deadline, decide, look_up};
+use ecs_parrot::notify::{decide, look_up};
 use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
 use ecs_parrot::triage::{Telling, Verdict};
 use serde_json::{Map, Value};
@@ -20,7 +23,7 @@ use strum::VariantArray as _;
 
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
-use crate::notify::{enricher_of_caller, log_to_standard_error};
+use crate::notify::{log_to_standard_error, open_as_caller};
 use line::Line;
 
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
@@ -31,7 +34,8 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     let enricher = match args.enrich {
         true => {
             let last_words = Lookup::read(&environment)?.last_words;
-            Some(enricher_of_caller(last_words))
+            let session = Arc::new(LazySession::new(open_as_caller));
+            Some(Enricher::new(last_words, Limits::TERMINAL, session))
         }
         false => None,
     };

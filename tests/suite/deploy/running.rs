@@ -39,6 +39,9 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
                         .replace("${AWS::AccountId}", ACCOUNT)
                 )
             }
+            (_, Some(of)) if of == &json!(["ToldTable", "Arn"]) => {
+                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/told"))
+            }
             (_, Some(of)) if of == &json!(["RunQueue", "Arn"]) => {
                 json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"))
             }
@@ -147,21 +150,22 @@ async fn the_hooks_role_is_just_enough() {
 #[tokio::test]
 async fn the_notifiers_role_is_just_enough() {
     const OTHERS: [&str; 2] = ["WriteItsOwnLog", "KeepWhatFailed"];
-    let tail = [("LOG_TAIL_LINES", "5")];
-    let read = "{lines: 5, groups: '/ecs/*'}";
+    let table = ("DEDUP_TABLE", "told");
+    let tail = [table, ("LOG_TAIL_LINES", "5")];
+    let read = "{lines: 5, groups: '/ecs/*'}, dedup_table: told";
     for (settings, variables) in [
-        ("mysettings: {region: eu-west-1}".to_owned(), &[][..]),
+        ("mysettings: {region: eu-west-1}".to_owned(), &[table][..]),
         (
             format!("mysettings: {{region: eu-west-1, log_tail: {read}}}"),
             &tail,
         ),
         (
-            "mysettings: {enrich: false}".to_owned(),
-            &[("ENRICH", "false")],
+            "mysettings: {enrich: false, dedup_table: DISABLED}".to_owned(),
+            &[("ENRICH", "false"), ("DEDUP_TABLE", "DISABLED")],
         ),
         (
             format!("mysettings: {{enrich: false, log_tail: {read}}}"),
-            &[("ENRICH", "false")],
+            &[("ENRICH", "false"), table],
         ),
     ] {
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");

@@ -24,8 +24,18 @@ fn without_settings_everything_has_a_default() {
             .ends_with("/parrot.zip")
     );
     for (name, value) in environment(&template).as_object().unwrap() {
-        assert_eq!(value, "", "{name} is set");
+        if name != "DEDUP_TABLE" {
+            assert_eq!(value, "", "{name} is set");
+        }
     }
+    let table = &template["Resources"]["ToldTable"]["Properties"];
+    assert_eq!(table["TableName"], "ecs-parrot-dev-told");
+    assert_eq!(
+        table["KeySchema"],
+        json!([{"AttributeName": "id", "KeyType": "HASH"}])
+    );
+    assert_eq!(table["TimeToLiveSpecification"]["AttributeName"], "expires");
+    assert_eq!(table["SSESpecification"]["SSEEnabled"], true);
     assert_eq!(
         template["Conditions"]["Trail"]["Fn::Equals"],
         json!(["trail: false", "trail: true"])
@@ -57,6 +67,7 @@ fn the_example_packages_as_it_is() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
+        "DEDUP_TABLE": {"Fn::If": ["OwnTable", {"Ref": "ToldTable"}, ""]},
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -157,6 +168,7 @@ fn every_setting_arrives() {
   drop: 'run_task,finished'
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
+  dedup_table: shared
   rules: {api_calls: 'false', native: False}
   trail: true
   trail_retention: 30
@@ -184,6 +196,7 @@ fn every_setting_arrives() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
+        "DEDUP_TABLE": {"Fn::If": ["OwnTable", {"Ref": "ToldTable"}, "shared"]},
     });
     assert_eq!(environment(&template), &expected);
 
@@ -373,7 +386,7 @@ fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
     ];
     assert_eq!(allowed[..2], expected);
     // What follows is for looking up what the events lack: `running.rs` holds it against the calls.
-    assert_eq!(allowed.len(), 5);
+    assert_eq!(allowed.len(), 6);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");

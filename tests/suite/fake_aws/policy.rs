@@ -66,6 +66,13 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
             vec![Need::new(&format!("sqs:{}", call.operation), queue)]
         }
+        "dynamodb" => {
+            let by_table = call.body["RequestItems"].as_object();
+            let of_batch = by_table.and_then(|it| it.keys().next()).map(String::as_str);
+            let table = of_batch.or(call.body["TableName"].as_str()).unwrap();
+            let table = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}");
+            vec![Need::new(&format!("dynamodb:{}", call.operation), table)]
+        }
         // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
         service => {
             let group = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:deploymentgroup:web/prod");

@@ -1,0 +1,123 @@
+//! Remembers what was told to whom, so that one transition is told once.
+//!
+//! EventBridge, Lambda and SQS deliver at least once; a task's end may come as ECS's own event and as an agent's
+//! report; a deployment comes under two event types. A claim keeps two functions from telling the same thing at
+//! the same time, and ends with its invocation: what is claimed and never told is told by the next.
+//!
+//! Memory serves a process. With a table, processes share what they know; while it is out of reach a message may
+//! come twice, but none is lost to it.
+
+mod memory;
+mod table;
+mod transition;
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use memory::Memory;
+
+pub use table::Table;
+pub use transition::{Transition, Version};
+
+/// A transition, as one channel is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(String);
+
+impl Key {
+    pub fn new(channel: &str, transition: &Transition) -> Self {
+        Self(format!("{channel} {transition}"))
+    }
+
+    fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who may tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// We may, and nobody else until then.
+    Granted,
+    /// Nobody: it was told.
+    Told,
+    /// Somebody else is about to, and may yet fail.
+    Elsewhere,
+}
+
+#[derive(Debug, Default)]
+pub struct Ledger {
+    memory: Memory,
+    table: Option<Table>,
+}
+
+impl Ledger {
+    pub fn new(table: Option<Table>) -> Self {
+        Self {
+            memory: Memory::default(),
+            table,
+        }
+    }
+
+    /// A new invocation.
+    pub fn begin(&self) {
+        if let Some(table) = &self.table {
+            table.begin();
+        }
+    }
+
+    /// Which of these were told already: read in a batch, before anything else is asked about them.
+    pub async fn told(&self, keys: Vec<Key>) -> HashSet<Key> {
+        let (told, unknown): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|key| self.memory.was_told(key));
+        let mut told: HashSet<_> = told.into_iter().collect();
+        if let Some(table) = &self.table {
+            let found = table.told(unknown).await;
+            found.iter().for_each(|key| self.memory.keep(key.clone()));
+            told.extend(found);
+        }
+        told
+    }
+
+    /// Whether something older of the same subject was told to the channel: then this is old news.
+    pub fn is_old(&self, channel: &str, version: &Version) -> bool {
+        self.memory.is_old(channel, version)
+    }
+
+    pub async fn claim(&self, key: &Key, until: SystemTime) -> Claim {
+        if self.memory.was_told(key) {
+            return Claim::Told;
+        }
+        if !self.memory.claim(key, until) {
+            return Claim::Elsewhere;
+        }
+        let Some(table) = &self.table else {
+            return Claim::Granted;
+        };
+        let claim = table.claim(key, until).await;
+        match claim {
+            Claim::Granted => {}
+            Claim::Told => self.memory.keep(key.clone()),
+            Claim::Elsewhere => self.memory.release(key),
+        }
+        claim
+    }
+
+    /// It was told.
+    pub async fn settle(&self, channel: &str, key: &Key, version: Option<&Version>) {
+        self.memory.keep(key.clone());
+        if let Some(version) = version {
+            self.memory.keep_version(channel, version);
+        }
+        if let Some(table) = &self.table {
+            table.settle(key).await;
+        }
+    }
+
+    /// It was not told, and anybody may try.
+    pub async fn release(&self, key: &Key) {
+        self.memory.release(key);
+        if let Some(table) = &self.table {
+            table.release(key).await;
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What this process remembers, the latest of it.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use super::{Key, Version};
+
+/// A thousand tasks that come and go, in two channels; some half a megabyte.
+const MOST: usize = 4_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    told: Latest<Key, ()>,
+    versions: Latest<(String, String), i64>,
+    claims: HashMap<Key, SystemTime>,
+}
+
+/// The latest of many, the older ones forgotten.
+#[derive(Debug)]
+struct Latest<K, V> {
+    values: HashMap<K, V>,
+    order: VecDeque<K>,
+}
+
+impl Memory {
+    pub(super) fn was_told(&self, key: &Key) -> bool {
+        self.kept().told.values.contains_key(key)
+    }
+
+    pub(super) fn keep(&self, key: Key) {
+        let mut kept = self.kept();
+        kept.claims.remove(&key);
+        kept.told.insert(key, ());
+    }
+
+    /// False while another claim lasts.
+    pub(super) fn claim(&self, key: &Key, until: SystemTime) -> bool {
+        let mut kept = self.kept();
+        let now = SystemTime::now();
+        kept.claims.retain(|_, until| *until > now);
+        if kept.claims.contains_key(key) {
+            return false;
+        }
+        kept.claims.insert(key.clone(), until);
+        true
+    }
+
+    pub(super) fn release(&self, key: &Key) {
+        self.kept().claims.remove(key);
+    }
+
+    pub(super) fn is_old(&self, channel: &str, version: &Version) -> bool {
+        let subject = (channel.to_owned(), version.subject.clone());
+        let latest = self.kept().versions.values.get(&subject).copied();
+        latest.is_some_and(|latest| version.number < latest)
+    }
+
+    pub(super) fn keep_version(&self, channel: &str, version: &Version) {
+        let subject = (channel.to_owned(), version.subject.clone());
+        let mut kept = self.kept();
+        let latest = kept.versions.values.get(&subject).copied();
+        if latest.is_none_or(|latest| version.number > latest) {
+            kept.versions.insert(subject, version.number);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, V> Default for Latest<K, V> {
+    fn default() -> Self {
+        Self {
+            values: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> Latest<K, V> {
+    fn insert(&mut self, key: K, value: V) {
+        if self.values.insert(key.clone(), value).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > MOST {
+            if let Some(oldest) = self.order.pop_front() {
+                self.values.remove(&oldest);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key(text.to_owned())
+    }
+
+    #[test]
+    fn the_latest_are_kept() {
+        let memory = Memory::default();
+        for number in 0..=MOST {
+            memory.keep(key(&number.to_string()));
+        }
+        assert!(!memory.was_told(&key("0")));
+        assert!(memory.was_told(&key("1")) && memory.was_told(&key(&MOST.to_string())));
+        assert_eq!(memory.kept().told.values.len(), MOST);
+    }
+
+    #[test]
+    fn a_claim_ends_by_its_time_or_before() {
+        let memory = Memory::default();
+        let (past, later) = (
+            SystemTime::now() - Duration::from_secs(1),
+            SystemTime::now() + Duration::from_secs(60),
+        );
+        assert!(memory.claim(&key("a"), past));
+        assert!(memory.claim(&key("a"), later), "the first is over");
+        assert!(!memory.claim(&key("a"), later));
+        memory.release(&key("a"));
+        assert!(memory.claim(&key("a"), later));
+        memory.keep(key("a"));
+        assert!(memory.was_told(&key("a")));
+    }
+
+    #[test]
+    fn an_older_version_is_old_news() {
+        let memory = Memory::default();
+        let version = |number| Version {
+            subject: "task 1".to_owned(),
+            number,
+        };
+        assert!(!memory.is_old("slack", &version(3)));
+        memory.keep_version("slack", &version(7));
+        memory.keep_version("slack", &version(5));
+        assert!(memory.is_old("slack", &version(6)));
+        assert!(!memory.is_old("slack", &version(7)) && !memory.is_old("flowdock", &version(6)));
+    }
+}

@@ -1,0 +1,258 @@
+//! The same in DynamoDB, for all functions together.
+//!
+//! An item is `id` (channel and transition), `state` (`claimed` or `told`), `owner`, `until` (milliseconds since
+//! 1970, the end of a claim) and `expires` (seconds, for DynamoDB's own removal, which comes up to days late:
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>). So the conditions of a write
+//! compare both times themselves.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures::{StreamExt as _, stream};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{Claim, Key};
+use crate::aws::{CallError, LazySession, SessionError};
+
+/// How long what was told is remembered: longer than any queue keeps an event.
+const MEMORY: Duration = Duration::from_secs(15 * 24 * 3_600);
+
+/// A table that does not answer costs a message this long, once an invocation.
+const LIMIT: Duration = Duration::from_millis(800);
+
+/// Keys in a BatchGetItem. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+const MOST_KEYS: usize = 100;
+
+/// Where the environment names none, there is no table to find; the call then says so.
+const NO_REGION: &str = "us-east-1";
+
+/// BatchGetItem calls at the same time.
+const AT_ONCE: usize = 8;
+
+#[derive(Debug)]
+pub struct Table {
+    name: String,
+    session: Arc<LazySession>,
+    client: OnceCell<Client>,
+    owner: String,
+    /// It did not answer in this invocation: nothing more is asked of it.
+    is_away: AtomicBool,
+}
+
+impl Table {
+    pub fn new(name: String, session: Arc<LazySession>) -> Self {
+        Self {
+            name,
+            session,
+            client: OnceCell::new(),
+            owner: Uuid::new_v4().to_string(),
+            is_away: AtomicBool::new(false),
+        }
+    }
+
+    /// A new invocation: a table that was away may be back.
+    pub(super) fn begin(&self) {
+        self.is_away.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) async fn told(&self, keys: Vec<Key>) -> Vec<Key> {
+        let parts = keys.chunks(MOST_KEYS).map(|part| self.told_of(part));
+        let found: Vec<_> = stream::iter(parts)
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        found.into_iter().flatten().collect()
+    }
+
+    async fn told_of(&self, keys: &[Key]) -> Vec<Key> {
+        const CALL: &str = "BatchGetItem";
+        let ids = keys
+            .iter()
+            .map(|key| HashMap::from([("id".to_owned(), text(key.as_str()))]));
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(ids.collect()))
+            .consistent_read(true)
+            .build();
+        let Ok(wanted) = wanted else {
+            return Vec::new();
+        };
+        let answer = self.ask(CALL, |dynamo| async move {
+            let request = dynamo.batch_get_item().request_items(&self.name, wanted);
+            request
+                .send()
+                .await
+                .map_err(|error| CallError::of(CALL, error))
+        });
+        let Some(answer) = answer.await else {
+            return Vec::new();
+        };
+        let items = answer.responses().and_then(|it| it.get(&self.name));
+        let now = seconds(SystemTime::now());
+        let told = items
+            .into_iter()
+            .flatten()
+            .filter(|item| is_told(item, now));
+        let ids = told.filter_map(|item| item.get("id")?.as_s().ok().cloned());
+        ids.map(Key).collect()
+    }
+
+    pub(super) async fn claim(&self, key: &Key, until: SystemTime) -> Claim {
+        const CALL: &str = "PutItem";
+        let now = SystemTime::now();
+        let claimed = self.ask(CALL, |dynamo| async move {
+            let put = dynamo
+                .put_item()
+                .table_name(&self.name)
+                .item("id", text(key.as_str()))
+                .item("state", text("claimed"))
+                .item("owner", text(&self.owner))
+                .item("until", number(milliseconds(until)))
+                .item("expires", number(seconds(until + MEMORY)))
+                .condition_expression(
+                    "attribute_not_exists(id) OR expires < :seconds \
+                     OR (#state = :claimed AND (#until < :milliseconds OR #owner = :owner))",
+                )
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#until", "until")
+                .expression_attribute_names("#owner", "owner")
+                .expression_attribute_values(":claimed", text("claimed"))
+                .expression_attribute_values(":owner", text(&self.owner))
+                .expression_attribute_values(":milliseconds", number(milliseconds(now)))
+                .expression_attribute_values(":seconds", number(seconds(now)));
+            match put.send().await {
+                Ok(_) => Ok(Claim::Granted),
+                Err(error) => match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Claim::Elsewhere),
+                    _ => Err(CallError::of(CALL, error)),
+                },
+            }
+        });
+        match claimed.await {
+            // Told since it was read, or about to be: in doubt it comes again.
+            Some(Claim::Elsewhere) if !self.told_of(std::slice::from_ref(key)).await.is_empty() => {
+                Claim::Told
+            }
+            Some(claim) => claim,
+            // Better twice than never.
+            None => Claim::Granted,
+        }
+    }
+
+    pub(super) async fn settle(&self, key: &Key) {
+        const CALL: &str = "UpdateItem";
+        let expires = seconds(SystemTime::now() + MEMORY);
+        self.ask(CALL, |dynamo| async move {
+            let update = dynamo
+                .update_item()
+                .table_name(&self.name)
+                .key("id", text(key.as_str()))
+                .update_expression("SET #state = :told, expires = :expires REMOVE #until")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#until", "until")
+                .expression_attribute_values(":told", text("told"))
+                .expression_attribute_values(":expires", number(expires));
+            update
+                .send()
+                .await
+                .map_err(|error| CallError::of(CALL, error))
+        })
+        .await;
+    }
+
+    pub(super) async fn release(&self, key: &Key) {
+        const CALL: &str = "DeleteItem";
+        self.ask(CALL, |dynamo| async move {
+            let delete = dynamo
+                .delete_item()
+                .table_name(&self.name)
+                .key("id", text(key.as_str()))
+                .condition_expression("#owner = :owner AND #state = :claimed")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#owner", "owner")
+                .expression_attribute_values(":claimed", text("claimed"))
+                .expression_attribute_values(":owner", text(&self.owner));
+            match delete.send().await {
+                // Somebody else has it by now.
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|it| it.is_conditional_check_failed_exception()) =>
+                {
+                    Ok(())
+                }
+                Err(error) => Err(CallError::of(CALL, error)),
+                Ok(_) => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    /// An answer, or none in time; then nothing more is asked until the next invocation.
+    async fn ask<'a, T, F>(
+        &'a self,
+        call: &'static str,
+        question: impl FnOnce(&'a Client) -> F,
+    ) -> Option<T>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        if self.is_away.load(Ordering::Relaxed) {
+            return None;
+        }
+        let answer = timeout(LIMIT, async {
+            let open = || async {
+                let session = self.session.get(NO_REGION).await?;
+                Ok::<_, SessionError>(session.dynamo_db_in_a_hurry())
+            };
+            match self.client.get_or_try_init(open).await {
+                Ok(client) => question(client).await.map_err(|error| error.to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        let why = match answer.await {
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(why)) => why,
+            Err(_) => format!("{call}: no answer in time"),
+        };
+        if !self.is_away.swap(true, Ordering::Relaxed) {
+            let why = why.escape_debug();
+            tracing::warn!(%why, "the table of what was told is out of reach; messages may come twice");
+        }
+        None
+    }
+}
+
+fn is_told(item: &HashMap<String, AttributeValue>, now: u64) -> bool {
+    let state = item.get("state").and_then(|it| it.as_s().ok());
+    let expires = item
+        .get("expires")
+        .and_then(|it| it.as_n().ok()?.parse::<u64>().ok());
+    state.is_some_and(|state| state == "told") && expires.is_none_or(|expires| expires >= now)
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,137 @@
+//! What became of every event of a payload: each is delivered, dropped for a reason, or given back.
+
+use crate::deliver::Outcome;
+use crate::inbox::{InboxError, Receipt, Sender};
+use crate::notice::Kind;
+use crate::render::Dialect;
+use crate::triage::Verdict;
+
+/// What became of every event of a payload.
+#[derive(Debug)]
+pub struct Account {
+    pub sender: Sender,
+    pub entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub receipt: Option<Receipt>,
+    pub result: Result<Told, InboxError>,
+}
+
+/// An event that was read: what it was found to mean, and who was told.
+#[derive(Debug)]
+pub struct Told {
+    pub event_id: Option<String>,
+    pub kind: Kind,
+    pub verdict: Verdict,
+    pub deliveries: Vec<Delivery>,
+}
+
+#[derive(Debug)]
+pub struct Delivery {
+    pub channel: Dialect,
+    pub result: Sent,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// The channel is in quiet mode and the notice is not loud.
+    NotWanted,
+    /// The channel has it already.
+    AlreadyTold,
+    /// Another function is telling it now, and may yet fail: it comes again.
+    Elsewhere,
+    Tried(Outcome),
+}
+
+const ELSEWHERE: &str = "another function is telling it";
+
+impl Account {
+    /// Entries that must come again.
+    pub fn failed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.failure().is_some())
+    }
+}
+
+impl Entry {
+    /// Why this entry is not accounted for, where it is not.
+    pub fn failure(&self) -> Option<String> {
+        match &self.result {
+            Ok(told) => {
+                let failures: Vec<_> = told
+                    .deliveries
+                    .iter()
+                    .filter_map(Delivery::failure)
+                    .collect();
+                (!failures.is_empty()).then(|| failures.join("; "))
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// One line an event: what it was, what was decided and why, and how each channel took it. Texts of
+    /// events are written with their control characters escaped, so that none can forge a line.
+    pub(super) fn log(&self) {
+        match (&self.result, self.failure()) {
+            (Ok(told), failure) => {
+                let id = told.event_id.as_deref().unwrap_or_default().escape_debug();
+                let kind: &str = told.kind.into();
+                let (decision, reason) = (told.decision(), told.verdict.reason(told.kind));
+                let channels = told.channels();
+                match failure {
+                    None => tracing::info!(%id, kind, decision, reason, channels, "event"),
+                    Some(_) => tracing::error!(%id, kind, decision, reason, channels, "event"),
+                }
+            }
+            (Err(error), _) => {
+                let error = error.to_string();
+                let error = error.escape_debug();
+                tracing::error!(decision = "error", %error, "event");
+            }
+        }
+    }
+}
+
+impl Told {
+    pub fn decision(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Keep(_) => "keep",
+            Verdict::Drop(_) => "drop",
+        }
+    }
+
+    fn channels(&self) -> String {
+        self.deliveries
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+impl Delivery {
+    fn failure(&self) -> Option<String> {
+        match &self.result {
+            Sent::NotWanted | Sent::AlreadyTold => None,
+            Sent::Elsewhere => Some(format!("{}: {ELSEWHERE}", self.channel)),
+            Sent::Tried(outcome) => outcome.why().map(|why| format!("{}: {why}", self.channel)),
+        }
+    }
+}
+
+impl std::fmt::Display for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let channel = self.channel;
+        match &self.result {
+            Sent::NotWanted => write!(f, "{channel} quiet"),
+            Sent::AlreadyTold => write!(f, "{channel} already told"),
+            Sent::Elsewhere => write!(f, "{channel} failed ({ELSEWHERE})"),
+            Sent::Tried(Outcome::Delivered) => write!(f, "{channel} delivered"),
+            Sent::Tried(Outcome::Retry { why, .. }) => write!(f, "{channel} failed ({why})"),
+            Sent::Tried(Outcome::Refused { why }) => write!(f, "{channel} refused ({why})"),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+// Serves dynalite's DynamoDB on a loopback port, prints its URL, and ends when stdin does.
+'use strict';
+
+const server = require('dynalite')({ createTableMs: 0, deleteTableMs: 0 });
+server.listen(0, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}`));
+process.stdin.resume();
+process.stdin.on('end', () => process.exit());

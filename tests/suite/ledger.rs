@@ -1,0 +1,395 @@
+//! One transition is told once: within a process, across processes by a table, and twice rather than never.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
+};
+use serde_json::{Value, json};
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::chat::{chat, texts, webhook};
+use crate::events;
+use crate::fake_aws::REGION;
+use crate::runtime_api::{Answer, RuntimeApi};
+use crate::served::Served;
+use crate::tools;
+
+const TABLE: &str = "told";
+const TOLD: [Answer; 1] = [Answer::Response(Value::Null)];
+
+/// dynalite's DynamoDB with an empty table.
+struct Dynalite {
+    server: Served,
+    client: Client,
+}
+
+impl Dynalite {
+    async fn start() -> Self {
+        let server = Served::by(&mut tools::node_script("dynalite.js"));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(server.url())
+            .build();
+        let client = Client::from_conf(config);
+        let id = AttributeDefinition::builder()
+            .attribute_name("id")
+            .attribute_type(ScalarAttributeType::S);
+        let hash = KeySchemaElement::builder()
+            .attribute_name("id")
+            .key_type(KeyType::Hash);
+        client
+            .create_table()
+            .table_name(TABLE)
+            .attribute_definitions(id.build().unwrap())
+            .key_schema(hash.build().unwrap())
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await
+            .unwrap();
+        let dynalite = Self { server, client };
+        while dynalite.items().await.is_none() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        dynalite
+    }
+
+    /// Every item's state by its id.
+    async fn items(&self) -> Option<BTreeMap<String, String>> {
+        let scanned = self.client.scan().table_name(TABLE).send().await.ok()?;
+        let text = |value: &AttributeValue| value.as_s().unwrap().clone();
+        let items = scanned.items().iter();
+        Some(
+            items
+                .map(|item| (text(&item["id"]), text(&item["state"])))
+                .collect(),
+        )
+    }
+
+    async fn put(&self, id: &str, state: &str, until: i64, expires: i64) {
+        let number = |number: i64| AttributeValue::N(number.to_string());
+        self.client
+            .put_item()
+            .table_name(TABLE)
+            .item("id", AttributeValue::S(id.to_owned()))
+            .item("state", AttributeValue::S(state.to_owned()))
+            .item("owner", AttributeValue::S("somebody".to_owned()))
+            .item("until", number(until * 1_000))
+            .item("expires", number(expires))
+            .send()
+            .await
+            .unwrap();
+    }
+}
+
+fn now() -> i64 {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(passed.as_secs()).unwrap()
+}
+
+/// A process of the function, with or without a table at this address.
+async fn run(
+    payloads: Vec<Value>,
+    channels: &[(&str, &str)],
+    table: Option<&str>,
+) -> (Vec<Answer>, String) {
+    let mut variables = channels.to_vec();
+    if let Some(url) = table {
+        variables.extend([
+            ("DEDUP_TABLE", TABLE),
+            ("AWS_ENDPOINT_URL", url),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]);
+    }
+    RuntimeApi::with(payloads).await.run(&variables).await
+}
+
+async fn slack() -> MockServer {
+    chat(ResponseTemplate::new(200).set_body_string("ok")).await
+}
+
+fn with_id(mut event: Value, id: &str) -> Value {
+    event["id"] = json!(id);
+    event
+}
+
+#[tokio::test]
+async fn a_process_remembers() {
+    let slack = slack().await;
+    let event = events::sample("task_stopped-out-of-memory");
+    let (answers, log) = run(
+        vec![
+            event.clone(),
+            event.clone(),
+            with_id(event, "another delivery of it"),
+        ],
+        &[("SLACK_WEBHOOKURL", &webhook(&slack))],
+        None,
+    )
+    .await;
+    assert_eq!(answers.len(), 3);
+    assert_eq!(texts(&slack).await.len(), 1);
+    assert_eq!(
+        log.matches(r#""reason":"already_told""#).count(),
+        2,
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn processes_remember_by_the_table() {
+    let event = events::sample("task_stopped-out-of-memory");
+    let (slack, alone) = (slack().await, slack().await);
+    let dynalite = Dynalite::start().await;
+    for _ in 0..3 {
+        let url = Some(dynalite.server.url());
+        let webhook = webhook(&slack);
+        let (answers, log) = run(vec![event.clone()], &[("SLACK_WEBHOOKURL", &webhook)], url).await;
+        assert_eq!(answers, TOLD, "{log}");
+    }
+    assert_eq!(texts(&slack).await.len(), 1);
+    let items = dynalite.items().await.unwrap();
+    let told = "slack task 210987654321 62e6771e10c0adaf9cb03da1bac97083 STOPPED";
+    assert_eq!(
+        items,
+        BTreeMap::from([(told.to_owned(), "told".to_owned())])
+    );
+    // Without a table each process begins anew.
+    for _ in 0..2 {
+        run(
+            vec![event.clone()],
+            &[("SLACK_WEBHOOKURL", &webhook(&alone))],
+            None,
+        )
+        .await;
+    }
+    assert_eq!(texts(&alone).await.len(), 2);
+}
+
+/// ECS's own event and the agent's report of the same stop; a deployment under both event types; a call that
+/// comes plain and in CloudTrail's file.
+#[tokio::test]
+async fn twins_are_one() {
+    let mut report = events::sample("task_stopped-submit-oom");
+    report["detail"]["requestParameters"]["task"] =
+        events::sample("task_stopped-out-of-memory")["detail"]["taskArn"].clone();
+    let deployment = events::sample("deployment-failed");
+    let mut action = events::sample("deployment-service-action-failed");
+    action["detail"]["deploymentId"] = deployment["detail"]["deploymentId"].clone();
+    let call = events::sample("stop_task-by-iam-user");
+    for (first, second) in [
+        (events::sample("task_stopped-out-of-memory"), report),
+        (deployment, action),
+        (call.clone(), json!({"Records": [call["detail"]]})),
+        (call.clone(), with_id(call, "delivered again")),
+    ] {
+        let slack = slack().await;
+        let channel = [("SLACK_WEBHOOKURL", webhook(&slack))];
+        let channel = channel
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let (_, log) = run(vec![first, second], &channel, None).await;
+        assert_eq!(texts(&slack).await.len(), 1, "{log}");
+        assert_eq!(
+            log.matches(r#""reason":"already_told""#).count(),
+            1,
+            "{log}"
+        );
+    }
+}
+
+/// What is older than what was told says nothing any more.
+#[tokio::test]
+async fn a_start_after_the_stop_is_old_news() {
+    let stopped = events::sample("task_stopped-out-of-memory");
+    let mut started = events::sample("task_started-fargate");
+    for field in ["taskArn", "clusterArn", "group"] {
+        started["detail"][field] = stopped["detail"][field].clone();
+    }
+    started["detail"]["version"] = json!(3);
+    let slack = slack().await;
+    let webhook = webhook(&slack);
+    let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let (_, log) = run(vec![stopped.clone(), started.clone()], &channel, None).await;
+    assert_eq!(texts(&slack).await.len(), 1, "{log}");
+    let dynalite = Dynalite::start().await;
+    for event in [stopped, started] {
+        run(vec![event], &channel, Some(dynalite.server.url())).await;
+    }
+    assert_eq!(texts(&slack).await.len(), 2, "the stop alone");
+}
+
+/// A retry tells where it failed, and nobody twice.
+#[tokio::test]
+async fn a_retry_goes_where_it_failed() {
+    let event = events::sample("task_stopped-out-of-memory");
+    for with_table in [false, true] {
+        let slack = slack().await;
+        let flowdock = chat(ResponseTemplate::new(404)).await;
+        let (webhook, flow) = (webhook(&slack), flowdock.uri());
+        let channels = [
+            ("SLACK_WEBHOOKURL", webhook.as_str()),
+            ("FLOWDOCK_API_TOKEN", "token"),
+            ("FLOWDOCK_URL", &flow),
+        ];
+        let dynalite = Dynalite::start().await;
+        let table = with_table.then(|| dynalite.server.url());
+        let events = vec![event.clone(), event.clone()];
+        let (answers, log) = if with_table {
+            run(vec![event.clone()], &channels, table).await;
+            run(vec![event.clone()], &channels, table).await
+        } else {
+            run(events, &channels, table).await
+        };
+        let last = answers.last().unwrap();
+        assert!(matches!(last, Answer::Error { .. }), "{log}");
+        assert_eq!(texts(&slack).await.len(), 1, "{with_table} {log}");
+        assert_eq!(texts(&flowdock).await.len(), 2, "{with_table} {log}");
+        assert!(
+            log.contains("slack already told, flowdock refused"),
+            "{log}"
+        );
+        if with_table {
+            let items = dynalite.items().await.unwrap();
+            assert_eq!(
+                items.len(),
+                1,
+                "the claim of what failed is gone: {items:?}"
+            );
+        }
+    }
+}
+
+/// Whoever claims it may yet fail: it is given back, until the claim is over.
+#[tokio::test]
+async fn claims_end_and_what_is_told_expires() {
+    const KEY: &str = "slack task 210987654321 62e6771e10c0adaf9cb03da1bac97083 STOPPED";
+    let (past, later) = (now() - 60, now() + 60);
+    let later_still = now() + 9_999;
+    for (state, until, expires, is_told, is_kept) in [
+        ("claimed", later, later_still, false, true),
+        ("claimed", past, later_still, true, false),
+        ("told", past, later, false, false),
+        // DynamoDB removes what has expired days late.
+        ("told", past, past, true, false),
+        ("claimed", later, past, true, false),
+    ] {
+        let dynalite = Dynalite::start().await;
+        dynalite.put(KEY, state, until, expires).await;
+        let slack = slack().await;
+        let event = events::sample("task_stopped-out-of-memory");
+        let url = Some(dynalite.server.url());
+        let webhook = webhook(&slack);
+        let (answers, log) = run(vec![event], &[("SLACK_WEBHOOKURL", &webhook)], url).await;
+        let context = format!("{state} {until} {expires}: {log}");
+        assert_eq!(texts(&slack).await.len(), usize::from(is_told), "{context}");
+        assert_eq!(
+            matches!(answers[0], Answer::Error { .. }),
+            is_kept,
+            "{context}"
+        );
+        let state = &dynalite.items().await.unwrap()[KEY];
+        assert_eq!(state == "told", !is_kept, "{context}");
+    }
+}
+
+/// The same transition twice in one batch shares its fate: told once, or both records given back.
+#[tokio::test]
+async fn twins_of_a_batch_share_their_fate() {
+    let event = events::sample("task_stopped-out-of-memory").to_string();
+    let record = |id: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": event});
+    let batch = json!({"Records": [record("a"), record("b")]});
+    for (status, given_back) in [(200, 0), (404, 2)] {
+        let slack = chat(ResponseTemplate::new(status)).await;
+        let webhook = webhook(&slack);
+        let (answers, log) =
+            run(vec![batch.clone()], &[("SLACK_WEBHOOKURL", &webhook)], None).await;
+        assert_eq!(texts(&slack).await.len(), 1, "{log}");
+        let Answer::Response(answer) = &answers[0] else {
+            panic!("{answers:?}")
+        };
+        assert_eq!(
+            answer["batchItemFailures"].as_array().unwrap().len(),
+            given_back,
+            "{log}"
+        );
+    }
+}
+
+/// Better twice than never: nobody there, somebody who does not answer, a table that is none.
+#[tokio::test]
+async fn a_table_out_of_reach_costs_no_message() {
+    let slow = chat(ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
+    let strange = chat(ResponseTemplate::new(400).set_body_string("{}")).await;
+    for url in ["http://127.0.0.1:9", &slow.uri(), &strange.uri()] {
+        let slack = slack().await;
+        let sample = |name: &str| events::sample(name).to_string();
+        let bodies = [
+            sample("task_stopped-out-of-memory"),
+            sample("stop_task-by-iam-user"),
+        ];
+        let records = bodies
+            .iter()
+            .map(|body| json!({"eventSource": "aws:sqs", "messageId": "1", "body": body}));
+        let batch = json!({"Records": records.collect::<Vec<_>>()});
+        let webhook = webhook(&slack);
+        let (answers, log) = run(vec![batch], &[("SLACK_WEBHOOKURL", &webhook)], Some(url)).await;
+        assert_eq!(texts(&slack).await.len(), 2, "{url}: {log}");
+        assert_eq!(
+            answers,
+            [Answer::Response(json!({"batchItemFailures": []}))],
+            "{url}"
+        );
+        assert_eq!(log.matches("out of reach").count(), 1, "{url}: {log}");
+    }
+}
+
+/// Functions that get the same events at the same time: each message once, and what one leaves to the other
+/// comes again.
+#[tokio::test]
+async fn a_race_tells_each_once() {
+    let dynalite = Dynalite::start().await;
+    let answer = ResponseTemplate::new(200).set_body_string("ok");
+    let slack = chat(answer.set_delay(Duration::from_millis(50))).await;
+    let records = (0..20).map(|number| {
+        let event = with_id(events::sample("service_action-tasks-stopped"), &format!("event {number}"));
+        json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
+    });
+    let batch = json!({"Records": records.collect::<Vec<_>>()});
+    let webhook = webhook(&slack);
+    let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let url = Some(dynalite.server.url());
+    let racers = (0..3).map(|_| run(vec![batch.clone()], &channel, url));
+    let results = futures::future::join_all(racers).await;
+    assert_eq!(texts(&slack).await.len(), 20);
+    let given_back: usize = results
+        .iter()
+        .map(|(answers, log)| match &answers[0] {
+            Answer::Response(answer) => answer["batchItemFailures"].as_array().unwrap().len(),
+            error => panic!("{error:?}: {log}"),
+        })
+        .sum();
+    assert!(given_back <= 40, "{given_back}");
+    let (answers, _) = run(vec![batch], &channel, url).await;
+    assert_eq!(
+        answers,
+        [Answer::Response(json!({"batchItemFailures": []}))]
+    );
+    assert_eq!(texts(&slack).await.len(), 20);
+    assert!(
+        dynalite
+            .items()
+            .await
+            .unwrap()
+            .values()
+            .all(|state| state == "told")
+    );
+}
