@@ -5,7 +5,7 @@
 //! ```text
 //! payload ─ inbox ▶ events ─ event ▶ EcsEvent ─ classify ▶ Notice ─ triage ▶ Verdict
 //! what is told:  Notice ─ enrich ▶ Notice ─ triage ▶ Verdict
-//! then for each channel that wants it:  claim in the ledger ─ render ▶ Message ─ deliver ▶ Outcome ─ settle the claim
+//! then for each channel that wants it:  claim in the ledger ─ digest ─ render ▶ Message ─ deliver ▶ Outcome ─ settle
 //! ```
 //!
 //! [`notify`] is the whole way on one screen. [`run`] is the other half: it runs tasks on request and finds out
@@ -20,6 +20,7 @@ pub mod classify;
 pub mod config;
 pub mod deadline;
 pub mod deliver;
+pub mod digest;
 pub mod enrich;
 pub mod event;
 pub mod function;

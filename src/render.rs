@@ -17,8 +17,9 @@ use tera::Tera;
 pub use dialect::Dialect;
 pub use own::{OwnTemplates, TemplateFile};
 
-use crate::notice::{Kind, Notice};
-use crate::triage::{Severity, Telling};
+use crate::digest::{Digest, Form};
+use crate::notice::Kind;
+use crate::triage::Severity;
 use context::Context;
 use dialect::LINE_OF_BLOCK;
 
@@ -59,7 +60,7 @@ impl Default for Renderer {
 
 impl Renderer {
     pub fn new(own: Option<OwnTemplates>) -> Self {
-        let slots = Dialect::VARIANTS.len() * Kind::VARIANTS.len();
+        let slots = Dialect::VARIANTS.len() * Sort::SLOTS;
         Self {
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),
@@ -71,38 +72,28 @@ impl Renderer {
     /// # Errors
     ///
     /// [`TemplateError`] where that template fails, or uses a name that no notice has.
-    pub fn render(
-        &self,
-        dialect: Dialect,
-        notice: &Notice,
-        telling: Telling,
-    ) -> Result<Message, TemplateError> {
-        let context = Context::new(dialect, notice, telling);
-        match self.candidates(dialect, notice.kind).next() {
+    pub fn render(&self, dialect: Dialect, digest: &Digest<'_>) -> Result<Message, TemplateError> {
+        let context = Context::new(dialect, digest);
+        match self.candidates(dialect, Sort::of(digest)).next() {
             Some(candidate) => {
                 let candidate = candidate?;
                 candidate.check_names()?;
-                candidate.render(notice.kind, telling, &context)
+                candidate.render(digest, &context)
             }
-            None => Ok(last_resort(notice, telling, &context)),
+            None => Ok(last_resort(digest, &context)),
         }
     }
 
     /// Words a notice whatever happens: a template that fails gives way to the next of the lookup.
-    pub fn render_or_fall_back(
-        &self,
-        dialect: Dialect,
-        notice: &Notice,
-        telling: Telling,
-    ) -> Message {
-        let context = Context::new(dialect, notice, telling);
-        for candidate in self.candidates(dialect, notice.kind) {
-            match candidate.and_then(|it| it.render(notice.kind, telling, &context)) {
+    pub fn render_or_fall_back(&self, dialect: Dialect, digest: &Digest<'_>) -> Message {
+        let context = Context::new(dialect, digest);
+        for candidate in self.candidates(dialect, Sort::of(digest)) {
+            match candidate.and_then(|it| it.render(digest, &context)) {
                 Ok(message) => return message,
                 Err(error) => tracing::error!(%error, "a template failed; trying the next"),
             }
         }
-        last_resort(notice, telling, &context)
+        last_resort(digest, &context)
     }
 
     /// The templates of the lookup, in its order. Behind an own template of a kind stands the built-in one of
@@ -110,16 +101,17 @@ impl Renderer {
     fn candidates(
         &self,
         dialect: Dialect,
-        kind: Kind,
+        sort: Sort,
     ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        let of_kind = [format!("{dialect}/{kind}.tera"), format!("{kind}.tera")];
+        let name = sort.name();
+        let of_kind = [format!("{dialect}/{name}.tera"), format!("{name}.tera")];
         let default = ["default.tera".to_owned()];
         let own_of_kind = self.own_candidates(dialect, of_kind.to_vec());
         let own_default = self.own_candidates(dialect, default.to_vec());
         own_of_kind
-            .chain(self.built_in_candidates(dialect, kind, of_kind.to_vec()))
+            .chain(self.built_in_candidates(dialect, sort, of_kind.to_vec()))
             .chain(own_default)
-            .chain(self.built_in_candidates(dialect, kind, default.to_vec()))
+            .chain(self.built_in_candidates(dialect, sort, default.to_vec()))
     }
 
     /// Own templates, and built-in ones with own parts in them.
@@ -148,10 +140,10 @@ impl Renderer {
     fn built_in_candidates(
         &self,
         dialect: Dialect,
-        kind: Kind,
+        sort: Sort,
         names: Vec<String>,
     ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        std::iter::once_with(move || self.built_in(dialect, kind)).flat_map(
+        std::iter::once_with(move || self.built_in(dialect, sort)).flat_map(
             move |tera| match tera {
                 Ok(tera) => names
                     .iter()
@@ -169,11 +161,11 @@ impl Renderer {
         )
     }
 
-    fn built_in(&self, dialect: Dialect, kind: Kind) -> Result<&Tera, TemplateError> {
-        let slot = dialect as usize * Kind::VARIANTS.len() + kind as usize;
+    fn built_in(&self, dialect: Dialect, sort: Sort) -> Result<&Tera, TemplateError> {
+        let slot = dialect as usize * Sort::SLOTS + sort.slot();
         self.built_in[slot]
             .get_or_init(|| {
-                let sources = built_in::of_kind(kind);
+                let sources = built_in::of(sort);
                 dialect.compile(sources.clone()).map_err(|error| {
                     TemplateError::read(&error, &|name| format!("built-in {name}"))
                 })
@@ -190,6 +182,42 @@ pub fn names() -> Vec<String> {
     names
 }
 
+/// What a template is for.
+#[derive(Debug, Clone, Copy)]
+enum Sort {
+    Of(Kind),
+    /// A count of many.
+    Summary,
+}
+
+impl Sort {
+    const SLOTS: usize = Kind::VARIANTS.len() + 1;
+
+    fn of(digest: &Digest<'_>) -> Self {
+        match digest.form {
+            Form::Alike => Self::Of(digest.first().kind),
+            Form::Summary => Self::Summary,
+        }
+    }
+
+    fn slot(self) -> usize {
+        match self {
+            Self::Of(kind) => kind as usize,
+            Self::Summary => Kind::VARIANTS.len(),
+        }
+    }
+
+    /// Of the template, without its ending.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Of(kind) => kind.into(),
+            Self::Summary => SUMMARY,
+        }
+    }
+}
+
+const SUMMARY: &str = "summary";
+
 /// One template of the lookup.
 struct Candidate<'a> {
     tera: &'a Tera,
@@ -198,12 +226,7 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn render(
-        &self,
-        kind: Kind,
-        telling: Telling,
-        context: &Context,
-    ) -> Result<Message, TemplateError> {
+    fn render(&self, digest: &Digest<'_>, context: &Context) -> Result<Message, TemplateError> {
         let text = self
             .tera
             .render(&self.name, context.values())
@@ -218,13 +241,12 @@ impl Candidate<'_> {
             line: None,
             problem: "it renders to nothing; its first line is the headline".to_owned(),
         })?;
-        Ok(Message {
-            kind,
-            severity: telling.severity,
-            loud: telling.is_loud(),
-            headline,
-            details: lines.collect(),
-        })
+        let count = digest.notices.len();
+        let headline = match digest.form {
+            Form::Alike if count > 1 => format!("{headline} ×{count}"),
+            Form::Alike | Form::Summary => headline,
+        };
+        Ok(message(digest, headline, lines.collect()))
     }
 
     /// Tera lets `{% if misspelt %}` pass as false; here it is an error.
@@ -306,12 +328,18 @@ impl TemplateError {
 }
 
 /// What is said when not even the built-in default renders: that something happened, and its id.
-fn last_resort(notice: &Notice, telling: Telling, context: &Context) -> Message {
+fn last_resort(digest: &Digest<'_>, context: &Context) -> Message {
+    let kind = digest.first().kind;
+    let headline = format!("ECS event {} ({kind})", context.event_id());
+    message(digest, headline, Vec::new())
+}
+
+fn message(digest: &Digest<'_>, headline: String, details: Vec<String>) -> Message {
     Message {
-        kind: notice.kind,
-        severity: telling.severity,
-        loud: telling.is_loud(),
-        headline: format!("ECS event {} ({})", context.event_id(), notice.kind),
-        details: Vec::new(),
+        kind: digest.first().kind,
+        severity: digest.telling.severity,
+        loud: digest.telling.is_loud(),
+        headline,
+        details,
     }
 }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 use super::Decided;
 use super::account::Sent;
 use crate::deadline::Deadline;
 use crate::deliver::{Attempts, Channel, Http, Outcome, persist};
+use crate::digest::{Group, Item, PACE, digest};
 use crate::ledger::{Claim, Key, Ledger, Transition, Version};
 use crate::render::Renderer;
 use crate::triage::{Telling, Verdict};
@@ -58,22 +60,68 @@ impl Telegraph<'_> {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        let mut attempts = Attempts::Several;
-        for (index, telling, claimed, twin) in claims {
-            sent[index] = Some(match (twin, answers.get(&index)) {
-                // The same transition again, in the same batch: it shares what came of the first.
-                (Some(first), _) => twin_of(sent[first].as_ref()),
-                (None, Some(Claim::Told)) => Sent::AlreadyTold,
-                (None, Some(Claim::Elsewhere)) => Sent::Elsewhere,
+        let mut twins = Vec::new();
+        let mut granted = HashMap::new();
+        let mut items = Vec::new();
+        for (place, telling, claimed, twin) in claims {
+            match (twin, answers.get(&place)) {
+                (Some(first), _) => twins.push((place, first)),
+                (None, Some(Claim::Told)) => sent[place] = Some(Sent::AlreadyTold),
+                (None, Some(Claim::Elsewhere)) => sent[place] = Some(Sent::Elsewhere),
                 (None, Some(Claim::Granted) | None) => {
-                    let outcome = self.tell(&decided[index], telling, attempts).await;
-                    self.settle(&claimed, &outcome).await;
-                    attempts = lesson(&outcome);
-                    Sent::Tried(outcome)
+                    granted.insert(place, claimed);
+                    items.extend(decided[place].notice().map(|notice| Item {
+                        place,
+                        notice,
+                        telling,
+                    }));
                 }
-            });
+            }
+        }
+        for (places, outcome) in self.tell(&items, &granted).await {
+            for place in places {
+                sent[place] = Some(Sent::Tried(outcome.clone()));
+            }
+        }
+        // The same transition again, in the same batch, shares what came of the first.
+        for (place, first) in twins {
+            sent[place] = Some(twin_of(sent[first].as_ref()));
         }
         sent
+    }
+
+    /// As few messages as there is time for, one after another, and what came of each.
+    async fn tell(
+        &self,
+        items: &[Item<'_>],
+        granted: &HashMap<usize, Claimed>,
+    ) -> Vec<(Vec<usize>, Outcome)> {
+        let groups = digest(items, self.budget());
+        let mut pace = Pace::new(self.channel);
+        let mut attempts = Attempts::Several;
+        let mut told = Vec::with_capacity(groups.len());
+        for Group { places, digest } in groups {
+            pace.wait(self.deadline).await;
+            let dialect = self.channel.dialect();
+            let message = self.renderer.render_or_fall_back(dialect, &digest);
+            let attempt = || self.channel.deliver(self.http, &message);
+            let outcome = persist(attempt, self.deadline, attempts).await;
+            let claims = places.iter().filter_map(|place| granted.get(place));
+            let settled = claims.map(|claimed| self.settle(claimed, &outcome));
+            stream::iter(settled)
+                .buffer_unordered(AT_ONCE)
+                .collect::<Vec<_>>()
+                .await;
+            attempts = lesson(&outcome);
+            told.push((places, outcome));
+        }
+        told
+    }
+
+    /// How many messages the time suffices for.
+    fn budget(&self) -> Option<usize> {
+        let left = self.deadline.left().filter(|_| is_chat(self.channel))?;
+        usize::try_from(left.as_secs() / PACE.as_secs()).ok()
     }
 
     fn before_claims(&self, decided: &Decided) -> Option<Sent> {
@@ -108,16 +156,6 @@ impl Telegraph<'_> {
         SystemTime::now() + left
     }
 
-    async fn tell(&self, decided: &Decided, telling: Telling, attempts: Attempts) -> Outcome {
-        let Ok((notice, _)) = &decided.result else {
-            return Outcome::Delivered;
-        };
-        let dialect = self.channel.dialect();
-        let message = self.renderer.render_or_fall_back(dialect, notice, telling);
-        let attempt = || self.channel.deliver(self.http, &message);
-        persist(attempt, self.deadline, attempts).await
-    }
-
     async fn settle(&self, claimed: &Claimed, outcome: &Outcome) {
         let Some(key) = &claimed.key else { return };
         match outcome {
@@ -139,6 +177,42 @@ impl Claimed {
                 .map(|transition| Key::new(channel, &transition)),
             version: notice.and_then(Version::of),
         }
+    }
+}
+
+/// Chat services bear a few messages at once, and then one a second.
+struct Pace {
+    started: Instant,
+    told: u32,
+    is_kept: bool,
+}
+
+impl Pace {
+    const AT_ONCE: u32 = 5;
+
+    fn new(channel: &Channel) -> Self {
+        Self {
+            started: Instant::now(),
+            told: 0,
+            is_kept: is_chat(channel),
+        }
+    }
+
+    /// Until the next message may go, or the time is over: then the channel itself shall say.
+    async fn wait(&mut self, deadline: Deadline) {
+        let next = self.started + PACE * self.told.saturating_sub(Self::AT_ONCE - 1);
+        self.told += 1;
+        let wait = next.saturating_duration_since(Instant::now());
+        if self.is_kept && deadline.has(wait) {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+fn is_chat(channel: &Channel) -> bool {
+    match channel {
+        Channel::Slack(_) | Channel::Flowdock(_) => true,
+        Channel::Terminal(_) => false,
     }
 }
 

@@ -1,14 +1,19 @@
 //! The templates that come with the program: `templates/` of the source tree.
 
+use super::Sort;
 use crate::notice::Kind;
 
 /// Templates by name and text.
 pub(super) type Sources = Vec<(String, &'static str)>;
 
-/// What renders one kind: its own template, the one behind all, and the parts that both include.
-pub(super) fn of_kind(kind: Kind) -> Sources {
+/// What renders one sort: its own template, the one behind all, and the parts that both include.
+pub(super) fn of(sort: Sort) -> Sources {
+    let text = match sort {
+        Sort::Of(kind) => text(kind),
+        Sort::Summary => include_str!("../../templates/summary.tera"),
+    };
     let mut sources = parts();
-    sources.push((format!("{kind}.tera"), text(kind)));
+    sources.push((format!("{}.tera", sort.name()), text));
     sources
 }
 

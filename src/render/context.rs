@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::Dialect;
 use crate::arn::Arn;
 use crate::classify::links;
+use crate::digest::{Digest, Form};
 use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::notice::{
     self, CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
@@ -27,6 +28,9 @@ use words::{duration, event_text, event_why, image, mark};
 /// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
 const LONGEST_LIST: usize = 100;
 
+/// Ids of tasks that a message of many names.
+const MOST_TASKS: usize = 5;
+
 /// Links to the logs of containers; a task may have ten, most of them somebody's sidecars.
 const MOST_LOGS: usize = 4;
 
@@ -37,8 +41,10 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(dialect: Dialect, notice: &Notice, telling: Telling) -> Self {
-        let names = Names::new(dialect, notice, telling);
+    pub(super) fn new(dialect: Dialect, digest: &Digest<'_>) -> Self {
+        let notice = digest.first();
+        let mut names = Names::new(dialect, notice, digest.telling);
+        names.add_digest(digest);
         let mut values = tera::Context::new();
         for (name, value) in clean_all(&names, dialect) {
             values.insert(name, &value);
@@ -91,6 +97,12 @@ struct Names {
     account: Option<String>,
     region: Option<String>,
     happened_at: Option<String>,
+    // What one message tells of many.
+    count: usize,
+    first_at: Option<String>,
+    last_at: Option<String>,
+    task_ids: Vec<String>,
+    counts: Vec<Count>,
     // What it is about.
     cluster: Option<String>,
     service: Option<String>,
@@ -174,6 +186,16 @@ struct Container {
     last_words: Vec<String>,
 }
 
+/// How many of a sort a summary tells.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Count {
+    kind: &'static str,
+    /// The service, or else the family.
+    whose: Option<String>,
+    cluster: Option<String>,
+    count: usize,
+}
+
 #[derive(Debug, Serialize)]
 struct Link {
     text: String,
@@ -244,6 +266,34 @@ impl Names {
         names.add_facts(&notice.facts, notice.kind, telling);
         names.links = names.all_links();
         names
+    }
+
+    fn add_digest(&mut self, digest: &Digest<'_>) {
+        let times = digest
+            .notices
+            .iter()
+            .filter_map(|it| it.origin.time.as_ref());
+        let mut times: Vec<_> = times.collect();
+        times.sort_by_key(|time| time.instant());
+        self.count = digest.notices.len();
+        self.first_at = text(times.first().copied());
+        self.last_at = text(times.last().copied());
+        if self.count > 1 {
+            let tasks = digest
+                .notices
+                .iter()
+                .filter_map(|it| it.subject.task_short());
+            self.task_ids = tasks.take(MOST_TASKS).collect();
+        }
+        if digest.form == Form::Summary {
+            self.counts = counts(digest);
+            let cluster = &digest.first().subject.cluster;
+            let is_one = digest
+                .notices
+                .iter()
+                .all(|it| it.subject.cluster == *cluster);
+            self.cluster = cluster.clone().filter(|_| is_one);
+        }
     }
 
     /// What to open next, the most telling first.
@@ -427,6 +477,35 @@ impl Names {
             value: value.clone(),
         });
     }
+}
+
+/// By sort, the most first.
+fn counts(digest: &Digest<'_>) -> Vec<Count> {
+    let mut counts: Vec<Count> = Vec::new();
+    for notice in &digest.notices {
+        let subject = &notice.subject;
+        let found = counts.iter_mut().find(|it| {
+            it.kind == <&str>::from(notice.kind)
+                && it.whose
+                    == *subject
+                        .service
+                        .as_ref()
+                        .map_or(&subject.family, |_| &subject.service)
+                && it.cluster == subject.cluster
+        });
+        match found {
+            Some(count) => count.count += 1,
+            None => counts.push(Count {
+                kind: notice.kind.into(),
+                whose: subject.service.clone().or_else(|| subject.family.clone()),
+                cluster: subject.cluster.clone(),
+                count: 1,
+            }),
+        }
+    }
+    counts.sort_by_key(|count| std::cmp::Reverse(count.count));
+    counts.truncate(LONGEST_LIST);
+    counts
 }
 
 /// What stands in a command to copy: an id or an ARN that a shell takes literally and a program for no option.

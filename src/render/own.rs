@@ -8,7 +8,7 @@ use std::str::FromStr;
 use strum::VariantArray;
 use tera::Tera;
 
-use super::{Dialect, TemplateError, built_in};
+use super::{Dialect, SUMMARY, Sort, TemplateError, built_in};
 use crate::notice::Kind;
 
 /// A template as it was read: its name in the lookup, where it stands, and its text.
@@ -93,8 +93,9 @@ fn compile(
     files: &BTreeMap<String, TemplateFile>,
 ) -> Result<Tera, TemplateError> {
     let mut sources: BTreeMap<String, &str> = built_in::parts().into_iter().collect();
-    for kind in Kind::VARIANTS {
-        sources.extend(built_in::of_kind(*kind));
+    let kinds = Kind::VARIANTS.iter().copied().map(Sort::Of);
+    for sort in kinds.chain([Sort::Summary]) {
+        sources.extend(built_in::of(sort));
     }
     sources.extend(
         files
@@ -147,13 +148,17 @@ fn collect(dir: &Path, prefix: &str, files: &mut Vec<TemplateFile>) -> Result<()
     Ok(())
 }
 
+fn is_sort(name: &str) -> bool {
+    name == SUMMARY || Kind::from_str(name).is_ok()
+}
+
 /// A template under a name that is never looked up would be silently useless.
 fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
     let stem = file.name.trim_end_matches(".tera");
     let fits = match stem.split_once('/') {
         Some(("parts", _)) => true,
-        Some((channel, kind)) => Dialect::from_str(channel).is_ok() && Kind::from_str(kind).is_ok(),
-        None => stem == "default" || Kind::from_str(stem).is_ok(),
+        Some((channel, sort)) => Dialect::from_str(channel).is_ok() && is_sort(sort),
+        None => stem == "default" || is_sort(stem),
     };
     if fits {
         return Ok(());
@@ -164,7 +169,7 @@ fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
         file: file.path.display().to_string(),
         line: None,
         problem: format!(
-            "no message looks for a template of this name; it is `KIND.tera`, `CHANNEL/KIND.tera`, `default.tera` or `parts/….tera`, KIND one of {}, CHANNEL one of {}",
+            "no message looks for a template of this name; it is `KIND.tera`, `CHANNEL/KIND.tera`, `summary.tera`, `default.tera` or `parts/….tera`, KIND one of {}, CHANNEL one of {}",
             kinds.join(", "),
             channels.join(", ")
         ),

@@ -233,12 +233,15 @@ async fn a_batch_is_asked_about_at_once() {
     });
     let batch = json!({"Records": records.collect::<Vec<_>>()});
     let told = tell(&aws, vec![batch], &[]).await;
-    assert_eq!(told.messages.len(), 100, "{}", told.log);
+    // The hundred are told as one.
+    let [message] = &told.messages[..] else {
+        panic!("{:?}: {}", told.messages, told.log)
+    };
     assert!(
-        told.messages
-            .iter()
-            .all(|it| it.contains("ran out of memory (limit 512 MiB)"))
+        message.starts_with("🔴 report in batch: tasks ran out of memory (limit 512 MiB) ×100\n"),
+        "{message}"
     );
+    assert!(message.contains("*Tasks*: 00000000, 00000000"), "{message}");
     let calls = [
         "DescribeContainerInstances",
         "DescribeTaskDefinition",

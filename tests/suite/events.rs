@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ecs_parrot::deliver::{flowdock, slack, terminal};
+use ecs_parrot::digest::Digest;
 use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
 use ecs_parrot::notify::decide;
@@ -105,9 +106,10 @@ pub(crate) fn word(
     notice: &Notice,
     telling: Telling,
 ) -> Result<Worded, TemplateError> {
-    let slack = renderer.render(Dialect::Slack, notice, telling)?;
-    let flowdock = renderer.render(Dialect::Flowdock, notice, telling)?;
-    let terminal = renderer.render(Dialect::Terminal, notice, telling)?;
+    let digest = Digest::of_one(notice, telling);
+    let slack = renderer.render(Dialect::Slack, &digest)?;
+    let flowdock = renderer.render(Dialect::Flowdock, &digest)?;
+    let terminal = renderer.render(Dialect::Terminal, &digest)?;
     Ok(Worded {
         slack_payload: slack::payload(&slack, &slack::Look::default()),
         flowdock_payload: flowdock::payload(&flowdock, &flowdock::Look::default()),

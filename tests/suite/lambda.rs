@@ -243,11 +243,8 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
 async fn a_channel_that_hangs_delays_no_other() {
     let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
     let flowdock = chat(ResponseTemplate::new(200)).await;
-    let events = ["one", "two", "three"].map(|id| {
-        let mut event = events::sample("stop_task-by-iam-user");
-        event["detail"]["eventID"] = json!(id);
-        event
-    });
+    let events = ["by-iam-user", "by-root", "by-sso-person"];
+    let events = events.map(|who| events::sample(&format!("stop_task-{who}")));
     let api = RuntimeApi::with(vec![Value::from(events.to_vec())]).await;
     let (slack_url, flowdock_url) = (webhook(&slack), flowdock.uri());
     let environment = [

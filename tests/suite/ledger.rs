@@ -360,7 +360,9 @@ async fn a_race_tells_each_once() {
     let answer = ResponseTemplate::new(200).set_body_string("ok");
     let slack = chat(answer.set_delay(Duration::from_millis(50))).await;
     let records = (0..20).map(|number| {
-        let event = with_id(events::sample("service_action-tasks-stopped"), &format!("event {number}"));
+        let mut event = events::sample("service_action-tasks-stopped");
+        event["id"] = json!(format!("event {number}"));
+        event["resources"] = json!([format!("arn:aws:ecs:eu-west-1:210987654321:service/prod/web-{number}")]);
         json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
     });
     let batch = json!({"Records": records.collect::<Vec<_>>()});

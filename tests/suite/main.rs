@@ -14,6 +14,7 @@ mod chat;
 mod command_line;
 mod deploy;
 mod deploy_hook;
+mod digest;
 mod documents;
 mod enqueue;
 mod enrich;

@@ -1,6 +1,7 @@
 //! Whatever arrives gets a decision, and none of it panics.
 
 use ecs_parrot::deliver::terminal;
+use ecs_parrot::digest::Digest;
 use ecs_parrot::render::{Dialect, Renderer};
 use ecs_parrot::triage::Policy;
 use proptest::prelude::*;
@@ -163,7 +164,7 @@ fn survive(payload: &Value, renderer: &Renderer) {
         let Some(telling) = judged.telling() else {
             continue;
         };
-        let message = renderer.render(Dialect::Terminal, &judged.notice, telling);
+        let message = renderer.render(Dialect::Terminal, &Digest::of_one(&judged.notice, telling));
         assert!(message.is_ok(), "{message:?}\n{payload}");
     }
 }

@@ -12,12 +12,13 @@ use ecs_parrot::aws::LazySession;
 use ecs_parrot::config::{self, Filter, Lookup};
 use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::{flowdock, slack, terminal};
+use ecs_parrot::digest::{Digest, Group, Item, digest};
 use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
 use ecs_parrot::notify::{decide, look_up};
 use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
-use ecs_parrot::triage::{Telling, Verdict};
+use ecs_parrot::triage::Verdict;
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
@@ -83,87 +84,78 @@ impl Preview {
             }
         };
         let policy = &self.filter.policy;
-        let items = inbox::open(&payload).into_iter();
-        let mut decided: Vec<_> = items
+        let found = inbox::open(&payload).into_iter();
+        let mut decided: Vec<_> = found
             .map(|item| item.event.map(|event| decide(&event, policy)))
             .collect();
         if let Some(enricher) = &self.enricher {
             let read = decided.iter_mut().filter_map(|it| it.as_mut().ok());
             look_up(read, enricher, policy, Deadline::NONE).await;
         }
-        let lines = decided.into_iter().map(|decided| Line {
-            file: input.name.clone(),
-            ..match decided {
-                Ok((notice, verdict)) => self.line(&notice, verdict),
-                Err(error) => Line::error(error.to_string()),
-            }
-        });
-        lines.collect()
+        let mut lines: Vec<_> = decided
+            .iter()
+            .map(|decided| Line {
+                file: input.name.clone(),
+                ..match decided {
+                    Ok((notice, verdict)) => line(notice, *verdict),
+                    Err(error) => Line::error(error.to_string()),
+                }
+            })
+            .collect();
+        for Group { places, digest } in digest(&items(&decided), None) {
+            self.tell(&mut lines, &places, &digest);
+        }
+        lines
     }
 
-    fn line(&self, notice: &Notice, verdict: Verdict) -> Line {
-        let line = Line {
-            event_id: notice.origin.event_id.clone(),
-            kind: Some(notice.kind.into()),
-            reason: Some(verdict.reason(notice.kind)),
-            ..Line::default()
+    /// A message stands in the line of the first event that it tells; the others name that.
+    fn tell(&self, lines: &mut [Line], places: &[usize], digest: &Digest<'_>) {
+        let Some((first, others)) = places.split_first() else {
+            return;
         };
-        match verdict {
-            Verdict::Drop(_) => Line {
-                decision: "drop",
-                ..line
-            },
-            Verdict::Keep(telling) => match self.kept(notice, telling) {
-                Ok(kept) => Line {
-                    event_id: line.event_id,
-                    kind: line.kind,
-                    reason: line.reason,
-                    ..kept
-                },
-                Err(error) => Line {
-                    event_id: line.event_id,
-                    kind: line.kind,
-                    ..Line::error(error.to_string())
-                },
-            },
+        let id = lines[*first].event_id.clone();
+        match self.kept(digest) {
+            Ok(kept) => lines[*first].keep(kept),
+            Err(error) => lines[*first].fail(error.to_string()),
+        }
+        for other in others {
+            lines[*other].told_in.clone_from(&id);
+            lines[*other].severity = Some(digest.telling.severity.into());
+            lines[*other].loud = Some(digest.telling.is_loud());
         }
     }
 
-    fn kept(&self, notice: &Notice, telling: Telling) -> Result<Line, TemplateError> {
-        let message = self.renderer.render(Dialect::Terminal, notice, telling)?;
+    fn kept(&self, digest: &Digest<'_>) -> Result<Line, TemplateError> {
+        let telling = digest.telling;
+        let message = self.renderer.render(Dialect::Terminal, digest)?;
         let terminal = terminal::text(&message);
         let text = terminal::plain(&terminal);
         Ok(Line {
-            decision: "keep",
             severity: Some(telling.severity.into()),
             loud: Some(telling.is_loud()),
             headline: text.lines().next().map(str::to_owned),
             text: Some(text),
-            payloads: Some(self.payloads(notice, telling)?),
-            shown: self.shown(notice, telling)?,
+            payloads: Some(self.payloads(digest)?),
+            shown: self.shown(digest)?,
             terminal,
             ..Line::default()
         })
     }
 
     /// The bodies that would be posted, of every chat or of the one that was asked for.
-    fn payloads(
-        &self,
-        notice: &Notice,
-        telling: Telling,
-    ) -> Result<Map<String, Value>, TemplateError> {
+    fn payloads(&self, digest: &Digest<'_>) -> Result<Map<String, Value>, TemplateError> {
         let wanted = |dialect: &&Dialect| self.channel.is_none_or(|channel| channel == **dialect);
         let mut payloads = Map::new();
         for dialect in Dialect::VARIANTS.iter().filter(wanted) {
-            let message = self.renderer.render(*dialect, notice, telling)?;
+            let message = self.renderer.render(*dialect, digest)?;
             payloads.extend(payload(*dialect, &message).map(|body| (dialect.to_string(), body)));
         }
         Ok(payloads)
     }
 
-    fn shown(&self, notice: &Notice, telling: Telling) -> Result<String, TemplateError> {
+    fn shown(&self, digest: &Digest<'_>) -> Result<String, TemplateError> {
         let dialect = self.channel.unwrap_or(Dialect::Terminal);
-        let message = self.renderer.render(dialect, notice, telling)?;
+        let message = self.renderer.render(dialect, digest)?;
         Ok(match dialect {
             Dialect::Terminal => terminal::text(&message),
             Dialect::Slack | Dialect::Flowdock => {
@@ -171,6 +163,34 @@ impl Preview {
                 std::iter::once(message.headline).chain(lines).collect()
             }
         })
+    }
+}
+
+/// What is told of a batch.
+fn items<E>(decided: &[Result<(Notice, Verdict), E>]) -> Vec<Item<'_>> {
+    let read = decided.iter().enumerate();
+    let told = read.filter_map(|(place, decided)| match decided {
+        Ok((notice, Verdict::Keep(telling))) => Some(Item {
+            place,
+            notice,
+            telling: *telling,
+        }),
+        Ok((_, Verdict::Drop(_))) | Err(_) => None,
+    });
+    told.collect()
+}
+
+/// An event before its message.
+fn line(notice: &Notice, verdict: Verdict) -> Line {
+    Line {
+        event_id: notice.origin.event_id.clone(),
+        kind: Some(notice.kind.into()),
+        decision: match verdict {
+            Verdict::Keep(_) => "keep",
+            Verdict::Drop(_) => "drop",
+        },
+        reason: Some(verdict.reason(notice.kind)),
+        ..Line::default()
     }
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Line {
     pub(super) payloads: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    /// The event in whose line the message stands that tells this one too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) told_in: Option<String>,
     /// What `--output text` prints: the message in the dialect that was asked for.
     #[serde(skip)]
     pub(super) shown: String,
@@ -39,6 +42,30 @@ impl Line {
     }
 }
 
+impl Line {
+    /// With a message.
+    pub(super) fn keep(&mut self, message: Self) {
+        *self = Self {
+            file: std::mem::take(&mut self.file),
+            event_id: self.event_id.take(),
+            kind: self.kind,
+            decision: self.decision,
+            reason: self.reason,
+            ..message
+        };
+    }
+
+    /// The message could not be made.
+    pub(super) fn fail(&mut self, error: String) {
+        *self = Self {
+            file: std::mem::take(&mut self.file),
+            event_id: self.event_id.take(),
+            kind: self.kind,
+            ..Self::error(error)
+        };
+    }
+}
+
 /// What `--output text` prints.
 pub(super) fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
     let bold = anstyle::Style::new().bold();
@@ -48,6 +75,9 @@ pub(super) fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
     }
     let kind = line.kind.unwrap_or_default();
     let reason = line.reason.unwrap_or_default();
+    if let Some(first) = &line.told_in {
+        return writeln!(out, "keep: {reason} ({kind}), told with {first}\n");
+    }
     match (line.severity, line.loud) {
         (Some(severity), Some(loud)) => {
             let volume = if loud { "loud" } else { "quiet" };

@@ -1,0 +1,294 @@
+//! Makes few messages of many: a channel's notices of one batch in, [`Digest`]s out.
+//!
+//! Notices that say the same of the same service become one message with a count. Where even these are more
+//! than there is time for, the loud ones go first and the calm rest is counted; nothing is left out, and
+//! nothing loud is folded into anything calm.
+
+use std::time::Duration;
+
+use crate::notice::{Facts, Kind, Notice};
+use crate::triage::Telling;
+
+/// Chat services take a message a second from a webhook.
+/// <https://docs.slack.dev/apis/web-api/rate-limits>
+pub const PACE: Duration = Duration::from_secs(1);
+
+/// What one message tells.
+#[derive(Debug, Clone)]
+pub struct Digest<'a> {
+    /// At least one, in their order.
+    pub notices: Vec<&'a Notice>,
+    pub telling: Telling,
+    pub form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// All say the same: the first speaks for them.
+    Alike,
+    /// They are counted.
+    Summary,
+}
+
+/// A notice that a channel is told, with its place in the batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    pub place: usize,
+    pub notice: &'a Notice,
+    pub telling: Telling,
+}
+
+/// A digest with the places of all that it tells.
+#[derive(Debug, Clone)]
+pub struct Group<'a> {
+    pub places: Vec<usize>,
+    pub digest: Digest<'a>,
+}
+
+impl<'a> Digest<'a> {
+    pub fn of_one(notice: &'a Notice, telling: Telling) -> Self {
+        Self {
+            notices: vec![notice],
+            telling,
+            form: Form::Alike,
+        }
+    }
+
+    /// The one that speaks for all.
+    pub fn first(&self) -> &'a Notice {
+        self.notices[0]
+    }
+}
+
+/// As few messages as say it all, the loud ones first. `budget` is how many there is time for.
+pub fn digest<'a>(items: &[Item<'a>], budget: Option<usize>) -> Vec<Group<'a>> {
+    let mut alike: Vec<(Likeness<'a>, Group<'a>)> = Vec::new();
+    let mut places: std::collections::HashMap<Likeness<'a>, usize> =
+        std::collections::HashMap::new();
+    for item in items {
+        let likeness = Likeness::of(item);
+        match places.get(&likeness) {
+            Some(place) => alike[*place].1.add(item),
+            None => {
+                places.insert(likeness.clone(), alike.len());
+                alike.push((likeness, Group::of(item)));
+            }
+        }
+    }
+    let groups = alike.into_iter().map(|(_, group)| group);
+    let (loud, calm): (Vec<_>, Vec<_>) = groups.partition(|it| it.digest.telling.is_loud());
+    let Some(budget) = budget else {
+        return loud.into_iter().chain(calm).collect();
+    };
+    let mut told = within(loud, budget.max(1));
+    let room = budget.saturating_sub(told.len());
+    told.extend(within(calm, room.max(1)));
+    told
+}
+
+/// The first of these groups, and the rest counted in one where they are more than there is room for.
+fn within(mut groups: Vec<Group<'_>>, room: usize) -> Vec<Group<'_>> {
+    if groups.len() <= room {
+        return groups;
+    }
+    let rest = groups.split_off(room - 1);
+    groups.extend(Group::summary(rest));
+    groups
+}
+
+impl<'a> Group<'a> {
+    fn of(item: &Item<'a>) -> Self {
+        Self {
+            places: vec![item.place],
+            digest: Digest::of_one(item.notice, item.telling),
+        }
+    }
+
+    fn add(&mut self, item: &Item<'a>) {
+        self.places.push(item.place);
+        self.digest.notices.push(item.notice);
+    }
+
+    /// All of these in one, as grave as the gravest.
+    fn summary(groups: Vec<Self>) -> Option<Self> {
+        let gravest = groups.iter().map(|it| it.digest.telling);
+        let telling = gravest.max_by_key(|telling| telling.severity as u8)?;
+        let mut places = Vec::new();
+        let mut notices = Vec::new();
+        for group in groups {
+            places.extend(group.places);
+            notices.extend(group.digest.notices);
+        }
+        Some(Self {
+            places,
+            digest: Digest {
+                notices,
+                telling: Telling {
+                    cause: None,
+                    ..telling
+                },
+                form: Form::Summary,
+            },
+        })
+    }
+}
+
+/// What two notices must have in common to be told as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Likeness<'a> {
+    kind: Kind,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    cluster: Option<&'a str>,
+    /// The service, or else the family.
+    whose: Option<&'a str>,
+    verdict: (Option<crate::triage::Cause>, crate::triage::Severity, bool),
+    /// What else a reader would miss.
+    detail: Detail<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Detail<'a> {
+    None,
+    Event(Option<&'a str>, Option<&'a str>),
+    Call(&'a str, Option<&'a str>, Option<&'a str>),
+    /// Nothing is like it.
+    Itself(usize),
+}
+
+impl<'a> Likeness<'a> {
+    fn of(item: &Item<'a>) -> Self {
+        let Item {
+            notice, telling, ..
+        } = *item;
+        let (origin, subject) = (&notice.origin, &notice.subject);
+        let detail = match &notice.facts {
+            Facts::Task(_) => Detail::None,
+            Facts::Call(call) => Detail::Call(
+                &call.name,
+                notice.actor.as_ref().map(|actor| actor.name.as_str()),
+                call.error.as_ref().map(|error| error.code.as_str()),
+            ),
+            Facts::Service(service) => Detail::Event(
+                service.event_name.as_deref(),
+                service.deployment_id.as_deref(),
+            ),
+            Facts::Instance(instance) => Detail::Event(instance.status.as_deref(), None),
+            Facts::Health(health) => Detail::Event(health.overall_status.as_deref(), None),
+            Facts::Unknown(unknown) => {
+                Detail::Event(origin.detail_type.as_deref(), unknown.event_name.as_deref())
+            }
+            // Each waits for an answer of its own.
+            Facts::Hook(_) | Facts::Foreign => Detail::Itself(item.place),
+        };
+        // Calls on different things are different news.
+        let is_change = matches!(
+            notice.kind,
+            Kind::ApiCall | Kind::TaskDefinition | Kind::ServiceChanged
+        );
+        Self {
+            kind: notice.kind,
+            account: origin.account.as_deref(),
+            region: origin.region.as_deref(),
+            cluster: subject.cluster.as_deref(),
+            whose: subject.service.as_deref().or(subject.family.as_deref()),
+            verdict: (telling.cause, telling.severity, telling.is_loud()),
+            detail: if is_change {
+                Detail::Itself(item.place)
+            } else {
+                detail
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notice::{Links, Origin, Subject, TaskFacts};
+    use crate::triage::{Cause, Severity, Volume};
+
+    fn stopped(service: &str) -> Notice {
+        Notice {
+            kind: Kind::TaskStopped,
+            origin: Origin::default(),
+            subject: Subject {
+                service: Some(service.to_owned()),
+                ..Subject::default()
+            },
+            facts: Facts::Task(Box::new(TaskFacts::default())),
+            actor: None,
+            links: Links::default(),
+        }
+    }
+
+    fn telling(volume: Volume) -> Telling {
+        let loud = volume == Volume::Loud;
+        Telling {
+            cause: Some(if loud {
+                Cause::OutOfMemory
+            } else {
+                Cause::Finished
+            }),
+            severity: if loud {
+                Severity::Critical
+            } else {
+                Severity::Success
+            },
+            volume,
+        }
+    }
+
+    /// Services in capital letters are loud.
+    fn told(services: &[&str], budget: Option<usize>) -> Vec<String> {
+        let notices: Vec<_> = services.iter().map(|it| stopped(it)).collect();
+        let items = notices.iter().enumerate().map(|(place, notice)| Item {
+            place,
+            notice,
+            telling: telling(match services[place].chars().all(char::is_uppercase) {
+                true => Volume::Loud,
+                false => Volume::Quiet,
+            }),
+        });
+        let groups = digest(&items.collect::<Vec<_>>(), budget);
+        let mut places: Vec<_> = groups.iter().flat_map(|it| it.places.clone()).collect();
+        places.sort_unstable();
+        assert_eq!(
+            places,
+            (0..services.len()).collect::<Vec<_>>(),
+            "all are told, once"
+        );
+        let worded = groups.iter().map(|group| {
+            let names: Vec<_> = group.places.iter().map(|place| services[*place]).collect();
+            match group.digest.form {
+                Form::Alike => names.join(""),
+                Form::Summary => format!("[{}]", names.join("")),
+            }
+        });
+        worded.collect()
+    }
+
+    #[test]
+    fn alike_are_one_and_the_loud_go_first() {
+        assert_eq!(told(&["a", "B", "a", "c", "B"], None), ["BB", "aa", "c"]);
+        assert_eq!(told(&[], Some(3)), [""; 0]);
+    }
+
+    #[test]
+    fn beyond_the_budget_the_calm_are_counted() {
+        let batch = ["a", "b", "C", "d", "a", "E"];
+        assert_eq!(told(&batch, Some(5)), ["C", "E", "aa", "b", "d"]);
+        assert_eq!(told(&batch, Some(4)), ["C", "E", "aa", "[bd]"]);
+        assert_eq!(told(&batch, Some(3)), ["C", "E", "[aabd]"]);
+        assert_eq!(told(&batch, Some(2)), ["C", "E", "[aabd]"]);
+    }
+
+    /// Loud ones are never folded into calm ones, however little time there is.
+    #[test]
+    fn beyond_it_the_loud_are_counted_by_themselves() {
+        let batch = ["A", "b", "C", "D"];
+        assert_eq!(told(&batch, Some(2)), ["A", "[CD]", "b"]);
+        assert_eq!(told(&batch, Some(1)), ["[ACD]", "b"]);
+        assert_eq!(told(&batch, Some(0)), ["[ACD]", "b"]);
+    }
+}

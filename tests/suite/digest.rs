@@ -1,0 +1,163 @@
+//! A batch in few messages: what is alike told once with a count, the loud first, and nothing lost to pacing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::chat::{chat, messages, texts, webhook};
+use crate::events;
+use crate::runtime_api::{Answer, RuntimeApi};
+
+/// A task of a service that started, or with a loud end.
+fn task(sample: &str, service: &str, number: usize) -> Value {
+    let mut event = events::sample(sample);
+    event["id"] = json!(format!("{service} {number}"));
+    event["detail"]["taskArn"] = json!(format!(
+        "arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{number:08x}000000000000000000000000"
+    ));
+    event["detail"]["group"] = json!(format!("service:{service}"));
+    event
+}
+
+fn batch(events: &[Value]) -> Value {
+    let records = events.iter().map(|event| {
+        json!({"messageId": event["id"], "eventSource": "aws:sqs", "body": event.to_string()})
+    });
+    json!({"Records": records.collect::<Vec<_>>()})
+}
+
+/// What the chat is told of a batch in so much time, and which records are given back.
+async fn tell(
+    events: &[Value],
+    seconds: u64,
+    answer: ResponseTemplate,
+) -> (Vec<String>, Vec<String>) {
+    let slack = chat(answer).await;
+    let time = Duration::from_millis(seconds * 1_000 + 500);
+    let api = RuntimeApi::ending_after(time, vec![batch(events).to_string()]).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let Answer::Response(answer) = &answers[0] else {
+        panic!("{answers:?}: {log}")
+    };
+    let given_back = answer["batchItemFailures"].as_array().unwrap().iter();
+    let given_back = given_back.map(|it| it["itemIdentifier"].as_str().unwrap().to_owned());
+    (messages(&slack).await, given_back.collect())
+}
+
+fn ok() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_string("ok")
+}
+
+#[tokio::test]
+async fn alike_are_told_once_and_the_loud_first() {
+    let mut batch: Vec<_> = (0..30)
+        .map(|number| task("task_started-fargate", "web", number))
+        .collect();
+    batch.push(task("task_stopped-out-of-memory", "api", 40));
+    batch.push(task("task_stopped-out-of-memory", "api", 41));
+    batch.push(task("task_started-fargate", "mail", 42));
+    let (messages, given_back) = tell(&batch, 20, ok()).await;
+    let headlines: Vec<_> = messages
+        .iter()
+        .map(|it| it.lines().next().unwrap())
+        .collect();
+    assert_eq!(
+        headlines,
+        [
+            "🔴 api in prod-web: tasks ran out of memory (limit 2048 MiB) ×2",
+            "⚪ web in prod-web: tasks started ×30",
+            "⚪ mail in prod-web: task 0000002a started",
+        ]
+    );
+    assert!(
+        messages[0].contains("*Tasks*: 00000028, 00000029\n"),
+        "{}",
+        messages[0]
+    );
+    assert!(messages[0].contains(": 2 times, from "), "{}", messages[0]);
+    assert_eq!(given_back, [""; 0]);
+}
+
+/// There is time for four: the loud one, two calm ones, and a count of all the others.
+#[tokio::test]
+async fn what_there_is_no_time_for_is_counted() {
+    let mut batch: Vec<_> = (0..12)
+        .map(|number| task("task_started-fargate", &format!("web-{number}"), number))
+        .collect();
+    batch.push(task("task_stopped-out-of-memory", "api", 40));
+    let (messages, given_back) = tell(&batch, 5, ok()).await;
+    let headlines: Vec<_> = messages
+        .iter()
+        .map(|it| it.lines().next().unwrap())
+        .collect();
+    assert!(
+        headlines[0].starts_with("🔴 api in prod-web: task 00000028"),
+        "{headlines:?}"
+    );
+    let last = messages.last().unwrap();
+    let counted = 12 - (messages.len() - 2);
+    assert!(
+        last.starts_with(&format!(
+            "⚪ {counted} calm events in prod-web, told together"
+        )),
+        "{last}"
+    );
+    assert!(
+        last.contains("*1* × task_started of web-11 in prod-web"),
+        "{last}"
+    );
+    assert!(messages.len() <= 5, "{messages:?}");
+    assert_eq!(
+        given_back, [""; 0],
+        "nothing is given back for want of time"
+    );
+}
+
+/// A digest that is not taken gives back all that it would have told.
+#[tokio::test]
+async fn a_digest_that_fails_gives_back_all() {
+    let batch: Vec<_> = (0..4)
+        .map(|number| task("task_started-fargate", "web", number))
+        .collect();
+    let (messages, given_back) = tell(&batch, 20, ResponseTemplate::new(404)).await;
+    assert_eq!(messages.len(), 1);
+    assert_eq!(given_back, ["web 0", "web 1", "web 2", "web 3"]);
+}
+
+/// The channel's own word counts: it is obeyed within the time, and nobody is told twice.
+#[tokio::test]
+async fn a_busy_channel_is_waited_for() {
+    use wiremock::matchers::method;
+    use wiremock::{Mock, MockServer};
+
+    let slack = MockServer::start().await;
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", "1");
+    Mock::given(method("POST"))
+        .respond_with(busy)
+        .up_to_n_times(2)
+        .mount(&slack)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(ok())
+        .mount(&slack)
+        .await;
+    let events = [
+        task("task_started-fargate", "web", 1),
+        task("task_started-fargate", "api", 2),
+    ];
+    let api = RuntimeApi::with(vec![batch(&events)]).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    assert_eq!(
+        answers,
+        [Answer::Response(json!({"batchItemFailures": []}))],
+        "{log}"
+    );
+    let texts = texts(&slack).await;
+    assert_eq!(texts.len(), 4, "{texts:?}");
+    assert_eq!(
+        texts[..3],
+        vec![texts[0].clone(); 3],
+        "the first until it is taken"
+    );
+}
