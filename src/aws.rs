@@ -165,6 +165,14 @@ impl Session {
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
 
+    pub fn parameters(&self) -> aws_sdk_ssm::Client {
+        aws_sdk_ssm::Client::new(&self.config)
+    }
+
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+
     pub fn dynamo_db_in_a_hurry(&self) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
             .retry_config(hurry())
@@ -280,7 +288,11 @@ impl CallError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let code = error.code().map(str::to_owned);
-        let said = error.message().map(str::to_owned);
+        // Some errors are a name and nothing more.
+        let said = error
+            .message()
+            .filter(|it| !it.is_empty())
+            .map(str::to_owned);
         let status = error.raw_response().map(|raw| raw.status().as_u16());
         let message = match (&said, &code) {
             (Some(said), _) => said.clone(),

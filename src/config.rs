@@ -23,6 +23,7 @@ use crate::notify::Notifier;
 use crate::render::{OwnTemplates, Renderer, TemplateError};
 use crate::secret::{REDACTED, Secret};
 use crate::triage::{Globs, Policy};
+use crate::vault::Vault;
 use variables::Variables as _;
 
 pub use hook::{Hook, HookVariables, Wait};
@@ -171,13 +172,14 @@ impl Parrot {
         let table = self
             .dedup_table
             .map(|name| Table::new(name, Arc::clone(&session)));
+        let vault = Vault::new(Arc::clone(&session));
         Ok(Notifier {
             ledger: Ledger::new(table),
             enricher: enriches.then(|| Enricher::new(last_words, limits, session)),
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
             channels: self.channels,
-            http: Http::default(),
+            http: Http::with_vault(vault),
         })
     }
 }
@@ -342,9 +344,8 @@ fn slack(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Option<Sla
     let hears = hears("SLACK_QUIET", variables.slack_quiet.as_deref(), problems);
     let mention = words::mention(variables.slack_mention.as_deref(), problems);
     let webhook = enabled(variables.slack_webhookurl.as_ref())?;
-    address::check_secret("SLACK_WEBHOOKURL", webhook, problems);
     Some(Slack {
-        webhook: Secret::new(webhook.expose().trim().to_owned()),
+        webhook: address::webhook("SLACK_WEBHOOKURL", webhook, problems),
         look: slack::Look {
             channel: variables.slack_channel.clone(),
             username: variables.slack_username.clone(),
@@ -370,7 +371,7 @@ fn flowdock(
         address::check_base("FLOWDOCK_URL", url, problems);
     }
     let token = enabled(variables.flowdock_api_token.as_ref())?;
-    address::check_token("FLOWDOCK_API_TOKEN", token, problems);
+    let token = address::token("FLOWDOCK_API_TOKEN", token, problems);
     if url.is_none() && enabled(variables.slack_webhookurl.as_ref()).is_none() {
         warnings.push(
             "Flowdock closed in 2022; set FLOWDOCK_URL to a server that speaks its API, or use Slack"
@@ -378,7 +379,8 @@ fn flowdock(
         );
     }
     Some(Flowdock {
-        address: Flowdock::address(url.unwrap_or(flowdock::VENDOR_URL), token.expose().trim()),
+        base: url.unwrap_or(flowdock::VENDOR_URL).to_owned(),
+        token,
         look: flowdock::Look {
             username: variables.flowdock_username.clone(),
             icon_emoji: variables.flowdock_icon_emoji.clone(),

@@ -2,6 +2,7 @@
 //!
 //! The channels are a closed set: whoever adds one is led by the compiler through what it must have.
 
+mod address;
 mod fit;
 pub mod flowdock;
 mod http;
@@ -11,6 +12,7 @@ pub mod terminal;
 
 use std::time::Duration;
 
+pub use address::{problem_of, problem_of_token};
 pub use flowdock::Flowdock;
 pub use http::Http;
 pub use retry::{Attempts, persist};

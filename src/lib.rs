@@ -34,3 +34,4 @@ pub mod render;
 pub mod run;
 pub mod secret;
 pub mod triage;
+pub mod vault;

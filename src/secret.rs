@@ -1,5 +1,7 @@
 //! A value that opens something: it is used, never shown.
 
+use std::fmt;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -37,6 +39,74 @@ impl Secret {
     }
 }
 
+/// A secret, or where it is kept.
+#[derive(Debug, Clone)]
+pub enum Sealed {
+    Here(Secret),
+    Away(Reference),
+}
+
+/// The place of a secret; its name is none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// `ssm:/ops/webhook`, of AWS Systems Manager's Parameter Store.
+    Parameter(String),
+    /// `secretsmanager:ID` or `secretsmanager:ID:KEY`, the key being one of the secret's JSON object.
+    SecretsManager { id: String, key: Option<String> },
+}
+
+impl Sealed {
+    /// # Errors
+    ///
+    /// What is wrong with a text that begins as a reference and is none.
+    pub fn read(secret: &Secret) -> Result<Self, &'static str> {
+        let text = secret.expose().trim();
+        match Reference::read(text) {
+            Some(reference) => reference.map(Self::Away),
+            None => Ok(Self::Here(Secret::new(text.to_owned()))),
+        }
+    }
+}
+
+impl From<Secret> for Sealed {
+    fn from(secret: Secret) -> Self {
+        Self::Here(secret)
+    }
+}
+
+impl Reference {
+    fn read(text: &str) -> Option<Result<Self, &'static str>> {
+        let is_name = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
+        let reference = if let Some(name) = text.strip_prefix("ssm:") {
+            is_name(name).then(|| Self::Parameter(name.to_owned()))
+        } else {
+            let place = text.strip_prefix("secretsmanager:")?;
+            // An ARN has six colons of its own.
+            let own = if place.starts_with("arn:") { 6 } else { 0 };
+            let (id, key) = match place.match_indices(':').nth(own) {
+                Some((end, _)) => (&place[..end], Some(place[end + 1..].to_owned())),
+                None => (place, None),
+            };
+            let has_key = key.as_deref().is_none_or(is_name);
+            (is_name(id) && has_key).then(|| Self::SecretsManager {
+                id: id.to_owned(),
+                key,
+            })
+        };
+        Some(reference.ok_or("it names no parameter and no secret"))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameter(name) => write!(f, "ssm:{name}"),
+            Self::SecretsManager { id, key: None } => write!(f, "secretsmanager:{id}"),
+            Self::SecretsManager { id, key: Some(key) } => write!(f, "secretsmanager:{id}:{key}"),
+        }
+    }
+}
+
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self::new(text)
@@ -58,6 +128,44 @@ mod tests {
     fn it_does_not_print() {
         let secret = Secret::new("xoxb-very-secret".to_owned());
         assert!(!format!("{secret:?} {secret:#?}").contains("xoxb"));
+    }
+
+    #[test]
+    fn places_of_secrets() {
+        let read = |text: &str| match Sealed::read(&Secret::new(text.to_owned())) {
+            Ok(Sealed::Away(reference)) => reference.to_string(),
+            Ok(Sealed::Here(_)) => "here".to_owned(),
+            Err(problem) => problem.to_owned(),
+        };
+        let arn = "secretsmanager:arn:aws:secretsmanager:eu-west-1:210987654321:secret:chat-Qm4xZr";
+        for text in [
+            "ssm:/ops/webhook",
+            "secretsmanager:chat",
+            "secretsmanager:chat:slack",
+            arn,
+            &format!("{arn}:slack"),
+        ] {
+            assert_eq!(read(text), text);
+        }
+        for text in [
+            "ssm:",
+            "ssm:a b",
+            "secretsmanager:",
+            "secretsmanager:chat:",
+            "secretsmanager::slack",
+        ] {
+            assert_eq!(read(text), "it names no parameter and no secret", "{text}");
+        }
+        assert_eq!(read("https://hooks.example/ssm:/x"), "here");
+        let Ok(Sealed::Away(Reference::SecretsManager { id, key })) =
+            Sealed::read(&Secret::new(format!("{arn}:slack")))
+        else {
+            panic!("{arn}");
+        };
+        assert_eq!(
+            (format!("secretsmanager:{id}"), key.as_deref()),
+            (arn.to_owned(), Some("slack"))
+        );
     }
 
     #[test]

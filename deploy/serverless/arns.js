@@ -40,6 +40,22 @@ const hookClusters = async (context) => {
   return named.length === 0 ? ['*'] : named;
 };
 
+// Where a secret is kept, `ssm:/path` or `secretsmanager:ID[:key]`, as IAM knows it.
+const secretOf = (reference) => {
+  const arn = (service, resource) => ({
+    'Fn::Sub': `arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
+  });
+  if (reference.startsWith('ssm:')) {
+    return arn('ssm', `parameter/${reference.slice(4).replace(/^\//, '')}`);
+  }
+  const place = reference.slice('secretsmanager:'.length);
+  if (place.startsWith('arn:')) {
+    return place.split(':').slice(0, 7).join(':');
+  }
+  // Secrets Manager puts six characters of its own behind a name.
+  return arn('secretsmanager', `secret:${place.split(':')[0]}-??????`);
+};
+
 module.exports = {
   queueDefinitions: async (context) => definitions(await queueDefinitions(context)),
   queueClusters: async (context) => clusters(await queueClusters(context)),
@@ -48,6 +64,16 @@ module.exports = {
   hookDefinitions: async (context) => definitions(await hookDefinitions(context)),
   hookClusters: async (context) => clusters(await hookClusters(context)),
   hookTasks: async (context) => inClusters('task', await hookClusters(context)),
+  // The secrets of the notifier's channels that are kept elsewhere; none by default.
+  channelSecrets: async ({ resolveVariable }) => {
+    const read = (path) => resolveVariable(`self:custom.mysettings.${path}, ''`);
+    const values = [await read('slack.webhookurl'), await read('flowdock.api_token')];
+    const references = values.map((value) => String(value ?? '').trim());
+    const arns = references.filter((it) => /^(ssm|secretsmanager):/.test(it)).map(secretOf);
+    return arns.length === 0
+      ? [{ 'Fn::Sub': 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/none/none' }]
+      : arns;
+  },
   // The roles that a task may be given; none by default.
   passedRoles: async (context) => {
     const roles = await setting(context, 'pass_roles');

@@ -13,6 +13,9 @@ locals {
   clusters         = length(var.cluster_arns) > 0 ? var.cluster_arns : ["${local.ecs}:cluster/none"]
   roles            = length(var.pass_role_arns) > 0 ? var.pass_role_arns : ["arn:${data.aws_partition.this.partition}:iam::${local.account}:role/none/none"]
 
+  opening_channels = [
+    { Sid = "OpenChannels", Effect = "Allow", Action = ["ssm:GetParameter", "secretsmanager:GetSecretValue"], Resource = var.secret_arns },
+  ]
   remembering = [
     { Sid = "RememberWhatWasTold", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${var.dedup_table}" },
   ]
@@ -58,6 +61,7 @@ locals {
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
+        length(var.secret_arns) > 0 ? local.opening_channels : [],
         var.dedup_table != "" ? local.remembering : [],
         local.enriches ? local.looking_up : [],
         local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],

@@ -163,6 +163,12 @@ variable "log_tail_mask" {
   default = ""
 }
 
+# Parameters and secrets that the channels' secrets are kept in, by ARN.
+variable "secret_arns" {
+  type    = list(string)
+  default = []
+}
+
 # The name of a table with a key `id`, for what was told; empty: each process remembers for itself alone.
 variable "dedup_table" {
   type    = string

@@ -1,4 +1,5 @@
 use super::*;
+use crate::secret::Sealed;
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
@@ -14,6 +15,14 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .into_iter()
         .map(|problem| (problem.variable, problem.problem))
         .collect()
+}
+
+/// A secret that is not kept elsewhere.
+fn here(sealed: &Sealed) -> &str {
+    match sealed {
+        Sealed::Here(secret) => secret.expose(),
+        Sealed::Away(reference) => panic!("{reference}"),
+    }
 }
 
 fn channel_names(config: &Parrot) -> Vec<String> {
@@ -88,8 +97,8 @@ fn both_channels_need_a_flowdock_that_exists() {
     assert!(both.warnings.is_empty());
     match &both.channels[1] {
         Channel::Flowdock(flowdock) => assert_eq!(
-            flowdock.address.expose(),
-            "http://127.0.0.1:8080/v1/messages/chat/abc123"
+            format!("{} {}", flowdock.base, here(&flowdock.token)),
+            "http://127.0.0.1:8080/ abc123"
         ),
         other => panic!("{other:?}"),
     }
@@ -211,7 +220,7 @@ fn only_our_names_as_they_are_written() {
     match &config.channels[..] {
         [Channel::Slack(slack)] => {
             assert_eq!(slack.hears, Hears::OnlyLoud);
-            assert_eq!(slack.webhook.expose(), "https://hooks.example.com/x");
+            assert_eq!(here(&slack.webhook), "https://hooks.example.com/x");
         }
         other => panic!("{other:?}"),
     }
@@ -241,18 +250,21 @@ fn a_flowdock_address_takes_a_path() {
 }
 
 #[test]
-fn references_to_secrets_are_for_later() {
-    for reference in ["ssm:/ops/webhook", "secretsmanager:webhook"] {
-        let found = problems(&[
-            ("SLACK_WEBHOOKURL", reference),
-            ("FLOWDOCK_API_TOKEN", reference),
-        ]);
-        assert!(
-            found
-                .iter()
-                .all(|(_, problem)| problem.contains("not yet supported"))
-        );
-        assert_eq!(found.len(), 2);
+fn secrets_may_be_kept_elsewhere() {
+    for name in ["SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"] {
+        for reference in ["ssm:/ops/webhook", "secretsmanager:chat:slack"] {
+            assert!(
+                Parrot::read(&environment(&[(name, reference)])).is_ok(),
+                "{name} {reference}"
+            );
+        }
+        for wrong in ["ssm:", "secretsmanager:chat:"] {
+            let found = problems(&[(name, wrong)]);
+            assert!(
+                found[0].1.contains("no parameter and no secret"),
+                "{found:?}"
+            );
+        }
     }
 }
 

@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 
 use super::fit::{Limits, fit, length};
-use super::{Hears, Http, Outcome};
+use super::{Hears, Http, Outcome, problem_of_token};
 use crate::render::Message;
-use crate::secret::Secret;
+use crate::secret::{Sealed, Secret};
 use crate::triage::Severity;
 
 const LONGEST_CONTENT: usize = 8_096;
@@ -19,8 +19,9 @@ pub const DEFAULT_USERNAME: &str = "ECSParrot";
 
 #[derive(Debug, Clone)]
 pub struct Flowdock {
-    /// The whole address: it ends in the token.
-    pub address: Secret,
+    /// The server's address.
+    pub base: String,
+    pub token: Sealed,
     pub look: Look,
     pub hears: Hears,
 }
@@ -32,16 +33,19 @@ pub struct Look {
 }
 
 impl Flowdock {
-    /// The address of the chat that a token opens, at a server's base address.
-    pub fn address(base: &str, token: &str) -> Secret {
-        Secret::new(format!(
-            "{}/v1/messages/chat/{token}",
-            base.trim_end_matches('/')
-        ))
+    /// The address of the chat that a token opens.
+    fn address(&self, token: &Secret) -> Result<Secret, &'static str> {
+        problem_of_token(token.expose())?;
+        let base = self.base.trim_end_matches('/');
+        Ok(Secret::new(format!(
+            "{base}/v1/messages/chat/{}",
+            token.expose()
+        )))
     }
 
     pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
-        http.post(&self.address, &payload(message, &self.look))
+        let address = |token: &Secret| self.address(token);
+        http.post(&self.token, address, &payload(message, &self.look))
             .await
     }
 }

@@ -9,22 +9,72 @@ use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::Value;
 
 use super::Outcome;
-use crate::secret::Secret;
+use crate::secret::{Sealed, Secret};
+use crate::vault::{self, Vault};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest part of an answer that is read: an error is a word or a line.
 const LONGEST_ANSWER: usize = 4_096;
 
+/// What a secret opens, or what is wrong with it.
+pub(super) type Address = Result<Secret, &'static str>;
+
 /// The HTTP client, made on first use: an event that is dropped needs none.
 #[derive(Debug, Default)]
 pub struct Http {
     client: OnceLock<Client>,
+    vault: Option<Vault>,
 }
 
 impl Http {
-    /// Posts JSON to an address that is a secret.
-    pub(super) async fn post(&self, address: &Secret, body: &Value) -> Outcome {
+    /// One that can open secrets that are kept elsewhere.
+    pub fn with_vault(vault: Vault) -> Self {
+        Self {
+            client: OnceLock::new(),
+            vault: Some(vault),
+        }
+    }
+
+    /// Posts JSON to the address that a secret opens. A secret that is kept elsewhere and turns out to be wrong is
+    /// looked at once more: it may have been changed.
+    pub(super) async fn post(
+        &self,
+        sealed: &Sealed,
+        address: impl Fn(&Secret) -> Address,
+        body: &Value,
+    ) -> Outcome {
+        let secret = match vault::open(self.vault.as_ref(), sealed).await {
+            Ok(secret) => secret,
+            Err(error) => return retry(error.to_string()),
+        };
+        let outcome = self.post_with(&secret, &address, body).await;
+        match (&outcome, sealed, &self.vault) {
+            (Outcome::Refused { .. }, Sealed::Away(reference), Some(vault)) => {
+                match vault.renew(reference).await {
+                    Some(renewed) => self.post_with(&renewed, &address, body).await,
+                    None => outcome,
+                }
+            }
+            (_, _, _) => outcome,
+        }
+    }
+
+    async fn post_with(
+        &self,
+        secret: &Secret,
+        address: &impl Fn(&Secret) -> Address,
+        body: &Value,
+    ) -> Outcome {
+        match address(secret) {
+            Ok(address) => self.post_to(&address, body).await,
+            Err(problem) => Outcome::Refused {
+                why: format!("the secret cannot be used: {problem}"),
+            },
+        }
+    }
+
+    async fn post_to(&self, address: &Secret, body: &Value) -> Outcome {
         let client = match self.client() {
             Ok(client) => client,
             Err(error) => {

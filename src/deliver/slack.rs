@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fit::{Limits, fit, length};
-use super::{Hears, Http, Outcome};
+use super::{Hears, Http, Outcome, problem_of};
 use crate::render::Message;
-use crate::secret::Secret;
+use crate::secret::{Sealed, Secret};
 use crate::triage::Severity;
 
 /// Characters of a section's text. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
@@ -22,7 +22,7 @@ const LIMITS: Limits = Limits {
 
 #[derive(Debug, Clone)]
 pub struct Slack {
-    pub webhook: Secret,
+    pub webhook: Sealed,
     pub look: Look,
     pub hears: Hears,
 }
@@ -59,7 +59,8 @@ struct Attachment<'a> {
 
 impl Slack {
     pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
-        http.post(&self.webhook, &payload(message, &self.look))
+        let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
+        http.post(&self.webhook, address, &payload(message, &self.look))
             .await
     }
 }

@@ -28,7 +28,7 @@ fn message(severity: Severity) -> Message {
 
 fn slack_at(base: &str) -> Channel {
     Channel::Slack(Slack {
-        webhook: Secret::new(format!("{base}/v1/messages/chat/{TOKEN}")),
+        webhook: Secret::new(format!("{base}/v1/messages/chat/{TOKEN}")).into(),
         look: slack::Look {
             channel: Some("#devops".to_owned()),
             username: Some("ECSParrot".to_owned()),
@@ -41,7 +41,8 @@ fn slack_at(base: &str) -> Channel {
 
 fn flowdock_at(base: &str) -> Channel {
     Channel::Flowdock(Flowdock {
-        address: Flowdock::address(base, TOKEN),
+        base: base.to_owned(),
+        token: Secret::new(TOKEN.to_owned()).into(),
         look: flowdock::Look {
             username: Some("Parrot".to_owned()),
             icon_emoji: Some(":bird:".to_owned()),

@@ -7,6 +7,7 @@ mod code_deploy;
 mod ecs;
 mod logs;
 pub(crate) mod policy;
+mod secrets;
 mod sqs;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -45,6 +46,8 @@ impl Call {
             "Logs_20140328" => "logs",
             "AmazonSQS" => "sqs",
             "DynamoDB_20120810" => "dynamodb",
+            "AmazonSSM" => "ssm",
+            "secretsmanager" => "secretsmanager",
             "CodeDeploy_20141006" => "codedeploy",
             other => panic!("{other} is not played"),
         };
@@ -113,6 +116,7 @@ struct State {
     ecs: ecs::Ecs,
     logs: logs::Logs,
     code_deploy: code_deploy::CodeDeploy,
+    secrets: secrets::Secrets,
 }
 
 enum Scripted {
@@ -123,6 +127,8 @@ enum Scripted {
     Lose,
     /// Answers what is no answer of AWS.
     Garble,
+    /// Answers this, once.
+    Say(Value),
 }
 
 pub(crate) struct FakeAws {
@@ -183,6 +189,11 @@ impl FakeAws {
     /// The next call does what it should, but its answer is lost.
     pub(crate) fn lose_answer(&self, operation: &str) {
         self.script(operation, Scripted::Lose);
+    }
+
+    /// The next call of this operation is answered so.
+    pub(crate) fn answer_once(&self, operation: &str, answer: Value) {
+        self.script(operation, Scripted::Say(answer));
     }
 
     pub(crate) fn garble(&self, operation: &str) {
@@ -267,6 +278,7 @@ impl State {
                 let _ = self.act(&call);
                 written(Err(Refusal::nameless()))
             }
+            Some(Scripted::Say(answer)) => written(Ok(answer)),
             Some(Scripted::Garble) => {
                 ResponseTemplate::new(200).set_body_string("<html>Gateway</html>")
             }
@@ -279,6 +291,7 @@ impl State {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
             "logs" => self.logs.act(&call.operation, &call.body),
             "sqs" => sqs::act(&call.operation),
+            "ssm" | "secretsmanager" => self.secrets.act(&call.body),
             // A table that forgets: what one remembers is dynalite's to show.
             "dynamodb" => Ok(json!({})),
             _ => self.code_deploy.act(&call.operation, &call.body),

@@ -32,6 +32,7 @@ mod run;
 mod run_from_queue;
 mod runtime_api;
 mod samples;
+mod secrets;
 mod served;
 mod slack_sdk;
 mod tools;

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
 use super::{Package, rule};
+use crate::chat::{chat, texts, webhook};
 use crate::fake_aws::policy::Policy;
 use crate::fake_aws::{ACCOUNT, FakeAws, Life, REGION};
+use crate::runtime_api::RuntimeApi;
 use crate::{deploy_hook, enrich, events, run_from_queue};
 
 const SETTINGS: &str = "mysettings:
@@ -149,7 +152,7 @@ async fn the_hooks_role_is_just_enough() {
 /// It asks for what it may ask, and may not ask for anything else; nothing at all where it is told not to.
 #[tokio::test]
 async fn the_notifiers_role_is_just_enough() {
-    const OTHERS: [&str; 2] = ["WriteItsOwnLog", "KeepWhatFailed"];
+    const OTHERS: [&str; 3] = ["WriteItsOwnLog", "KeepWhatFailed", "OpenChannels"];
     let table = ("DEDUP_TABLE", "told");
     let tail = [table, ("LOG_TAIL_LINES", "5")];
     let read = "{lines: 5, groups: '/ecs/*'}, dedup_table: told";
@@ -177,6 +180,41 @@ async fn the_notifiers_role_is_just_enough() {
         let told = enrich::tell(&aws, payloads, variables).await;
         assert_eq!(told.messages.len(), 2, "{settings}: {}", told.log);
         assert_just_enough(&aws, &policy, &OTHERS);
+    }
+}
+
+/// It opens the secrets that its settings name, and no other.
+#[tokio::test]
+async fn the_notifier_opens_its_own_secrets_alone() {
+    for (reference, name) in [
+        ("ssm:/ops/webhook", "/ops/webhook"),
+        ("secretsmanager:ops/webhook", "ops/webhook"),
+    ] {
+        let settings = format!(
+            "mysettings: {{region: eu-west-1, enrich: false, slack: {{webhookurl: '{reference}'}}}}"
+        );
+        let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
+        for (asked, is_allowed) in [
+            (reference, true),
+            ("ssm:/other", false),
+            ("secretsmanager:other", false),
+        ] {
+            let aws = FakeAws::start().await;
+            let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+            for name in [name, "/other", "other"] {
+                aws.secret(name, &webhook(&slack));
+            }
+            aws.allow_only(Policy::new(&policy));
+            let api = RuntimeApi::with(vec![events::sample("stop_task-by-root")]).await;
+            let variables = [("SLACK_WEBHOOKURL", asked)];
+            aws.invoke(env!("CARGO_BIN_EXE_parrot"), api, &variables)
+                .await;
+            assert_eq!(
+                texts(&slack).await.len(),
+                usize::from(is_allowed),
+                "{reference} {asked}"
+            );
+        }
     }
 }
 

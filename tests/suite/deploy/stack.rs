@@ -386,7 +386,7 @@ fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
     ];
     assert_eq!(allowed[..2], expected);
     // What follows is for looking up what the events lack: `running.rs` holds it against the calls.
-    assert_eq!(allowed.len(), 6);
+    assert_eq!(allowed.len(), 7);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");

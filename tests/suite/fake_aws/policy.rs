@@ -66,6 +66,17 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
             vec![Need::new(&format!("sqs:{}", call.operation), queue)]
         }
+        "ssm" => {
+            let name = call.body["Name"].as_str().unwrap().trim_start_matches('/');
+            let arn = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}");
+            vec![Need::new("ssm:GetParameter", arn)]
+        }
+        // A secret's ARN ends in six characters of its own.
+        "secretsmanager" => {
+            let id = call.body["SecretId"].as_str().unwrap();
+            let arn = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{id}-Qm4xZr");
+            vec![Need::new("secretsmanager:GetSecretValue", arn)]
+        }
         "dynamodb" => {
             let by_table = call.body["RequestItems"].as_object();
             let of_batch = by_table.and_then(|it| it.keys().next()).map(String::as_str);

@@ -1,0 +1,43 @@
+//! Addresses that messages may be sent to.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// # Errors
+///
+/// What is wrong with an address, without the address.
+pub fn problem_of(text: &str) -> Result<(), &'static str> {
+    let url = Url::parse(text).map_err(|_| "it is no address")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a user name or a password");
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => Err("messages would travel unencrypted"),
+        _ => Err("its scheme is not https"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// # Errors
+///
+/// What is wrong with a token, without the token.
+pub fn problem_of_token(text: &str) -> Result<(), &'static str> {
+    let is_token = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if !is_token || text.chars().all(|c| c == '.') {
+        return Err("it holds characters that no token has");
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Secrets that are kept elsewhere: fetched at first need, kept in memory, fetched anew when they are wrong.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::aws::{CallError, LazySession, SessionError};
+use crate::secret::{Reference, Sealed, Secret};
+
+/// Where the environment names no region, the call says so.
+const NO_REGION: &str = "us-east-1";
+
+/// A secret that is wrong, and was asked for again, is asked for once more no sooner than this.
+const SHORTEST_AGE: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+pub struct Vault {
+    session: Arc<LazySession>,
+    kept: Mutex<HashMap<Reference, Kept>>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    secret: Secret,
+    renewed: Option<Instant>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error("{0}; allow it to this function's role")]
+    Denied(CallError),
+    #[error(transparent)]
+    Call(CallError),
+    #[error("{0} is empty")]
+    Empty(Reference),
+    #[error("{0} has no such key, or is no JSON object")]
+    NoKey(Reference),
+    #[error("{0} needs AWS, which is not asked here")]
+    NoVault(Reference),
+}
+
+impl Vault {
+    pub fn new(session: Arc<LazySession>) -> Self {
+        Self {
+            session,
+            kept: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The secret itself.
+    pub async fn open(&self, reference: &Reference) -> Result<Secret, VaultError> {
+        match self.get(reference) {
+            Some(kept) => Ok(kept.secret),
+            None => self.fetch(reference, None).await,
+        }
+    }
+
+    /// The secret as it is now, where that differs from what was said to be wrong.
+    pub async fn renew(&self, reference: &Reference) -> Option<Secret> {
+        let old = self.get(reference)?;
+        if old.renewed.is_some_and(|at| at.elapsed() < SHORTEST_AGE) {
+            return None;
+        }
+        let new = self.fetch(reference, Some(Instant::now())).await.ok()?;
+        (new.expose() != old.secret.expose()).then_some(new)
+    }
+
+    fn get(&self, reference: &Reference) -> Option<Kept> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(reference).cloned()
+    }
+
+    async fn fetch(
+        &self,
+        reference: &Reference,
+        renewed: Option<Instant>,
+    ) -> Result<Secret, VaultError> {
+        let session = self.session.get(NO_REGION).await?;
+        let text = match reference {
+            Reference::Parameter(name) => {
+                let request = session.parameters().get_parameter().name(name);
+                let answer = request.with_decryption(true).send().await;
+                let answer =
+                    answer.map_err(|error| refused(CallError::of("GetParameter", error)))?;
+                answer
+                    .parameter()
+                    .and_then(|it| it.value())
+                    .map(str::to_owned)
+            }
+            Reference::SecretsManager { id, .. } => {
+                let answer = session
+                    .secrets()
+                    .get_secret_value()
+                    .secret_id(id)
+                    .send()
+                    .await;
+                let answer =
+                    answer.map_err(|error| refused(CallError::of("GetSecretValue", error)))?;
+                answer.secret_string().map(str::to_owned)
+            }
+        };
+        let text = text
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| VaultError::Empty(reference.clone()))?;
+        let secret = Secret::new(of_key(reference, text)?);
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = Kept {
+            secret: secret.clone(),
+            renewed,
+        };
+        all.insert(reference.clone(), kept);
+        Ok(secret)
+    }
+}
+
+/// The value of the key that a reference names.
+fn of_key(reference: &Reference, text: String) -> Result<String, VaultError> {
+    let Reference::SecretsManager { key: Some(key), .. } = reference else {
+        return Ok(text);
+    };
+    let object: Value = serde_json::from_str(&text).unwrap_or_default();
+    let value = object.get(key).and_then(Value::as_str);
+    value
+        .map(|value| value.trim().to_owned())
+        .ok_or_else(|| VaultError::NoKey(reference.clone()))
+}
+
+fn refused(error: CallError) -> VaultError {
+    match error.nature {
+        crate::aws::Nature::Denied => VaultError::Denied(error),
+        _ => VaultError::Call(error),
+    }
+}
+
+/// Opens what is sealed; without a vault only what is here.
+pub async fn open(vault: Option<&Vault>, sealed: &Sealed) -> Result<Secret, VaultError> {
+    match (sealed, vault) {
+        (Sealed::Here(secret), _) => Ok(secret.clone()),
+        (Sealed::Away(reference), Some(vault)) => vault.open(reference).await,
+        (Sealed::Away(reference), None) => Err(VaultError::NoVault(reference.clone())),
+    }
+}

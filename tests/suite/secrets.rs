@@ -1,0 +1,182 @@
+//! Webhooks that are kept in Parameter Store or Secrets Manager, and what comes out of the function about them.
+
+use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::chat::texts;
+use crate::events;
+use crate::fake_aws::{FakeAws, Refusal};
+use crate::runtime_api::{Answer, RuntimeApi};
+
+const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
+const OLD: &str = "/services/old-very-secret-part";
+const NEW: &str = "/services/new-very-secret-part";
+
+/// A chat server that knows one address only.
+async fn chat_at(address: &str) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path(address))
+        .respond_with(ResponseTemplate::new(200).set_body_string("ok"))
+        .mount(&server)
+        .await;
+    server
+}
+
+async fn run(
+    aws: &FakeAws,
+    payloads: Vec<Value>,
+    variables: &[(&str, &str)],
+) -> (Vec<Answer>, String) {
+    let (answers, log) = aws
+        .invoke(PARROT, RuntimeApi::with(payloads).await, variables)
+        .await;
+    assert!(
+        !format!("{answers:?} {log}").contains("very-secret"),
+        "{answers:?} {log}"
+    );
+    (answers, log)
+}
+
+fn stop(who: &str) -> Value {
+    events::sample(&format!("stop_task-{who}"))
+}
+
+#[tokio::test]
+async fn fetched_at_first_need_and_kept() {
+    for (reference, name, value) in [
+        ("ssm:/ops/webhook", "/ops/webhook", "URL"),
+        ("secretsmanager:ops/webhook", "ops/webhook", " URL\n"),
+        (
+            "secretsmanager:ops/chat:slack",
+            "ops/chat",
+            r#"{"slack": "URL", "other": "x"}"#,
+        ),
+    ] {
+        let aws = FakeAws::start().await;
+        let slack = chat_at(OLD).await;
+        aws.secret(
+            name,
+            &value.replace("URL", &format!("{}{OLD}", slack.uri())),
+        );
+        let payloads = vec![
+            events::sample("task_stopped-scaled-in-exit-0"),
+            stop("by-iam-user"),
+            stop("by-root"),
+        ];
+        let variables = [("SLACK_WEBHOOKURL", reference)];
+        let (_, log) = run(&aws, payloads, &variables).await;
+        assert_eq!(texts(&slack).await.len(), 2, "{reference}: {log}");
+        assert_eq!(aws.calls().len(), 1, "{reference}");
+        let nothing = vec![events::sample("task_stopped-scaled-in-exit-0")];
+        run(&aws, nothing, &variables).await;
+        assert_eq!(aws.calls().len(), 1, "what is dropped needs no webhook");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_flowdock() {
+    let aws = FakeAws::start().await;
+    aws.secret("/ops/token", "very-secret-token");
+    let flowdock = chat_at("/v1/messages/chat/very-secret-token").await;
+    let url = flowdock.uri();
+    let variables = [
+        ("FLOWDOCK_API_TOKEN", "ssm:/ops/token"),
+        ("FLOWDOCK_URL", url.as_str()),
+    ];
+    run(&aws, vec![stop("by-root")], &variables).await;
+    assert_eq!(texts(&flowdock).await.len(), 1);
+}
+
+/// Whoever rotates a webhook needs no new deployment.
+#[tokio::test]
+async fn fetched_anew_when_the_channel_says_it_is_wrong() {
+    let aws = FakeAws::start().await;
+    let slack = chat_at(NEW).await;
+    let api = RuntimeApi::with(vec![stop("by-iam-user"), stop("by-root")]).await;
+    let variables = [("SLACK_WEBHOOKURL", "ssm:/ops/webhook")];
+    aws.secret("/ops/webhook", &format!("{}{NEW}", slack.uri()));
+    aws.answer_once(
+        "GetParameter",
+        json!({"Parameter": {"Value": format!("{}{OLD}", slack.uri())}}),
+    );
+    let (answers, log) = aws.invoke(PARROT, api, &variables).await;
+    assert_eq!(
+        answers,
+        [Answer::Response(Value::Null), Answer::Response(Value::Null)],
+        "{log}"
+    );
+    assert_eq!(aws.bodies("GetParameter").len(), 2, "{log}");
+    let paths = slack.received_requests().await.unwrap();
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|request| request.url.path().to_owned())
+        .collect();
+    assert_eq!(paths, [OLD, NEW, NEW]);
+}
+
+/// What cannot be opened gives the event back, and says what is missing.
+#[tokio::test]
+async fn what_cannot_be_opened() {
+    let denied = Refusal::new(
+        "AccessDeniedException",
+        "User is not authorized to perform: ssm:GetParameter",
+    );
+    for (reference, name, value, says) in [
+        (
+            "ssm:/ops/webhook",
+            "/other",
+            "x",
+            "GetParameter: ParameterNotFound",
+        ),
+        (
+            "secretsmanager:chat",
+            "/other",
+            "x",
+            "can't find the specified secret",
+        ),
+        (
+            "secretsmanager:chat:slack",
+            "chat",
+            "very-secret",
+            "has no such key, or is no JSON object",
+        ),
+        (
+            "ssm:/ops/webhook",
+            "/ops/webhook",
+            "http://chat.example/very-secret",
+            "would travel unencrypted",
+        ),
+        (
+            "ssm:/ops/webhook",
+            "/ops/webhook",
+            "very-secret",
+            "it is no address",
+        ),
+        ("ssm:/ops/webhook", "/ops/webhook", " ", "is empty"),
+        (
+            "ssm:/ops/webhook",
+            "denied",
+            "x",
+            "allow it to this function's role",
+        ),
+    ] {
+        let aws = FakeAws::start().await;
+        aws.secret(name, value);
+        if name == "denied" {
+            aws.refuse("GetParameter", 99, &denied);
+        }
+        let (answers, log) = run(
+            &aws,
+            vec![stop("by-root")],
+            &[("SLACK_WEBHOOKURL", reference)],
+        )
+        .await;
+        let [Answer::Error { kind, message }] = &answers[..] else {
+            panic!("{reference}: {answers:?} {log}")
+        };
+        assert_eq!(kind, "DeliveryFailed");
+        assert!(message.contains(says), "{reference} {value}: {message}");
+    }
+}
