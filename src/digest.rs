@@ -205,7 +205,7 @@ impl<'a> Likeness<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notice::{Links, Origin, Subject, TaskFacts};
+    use crate::notice::{Links, Origin, Subject};
     use crate::triage::{Cause, Severity, Volume};
 
     fn stopped(service: &str) -> Notice {
@@ -216,7 +216,7 @@ mod tests {
                 service: Some(service.to_owned()),
                 ..Subject::default()
             },
-            facts: Facts::Task(Box::new(TaskFacts::default())),
+            facts: Facts::Task(Box::default()),
             actor: None,
             links: Links::default(),
         }
