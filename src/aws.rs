@@ -165,6 +165,10 @@ impl Session {
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
 
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.config)
+    }
+
     pub fn parameters(&self) -> aws_sdk_ssm::Client {
         aws_sdk_ssm::Client::new(&self.config)
     }

@@ -57,6 +57,15 @@ pub fn open(payload: &Value) -> Vec<Item> {
     items
 }
 
+/// What a dead letter holds for a function: the payload of a failed invocation's record, or itself.
+pub fn payload_of(letter: &Value) -> &Value {
+    let fields = Fields::new(letter);
+    match is_on_failure_record(fields) {
+        true => fields.object("requestPayload").value(),
+        false => letter,
+    }
+}
+
 /// Who sent a payload.
 pub fn sender(payload: &Value) -> Sender {
     let mut records = Fields::new(payload).list("Records").into_iter();

@@ -27,6 +27,7 @@ mod ledger;
 mod moto;
 mod page;
 mod properties;
+mod redrive;
 mod rules;
 mod run;
 mod run_from_queue;

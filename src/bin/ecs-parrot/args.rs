@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Send messages to the queue of run-from-queue, after checking them as it does
     Enqueue(EnqueueArgs),
+    /// Tell what stands in a dead-letter queue, and delete from it what was told
+    Redrive(RedriveArgs),
     /// Print the effective configuration with secrets redacted, or everything that is wrong with it
     Config,
 }
@@ -76,6 +78,28 @@ pub(crate) struct EnqueueArgs {
     /// Files with a message each, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
+    /// The AWS profile to use
+    #[arg(short, long)]
+    pub(crate) profile: Option<String>,
+    /// The AWS region to use [default: the queue's]
+    #[arg(short, long)]
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RedriveArgs {
+    /// The dead-letter queue's URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) queue: String,
+    /// Have this function tell the events: its name or ARN
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["local", "dry_run"])]
+    pub(crate) function: Option<String>,
+    /// Tell them from here, to the channels that the environment configures
+    #[arg(long, conflicts_with = "function")]
+    pub(crate) local: bool,
+    /// Show what would be told; nothing is told, and nothing deleted
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// The AWS profile to use
     #[arg(short, long)]
     pub(crate) profile: Option<String>,

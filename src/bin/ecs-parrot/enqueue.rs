@@ -62,7 +62,7 @@ fn check(input: &Input) -> Result<String, String> {
 }
 
 /// `eu-west-1` of `https://sqs.eu-west-1.amazonaws.com/210987654321/jobs`.
-fn region_of(queue: &str) -> Option<&str> {
+pub(crate) fn region_of(queue: &str) -> Option<&str> {
     let (_, host) = queue.split_once("://sqs.")?;
     host.split('.').next()
 }

@@ -5,6 +5,7 @@ mod enqueue;
 mod input;
 mod notify;
 mod preview;
+mod redrive;
 mod run;
 mod settings;
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         Command::Notify(args) => notify::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Enqueue(args) => enqueue::run(&args),
+        Command::Redrive(args) => redrive::run(&args),
         Command::Config => settings::run(),
     };
     result.unwrap_or_else(|error| {

@@ -1,0 +1,205 @@
+//! `ecs-parrot redrive` on moto's queue: told at last, and only then deleted.
+
+use std::process::{Command, Output};
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+use wiremock::matchers::{body_partial_json, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::chat::{chat, texts, webhook};
+use crate::events;
+use crate::fake_aws::REGION;
+use crate::moto::Moto;
+use crate::tools;
+
+struct Letters {
+    moto: Moto,
+    sqs: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Letters {
+    /// A queue with the letters of rules (the event), of functions (a record of the failure), and two that are
+    /// no events.
+    async fn new() -> Self {
+        let moto = Moto::start(&[]);
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(moto.url())
+            .build();
+        let sqs = aws_sdk_sqs::Client::from_conf(config);
+        let made = sqs
+            .create_queue()
+            .queue_name("letters")
+            .send()
+            .await
+            .unwrap();
+        let letters = Self {
+            url: made.queue_url().unwrap().to_owned(),
+            moto,
+            sqs,
+        };
+        let record = |payload: Value| json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": payload});
+        for body in [
+            events::sample("task_stopped-out-of-memory").to_string(),
+            record(events::sample("stop_task-by-root")).to_string(),
+            events::sample("service_action-service-steady-state").to_string(),
+            "{ no JSON".to_owned(),
+            json!({"hello": "world"}).to_string(),
+        ] {
+            let request = letters.sqs.send_message().queue_url(&letters.url);
+            request.message_body(body).send().await.unwrap();
+        }
+        letters
+    }
+
+    async fn left(&self) -> usize {
+        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        let request = self.sqs.get_queue_attributes().queue_url(&self.url);
+        let answer = request.attribute_names(name.clone()).send().await.unwrap();
+        answer.attributes().unwrap()[&name].parse().unwrap()
+    }
+
+    async fn redrive(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+        command
+            .args(["redrive", "--region", REGION, "--queue", &self.url])
+            .args(arguments)
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", self.moto.url())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .envs(variables.iter().copied());
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap()
+    }
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let after_id = text
+        .lines()
+        .map(|line| line.split_once(": ").unwrap().1.to_owned());
+    let mut lines: Vec<_> = after_id.collect();
+    lines.sort();
+    lines
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_and_leaves_all() {
+    let letters = Letters::new().await;
+    let output = letters.redrive(&["--dry-run"], &[]).await;
+    let told = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let lines = lines(&output);
+    assert_eq!(lines[0], "dropped as steady_state", "{told}");
+    assert!(lines[1].starts_with("kept, it is no JSON: "), "{told}");
+    assert!(lines[2].starts_with("kept, "), "{told}");
+    assert!(lines[4].contains("stopped by the root user"), "{told}");
+    assert!(
+        lines[3].starts_with("🔴 checkout in prod-web: task 62e6771e ran out of memory"),
+        "{told}"
+    );
+    assert!(told.contains("3 would be told, 2 kept"), "{told}");
+    assert_eq!(letters.left().await, 5, "all are there, and can be seen");
+}
+
+#[tokio::test]
+async fn from_here_only_what_was_told_is_deleted() {
+    let letters = Letters::new().await;
+    let broken = chat(ResponseTemplate::new(410).set_body_string("channel_is_archived")).await;
+    let variables = [("SLACK_WEBHOOKURL", webhook(&broken))];
+    let variables = variables
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let output = letters.redrive(&["--local"], &variables).await;
+    assert!(
+        tools::told(&output).contains("kept, slack: 410 channel_is_archived"),
+        "{output:?}"
+    );
+    assert_eq!(letters.left().await, 4, "what is dropped is dealt with");
+
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let webhook = webhook(&slack);
+    let output = letters
+        .redrive(&["--local"], &[("SLACK_WEBHOOKURL", &webhook)])
+        .await;
+    assert_eq!(output.status.code(), Some(1), "two are no events");
+    assert_eq!(texts(&slack).await.len(), 2);
+    assert_eq!(letters.left().await, 2);
+    assert!(!tools::told(&output).contains("very-secret"));
+}
+
+/// The function gets what it would have got, and its own answer counts.
+#[tokio::test]
+async fn the_function_is_asked_again() {
+    let letters = Letters::new().await;
+    let lambda = MockServer::start().await;
+    let answer = |event: &str, answer: ResponseTemplate| {
+        Mock::given(method("POST"))
+            .and(path(
+                "/2015-03-31/functions/ecs-parrot-dev-parrot/invocations",
+            ))
+            .and(body_partial_json(
+                json!({"id": events::sample(event)["id"]}),
+            ))
+            .respond_with(answer)
+    };
+    let failed = ResponseTemplate::new(200)
+        .insert_header("x-amz-function-error", "Unhandled")
+        .set_body_json(json!({"errorType": "DeliveryFailed", "errorMessage": "slack: 500"}));
+    answer("stop_task-by-root", failed).mount(&lambda).await;
+    let fine = ResponseTemplate::new(200).set_body_string("null");
+    answer("task_stopped-out-of-memory", fine.clone())
+        .mount(&lambda)
+        .await;
+    answer("service_action-service-steady-state", fine)
+        .mount(&lambda)
+        .await;
+    let url = lambda.uri();
+    let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
+    let function = ["--function", "ecs-parrot-dev-parrot"];
+    let output = letters.redrive(&function, &variables).await;
+    let lines = lines(&output);
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|it| *it == "told by the function")
+            .count(),
+        2,
+        "{output:?}"
+    );
+    assert!(
+        lines.contains(&"kept, the function failed: slack: 500".to_owned()),
+        "{output:?}"
+    );
+    assert_eq!(letters.left().await, 3);
+}
+
+#[tokio::test]
+async fn wrong_usage() {
+    for (arguments, says) in [
+        (&["redrive", "--queue", "x"][..], "--function <NAME>"),
+        (&["redrive", "--local"], "--queue <URL>"),
+        (
+            &["redrive", "--queue", "x", "--local", "--function", "f"],
+            "cannot be used with",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(
+            tools::told(&output).contains(says),
+            "{}",
+            tools::told(&output)
+        );
+    }
+}
