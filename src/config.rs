@@ -175,7 +175,8 @@ impl Parrot {
         let vault = Vault::new(Arc::clone(&session));
         Ok(Notifier {
             ledger: Ledger::new(table),
-            enricher: enriches.then(|| Enricher::new(last_words, limits, session)),
+            enricher: enriches.then(|| Enricher::new(last_words, limits, Arc::clone(&session))),
+            session,
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
             channels: self.channels,

@@ -7,6 +7,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use serde_json::Value;
 
 use crate::event::{EcsEvent, Fields, NotAnEvent};
+use crate::requeue::Held;
 
 /// An event, or what stood in its place, with the record to give back when it is not told.
 #[derive(Debug, Clone)]
@@ -15,9 +16,13 @@ pub struct Item {
     pub event: Result<EcsEvent, InboxError>,
 }
 
-/// The id of the SQS message that brought an event.
+/// The SQS message that brought an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt(pub String);
+pub struct Receipt {
+    pub id: String,
+    /// For telling the queue when to show it again.
+    pub held: Option<Held>,
+}
 
 /// Who must hear of what failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,8 +131,10 @@ impl Unwrapping<'_> {
         });
         let mut inner = self.deeper();
         // A batch within a batch: only the outer record can be given back.
+        let held = Held::of(&message);
         let id = message.message_id.filter(|id| !id.is_empty());
-        inner.receipt = inner.receipt.take().or_else(|| id.map(Receipt));
+        let receipt = || id.map(|id| Receipt { id, held });
+        inner.receipt = inner.receipt.take().or_else(receipt);
         match message.body {
             Some(body) => inner.unwrap_text(&body),
             None => inner.add(Err(InboxError::NoBody)),

@@ -31,6 +31,7 @@ pub mod notice;
 pub mod notify;
 pub mod queue;
 pub mod render;
+pub mod requeue;
 pub mod run;
 pub mod secret;
 pub mod triage;

@@ -3,11 +3,14 @@
 mod account;
 mod channel;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use futures::future::join_all;
+use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
+use crate::aws::LazySession;
 use crate::classify::classify;
 use crate::deadline::Deadline;
 use crate::deliver::{Channel, Http};
@@ -17,10 +20,17 @@ use crate::inbox::{self, InboxError, Item, Receipt};
 use crate::ledger::{Key, Ledger, Transition, Version};
 use crate::notice::Notice;
 use crate::render::{Dialect, Renderer};
+use crate::requeue::Held;
 use crate::triage::{DropReason, Policy, Verdict, judge};
 use channel::Telegraph;
 
 pub use account::{Account, Delivery, Entry, Sent, Told};
+
+/// Calls to the queue on their way at the same time.
+const AT_ONCE: usize = 8;
+
+/// Lambda's environment names one; without it there is no queue either.
+const NO_REGION: &str = "us-east-1";
 
 /// Tells events to channels.
 pub struct Notifier {
@@ -31,6 +41,7 @@ pub struct Notifier {
     pub channels: Vec<Channel>,
     pub http: Http,
     pub ledger: Ledger,
+    pub session: Arc<LazySession>,
 }
 
 /// What an event is about and whether it is told, as far as it says itself.
@@ -68,6 +79,41 @@ impl Notifier {
             sender: inbox::sender(payload),
             entries: self.tell(inbox::open(payload), deadline).await,
         }
+    }
+
+    /// Has the queue show what failed later, so that an hour's outage of a chat is not tried away in minutes. What
+    /// is no event is shown at once: it is for the dead-letter queue.
+    pub async fn give_back(&self, account: &Account) {
+        let mut back: HashMap<&str, (&Held, bool)> = HashMap::new();
+        for entry in account.failed() {
+            let Some(receipt) = &entry.receipt else {
+                continue;
+            };
+            let Some(held) = &receipt.held else { continue };
+            let may_pass = entry.result.is_ok();
+            back.entry(&receipt.id).or_insert((held, may_pass)).1 |= may_pass;
+        }
+        if back.is_empty() {
+            return;
+        }
+        let session = match self.session.get(NO_REGION).await {
+            Ok(session) => session,
+            Err(error) => return tracing::warn!(%error, "the queue's own delay holds"),
+        };
+        let sqs = session.sqs();
+        let shown = back.into_values().map(|(held, may_pass)| {
+            let sqs = &sqs;
+            async move {
+                match may_pass {
+                    true => held.show_later(sqs).await,
+                    false => held.show_now(sqs).await,
+                }
+            }
+        });
+        stream::iter(shown)
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
     }
 
     /// Tells events to every channel that wants them and does not have them, and writes one line each to the

@@ -16,8 +16,7 @@ use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration};
 use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
 
-use crate::arn::Arn;
-use crate::aws::CallError;
+use crate::requeue::{Held, receives};
 use crate::run::definition;
 use crate::run::request::{InvalidRequest, RunRequest};
 use crate::run::service;
@@ -34,10 +33,6 @@ pub const PROGRAM: &str = "run-from-queue";
 
 /// Records that are worked on at once. A service's RunTask quota is 20 a second for the whole account.
 const AT_ONCE: usize = 5;
-
-/// Before a record is given back for the first time, and at most.
-const SHORTEST_DELAY: Duration = Duration::from_secs(30);
-const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
 /// The function with what it may do and whom it asks.
 #[derive(Debug, Clone)]
@@ -97,7 +92,8 @@ impl RunFromQueue {
         let result = result.unwrap_or(Err(Refusal::Time));
         let message_id = record.message_id.clone().unwrap_or_default();
         if let Err(refusal) = &result {
-            self.delay(&record, refusal).await;
+            // A future of its own: this one is nested as deep as the compiler follows.
+            Box::pin(self.delay(&record, refusal)).await;
         }
         tell(&message_id, &result);
         Entry { message_id, result }
@@ -224,27 +220,10 @@ impl RunFromQueue {
     /// Sets when the queue shows the record again: later and later while it may pass, at once where it never will,
     /// so that the dead-letter queue gets it. The record comes back without this too.
     async fn delay(&self, record: &SqsMessage, refusal: &Refusal) {
-        let delay = if refusal.may_pass() {
-            delay_after(receives(record))
-        } else {
-            Duration::ZERO
-        };
-        let queue = record.event_source_arn.as_deref().and_then(queue_url);
-        let (Some(queue), Some(receipt)) = (queue, record.receipt_handle.as_ref()) else {
-            return;
-        };
-        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
-        let changed = self
-            .sqs
-            .change_message_visibility()
-            .queue_url(queue)
-            .receipt_handle(receipt)
-            .visibility_timeout(seconds)
-            .send()
-            .await;
-        if let Err(error) = changed {
-            let error = CallError::of("ChangeMessageVisibility", error);
-            tracing::warn!(%error, "the queue's own delay holds");
+        match Held::of(record) {
+            Some(held) if refusal.may_pass() => held.show_later(&self.sqs).await,
+            Some(held) => held.show_now(&self.sqs).await,
+            None => {}
         }
     }
 }
@@ -279,21 +258,6 @@ fn of_service(network: &AwsVpcConfiguration) -> [(&'static str, Value); 3] {
     ]
 }
 
-/// How often the queue has handed the record out, this time included.
-fn receives(record: &SqsMessage) -> u32 {
-    let count = record.attributes.get("ApproximateReceiveCount");
-    count
-        .and_then(|count| count.parse().ok())
-        .unwrap_or(1)
-        .max(1)
-}
-
-/// 30 s, then twice as long each time, up to 15 minutes.
-fn delay_after(receives: u32) -> Duration {
-    let doubled = SHORTEST_DELAY.checked_mul(2_u32.saturating_pow(receives - 1));
-    doubled.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
-}
-
 fn is_fifo(record: &SqsMessage) -> bool {
     let queue = record.event_source_arn.as_deref().unwrap_or_default();
     queue.ends_with(".fifo")
@@ -301,25 +265,6 @@ fn is_fifo(record: &SqsMessage) -> bool {
 
 fn queue_name(queue: &str) -> &str {
     queue.rsplit(':').next().unwrap_or(queue)
-}
-
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
-fn queue_url(queue: &str) -> Option<String> {
-    let Arn {
-        partition,
-        region,
-        account,
-        resource,
-        ..
-    } = Arn::parse(queue)?;
-    let domain = if partition == "aws-cn" {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
-    Some(format!(
-        "https://sqs.{region}.{domain}/{account}/{resource}"
-    ))
 }
 
 /// One line a decision.
@@ -334,34 +279,5 @@ fn tell(message_id: &str, result: &Result<Vec<String>, Refusal>) {
                 tracing::error!(message_id, decision = "never", reason = %refusal, advice);
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_grow_to_fifteen_minutes() {
-        let delays: Vec<_> = (1..=8).map(|n| delay_after(n).as_secs()).collect();
-        assert_eq!(delays, [30, 60, 120, 240, 480, 900, 900, 900]);
-        assert_eq!(delay_after(u32::MAX), LONGEST_DELAY);
-    }
-
-    #[test]
-    fn urls_of_queues() {
-        for (arn, url) in [
-            (
-                "arn:aws:sqs:eu-west-1:210987654321:jobs",
-                "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs",
-            ),
-            (
-                "arn:aws-cn:sqs:cn-north-1:210987654321:jobs",
-                "https://sqs.cn-north-1.amazonaws.com.cn/210987654321/jobs",
-            ),
-        ] {
-            assert_eq!(queue_url(arn).as_deref(), Some(url));
-        }
-        assert_eq!(queue_url("jobs"), None);
     }
 }

@@ -57,6 +57,12 @@ const secretOf = (reference) => {
 };
 
 module.exports = {
+  // What Lambda asks of a queue's visibility time-out.
+  sixTimeouts: async ({ resolveVariable }) => {
+    const timeout = Number(await resolveVariable('self:custom.mysettings.timeout, 15'));
+    // What is no number is refused where it is the function's own.
+    return 6 * (Number.isFinite(timeout) ? timeout : 15);
+  },
   queueDefinitions: async (context) => definitions(await queueDefinitions(context)),
   queueClusters: async (context) => clusters(await queueClusters(context)),
   queueServices: async (context) => inClusters('service', await queueClusters(context)),

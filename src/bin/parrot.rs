@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
     function::serve(|event: LambdaEvent<Value>| async move {
         let deadline = Deadline::at(event.context.deadline());
         let account = notifier.notify(&event.payload, deadline).await;
+        notifier.give_back(&account).await;
         answer(&account)
     })
     .await
@@ -68,7 +69,7 @@ fn answer_queue(account: &Account) -> Result<Value, Diagnostic> {
         };
         if !given_back.contains(&receipt) {
             given_back.push(receipt);
-            response.add_failure(receipt.0.clone());
+            response.add_failure(receipt.id.clone());
         }
     }
     Ok(json!(response))

@@ -22,6 +22,7 @@ mod events;
 mod fake_aws;
 mod functions_on_moto;
 mod hostile;
+mod ingest;
 mod lambda;
 mod ledger;
 mod moto;

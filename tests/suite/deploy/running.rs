@@ -152,7 +152,12 @@ async fn the_hooks_role_is_just_enough() {
 /// It asks for what it may ask, and may not ask for anything else; nothing at all where it is told not to.
 #[tokio::test]
 async fn the_notifiers_role_is_just_enough() {
-    const OTHERS: [&str; 3] = ["WriteItsOwnLog", "KeepWhatFailed", "OpenChannels"];
+    const OTHERS: [&str; 4] = [
+        "WriteItsOwnLog",
+        "KeepWhatFailed",
+        "OpenChannels",
+        "TakeEvents",
+    ];
     let table = ("DEDUP_TABLE", "told");
     let tail = [table, ("LOG_TAIL_LINES", "5")];
     let read = "{lines: 5, groups: '/ecs/*'}, dedup_table: told";

@@ -268,6 +268,110 @@ fn the_rules_are_switched_and_divide_the_events() {
     }
 }
 
+/// The rules' ARNs, each rule having this one target and the dead-letter queue behind it.
+fn senders(template: &Value, way: &str, target: &Value) -> Vec<Value> {
+    let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
+    let names = ["api-calls", "ecs-events"].map(|name| match way {
+        "queued" => format!("ecs-parrot-dev-queued-{name}"),
+        _ => format!("ecs-parrot-dev-{name}"),
+    });
+    let arns = names.iter().map(|name| {
+        let rule = rule(template, name);
+        let targets = rule["Targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 1);
+        assert_eq!(&targets[0]["Arn"], target);
+        assert_eq!(targets[0]["DeadLetterConfig"]["Arn"], queue);
+        assert_eq!(
+            targets[0]["RetryPolicy"],
+            json!({"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185})
+        );
+        json!({
+            "Fn::Sub": format!("arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{name}")
+        })
+    });
+    arns.collect()
+}
+
+/// By default events wait in a queue, come in batches, and are tried for some four hours.
+#[test]
+fn the_queue_hands_out_batches_and_shows_again_what_failed() {
+    let template = Package::new()
+        .settings("mysettings: {timeout: 20}")
+        .template();
+    let resources = &template["Resources"];
+    let queue = &resources["EventQueue"]["Properties"];
+    assert_eq!(queue["VisibilityTimeout"], 120);
+    assert_eq!(queue["SqsManagedSseEnabled"], true);
+    let target = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
+    assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], target);
+    let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
+    // 30 s, twice as long each time, up to 15 minutes.
+    let waits = (1..receives).map(|n| (30_u64 << n.min(10).saturating_sub(1)).min(900));
+    let hours = waits.sum::<u64>() / 3_600;
+    assert!((3..=4).contains(&hours), "{hours}");
+
+    let mapping = resources.as_object().unwrap().values();
+    let mut mapping = mapping.filter(|it| it["Type"] == "AWS::Lambda::EventSourceMapping");
+    let mapping = &mapping.next().unwrap()["Properties"];
+    assert_eq!(
+        mapping["EventSourceArn"],
+        json!({"Fn::GetAtt": ["EventQueue", "Arn"]})
+    );
+    assert_eq!(mapping["BatchSize"], 100);
+    assert_eq!(mapping["MaximumBatchingWindowInSeconds"], 5);
+    assert_eq!(
+        mapping["FunctionResponseTypes"],
+        json!(["ReportBatchItemFailures"])
+    );
+    assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"], 2);
+
+    let policy = &resources["EventQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let senders = senders(
+        &template,
+        "queued",
+        &json!({"Fn::GetAtt": ["EventQueue", "Arn"]}),
+    );
+    assert_eq!(
+        policy[0]["Condition"],
+        json!({"ArnEquals": {"aws:SourceArn": senders}})
+    );
+    assert_eq!(
+        policy[1]["Condition"],
+        json!({"Bool": {"aws:SecureTransport": "false"}})
+    );
+}
+
+/// `ingest: direct` is the way without a queue.
+#[test]
+fn rules_may_invoke_the_function_themselves() {
+    let template = Package::new()
+        .settings("mysettings: {ingest: direct}")
+        .template();
+    let resources = template["Resources"].as_object().unwrap();
+    let function = json!({"Fn::GetAtt": ["ParrotLambdaFunction", "Arn"]});
+    for sender in senders(&template, "direct", &function) {
+        let name = sender["Fn::Sub"]
+            .as_str()
+            .unwrap()
+            .rsplit('/')
+            .next()
+            .unwrap();
+        let permitted = resources.values().any(|resource| {
+            resource["Type"] == "AWS::Lambda::Permission"
+                && resource["Properties"]["Principal"] == "events.amazonaws.com"
+                && resource["Properties"]["SourceArn"]
+                    .to_string()
+                    .contains(name)
+        });
+        assert!(permitted, "`{name}` may not invoke the function");
+    }
+    assert!(resources.get("EventQueue").is_none());
+    let mut mappings = resources
+        .values()
+        .filter(|it| it["Type"] == "AWS::Lambda::EventSourceMapping");
+    assert!(mappings.next().is_none());
+}
+
 /// Nothing on the way may lose an event without a trace, or wait for ever.
 #[test]
 fn what_fails_goes_to_the_dead_letter_queue() {
@@ -287,33 +391,11 @@ fn what_fails_goes_to_the_dead_letter_queue() {
     assert_eq!(invoke["MaximumRetryAttempts"], 2);
     assert_eq!(invoke["MaximumEventAgeInSeconds"], 3600);
 
-    let mut senders = Vec::new();
-    for name in ["ecs-parrot-dev-api-calls", "ecs-parrot-dev-ecs-events"] {
-        let rule = rule(&template, name);
-        let targets = rule["Targets"].as_array().unwrap();
-        assert_eq!(targets.len(), 1);
-        assert_eq!(
-            targets[0]["Arn"],
-            json!({"Fn::GetAtt": ["ParrotLambdaFunction", "Arn"]})
-        );
-        assert_eq!(targets[0]["DeadLetterConfig"]["Arn"], queue);
-        assert_eq!(
-            targets[0]["RetryPolicy"],
-            json!({"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185})
-        );
-        senders.push(json!({
-            "Fn::Sub": format!("arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{name}")
-        }));
-        let permitted = resources.as_object().unwrap().values().any(|resource| {
-            resource["Type"] == "AWS::Lambda::Permission"
-                && resource["Properties"]["Principal"] == "events.amazonaws.com"
-                && resource["Properties"]["SourceArn"]
-                    .to_string()
-                    .contains(name)
-        });
-        assert!(permitted, "`{name}` may not invoke the function");
-    }
-
+    let senders = senders(
+        &template,
+        "queued",
+        &json!({"Fn::GetAtt": ["EventQueue", "Arn"]}),
+    );
     assert_eq!(
         resources["DeadLetterQueue"]["Properties"]["SqsManagedSseEnabled"],
         true
@@ -386,7 +468,7 @@ fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
     ];
     assert_eq!(allowed[..2], expected);
     // What follows is for looking up what the events lack: `running.rs` holds it against the calls.
-    assert_eq!(allowed.len(), 7);
+    assert_eq!(allowed.len(), 8);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");

@@ -67,17 +67,21 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     assert_eq!(
         rules,
         [
-            "ecs-parrot-staging-api-calls",
-            "ecs-parrot-staging-ecs-events"
+            "ecs-parrot-staging-queued-api-calls",
+            "ecs-parrot-staging-queued-ecs-events"
         ]
     );
-    let queues = after["queues"].as_array().unwrap();
-    assert!(
-        queues.len() == 1
-            && queues[0]
-                .as_str()
-                .unwrap()
-                .ends_with("/ecs-parrot-staging-dead-letters")
+    let queues = after["queues"].as_array().unwrap().iter();
+    let mut queues: Vec<_> = queues
+        .map(|url| url.as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    queues.sort_unstable();
+    assert_eq!(
+        queues,
+        [
+            "ecs-parrot-staging-dead-letters",
+            "ecs-parrot-staging-events"
+        ]
     );
 
     fs::write(
@@ -148,12 +152,17 @@ fn all_functions_stand_in_a_new_stack() {
         ]
     );
     let queues = names("queues", "");
-    for queue in ["dead-letters", "run-queue", "run-dead-letters"] {
+    for queue in ["dead-letters", "events", "run-queue", "run-dead-letters"] {
         let name = format!("/ecs-parrot-dev-{queue}");
         assert!(queues.iter().any(|url| url.ends_with(&name)), "{queues:?}");
     }
     let rules = names("rules", "Name");
-    for rule in ["api-calls", "ecs-events", "hook-tasks", "run-again"] {
+    for rule in [
+        "queued-api-calls",
+        "queued-ecs-events",
+        "hook-tasks",
+        "run-again",
+    ] {
         assert!(
             rules.contains(&format!("ecs-parrot-dev-{rule}")),
             "{rules:?}"
