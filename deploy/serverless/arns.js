@@ -70,6 +70,12 @@ module.exports = {
   hookDefinitions: async (context) => definitions(await hookDefinitions(context)),
   hookClusters: async (context) => clusters(await hookClusters(context)),
   hookTasks: async (context) => inClusters('task', await hookClusters(context)),
+  // The table of what was told: the stack's own, unless another is named.
+  dedupTable: async ({ resolveVariable }) => {
+    const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
+    const service = await resolveVariable('self:service');
+    return named || `${service}-${await resolveVariable('sls:stage')}-told`;
+  },
   // The secrets of the notifier's channels that are kept elsewhere; none by default.
   channelSecrets: async ({ resolveVariable }) => {
     const read = (path) => resolveVariable(`self:custom.mysettings.${path}, ''`);

@@ -68,7 +68,7 @@ fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
     );
     let routed: Vec<Vec<String>> = serde_json::from_str(&answer).unwrap();
     assert_eq!(routed.len(), events.len());
-    let short = |name: String| name.trim_start_matches("ecs-parrot-dev-").to_owned();
+    let short = |name: String| name.trim_start_matches("ecs-parrot-dev-queued-").to_owned();
     routed
         .into_iter()
         .map(|names| names.into_iter().map(short).collect())

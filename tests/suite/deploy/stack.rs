@@ -67,7 +67,7 @@ fn the_example_packages_as_it_is() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
-        "DEDUP_TABLE": {"Fn::If": ["OwnTable", {"Ref": "ToldTable"}, ""]},
+        "DEDUP_TABLE": "ecs-parrot-dev-told",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -196,7 +196,7 @@ fn every_setting_arrives() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
-        "DEDUP_TABLE": {"Fn::If": ["OwnTable", {"Ref": "ToldTable"}, "shared"]},
+        "DEDUP_TABLE": "shared",
     });
     assert_eq!(environment(&template), &expected);
 
