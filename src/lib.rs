@@ -27,6 +27,7 @@ pub mod function;
 pub mod hook;
 pub mod inbox;
 pub mod ledger;
+pub mod metrics;
 pub mod notice;
 pub mod notify;
 pub mod queue;

@@ -18,6 +18,7 @@ use crate::enrich::Enricher;
 use crate::event::EcsEvent;
 use crate::inbox::{self, InboxError, Item, Receipt};
 use crate::ledger::{Key, Ledger, Transition, Version};
+use crate::metrics;
 use crate::notice::Notice;
 use crate::render::{Dialect, Renderer};
 use crate::requeue::Held;
@@ -154,6 +155,7 @@ impl Notifier {
         });
         let entries: Vec<_> = entries.collect();
         entries.iter().for_each(Entry::log);
+        entries.iter().for_each(metrics::count);
         entries
     }
 

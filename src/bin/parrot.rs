@@ -9,9 +9,11 @@ use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::Channel;
 use ecs_parrot::function::{self, failed};
 use ecs_parrot::inbox::Sender;
+use ecs_parrot::metrics;
 use ecs_parrot::notify::{Account, Entry, Notifier};
 use futures::FutureExt as _;
 use lambda_runtime::{Diagnostic, LambdaEvent};
+use metrics_cloudwatch_embedded::Collector;
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,10 +23,12 @@ async fn main() -> ExitCode {
         Err(error) => return function::cannot_start(&format!("{error:#}")),
     };
     let notifier = &notifier;
+    let metrics = collect();
     function::serve(|event: LambdaEvent<Value>| async move {
         let deadline = Deadline::at(event.context.deadline());
         let account = notifier.notify(&event.payload, deadline).await;
         notifier.give_back(&account).await;
+        flush(metrics);
         answer(&account)
     })
     .await
@@ -44,6 +48,26 @@ fn start() -> anyhow::Result<Notifier> {
     }
     let open = |_| async { Session::of_function() }.boxed();
     Ok(config.notifier(Place::Function, open)?)
+}
+
+/// Counts what becomes of events, as this function's. Without a collector all else goes on.
+fn collect() -> Option<&'static Collector> {
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let builder =
+        metrics_cloudwatch_embedded::Builder::new().cloudwatch_namespace(metrics::NAMESPACE);
+    let collector = builder.with_dimension("FunctionName", function).init();
+    metrics::describe();
+    collector
+        .inspect_err(|error| tracing::warn!(%error, "nothing is counted"))
+        .ok()
+}
+
+/// One line, or few, that CloudWatch reads.
+fn flush(metrics: Option<&Collector>) {
+    let written = metrics.map_or(Ok(()), |metrics| metrics.flush(std::io::stdout()));
+    if let Err(error) = written {
+        tracing::warn!(%error, "this invocation is not counted");
+    }
 }
 
 /// A queue gets the records back that failed; everybody else hears of a failed invocation, so that Lambda

@@ -27,11 +27,13 @@ const MOST_RETRIES: usize = 4;
 /// Attempts after the first, whatever the channel says.
 const MOST_WAITS: usize = 20;
 
-/// Delivers, or finds out that it does not work in the time that there is.
+/// Delivers, or finds out that it does not work in the time that there is. `retried` hears of each attempt after
+/// the first.
 pub async fn persist<A>(
     mut attempt: impl FnMut() -> A,
     deadline: Deadline,
     attempts: Attempts,
+    retried: impl Fn(),
 ) -> Outcome
 where
     A: Future<Output = Outcome>,
@@ -62,6 +64,7 @@ where
         };
         last = Some(outcome);
         tokio::time::sleep(delay).await;
+        retried();
     }
 }
 
@@ -126,7 +129,7 @@ mod tests {
             times.borrow_mut().push(started.elapsed());
             std::future::ready(answers[number].clone())
         };
-        let outcome = persist(attempt, deadline, attempts).await;
+        let outcome = persist(attempt, deadline, attempts, || ()).await;
         (outcome, times.into_inner())
     }
 
@@ -181,7 +184,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_hangs_is_broken_off() {
         let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3));
-        let outcome = persist(std::future::pending, deadline, Attempts::Several).await;
+        let outcome = persist(std::future::pending, deadline, Attempts::Several, || ()).await;
         assert_eq!(outcome, out_of_time());
     }
 }

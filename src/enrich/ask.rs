@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::arn;
 use crate::aws::{CallError, Session};
+use crate::metrics;
 use crate::notice::Notice;
 
 /// Calls on their way at the same time: far below what ECS throttles.
@@ -202,6 +203,7 @@ impl<'a> Ask<'a> {
             .troubles
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
+        metrics::count_enrichment_failures(troubles.values().sum());
         let lines = troubles.into_iter().map(|(what, times)| match times {
             1 => what,
             _ => format!("{what} ({times} times)"),

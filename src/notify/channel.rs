@@ -12,6 +12,7 @@ use crate::deadline::Deadline;
 use crate::deliver::{Attempts, Channel, Http, Outcome, persist};
 use crate::digest::{Group, Item, PACE, digest};
 use crate::ledger::{Claim, Key, Ledger, Transition, Version};
+use crate::metrics;
 use crate::render::Renderer;
 use crate::triage::{Telling, Verdict};
 
@@ -105,7 +106,10 @@ impl Telegraph<'_> {
             let dialect = self.channel.dialect();
             let message = self.renderer.render_or_fall_back(dialect, &digest);
             let attempt = || self.channel.deliver(self.http, &message);
-            let outcome = persist(attempt, self.deadline, attempts).await;
+            let started = Instant::now();
+            let retried = || metrics::count_retry(dialect);
+            let outcome = persist(attempt, self.deadline, attempts, retried).await;
+            metrics::count_message(dialect, started.elapsed());
             let claims = places.iter().filter_map(|place| granted.get(place));
             let settled = claims.map(|claimed| self.settle(claimed, &outcome));
             stream::iter(settled)

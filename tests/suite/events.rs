@@ -106,10 +106,17 @@ pub(crate) fn word(
     notice: &Notice,
     telling: Telling,
 ) -> Result<Worded, TemplateError> {
-    let digest = Digest::of_one(notice, telling);
-    let slack = renderer.render(Dialect::Slack, &digest)?;
-    let flowdock = renderer.render(Dialect::Flowdock, &digest)?;
-    let terminal = renderer.render(Dialect::Terminal, &digest)?;
+    word_digest(renderer, &Digest::of_one(notice, telling))
+}
+
+/// The same for several notices in one.
+pub(crate) fn word_digest(
+    renderer: &Renderer,
+    digest: &Digest<'_>,
+) -> Result<Worded, TemplateError> {
+    let slack = renderer.render(Dialect::Slack, digest)?;
+    let flowdock = renderer.render(Dialect::Flowdock, digest)?;
+    let terminal = renderer.render(Dialect::Terminal, digest)?;
     Ok(Worded {
         slack_payload: slack::payload(&slack, &slack::Look::default()),
         flowdock_payload: flowdock::payload(&flowdock, &flowdock::Look::default()),

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ecs_parrot::digest::{Item, digest};
 use ecs_parrot::notice::{Facts, LogStream};
 use ecs_parrot::render::{Message, Renderer};
 use ecs_parrot::triage::Policy;
@@ -92,6 +93,40 @@ fn nothing_that_is_looked_up_becomes_markup() {
         flowdock_is_clean(&without_blocks(worded.flowdock), hostile);
         slack_keeps_limits(&worded.slack_payload, hostile);
         terminal_is_clean(&worded.terminal.replace("\n  | ", " "), hostile);
+    }
+}
+
+/// A count of many has many hands in it, and so has a message for several.
+#[test]
+fn nothing_in_a_digest_becomes_markup() {
+    let renderer = Renderer::default();
+    for hostile in HOSTILE {
+        let payloads: Vec<_> = events::all()
+            .into_iter()
+            .flat_map(|(_, payload)| [poison(&payload, hostile), poison_all(&payload, hostile)])
+            .collect();
+        let judged: Vec<_> = payloads
+            .iter()
+            .flat_map(|payload| events::judge(payload, &Policy::default()))
+            .flatten()
+            .collect();
+        let items = judged.iter().enumerate().filter_map(|(place, judged)| {
+            Some(Item {
+                place,
+                notice: &judged.notice,
+                telling: judged.telling()?,
+            })
+        });
+        let items: Vec<_> = items.collect();
+        for budget in [None, Some(1)] {
+            for group in digest(&items, budget) {
+                let worded = events::word_digest(&renderer, &group.digest).unwrap();
+                slack_is_clean(&worded.slack, hostile);
+                slack_keeps_limits(&worded.slack_payload, hostile);
+                flowdock_is_clean(&worded.flowdock, hostile);
+                terminal_is_clean(&worded.terminal, hostile);
+            }
+        }
     }
 }
 

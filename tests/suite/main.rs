@@ -25,6 +25,7 @@ mod hostile;
 mod ingest;
 mod lambda;
 mod ledger;
+mod metrics;
 mod moto;
 mod page;
 mod properties;

@@ -3,9 +3,10 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::collections::VecDeque;
-use std::io::Read as _;
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -140,11 +141,13 @@ fn answer(request: &Request) -> Answer {
 /// The built function, with an environment of its own.
 pub(crate) struct Function {
     pub(crate) child: Child,
+    /// What it writes, read as it comes: a pipe that nobody empties would hold it up.
+    written: Vec<JoinHandle<String>>,
 }
 
 impl Function {
     pub(crate) fn start(program: &str, runtime_api: &str, environment: &[(&str, &str)]) -> Self {
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
             .env("AWS_LAMBDA_FUNCTION_NAME", "parrot")
@@ -159,7 +162,11 @@ impl Function {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { child }
+        let written = vec![
+            read(child.stdout.take().unwrap()),
+            read(child.stderr.take().unwrap()),
+        ];
+        Self { child, written }
     }
 
     /// Ends it and returns what it logged.
@@ -167,13 +174,15 @@ impl Function {
         // It may have ended by itself, which is no error here.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let mut log = String::new();
-        if let Some(mut out) = self.child.stdout.take() {
-            out.read_to_string(&mut log).unwrap();
-        }
-        if let Some(mut err) = self.child.stderr.take() {
-            err.read_to_string(&mut log).unwrap();
-        }
-        log
+        let written = self.written.drain(..);
+        written.map(|it| it.join().unwrap()).collect()
     }
+}
+
+fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
 }

@@ -475,6 +475,45 @@ fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
     assert_eq!(log["RetentionInDays"], 30);
 }
 
+/// What goes wrong rings, and stands on one page.
+#[test]
+fn alarms_and_a_dashboard_come_along() {
+    let settings = "mysettings: {alarm_actions: ['arn:aws:sns:us-east-1:210987654321:ops']}";
+    let template = Package::new().settings(settings).template();
+    let resources = &template["Resources"];
+    for (alarm, metric) in [
+        ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
+        ("DeliveryFailuresAlarm", "DeliveryFailures"),
+        ("ThrottlesAlarm", "Throttles"),
+        ("SilenceAlarm", "EventsReceived"),
+    ] {
+        let alarm = &resources[alarm]["Properties"];
+        assert_eq!(alarm["MetricName"], metric);
+        assert_eq!(
+            alarm["AlarmActions"],
+            json!(["arn:aws:sns:us-east-1:210987654321:ops"])
+        );
+    }
+    assert_eq!(
+        resources["SilenceAlarm"]["Properties"]["TreatMissingData"],
+        "breaching"
+    );
+    let body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+        .as_str()
+        .unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["widgets"].as_array().unwrap().len(), 6);
+    for name in [
+        "EventsReceived",
+        "EventsDropped",
+        "Delivered",
+        "DeliveryTime",
+        "Throttles",
+    ] {
+        assert!(body.to_string().contains(name), "{name}");
+    }
+}
+
 #[test]
 fn the_stack_says_where_to_look() {
     let template = Package::new().template();

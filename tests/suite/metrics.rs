@@ -1,0 +1,114 @@
+//! The function's embedded metrics: every event is accounted for, and the figures add up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::chat::{chat, texts, webhook};
+use crate::events;
+use crate::runtime_api::RuntimeApi;
+
+/// Sums by metric and, where it has one, its reason or channel.
+fn sums(log: &str) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for line in lines.filter(|line| line.get("_aws").is_some()) {
+        assert_eq!(line["FunctionName"], "parrot");
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            assert_eq!(directive["Namespace"], "ecs-parrot");
+            let dimensions = directive["Dimensions"][0].as_array().unwrap().iter();
+            let dimension = dimensions
+                .map(|it| it.as_str().unwrap())
+                .find(|it| *it != "FunctionName");
+            for metric in directive["Metrics"].as_array().unwrap() {
+                let name = metric["Name"].as_str().unwrap();
+                let of = dimension.map(|it| format!(" {}", line[it].as_str().unwrap()));
+                let value = match &line[name] {
+                    Value::Number(number) => number.as_f64().unwrap(),
+                    // Of a histogram, how often something was measured.
+                    histogram => count(histogram.as_array().unwrap().len()),
+                };
+                *sums
+                    .entry(format!("{name}{}", of.unwrap_or_default()))
+                    .or_default() += value;
+            }
+        }
+    }
+    sums
+}
+
+fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap())
+}
+
+#[tokio::test]
+async fn the_figures_add_up() {
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let flowdock = chat(ResponseTemplate::new(500)).await;
+    let payloads: Vec<_> = events::all()
+        .into_iter()
+        .map(|(_, payload)| payload)
+        .collect();
+    let body = |name: &str| events::sample(name).to_string();
+    let records = [
+        body("stop_task-by-root"),
+        body("stop_task-by-root"),
+        "{ no JSON".to_owned(),
+    ];
+    let records =
+        records.map(|body| json!({"eventSource": "aws:sqs", "messageId": "1", "body": body}));
+    let batches = [json!({"Records": records}), Value::from(payloads)];
+    let batches = batches.iter().map(Value::to_string).collect();
+    let (webhook, flow) = (webhook(&slack), flowdock.uri());
+    let (_, log) = RuntimeApi::ending_after(Duration::from_secs(12), batches)
+        .await
+        .run(&[
+            ("SLACK_WEBHOOKURL", &webhook),
+            ("SLACK_QUIET", "true"),
+            ("FLOWDOCK_API_TOKEN", "very-secret-token"),
+            ("FLOWDOCK_URL", &flow),
+        ])
+        .await;
+    assert!(!log.contains("very-secret"));
+    let sums = sums(&log);
+    let sum = |name: &str| sums.get(name).copied().unwrap_or_default();
+    let all = |name: &str| {
+        let of = sums
+            .iter()
+            .filter(|(key, _)| key.split(' ').next() == Some(name));
+        of.map(|(_, value)| value).sum::<f64>()
+    };
+    let read: usize = events::all()
+        .iter()
+        .map(|(_, payload)| events::judge(payload, &ecs_parrot::triage::Policy::default()).len())
+        .sum();
+    let received = count(read + 3);
+    assert_eq!(sum("EventsReceived"), received, "{sums:?}");
+    assert_eq!(
+        received,
+        sum("EventsKept") + all("EventsDropped") + sum("EventsUnread"),
+        "{sums:?}"
+    );
+    assert_eq!(sum("EventsUnread"), 1.0);
+    for channel in ["slack", "flowdock"] {
+        let parts = ["Delivered", "Failed", "AlreadyTold", "NotWanted"];
+        let parts = parts.map(|name| sum(&format!("{name} {channel}")));
+        assert_eq!(
+            sum("EventsKept"),
+            parts.iter().sum::<f64>(),
+            "{channel} {sums:?}"
+        );
+    }
+    let posted = count(texts(&slack).await.len());
+    assert_eq!(sum("Messages slack"), posted);
+    assert_eq!(sum("DeliveryTime slack"), posted, "a time for each message");
+    assert!(
+        sum("NotWanted slack") > 0.0 && sum("Retries flowdock") > 0.0,
+        "{sums:?}"
+    );
+    assert_eq!(sum("DeliveryFailures"), all("Failed"));
+}
