@@ -11,7 +11,7 @@ mod memory;
 mod table;
 mod transition;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::SystemTime;
 
 use memory::Memory;
@@ -66,7 +66,9 @@ impl Ledger {
     }
 
     /// Which of these were told already: read in a batch, before anything else is asked about them.
-    pub async fn told(&self, keys: Vec<Key>) -> HashSet<Key> {
+    pub async fn told(&self, keys: impl IntoIterator<Item = Key>) -> HashSet<Key> {
+        // Twins in a batch ask for the same; DynamoDB refuses a question that holds another twice.
+        let keys: BTreeSet<_> = keys.into_iter().collect();
         let (told, unknown): (Vec<_>, Vec<_>) =
             keys.into_iter().partition(|key| self.memory.was_told(key));
         let mut told: HashSet<_> = told.into_iter().collect();

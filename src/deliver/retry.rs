@@ -42,6 +42,10 @@ where
     let mut waits = 0;
     let mut last = None;
     loop {
+        // One that is broken off may have arrived: it would be told again.
+        if !deadline.has(SHORTEST_ATTEMPT) {
+            return last.unwrap_or_else(out_of_time);
+        }
         let Some(outcome) = deadline.hold(attempt()).await else {
             return last.unwrap_or_else(out_of_time);
         };

@@ -19,17 +19,17 @@ use crate::runtime_api::{Answer, RuntimeApi};
 use crate::served::Served;
 use crate::tools;
 
-const TABLE: &str = "told";
+pub(crate) const TABLE: &str = "told";
 const TOLD: [Answer; 1] = [Answer::Response(Value::Null)];
 
 /// dynalite's DynamoDB with an empty table.
-struct Dynalite {
+pub(crate) struct Dynalite {
     server: Served,
     client: Client,
 }
 
 impl Dynalite {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let server = Served::by(&mut tools::node_script("dynalite.js"));
         let config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -58,6 +58,10 @@ impl Dynalite {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         dynalite
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.server.url()
     }
 
     /// Every item's state by its id.

@@ -38,4 +38,5 @@ mod samples;
 mod secrets;
 mod served;
 mod slack_sdk;
+mod storm;
 mod tools;
