@@ -103,7 +103,9 @@ impl RuntimeApi {
         loop {
             let answers = self.answers().await;
             if answers.len() == self.expected {
-                return (answers, function.stop());
+                let log = function.stop();
+                assert_kept(environment, &format!("{answers:?}{log}"));
+                return (answers, log);
             }
             if let Some(status) = function.child.try_wait().unwrap() {
                 panic!("the function ended with {status}: {}", function.stop());
@@ -124,6 +126,28 @@ impl RuntimeApi {
             .filter(|request| request.method == "POST")
             .map(answer)
             .collect()
+    }
+}
+
+/// Whatever a function says, in whatever test, none of its secrets is in it.
+fn assert_kept(environment: &[(&str, &str)], said: &str) {
+    let secret = [
+        "SLACK_WEBHOOKURL",
+        "FLOWDOCK_API_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+    ];
+    for (name, value) in environment.iter().filter(|(name, _)| secret.contains(name)) {
+        let is_elsewhere = value.starts_with("ssm:") || value.starts_with("secretsmanager:");
+        let path = value
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('/'));
+        let text = path.map_or(*value, |(_, path)| path);
+        let parts = text
+            .split(['/', '?', '&', '='])
+            .filter(|part| part.len() > 8);
+        for part in parts.filter(|_| !is_elsewhere) {
+            assert!(!said.contains(part), "{name} is told: {said}");
+        }
     }
 }
 

@@ -133,10 +133,9 @@ impl Respond for Answered {
                 .cloned()
                 .unwrap_or_default();
             let is_back = |id: usize| {
-                how == "error"
-                    || failures
-                        .iter()
-                        .any(|it| it["itemIdentifier"] == id.to_string())
+                let id = id.to_string();
+                let is_named = |it: &Value| it["itemIdentifier"].as_str() == Some(&id);
+                how == "error" || failures.iter().any(is_named)
             };
             let back: Vec<_> = batch.into_iter().filter(|(id, _)| is_back(*id)).collect();
             state.given_back += back.len();
