@@ -22,6 +22,13 @@ impl Deadline {
         Self(left.and_then(|left| Instant::now().checked_add(left.saturating_sub(Self::RESERVE))))
     }
 
+    /// As much earlier, so that there is time for something after it; but not by more than half of what is left.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Self {
+        let by = self.left().map_or(by, |left| by.min(left / 2));
+        Self(self.0.and_then(|end| end.checked_sub(by)))
+    }
+
     /// What is left, where there is an end.
     pub fn left(self) -> Option<Duration> {
         self.0

@@ -1,9 +1,11 @@
 //! Makes few messages of many: a channel's notices of one batch in, [`Digest`]s out.
 //!
 //! Notices that say the same of the same service become one message with a count. Where even these are more
-//! than there is time for, the loud ones go first and the calm rest is counted; nothing is left out, and
-//! nothing loud is folded into anything calm.
+//! than there is time for, the loud ones go first and the calm rest is counted, all of it where it is a flood;
+//! nothing is left out, and nothing loud is folded into anything calm.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::notice::{Facts, Kind, Notice};
@@ -60,40 +62,50 @@ impl<'a> Digest<'a> {
     }
 }
 
-/// As few messages as say it all, the loud ones first. `budget` is how many there is time for.
-pub fn digest<'a>(items: &[Item<'a>], budget: Option<usize>) -> Vec<Group<'a>> {
-    let mut alike: Vec<(Likeness<'a>, Group<'a>)> = Vec::new();
-    let mut places: std::collections::HashMap<Likeness<'a>, usize> =
-        std::collections::HashMap::new();
-    for item in items {
-        let likeness = Likeness::of(item);
-        match places.get(&likeness) {
-            Some(place) => alike[*place].1.add(item),
-            None => {
-                places.insert(likeness.clone(), alike.len());
-                alike.push((likeness, Group::of(item)));
-            }
-        }
-    }
-    let groups = alike.into_iter().map(|(_, group)| group);
-    let (loud, calm): (Vec<_>, Vec<_>) = groups.partition(|it| it.digest.telling.is_loud());
-    let Some(budget) = budget else {
-        return loud.into_iter().chain(calm).collect();
-    };
-    let mut told = within(loud, budget.max(1));
-    let room = budget.saturating_sub(told.len());
-    told.extend(within(calm, room.max(1)));
-    told
+/// A channel's messages: as few as say it all, the loud ones first.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    loud: VecDeque<Group<'a>>,
+    calm: VecDeque<Group<'a>>,
 }
 
-/// The first of these groups, and the rest counted in one where they are more than there is room for.
-fn within(mut groups: Vec<Group<'_>>, room: usize) -> Vec<Group<'_>> {
-    if groups.len() <= room {
-        return groups;
+impl<'a> Plan<'a> {
+    pub fn of(items: &[Item<'a>]) -> Self {
+        let mut alike: Vec<Group<'a>> = Vec::new();
+        let mut places: HashMap<_, usize> = HashMap::new();
+        for item in items {
+            match places.entry(Likeness::of(item)) {
+                Entry::Occupied(place) => alike[*place.get()].add(item),
+                Entry::Vacant(place) => {
+                    place.insert(alike.len());
+                    alike.push(Group::of(item));
+                }
+            }
+        }
+        let is_loud = |group: &Group<'_>| group.digest.telling.is_loud();
+        let (loud, calm): (Vec<_>, Vec<_>) = alike.into_iter().partition(is_loud);
+        Self {
+            loud: loud.into(),
+            calm: calm.into(),
+        }
     }
-    let rest = groups.split_off(room - 1);
-    groups.extend(Group::summary(rest));
-    groups
+
+    /// The next message, where there is time for so many more; without a number there is time for all. Time is
+    /// asked for each time anew, because a chat may be slower than it should be.
+    pub fn next(&mut self, room: Option<usize>) -> Option<Group<'a>> {
+        let room = room.unwrap_or(usize::MAX);
+        let (groups, has_room) = if self.loud.is_empty() {
+            // A few of very many would be no news to anybody.
+            let is_flood = self.calm.len() / 2 > room;
+            (&mut self.calm, room > 1 && !is_flood)
+        } else {
+            (&mut self.loud, room > 1)
+        };
+        if groups.len() <= room.max(1) || has_room {
+            return groups.pop_front();
+        }
+        Group::summary(std::mem::take(groups))
+    }
 }
 
 impl<'a> Group<'a> {
@@ -110,7 +122,7 @@ impl<'a> Group<'a> {
     }
 
     /// All of these in one, as grave as the gravest.
-    fn summary(groups: Vec<Self>) -> Option<Self> {
+    fn summary(groups: VecDeque<Self>) -> Option<Self> {
         let gravest = groups.iter().map(|it| it.digest.telling);
         let telling = gravest.max_by_key(|telling| telling.severity as u8)?;
         let mut places = Vec::new();
@@ -250,7 +262,9 @@ mod tests {
                 false => Volume::Quiet,
             }),
         });
-        let groups = digest(&items.collect::<Vec<_>>(), budget);
+        let mut plan = Plan::of(&items.collect::<Vec<_>>());
+        let rooms = (0..).map(|told: usize| budget.map(|it| it.saturating_sub(told)));
+        let groups: Vec<_> = rooms.map_while(|room| plan.next(room)).collect();
         let mut places: Vec<_> = groups.iter().flat_map(|it| it.places.clone()).collect();
         places.sort_unstable();
         assert_eq!(
@@ -281,6 +295,14 @@ mod tests {
         assert_eq!(told(&batch, Some(4)), ["C", "E", "aa", "[bd]"]);
         assert_eq!(told(&batch, Some(3)), ["C", "E", "[aabd]"]);
         assert_eq!(told(&batch, Some(2)), ["C", "E", "[aabd]"]);
+    }
+
+    /// More than twice what there is time for: none of them is worth more than another.
+    #[test]
+    fn of_a_flood_all_are_counted() {
+        let batch = ["a", "B", "c", "d", "e", "f", "g"];
+        assert_eq!(told(&batch, Some(4)), ["B", "a", "c", "[defg]"]);
+        assert_eq!(told(&batch, Some(3)), ["B", "[acdefg]"]);
     }
 
     /// Loud ones are never folded into calm ones, however little time there is.

@@ -60,6 +60,7 @@ impl Ledger {
 
     /// A new invocation.
     pub fn begin(&self) {
+        self.memory.begin();
         if let Some(table) = &self.table {
             table.begin();
         }

@@ -5,9 +5,9 @@ mod channel;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
-use futures::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::aws::LazySession;
@@ -21,14 +21,14 @@ use crate::ledger::{Key, Ledger, Transition, Version};
 use crate::metrics;
 use crate::notice::Notice;
 use crate::render::{Dialect, Renderer};
-use crate::requeue::Held;
+use crate::requeue::{Again, Held, show_again};
 use crate::triage::{DropReason, Policy, Verdict, judge};
 use channel::Telegraph;
 
 pub use account::{Account, Delivery, Entry, Sent, Told};
 
-/// Calls to the queue on their way at the same time.
-const AT_ONCE: usize = 8;
+/// For each event, time to note that it was told, or to have the queue show it later.
+const ASIDE_EACH: Duration = Duration::from_millis(2);
 
 /// Lambda's environment names one; without it there is no queue either.
 const NO_REGION: &str = "us-east-1";
@@ -76,23 +76,29 @@ pub async fn look_up<'a>(
 impl Notifier {
     /// Tells every event of a payload, in its order, until the deadline.
     pub async fn notify(&self, payload: &Value, deadline: Deadline) -> Account {
+        let items = inbox::open(payload);
+        let aside = ASIDE_EACH * u32::try_from(items.len()).unwrap_or(u32::MAX);
         Account {
             sender: inbox::sender(payload),
-            entries: self.tell(inbox::open(payload), deadline).await,
+            entries: self.tell(items, deadline.earlier(aside)).await,
         }
     }
 
     /// Has the queue show what failed later, so that an hour's outage of a chat is not tried away in minutes. What
     /// is no event is shown at once: it is for the dead-letter queue.
     pub async fn give_back(&self, account: &Account) {
-        let mut back: HashMap<&str, (&Held, bool)> = HashMap::new();
+        let mut back: HashMap<&str, (&Held, Again)> = HashMap::new();
         for entry in account.failed() {
             let Some(receipt) = &entry.receipt else {
                 continue;
             };
             let Some(held) = &receipt.held else { continue };
-            let may_pass = entry.result.is_ok();
-            back.entry(&receipt.id).or_insert((held, may_pass)).1 |= may_pass;
+            let again = match entry.result {
+                Ok(_) => Again::Later,
+                Err(_) => Again::Now,
+            };
+            let (_, latest) = back.entry(&receipt.id).or_insert((held, again));
+            *latest = again.max(*latest);
         }
         if back.is_empty() {
             return;
@@ -101,20 +107,8 @@ impl Notifier {
             Ok(session) => session,
             Err(error) => return tracing::warn!(%error, "the queue's own delay holds"),
         };
-        let sqs = session.sqs();
-        let shown = back.into_values().map(|(held, may_pass)| {
-            let sqs = &sqs;
-            async move {
-                match may_pass {
-                    true => held.show_later(sqs).await,
-                    false => held.show_now(sqs).await,
-                }
-            }
-        });
-        stream::iter(shown)
-            .buffer_unordered(AT_ONCE)
-            .collect::<Vec<_>>()
-            .await;
+        let records = back.into_values();
+        show_again(&session.sqs(), records).await;
     }
 
     /// Tells events to every channel that wants them and does not have them, and writes one line each to the

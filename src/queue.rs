@@ -16,7 +16,7 @@ use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration};
 use futures::StreamExt as _;
 use serde_json::{Map, Value, json};
 
-use crate::requeue::{Held, receives};
+use crate::requeue::{Again, Held, receives, show_again};
 use crate::run::definition;
 use crate::run::request::{InvalidRequest, RunRequest};
 use crate::run::service;
@@ -220,11 +220,12 @@ impl RunFromQueue {
     /// Sets when the queue shows the record again: later and later while it may pass, at once where it never will,
     /// so that the dead-letter queue gets it. The record comes back without this too.
     async fn delay(&self, record: &SqsMessage, refusal: &Refusal) {
-        match Held::of(record) {
-            Some(held) if refusal.may_pass() => held.show_later(&self.sqs).await,
-            Some(held) => held.show_now(&self.sqs).await,
-            None => {}
-        }
+        let again = match refusal.may_pass() {
+            true => Again::Later,
+            false => Again::Now,
+        };
+        let held = Held::of(record);
+        show_again(&self.sqs, held.as_ref().map(|held| (held, again))).await;
     }
 }
 

@@ -1,9 +1,12 @@
 //! When a queue shows a record again that was given back: later and later.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+use futures::{StreamExt as _, stream};
 
 use crate::arn::Arn;
 use crate::aws::CallError;
@@ -11,6 +14,13 @@ use crate::aws::CallError;
 /// Before a record is shown for the second time, and at most.
 const SHORTEST_DELAY: Duration = Duration::from_secs(30);
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// Records of one call.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+const MOST: usize = 10;
+
+/// Calls on their way at the same time.
+const AT_ONCE: usize = 8;
 
 /// A record of a queue, as far as the queue must be told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +31,15 @@ pub struct Held {
 }
 
 impl Held {
+    /// In seconds.
+    fn delay(&self, again: Again) -> i32 {
+        let delay = match again {
+            Again::Now => Duration::ZERO,
+            Again::Later => delay_after(self.receives),
+        };
+        i32::try_from(delay.as_secs()).unwrap_or(i32::MAX)
+    }
+
     /// None for a record that no queue of AWS's has handed out.
     pub fn of(record: &SqsMessage) -> Option<Self> {
         Some(Self {
@@ -29,30 +48,60 @@ impl Held {
             receives: receives(record),
         })
     }
+}
 
-    /// Has the queue show it later, each time twice as late. It comes back without this too.
-    pub async fn show_later(&self, sqs: &Client) {
-        self.show_after(sqs, delay_after(self.receives)).await;
+/// When a record that was given back is shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Again {
+    /// What can never work reaches the dead-letter queue the sooner.
+    Now,
+    /// Each time twice as late.
+    Later,
+}
+
+/// Tells queues when to show these records again. They come back without this too, as late as the queue has it.
+pub async fn show_again(sqs: &Client, records: impl IntoIterator<Item = (&Held, Again)>) {
+    let mut queues: BTreeMap<&str, Vec<(&Held, Again)>> = BTreeMap::new();
+    for (held, again) in records {
+        queues
+            .entry(&held.queue_url)
+            .or_default()
+            .push((held, again));
     }
-
-    /// Has the queue show it now: what can never work reaches the dead-letter queue the sooner.
-    pub async fn show_now(&self, sqs: &Client) {
-        self.show_after(sqs, Duration::ZERO).await;
+    let parts = queues
+        .iter()
+        .flat_map(|(queue, records)| records.chunks(MOST).map(move |part| (*queue, part)));
+    let changed: Vec<_> = stream::iter(parts)
+        .map(|(queue, part)| show_part(sqs, queue, part))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    if let Some(error) = changed.into_iter().find_map(Result::err) {
+        let error = error.escape_debug();
+        tracing::warn!(%error, "the queue's own delay holds");
     }
+}
 
-    async fn show_after(&self, sqs: &Client, delay: Duration) {
-        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
-        let changed = sqs
-            .change_message_visibility()
-            .queue_url(&self.queue_url)
-            .receipt_handle(&self.handle)
-            .visibility_timeout(seconds)
-            .send()
-            .await;
-        if let Err(error) = changed {
-            let error = CallError::of("ChangeMessageVisibility", error);
-            tracing::warn!(%error, "the queue's own delay holds");
-        }
+async fn show_part(sqs: &Client, queue: &str, records: &[(&Held, Again)]) -> Result<(), String> {
+    const CALL: &str = "ChangeMessageVisibilityBatch";
+    let mut call = sqs.change_message_visibility_batch().queue_url(queue);
+    for (place, (held, again)) in records.iter().enumerate() {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(place.to_string())
+            .receipt_handle(&held.handle)
+            .visibility_timeout(held.delay(*again))
+            .build()
+            .map_err(|error| error.to_string())?;
+        call = call.entries(entry);
+    }
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| CallError::of(CALL, error).to_string())?;
+    match answer.failed().first() {
+        Some(failed) => Err(format!(
+            "{CALL}: {}",
+            failed.message().unwrap_or(failed.code())
+        )),
+        None => Ok(()),
     }
 }
 

@@ -42,12 +42,17 @@ impl Memory {
     pub(super) fn claim(&self, key: &Key, until: SystemTime) -> bool {
         let mut kept = self.kept();
         let now = SystemTime::now();
-        kept.claims.retain(|_, until| *until > now);
-        if kept.claims.contains_key(key) {
+        if kept.claims.get(key).is_some_and(|until| *until > now) {
             return false;
         }
         kept.claims.insert(key.clone(), until);
         true
+    }
+
+    /// Forgets the claims that nobody released and that are over.
+    pub(super) fn begin(&self) {
+        let now = SystemTime::now();
+        self.kept().claims.retain(|_, until| *until > now);
     }
 
     pub(super) fn release(&self, key: &Key) {

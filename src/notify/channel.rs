@@ -10,7 +10,7 @@ use super::Decided;
 use super::account::Sent;
 use crate::deadline::Deadline;
 use crate::deliver::{Attempts, Channel, Http, Outcome, persist};
-use crate::digest::{Group, Item, PACE, digest};
+use crate::digest::{Group, Item, PACE, Plan};
 use crate::ledger::{Claim, Key, Ledger, Transition, Version};
 use crate::metrics;
 use crate::render::Renderer;
@@ -97,11 +97,11 @@ impl Telegraph<'_> {
         items: &[Item<'_>],
         granted: &HashMap<usize, Claimed>,
     ) -> Vec<(Vec<usize>, Outcome)> {
-        let groups = digest(items, self.budget());
+        let mut plan = Plan::of(items);
         let mut pace = Pace::new(self.channel);
         let mut attempts = Attempts::Several;
-        let mut told = Vec::with_capacity(groups.len());
-        for Group { places, digest } in groups {
+        let mut told = Vec::new();
+        while let Some(Group { places, digest }) = plan.next(pace.room(self.deadline)) {
             pace.wait(self.deadline).await;
             let dialect = self.channel.dialect();
             let message = self.renderer.render_or_fall_back(dialect, &digest);
@@ -120,12 +120,6 @@ impl Telegraph<'_> {
             told.push((places, outcome));
         }
         told
-    }
-
-    /// How many messages the time suffices for.
-    fn budget(&self) -> Option<usize> {
-        let left = self.deadline.left().filter(|_| is_chat(self.channel))?;
-        usize::try_from(left.as_secs() / PACE.as_secs()).ok()
     }
 
     fn before_claims(&self, decided: &Decided) -> Option<Sent> {
@@ -202,11 +196,28 @@ impl Pace {
         }
     }
 
+    /// How many messages more the time suffices for; none where that does not matter.
+    fn room(&self, deadline: Deadline) -> Option<usize> {
+        let left = deadline.left().filter(|_| self.is_kept)?;
+        let left = left.saturating_sub(self.until_next());
+        // A chat that is slower, or busy with what others tell it, is taken at its own pace.
+        let taken = self.started.elapsed() / self.told.max(1);
+        let each = match self.told < Self::AT_ONCE {
+            true => PACE,
+            false => PACE.max(taken),
+        };
+        usize::try_from(left.as_millis() / each.as_millis()).ok()
+    }
+
+    fn until_next(&self) -> Duration {
+        let next = self.started + PACE * (self.told + 1).saturating_sub(Self::AT_ONCE);
+        next.saturating_duration_since(Instant::now())
+    }
+
     /// Until the next message may go, or the time is over: then the channel itself shall say.
     async fn wait(&mut self, deadline: Deadline) {
-        let next = self.started + PACE * self.told.saturating_sub(Self::AT_ONCE - 1);
+        let wait = self.until_next();
         self.told += 1;
-        let wait = next.saturating_duration_since(Instant::now());
         if self.is_kept && deadline.has(wait) {
             tokio::time::sleep(wait).await;
         }

@@ -222,6 +222,19 @@ impl FakeAws {
             .collect()
     }
 
+    /// The records that a queue was told to show again, each with its queue and when.
+    pub(crate) fn shown_again(&self) -> Vec<Value> {
+        let bodies = self.bodies("ChangeMessageVisibilityBatch");
+        let shown = bodies.iter().flat_map(|body| {
+            sqs::entries(body).map(|entry| {
+                let mut shown = entry.clone();
+                shown["QueueUrl"] = body["QueueUrl"].clone();
+                shown
+            })
+        });
+        shown.collect()
+    }
+
     /// Names of the calls, each once, in the order of their first.
     pub(crate) fn operations(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -290,7 +303,7 @@ impl State {
         match call.service {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
             "logs" => self.logs.act(&call.operation, &call.body),
-            "sqs" => sqs::act(&call.operation),
+            "sqs" => sqs::act(&call.operation, &call.body),
             "ssm" | "secretsmanager" => self.secrets.act(&call.body),
             // A table that forgets: what one remembers is dynalite's to show.
             "dynamodb" => Ok(json!({})),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ecs_parrot::digest::{Item, digest};
+use ecs_parrot::digest::{Item, Plan};
 use ecs_parrot::notice::{Facts, LogStream};
 use ecs_parrot::render::{Message, Renderer};
 use ecs_parrot::triage::Policy;
@@ -119,7 +119,8 @@ fn nothing_in_a_digest_becomes_markup() {
         });
         let items: Vec<_> = items.collect();
         for budget in [None, Some(1)] {
-            for group in digest(&items, budget) {
+            let mut plan = Plan::of(&items);
+            while let Some(group) = plan.next(budget) {
                 let worded = events::word_digest(&renderer, &group.digest).unwrap();
                 slack_is_clean(&worded.slack, hostile);
                 slack_keeps_limits(&worded.slack_payload, hostile);

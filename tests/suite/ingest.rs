@@ -49,13 +49,13 @@ async fn run(aws: &FakeAws, status: u16) -> (Value, String) {
 
 /// When the queue shall show each record again.
 fn shown_again(aws: &FakeAws) -> Vec<(String, i64)> {
-    let bodies = aws.bodies("ChangeMessageVisibility").into_iter();
-    let mut shown: Vec<_> = bodies
-        .map(|body| {
-            assert_eq!(body["QueueUrl"], QUEUE);
-            let handle = body["ReceiptHandle"].as_str().unwrap();
+    let shown = aws.shown_again().into_iter();
+    let mut shown: Vec<_> = shown
+        .map(|shown| {
+            assert_eq!(shown["QueueUrl"], QUEUE);
+            let handle = shown["ReceiptHandle"].as_str().unwrap();
             let id = handle.strip_prefix("handle of ").unwrap().to_owned();
-            (id, body["VisibilityTimeout"].as_i64().unwrap())
+            (id, shown["VisibilityTimeout"].as_i64().unwrap())
         })
         .collect();
     shown.sort();
@@ -99,7 +99,7 @@ async fn what_was_told_is_the_queues_to_delete() {
 async fn a_queue_that_does_not_listen() {
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&json!({"Statement": []})));
-    aws.refuse("ChangeMessageVisibility", 9, &Refusal::throttled());
+    aws.refuse("ChangeMessageVisibilityBatch", 9, &Refusal::throttled());
     let (answer, log) = run(&aws, 404).await;
     assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 4);
     assert!(log.contains("the queue's own delay holds"), "{log}");

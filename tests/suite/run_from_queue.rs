@@ -196,7 +196,7 @@ async fn a_batch_of_ten_with_three_bad_ones() {
         assert_eq!(given_back(answer), ids(&["b1", "b2", "b3"]), "{log}");
     }
     assert_eq!(aws.tasks().len(), 7, "{log}");
-    let hidden = aws.bodies("ChangeMessageVisibility");
+    let hidden = aws.shown_again();
     assert_eq!(hidden.len(), 6);
     for change in hidden {
         assert_eq!(
@@ -255,10 +255,7 @@ async fn what_never_works_says_why() {
         assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
         assert!(log.contains(told), "{told}: {log}");
         assert_eq!(aws.bodies("RunTask").len(), 0);
-        assert_eq!(
-            aws.bodies("ChangeMessageVisibility")[0]["VisibilityTimeout"],
-            0
-        );
+        assert_eq!(aws.shown_again()[0]["VisibilityTimeout"], 0);
     }
 }
 
@@ -272,7 +269,7 @@ async fn nothing_runs_until_it_is_allowed() {
         log.contains("nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS"),
         "{log}"
     );
-    assert_eq!(aws.operations(), ["ChangeMessageVisibility"]);
+    assert_eq!(aws.operations(), ["ChangeMessageVisibilityBatch"]);
 }
 
 /// What passes goes back, for longer each time.
@@ -303,7 +300,7 @@ async fn what_passes_comes_again_later_and_later() {
             let records = json!({"Records": [record("1", &message(json!({})), receives)]});
             let (answers, log) = invoke(&aws, vec![records]).await;
             assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
-            let change = &aws.bodies("ChangeMessageVisibility")[0];
+            let change = &aws.shown_again()[0];
             assert_eq!(change["VisibilityTimeout"], delay, "{receives}: {log}");
             assert_eq!(change["ReceiptHandle"], "receipt-of-1");
         }
@@ -344,10 +341,7 @@ async fn a_denied_role_is_named() {
         log.contains(r#"\"Action\":\"iam:PassRole\""#) && log.contains("role/job"),
         "{log}"
     );
-    assert_eq!(
-        aws.bodies("ChangeMessageVisibility")[0]["VisibilityTimeout"],
-        0
-    );
+    assert_eq!(aws.shown_again()[0]["VisibilityTimeout"], 0);
 }
 
 /// A FIFO queue wants everything back from the first that failed on.

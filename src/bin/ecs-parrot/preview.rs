@@ -12,7 +12,7 @@ use ecs_parrot::aws::LazySession;
 use ecs_parrot::config::{self, Filter, Lookup};
 use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::{flowdock, slack, terminal};
-use ecs_parrot::digest::{Digest, Group, Item, digest};
+use ecs_parrot::digest::{Digest, Group, Item, Plan};
 use ecs_parrot::enrich::{Enricher, Limits};
 use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
@@ -102,7 +102,8 @@ impl Preview {
                 }
             })
             .collect();
-        for Group { places, digest } in digest(&items(&decided), None) {
+        let mut plan = Plan::of(&items(&decided));
+        while let Some(Group { places, digest }) = plan.next(None) {
             self.tell(&mut lines, &places, &digest);
         }
         lines

@@ -317,7 +317,7 @@ fn the_queue_hands_out_batches_and_shows_again_what_failed() {
         mapping["EventSourceArn"],
         json!({"Fn::GetAtt": ["EventQueue", "Arn"]})
     );
-    assert_eq!(mapping["BatchSize"], 100);
+    assert_eq!(mapping["BatchSize"], 10_000);
     assert_eq!(mapping["MaximumBatchingWindowInSeconds"], 5);
     assert_eq!(
         mapping["FunctionResponseTypes"],

@@ -64,7 +64,9 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
                 .next()
                 .unwrap();
             let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
-            vec![Need::new(&format!("sqs:{}", call.operation), queue)]
+            // Ten at once need the same right as one.
+            let action = call.operation.trim_end_matches("Batch");
+            vec![Need::new(&format!("sqs:{action}"), queue)]
         }
         "ssm" => {
             let name = call.body["Name"].as_str().unwrap().trim_start_matches('/');

@@ -1,0 +1,4 @@
+//! What the benchmarks share: loopback servers, and the program between them.
+
+pub(crate) mod process;
+pub(crate) mod server;

@@ -1,0 +1,156 @@
+//! One of the functions that Lambda keeps, and the Runtime API that it asks.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hyper::Request;
+use hyper::header::HeaderValue;
+use tokio::time::Instant;
+
+use crate::aws::Aws;
+use crate::chat::Chat;
+use crate::common::process::Process;
+use crate::common::server::{Answer, answer_with, serve};
+use crate::queue::{Batch, Queue};
+
+/// As the deployment sets it.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(crate) struct Function {
+    pub(crate) process: Process,
+    lambda: Arc<Lambda>,
+}
+
+struct Lambda {
+    slot: usize,
+    queue: Arc<Queue>,
+    running: Mutex<Option<Running>>,
+    done: Mutex<Vec<Invocation>>,
+}
+
+struct Running {
+    numbers: Vec<usize>,
+    loud: Vec<Instant>,
+    started: Instant,
+}
+
+#[derive(Clone)]
+pub(crate) struct Invocation {
+    pub(crate) slot: usize,
+    pub(crate) started: Instant,
+    pub(crate) ended: Instant,
+    /// When each of the loud events that it told was sent.
+    pub(crate) loud: Vec<Instant>,
+}
+
+impl Function {
+    pub(crate) async fn start(
+        slot: usize,
+        queue: &Arc<Queue>,
+        chat: &Arc<Chat>,
+        aws: &Arc<Aws>,
+    ) -> Self {
+        let lambda = Arc::new(Lambda {
+            slot,
+            queue: Arc::clone(queue),
+            running: Mutex::default(),
+            done: Mutex::default(),
+        });
+        let api = Arc::clone(&lambda);
+        let api = serve(move |request| {
+            let api = Arc::clone(&api);
+            async move { api.answer(request).await }
+        });
+        let (chat, aws) = (Arc::clone(chat), Arc::clone(aws));
+        let chat = serve(move |request| {
+            let chat = Arc::clone(&chat);
+            async move { chat.answer(request).await }
+        });
+        let aws = serve(move |request| {
+            let aws = Arc::clone(&aws);
+            async move { aws.answer(request).await }
+        });
+        let (api, chat, aws) = (api.await, chat.await, aws.await);
+        let environment = [
+            ("SLACK_WEBHOOKURL", format!("http://{chat}/{slot}")),
+            ("DEDUP_TABLE", "told".to_owned()),
+            ("AWS_ENDPOINT_URL", format!("http://{aws}")),
+            ("AWS_REGION", "eu-west-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ];
+        let environment = environment
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let program = env!("CARGO_BIN_EXE_parrot");
+        let process = Process::start(program, &api.to_string(), &environment);
+        Self { process, lambda }
+    }
+
+    pub(crate) fn invocations(&self) -> Vec<Invocation> {
+        self.lambda.done.lock().unwrap().clone()
+    }
+}
+
+impl Lambda {
+    async fn answer(&self, request: Request<Bytes>) -> Answer {
+        let path = request.uri().path();
+        if path.ends_with("/next") {
+            let batch = self.queue.batch().await;
+            return self.hand_out(batch);
+        }
+        self.settle(path.ends_with("/response"), request.body());
+        answer_with(202, "")
+    }
+
+    fn hand_out(&self, batch: Batch) -> Answer {
+        let Batch {
+            payload,
+            numbers,
+            loud,
+        } = batch;
+        let started = Instant::now();
+        *self.running.lock().unwrap() = Some(Running {
+            numbers,
+            loud,
+            started,
+        });
+        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIMEOUT;
+        let mut answer = answer_with(200, payload);
+        for (name, value) in [
+            (
+                "lambda-runtime-aws-request-id",
+                "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+            ),
+            (
+                "lambda-runtime-deadline-ms",
+                &deadline.as_millis().to_string(),
+            ),
+            (
+                "lambda-runtime-invoked-function-arn",
+                "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
+            ),
+        ] {
+            answer
+                .headers_mut()
+                .insert(name, HeaderValue::from_str(value).unwrap());
+        }
+        answer
+    }
+
+    fn settle(&self, is_response: bool, body: &[u8]) {
+        let running = self.running.lock().unwrap().take().unwrap();
+        let response = is_response.then(|| serde_json::from_slice(body).unwrap());
+        self.queue.settle(&running.numbers, response.as_ref());
+        let Running { started, loud, .. } = running;
+        let ended = Instant::now();
+        assert!(ended - started < TIMEOUT, "Lambda would have ended it");
+        self.done.lock().unwrap().push(Invocation {
+            slot: self.slot,
+            started,
+            ended,
+            loud,
+        });
+    }
+}

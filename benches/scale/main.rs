@@ -1,0 +1,82 @@
+//! How the default deployment bears a cluster whose tasks are all replaced at once while one service runs out of memory.
+//!
+//! The program is the real one, in as many processes as Lambda would keep; the queue, Lambda's Runtime API, the chat
+//! and AWS's APIs stand around it on loopback, in real time. Figures: docs/scale.md.
+//!
+//! ```sh
+//! cargo bench --bench scale            # 100, 1,000, 10,000 and 100,000 tasks, at the same time
+//! cargo bench --bench scale -- 10000
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the benchmark")]
+
+mod aws;
+mod chat;
+#[path = "../common/mod.rs"]
+mod common;
+mod function;
+mod queue;
+mod report;
+mod rollover;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use aws::Aws;
+use chat::Chat;
+use function::Function;
+use queue::Queue;
+use report::Report;
+
+/// As the deployment sets it.
+const FUNCTIONS: usize = 2;
+
+/// After the last event; a backlog that takes longer is reported as it is.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+#[tokio::main]
+async fn main() {
+    let sizes: Vec<u32> = std::env::args().filter_map(|it| it.parse().ok()).collect();
+    let sizes = if sizes.is_empty() {
+        vec![100, 1_000, 10_000, 100_000]
+    } else {
+        sizes
+    };
+    let mut runs = JoinSet::new();
+    for tasks in sizes {
+        runs.spawn(run(tasks));
+    }
+    let mut reports = runs.join_all().await;
+    reports.sort_by_key(|report| report.tasks);
+    report::print(&reports);
+}
+
+/// Fifty tasks a service.
+fn services(tasks: u32) -> u32 {
+    (tasks / 50).max(1)
+}
+
+async fn run(tasks: u32) -> Report {
+    let queue = Arc::new(Queue::new());
+    let chat = Arc::new(Chat::new());
+    let aws = Arc::new(Aws::new(Arc::clone(&queue)));
+    let mut functions = Vec::new();
+    for slot in 0..FUNCTIONS {
+        functions.push(Function::start(slot, &queue, &chat, &aws).await);
+    }
+    let started = Instant::now();
+    for event in rollover::events(tasks, services(tasks)) {
+        if started + event.at > Instant::now() {
+            sleep_until(started + event.at).await;
+        }
+        queue.send(event);
+    }
+    let end = Instant::now() + PATIENCE;
+    while !queue.is_empty() && Instant::now() < end {
+        sleep(Duration::from_millis(100)).await;
+    }
+    Report::of(tasks, started, &queue, &chat, &aws, &functions)
+}

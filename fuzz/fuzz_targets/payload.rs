@@ -1,0 +1,54 @@
+//! Any bytes as a payload: no panic, and every message within its channel's limits and without a character that a
+//! terminal or a reader would obey.
+
+#![no_main]
+
+use ecs_parrot::deliver::{flowdock, slack};
+use ecs_parrot::digest::{Item, Plan};
+use ecs_parrot::inbox;
+use ecs_parrot::notify::decide;
+use ecs_parrot::render::{Dialect, Renderer};
+use ecs_parrot::triage::{Policy, Verdict};
+use libfuzzer_sys::fuzz_target;
+use strum::VariantArray as _;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(payload) = serde_json::from_slice(bytes) else {
+        return;
+    };
+    let policy = Policy::default();
+    let renderer = Renderer::default();
+    let events = inbox::open(&payload).into_iter().filter_map(|item| item.event.ok());
+    let decided: Vec<_> = events.map(|event| decide(&event, &policy)).collect();
+    let items = decided.iter().enumerate().filter_map(|(place, (notice, verdict))| match verdict {
+        Verdict::Keep(telling) => Some(Item { place, notice, telling: *telling }),
+        Verdict::Drop(_) => None,
+    });
+    let items: Vec<_> = items.collect();
+    let (mut each, mut all) = (Plan::of(&items), Plan::of(&items));
+    while let Some(group) = each.next(None).or_else(|| all.next(Some(1))) {
+        for dialect in Dialect::VARIANTS {
+            let message = renderer.render(*dialect, &group.digest).expect("a built-in template renders");
+            if *dialect != Dialect::Terminal {
+                let lines = std::iter::once(&message.headline).chain(&message.details);
+                lines.for_each(|line| assert!(!line.contains(char::is_control), "{line:?}"));
+            }
+            match dialect {
+                Dialect::Slack => {
+                    let body = slack::payload(&message, &slack::Look::default());
+                    let blocks = body["attachments"][0]["blocks"].as_array().into_iter().flatten();
+                    for block in blocks {
+                        let text = block["text"]["text"].as_str().expect("a section has text");
+                        assert!(text.encode_utf16().count() <= 3_000);
+                    }
+                }
+                Dialect::Flowdock => {
+                    let body = flowdock::payload(&message, &flowdock::Look::default());
+                    let content = body["content"].as_str().expect("a message has content");
+                    assert!(content.encode_utf16().count() <= 8_096);
+                }
+                Dialect::Terminal => {}
+            }
+        }
+    }
+});
