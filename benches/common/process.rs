@@ -2,20 +2,21 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 /// A running function; it ends with this value.
 pub(crate) struct Process {
     child: Child,
-    written: Arc<AtomicU64>,
 }
 
 impl Process {
-    /// Starts a function as Lambda does, with no environment but its own.
-    pub(crate) fn start(program: &str, runtime_api: &str, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(program)
+    /// Starts a function as Lambda does, with no environment but its own; `hear` learns how much it logs.
+    pub(crate) fn start(
+        mut command: Command,
+        runtime_api: &str,
+        environment: &[(&str, &str)],
+        hear: impl Fn(usize) + Clone + Send + 'static,
+    ) -> Self {
+        let mut child = command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
             .env("AWS_LAMBDA_FUNCTION_NAME", "parrot")
@@ -27,15 +28,9 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let written = Arc::default();
-        count(child.stdout.take().unwrap(), Arc::clone(&written));
-        count(child.stderr.take().unwrap(), Arc::clone(&written));
-        Self { child, written }
-    }
-
-    /// Bytes of its log.
-    pub(crate) fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+        drain(child.stdout.take().unwrap(), hear.clone());
+        drain(child.stderr.take().unwrap(), hear);
+        Self { child }
     }
 
     /// The most memory that it took so far.
@@ -46,19 +41,8 @@ impl Process {
         figure.unwrap_or(0)
     }
 
-    /// Time on a core, by itself and in the kernel.
-    pub(crate) fn cpu(&self) -> Duration {
-        const TICKS_A_SECOND: u64 = 100;
-        let stat = self.read("stat");
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let fields: Vec<_> = fields.split_whitespace().collect();
-        let ticks = [11, 12]
-            .iter()
-            .filter_map(|place| fields.get(*place)?.parse::<u64>().ok());
-        Duration::from_millis(ticks.sum::<u64>() * 1_000 / TICKS_A_SECOND)
-    }
-
-    fn read(&self, what: &str) -> String {
+    /// A file that the kernel keeps about it.
+    pub(crate) fn read(&self, what: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{what}", self.child.id())).unwrap_or_default()
     }
 }
@@ -71,11 +55,11 @@ impl Drop for Process {
     }
 }
 
-fn count(mut pipe: impl Read + Send + 'static, written: Arc<AtomicU64>) {
+fn drain(mut pipe: impl Read + Send + 'static, hear: impl Fn(usize) + Send + 'static) {
     std::thread::spawn(move || {
         let mut buffer = [0; 1 << 16];
         while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-            written.fetch_add(read as u64, Ordering::Relaxed);
+            hear(read);
         }
     });
 }

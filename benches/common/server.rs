@@ -32,7 +32,8 @@ where
     address
 }
 
-async fn answer<S, H, A>(stream: S, handler: H)
+/// Answers the requests of one connection.
+pub(crate) async fn answer<S, H, A>(stream: S, handler: H)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,

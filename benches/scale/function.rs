@@ -1,5 +1,7 @@
 //! One of the functions that Lambda keeps, and the Runtime API that it asks.
 
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,7 +20,9 @@ use crate::queue::{Batch, Queue};
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) struct Function {
-    pub(crate) process: Process,
+    process: Process,
+    /// Bytes of its log.
+    written: Arc<AtomicU64>,
     lambda: Arc<Lambda>,
 }
 
@@ -83,9 +87,36 @@ impl Function {
         let environment = environment
             .each_ref()
             .map(|(name, value)| (*name, value.as_str()));
-        let program = env!("CARGO_BIN_EXE_parrot");
-        let process = Process::start(program, &api.to_string(), &environment);
-        Self { process, lambda }
+        let program = Command::new(env!("CARGO_BIN_EXE_parrot"));
+        let written = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&written);
+        let hear = move |bytes: usize| {
+            counter.fetch_add(bytes as u64, Ordering::Relaxed);
+        };
+        let process = Process::start(program, &api.to_string(), &environment, hear);
+        Self {
+            process,
+            written,
+            lambda,
+        }
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.process.peak_kib()
+    }
+
+    /// Time on a core, in the program and in the kernel.
+    pub(crate) fn cpu(&self) -> Duration {
+        const TICKS_A_SECOND: u64 = 100;
+        let stat = self.process.read("stat");
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        let ticks = [11, 12].map(|place: usize| fields.get(place)?.parse::<u64>().ok());
+        Duration::from_millis(ticks.into_iter().flatten().sum::<u64>() * 1_000 / TICKS_A_SECOND)
     }
 
     pub(crate) fn invocations(&self) -> Vec<Invocation> {

@@ -39,6 +39,11 @@ const PATIENCE: Duration = Duration::from_secs(900);
 
 #[tokio::main]
 async fn main() {
+    // A run whose queue or chat has failed would go on for ever.
+    std::panic::set_hook(Box::new(|panic| {
+        eprintln!("{panic}");
+        std::process::exit(1);
+    }));
     let sizes: Vec<u32> = std::env::args().filter_map(|it| it.parse().ok()).collect();
     let sizes = if sizes.is_empty() {
         vec![100, 1_000, 10_000, 100_000]

@@ -65,7 +65,7 @@ impl Report {
             receive_calls,
         } = queue.figures();
         let last = invocations.last().map(|it| it.ended);
-        let written = functions.iter().map(|it| it.process.written()).sum();
+        let written = functions.iter().map(|it| it.written()).sum();
         Self {
             tasks,
             events: sent,
@@ -80,12 +80,8 @@ impl Report {
                 .map(|last| last.saturating_duration_since(started + crate::rollover::TIME)),
             invocations: invocations.len(),
             busy,
-            cpu: functions.iter().map(|it| it.process.cpu()).sum(),
-            peak_kib: functions
-                .iter()
-                .map(|it| it.process.peak_kib())
-                .max()
-                .unwrap_or(0),
+            cpu: functions.iter().map(|it| it.cpu()).sum(),
+            peak_kib: functions.iter().map(|it| it.peak_kib()).max().unwrap_or(0),
             cost: cost(
                 invocations.len(),
                 busy,

@@ -3,6 +3,8 @@
 
 #![no_main]
 
+use std::sync::LazyLock;
+
 use ecs_parrot::deliver::{flowdock, slack};
 use ecs_parrot::digest::{Item, Plan};
 use ecs_parrot::inbox;
@@ -12,23 +14,35 @@ use ecs_parrot::triage::{Policy, Verdict};
 use libfuzzer_sys::fuzz_target;
 use strum::VariantArray as _;
 
+static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
+
 fuzz_target!(|bytes: &[u8]| {
     let Ok(payload) = serde_json::from_slice(bytes) else {
         return;
     };
     let policy = Policy::default();
-    let renderer = Renderer::default();
-    let events = inbox::open(&payload).into_iter().filter_map(|item| item.event.ok());
+    let events = inbox::open(&payload)
+        .into_iter()
+        .filter_map(|item| item.event.ok());
     let decided: Vec<_> = events.map(|event| decide(&event, &policy)).collect();
-    let items = decided.iter().enumerate().filter_map(|(place, (notice, verdict))| match verdict {
-        Verdict::Keep(telling) => Some(Item { place, notice, telling: *telling }),
-        Verdict::Drop(_) => None,
-    });
+    let items = decided
+        .iter()
+        .enumerate()
+        .filter_map(|(place, (notice, verdict))| match verdict {
+            Verdict::Keep(telling) => Some(Item {
+                place,
+                notice,
+                telling: *telling,
+            }),
+            Verdict::Drop(_) => None,
+        });
     let items: Vec<_> = items.collect();
     let (mut each, mut all) = (Plan::of(&items), Plan::of(&items));
     while let Some(group) = each.next(None).or_else(|| all.next(Some(1))) {
         for dialect in Dialect::VARIANTS {
-            let message = renderer.render(*dialect, &group.digest).expect("a built-in template renders");
+            let message = RENDERER
+                .render(*dialect, &group.digest)
+                .expect("a built-in template renders");
             if *dialect != Dialect::Terminal {
                 let lines = std::iter::once(&message.headline).chain(&message.details);
                 lines.for_each(|line| assert!(!line.contains(char::is_control), "{line:?}"));
@@ -36,7 +50,10 @@ fuzz_target!(|bytes: &[u8]| {
             match dialect {
                 Dialect::Slack => {
                     let body = slack::payload(&message, &slack::Look::default());
-                    let blocks = body["attachments"][0]["blocks"].as_array().into_iter().flatten();
+                    let blocks = body["attachments"][0]["blocks"]
+                        .as_array()
+                        .into_iter()
+                        .flatten();
                     for block in blocks {
                         let text = block["text"]["text"].as_str().expect("a section has text");
                         assert!(text.encode_utf16().count() <= 3_000);

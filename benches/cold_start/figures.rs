@@ -1,0 +1,74 @@
+//! What many lives came to, and how it is told.
+
+use std::time::Duration;
+
+use crate::contestant::{Contestant, Transport};
+use crate::lambda::Life;
+
+#[derive(Default)]
+pub(crate) struct Figures {
+    poll: Vec<Duration>,
+    cold: Vec<Duration>,
+    first: Vec<Duration>,
+    warm: Vec<Duration>,
+    peak_kib: Vec<u64>,
+}
+
+impl Figures {
+    pub(crate) fn add(&mut self, life: &Life) {
+        self.poll.push(life.poll);
+        self.cold.push(life.cold);
+        self.first.push(life.first);
+        self.warm.extend(&life.warm);
+        self.peak_kib.push(life.peak_kib);
+    }
+}
+
+pub(crate) fn print(transport: Transport, contestants: &[Contestant], figures: &[Figures]) {
+    println!("Over {transport}: each to `parrot`'s, then milliseconds, medians\n");
+    let names: Vec<_> = contestants.iter().map(ToString::to_string).collect();
+    println!("| | {} |", names.join(" | "));
+    println!("|---{}|", "|---".repeat(names.len()));
+    row("spawn to first poll", figures, |it| {
+        milliseconds(median(&it.poll))
+    });
+    row("spawn to first answer", figures, |it| {
+        milliseconds(median(&it.cold))
+    });
+    row("first event to answer", figures, |it| {
+        milliseconds(median(&it.first))
+    });
+    row("warm event to answer", figures, |it| {
+        milliseconds(median(&it.warm))
+    });
+    row("… the slowest of a hundred", figures, |it| {
+        milliseconds(percentile(&it.warm, 99))
+    });
+    row("peak memory, MB", figures, |it| {
+        median(&it.peak_kib) as f64 * 1024.0 / 1e6
+    });
+    println!();
+}
+
+fn row(name: &str, figures: &[Figures], figure: fn(&Figures) -> f64) {
+    let parrot = figure(&figures[2]);
+    let cells = figures.iter().map(|it| {
+        let own = figure(it);
+        format!("{:.2} × · {own:.2}", own / parrot)
+    });
+    println!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
+}
+
+fn median<T: Copy + Ord>(figures: &[T]) -> T {
+    percentile(figures, 50)
+}
+
+fn percentile<T: Copy + Ord>(figures: &[T], percent: usize) -> T {
+    let mut sorted = figures.to_vec();
+    sorted.sort_unstable();
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -1,0 +1,46 @@
+//! How fast `parrot` starts and tells, beside the least that a function can be and beside what one would write in
+//! Python. Every contestant is started many times, in turns, by a Runtime API on loopback, and posts to a chat there.
+//!
+//! ```sh
+//! cargo bench --bench cold_start
+//! cargo bench --bench cold_start -- 50    # so many turns
+//! ```
+//!
+//! Figures: docs/performance.md.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the benchmark")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod contestant;
+mod figures;
+mod lambda;
+mod tls;
+
+use contestant::Transport;
+use figures::Figures;
+use tls::Authority;
+
+const TURNS: usize = 30;
+
+/// In each turn, after the first event.
+const WARM_EVENTS: usize = 50;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 1)]
+async fn main() {
+    let turns = std::env::args()
+        .find_map(|it| it.parse().ok())
+        .unwrap_or(TURNS);
+    let contestants = contestant::all();
+    let authority = Authority::new();
+    for transport in [Transport::Plain, Transport::Tls] {
+        let mut figures: Vec<_> = contestants.iter().map(|_| Figures::default()).collect();
+        for _ in 0..turns {
+            for (contestant, figures) in contestants.iter().zip(&mut figures) {
+                figures.add(&lambda::run(contestant, transport, &authority, WARM_EVENTS).await);
+            }
+        }
+        figures::print(transport, &contestants, &figures);
+    }
+    contestant::print_sizes();
+}

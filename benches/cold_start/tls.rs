@@ -1,0 +1,71 @@
+//! A certificate authority that lives as long as the benchmark.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::Request;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::NamedTempFile;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::common::server::{Answer, answer};
+
+pub(crate) struct Authority {
+    /// What whoever trusts it has as `SSL_CERT_FILE`.
+    pub(crate) certificate: NamedTempFile,
+    pub(crate) acceptor: TlsAcceptor,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let own = params.self_signed(&key).unwrap();
+        let certificate = NamedTempFile::new().unwrap();
+        std::fs::write(certificate.path(), own.pem()).unwrap();
+        let server_key = KeyPair::generate().unwrap();
+        let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        let server = server
+            .signed_by(&server_key, &Issuer::new(params, key))
+            .unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![server.der().clone()],
+                PrivateKeyDer::Pkcs8(server_key.serialize_der().into()),
+            )
+            .unwrap();
+        Self {
+            certificate,
+            acceptor: Arc::new(config).into(),
+        }
+    }
+}
+
+/// As [`crate::common::server::serve`], over TLS.
+pub(crate) async fn serve_tls<H, A>(acceptor: TlsAcceptor, handler: H) -> SocketAddr
+where
+    H: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true);
+            let (acceptor, handler) = (acceptor.clone(), handler.clone());
+            tokio::spawn(async move {
+                // A client that does not trust it says so itself.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    answer(stream, handler).await;
+                }
+            });
+        }
+    });
+    address
+}
