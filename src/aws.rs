@@ -165,8 +165,15 @@ impl Session {
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
 
-    pub fn lambda(&self) -> aws_sdk_lambda::Client {
-        aws_sdk_lambda::Client::new(&self.config)
+    /// Lambda, for whoever waits for a function's answer: as long as a function may take, and once, because an
+    /// invocation that is repeated does its work twice.
+    pub fn lambda_without_haste(&self) -> aws_sdk_lambda::Client {
+        const LONGEST: Duration = Duration::from_secs(910);
+        let config = aws_sdk_lambda::config::Builder::from(&self.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(LONGEST).build())
+            .build();
+        aws_sdk_lambda::Client::from_conf(config)
     }
 
     pub fn parameters(&self) -> aws_sdk_ssm::Client {

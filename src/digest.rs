@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::notice::{Facts, Kind, Notice};
-use crate::triage::Telling;
+use crate::triage::{Cause, Telling};
 
 /// Chat services take a message a second from a webhook.
 /// <https://docs.slack.dev/apis/web-api/rate-limits>
@@ -20,6 +20,8 @@ pub const PACE: Duration = Duration::from_secs(1);
 pub struct Digest<'a> {
     /// At least one, in their order.
     pub notices: Vec<&'a Notice>,
+    /// Of each of them.
+    pub causes: Vec<Option<Cause>>,
     pub telling: Telling,
     pub form: Form,
 }
@@ -51,6 +53,7 @@ impl<'a> Digest<'a> {
     pub fn of_one(notice: &'a Notice, telling: Telling) -> Self {
         Self {
             notices: vec![notice],
+            causes: vec![telling.cause],
             telling,
             form: Form::Alike,
         }
@@ -94,14 +97,16 @@ impl<'a> Plan<'a> {
     /// asked for each time anew, because a chat may be slower than it should be.
     pub fn next(&mut self, room: Option<usize>) -> Option<Group<'a>> {
         let room = room.unwrap_or(usize::MAX);
-        let (groups, has_room) = if self.loud.is_empty() {
+        let (groups, room, is_flood) = if self.loud.is_empty() {
             // A few of very many would be no news to anybody.
             let is_flood = self.calm.len() / 2 > room;
-            (&mut self.calm, room > 1 && !is_flood)
+            (&mut self.calm, room, is_flood)
         } else {
-            (&mut self.loud, room > 1)
+            // The calm ones need one at least.
+            let room = room.saturating_sub(usize::from(!self.calm.is_empty()));
+            (&mut self.loud, room, false)
         };
-        if groups.len() <= room.max(1) || has_room {
+        if groups.len() <= room.max(1) || (room > 1 && !is_flood) {
             return groups.pop_front();
         }
         Group::summary(std::mem::take(groups))
@@ -119,6 +124,7 @@ impl<'a> Group<'a> {
     fn add(&mut self, item: &Item<'a>) {
         self.places.push(item.place);
         self.digest.notices.push(item.notice);
+        self.digest.causes.push(item.telling.cause);
     }
 
     /// All of these in one, as grave as the gravest.
@@ -126,15 +132,17 @@ impl<'a> Group<'a> {
         let gravest = groups.iter().map(|it| it.digest.telling);
         let telling = gravest.max_by_key(|telling| telling.severity as u8)?;
         let mut places = Vec::new();
-        let mut notices = Vec::new();
+        let (mut notices, mut causes) = (Vec::new(), Vec::new());
         for group in groups {
             places.extend(group.places);
             notices.extend(group.digest.notices);
+            causes.extend(group.digest.causes);
         }
         Some(Self {
             places,
             digest: Digest {
                 notices,
+                causes,
                 telling: Telling {
                     cause: None,
                     ..telling
@@ -154,7 +162,7 @@ struct Likeness<'a> {
     cluster: Option<&'a str>,
     /// The service, or else the family.
     whose: Option<&'a str>,
-    verdict: (Option<crate::triage::Cause>, crate::triage::Severity, bool),
+    verdict: (Option<Cause>, crate::triage::Severity, bool),
     /// What else a reader would miss.
     detail: Detail<'a>,
 }
@@ -174,7 +182,10 @@ impl<'a> Likeness<'a> {
             notice, telling, ..
         } = *item;
         let (origin, subject) = (&notice.origin, &notice.subject);
+        let whose = subject.service.as_deref().or(subject.family.as_deref());
         let detail = match &notice.facts {
+            // Without either, they may be anybody's.
+            Facts::Task(_) if whose.is_none() => Detail::Itself(item.place),
             Facts::Task(_) => Detail::None,
             Facts::Call(call) => Detail::Call(
                 &call.name,
@@ -203,7 +214,7 @@ impl<'a> Likeness<'a> {
             account: origin.account.as_deref(),
             region: origin.region.as_deref(),
             cluster: subject.cluster.as_deref(),
-            whose: subject.service.as_deref().or(subject.family.as_deref()),
+            whose,
             verdict: (telling.cause, telling.severity, telling.is_loud()),
             detail: if is_change {
                 Detail::Itself(item.place)
@@ -218,7 +229,7 @@ impl<'a> Likeness<'a> {
 mod tests {
     use super::*;
     use crate::notice::{Links, Origin, Subject};
-    use crate::triage::{Cause, Severity, Volume};
+    use crate::triage::{Severity, Volume};
 
     fn stopped(service: &str) -> Notice {
         Notice {
@@ -294,7 +305,7 @@ mod tests {
         assert_eq!(told(&batch, Some(5)), ["C", "E", "aa", "b", "d"]);
         assert_eq!(told(&batch, Some(4)), ["C", "E", "aa", "[bd]"]);
         assert_eq!(told(&batch, Some(3)), ["C", "E", "[aabd]"]);
-        assert_eq!(told(&batch, Some(2)), ["C", "E", "[aabd]"]);
+        assert_eq!(told(&batch, Some(2)), ["[CE]", "[aabd]"]);
     }
 
     /// More than twice what there is time for: none of them is worth more than another.
@@ -309,7 +320,10 @@ mod tests {
     #[test]
     fn beyond_it_the_loud_are_counted_by_themselves() {
         let batch = ["A", "b", "C", "D"];
-        assert_eq!(told(&batch, Some(2)), ["A", "[CD]", "b"]);
+        // One is for the calm.
+        assert_eq!(told(&batch, Some(3)), ["A", "[CD]", "b"]);
+        assert_eq!(told(&batch, Some(2)), ["[ACD]", "b"]);
+        assert_eq!(told(&["A", "B", "C"], Some(3)), ["A", "B", "C"]);
         assert_eq!(told(&batch, Some(1)), ["[ACD]", "b"]);
         assert_eq!(told(&batch, Some(0)), ["[ACD]", "b"]);
     }

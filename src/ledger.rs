@@ -116,6 +116,13 @@ impl Ledger {
         }
     }
 
+    /// The end of an invocation.
+    pub async fn finish(&self) {
+        if let Some(table) = &self.table {
+            table.finish().await;
+        }
+    }
+
     /// It was not told, and anybody may try.
     pub async fn release(&self, key: &Key) {
         self.memory.release(key);

@@ -1,7 +1,7 @@
 //! What is counted: enough to see that every event is accounted for.
 //!
 //! `EventsReceived` = `EventsKept` + `EventsDropped` (by `Reason`) + `EventsUnread`. For each `Channel`, of what
-//! is kept: `EventsKept` = `Delivered` + `Failed` + `AlreadyTold` + `NotWanted`. The function writes them as
+//! is kept: `EventsKept` = `Delivered` + `Failed` + `Elsewhere` + `AlreadyTold` + `NotWanted`. The function writes them as
 //! CloudWatch's embedded metrics, at the command line nobody listens.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -47,7 +47,9 @@ fn count_delivery(delivery: &Delivery) {
         Sent::NotWanted => counter!("NotWanted", "Channel" => channel).increment(1),
         Sent::AlreadyTold => counter!("AlreadyTold", "Channel" => channel).increment(1),
         Sent::Tried(Outcome::Delivered) => counter!("Delivered", "Channel" => channel).increment(1),
-        Sent::Elsewhere | Sent::Tried(Outcome::Retry { .. } | Outcome::Refused { .. }) => {
+        // Nothing is wrong: it is told by another function, and comes again to be counted.
+        Sent::Elsewhere => counter!("Elsewhere", "Channel" => channel).increment(1),
+        Sent::Tried(Outcome::Retry { .. } | Outcome::Refused { .. }) => {
             counter!("Failed", "Channel" => channel).increment(1);
             // An alarm cannot add up channels.
             counter!("DeliveryFailures").increment(1);

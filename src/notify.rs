@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::Value;
+use tokio::time::timeout_at;
 
 use crate::aws::LazySession;
 use crate::classify::classify;
@@ -26,6 +27,9 @@ use crate::triage::{DropReason, Policy, Verdict, judge};
 use channel::Telegraph;
 
 pub use account::{Account, Delivery, Entry, Sent, Told};
+
+/// For all questions to the ledger before anything is told.
+const READING: Duration = Duration::from_secs(4);
 
 /// For each event, time to note that it was told, or to have the queue show it later.
 const ASIDE_EACH: Duration = Duration::from_millis(2);
@@ -76,11 +80,9 @@ pub async fn look_up<'a>(
 impl Notifier {
     /// Tells every event of a payload, in its order, until the deadline.
     pub async fn notify(&self, payload: &Value, deadline: Deadline) -> Account {
-        let items = inbox::open(payload);
-        let aside = ASIDE_EACH * u32::try_from(items.len()).unwrap_or(u32::MAX);
         Account {
             sender: inbox::sender(payload),
-            entries: self.tell(items, deadline.earlier(aside)).await,
+            entries: self.tell(inbox::open(payload), deadline).await,
         }
     }
 
@@ -93,8 +95,8 @@ impl Notifier {
                 continue;
             };
             let Some(held) = &receipt.held else { continue };
-            let again = match entry.result {
-                Ok(_) => Again::Later,
+            let again = match &entry.result {
+                Ok(told) => Again::Later(told.wait()),
                 Err(_) => Again::Now,
             };
             let (_, latest) = back.entry(&receipt.id).or_insert((held, again));
@@ -113,10 +115,12 @@ impl Notifier {
 
     /// Tells events to every channel that wants them and does not have them, and writes one line each to the
     /// log. Each channel is told them one after another, and no channel waits for another.
-    pub async fn tell(&self, items: Vec<Item>, deadline: Deadline) -> Vec<Entry> {
+    pub async fn tell(&self, items: Vec<Item>, end: Deadline) -> Vec<Entry> {
+        let aside = ASIDE_EACH.saturating_mul(u32::try_from(items.len()).unwrap_or(u32::MAX));
+        let deadline = end.earlier(aside);
         self.ledger.begin();
         let mut decided: Vec<_> = items.into_iter().map(|item| self.decide(item)).collect();
-        self.read_ledger(&mut decided).await;
+        self.read_ledger(&mut decided, deadline).await;
         if let Some(enricher) = &self.enricher {
             let read = decided.iter_mut().filter_map(|it| it.result.as_mut().ok());
             look_up(read, enricher, &self.policy, deadline).await;
@@ -127,6 +131,7 @@ impl Notifier {
             http: &self.http,
             ledger: &self.ledger,
             deadline,
+            end,
         });
         let decided_ref = &decided;
         let served = telegraphs.map(|telegraph| async move { telegraph.serve(decided_ref).await });
@@ -135,6 +140,7 @@ impl Notifier {
             .into_iter()
             .map(Vec::into_iter)
             .collect();
+        end.hold(self.ledger.finish()).await;
         let entries = decided.into_iter().map(|decided| {
             let sent = served.iter_mut().map(|it| it.next().flatten());
             let deliveries = self
@@ -163,14 +169,17 @@ impl Notifier {
     }
 
     /// Notes who was told what already, before anything else is asked about it.
-    async fn read_ledger(&self, decided: &mut [Decided]) {
+    async fn read_ledger(&self, decided: &mut [Decided], deadline: Deadline) {
         let mut keys = Vec::new();
         for decided in decided.iter() {
             for channel in &self.channels {
                 keys.extend(decided.keys(channel.dialect()));
             }
         }
-        let told = self.ledger.told(keys).await;
+        let until = deadline.share(READING);
+        let told = timeout_at(until, self.ledger.told(keys))
+            .await
+            .unwrap_or_default();
         for decided in decided {
             let had: Vec<_> = self.channels.iter().map(Channel::dialect).collect();
             let had = had.into_iter().filter(|channel| {

@@ -221,7 +221,7 @@ impl RunFromQueue {
     /// so that the dead-letter queue gets it. The record comes back without this too.
     async fn delay(&self, record: &SqsMessage, refusal: &Refusal) {
         let again = match refusal.may_pass() {
-            true => Again::Later,
+            true => Again::Later(None),
             false => Again::Now,
         };
         let held = Held::of(record);

@@ -35,7 +35,10 @@ impl Held {
     fn delay(&self, again: Again) -> i32 {
         let delay = match again {
             Again::Now => Duration::ZERO,
-            Again::Later => delay_after(self.receives),
+            Again::Later(least) => {
+                let least = least.unwrap_or_default().min(LONGEST_DELAY);
+                delay_after(self.receives).max(least)
+            }
         };
         i32::try_from(delay.as_secs()).unwrap_or(i32::MAX)
     }
@@ -55,8 +58,8 @@ impl Held {
 pub enum Again {
     /// What can never work reaches the dead-letter queue the sooner.
     Now,
-    /// Each time twice as late.
-    Later,
+    /// Each time twice as late, and no sooner than this.
+    Later(Option<Duration>),
 }
 
 /// Tells queues when to show these records again. They come back without this too, as late as the queue has it.

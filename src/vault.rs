@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::aws::{CallError, LazySession, SessionError};
 use crate::secret::{Reference, Sealed, Secret};
@@ -14,6 +15,9 @@ const NO_REGION: &str = "us-east-1";
 
 /// A secret that is wrong, and was asked for again, is asked for once more no sooner than this.
 const SHORTEST_AGE: Duration = Duration::from_secs(30);
+
+/// For looking again.
+const LIMIT: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub struct Vault {
@@ -65,8 +69,22 @@ impl Vault {
         if old.renewed.is_some_and(|at| at.elapsed() < SHORTEST_AGE) {
             return None;
         }
-        let new = self.fetch(reference, Some(Instant::now())).await.ok()?;
-        (new.expose() != old.secret.expose()).then_some(new)
+        self.stamp(reference);
+        let why = match timeout(LIMIT, self.fetch(reference, Some(Instant::now()))).await {
+            Ok(Ok(new)) => return (new.expose() != old.secret.expose()).then_some(new),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        let why = why.escape_debug();
+        tracing::warn!(%reference, %why, "a secret that the channel refuses could not be looked at again");
+        None
+    }
+
+    fn stamp(&self, reference: &Reference) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.get_mut(reference) {
+            kept.renewed = Some(Instant::now());
+        }
     }
 
     fn get(&self, reference: &Reference) -> Option<Kept> {

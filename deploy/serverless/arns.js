@@ -46,7 +46,11 @@ const secretOf = (reference) => {
     'Fn::Sub': `arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
   });
   if (reference.startsWith('ssm:')) {
-    return arn('ssm', `parameter/${reference.slice(4).replace(/^\//, '')}`);
+    // A version or a label after the name is nothing to IAM.
+    const place = reference.slice(4);
+    return place.startsWith('arn:')
+      ? place.split(':').slice(0, 6).join(':')
+      : arn('ssm', `parameter/${place.split(':')[0].replace(/^\//, '')}`);
   }
   const place = reference.slice('secretsmanager:'.length);
   if (place.startsWith('arn:')) {
@@ -75,6 +79,15 @@ module.exports = {
     const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
     const service = await resolveVariable('self:service');
     return named || `${service}-${await resolveVariable('sls:stage')}-told`;
+  },
+  // The same where it is not the stack's own, by its name or its ARN.
+  namedTable: async ({ resolveVariable }) => {
+    const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
+    return named.startsWith('arn:')
+      ? named
+      : {
+          'Fn::Sub': `arn:\${AWS::Partition}:dynamodb:\${AWS::Region}:\${AWS::AccountId}:table/${named || 'none'}`,
+        };
   },
   // The secrets of the notifier's channels that are kept elsewhere; none by default.
   channelSecrets: async ({ resolveVariable }) => {

@@ -14,8 +14,11 @@ use crate::vault::{self, Vault};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest part of an answer that is read: an error is a word or a line.
-const LONGEST_ANSWER: usize = 4_096;
+/// Longest part of an answer that is read: an error is a word or a line, or an object around one.
+const LONGEST_ANSWER: usize = 65_536;
+
+/// Longest part of an error that is told.
+const LONGEST_WORD: usize = 120;
 
 /// What a secret opens, or what is wrong with it.
 pub(super) type Address = Result<Secret, &'static str>;
@@ -112,7 +115,13 @@ async fn answered(mut response: Response, address: &Secret) -> Outcome {
         Err(error) if status.is_success() => return retry(address.redact(&transport_error(error))),
         Err(_) => String::new(),
     };
-    let word = address.redact(&error_word(&body, status).unwrap_or_default());
+    let is_cut = body.len() >= LONGEST_ANSWER;
+    if status.is_success() && is_cut && body.trim_start().starts_with('{') {
+        return retry(format!("{} an answer that does not end", status.as_u16()));
+    }
+    // First: half of a secret is not found any more.
+    let body = address.redact(&body);
+    let word = error_word(&body, status).unwrap_or_default();
     let why = match (word.is_empty(), status.canonical_reason()) {
         (false, _) => format!("{} {word}", status.as_u16()),
         (true, Some(reason)) => format!("{} {reason}", status.as_u16()),
@@ -148,7 +157,12 @@ fn error_word(body: &str, status: StatusCode) -> Option<String> {
             let field = ["error", "message"]
                 .iter()
                 .find_map(|key| answer.get(*key).and_then(Value::as_str))
-                .map(|text| text.chars().filter(|c| !c.is_control()).take(120).collect());
+                .map(|text| {
+                    text.chars()
+                        .filter(|c| !c.is_control())
+                        .take(LONGEST_WORD)
+                        .collect()
+                });
             let says_no = answer.get("ok") == Some(&Value::Bool(false))
                 || ["error", "errors"]
                     .iter()

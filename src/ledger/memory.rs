@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use super::{Key, Version};
 
-/// A thousand tasks that come and go, in two channels; some half a megabyte.
-const MOST: usize = 4_000;
+/// The largest batch, in two channels; some megabytes, after a flood.
+const MOST: usize = 20_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Kept>);

@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
@@ -20,13 +20,16 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Claim, Key};
-use crate::aws::{CallError, LazySession, SessionError};
+use crate::aws::{CallError, LazySession, Nature, SessionError};
 
 /// How long what was told is remembered: longer than any queue keeps an event.
 const MEMORY: Duration = Duration::from_secs(15 * 24 * 3_600);
 
 /// A table that does not answer costs a message this long, once an invocation.
 const LIMIT: Duration = Duration::from_millis(800);
+
+/// Calls in a row without an answer, before it is taken to be away.
+const MOST_MISSES: usize = 2;
 
 /// Keys in a BatchGetItem. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const MOST_KEYS: usize = 100;
@@ -43,8 +46,10 @@ pub struct Table {
     session: Arc<LazySession>,
     client: OnceCell<Client>,
     owner: String,
-    /// It did not answer in this invocation: nothing more is asked of it.
-    is_away: AtomicBool,
+    /// Calls without an answer, in a row.
+    misses: AtomicUsize,
+    /// What it has not been told yet: that these were told.
+    unsettled: Mutex<Vec<Key>>,
 }
 
 impl Table {
@@ -54,13 +59,29 @@ impl Table {
             session,
             client: OnceCell::new(),
             owner: Uuid::new_v4().to_string(),
-            is_away: AtomicBool::new(false),
+            misses: AtomicUsize::new(0),
+            unsettled: Mutex::default(),
         }
     }
 
     /// A new invocation: a table that was away may be back.
     pub(super) fn begin(&self) {
-        self.is_away.store(false, Ordering::Relaxed);
+        self.misses.store(0, Ordering::Relaxed);
+    }
+
+    /// What could not be noted is tried once more, at the end of an invocation.
+    pub(super) async fn finish(&self) {
+        self.misses.store(0, Ordering::Relaxed);
+        let unsettled = std::mem::take(&mut *self.unsettled());
+        let settled = unsettled.iter().map(|key| self.settle(key));
+        let settled = stream::iter(settled).buffer_unordered(AT_ONCE);
+        settled.collect::<Vec<_>>().await;
+    }
+
+    fn unsettled(&self) -> MutexGuard<'_, Vec<Key>> {
+        self.unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn told(&self, keys: Vec<Key>) -> Vec<Key> {
@@ -149,7 +170,7 @@ impl Table {
     pub(super) async fn settle(&self, key: &Key) {
         const CALL: &str = "UpdateItem";
         let expires = seconds(SystemTime::now() + MEMORY);
-        self.ask(CALL, |dynamo| async move {
+        let settled = self.ask(CALL, |dynamo| async move {
             let update = dynamo
                 .update_item()
                 .table_name(&self.name)
@@ -163,8 +184,10 @@ impl Table {
                 .send()
                 .await
                 .map_err(|error| CallError::of(CALL, error))
-        })
-        .await;
+        });
+        if settled.await.is_none() {
+            self.unsettled().push(key.clone());
+        }
     }
 
     pub(super) async fn release(&self, key: &Key) {
@@ -195,7 +218,9 @@ impl Table {
         .await;
     }
 
-    /// An answer, or none in time; then nothing more is asked until the next invocation.
+    /// An answer, or none in time. After two of these in a row nothing more is asked until the next invocation: it
+    /// would only cost each message its time. A call that is refused, as when the table is busy, says nothing of
+    /// the next.
     async fn ask<'a, T, F>(
         &'a self,
         call: &'static str,
@@ -204,7 +229,7 @@ impl Table {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        if self.is_away.load(Ordering::Relaxed) {
+        if self.misses.load(Ordering::Relaxed) >= MOST_MISSES {
             return None;
         }
         let answer = timeout(LIMIT, async {
@@ -213,21 +238,41 @@ impl Table {
                 Ok::<_, SessionError>(session.dynamo_db_in_a_hurry())
             };
             match self.client.get_or_try_init(open).await {
-                Ok(client) => question(client).await.map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
+                Ok(client) => question(client).await.map_err(Miss::Call),
+                Err(error) => Err(Miss::Session(error)),
             }
         });
-        let why = match answer.await {
-            Ok(Ok(answer)) => return Some(answer),
-            Ok(Err(why)) => why,
-            Err(_) => format!("{call}: no answer in time"),
+        let miss = match answer.await {
+            Ok(Ok(answer)) => {
+                self.misses.store(0, Ordering::Relaxed);
+                return Some(answer);
+            }
+            Ok(Err(miss)) => miss,
+            Err(_) => Miss::Late(call),
         };
-        if !self.is_away.swap(true, Ordering::Relaxed) {
+        let is_answer = matches!(&miss, Miss::Call(error) if error.nature != Nature::Unavailable);
+        let before = match is_answer {
+            true => self.misses.load(Ordering::Relaxed),
+            false => self.misses.fetch_add(1, Ordering::Relaxed),
+        };
+        if before == 0 {
+            let why = miss.to_string();
             let why = why.escape_debug();
             tracing::warn!(%why, "the table of what was told is out of reach; messages may come twice");
         }
         None
     }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum Miss {
+    #[error(transparent)]
+    Session(SessionError),
+    #[error(transparent)]
+    Call(CallError),
+    #[error("{0}: no answer in time")]
+    Late(&'static str),
 }
 
 fn is_told(item: &HashMap<String, AttributeValue>, now: u64) -> bool {

@@ -1,5 +1,7 @@
 //! What became of every event of a payload: each is delivered, dropped for a reason, or given back.
 
+use std::time::Duration;
+
 use crate::deliver::Outcome;
 use crate::inbox::{InboxError, Receipt, Sender};
 use crate::notice::Kind;
@@ -101,6 +103,18 @@ impl Told {
             Verdict::Keep(_) => "keep",
             Verdict::Drop(_) => "drop",
         }
+    }
+
+    /// How long the channels want to be left alone, where one says so.
+    pub fn wait(&self) -> Option<Duration> {
+        let waits = self
+            .deliveries
+            .iter()
+            .map(|delivery| match &delivery.result {
+                Sent::Tried(Outcome::Retry { after, .. }) => *after,
+                _ => None,
+            });
+        waits.max().flatten()
     }
 
     fn channels(&self) -> String {

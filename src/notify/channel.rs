@@ -1,10 +1,12 @@
 //! One channel's share of a batch: what it wants and does not have yet, one after another.
 
 use std::collections::HashMap;
+use std::future::ready;
+use std::iter::successors;
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt as _, stream};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::Decided;
 use super::account::Sent;
@@ -19,63 +21,58 @@ use crate::triage::{Telling, Verdict};
 /// Claims on their way at the same time.
 const AT_ONCE: usize = 16;
 
+/// For all claims, where there is no end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What telling a channel needs.
 pub(super) struct Telegraph<'a> {
     pub(super) channel: &'a Channel,
     pub(super) renderer: &'a Renderer,
     pub(super) http: &'a Http,
     pub(super) ledger: &'a Ledger,
+    /// By when the last message is out.
     pub(super) deadline: Deadline,
+    /// By when everything is noted.
+    pub(super) end: Deadline,
 }
 
-/// A claim that was made for one event of the batch.
-struct Claimed {
+/// An event of the batch that the channel shall be told of, if nobody else tells it.
+struct Candidate {
+    place: usize,
+    telling: Telling,
     key: Option<Key>,
+    /// What makes it old news.
+    ended_by: Option<Key>,
     version: Option<Version>,
 }
 
 impl Telegraph<'_> {
     /// What came of each event, in its place; none for one that is not told to anybody.
     pub(super) async fn serve(&self, decided: &[Decided]) -> Vec<Option<Sent>> {
-        let mut sent: Vec<Option<Sent>> = Vec::with_capacity(decided.len());
-        let mut firsts: HashMap<Key, usize> = HashMap::new();
-        let mut claims = Vec::new();
-        for (index, decided) in decided.iter().enumerate() {
-            sent.push(self.before_claims(decided));
-            if let (Some(telling), None) = (decided.telling(), &sent[index]) {
-                let claimed = Claimed::of(self.name(), decided);
-                let twin = claimed
-                    .key
-                    .as_ref()
-                    .and_then(|key| firsts.get(key).copied());
-                if let Some(key) = claimed.key.clone().filter(|_| twin.is_none()) {
-                    firsts.insert(key, index);
-                }
-                claims.push((index, telling, claimed, twin));
-            }
-        }
-        let own = claims.iter().filter(|(_, _, _, twin)| twin.is_none());
-        let answers =
-            own.map(|(index, _, claimed, _)| async { (*index, self.claim(claimed).await) });
-        let answers: HashMap<_, _> = stream::iter(answers)
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let mut twins = Vec::new();
+        let mut sent: Vec<_> = decided.iter().map(|it| self.before_claims(it)).collect();
+        let wanted = decided.iter().enumerate().zip(&sent);
+        let wanted =
+            wanted.filter_map(|((place, decided), sent)| match (decided.telling(), sent) {
+                (Some(telling), None) => Some(Candidate::of(self.name(), place, telling, decided)),
+                _ => None,
+            });
+        let (candidates, twins) = apart(wanted.collect());
+        let answers = self.claim_all(&candidates).await;
         let mut granted = HashMap::new();
         let mut items = Vec::new();
-        for (place, telling, claimed, twin) in claims {
-            match (twin, answers.get(&place)) {
-                (Some(first), _) => twins.push((place, first)),
-                (None, Some(Claim::Told)) => sent[place] = Some(Sent::AlreadyTold),
-                (None, Some(Claim::Elsewhere)) => sent[place] = Some(Sent::Elsewhere),
-                (None, Some(Claim::Granted) | None) => {
-                    granted.insert(place, claimed);
+        for candidate in candidates {
+            let place = candidate.place;
+            match answers.get(&place) {
+                Some(Claim::Told) => sent[place] = Some(Sent::AlreadyTold),
+                Some(Claim::Elsewhere) => sent[place] = Some(Sent::Elsewhere),
+                // Without an answer in time, better twice than never.
+                Some(Claim::Granted) | None => {
                     items.extend(decided[place].notice().map(|notice| Item {
                         place,
                         notice,
-                        telling,
+                        telling: candidate.telling,
                     }));
+                    granted.insert(place, candidate);
                 }
             }
         }
@@ -84,24 +81,45 @@ impl Telegraph<'_> {
                 sent[place] = Some(Sent::Tried(outcome.clone()));
             }
         }
-        // The same transition again, in the same batch, shares what came of the first.
-        for (place, first) in twins {
-            sent[place] = Some(twin_of(sent[first].as_ref()));
+        // What says the same, or less, in the same batch shares what came of the one that was told.
+        for (place, other) in &twins {
+            let last = successors(Some(other), |other| twins.get(other)).last();
+            sent[*place] = Some(twin_of(last.and_then(|told| sent[*told].as_ref())));
         }
         sent
+    }
+
+    /// The ledger's answers, as far as they come in half of the time that there is.
+    async fn claim_all(&self, candidates: &[Candidate]) -> HashMap<usize, Claim> {
+        let claims = candidates
+            .iter()
+            .map(|it| async { (it.place, self.claim(it).await) });
+        let mut claims = stream::iter(claims).buffer_unordered(AT_ONCE);
+        let until = self.deadline.share(PATIENCE);
+        let mut answers = HashMap::new();
+        while let Ok(Some((place, claim))) = timeout_at(until, claims.next()).await {
+            answers.insert(place, claim);
+        }
+        answers
     }
 
     /// As few messages as there is time for, one after another, and what came of each.
     async fn tell(
         &self,
         items: &[Item<'_>],
-        granted: &HashMap<usize, Claimed>,
+        granted: &HashMap<usize, Candidate>,
     ) -> Vec<(Vec<usize>, Outcome)> {
         let mut plan = Plan::of(items);
         let mut pace = Pace::new(self.channel);
         let mut attempts = Attempts::Several;
         let mut told = Vec::new();
+        let mut closed = None;
         while let Some(Group { places, digest }) = plan.next(pace.room(self.deadline)) {
+            if let Some(closed) = &closed {
+                self.note(&places, granted, closed).await;
+                told.push((places, Outcome::clone(closed)));
+                continue;
+            }
             pace.wait(self.deadline).await;
             let dialect = self.channel.dialect();
             let message = self.renderer.render_or_fall_back(dialect, &digest);
@@ -110,16 +128,32 @@ impl Telegraph<'_> {
             let retried = || metrics::count_retry(dialect);
             let outcome = persist(attempt, self.deadline, attempts, retried).await;
             metrics::count_message(dialect, started.elapsed());
-            let claims = places.iter().filter_map(|place| granted.get(place));
-            let settled = claims.map(|claimed| self.settle(claimed, &outcome));
-            stream::iter(settled)
-                .buffer_unordered(AT_ONCE)
-                .collect::<Vec<_>>()
-                .await;
+            self.note(&places, granted, &outcome).await;
             attempts = lesson(&outcome);
+            closed = self.is_closed(&outcome).then(|| outcome.clone());
             told.push((places, outcome));
         }
         told
+    }
+
+    /// Whether the channel wants to hear nothing more in the time that there is.
+    fn is_closed(&self, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Retry {
+                after: Some(after), ..
+            } => !self.deadline.has(*after),
+            Outcome::Retry { after: None, .. } | Outcome::Delivered | Outcome::Refused { .. } => {
+                false
+            }
+        }
+    }
+
+    /// Has the ledger know what came of these, as far as there is time.
+    async fn note(&self, places: &[usize], granted: &HashMap<usize, Candidate>, outcome: &Outcome) {
+        let candidates = places.iter().filter_map(|place| granted.get(place));
+        let settled = candidates.map(|candidate| self.settle(candidate, outcome));
+        let settled = stream::iter(settled).buffer_unordered(AT_ONCE);
+        self.end.hold(settled.for_each(|()| ready(()))).await;
     }
 
     fn before_claims(&self, decided: &Decided) -> Option<Sent> {
@@ -136,8 +170,8 @@ impl Telegraph<'_> {
         self.channel.dialect().into()
     }
 
-    async fn claim(&self, claimed: &Claimed) -> Claim {
-        match &claimed.key {
+    async fn claim(&self, candidate: &Candidate) -> Claim {
+        match &candidate.key {
             Some(key) => self.ledger.claim(key, self.end_of_claim()).await,
             None => Claim::Granted,
         }
@@ -146,19 +180,17 @@ impl Telegraph<'_> {
     /// The end of the invocation: after it nobody works on this any more.
     fn end_of_claim(&self) -> SystemTime {
         const AT_A_TERMINAL: Duration = Duration::from_secs(300);
-        const TO_ANSWER: Duration = Duration::from_secs(1);
-        let left = self
-            .deadline
-            .left()
-            .map_or(AT_A_TERMINAL, |left| left + TO_ANSWER);
+        // To answer, and for clocks that differ.
+        const MORE: Duration = Duration::from_secs(2);
+        let left = self.end.left().map_or(AT_A_TERMINAL, |left| left + MORE);
         SystemTime::now() + left
     }
 
-    async fn settle(&self, claimed: &Claimed, outcome: &Outcome) {
-        let Some(key) = &claimed.key else { return };
+    async fn settle(&self, candidate: &Candidate, outcome: &Outcome) {
+        let Some(key) = &candidate.key else { return };
         match outcome {
             Outcome::Delivered => {
-                let version = claimed.version.as_ref();
+                let version = candidate.version.as_ref();
                 self.ledger.settle(self.name(), key, version).await;
             }
             Outcome::Retry { .. } | Outcome::Refused { .. } => self.ledger.release(key).await,
@@ -166,16 +198,59 @@ impl Telegraph<'_> {
     }
 }
 
-impl Claimed {
-    fn of(channel: &str, decided: &Decided) -> Self {
-        let notice = decided.result.as_ref().ok().map(|(notice, _)| notice);
+impl Candidate {
+    fn of(channel: &str, place: usize, telling: Telling, decided: &Decided) -> Self {
+        let notice = decided.notice();
+        let transition = notice.and_then(Transition::of);
+        let key = |transition: &Transition| Key::new(channel, transition);
         Self {
-            key: notice
-                .and_then(Transition::of)
-                .map(|transition| Key::new(channel, &transition)),
+            place,
+            telling,
+            key: transition.as_ref().map(key),
+            ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
             version: notice.and_then(Version::of),
         }
     }
+}
+
+/// Those that are told, and the others, each with the one of them that says the same or more: a twin, the end of
+/// what begins here, or a later version that came before.
+fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usize, usize>) {
+    let mut firsts: HashMap<Key, usize> = HashMap::new();
+    for candidate in &candidates {
+        if let Some(key) = &candidate.key {
+            firsts.entry(key.clone()).or_insert(candidate.place);
+        }
+    }
+    let mut latest: HashMap<String, (i64, usize)> = HashMap::new();
+    let (mut told, mut twins) = (Vec::new(), HashMap::new());
+    for candidate in candidates {
+        let place = candidate.place;
+        let first = candidate
+            .key
+            .as_ref()
+            .and_then(|key| firsts.get(key).copied());
+        let end = candidate
+            .ended_by
+            .as_ref()
+            .and_then(|key| firsts.get(key).copied());
+        let newer = candidate.version.as_ref().and_then(|version| {
+            let (number, newer) = latest.get(&version.subject)?;
+            (version.number < *number).then_some(*newer)
+        });
+        match first.filter(|first| *first != place).or(end).or(newer) {
+            Some(other) => {
+                twins.insert(place, other);
+            }
+            None => {
+                if let Some(version) = &candidate.version {
+                    latest.insert(version.subject.clone(), (version.number, place));
+                }
+                told.push(candidate);
+            }
+        }
+    }
+    (told, twins)
 }
 
 /// Chat services bear a few messages at once, and then one a second.

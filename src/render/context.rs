@@ -6,6 +6,7 @@
 mod clean;
 mod words;
 
+use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -190,6 +191,7 @@ struct Container {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Count {
     kind: &'static str,
+    cause: Option<&'static str>,
     /// The service, or else the family.
     whose: Option<String>,
     cluster: Option<String>,
@@ -481,29 +483,28 @@ impl Names {
 
 /// By sort, the most first.
 fn counts(digest: &Digest<'_>) -> Vec<Count> {
-    let mut counts: Vec<Count> = Vec::new();
-    for notice in &digest.notices {
+    let mut sorts: HashMap<_, usize> = HashMap::new();
+    for (notice, cause) in digest.notices.iter().zip(&digest.causes) {
         let subject = &notice.subject;
-        let found = counts.iter_mut().find(|it| {
-            it.kind == <&str>::from(notice.kind)
-                && it.whose
-                    == *subject
-                        .service
-                        .as_ref()
-                        .map_or(&subject.family, |_| &subject.service)
-                && it.cluster == subject.cluster
-        });
-        match found {
-            Some(count) => count.count += 1,
-            None => counts.push(Count {
-                kind: notice.kind.into(),
-                whose: subject.service.clone().or_else(|| subject.family.clone()),
-                cluster: subject.cluster.clone(),
-                count: 1,
-            }),
-        }
+        let whose = subject.service.as_ref().or(subject.family.as_ref());
+        let sort = (notice.kind, *cause, whose, subject.cluster.as_ref());
+        *sorts.entry(sort).or_default() += 1;
     }
-    counts.sort_by_key(|count| std::cmp::Reverse(count.count));
+    let counts = sorts
+        .into_iter()
+        .map(|((kind, cause, whose, cluster), count)| Count {
+            kind: kind.into(),
+            cause: cause.map(Into::into),
+            whose: whose.cloned(),
+            cluster: cluster.cloned(),
+            count,
+        });
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort_by(|one, other| {
+        let name = |it: &Count| (it.whose.clone(), it.cluster.clone(), it.kind, it.cause);
+        let by_count = other.count.cmp(&one.count);
+        by_count.then_with(|| name(one).cmp(&name(other)))
+    });
     counts.truncate(LONGEST_LIST);
     counts
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use aws_sdk_lambda::primitives::Blob;
@@ -12,7 +13,7 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use ecs_parrot::aws::{CallError, Session};
 use ecs_parrot::config::{self, Filter, Parrot, Place};
 use ecs_parrot::deadline::Deadline;
-use ecs_parrot::deliver::terminal;
+use ecs_parrot::deliver::{Channel, terminal};
 use ecs_parrot::digest::Digest;
 use ecs_parrot::inbox;
 use ecs_parrot::notify::{Notifier, decide};
@@ -25,11 +26,12 @@ use crate::args::RedriveArgs;
 use crate::enqueue::region_of;
 use crate::notify::{log_to_standard_error, open_as_caller};
 
-/// How long a letter is ours: long enough to tell it, and what is not told is there again soon after.
-const OURS: i32 = 120;
+/// How long a letter is ours: a function may take a quarter of an hour to tell one. What is not told is given back at
+/// the end.
+const OURS: i32 = 3_600;
 
-/// Letters in a call.
-const MOST: i32 = 10;
+/// Letters in a call: each waits for those before it, and is ours from now on.
+const MOST: i32 = 1;
 
 pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
@@ -47,14 +49,19 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
         sqs: session.sqs(),
         url: &args.queue,
     };
-    let lambda = session.lambda();
+    let lambda = session.lambda_without_haste();
     let bar = progress(queue.length().await?);
     let mut seen = HashSet::new();
-    let (mut told, mut kept) = (0, 0);
+    let (mut told, mut kept, mut undeleted) = (0, 0, 0);
     // Given back at the end: a queue hands out in no order, and those would come again before the others.
     let mut held = Vec::new();
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
-        let letters = queue.receive().await?;
+        let letters = tokio::select! {
+            letters = queue.receive() => letters?,
+            // What is held is given back, whoever does not want to wait.
+            _ = &mut interrupt => break,
+        };
         // What was kept comes again: then all have been seen.
         let new = letters.iter().filter(|it| seen.insert(id(it).to_owned()));
         let new: Vec<_> = new.collect();
@@ -66,7 +73,12 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
             let result = teller.tell(&lambda, letter).await;
             match &result {
                 Ok(_) if args.dry_run => held.push(letter.clone()),
-                Ok(_) => queue.delete(letter).await?,
+                Ok(_) => {
+                    if let Err(error) = queue.delete(letter).await {
+                        tracing::error!(%error, "a letter was told, and stays in the queue");
+                        undeleted += 1;
+                    }
+                }
                 Err(_) => {
                     held.push(letter.clone());
                     kept += 1;
@@ -89,7 +101,12 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
         "told"
     };
     anstream::eprintln!("{told} {verb}, {kept} kept");
-    Ok(match kept {
+    if undeleted > 0 {
+        anstream::eprintln!(
+            "{undeleted} were told and could not be deleted: delete them, or they are told again"
+        );
+    }
+    Ok(match kept + undeleted {
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
@@ -116,6 +133,12 @@ impl Teller {
                 let config = Parrot::read(&environment)?;
                 for warning in &config.warnings {
                     anstream::eprintln!("ecs-parrot: {warning}");
+                }
+                if let [Channel::Terminal(_)] = &config.channels[..] {
+                    anyhow::bail!(
+                        "no channel is configured here, so nobody would read what is then deleted; set SLACK_WEBHOOKURL or \
+                         FLOWDOCK_API_TOKEN, or give --function"
+                    );
                 }
                 let place = Place::Terminal { enrich: false };
                 Self::Here(Box::new(config.notifier(place, open_as_caller)?))

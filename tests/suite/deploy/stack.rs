@@ -485,7 +485,7 @@ fn alarms_and_a_dashboard_come_along() {
         ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
         ("DeliveryFailuresAlarm", "DeliveryFailures"),
         ("ThrottlesAlarm", "Throttles"),
-        ("SilenceAlarm", "EventsReceived"),
+        ("SilenceAlarm", "Invocations"),
     ] {
         let alarm = &resources[alarm]["Properties"];
         assert_eq!(alarm["MetricName"], metric);
