@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -48,6 +48,8 @@ pub struct Table {
     owner: String,
     /// Calls without an answer, in a row.
     misses: AtomicUsize,
+    /// The log of this invocation says so.
+    is_said: AtomicBool,
     /// What it has not been told yet: that these were told.
     unsettled: Mutex<Vec<Key>>,
 }
@@ -60,6 +62,7 @@ impl Table {
             client: OnceCell::new(),
             owner: Uuid::new_v4().to_string(),
             misses: AtomicUsize::new(0),
+            is_said: AtomicBool::new(false),
             unsettled: Mutex::default(),
         }
     }
@@ -67,6 +70,7 @@ impl Table {
     /// A new invocation: a table that was away may be back.
     pub(super) fn begin(&self) {
         self.misses.store(0, Ordering::Relaxed);
+        self.is_said.store(false, Ordering::Relaxed);
     }
 
     /// What could not be noted is tried once more, at the end of an invocation.
@@ -251,11 +255,10 @@ impl Table {
             Err(_) => Miss::Late(call),
         };
         let is_answer = matches!(&miss, Miss::Call(error) if error.nature != Nature::Unavailable);
-        let before = match is_answer {
-            true => self.misses.load(Ordering::Relaxed),
-            false => self.misses.fetch_add(1, Ordering::Relaxed),
-        };
-        if before == 0 {
+        if !is_answer {
+            self.misses.fetch_add(1, Ordering::Relaxed);
+        }
+        if !self.is_said.swap(true, Ordering::Relaxed) {
             let why = miss.to_string();
             let why = why.escape_debug();
             tracing::warn!(%why, "the table of what was told is out of reach; messages may come twice");

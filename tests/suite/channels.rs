@@ -280,3 +280,35 @@ async fn a_server_that_echoes_the_address_does_not_get_it_into_the_log() {
         }
     }
 }
+
+/// An error is cut to its beginning, and a secret is not cut in two by that.
+#[tokio::test]
+async fn half_of_an_address_is_not_told_either() {
+    for before in 80..125 {
+        let error = format!("{} {TOKEN}", "x".repeat(before));
+        let echo = json!({"ok": false, "error": error});
+        let server = server(ResponseTemplate::new(404).set_body_json(&echo)).await;
+        for channel in all_at(&server.uri()) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            let shown = format!("{outcome:?}");
+            assert!(!shown.contains(&TOKEN[..8]), "{before}: {shown}");
+        }
+    }
+}
+
+/// What cannot be read to its end may be an error: better told twice than never.
+#[tokio::test]
+async fn an_endless_answer_is_no_success() {
+    let endless = json!({"ok": false, "error": "no_text", "more": "x".repeat(100_000)});
+    for (body, is_delivered) in [(endless.to_string(), false), ("x".repeat(100_000), true)] {
+        let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
+        for channel in all_at(&server.uri()) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            assert_eq!(outcome == Outcome::Delivered, is_delivered, "{outcome:?}");
+        }
+    }
+}

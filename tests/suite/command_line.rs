@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use crate::kept::assert_kept;
 use insta::assert_snapshot;
 use serde_json::Value;
 use wiremock::matchers::method;
@@ -49,7 +50,9 @@ impl Run {
             .write_all(self.input.unwrap_or_default().as_bytes())
             .unwrap();
         drop(stdin);
-        child.wait_with_output().unwrap()
+        let output = child.wait_with_output().unwrap();
+        assert_kept(&self.command, &output);
+        output
     }
 
     /// Exit status, standard output and standard error as one text.

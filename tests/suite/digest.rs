@@ -162,3 +162,90 @@ async fn a_busy_channel_is_waited_for() {
         "the first until it is taken"
     );
 }
+
+/// A chat that wants to be left alone for longer than there is time is left alone.
+#[tokio::test]
+async fn who_says_when_to_come_again_is_asked_once() {
+    let batch: Vec<_> = (0..4)
+        .map(|number| task("task_started-fargate", &format!("web-{number}"), number))
+        .collect();
+    let busy = ResponseTemplate::new(429).insert_header("retry-after", "60");
+    let (messages, given_back) = tell(&batch, 10, busy).await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(given_back.len(), 4);
+}
+
+/// The loud ones may not take all the time there is.
+#[tokio::test]
+async fn the_calm_have_their_message_however_many_are_loud() {
+    let mut batch: Vec<_> = (0..9)
+        .map(|number| {
+            task(
+                "task_stopped-out-of-memory",
+                &format!("api-{number}"),
+                number,
+            )
+        })
+        .collect();
+    batch.push(task("task_started-fargate", "web", 40));
+    let slow = ok().set_delay(Duration::from_millis(700));
+    let (messages, given_back) = tell(&batch, 4, slow).await;
+    assert_eq!(given_back, [""; 0]);
+    let last = messages.last().unwrap();
+    assert!(last.starts_with("⚪ web in prod-web: task"), "{messages:?}");
+    let counted = &messages[messages.len() - 2];
+    assert!(
+        counted.contains(" urgent events in prod-web"),
+        "{messages:?}"
+    );
+    assert!(
+        counted.contains("× task_stopped (out_of_memory) of api-8"),
+        "{counted}"
+    );
+}
+
+/// What was done to a task is told before what came of it.
+#[tokio::test]
+async fn loud_ones_of_a_task_keep_their_order() {
+    let mut batch = Vec::new();
+    for number in 0..4 {
+        let service = format!("api-{number}");
+        let mut stop = events::sample("stop_task-by-root");
+        stop["id"] = json!(format!("call {number}"));
+        stop["detail"]["eventID"] = json!(format!("call {number}"));
+        stop["detail"]["requestParameters"]["reason"] = json!(service);
+        batch.push(stop);
+        batch.push(task("task_stopped-out-of-memory", &service, number));
+    }
+    let (messages, given_back) = tell(&batch, 20, ok()).await;
+    assert_eq!(given_back, [""; 0]);
+    let place = |words: [&str; 2]| {
+        let found = messages
+            .iter()
+            .position(|it| words.iter().all(|word| it.contains(word)));
+        found.unwrap_or_else(|| panic!("{words:?}: {messages:?}"))
+    };
+    for number in 0..4 {
+        let service = format!("api-{number}");
+        let (call, end) = (
+            place(["root user", ""]),
+            place(["ran out of memory", &service]),
+        );
+        assert!(call < end, "{messages:?}");
+    }
+}
+
+/// A start is old news once its stop is told, also where both come at once and the stop goes first.
+#[tokio::test]
+async fn of_a_task_that_started_and_stopped_the_stop_is_told() {
+    let batch = [
+        task("task_started-fargate", "api", 7),
+        task("task_stopped-out-of-memory", "api", 7),
+    ];
+    let (messages, given_back) = tell(&batch, 20, ok()).await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].contains("ran out of memory"));
+    assert_eq!(given_back, [""; 0]);
+    let (_, given_back) = tell(&batch, 3, ResponseTemplate::new(404)).await;
+    assert_eq!(given_back.len(), 2, "neither is known to be told");
+}

@@ -33,7 +33,7 @@ fn batch() -> Value {
     ]})
 }
 
-async fn run(aws: &FakeAws, status: u16) -> (Value, String) {
+pub(crate) async fn run(aws: &FakeAws, status: u16) -> (Value, String) {
     let slack = chat(ResponseTemplate::new(status)).await;
     let api = RuntimeApi::with(vec![batch()]).await;
     let variables = [("SLACK_WEBHOOKURL", webhook(&slack))];

@@ -23,6 +23,7 @@ mod fake_aws;
 mod functions_on_moto;
 mod hostile;
 mod ingest;
+mod kept;
 mod lambda;
 mod ledger;
 mod metrics;

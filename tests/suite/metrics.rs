@@ -41,6 +41,16 @@ fn sums(log: &str) -> BTreeMap<String, f64> {
     sums
 }
 
+/// The events that these messages tell.
+fn told_in(messages: &[String]) -> f64 {
+    let events = messages.iter().map(|message| {
+        let headline = message.lines().next().unwrap();
+        let (_, times) = headline.rsplit_once('×').unwrap_or(("", "1"));
+        times.trim().parse().unwrap_or(1)
+    });
+    count(events.sum())
+}
+
 fn count(number: usize) -> f64 {
     f64::from(u32::try_from(number).unwrap())
 }
@@ -95,7 +105,13 @@ async fn the_figures_add_up() {
     );
     assert_eq!(sum("EventsUnread"), 1.0);
     for channel in ["slack", "flowdock"] {
-        let parts = ["Delivered", "Failed", "AlreadyTold", "NotWanted"];
+        let parts = [
+            "Delivered",
+            "Failed",
+            "Elsewhere",
+            "AlreadyTold",
+            "NotWanted",
+        ];
         let parts = parts.map(|name| sum(&format!("{name} {channel}")));
         assert_eq!(
             sum("EventsKept"),
@@ -111,4 +127,18 @@ async fn the_figures_add_up() {
         "{sums:?}"
     );
     assert_eq!(sum("DeliveryFailures"), all("Failed"));
+    assert_eq!(
+        (
+            sum("Delivered flowdock"),
+            sum("Failed slack"),
+            sum("NotWanted flowdock")
+        ),
+        (0.0, 0.0, 0.0),
+        "{sums:?}"
+    );
+    assert_eq!(
+        sum("Delivered slack"),
+        told_in(&texts(&slack).await),
+        "{sums:?}"
+    );
 }

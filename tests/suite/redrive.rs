@@ -11,6 +11,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::chat::{chat, texts, webhook};
 use crate::events;
 use crate::fake_aws::REGION;
+use crate::kept::assert_kept;
 use crate::moto::Moto;
 use crate::tools;
 
@@ -74,9 +75,12 @@ impl Letters {
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .envs(variables.iter().copied());
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap()
+        let run = move || {
+            let output = command.output().unwrap();
+            assert_kept(&command, &output);
+            output
+        };
+        tokio::task::spawn_blocking(run).await.unwrap()
     }
 }
 
@@ -107,6 +111,18 @@ async fn a_dry_run_shows_and_leaves_all() {
     );
     assert!(told.contains("3 would be told, 2 kept"), "{told}");
     assert_eq!(letters.left().await, 5, "all are there, and can be seen");
+}
+
+/// A terminal that nobody reads is no channel to delete letters for.
+#[tokio::test]
+async fn from_here_needs_a_channel() {
+    let letters = Letters::new().await;
+    let output = letters.redrive(&["--local"], &[]).await;
+    assert!(
+        tools::told(&output).contains("no channel is configured here"),
+        "{output:?}"
+    );
+    assert_eq!(letters.left().await, 5);
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use serde_json::Value;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
+use crate::kept::assert_said_nothing;
+
 /// How long anything here may take before the test says that it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -104,7 +106,7 @@ impl RuntimeApi {
             let answers = self.answers().await;
             if answers.len() == self.expected {
                 let log = function.stop();
-                assert_kept(environment, &format!("{answers:?}{log}"));
+                assert_said_nothing(environment, &format!("{answers:?}"));
                 return (answers, log);
             }
             if let Some(status) = function.child.try_wait().unwrap() {
@@ -129,28 +131,6 @@ impl RuntimeApi {
     }
 }
 
-/// Whatever a function says, in whatever test, none of its secrets is in it.
-fn assert_kept(environment: &[(&str, &str)], said: &str) {
-    let secret = [
-        "SLACK_WEBHOOKURL",
-        "FLOWDOCK_API_TOKEN",
-        "AWS_SECRET_ACCESS_KEY",
-    ];
-    for (name, value) in environment.iter().filter(|(name, _)| secret.contains(name)) {
-        let is_elsewhere = value.starts_with("ssm:") || value.starts_with("secretsmanager:");
-        let path = value
-            .split_once("://")
-            .and_then(|(_, rest)| rest.split_once('/'));
-        let text = path.map_or(*value, |(_, path)| path);
-        let parts = text
-            .split(['/', '?', '&', '='])
-            .filter(|part| part.len() > 8);
-        for part in parts.filter(|_| !is_elsewhere) {
-            assert!(!said.contains(part), "{name} is told: {said}");
-        }
-    }
-}
-
 fn answer(request: &Request) -> Answer {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     if request.url.path().ends_with("/response") {
@@ -165,6 +145,7 @@ fn answer(request: &Request) -> Answer {
 /// The built function, with an environment of its own.
 pub(crate) struct Function {
     pub(crate) child: Child,
+    environment: Vec<(String, String)>,
     /// What it writes, read as it comes: a pipe that nobody empties would hold it up.
     written: Vec<JoinHandle<String>>,
 }
@@ -190,7 +171,14 @@ impl Function {
             read(child.stdout.take().unwrap()),
             read(child.stderr.take().unwrap()),
         ];
-        Self { child, written }
+        let environment = environment.iter();
+        let environment =
+            environment.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self {
+            child,
+            environment: environment.collect(),
+            written,
+        }
     }
 
     /// Ends it and returns what it logged.
@@ -199,7 +187,9 @@ impl Function {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let written = self.written.drain(..);
-        written.map(|it| it.join().unwrap()).collect()
+        let log: String = written.map(|it| it.join().unwrap()).collect();
+        assert_said_nothing(&self.environment, &log);
+        log
     }
 }
 

@@ -10,7 +10,7 @@ use crate::chat::{chat, texts, webhook};
 use crate::fake_aws::policy::Policy;
 use crate::fake_aws::{ACCOUNT, FakeAws, Life, REGION};
 use crate::runtime_api::RuntimeApi;
-use crate::{deploy_hook, enrich, events, run_from_queue};
+use crate::{deploy_hook, enrich, events, ingest, run_from_queue};
 
 const SETTINGS: &str = "mysettings:
   region: eu-west-1
@@ -44,6 +44,9 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
             }
             (_, Some(of)) if of == &json!(["ToldTable", "Arn"]) => {
                 json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/told"))
+            }
+            (_, Some(of)) if of == &json!(["EventQueue", "Arn"]) => {
+                json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:events"))
             }
             (_, Some(of)) if of == &json!(["RunQueue", "Arn"]) => {
                 json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"))
@@ -188,11 +191,42 @@ async fn the_notifiers_role_is_just_enough() {
     }
 }
 
+/// What fails goes back to its queue, and later each time.
+#[tokio::test]
+async fn the_notifier_may_give_back_what_it_took() {
+    let settings = "mysettings: {region: eu-west-1, enrich: false, dedup_table: DISABLED}";
+    let policy = policy(&Package::new().settings(settings).template(), "ParrotRole");
+    let aws = FakeAws::start().await;
+    aws.allow_only(Policy::new(&policy));
+    let (_, log) = ingest::run(&aws, 404).await;
+    assert_eq!(aws.shown_again().len(), 4, "{log}");
+    let others = ["WriteItsOwnLog", "KeepWhatFailed", "OpenChannels"];
+    assert_just_enough(&aws, &policy, &others);
+}
+
+/// A table of one's own is named, or given by its ARN.
+#[test]
+fn another_table_is_allowed_as_it_is_named() {
+    let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/mine");
+    for named in ["mine", &arn] {
+        let settings = format!("mysettings: {{region: eu-west-1, dedup_table: '{named}'}}");
+        let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let mut table = statements.filter(|it| it["Sid"] == "RememberWhatWasTold");
+        assert_eq!(table.next().unwrap()["Resource"], json!(arn), "{named}");
+    }
+}
+
 /// It opens the secrets that its settings name, and no other.
 #[tokio::test]
 async fn the_notifier_opens_its_own_secrets_alone() {
     for (reference, name) in [
         ("ssm:/ops/webhook", "/ops/webhook"),
+        ("ssm:/ops/webhook:3", "/ops/webhook:3"),
+        (
+            "ssm:arn:aws:ssm:eu-west-1:210987654321:parameter/ops/webhook",
+            "arn:aws:ssm:eu-west-1:210987654321:parameter/ops/webhook",
+        ),
         ("secretsmanager:ops/webhook", "ops/webhook"),
     ] {
         let settings = format!(

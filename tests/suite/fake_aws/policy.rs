@@ -69,8 +69,14 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             vec![Need::new(&format!("sqs:{action}"), queue)]
         }
         "ssm" => {
-            let name = call.body["Name"].as_str().unwrap().trim_start_matches('/');
-            let arn = format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}");
+            let name = call.body["Name"].as_str().unwrap();
+            let arn = if name.starts_with("arn:") {
+                name.to_owned()
+            } else {
+                // IAM knows a parameter without its version.
+                let name = name.split(':').next().unwrap().trim_start_matches('/');
+                format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}")
+            };
             vec![Need::new("ssm:GetParameter", arn)]
         }
         // A secret's ARN ends in six characters of its own.

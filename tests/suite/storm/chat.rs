@@ -11,7 +11,17 @@ use super::Dice;
 
 pub(super) struct StormyChat {
     address: std::net::SocketAddr,
-    taken: Arc<Mutex<Vec<String>>>,
+    taken: Arc<Mutex<Vec<Taken>>>,
+}
+
+/// A message that the chat took.
+#[derive(Debug, Clone)]
+pub(super) struct Taken {
+    /// Of which function.
+    pub(super) slot: usize,
+    pub(super) text: String,
+    /// Its answer said so, whole and in time.
+    pub(super) is_certain: bool,
 }
 
 impl StormyChat {
@@ -34,18 +44,25 @@ impl StormyChat {
         format!("http://{}", self.address)
     }
 
-    /// The texts of all messages that were answered with success.
-    pub(super) fn taken(&self) -> Vec<String> {
+    pub(super) fn taken(&self) -> Vec<Taken> {
         self.taken.lock().unwrap().clone()
     }
 }
 
-async fn serve(mut stream: TcpStream, taken: &Mutex<Vec<String>>, dice: &Mutex<Dice>) {
-    while let Some(body) = request(&mut stream).await {
+async fn serve(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, dice: &Mutex<Dice>) {
+    while let Some((slot, body)) = request(&mut stream).await {
         let roll = dice.lock().unwrap().roll(100);
+        let take = |is_certain| {
+            let text = text(&body);
+            taken.lock().unwrap().push(Taken {
+                slot,
+                text,
+                is_certain,
+            });
+        };
         let answer = match roll {
             0..=69 => {
-                taken.lock().unwrap().push(text(&body));
+                take(true);
                 answer("200 OK", "", "ok")
             }
             70..=75 => answer("429 Too Many Requests", "retry-after: 1\r\n", ""),
@@ -56,10 +73,15 @@ async fn serve(mut stream: TcpStream, taken: &Mutex<Vec<String>>, dice: &Mutex<D
                 "",
                 r#"{"ok":false,"error":"service_unavailable"}"#,
             ),
-            // Half of an answer, and none at all.
-            91..=94 => "HTTP/1.1 200 OK\r\ncontent-le".to_owned(),
+            // It took the message, and says only half of it.
+            91..=94 => {
+                take(false);
+                "HTTP/1.1 200 OK\r\ncontent-le".to_owned()
+            }
             95..=98 => return,
+            // It took it, and says so when nobody waits any more.
             _ => {
+                take(false);
                 tokio::time::sleep(Duration::from_secs(6)).await;
                 return;
             }
@@ -77,8 +99,8 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// A request's body; none when the client is gone.
-async fn request(stream: &mut TcpStream) -> Option<Value> {
+/// A request's function and body; none when the client is gone.
+async fn request(stream: &mut TcpStream) -> Option<(usize, Value)> {
     let mut bytes = Vec::new();
     loop {
         let read = stream.read_buf(&mut bytes).await.ok()?;
@@ -97,7 +119,10 @@ async fn request(stream: &mut TcpStream) -> Option<Value> {
         let length: usize = length?;
         let start = head.len() + 4;
         if bytes.len() >= start + length {
-            return serde_json::from_slice(&bytes[start..start + length]).ok();
+            let path = head.split(' ').nth(1)?;
+            let slot = path.rsplit('/').next()?.parse().ok()?;
+            let body = serde_json::from_slice(&bytes[start..start + length]).ok()?;
+            return Some((slot, body));
         }
     }
 }
