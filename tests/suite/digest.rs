@@ -238,10 +238,11 @@ async fn loud_ones_of_a_task_keep_their_order() {
 /// A start is old news once its stop is told, also where both come at once and the stop goes first.
 #[tokio::test]
 async fn of_a_task_that_started_and_stopped_the_stop_is_told() {
-    let batch = [
+    let mut batch = [
         task("task_started-fargate", "api", 7),
         task("task_stopped-out-of-memory", "api", 7),
     ];
+    batch[1]["id"] = json!("the stop");
     let (messages, given_back) = tell(&batch, 20, ok()).await;
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert!(messages[0].contains("ran out of memory"));

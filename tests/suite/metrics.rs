@@ -45,8 +45,11 @@ fn sums(log: &str) -> BTreeMap<String, f64> {
 fn told_in(messages: &[String]) -> f64 {
     let events = messages.iter().map(|message| {
         let headline = message.lines().next().unwrap();
-        let (_, times) = headline.rsplit_once('×').unwrap_or(("", "1"));
-        times.trim().parse().unwrap_or(1)
+        let number = match headline.contains("told together") {
+            true => headline.split(' ').nth(1),
+            false => headline.rsplit_once('×').map(|(_, times)| times),
+        };
+        number.map_or(1, |number| number.trim().parse().unwrap())
     });
     count(events.sum())
 }
