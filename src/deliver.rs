@@ -9,6 +9,7 @@ mod http;
 mod retry;
 pub mod slack;
 pub mod terminal;
+mod tls;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Response, StatusCode, redirect};
 use serde_json::Value;
 
-use super::Outcome;
+use super::{Outcome, tls};
 use crate::secret::{Sealed, Secret};
 use crate::vault::{self, Vault};
 
@@ -100,8 +100,8 @@ impl Http {
         let client = Client::builder()
             .user_agent(concat!("ecs-parrot/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .timeout(TIMEOUT)
-            .build()?;
+            .timeout(TIMEOUT);
+        let client = tls::with_roots(client).build()?;
         Ok(self.client.get_or_init(|| client))
     }
 }

@@ -3,6 +3,7 @@
 
 mod infrastructure;
 mod make;
+pub(crate) use make::packaged_program;
 mod running;
 mod stack;
 mod upgrade;

@@ -23,6 +23,8 @@ mod fake_aws;
 mod functions_on_moto;
 mod hostile;
 mod ingest;
+#[cfg(target_arch = "x86_64")]
+mod instructions;
 mod kept;
 mod lambda;
 mod ledger;

@@ -121,6 +121,15 @@ impl RuntimeApi {
         }
     }
 
+    /// How often the function has asked for an event.
+    pub(crate) async fn polls(&self) -> usize {
+        let requests = self.server.received_requests().await.unwrap();
+        requests
+            .iter()
+            .filter(|request| request.method == "GET")
+            .count()
+    }
+
     pub(crate) async fn answers(&self) -> Vec<Answer> {
         let requests = self.server.received_requests().await.unwrap();
         requests

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::json;
 
@@ -247,40 +248,61 @@ fn bootstrap(zip: &Path) -> Vec<u8> {
     program
 }
 
-/// The real build. This machine has the Rust target of its own architecture only.
-#[test]
-fn each_zip_holds_a_program_for_the_configured_architecture() {
-    let architecture = match std::env::consts::ARCH {
+/// The real build, and its zips. This machine has the Rust target of its own architecture only.
+fn packaged() -> &'static [PathBuf] {
+    static ZIPS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    ZIPS.get_or_init(|| {
+        // Always the same folder and the usual target/, so that what cargo has built stays for the next time.
+        let (folder, _lock) = tools::reserve("package");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        fs::create_dir(&folder).unwrap();
+        let workshop = Workshop::new(&folder, &settings());
+        symlink(target(), folder.join("target")).unwrap();
+        let output = workshop.make(&["package"], &tools::python_bin());
+        assert!(output.status.success(), "{}", tools::told(&output));
+        let zips = fs::read_dir(folder.join("dist")).unwrap();
+        zips.map(|entry| entry.unwrap().path()).collect()
+    })
+}
+
+/// A function's program as it is deployed.
+pub(crate) fn packaged_program(name: &str) -> Vec<u8> {
+    let is_wanted = |zip: &&PathBuf| zip.file_stem().is_some_and(|stem| stem == name);
+    bootstrap(packaged().iter().find(is_wanted).unwrap())
+}
+
+/// This machine's architecture, by Lambda's name for it.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
         "aarch64" => "arm64",
         other => other,
-    };
-    let settings = format!("mysettings:\n  architecture: {architecture}\n");
-    // Always the same folder and the usual target/, so that what cargo has built stays for the next time.
-    let (folder, _lock) = tools::reserve("package");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
     }
-    fs::create_dir(&folder).unwrap();
-    let workshop = Workshop::new(&folder, &settings);
-    symlink(target(), folder.join("target")).unwrap();
-    let output = workshop.make(&["package"], &tools::python_bin());
-    assert!(output.status.success(), "{}", tools::told(&output));
+}
 
-    let template = Package::new().settings(&settings).template();
-    assert_eq!(function(&template)["Architectures"], json!([architecture]));
+fn settings() -> String {
+    format!("mysettings:\n  architecture: {}\n", architecture())
+}
+
+#[test]
+fn each_zip_holds_a_program_for_the_configured_architecture() {
+    let template = Package::new().settings(&settings()).template();
+    assert_eq!(
+        function(&template)["Architectures"],
+        json!([architecture()])
+    );
     /// What README promises of each function.
     const AT_MOST: u64 = 6 * 1024 * 1024;
-    let zips: Vec<PathBuf> = fs::read_dir(folder.join("dist"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let zips = packaged();
     assert_eq!(zips.len(), ecs_parrot::config::names().len(), "{zips:?}");
     for zip in zips {
-        let size = fs::metadata(&zip).unwrap().len();
+        let size = fs::metadata(zip).unwrap().len();
+        println!("{}: {size} bytes", zip.display());
         assert!(size <= AT_MOST, "{} has {size} bytes", zip.display());
         assert_eq!(
-            machine(&bootstrap(&zip)),
-            Ok(architecture),
+            machine(&bootstrap(zip)),
+            Ok(architecture()),
             "{}",
             zip.display()
         );
