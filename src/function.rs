@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -33,13 +34,21 @@ pub fn cannot_start(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Answers invocations for as long as Lambda has some.
+/// Answers invocations for as long as Lambda has some. The payload is read here and not by the runtime, which notes
+/// the path to each value in case one of them is wrong.
 pub async fn serve<F, A>(handler: F) -> ExitCode
 where
     F: Fn(LambdaEvent<Value>) -> A,
     A: Future<Output = Result<Value, Diagnostic>>,
 {
-    match lambda_runtime::run(service_fn(handler)).await {
+    let handler = &handler;
+    let service = service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let LambdaEvent { payload, context } = event;
+        let payload = serde_json::from_str(payload.get())
+            .map_err(|error| failed("NotJson", error.to_string()))?;
+        handler(LambdaEvent { payload, context }).await
+    });
+    match lambda_runtime::run(service).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the Lambda runtime ended");

@@ -73,7 +73,7 @@ impl Contestant {
             Self::Python => {
                 let mut command = Command::new(python().join("bin/python"));
                 command
-                    .args(["-m", "awslambdaric", "handler.handle"])
+                    .args(["-B", "-m", "awslambdaric", "handler.handle"])
                     .current_dir(folder());
                 command
             }

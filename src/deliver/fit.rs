@@ -12,7 +12,10 @@ pub(super) struct Limits {
 const NOTE: usize = 60;
 
 pub(super) fn length(text: &str) -> usize {
-    text.encode_utf16().count()
+    match text.is_ascii() {
+        true => text.len(),
+        false => text.encode_utf16().count(),
+    }
 }
 
 /// The lines that fit, from the first on, and a line that says so where some do not.

@@ -48,7 +48,7 @@ impl Context {
         names.add_digest(digest);
         let mut values = tera::Context::new();
         for (name, value) in clean_all(&names, dialect) {
-            values.insert(name, &value);
+            values.insert_value(name, value);
         }
         Self {
             values,

@@ -30,6 +30,30 @@ pub(super) const LINE_OF_BLOCK: char = '\u{e000}';
 /// UTF-16 units of a block: three of them leave room for all else in every channel.
 const LONGEST_BLOCK: usize = 1_500;
 
+/// The bytes that some channel would read as markup: all that [`Dialect::escape_char`] knows.
+const SPECIAL: [bool; 256] = bytes(b"&<>[]\\*`~_@#");
+
+/// What an address may not hold, because it could end the markup around it.
+const NO_ADDRESS: [bool; 256] = {
+    let mut no = bytes(b"<>|\"`()[]{}\\^");
+    let mut byte = 0;
+    while byte < no.len() {
+        no[byte] |= !(byte as u8).is_ascii_graphic();
+        byte += 1;
+    }
+    no
+};
+
+const fn bytes(all: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut place = 0;
+    while place < all.len() {
+        table[all[place] as usize] = true;
+        place += 1;
+    }
+    table
+}
+
 /// Filters that would let a value through unescaped.
 const UNSAFE_FILTERS: [&str; 4] = ["safe", "escape_html", "escape_xml", "newlines_to_br"];
 
@@ -72,7 +96,15 @@ impl Dialect {
         Ok(tera)
     }
 
+    /// Whether nothing in a text means anything to a channel.
+    fn is_plain(self, text: &str) -> bool {
+        self == Self::Terminal || !text.bytes().any(|byte| SPECIAL[usize::from(byte)])
+    }
+
     pub(super) fn escape(self, text: &str) -> String {
+        if self.is_plain(text) {
+            return text.to_owned();
+        }
         text.chars()
             .scan(None, |before, character| {
                 let piece = self.escape_char(*before, character);
@@ -94,7 +126,10 @@ impl Dialect {
     /// A function pointer, because Tera asks for one.
     fn escape_fn(self) -> EscapeFn {
         fn write(dialect: Dialect, text: &str, out: &mut dyn io::Write) -> io::Result<()> {
-            out.write_all(dialect.escape(text).as_bytes())
+            match dialect.is_plain(text) {
+                true => out.write_all(text.as_bytes()),
+                false => out.write_all(dialect.escape(text).as_bytes()),
+            }
         }
         match self {
             Self::Slack => |text, out| write(Self::Slack, text, out),
@@ -261,8 +296,8 @@ fn text_of(value: &Value) -> TeraResult<String> {
 
 /// An address that cannot end the markup around it, or none. Only `https`: the console has no other.
 fn link_address(url: &str) -> Option<&str> {
-    let is_plain = |c: char| c.is_ascii_graphic() && !"<>|\"`()[]{}\\^".contains(c);
-    (url.starts_with("https://") && url.chars().all(is_plain)).then_some(url)
+    let is_plain = |byte: u8| !NO_ADDRESS[usize::from(byte)];
+    (url.starts_with("https://") && url.bytes().all(is_plain)).then_some(url)
 }
 
 fn refuse_unsafe(filter: &str) -> TeraResult<Value> {

@@ -1,9 +1,18 @@
 //! The `parrot` program end to end: a Runtime API that hands it events and records its answers, and chat
 //! servers that record what they are sent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
 use crate::chat::{SECRET, chat, texts, webhook};
@@ -343,4 +352,34 @@ fn a_wrong_configuration_stops_the_start() {
         assert!(log.contains(problem), "{problem} in {log}");
     }
     assert!(!log.contains("very-secret"), "{log}");
+}
+
+/// To connect, and to agree on keys, takes longer than to tell: it is done once, not for each invocation.
+#[tokio::test]
+async fn a_connection_serves_many_invocations() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let webhook = format!("http://{}/services/x", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let service = service_fn(|request: Request<Incoming>| async {
+                request.collect().await?;
+                Ok::<_, hyper::Error>(Response::new("ok".to_owned()))
+            });
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            tokio::spawn(connection);
+        }
+    });
+    let payloads = [
+        "task_stopped-out-of-memory",
+        "stop_task-by-root",
+        "deployment-failed",
+    ];
+    let api = RuntimeApi::with(payloads.map(events::sample).to_vec()).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook)]).await;
+    let told = [const { Answer::Response(Value::Null) }; 3];
+    assert_eq!(answers, told, "{log}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1, "{log}");
 }

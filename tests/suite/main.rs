@@ -42,4 +42,5 @@ mod secrets;
 mod served;
 mod slack_sdk;
 mod storm;
+mod tls;
 mod tools;

@@ -2,7 +2,7 @@
 //! length that leaves room for the rest.
 
 use serde::Serialize;
-use serde_json::Value;
+use tera::Value;
 
 use crate::characters::is_unseen;
 use crate::render::Dialect;
@@ -12,47 +12,61 @@ use crate::render::dialect::LINE_OF_BLOCK;
 /// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
 const LONGEST_VALUE: usize = 700;
 
+/// A text of so many units is short enough however it is escaped: nothing becomes longer than `&amp;`.
+const LONGEST_PLAIN: usize = LONGEST_VALUE / 5;
+
 /// The fields of a struct by name, every text in them cleaned.
 pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(String, Value)> {
-    match serde_json::to_value(names) {
-        Ok(Value::Object(entries)) => entries
-            .into_iter()
-            .map(|(name, value)| (name, clean_value(value, dialect)))
-            .collect(),
-        // A struct of texts, numbers and lists always makes an object.
-        Ok(_) | Err(_) => Vec::new(),
-    }
+    // A struct of texts, numbers and lists always makes a map.
+    let fields = Value::from_serializable(names).into_map();
+    let fields = fields.unwrap_or_default().into_iter();
+    fields
+        .map(|(name, value)| (name.to_string(), clean_value(value, dialect)))
+        .collect()
 }
 
 fn clean_value(value: Value, dialect: Dialect) -> Value {
-    match value {
-        Value::String(text) => Value::String(clean(&text, dialect)),
-        Value::Array(items) => items
-            .into_iter()
-            .map(|item| clean_value(item, dialect))
-            .collect(),
-        Value::Object(entries) => entries
-            .into_iter()
-            .map(|(key, value)| match key.as_str() {
-                "last_words" => (key, clean_lines(&value, dialect)),
-                _ => (key, clean_value(value, dialect)),
-            })
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    if let Some(text) = value.as_str() {
+        return match is_clean(text) {
+            true => value,
+            false => Value::normal_string(&clean(text, dialect)),
+        };
     }
+    if let Some(items) = value.as_array() {
+        let items = items.iter().map(|item| clean_value(item.clone(), dialect));
+        return Value::from(items.collect::<Vec<_>>());
+    }
+    if !value.is_map() {
+        return value;
+    }
+    let entries = value.into_map().unwrap_or_default().into_iter();
+    let cleaned = entries.map(|(key, value)| match key.as_str() {
+        Some("last_words") => (key, clean_lines(&value, dialect)),
+        _ => (key, clean_value(value, dialect)),
+    });
+    Value::from(cleaned.collect::<tera::Map>())
 }
 
 fn clean_lines(lines: &Value, dialect: Dialect) -> Value {
     let lines = lines.as_array().into_iter().flatten();
-    lines
-        .filter_map(Value::as_str)
-        .map(|line| clean_as_it_stands(line.trim_end(), dialect))
-        .collect()
+    let lines = lines.filter_map(Value::as_str).map(|line| {
+        let line = clean_as_it_stands(line.trim_end(), dialect);
+        Value::normal_string(&line)
+    });
+    Value::from(lines.collect::<Vec<_>>())
 }
 
 /// One line, nothing invisible that a terminal or a reader would obey, and not too long.
 pub(super) fn clean(text: &str, dialect: Dialect) -> String {
     clean_as_it_stands(text.trim(), dialect)
+}
+
+/// Whether cleaning would leave a text as it is. Most are, and to see it costs less than to clean.
+fn is_clean(text: &str) -> bool {
+    text.len() <= LONGEST_PLAIN
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
 }
 
 /// The same with the space before it, which is part of a program's lines.
@@ -61,7 +75,7 @@ fn clean_as_it_stands(text: &str, dialect: Dialect) -> String {
         .chars()
         .filter(|c| !is_unseen(*c) && *c != LINE_OF_BLOCK)
         .map(harmless);
-    let mut cleaned = String::new();
+    let mut cleaned = String::with_capacity(text.len().min(LONGEST_VALUE));
     let mut length = 0;
     for character in harmless {
         length += dialect.escaped_length(character);

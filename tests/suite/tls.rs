@@ -1,0 +1,85 @@
+//! Whom the function trusts: the authorities that are compiled in, or those that `SSL_CERT_FILE` names.
+
+use std::sync::Arc;
+
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::events;
+use crate::runtime_api::{Answer, RuntimeApi};
+
+/// A chat over TLS, with the certificate of an authority that nobody knows: its address, and that certificate.
+async fn chat() -> (String, String) {
+    let mut params = CertificateParams::new([]).unwrap();
+    let name = &mut params.distinguished_name;
+    name.push(DnType::CommonName, "an authority of our own");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let authority = params.self_signed(&key).unwrap().pem();
+    let server_key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let issuer = Issuer::new(params, key);
+    let certificate = server.signed_by(&server_key, &issuer).unwrap();
+    let private = PrivateKeyDer::Pkcs8(server_key.serialize_der().into());
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("https://{}/services/x", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // Who does not trust us hangs up.
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let service = service_fn(|request: Request<Incoming>| async {
+                    request.collect().await?;
+                    Ok::<_, hyper::Error>(Response::new("ok".to_owned()))
+                });
+                let connection = http1::Builder::new();
+                let _ = connection
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    (address, authority)
+}
+
+#[tokio::test]
+async fn who_is_named_is_trusted_and_nobody_else() {
+    let (webhook, authority) = chat().await;
+    let folder = crate::tools::scratch();
+    let file = folder.path().join("authority.pem");
+    std::fs::write(&file, authority).unwrap();
+    let payload = events::sample("task_stopped-out-of-memory");
+    let trusting = [
+        ("SLACK_WEBHOOKURL", webhook.as_str()),
+        ("SSL_CERT_FILE", file.to_str().unwrap()),
+    ];
+    let api = RuntimeApi::with(vec![payload.clone()]).await;
+    let (answers, log) = api.run(&trusting).await;
+    assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
+
+    let api = RuntimeApi::with(vec![payload]).await;
+    let (answers, log) = api.run(&trusting[..1]).await;
+    let Answer::Error { kind, message } = &answers[0] else {
+        panic!("it trusts anybody: {log}")
+    };
+    assert_eq!(kind, "DeliveryFailed");
+    assert!(message.contains("certificate"), "{message}");
+}
