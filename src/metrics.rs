@@ -8,11 +8,10 @@
 use std::time::Duration;
 
 use metrics::{counter, histogram};
+use strum::IntoStaticStr;
 
-use crate::deliver::Outcome;
-use crate::notify::{Delivery, Entry, Sent};
 use crate::render::Dialect;
-use crate::triage::Verdict;
+use crate::triage::DropReason;
 
 /// Says what is measured in what.
 pub fn describe() {
@@ -22,38 +21,42 @@ pub fn describe() {
 /// The namespace in CloudWatch.
 pub const NAMESPACE: &str = "ecs-parrot";
 
-/// One event and what became of it.
-pub fn count(entry: &Entry) {
+/// Every event, or what stood in its place.
+pub fn count_received() {
     counter!("EventsReceived").increment(1);
-    let told = match &entry.result {
-        Ok(told) => told,
-        Err(_) => return counter!("EventsUnread").increment(1),
-    };
-    match told.verdict {
-        Verdict::Drop(reason) => {
-            let reason: &'static str = reason.into();
-            counter!("EventsDropped", "Reason" => reason).increment(1);
-        }
-        Verdict::Keep(_) => {
-            counter!("EventsKept").increment(1);
-            told.deliveries.iter().for_each(count_delivery);
-        }
-    }
 }
 
-fn count_delivery(delivery: &Delivery) {
-    let channel: &'static str = delivery.channel.into();
-    match &delivery.result {
-        Sent::NotWanted => counter!("NotWanted", "Channel" => channel).increment(1),
-        Sent::AlreadyTold => counter!("AlreadyTold", "Channel" => channel).increment(1),
-        Sent::Tried(Outcome::Delivered) => counter!("Delivered", "Channel" => channel).increment(1),
-        // Nothing is wrong: it is told by another function, and comes again to be counted.
-        Sent::Elsewhere => counter!("Elsewhere", "Channel" => channel).increment(1),
-        Sent::Tried(Outcome::Retry { .. } | Outcome::Refused { .. }) => {
-            counter!("Failed", "Channel" => channel).increment(1);
-            // An alarm cannot add up channels.
-            counter!("DeliveryFailures").increment(1);
-        }
+/// What is no event.
+pub fn count_unread() {
+    counter!("EventsUnread").increment(1);
+}
+
+pub fn count_dropped(reason: DropReason) {
+    let reason: &'static str = reason.into();
+    counter!("EventsDropped", "Reason" => reason).increment(1);
+}
+
+pub fn count_kept() {
+    counter!("EventsKept").increment(1);
+}
+
+/// What became of a kept event in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+pub enum Became {
+    NotWanted,
+    AlreadyTold,
+    /// Nothing is wrong: it is told by another function, and comes again to be counted.
+    Elsewhere,
+    Delivered,
+    Failed,
+}
+
+pub fn count_delivery(channel: Dialect, became: Became) {
+    let (name, channel): (&'static str, &'static str) = (became.into(), channel.into());
+    counter!(name, "Channel" => channel).increment(1);
+    if became == Became::Failed {
+        // An alarm cannot add up channels.
+        counter!("DeliveryFailures").increment(1);
     }
 }
 

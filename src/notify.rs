@@ -1,7 +1,9 @@
 //! The whole pipeline on one screen: from a payload to an account of what became of every event in it.
 
 mod account;
+mod candidate;
 mod channel;
+mod pace;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,11 +21,10 @@ use crate::enrich::Enricher;
 use crate::event::EcsEvent;
 use crate::inbox::{self, InboxError, Item, Receipt};
 use crate::ledger::{Key, Ledger, Transition, Version};
-use crate::metrics;
 use crate::notice::Notice;
 use crate::render::{Dialect, Renderer};
 use crate::requeue::{Again, Held, show_again};
-use crate::triage::{DropReason, Policy, Verdict, judge};
+use crate::triage::{DropReason, Policy, Telling, Verdict, judge};
 use channel::Telegraph;
 
 pub use account::{Account, Delivery, Entry, Sent, Told};
@@ -155,7 +156,7 @@ impl Notifier {
         });
         let entries: Vec<_> = entries.collect();
         entries.iter().for_each(Entry::log);
-        entries.iter().for_each(metrics::count);
+        entries.iter().for_each(Entry::count);
         entries
     }
 
@@ -202,6 +203,13 @@ struct Decided {
 }
 
 impl Decided {
+    fn telling(&self) -> Option<Telling> {
+        match self.result {
+            Ok((_, Verdict::Keep(telling))) => Some(telling),
+            Ok((_, Verdict::Drop(_))) | Err(_) => None,
+        }
+    }
+
     fn notice(&self) -> Option<&Notice> {
         match &self.result {
             Ok((notice, Verdict::Keep(_))) => Some(notice),

@@ -2,15 +2,14 @@
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::Request;
-use hyper::header::HeaderValue;
 use tokio::sync::Notify;
 
 use crate::common::process::Process;
-use crate::common::server::{Answer, answer_with, serve};
+use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::contestant::{Contestant, Transport};
 use crate::tls::{Authority, serve_tls};
 
@@ -128,31 +127,7 @@ impl Lambda {
         if number == self.events {
             std::future::pending::<()>().await;
         }
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + PATIENCE;
-        let mut answer = answer_with(200, event(number));
-        for (name, value) in [
-            ("content-type", "application/json"),
-            (
-                "lambda-runtime-trace-id",
-                "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
-            ),
-            (
-                "lambda-runtime-aws-request-id",
-                "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            ),
-            (
-                "lambda-runtime-deadline-ms",
-                &deadline.as_millis().to_string(),
-            ),
-            (
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
-            ),
-        ] {
-            answer
-                .headers_mut()
-                .insert(name, HeaderValue::from_str(value).unwrap());
-        }
+        let answer = invocation(event(number), PATIENCE);
         let mut inside = self.inside.lock().unwrap();
         inside.chat = Duration::ZERO;
         inside.handed_out = Some(Instant::now());

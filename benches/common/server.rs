@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -52,6 +54,36 @@ where
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
+}
+
+/// An invocation, as the Runtime API hands it out.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
+pub(crate) fn invocation(payload: String, time: Duration) -> Answer {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let mut answer = answer_with(200, payload);
+    for (name, value) in [
+        ("content-type", "application/json"),
+        (
+            "lambda-runtime-aws-request-id",
+            "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+        ),
+        (
+            "lambda-runtime-deadline-ms",
+            &(now + time).as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
+        ),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+        ),
+    ] {
+        let value = HeaderValue::from_str(value).unwrap();
+        answer.headers_mut().insert(name, value);
+    }
+    answer
 }
 
 pub(crate) fn answer_with(status: u16, body: impl Into<Bytes>) -> Answer {

@@ -3,17 +3,16 @@
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Request;
-use hyper::header::HeaderValue;
 use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::chat::Chat;
 use crate::common::process::Process;
-use crate::common::server::{Answer, answer_with, serve};
+use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::queue::{Batch, Queue};
 
 /// As the deployment sets it.
@@ -147,27 +146,7 @@ impl Lambda {
             loud,
             started,
         });
-        let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIMEOUT;
-        let mut answer = answer_with(200, payload);
-        for (name, value) in [
-            (
-                "lambda-runtime-aws-request-id",
-                "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
-            ),
-            (
-                "lambda-runtime-deadline-ms",
-                &deadline.as_millis().to_string(),
-            ),
-            (
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
-            ),
-        ] {
-            answer
-                .headers_mut()
-                .insert(name, HeaderValue::from_str(value).unwrap());
-        }
-        answer
+        invocation(payload, TIMEOUT)
     }
 
     fn settle(&self, is_response: bool, body: &[u8]) {

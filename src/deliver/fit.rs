@@ -12,10 +12,9 @@ pub(super) struct Limits {
 const NOTE: usize = 60;
 
 pub(super) fn length(text: &str) -> usize {
-    match text.is_ascii() {
-        true => text.len(),
-        false => text.encode_utf16().count(),
-    }
+    // A character is one unit and begins with a byte that continues none; what takes four bytes is two units.
+    let units = |byte: u8| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0);
+    text.bytes().map(units).sum()
 }
 
 /// The lines that fit, from the first on, and a line that says so where some do not.
@@ -51,6 +50,20 @@ mod tests {
         line: 30,
         total: 120,
     };
+
+    #[test]
+    fn a_length_is_javascripts() {
+        for text in [
+            "",
+            "abc",
+            "zażółć",
+            "∗ˋ·—",
+            "🔴 a 👩‍🚀",
+            "\u{10ffff}\u{ffff}\u{7ff}\u{80}",
+        ] {
+            assert_eq!(length(text), text.encode_utf16().count(), "{text}");
+        }
+    }
 
     #[test]
     fn what_fits_stays_as_it_is() {

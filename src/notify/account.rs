@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::deliver::Outcome;
 use crate::inbox::{InboxError, Receipt, Sender};
+use crate::metrics::{self, Became};
 use crate::notice::Kind;
 use crate::render::Dialect;
 use crate::triage::Verdict;
@@ -74,6 +75,24 @@ impl Entry {
         }
     }
 
+    /// As one event, and as what became of it.
+    pub(super) fn count(&self) {
+        metrics::count_received();
+        let told = match &self.result {
+            Ok(told) => told,
+            Err(_) => return metrics::count_unread(),
+        };
+        match told.verdict {
+            Verdict::Drop(reason) => metrics::count_dropped(reason),
+            Verdict::Keep(_) => {
+                metrics::count_kept();
+                for delivery in &told.deliveries {
+                    metrics::count_delivery(delivery.channel, delivery.became());
+                }
+            }
+        }
+    }
+
     /// One line an event: what it was, what was decided and why, and how each channel took it. Texts of
     /// events are written with their control characters escaped, so that none can forge a line.
     pub(super) fn log(&self) {
@@ -127,6 +146,16 @@ impl Told {
 }
 
 impl Delivery {
+    fn became(&self) -> Became {
+        match &self.result {
+            Sent::NotWanted => Became::NotWanted,
+            Sent::AlreadyTold => Became::AlreadyTold,
+            Sent::Elsewhere => Became::Elsewhere,
+            Sent::Tried(Outcome::Delivered) => Became::Delivered,
+            Sent::Tried(Outcome::Retry { .. } | Outcome::Refused { .. }) => Became::Failed,
+        }
+    }
+
     fn failure(&self) -> Option<String> {
         match &self.result {
             Sent::NotWanted | Sent::AlreadyTold => None,

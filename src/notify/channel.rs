@@ -10,13 +10,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Decided;
 use super::account::Sent;
+use super::candidate::{Candidate, apart};
+use super::pace::Pace;
 use crate::deadline::Deadline;
 use crate::deliver::{Attempts, Channel, Http, Outcome, persist};
-use crate::digest::{Group, Item, PACE, Plan};
-use crate::ledger::{Claim, Key, Ledger, Transition, Version};
+use crate::digest::{Group, Item, Plan};
+use crate::ledger::{Claim, Ledger};
 use crate::metrics;
 use crate::render::Renderer;
-use crate::triage::{Telling, Verdict};
 
 /// Claims on their way at the same time.
 const AT_ONCE: usize = 16;
@@ -34,16 +35,6 @@ pub(super) struct Telegraph<'a> {
     pub(super) deadline: Deadline,
     /// By when everything is noted.
     pub(super) end: Deadline,
-}
-
-/// An event of the batch that the channel shall be told of, if nobody else tells it.
-struct Candidate {
-    place: usize,
-    telling: Telling,
-    key: Option<Key>,
-    /// What makes it old news.
-    ended_by: Option<Key>,
-    version: Option<Version>,
 }
 
 impl Telegraph<'_> {
@@ -198,115 +189,6 @@ impl Telegraph<'_> {
     }
 }
 
-impl Candidate {
-    fn of(channel: &str, place: usize, telling: Telling, decided: &Decided) -> Self {
-        let notice = decided.notice();
-        let transition = notice.and_then(Transition::of);
-        let key = |transition: &Transition| Key::new(channel, transition);
-        Self {
-            place,
-            telling,
-            key: transition.as_ref().map(key),
-            ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
-            version: notice.and_then(Version::of),
-        }
-    }
-}
-
-/// Those that are told, and the others, each with the one of them that says the same or more: a twin, the end of
-/// what begins here, or a later version that came before.
-fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usize, usize>) {
-    let mut firsts: HashMap<Key, usize> = HashMap::new();
-    for candidate in &candidates {
-        if let Some(key) = &candidate.key {
-            firsts.entry(key.clone()).or_insert(candidate.place);
-        }
-    }
-    let mut latest: HashMap<String, (i64, usize)> = HashMap::new();
-    let (mut told, mut twins) = (Vec::new(), HashMap::new());
-    for candidate in candidates {
-        let place = candidate.place;
-        let first = candidate
-            .key
-            .as_ref()
-            .and_then(|key| firsts.get(key).copied());
-        let end = candidate
-            .ended_by
-            .as_ref()
-            .and_then(|key| firsts.get(key).copied());
-        let newer = candidate.version.as_ref().and_then(|version| {
-            let (number, newer) = latest.get(&version.subject)?;
-            (version.number < *number).then_some(*newer)
-        });
-        match first.filter(|first| *first != place).or(end).or(newer) {
-            Some(other) => {
-                twins.insert(place, other);
-            }
-            None => {
-                if let Some(version) = &candidate.version {
-                    latest.insert(version.subject.clone(), (version.number, place));
-                }
-                told.push(candidate);
-            }
-        }
-    }
-    (told, twins)
-}
-
-/// Chat services bear a few messages at once, and then one a second.
-struct Pace {
-    started: Instant,
-    told: u32,
-    is_kept: bool,
-}
-
-impl Pace {
-    const AT_ONCE: u32 = 5;
-
-    fn new(channel: &Channel) -> Self {
-        Self {
-            started: Instant::now(),
-            told: 0,
-            is_kept: is_chat(channel),
-        }
-    }
-
-    /// How many messages more the time suffices for; none where that does not matter.
-    fn room(&self, deadline: Deadline) -> Option<usize> {
-        let left = deadline.left().filter(|_| self.is_kept)?;
-        let left = left.saturating_sub(self.until_next());
-        // A chat that is slower, or busy with what others tell it, is taken at its own pace.
-        let taken = self.started.elapsed() / self.told.max(1);
-        let each = match self.told < Self::AT_ONCE {
-            true => PACE,
-            false => PACE.max(taken),
-        };
-        usize::try_from(left.as_millis() / each.as_millis()).ok()
-    }
-
-    fn until_next(&self) -> Duration {
-        let next = self.started + PACE * (self.told + 1).saturating_sub(Self::AT_ONCE);
-        next.saturating_duration_since(Instant::now())
-    }
-
-    /// Until the next message may go, or the time is over: then the channel itself shall say.
-    async fn wait(&mut self, deadline: Deadline) {
-        let wait = self.until_next();
-        self.told += 1;
-        // A timer, even of nothing, takes until the next millisecond.
-        if self.is_kept && !wait.is_zero() && deadline.has(wait) {
-            tokio::time::sleep(wait).await;
-        }
-    }
-}
-
-fn is_chat(channel: &Channel) -> bool {
-    match channel {
-        Channel::Slack(_) | Channel::Flowdock(_) => true,
-        Channel::Terminal(_) => false,
-    }
-}
-
 fn twin_of(first: Option<&Sent>) -> Sent {
     match first {
         Some(Sent::Tried(Outcome::Delivered)) | None => Sent::AlreadyTold,
@@ -320,14 +202,5 @@ fn lesson(outcome: &Outcome) -> Attempts {
     match outcome {
         Outcome::Retry { .. } => Attempts::One,
         Outcome::Delivered | Outcome::Refused { .. } => Attempts::Several,
-    }
-}
-
-impl Decided {
-    fn telling(&self) -> Option<Telling> {
-        match self.result {
-            Ok((_, Verdict::Keep(telling))) => Some(telling),
-            Ok((_, Verdict::Drop(_))) | Err(_) => None,
-        }
     }
 }

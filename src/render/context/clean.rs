@@ -21,7 +21,7 @@ pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(String
     let fields = Value::from_serializable(names).into_map();
     let fields = fields.unwrap_or_default().into_iter();
     fields
-        .map(|(name, value)| (name.to_string(), clean_value(value, dialect)))
+        .filter_map(|(name, value)| Some((name.as_str()?.to_owned(), clean_value(value, dialect))))
         .collect()
 }
 

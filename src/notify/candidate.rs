@@ -1,0 +1,72 @@
+//! Which events of a batch a channel is told of by themselves, and which by another of the same batch.
+
+use std::collections::HashMap;
+
+use super::Decided;
+use crate::ledger::{Key, Transition, Version};
+use crate::triage::Telling;
+
+/// An event of the batch that the channel shall be told of, if nobody else tells it.
+pub(super) struct Candidate {
+    pub(super) place: usize,
+    pub(super) telling: Telling,
+    pub(super) key: Option<Key>,
+    /// What makes it old news.
+    ended_by: Option<Key>,
+    pub(super) version: Option<Version>,
+}
+
+impl Candidate {
+    pub(super) fn of(channel: &str, place: usize, telling: Telling, decided: &Decided) -> Self {
+        let notice = decided.notice();
+        let transition = notice.and_then(Transition::of);
+        let key = |transition: &Transition| Key::new(channel, transition);
+        Self {
+            place,
+            telling,
+            key: transition.as_ref().map(key),
+            ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
+            version: notice.and_then(Version::of),
+        }
+    }
+}
+
+/// Those that are told, and the others, each with the one of them that says the same or more: a twin, the end of
+/// what begins here, or a later version that came before.
+pub(super) fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usize, usize>) {
+    let mut firsts: HashMap<Key, usize> = HashMap::new();
+    for candidate in &candidates {
+        if let Some(key) = &candidate.key {
+            firsts.entry(key.clone()).or_insert(candidate.place);
+        }
+    }
+    let mut latest: HashMap<String, (i64, usize)> = HashMap::new();
+    let (mut told, mut twins) = (Vec::new(), HashMap::new());
+    for candidate in candidates {
+        let place = candidate.place;
+        let first = candidate
+            .key
+            .as_ref()
+            .and_then(|key| firsts.get(key).copied());
+        let end = candidate
+            .ended_by
+            .as_ref()
+            .and_then(|key| firsts.get(key).copied());
+        let newer = candidate.version.as_ref().and_then(|version| {
+            let (number, newer) = latest.get(&version.subject)?;
+            (version.number < *number).then_some(*newer)
+        });
+        match first.filter(|first| *first != place).or(end).or(newer) {
+            Some(other) => {
+                twins.insert(place, other);
+            }
+            None => {
+                if let Some(version) = &candidate.version {
+                    latest.insert(version.subject.clone(), (version.number, place));
+                }
+                told.push(candidate);
+            }
+        }
+    }
+    (told, twins)
+}
