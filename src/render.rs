@@ -111,7 +111,7 @@ impl Renderer {
         own_of_kind
             .chain(self.built_in_candidates(dialect, sort, of_kind.to_vec()))
             .chain(own_default)
-            .chain(self.built_in_candidates(dialect, sort, default.to_vec()))
+            .chain(self.built_in_candidates(dialect, Sort::Default, default.to_vec()))
     }
 
     /// Own templates, and built-in ones with own parts in them.
@@ -188,10 +188,12 @@ enum Sort {
     Of(Kind),
     /// A count of many.
     Summary,
+    /// Anything: the one behind all others.
+    Default,
 }
 
 impl Sort {
-    const SLOTS: usize = Kind::VARIANTS.len() + 1;
+    const SLOTS: usize = Kind::VARIANTS.len() + 2;
 
     fn of(digest: &Digest<'_>) -> Self {
         match digest.form {
@@ -204,6 +206,7 @@ impl Sort {
         match self {
             Self::Of(kind) => kind as usize,
             Self::Summary => Kind::VARIANTS.len(),
+            Self::Default => Kind::VARIANTS.len() + 1,
         }
     }
 
@@ -212,6 +215,7 @@ impl Sort {
         match self {
             Self::Of(kind) => kind.into(),
             Self::Summary => SUMMARY,
+            Self::Default => "default",
         }
     }
 }

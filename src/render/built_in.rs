@@ -6,20 +6,38 @@ use crate::notice::Kind;
 /// Templates by name and text.
 pub(super) type Sources = Vec<(String, &'static str)>;
 
-/// What renders one sort: its own template, the one behind all, and the parts that both include.
+/// What renders one sort: its own template and the parts that it includes, and those that they include. The others
+/// would only be compiled for nothing.
 pub(super) fn of(sort: Sort) -> Sources {
     let text = match sort {
         Sort::Of(kind) => text(kind),
         Sort::Summary => include_str!("../../templates/summary.tera"),
+        Sort::Default => DEFAULT,
     };
-    let mut sources = parts();
-    sources.push((format!("{}.tera", sort.name()), text));
+    let parts = parts();
+    let mut sources = vec![(format!("{}.tera", sort.name()), text)];
+    let mut read = 0;
+    while let Some((_, text)) = sources.get(read) {
+        for name in included(text) {
+            let part = parts.iter().find(|(part, _)| part == name);
+            sources.extend(part.filter(|part| !sources.contains(part)).cloned());
+        }
+        read += 1;
+    }
     sources
 }
 
+/// The names in `{% include "…" %}`.
+fn included(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let rests = text.split("{% include \"").skip(1);
+    rests.filter_map(|rest| rest.split('"').next())
+}
+
+const DEFAULT: &str = include_str!("../../templates/default.tera");
+
 pub(super) fn parts() -> Sources {
     [
-        ("default.tera", include_str!("../../templates/default.tera")),
+        ("default.tera", DEFAULT),
         (
             "parts/advice.tera",
             include_str!("../../templates/parts/advice.tera"),
