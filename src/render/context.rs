@@ -4,6 +4,7 @@
 //! here, once for all dialects, before any dialect escapes it.
 
 mod clean;
+mod fields;
 mod words;
 
 use std::collections::HashMap;
@@ -74,7 +75,7 @@ pub(super) fn names() -> &'static HashSet<String> {
     NAMES.get_or_init(|| {
         clean_all(&Names::default(), Dialect::Terminal)
             .into_iter()
-            .map(|(name, _)| name)
+            .map(|(name, _)| name.to_owned())
             .collect()
     })
 }

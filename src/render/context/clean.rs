@@ -4,6 +4,7 @@
 use serde::Serialize;
 use tera::Value;
 
+use super::fields::fields;
 use crate::characters::is_unseen;
 use crate::render::Dialect;
 use crate::render::dialect::LINE_OF_BLOCK;
@@ -16,12 +17,10 @@ const LONGEST_VALUE: usize = 700;
 const LONGEST_PLAIN: usize = LONGEST_VALUE / 5;
 
 /// The fields of a struct by name, every text in them cleaned.
-pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(String, Value)> {
-    // A struct of texts, numbers and lists always makes a map.
-    let fields = Value::from_serializable(names).into_map();
-    let fields = fields.unwrap_or_default().into_iter();
+pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(&'static str, Value)> {
+    let fields = fields(names).into_iter();
     fields
-        .filter_map(|(name, value)| Some((name.as_str()?.to_owned(), clean_value(value, dialect))))
+        .map(|(name, value)| (name, clean_value(value, dialect)))
         .collect()
 }
 
