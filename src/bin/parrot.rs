@@ -14,12 +14,7 @@ use ecs_parrot::notify::{Account, Entry, Notifier};
 use futures::FutureExt as _;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use metrics_cloudwatch_embedded::Collector;
-use mimalloc::MiMalloc;
 use serde_json::{Value, json};
-
-/// An event is some eight hundred small allocations, which this one makes faster: docs/performance.md.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -1,5 +1,5 @@
-//! The fields of a struct, by their names: what Tera's own way finds too, but by a map in between, which takes longer
-//! than all else that is done for a message.
+//! The fields of a struct, by their names: what Tera's own way finds too, but by a map in between that is made only to
+//! be taken apart.
 
 use std::fmt::Error;
 
