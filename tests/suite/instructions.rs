@@ -19,13 +19,13 @@ use crate::runtime_api::RuntimeApi;
 use crate::{events, tools};
 
 /// Until the function asks for its first event.
-const START: u64 = 1;
+const START: u64 = 555_000;
 
 /// From then on until it asks for the second; the first takes what only the first needs.
-const FIRST_EVENT: u64 = 1;
+const FIRST_EVENT: u64 = 1_950_000;
 
 /// Each event after it.
-const EVENT: u64 = 1;
+const EVENT: u64 = 876_000;
 
 /// Valgrind makes a program some fifty times slower.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -67,7 +67,8 @@ async fn count(program: &Path, events: usize) -> u64 {
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
-        .env("AWS_REGION", "eu-west-1")
+        // What AWS answers, and how fast, is no figure of ours.
+        .env("ENRICH", "false")
         .env("SLACK_WEBHOOKURL", webhook(&slack))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
