@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 use ecs_parrot::render::Dialect;
 use strum::VariantArray as _;
 
@@ -87,18 +87,19 @@ pub(crate) struct EnqueueArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(group(ArgGroup::new("teller").required(true).multiple(true)))]
 pub(crate) struct RedriveArgs {
     /// The dead-letter queue's URL
     #[arg(long, value_name = "URL")]
     pub(crate) queue: String,
     /// Have this function tell the events: its name or ARN
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["local", "dry_run"])]
+    #[arg(long, value_name = "NAME", group = "teller")]
     pub(crate) function: Option<String>,
     /// Tell them from here, to the channels that the environment configures
-    #[arg(long, conflicts_with = "function")]
+    #[arg(long, group = "teller", conflicts_with = "function")]
     pub(crate) local: bool,
     /// Show what would be told; nothing is told, and nothing deleted
-    #[arg(long)]
+    #[arg(long, group = "teller")]
     pub(crate) dry_run: bool,
     /// The AWS profile to use
     #[arg(short, long)]
