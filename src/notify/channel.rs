@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::future::ready;
 use std::iter::successors;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt as _, stream};
@@ -116,9 +117,16 @@ impl Telegraph<'_> {
             let message = self.renderer.render_or_fall_back(dialect, &digest);
             let attempt = || self.channel.deliver(self.http, &message);
             let started = Instant::now();
-            let retried = || metrics::count_retry(dialect);
+            let is_busy = AtomicBool::new(false);
+            let retried = || {
+                is_busy.store(true, Ordering::Relaxed);
+                metrics::count_retry(dialect);
+            };
             let outcome = persist(attempt, self.deadline, attempts, retried).await;
             metrics::count_message(dialect, started.elapsed());
+            if is_busy.into_inner() {
+                pace.slow_down();
+            }
             self.note(&places, granted, &outcome).await;
             attempts = lesson(&outcome);
             closed = self.is_closed(&outcome).then(|| outcome.clone());

@@ -8,9 +8,11 @@ use crate::deadline::Deadline;
 use crate::deliver::Channel;
 use crate::digest::PACE;
 
-/// Chat services bear a few messages at once, and then one a second.
+/// Chat services bear a few messages at once, and then one a second; half as many where others tell it too.
 pub(super) struct Pace {
     started: Instant,
+    next: Instant,
+    each: Duration,
     told: u32,
     is_kept: bool,
 }
@@ -21,6 +23,8 @@ impl Pace {
     pub(super) fn new(channel: &Channel) -> Self {
         Self {
             started: Instant::now(),
+            next: Instant::now(),
+            each: PACE,
             told: 0,
             is_kept: is_chat(channel),
         }
@@ -30,28 +34,37 @@ impl Pace {
     pub(super) fn room(&self, deadline: Deadline) -> Option<usize> {
         let left = deadline.left().filter(|_| self.is_kept)?;
         let left = left.saturating_sub(self.until_next());
-        // A chat that is slower, or busy with what others tell it, is taken at its own pace.
+        // A chat that is slower is taken at its own pace.
         let taken = self.started.elapsed() / self.told.max(1);
         let each = match self.told < Self::AT_ONCE {
-            true => PACE,
-            false => PACE.max(taken),
+            true => self.each,
+            false => self.each.max(taken),
         };
         usize::try_from(left.as_millis() / each.as_millis()).ok()
     }
 
     fn until_next(&self) -> Duration {
-        let next = self.started + PACE * (self.told + 1).saturating_sub(Self::AT_ONCE);
-        next.saturating_duration_since(Instant::now())
+        self.next.saturating_duration_since(Instant::now())
     }
 
     /// Until the next message may go, or the time is over: then the channel itself shall say.
     pub(super) async fn wait(&mut self, deadline: Deadline) {
         let wait = self.until_next();
-        self.told += 1;
         // A timer, even of nothing, takes until the next millisecond.
         if self.is_kept && !wait.is_zero() && deadline.has(wait) {
             tokio::time::sleep(wait).await;
         }
+        self.told += 1;
+        if self.told >= Self::AT_ONCE {
+            self.next = Instant::now() + self.each;
+        }
+    }
+
+    /// The channel has refused a message for now: it is told by others as well, or in trouble.
+    pub(super) fn slow_down(&mut self) {
+        self.told = self.told.max(Self::AT_ONCE);
+        self.each = PACE * 2;
+        self.next = Instant::now() + self.each;
     }
 }
 
@@ -59,5 +72,63 @@ fn is_chat(channel: &Channel) -> bool {
     match channel {
         Channel::Slack(_) | Channel::Flowdock(_) => true,
         Channel::Terminal(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::deliver::{Hears, Slack, slack};
+    use crate::secret::{Sealed, Secret};
+
+    fn pace() -> Pace {
+        let webhook = Sealed::Here(Secret::new("https://localhost/x".to_owned()));
+        Pace::new(&Channel::Slack(Slack {
+            webhook,
+            look: slack::Look::default(),
+            hears: Hears::Everything,
+        }))
+    }
+
+    /// With half a second to answer.
+    fn ending_after(seconds: u64) -> Deadline {
+        Deadline::at(SystemTime::now() + Duration::from_millis(seconds * 1_000 + 600))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_at_once_and_then_one_a_second() {
+        let (mut pace, deadline) = (pace(), ending_after(10));
+        let mut times = Vec::new();
+        for _ in 0..7 {
+            pace.wait(deadline).await;
+            times.push(pace.started.elapsed().as_secs());
+        }
+        assert_eq!(times, [0, 0, 0, 0, 0, 1, 2]);
+        // At 3, 4, … 9 s, so that the last is answered by 10 s.
+        assert_eq!(pace.room(deadline), Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_channel_has_half_the_room() {
+        let (mut pace, deadline) = (pace(), ending_after(10));
+        assert_eq!(pace.room(deadline), Some(10));
+        pace.wait(deadline).await;
+        pace.slow_down();
+        assert_eq!(pace.room(deadline), Some(4));
+        pace.wait(deadline).await;
+        pace.wait(deadline).await;
+        assert_eq!(pace.started.elapsed().as_secs(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_one_is_taken_at_its_own_pace() {
+        let (mut pace, deadline) = (pace(), ending_after(60));
+        for _ in 0..5 {
+            pace.wait(deadline).await;
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+        assert_eq!(pace.room(deadline), Some(10));
     }
 }
