@@ -19,7 +19,7 @@ use ecs_parrot::digest::{Item, Plan};
 use ecs_parrot::inbox;
 use ecs_parrot::notify::decide;
 use ecs_parrot::render::{Dialect, Renderer};
-use ecs_parrot::triage::{Policy, Verdict};
+use ecs_parrot::triage::Policy;
 use serde_json::{Value, json};
 
 criterion_group!(benches, parsing, kinds, sizes, batches);
@@ -37,17 +37,8 @@ fn tell(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
         .into_iter()
         .map(|item| item.event.unwrap());
     let decided: Vec<_> = events.map(|event| decide(&event, policy)).collect();
-    let items = decided
-        .iter()
-        .enumerate()
-        .filter_map(|(place, (notice, verdict))| match verdict {
-            Verdict::Keep(telling) => Some(Item {
-                place,
-                notice,
-                telling: *telling,
-            }),
-            Verdict::Drop(_) => None,
-        });
+    let items = decided.iter().enumerate();
+    let items = items.filter_map(|(place, decided)| Item::of(place, decided));
     let mut plan = Plan::of(&items.collect::<Vec<_>>());
     let mut bytes = 0;
     while let Some(group) = plan.next(None) {

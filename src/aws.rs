@@ -59,6 +59,11 @@ impl LazySession {
         }
     }
 
+    /// In the environment's region; where it names none, nothing is found, and the call says so.
+    pub async fn own(&self) -> Result<&Session, SessionError> {
+        self.get("us-east-1").await
+    }
+
     pub async fn get(&self, region: &str) -> Result<&Session, SessionError> {
         let open = || (self.open)(region.to_owned());
         self.session.get_or_try_init(open).await

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::notice::{Facts, Kind, Notice};
-use crate::triage::{Cause, Telling};
+use crate::triage::{Cause, Telling, Verdict};
 
 /// Chat services take a message a second from a webhook.
 /// <https://docs.slack.dev/apis/web-api/rate-limits>
@@ -40,6 +40,20 @@ pub struct Item<'a> {
     pub place: usize,
     pub notice: &'a Notice,
     pub telling: Telling,
+}
+
+impl<'a> Item<'a> {
+    /// None of what is dropped.
+    pub fn of(place: usize, (notice, verdict): &'a (Notice, Verdict)) -> Option<Self> {
+        match verdict {
+            Verdict::Keep(telling) => Some(Self {
+                place,
+                notice,
+                telling: *telling,
+            }),
+            Verdict::Drop(_) => None,
+        }
+    }
 }
 
 /// A digest with the places of all that it tells.

@@ -35,9 +35,6 @@ const READING: Duration = Duration::from_secs(4);
 /// For each event, time to note that it was told, or to have the queue show it later.
 const ASIDE_EACH: Duration = Duration::from_millis(2);
 
-/// Lambda's environment names one; without it there is no queue either.
-const NO_REGION: &str = "us-east-1";
-
 /// Tells events to channels.
 pub struct Notifier {
     pub policy: Policy,
@@ -106,7 +103,7 @@ impl Notifier {
         if back.is_empty() {
             return;
         }
-        let session = match self.session.get(NO_REGION).await {
+        let session = match self.session.own().await {
             Ok(session) => session,
             Err(error) => return tracing::warn!(%error, "the queue's own delay holds"),
         };

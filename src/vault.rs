@@ -10,9 +10,6 @@ use tokio::time::timeout;
 use crate::aws::{CallError, LazySession, SessionError};
 use crate::secret::{Reference, Sealed, Secret};
 
-/// Where the environment names no region, the call says so.
-const NO_REGION: &str = "us-east-1";
-
 /// A secret that is wrong, and was asked for again, is asked for once more no sooner than this.
 const SHORTEST_AGE: Duration = Duration::from_secs(30);
 
@@ -59,7 +56,7 @@ impl Vault {
     pub async fn open(&self, reference: &Reference) -> Result<Secret, VaultError> {
         match self.get(reference) {
             Some(kept) => Ok(kept.secret),
-            None => self.fetch(reference, None).await,
+            None => self.fetch(reference).await,
         }
     }
 
@@ -70,7 +67,7 @@ impl Vault {
             return None;
         }
         self.stamp(reference);
-        let why = match timeout(LIMIT, self.fetch(reference, Some(Instant::now()))).await {
+        let why = match timeout(LIMIT, self.fetch(reference)).await {
             Ok(Ok(new)) => return (new.expose() != old.secret.expose()).then_some(new),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
@@ -92,12 +89,8 @@ impl Vault {
         kept.get(reference).cloned()
     }
 
-    async fn fetch(
-        &self,
-        reference: &Reference,
-        renewed: Option<Instant>,
-    ) -> Result<Secret, VaultError> {
-        let session = self.session.get(NO_REGION).await?;
+    async fn fetch(&self, reference: &Reference) -> Result<Secret, VaultError> {
+        let session = self.session.own().await?;
         let text = match reference {
             Reference::Parameter(name) => {
                 let request = session.parameters().get_parameter().name(name);
@@ -127,11 +120,11 @@ impl Vault {
         let text = text.ok_or_else(|| VaultError::Empty(reference.clone()))?;
         let secret = Secret::new(of_key(reference, text)?);
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = Kept {
+        let kept = all.entry(reference.clone()).or_insert_with(|| Kept {
             secret: secret.clone(),
-            renewed,
-        };
-        all.insert(reference.clone(), kept);
+            renewed: None,
+        });
+        kept.secret = secret.clone();
         Ok(secret)
     }
 }

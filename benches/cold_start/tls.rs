@@ -7,12 +7,11 @@ use bytes::Bytes;
 use hyper::Request;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::NamedTempFile;
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::common::server::{Answer, answer};
+use crate::common::server::{Answer, answer, listen};
 
 pub(crate) struct Authority {
     /// What whoever trusts it has as `SSL_CERT_FILE`.
@@ -56,19 +55,14 @@ where
     H: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true);
-            let (acceptor, handler) = (acceptor.clone(), handler.clone());
-            tokio::spawn(async move {
-                // A client that does not trust it says so itself.
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    answer(stream, handler).await;
-                }
-            });
+    listen(move |stream| {
+        let (acceptor, handler) = (acceptor.clone(), handler.clone());
+        async move {
+            // A client that does not trust it says so itself.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                answer(stream, handler).await;
+            }
         }
-    });
-    address
+    })
+    .await
 }

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -23,12 +23,21 @@ where
     H: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
     A: Future<Output = Answer> + Send + 'static,
 {
+    listen(move |stream| answer(stream, handler.clone())).await
+}
+
+/// Has each connection served; where it listens.
+pub(crate) async fn listen<F, C>(connection: F) -> SocketAddr
+where
+    F: Fn(TcpStream) -> C + Send + 'static,
+    C: Future<Output = ()> + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let _ = stream.set_nodelay(true);
-            tokio::spawn(answer(stream, handler.clone()));
+            tokio::spawn(connection(stream));
         }
     });
     address

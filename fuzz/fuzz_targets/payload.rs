@@ -10,7 +10,7 @@ use ecs_parrot::digest::{Item, Plan};
 use ecs_parrot::inbox;
 use ecs_parrot::notify::decide;
 use ecs_parrot::render::{Dialect, Renderer};
-use ecs_parrot::triage::{Policy, Verdict};
+use ecs_parrot::triage::Policy;
 use libfuzzer_sys::fuzz_target;
 use strum::VariantArray as _;
 
@@ -25,17 +25,8 @@ fuzz_target!(|bytes: &[u8]| {
         .into_iter()
         .filter_map(|item| item.event.ok());
     let decided: Vec<_> = events.map(|event| decide(&event, &policy)).collect();
-    let items = decided
-        .iter()
-        .enumerate()
-        .filter_map(|(place, (notice, verdict))| match verdict {
-            Verdict::Keep(telling) => Some(Item {
-                place,
-                notice,
-                telling: *telling,
-            }),
-            Verdict::Drop(_) => None,
-        });
+    let items = decided.iter().enumerate();
+    let items = items.filter_map(|(place, decided)| Item::of(place, decided));
     let items: Vec<_> = items.collect();
     let (mut each, mut all) = (Plan::of(&items), Plan::of(&items));
     while let Some(group) = each.next(None).or_else(|| all.next(Some(1))) {

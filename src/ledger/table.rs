@@ -34,9 +34,6 @@ const MOST_MISSES: usize = 2;
 /// Keys in a BatchGetItem. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const MOST_KEYS: usize = 100;
 
-/// Where the environment names none, there is no table to find; the call then says so.
-const NO_REGION: &str = "us-east-1";
-
 /// BatchGetItem calls at the same time.
 const AT_ONCE: usize = 8;
 
@@ -238,7 +235,7 @@ impl Table {
         }
         let answer = timeout(LIMIT, async {
             let open = || async {
-                let session = self.session.get(NO_REGION).await?;
+                let session = self.session.own().await?;
                 Ok::<_, SessionError>(session.dynamo_db_in_a_hurry())
             };
             match self.client.get_or_try_init(open).await {

@@ -1,10 +1,32 @@
 //! A chat server that records what it is sent.
 
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 pub(crate) const SECRET: &str = "B00000/very-secret-part";
+
+/// Takes every message of one connection.
+pub(crate) async fn take_all<S>(stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(|request: Request<Incoming>| async {
+        request.collect().await?;
+        Ok::<_, hyper::Error>(Response::new("ok".to_owned()))
+    });
+    // A client that goes away is its own affair.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
 
 /// A chat server that gives every message the same answer.
 pub(crate) async fn chat(answer: ResponseTemplate) -> MockServer {

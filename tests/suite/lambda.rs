@@ -5,17 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use crate::chat::{SECRET, chat, texts, webhook};
+use crate::chat::{SECRET, chat, take_all, texts, webhook};
 use crate::events;
 use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
 
@@ -364,12 +358,7 @@ async fn a_connection_serves_many_invocations() {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             counted.fetch_add(1, Ordering::SeqCst);
-            let service = service_fn(|request: Request<Incoming>| async {
-                request.collect().await?;
-                Ok::<_, hyper::Error>(Response::new("ok".to_owned()))
-            });
-            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-            tokio::spawn(connection);
+            tokio::spawn(take_all(stream));
         }
     });
     let payloads = [

@@ -2,12 +2,6 @@
 
 use std::sync::Arc;
 
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -15,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+use crate::chat::take_all;
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
 
@@ -43,17 +38,9 @@ async fn chat() -> (String, String) {
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 // Who does not trust us hangs up.
-                let Ok(stream) = acceptor.accept(stream).await else {
-                    return;
-                };
-                let service = service_fn(|request: Request<Incoming>| async {
-                    request.collect().await?;
-                    Ok::<_, hyper::Error>(Response::new("ok".to_owned()))
-                });
-                let connection = http1::Builder::new();
-                let _ = connection
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    take_all(stream).await;
+                }
             });
         }
     });

@@ -170,14 +170,7 @@ impl Preview {
 /// What is told of a batch.
 fn items<E>(decided: &[Result<(Notice, Verdict), E>]) -> Vec<Item<'_>> {
     let read = decided.iter().enumerate();
-    let told = read.filter_map(|(place, decided)| match decided {
-        Ok((notice, Verdict::Keep(telling))) => Some(Item {
-            place,
-            notice,
-            telling: *telling,
-        }),
-        Ok((_, Verdict::Drop(_))) | Err(_) => None,
-    });
+    let told = read.filter_map(|(place, decided)| Item::of(place, decided.as_ref().ok()?));
     told.collect()
 }
 

@@ -30,9 +30,6 @@ use crate::notify::{log_to_standard_error, open_as_caller};
 /// the end.
 const OURS: i32 = 3_600;
 
-/// Letters in a call: each waits for those before it, and is ours from now on.
-const MOST: i32 = 1;
-
 pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let teller = Teller::of(args)?;
@@ -57,41 +54,32 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
     let mut held = Vec::new();
     let mut interrupt = pin!(tokio::signal::ctrl_c());
     loop {
-        let letters = tokio::select! {
-            letters = queue.receive() => letters?,
+        let letter = tokio::select! {
+            letter = queue.receive() => letter?,
             // What is held is given back, whoever does not want to wait.
             _ = &mut interrupt => break,
         };
+        let Some(letter) = letter else { break };
         // What was kept comes again: then all have been seen.
-        let new = letters.iter().filter(|it| seen.insert(id(it).to_owned()));
-        let new: Vec<_> = new.collect();
-        if new.is_empty() {
-            held.extend(letters);
+        if !seen.insert(id(&letter).to_owned()) {
+            held.push(letter);
             break;
         }
-        for letter in new {
-            let result = teller.tell(&lambda, letter).await;
-            match &result {
-                Ok(_) if args.dry_run => held.push(letter.clone()),
-                Ok(_) => {
-                    if let Err(error) = queue.delete(letter).await {
-                        tracing::error!(%error, "a letter was told, and stays in the queue");
-                        undeleted += 1;
-                    }
-                }
-                Err(_) => {
-                    held.push(letter.clone());
-                    kept += 1;
-                }
-            }
-            told += usize::from(result.is_ok());
-            let line = match result {
-                Ok(what) => format!("{}: {what}", id(letter)),
-                Err(why) => format!("{}: kept, {why}", id(letter)),
-            };
-            bar.suspend(|| writeln!(anstream::stdout(), "{line}"))?;
-            bar.inc(1);
+        let result = teller.tell(&lambda, &letter).await;
+        told += usize::from(result.is_ok());
+        kept += usize::from(result.is_err());
+        let line = match &result {
+            Ok(what) => format!("{}: {what}", id(&letter)),
+            Err(why) => format!("{}: kept, {why}", id(&letter)),
+        };
+        if result.is_err() || args.dry_run {
+            held.push(letter);
+        } else if let Err(error) = queue.delete(&letter).await {
+            tracing::error!(%error, "a letter was told, and stays in the queue");
+            undeleted += 1;
         }
+        bar.suspend(|| writeln!(anstream::stdout(), "{line}"))?;
+        bar.inc(1);
     }
     queue.give_back(&held).await;
     bar.finish_and_clear();
@@ -262,18 +250,19 @@ impl Queue<'_> {
         Ok(length.unwrap_or_default())
     }
 
-    async fn receive(&self) -> Result<Vec<Message>, CallError> {
+    /// One: it would wait for those before it, and is ours from now on.
+    async fn receive(&self) -> Result<Option<Message>, CallError> {
         let answer = self
             .sqs
             .receive_message()
             .queue_url(self.url)
-            .max_number_of_messages(MOST)
+            .max_number_of_messages(1)
             .visibility_timeout(OURS)
             .wait_time_seconds(1)
             .send()
             .await
             .map_err(|error| CallError::of("ReceiveMessage", error))?;
-        Ok(answer.messages().to_vec())
+        Ok(answer.messages.unwrap_or_default().pop())
     }
 
     async fn delete(&self, letter: &Message) -> Result<(), CallError> {
