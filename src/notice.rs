@@ -225,6 +225,18 @@ pub struct Container {
     pub last_words: Vec<String>,
 }
 
+/// What GuardDuty's Runtime Monitoring calls its container. It adds it to tasks on Fargate.
+/// <https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html>
+const GUARDDUTY_AGENT: &str = "aws-guardduty-agent";
+
+impl Container {
+    /// AWS added it to the task: no task definition has it, and no task ends because it does.
+    pub fn is_added_by_aws(&self) -> bool {
+        let name = self.name.as_deref().unwrap_or_default();
+        name.starts_with(GUARDDUTY_AGENT)
+    }
+}
+
 /// A stream of CloudWatch Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogStream {

@@ -39,6 +39,8 @@ struct ContainerDefinition {
     log: Option<LogDestination>,
 }
 
+const SERVICE_CONNECT_PROXY: &str = "ecs-service-connect";
+
 impl Definitions {
     fn get(&self, revision: &Revision) -> Option<Arc<Definition>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,6 +150,10 @@ pub(super) fn learn(notice: &mut Notice, found: &Found) {
             .as_ref()
             .and_then(|name| definition.containers.get_key_value(name))
         else {
+            // Service Connect's proxy is in no definition either, but its task needs it.
+            let is_proxy = |name: &String| name.starts_with(SERVICE_CONNECT_PROXY);
+            let may_end = container.name.as_ref().is_some_and(is_proxy);
+            container.essential = Some(may_end);
             continue;
         };
         container.essential = Some(defined.is_essential);

@@ -149,7 +149,7 @@ fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<Question> {
     if !speaks(telling.cause) {
         return Vec::new();
     }
-    let failed = blames(telling.cause, &task.containers);
+    let failed = blames(telling.cause, task);
     let containers = task.containers.iter().enumerate();
     let containers = containers.filter(|(_, it)| failed(it));
     containers

@@ -19,9 +19,11 @@ use crate::classify::links;
 use crate::digest::{Digest, Form};
 use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::notice::{
-    self, CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
+    CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
 };
-use crate::triage::diagnosis::{blames, blames_container, explain, in_words, launches, signal};
+use crate::triage::diagnosis::{
+    blames, blames_container, explain, in_words, launches, says_nothing, signal,
+};
 use crate::triage::service_events::is_rollback;
 use crate::triage::{Cause, Telling};
 use clean::{clean, clean_all};
@@ -405,10 +407,33 @@ impl Names {
             self.advice = explanation.advice;
             self.advice_url = explanation.page;
         }
-        self.containers = containers(&task.containers, telling.cause);
+        self.containers = containers(task, telling.cause);
         self.blames_container =
             blames_container(telling.cause, task) && self.containers.iter().any(|it| it.blamed);
+        self.say_reasons_once();
         self.is_report = task.told_by == TaskSource::AgentReport;
+    }
+
+    /// ECS gives the reason of a container again as the task's, or a reason that only points at a container.
+    fn say_reasons_once(&mut self) {
+        let Some(of_task) = &self.stopped_reason else {
+            return;
+        };
+        let repeats = |it: &Container| {
+            it.reason
+                .as_ref()
+                .is_some_and(|of| of_task.contains(of.as_str()))
+        };
+        let has_ended = |it: &Container| it.exit_code.is_some() || it.reason.is_some();
+        let says_more = self.containers.iter().any(has_ended) && says_nothing(of_task);
+        let is_repeated = self.blames_container && self.containers.iter().any(repeats);
+        if says_more || is_repeated {
+            self.stopped_reason = None;
+            return;
+        }
+        for container in &mut self.containers {
+            container.reason.take_if(|of| of_task.contains(of.as_str()));
+        }
     }
 
     /// What to do about the first of these reasons that has a remedy.
@@ -520,9 +545,10 @@ fn is_shell_safe(text: &str) -> bool {
 }
 
 /// Those that tell why first.
-fn containers(facts: &[notice::Container], cause: Option<Cause>) -> Vec<Container> {
-    let is_blamed = blames(cause, facts);
-    let mut containers: Vec<_> = facts
+fn containers(task: &TaskFacts, cause: Option<Cause>) -> Vec<Container> {
+    let is_blamed = blames(cause, task);
+    let mut containers: Vec<_> = task
+        .containers
         .iter()
         .map(|facts| Container {
             name: facts

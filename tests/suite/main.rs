@@ -41,6 +41,7 @@ mod samples;
 mod secrets;
 mod served;
 mod slack_sdk;
+mod stop_strings;
 mod storm;
 mod tls;
 mod tools;

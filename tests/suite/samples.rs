@@ -258,7 +258,6 @@ fn every_explanation_has_a_sample() {
         see(cause, &facts);
     }
     let unseen: Vec<_> = diagnosis::table()
-        .iter()
         .map(|entry| (entry.cause, entry.words))
         .filter(|entry| !seen.contains(entry))
         .collect();

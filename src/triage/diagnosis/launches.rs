@@ -20,6 +20,17 @@ pub fn in_words(reason: &str) -> String {
     }
 }
 
+/// What a word of ECS's own means.
+pub fn words(reason: &str) -> Option<String> {
+    let meaning = find(reason)?.words?;
+    Some(format!("{meaning} ({reason})"))
+}
+
+/// Whether ECS gives this reason where a task finds no place.
+pub fn is_known(reason: &str) -> bool {
+    find(reason).is_some()
+}
+
 /// Whether the same request may find a place later.
 pub fn passes(reason: &str) -> bool {
     find(reason).is_some_and(|failure| failure.passes)
