@@ -8,6 +8,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod calm;
 mod cargo_lambda;
 mod channels;
 mod chat;
@@ -44,3 +45,4 @@ mod slack_sdk;
 mod storm;
 mod tls;
 mod tools;
+mod urgent;
