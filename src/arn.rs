@@ -41,7 +41,8 @@ impl<'a> Arn<'a> {
             ("cluster", name, None) => Some(name),
             (
                 "task" | "service" | "container-instance" | "container" | "task-set"
-                | "service-deployment" | "service-revision",
+                | "service-deployment" | "service-revision" | "daemon" | "daemon-deployment"
+                | "daemon-revision",
                 name,
                 Some(_),
             ) => Some(name),

@@ -67,6 +67,31 @@ pub struct Subject {
     pub task: Option<String>,
     pub container_instance: Option<String>,
     pub ec2_instance: Option<String>,
+    pub availability_zone: Option<String>,
+    /// What has no field of its own here: a capacity provider, a daemon, a service deployment.
+    pub resource: Option<Resource>,
+}
+
+/// Something of ECS's, by the type in its ARN and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// `capacity-provider`, `daemon`, `service-deployment`, `task-set` …
+    pub kind: String,
+    pub name: String,
+}
+
+impl Resource {
+    pub fn new(kind: &str, name: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// `capacity provider spot`.
+    pub fn in_words(&self) -> String {
+        format!("{} {}", self.kind.replace('-', " "), self.name)
+    }
 }
 
 impl Subject {
@@ -134,6 +159,8 @@ pub struct CallFacts {
     pub launched: usize,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
+    /// What a call that removes something does to what runs.
+    pub effect: Option<&'static str>,
     /// What the call asked for, as label and value.
     pub changes: Vec<Change>,
     pub agent_version: Option<String>,
@@ -153,9 +180,18 @@ pub enum CallPurpose {
     ChangeService {
         by_autoscaling: bool,
     },
-    DeleteService,
+    /// Takes away what runs, or what others run on: a deletion, a service scaled to 0, a deployment that is
+    /// stopped.
+    Remove {
+        by_service: bool,
+    },
+    /// Drains a container instance, or has it take tasks again.
+    ChangeInstances {
+        by_service: bool,
+    },
     DeregisterInstance {
         forced: bool,
+        by_service: bool,
     },
     #[default]
     Change,
@@ -271,6 +307,11 @@ pub struct ServiceFacts {
     pub event_type: Option<String>,
     pub reason: Option<String>,
     pub deployment_id: Option<String>,
+    /// When the deployment reached this state.
+    pub updated_at: Option<Time>,
+    /// The deployment runs again because a newer one failed; AWS knows, the event does not.
+    pub came_back: bool,
+    pub desired_count: Option<i64>,
     /// How far the deployment is; AWS knows, the event does not.
     pub progress: Option<Progress>,
     pub capacity_providers: Vec<String>,

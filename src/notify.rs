@@ -216,12 +216,15 @@ impl Decided {
 
     /// Under what a channel may have been told of it: the transition, or the one that ends all.
     fn keys(&self, channel: Dialect) -> Vec<Key> {
-        let transition = self.notice().and_then(Transition::of);
-        let transitions = transition
-            .into_iter()
-            .flat_map(|it| [Some(it.clone()), it.followed_by()]);
-        let keys = transitions.flatten();
-        keys.map(|it| Key::new(channel.into(), &it)).collect()
+        let Some(transition) = self.notice().and_then(Transition::of) else {
+            return Vec::new();
+        };
+        let others = transition.followed_by().into_iter();
+        let others = others.chain(transition.nearby());
+        let key = |it: &Transition| Key::new(channel.into(), it);
+        std::iter::once(key(&transition))
+            .chain(others.map(|it| key(&it)))
+            .collect()
     }
 
     fn was_told_to(&self, channel: Dialect) -> bool {

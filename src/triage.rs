@@ -10,9 +10,9 @@ pub mod service_events;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange};
-use crate::notice::{CallFacts, CallPurpose, Facts, Kind, Notice, TaskFacts};
+use crate::notice::{CallFacts, CallPurpose, Facts, Kind, Notice, TaskFacts, UnknownFacts};
 
-pub use policy::{Globs, Policy, Selection};
+pub use policy::{CallWord, Globs, Policy, Selection};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -78,6 +78,8 @@ pub enum DropReason {
     StillRunning,
     RoutineStop,
     SteadyState,
+    Rebalancing,
+    RoutineDraining,
     AgentReconnect,
     ResourcesOnly,
     NotEcs,
@@ -139,8 +141,12 @@ fn meaning(notice: &Notice, policy: &Policy) -> Verdict {
         Facts::Health(health) => of_health(health),
         Facts::Hook(hook) => of_hook(hook),
         Facts::Unknown(unknown) => match unknown.event_type.as_deref() {
+            // A name that says failure is one, and what ERROR is said of it has come to its end.
+            Some("ERROR") if service_events::says_failed(name(unknown)) => loud(Severity::Critical),
             // AWS's daemon events write WARNING where all others write WARN.
             Some("ERROR" | "WARN" | "WARNING") => loud(Severity::Warning),
+            // They write INFO where a daemon goes back to its previous revision.
+            _ if service_events::says_trouble(name(unknown)) => loud(Severity::Warning),
             Some(_) | None => quiet(Severity::Info),
         },
         Facts::Foreign => Verdict::Drop(DropReason::NotEcs),
@@ -166,10 +172,16 @@ fn of_call(call: &CallFacts, notice: &Notice) -> Verdict {
             },
             None,
         ) => Verdict::Drop(DropReason::Autoscaling),
+        (CallPurpose::ChangeInstances { by_service: true }, None) if call.failures.is_empty() => {
+            Verdict::Drop(DropReason::RoutineDraining)
+        }
         (
             CallPurpose::StopTask
-            | CallPurpose::DeleteService
-            | CallPurpose::DeregisterInstance { forced: true },
+            | CallPurpose::Remove { by_service: false }
+            | CallPurpose::DeregisterInstance {
+                forced: true,
+                by_service: false,
+            },
             None,
         ) => loud(Severity::Warning),
         (
@@ -177,7 +189,9 @@ fn of_call(call: &CallFacts, notice: &Notice) -> Verdict {
             | CallPurpose::ChangeService {
                 by_autoscaling: false,
             }
-            | CallPurpose::DeregisterInstance { forced: false }
+            | CallPurpose::Remove { by_service: true }
+            | CallPurpose::ChangeInstances { .. }
+            | CallPurpose::DeregisterInstance { .. }
             | CallPurpose::Change,
             None,
         ) => quiet(Severity::Info),
@@ -231,6 +245,8 @@ fn of_running(task: &TaskFacts, policy: &Policy) -> Verdict {
 /// ECS sends one for every task that comes or goes, and for every agent's reconnect.
 fn of_instance(instance: &InstanceStateChange) -> Verdict {
     match (instance.status.as_deref(), instance.agent_connected) {
+        // REGISTRATION_FAILED: an instance that was paid for takes no task.
+        (Some(status), _) if service_events::says_failed(status) => loud(Severity::Warning),
         (Some(status), _) if status != "ACTIVE" => quiet(Severity::Info),
         (_, Some(false)) => Verdict::Drop(DropReason::AgentReconnect),
         (_, _) => Verdict::Drop(DropReason::ResourcesOnly),
@@ -245,11 +261,16 @@ fn of_health(health: &InstanceHealthChange) -> Verdict {
     }
 }
 
+fn name(unknown: &UnknownFacts) -> &str {
+    unknown.event_name.as_deref().unwrap_or_default()
+}
+
 /// `HOOK_AWAITING_ACTION` stands still until somebody calls ContinueServiceDeployment.
 fn of_hook(hook: &HookStateChange) -> Verdict {
     match hook.event_name.as_deref() {
         Some("HOOK_AWAITING_ACTION") => loud(Severity::Warning),
         Some("HOOK_FAILED" | "HOOK_TIMED_OUT") => loud(Severity::Warning),
+        Some(name) if service_events::says_trouble(name) => loud(Severity::Warning),
         Some("HOOK_SUCCEEDED") => quiet(Severity::Success),
         Some(_) | None => quiet(Severity::Info),
     }

@@ -66,6 +66,7 @@ fn subject(task: &types::Task) -> Subject {
         container_instance: task
             .container_instance_arn()
             .map(|it| arn::name(it).to_owned()),
+        availability_zone: owned(task.availability_zone()),
         ..Subject::default()
     }
 }

@@ -48,6 +48,10 @@ const TOOLS: [(&str, &str); 14] = [
 const AUTOSCALING_ROLE: &str = "AWSServiceRoleForApplicationAutoScaling";
 const AUTOSCALING_HOST: &str = "application-autoscaling.amazonaws.com";
 
+/// How the roles begin that only a service can take.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/using-service-linked-roles.html>
+const LINKED_ROLE: &str = "AWSServiceRoleFor";
+
 /// What IAM Identity Center puts before the permission set's name in a role's name.
 const SSO_ROLE_PREFIX: &str = "AWSReservedSSO_";
 
@@ -109,6 +113,31 @@ pub(super) fn is_autoscaling(call: &ApiCall) -> bool {
         || has(&call.identity.role, AUTOSCALING_ROLE)
         || has(&call.identity.arn, AUTOSCALING_ROLE)
         || has(&call.user_agent, AUTOSCALING_HOST)
+}
+
+/// An AWS service that acts by itself: scaling, draining, the end of a deployment. CloudFormation and its like do
+/// what somebody wrote into a template.
+pub(super) fn is_service_itself(call: &ApiCall) -> bool {
+    const FOR_SOMEBODY: [&str; 4] = [
+        "cloudformation",
+        "elasticbeanstalk",
+        "proton",
+        "servicecatalog",
+    ];
+    let identity = &call.identity;
+    let host = identity
+        .invoked_by
+        .as_deref()
+        .filter(|host| !is_console(host));
+    if let Some(host) = host {
+        let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
+        return !FOR_SOMEBODY.contains(&service);
+    }
+    let is_linked =
+        |text: &Option<String>| text.as_deref().is_some_and(|it| it.contains(LINKED_ROLE));
+    identity.kind.as_deref() == Some("AWSService")
+        || is_linked(&identity.role)
+        || is_linked(&identity.arn)
 }
 
 /// `startedBy` of a task: a deployment of the service scheduler, a rule, or whatever RunTask was given.
@@ -337,6 +366,29 @@ mod tests {
             )
         );
         assert!(of_call(&behalf).unwrap().is_service);
+    }
+
+    #[test]
+    fn who_acts_by_itself() {
+        let sts = "arn:aws:sts::210987654321:assumed-role";
+        for (role, invoked_by, expected) in [
+            ("AWSServiceRoleForECS", None, true),
+            ("AWSServiceRoleForECS", Some("ecs.amazonaws.com"), true),
+            ("CodeDeployRole", Some("codedeploy.amazonaws.com"), true),
+            ("nightly", Some("scheduler.amazonaws.com"), true),
+            ("deployer", Some("cloudformation.amazonaws.com"), false),
+            ("deployer", Some("signin.amazonaws.com"), false),
+            ("deployer", None, false),
+        ] {
+            let call = call(
+                "AssumedRole",
+                &format!("{sts}/{role}/it"),
+                Some(role),
+                invoked_by,
+            );
+            assert_eq!(is_service_itself(&call), expected, "{role} {invoked_by:?}");
+        }
+        assert!(is_service_itself(&call("AWSService", "", None, None)));
     }
 
     #[test]

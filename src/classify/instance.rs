@@ -7,11 +7,14 @@ use crate::notice::{Facts, Kind, Subject};
 pub(super) fn find_state(change: &InstanceStateChange) -> Finding {
     Finding {
         kind: Kind::InstanceState,
-        subject: subject(
-            change.cluster_arn.as_deref(),
-            change.container_instance_arn.as_deref(),
-            change.ec2_instance.as_deref(),
-        ),
+        subject: Subject {
+            availability_zone: change.availability_zone.clone(),
+            ..subject(
+                change.cluster_arn.as_deref(),
+                change.container_instance_arn.as_deref(),
+                change.ec2_instance.as_deref(),
+            )
+        },
         facts: Facts::Instance(change.clone()),
         actor: None,
     }

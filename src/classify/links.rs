@@ -25,11 +25,11 @@ pub fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
     };
     let of_task = |tab| console.task(subject.cluster.as_deref()?, subject.task.as_deref()?, tab);
     Links {
-        cluster: of_cluster(&["services"]),
+        cluster: of_cluster(&[cluster_tab(subject)]),
         service: subject
             .service
             .as_deref()
-            .and_then(|service| of_cluster(&["services", service, service_tab(kind)])),
+            .and_then(|service| of_cluster(&["services", service, service_tab(kind, subject)])),
         task: of_task("configuration"),
         logs: of_task("logs"),
         task_definition: subject.family.as_deref().and_then(|family| {
@@ -68,12 +68,32 @@ pub fn log_stream(stream: &LogStream) -> Option<String> {
 }
 
 /// The tab of a service's page that has more to say.
-fn service_tab(kind: Kind) -> &'static str {
+fn service_tab(kind: Kind, subject: &Subject) -> &'static str {
     match kind {
+        _ if is_resource(
+            subject,
+            &["service-deployment", "service-revision", "task-set"],
+        ) =>
+        {
+            "deployments"
+        }
         Kind::ServiceAction => "events",
         Kind::Deployment | Kind::DeploymentHook | Kind::ServiceChanged => "deployments",
         _ => "health",
     }
+}
+
+/// Capacity providers stand beside the instances of a cluster.
+fn cluster_tab(subject: &Subject) -> &'static str {
+    match is_resource(subject, &["capacity-provider"]) {
+        true => "infrastructure",
+        false => "services",
+    }
+}
+
+fn is_resource(subject: &Subject, kinds: &[&str]) -> bool {
+    let resource = subject.resource.as_ref();
+    resource.is_some_and(|resource| kinds.contains(&resource.kind.as_str()))
 }
 
 /// The console of one region.

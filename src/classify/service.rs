@@ -28,11 +28,13 @@ pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Findin
             event_type: action.event_type.clone(),
             reason: action.reason.clone(),
             deployment_id: action.deployment_id.clone(),
+            updated_at: action.created_at.clone().or_else(|| envelope.time.clone()),
+            desired_count: action.desired_count,
             capacity_providers: names(&action.capacity_providers),
             container_instances: names(&action.container_instances),
             tasks: names(&action.tasks),
             targets: action.targets.clone(),
-            progress: None,
+            ..ServiceFacts::default()
         }),
         actor: None,
     }
@@ -47,6 +49,7 @@ pub(super) fn find_deployment(change: &DeploymentStateChange, envelope: &Envelop
             event_type: change.event_type.clone(),
             reason: change.reason.clone(),
             deployment_id: change.deployment_id.clone(),
+            updated_at: change.updated_at.clone().or_else(|| envelope.time.clone()),
             ..ServiceFacts::default()
         }),
         actor: None,
@@ -66,7 +69,9 @@ pub(super) fn find_hook(change: &HookStateChange, envelope: &Envelope) -> Findin
         kind: Kind::DeploymentHook,
         subject: Subject {
             cluster: cluster_name(change.cluster_arn.as_deref(), &[service, deployment]),
-            service: service.and_then(service_name),
+            service: service
+                .and_then(service_name)
+                .or_else(|| deployed_service(deployment?)),
             ..Subject::default()
         },
         facts: Facts::Hook(change.clone()),
@@ -84,6 +89,13 @@ fn subject(cluster_arn: Option<&str>, service_arn: Option<&str>) -> Subject {
 
 fn service_name(arn: &str) -> Option<String> {
     (Arn::parse(arn)?.kind() == "service").then(|| crate::arn::name(arn).to_owned())
+}
+
+/// `service-deployment/CLUSTER/SERVICE/ID` → `SERVICE`.
+fn deployed_service(arn: &str) -> Option<String> {
+    let arn = Arn::parse(arn)?;
+    let service = arn.resource.split('/').nth(2)?;
+    (arn.kind() == "service-deployment").then(|| service.to_owned())
 }
 
 fn names(arns: &[String]) -> Vec<String> {

@@ -23,7 +23,8 @@ pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
             revision,
             task: owned_name(task_arn),
             container_instance: owned_name(task.container_instance_arn.as_deref()),
-            ec2_instance: None,
+            availability_zone: task.availability_zone.clone(),
+            ..Subject::default()
         },
         facts: Facts::Task(Box::new(facts(task))),
         actor: task.started_by.as_deref().map(actor::of_started_by),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Finding, cluster_name, owned_name, resource};
 use crate::arn;
 use crate::event::{Envelope, Fields};
-use crate::notice::{Facts, Kind, Subject, UnknownFacts};
+use crate::notice::{Facts, Kind, Resource, Subject, UnknownFacts};
 
 /// More than a message can show; the rest is only counted.
 const MOST_FIELDS: usize = 100;
@@ -27,7 +27,15 @@ pub(super) fn find(detail: &Value, envelope: &Envelope) -> Finding {
     let definition = fields
         .text("taskDefinitionArn")
         .map(|text| arn::task_definition(&text));
-    let members = [task.as_deref(), service.as_deref(), instance.as_deref()];
+    let daemon = fields
+        .text("daemonArn")
+        .or_else(|| owned(resource(envelope, "daemon")));
+    let members = [
+        task.as_deref(),
+        service.as_deref(),
+        instance.as_deref(),
+        daemon.as_deref(),
+    ];
     Finding {
         kind: Kind::Other,
         subject: Subject {
@@ -38,6 +46,10 @@ pub(super) fn find(detail: &Value, envelope: &Envelope) -> Finding {
             task: owned_name(task.as_deref()),
             container_instance: owned_name(instance.as_deref()),
             ec2_instance: fields.text("ec2InstanceId"),
+            availability_zone: fields.text("availabilityZone"),
+            resource: daemon
+                .as_deref()
+                .map(|arn| Resource::new("daemon", arn::name(arn))),
         },
         facts: Facts::Unknown(UnknownFacts {
             event_type: fields.text("eventType"),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::secret::Sealed;
+use crate::triage::{CallWord, DropReason, Selection};
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
@@ -71,6 +72,24 @@ fn the_ancestors_variables_mean_what_they_did() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_session_in_a_container_has_a_word_of_its_own() {
+    let variables = [
+        ("KEEP", "execute_command, rebalancing"),
+        ("DROP", "execute_command"),
+    ];
+    let policy = Parrot::read(&environment(&variables))
+        .unwrap()
+        .filter
+        .policy;
+    let session = Selection::Call(CallWord::ExecuteCommand);
+    let noise = Selection::Reason(DropReason::Rebalancing);
+    assert_eq!(
+        (policy.keep, policy.drop),
+        (vec![session, noise], vec![session])
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use strum::VariantArray;
 use super::{DISABLED, Problem};
 use crate::notice::Kind;
 use crate::secret::Secret;
-use crate::triage::{Cause, DropReason, Selection};
+use crate::triage::{CallWord, Cause, DropReason, Selection};
 
 /// Parts of a list, trimmed, empty ones left out.
 pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<Item = &'a str> {
@@ -144,7 +144,11 @@ fn selection(word: &str) -> Option<Selection> {
     let reason = DropReason::from_str(word)
         .ok()
         .filter(|reason| can_be_kept(*reason));
-    kind.or(cause).ok().or(reason.map(Selection::Reason))
+    let call = CallWord::from_str(word).map(Selection::Call);
+    kind.or(cause)
+        .or(call)
+        .ok()
+        .or(reason.map(Selection::Reason))
 }
 
 /// What the noise is made of; the operator's own words for "no" and other people's events stay out.
@@ -159,6 +163,8 @@ fn can_be_kept(reason: DropReason) -> bool {
         | DropReason::StillRunning
         | DropReason::RoutineStop
         | DropReason::SteadyState
+        | DropReason::Rebalancing
+        | DropReason::RoutineDraining
         | DropReason::AgentReconnect
         | DropReason::ResourcesOnly => true,
         DropReason::NotEcs
@@ -176,8 +182,10 @@ fn allowed(takes_reasons: bool) -> String {
         .iter()
         .filter(|reason| takes_reasons && can_be_kept(**reason))
         .map(<&str>::from);
+    let calls = CallWord::VARIANTS.iter().map(<&str>::from);
     kinds
         .chain(causes)
+        .chain(calls)
         .chain(reasons)
         .collect::<Vec<_>>()
         .join(", ")

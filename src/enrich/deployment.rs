@@ -1,21 +1,31 @@
-//! DescribeServices: what a deployment's id stands for.
+//! DescribeServices: what a deployment's id stands for, and whether it came back because a newer one failed.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
 
 use std::collections::HashMap;
 
-use aws_sdk_ecs::types::Deployment;
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent};
 
 use super::ask::{Ask, Cluster, Member, is_name};
 use crate::arn;
 use crate::aws::CallError;
+use crate::event::Time;
 use crate::notice::{Facts, Kind, Notice, Progress};
+use crate::triage::service_events::{rollback_target, says_rollback};
 
 /// Services in a call.
 const MOST: usize = 10;
 
-/// Of each service, all that it has.
-pub(super) type Deployments = HashMap<Member, Vec<Deployment>>;
+/// Each service, as far as it tells of its deployments.
+pub(super) type Deployments = HashMap<Member, Service>;
+
+#[derive(Debug)]
+pub(super) struct Service {
+    deployments: Vec<Deployment>,
+    /// What it says of itself, its last hundred sentences.
+    events: Vec<ServiceEvent>,
+}
 
 /// The service of an event that names no more of a deployment than its id.
 pub(super) fn missing(notice: &Notice) -> Option<Member> {
@@ -34,7 +44,7 @@ pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Deployments {
     let described = ask.each(wanted, MOST, |cluster, names| describe(ask, cluster, names));
     let found = described.await.into_iter().flat_map(|(cluster, services)| {
         let services = services.into_iter();
-        services.map(move |(name, deployments)| ((cluster.clone(), name), deployments))
+        services.map(move |(name, service)| ((cluster.clone(), name), service))
     });
     found.collect()
 }
@@ -43,7 +53,7 @@ async fn describe(
     ask: &Ask<'_>,
     cluster: Cluster,
     names: Vec<String>,
-) -> Option<Vec<(String, Vec<Deployment>)>> {
+) -> Option<Vec<(String, Service)>> {
     const CALL: &str = "DescribeServices";
     let ecs = ask.ecs(&cluster.region);
     let answer = async {
@@ -59,29 +69,72 @@ async fn describe(
     let services = answer.services().iter();
     let named = services.filter_map(|service| {
         let name = service.service_name()?.to_owned();
-        Some((name, service.deployments().to_vec()))
+        let service = Service {
+            deployments: service.deployments().to_vec(),
+            events: service.events().to_vec(),
+        };
+        Some((name, service))
     });
     Some(named.collect())
 }
 
 /// A deployment that is over may be gone from the service: then nothing is said of another in its place.
-pub(super) fn learn(notice: &mut Notice, deployments: &Deployments) {
-    let found = missing(notice).and_then(|member| deployments.get(&member));
-    let (Some(found), Facts::Service(facts)) = (found, &mut notice.facts) else {
+pub(super) fn learn(notice: &mut Notice, services: &Deployments) {
+    let found = missing(notice).and_then(|member| services.get(&member));
+    let (Some(service), Facts::Service(facts)) = (found, &mut notice.facts) else {
         return;
     };
-    let mut found = found.iter();
-    let Some(deployment) = found.find(|it| it.id() == facts.deployment_id.as_deref()) else {
+    let Some(id) = facts.deployment_id.clone() else {
         return;
     };
-    facts.progress = Some(Progress {
+    let is_completed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_COMPLETED");
+    facts.came_back = is_completed && service.came_back(&id, facts.updated_at.as_ref());
+    // A rollback may be told under the id of what failed: what runs again is what it goes to.
+    let runs = facts.reason.as_deref().and_then(rollback_target);
+    let runs = service.deployment(runs.unwrap_or(&id));
+    facts.progress = service.deployment(&id).or(runs).map(progress);
+    let definition = runs.and_then(Deployment::task_definition);
+    if let Some((family, revision)) = definition.map(arn::task_definition) {
+        notice.subject.family = Some(family);
+        notice.subject.revision = revision;
+    }
+}
+
+fn progress(deployment: &Deployment) -> Progress {
+    Progress {
         desired: i64::from(deployment.desired_count()),
         running: i64::from(deployment.running_count()),
         pending: i64::from(deployment.pending_count()),
         failed: i64::from(deployment.failed_tasks()),
-    });
-    if let Some((family, revision)) = deployment.task_definition().map(arn::task_definition) {
-        notice.subject.family = Some(family);
-        notice.subject.revision = revision;
+    }
+}
+
+impl Service {
+    fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments.iter().find(|it| it.id() == Some(id))
+    }
+
+    /// After a rollback the old deployment goes through its states again, under its old id; the one that failed
+    /// leaves the list as soon as its tasks are gone, and only the service's own events still tell of it. What is
+    /// later than the state in question is another story.
+    fn came_back(&self, id: &str, at: Option<&Time>) -> bool {
+        let at = at.and_then(Time::instant).map(|it| it.as_second());
+        let is_before = |time: Option<&DateTime>| match (time, at) {
+            (Some(time), Some(at)) => time.secs() <= at,
+            (_, _) => true,
+        };
+        let own = self.deployment(id);
+        let says_so = own.and_then(Deployment::rollout_state_reason);
+        let has_failed = |it: &Deployment| {
+            it.rollout_state() == Some(&DeploymentRolloutState::Failed)
+                && own.is_some_and(|own| it.created_at() > own.created_at())
+                && is_before(it.created_at())
+        };
+        let is_rollback = |it: &ServiceEvent| {
+            it.message().and_then(rollback_target) == Some(id) && is_before(it.created_at())
+        };
+        says_so.is_some_and(says_rollback)
+            || self.deployments.iter().any(has_failed)
+            || self.events.iter().any(is_rollback)
     }
 }

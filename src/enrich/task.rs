@@ -64,6 +64,7 @@ pub(super) fn learn(notice: &mut Notice, tasks: &Tasks) {
     fill(&mut subject.family, &learned.family);
     fill(&mut subject.revision, &learned.revision);
     fill(&mut subject.container_instance, &learned.container_instance);
+    fill(&mut subject.availability_zone, &learned.availability_zone);
     let Facts::Task(facts) = &mut notice.facts else {
         return;
     };

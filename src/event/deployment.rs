@@ -28,6 +28,7 @@ pub struct HookStateChange {
     pub cluster_arn: Option<String>,
     pub service_arn: Option<String>,
     pub service_deployment_arn: Option<String>,
+    pub reason: Option<String>,
     pub updated_at: Option<Time>,
 }
 
@@ -57,6 +58,9 @@ impl HookStateChange {
             cluster_arn: fields.text("clusterArn"),
             service_arn: fields.text("serviceArn"),
             service_deployment_arn: fields.text("serviceDeploymentArn"),
+            reason: fields
+                .text("reason")
+                .or_else(|| fields.text("statusReason")),
             updated_at: fields.time("updatedAt"),
         }
     }

@@ -12,6 +12,7 @@ pub struct InstanceStateChange {
     pub status: Option<String>,
     pub status_reason: Option<String>,
     pub agent_connected: Option<bool>,
+    pub availability_zone: Option<String>,
     pub agent_version: Option<String>,
     pub docker_version: Option<String>,
     pub running_tasks: Option<i64>,
@@ -49,6 +50,7 @@ impl InstanceStateChange {
             status: fields.text("status"),
             status_reason: fields.text("statusReason"),
             agent_connected: fields.flag("agentConnected"),
+            availability_zone: availability_zone(fields),
             agent_version: versions.text("agentVersion"),
             docker_version: docker_version(versions),
             running_tasks: fields.number("runningTasksCount"),
@@ -84,6 +86,14 @@ impl HealthCheck {
             since: fields.time("lastStatusChange"),
         }
     }
+}
+
+/// The agent registers the zone as an attribute of the instance.
+fn availability_zone(fields: Fields<'_>) -> Option<String> {
+    let attributes = fields.list("attributes").into_iter();
+    let mut named =
+        attributes.filter(|it| it.text("name").as_deref() == Some("ecs.availability-zone"));
+    named.find_map(|it| it.text("value"))
 }
 
 /// `versionInfo.dockerVersion`, which the agent reports as "DockerVersion: 25.0.6".

@@ -14,6 +14,7 @@ pub struct ServiceAction {
     pub reason: Option<String>,
     pub deployment_id: Option<String>,
     pub created_at: Option<Time>,
+    pub desired_count: Option<i64>,
     pub capacity_providers: Vec<String>,
     pub container_instances: Vec<String>,
     pub tasks: Vec<String>,
@@ -31,6 +32,7 @@ impl ServiceAction {
             created_at: fields
                 .time("createdAt")
                 .or_else(|| fields.time("updatedAt")),
+            desired_count: fields.number("desiredCount"),
             capacity_providers: fields.texts("capacityProviderArns"),
             container_instances: fields.texts("containerInstanceArns"),
             tasks: fields.texts("taskArns"),

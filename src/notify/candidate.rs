@@ -13,6 +13,8 @@ pub(super) struct Candidate {
     pub(super) key: Option<Key>,
     /// What makes it old news.
     ended_by: Option<Key>,
+    /// What else it may be called by another event of the same.
+    nearby: Vec<Key>,
     pub(super) version: Option<Version>,
 }
 
@@ -25,6 +27,11 @@ impl Candidate {
             place,
             telling,
             key: transition.as_ref().map(key),
+            nearby: transition
+                .iter()
+                .flat_map(Transition::nearby)
+                .map(|it| key(&it))
+                .collect(),
             ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
             version: notice.and_then(Version::of),
         }
@@ -48,6 +55,12 @@ pub(super) fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usiz
             .key
             .as_ref()
             .and_then(|key| firsts.get(key).copied());
+        // The earlier one is told: two that are near each other must not both wait for the other.
+        let mut near = candidate
+            .nearby
+            .iter()
+            .filter_map(|key| firsts.get(key).copied());
+        let near = near.find(|first| *first < place);
         let end = candidate
             .ended_by
             .as_ref()
@@ -56,7 +69,12 @@ pub(super) fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usiz
             let (number, newer) = latest.get(&version.subject)?;
             (version.number < *number).then_some(*newer)
         });
-        match first.filter(|first| *first != place).or(end).or(newer) {
+        match first
+            .filter(|first| *first != place)
+            .or(near)
+            .or(end)
+            .or(newer)
+        {
             Some(other) => {
                 twins.insert(place, other);
             }

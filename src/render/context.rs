@@ -19,15 +19,19 @@ use crate::classify::links;
 use crate::digest::{Digest, Form};
 use crate::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::notice::{
-    CallFacts, Facts, Kind, Notice, ServiceFacts, TaskFacts, TaskSource, UnknownFacts,
+    CallFacts, CallPurpose, Facts, Kind, Notice, Resource, ServiceFacts, TaskFacts, TaskSource,
+    UnknownFacts,
 };
 use crate::triage::diagnosis::{
     blames, blames_container, explain, in_words, launches, says_nothing, signal,
 };
-use crate::triage::service_events::is_rollback;
+use crate::triage::service_events::{is_rollback, rollback_target};
 use crate::triage::{Cause, Telling};
 use clean::{clean, clean_all};
-use words::{duration, event_text, event_why, image, mark};
+use words::{
+    deployment_reason, deployment_text, duration, event_text, event_why, hook_text, hook_why,
+    image, mark,
+};
 
 /// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
 const LONGEST_LIST: usize = 100;
@@ -117,6 +121,8 @@ struct Names {
     task_short: Option<String>,
     instance: Option<String>,
     ec2_instance: Option<String>,
+    resource: Option<String>,
+    availability_zone: Option<String>,
     cluster_url: Option<String>,
     service_url: Option<String>,
     task_definition_url: Option<String>,
@@ -136,6 +142,7 @@ struct Names {
     launched: usize,
     changes: Vec<Labelled>,
     forced: bool,
+    effect: Option<&'static str>,
     // Tasks.
     status: Option<String>,
     desired_status: Option<String>,
@@ -149,7 +156,7 @@ struct Names {
     is_report: bool,
     // Services and deployments.
     event_name: Option<String>,
-    event_text: Option<&'static str>,
+    event_text: Option<String>,
     event_why: Option<&'static str>,
     event_type: Option<String>,
     reason: Option<String>,
@@ -257,6 +264,8 @@ impl Names {
             task_short: subject.task_short(),
             instance: subject.container_instance.clone(),
             ec2_instance: subject.ec2_instance.clone(),
+            resource: subject.resource.as_ref().map(Resource::in_words),
+            availability_zone: subject.availability_zone.clone(),
             cluster_url: pages.cluster,
             service_url: pages.service,
             task_definition_url: pages.task_definition,
@@ -342,7 +351,12 @@ impl Names {
         match facts {
             Facts::Call(call) => self.add_call(call),
             Facts::Task(task) => self.add_task(task, kind, telling),
-            Facts::Service(service) => self.add_service(service),
+            Facts::Service(service) => {
+                self.add_service(service);
+                if kind == Kind::Deployment {
+                    self.add_deployment(service);
+                }
+            }
             Facts::Instance(instance) => self.add_instance(instance),
             Facts::Health(health) => self.add_health(health),
             Facts::Hook(hook) => self.add_hook(hook),
@@ -369,9 +383,12 @@ impl Names {
             label: change.label.to_owned(),
             value: change.value.clone(),
         });
-        self.forced =
-            call.purpose == crate::notice::CallPurpose::DeregisterInstance { forced: true };
+        self.forced = matches!(
+            call.purpose,
+            CallPurpose::DeregisterInstance { forced: true, .. }
+        );
         self.reason = call.reason.clone();
+        self.effect = call.effect;
         self.status = call
             .changes
             .iter()
@@ -444,7 +461,8 @@ impl Names {
 
     fn add_service(&mut self, service: &ServiceFacts) {
         self.event_name = service.event_name.clone();
-        self.event_text = service.event_name.as_deref().and_then(event_text);
+        let words = service.event_name.as_deref().and_then(event_text);
+        self.event_text = words.map(str::to_owned);
         self.event_type = service.event_type.clone();
         self.reason = service.reason.as_deref().map(launches::in_words);
         self.advise_on_launch(service.reason.as_deref());
@@ -452,13 +470,25 @@ impl Names {
         self.tasks = first(&service.tasks, Clone::clone);
         self.instances = first(&service.container_instances, Clone::clone);
         self.targets = first(&service.targets, Clone::clone);
-        self.deployment = service.deployment_id.clone();
         self.running_tasks = service.progress.map(|it| it.running);
-        self.desired_tasks = service.progress.map(|it| it.desired);
+        self.desired_tasks = service
+            .progress
+            .map(|it| it.desired)
+            .or(service.desired_count);
         self.pending_tasks = service.progress.map(|it| it.pending);
         self.failed_tasks = service.progress.map(|it| it.failed);
-        self.is_rollback = is_rollback(service);
         self.capacity_providers = first(&service.capacity_providers, Clone::clone);
+    }
+
+    fn add_deployment(&mut self, service: &ServiceFacts) {
+        self.deployment = service.deployment_id.clone();
+        self.is_rollback = is_rollback(service);
+        self.event_text = service.event_name.as_deref().map(deployment_text);
+        let reason = service.reason.as_deref();
+        let target = reason.and_then(rollback_target);
+        let id = target.or(service.deployment_id.as_deref());
+        self.reason =
+            reason.and_then(|it| deployment_reason(it, id, self.task_definition.as_deref()));
     }
 
     fn add_instance(&mut self, instance: &InstanceStateChange) {
@@ -485,6 +515,9 @@ impl Names {
 
     fn add_hook(&mut self, hook: &HookStateChange) {
         self.event_name = hook.event_name.clone();
+        self.event_text = hook.event_name.as_deref().map(hook_text);
+        self.event_why = hook.event_name.as_deref().and_then(hook_why);
+        self.reason = hook.reason.clone();
         self.hook = hook.hook_id.clone().filter(|id| is_shell_safe(id));
         self.service_deployment = hook
             .service_deployment_arn

@@ -1,8 +1,9 @@
 //! What the operator wants to hear, over what an event means by itself.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
-use super::{Cause, DropReason, Severity, Verdict, quiet};
+use super::{Cause, DropReason, Severity, Verdict, loud, quiet};
 use crate::notice::{Container, Facts, Kind, Notice};
 
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,28 @@ pub enum Selection {
     Kind(Kind),
     Cause(Cause),
     Reason(DropReason),
+    Call(CallWord),
+}
+
+/// A call with a word of its own, because some want to be woken by it and others make it all day.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum CallWord {
+    /// A shell in a container. A call that is refused is an `api_denied` like any other.
+    ExecuteCommand,
+}
+
+impl CallWord {
+    fn selects(self, notice: &Notice) -> bool {
+        let Facts::Call(call) = &notice.facts else {
+            return false;
+        };
+        match self {
+            Self::ExecuteCommand => call.name == "ExecuteCommand" && call.error.is_none(),
+        }
+    }
 }
 
 /// Patterns of names, `*` and `?` and `[…]`.
@@ -45,7 +68,7 @@ impl Policy {
     }
 
     /// Ignoring a cluster or service is about where and holds for everything; between KEEP and DROP, KEEP
-    /// wins. What KEEP brings back from the noise is quiet.
+    /// wins. What KEEP brings back from the noise is quiet; a call that it names by its own word is urgent.
     pub(super) fn apply(&self, notice: &Notice, meaning: Verdict) -> Verdict {
         let subject = &notice.subject;
         if meaning == Verdict::Drop(DropReason::NotEcs) {
@@ -57,22 +80,31 @@ impl Policy {
         if self.ignored_services.matches(subject.service.as_deref()) {
             return Verdict::Drop(DropReason::IgnoredService);
         }
-        let keeps = selects(&self.keep, notice.kind, meaning);
+        let keeps = selects(&self.keep, notice, meaning);
         match meaning {
+            Verdict::Keep(_) if self.asks_for_call(notice) => loud(Severity::Warning),
             Verdict::Drop(_) if keeps => quiet(Severity::Info),
-            Verdict::Keep(_) if !keeps && selects(&self.drop, notice.kind, meaning) => {
+            Verdict::Keep(_) if !keeps && selects(&self.drop, notice, meaning) => {
                 Verdict::Drop(DropReason::DroppedByConfig)
             }
             Verdict::Drop(_) | Verdict::Keep(_) => meaning,
         }
     }
+
+    fn asks_for_call(&self, notice: &Notice) -> bool {
+        self.keep.iter().any(|selection| match selection {
+            Selection::Call(word) => word.selects(notice),
+            Selection::Kind(_) | Selection::Cause(_) | Selection::Reason(_) => false,
+        })
+    }
 }
 
-fn selects(selections: &[Selection], kind: Kind, meaning: Verdict) -> bool {
+fn selects(selections: &[Selection], notice: &Notice, meaning: Verdict) -> bool {
     selections
         .iter()
         .any(|selection| match (selection, meaning) {
-            (Selection::Kind(selected), _) => *selected == kind,
+            (Selection::Kind(selected), _) => *selected == notice.kind,
+            (Selection::Call(word), _) => word.selects(notice),
             (Selection::Cause(selected), Verdict::Keep(telling)) => {
                 telling.cause == Some(*selected)
             }
@@ -103,7 +135,7 @@ impl Globs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notice::{Links, Origin, Subject};
+    use crate::notice::{CallError, CallFacts, Links, Origin, Subject};
     use crate::triage::loud;
 
     fn notice(kind: Kind) -> Notice {
@@ -188,6 +220,44 @@ mod tests {
         };
         assert_eq!(apply(&policy, out_of_memory()), out_of_memory());
         assert_eq!(apply(&policy, quiet(Severity::Success)), BY_CONFIG);
+    }
+
+    #[test]
+    fn a_call_with_a_word_of_its_own() {
+        let session = |error: Option<&str>| Notice {
+            facts: Facts::Call(CallFacts {
+                name: "ExecuteCommand".to_owned(),
+                error: error.map(|code| CallError {
+                    code: code.to_owned(),
+                    message: None,
+                }),
+                ..CallFacts::default()
+            }),
+            ..notice(Kind::ApiCall)
+        };
+        let word = vec![Selection::Call(CallWord::ExecuteCommand)];
+        let kind = vec![Selection::Kind(Kind::ApiCall)];
+        let policy = |keep: &[Selection], drop: &[Selection]| Policy {
+            keep: keep.to_vec(),
+            drop: drop.to_vec(),
+            ..Policy::default()
+        };
+        let (calm, urgent) = (quiet(Severity::Info), loud(Severity::Warning));
+        for (policy, expected) in [
+            (policy(&[], &[]), calm),
+            (policy(&kind, &[]), calm),
+            (policy(&word, &[]), urgent),
+            (policy(&word, &kind), urgent),
+            (policy(&[], &word), BY_CONFIG),
+            (policy(&kind, &word), calm),
+        ] {
+            assert_eq!(policy.apply(&session(None), calm), expected, "{policy:?}");
+            let refused = session(Some("AccessDenied"));
+            assert_ne!(policy.apply(&refused, urgent), calm, "{policy:?}");
+        }
+        let other = notice(Kind::ApiCall);
+        assert_eq!(policy(&word, &[]).apply(&other, calm), calm);
+        assert_eq!(policy(&[], &word).apply(&other, calm), calm);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ecs_parrot::config;
 use ecs_parrot::deliver::terminal;
 use ecs_parrot::notice::Kind;
 use ecs_parrot::render::{self, Renderer};
-use ecs_parrot::triage::{Cause, DropReason, Policy};
+use ecs_parrot::triage::{CallWord, Cause, DropReason, Policy};
 use strum::VariantArray as _;
 
 use crate::{deploy, events};
@@ -56,6 +56,7 @@ fn readme_explains_every_word_of_keep_and_drop() {
         .iter()
         .map(ToString::to_string)
         .chain(Cause::VARIANTS.iter().map(ToString::to_string))
+        .chain(CallWord::VARIANTS.iter().map(ToString::to_string))
         .chain(DropReason::VARIANTS.iter().map(ToString::to_string));
     assert_eq!(missing(words, &text("README.md")), [""; 0]);
 }

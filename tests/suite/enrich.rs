@@ -436,9 +436,10 @@ async fn a_deployments_id_becomes_a_version_and_a_count() {
         "{message}"
     );
     assert!(
-        message.contains("*Task definition*: `checkout:57`"),
+        message.contains("deployment of checkout:57 failed"),
         "{message}"
     );
+    assert!(!message.contains("ecs-svc/"), "{message}");
     assert!(
         message.contains("task-definitions/checkout/57/"),
         "{message}"
@@ -454,6 +455,137 @@ async fn a_deployments_id_becomes_a_version_and_a_count() {
         "{}",
         told.messages[0]
     );
+}
+
+/// The old deployment runs again after the new one failed: its end reads like that of any other, and only what
+/// DescribeServices tells of the service shows that the new revision did not stay.
+#[tokio::test]
+async fn a_deployment_that_came_back_is_no_plain_success() {
+    const OLD: &str = "ecs-svc/5339019441288198721";
+    let event = |reason: &str, name: &str| {
+        let mut event = events::sample("deployment-completed");
+        event["resources"] = json!([arn("service/prod-web/checkout")]);
+        event["detail"]["eventName"] = json!(name);
+        event["detail"]["deploymentId"] = json!(OLD);
+        event["detail"]["updatedAt"] = json!("2026-11-12T11:12:30Z");
+        event["detail"]["reason"] = json!(reason);
+        event
+    };
+    let completed = event(
+        "ECS deployment ecs-svc/5339019441288198721 completed.",
+        "SERVICE_DEPLOYMENT_COMPLETED",
+    );
+    // 2026-11-12T11:12:30Z, in seconds.
+    let at = 1_794_481_950.0;
+    let old = |more: Value| {
+        let mut deployment = json!({"id": OLD, "taskDefinition": arn("task-definition/checkout:56"),
+            "createdAt": at - 7_200.0, "desiredCount": 3, "runningCount": 3, "rolloutState": "COMPLETED"});
+        deployment
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        deployment
+    };
+    let new = |state: &str, created: f64| {
+        json!({"id": "ecs-svc/7", "taskDefinition": arn("task-definition/checkout:57"),
+            "createdAt": created, "rolloutState": state})
+    };
+    let said =
+        |message: &str, when: f64| json!([{"id": "1", "createdAt": when, "message": message}]);
+    let rolling = format!("(service checkout) rolling back to deployment {OLD}.");
+    let nothing = || json!([]);
+    let because = json!({"rolloutStateReason":
+        format!("ECS deployment circuit breaker: rolling back to deploymentId {OLD}.")});
+    for (deployments, sentences, came_back) in [
+        (json!([old(json!({}))]), nothing(), false),
+        (
+            json!([old(json!({})), new("FAILED", at - 600.0)]),
+            nothing(),
+            true,
+        ),
+        (
+            json!([old(json!({})), new("IN_PROGRESS", at - 600.0)]),
+            nothing(),
+            false,
+        ),
+        // A newer one that replaced a failed one, and one that failed only later.
+        (
+            json!([old(json!({})), new("FAILED", at - 9_000.0)]),
+            nothing(),
+            false,
+        ),
+        (
+            json!([old(json!({})), new("FAILED", at + 600.0)]),
+            nothing(),
+            false,
+        ),
+        (json!([old(because)]), nothing(), true),
+        (json!([old(json!({}))]), said(&rolling, at - 120.0), true),
+        (json!([old(json!({}))]), said(&rolling, at + 120.0), false),
+        (
+            json!([old(json!({}))]),
+            said(
+                "(service checkout) rolling back to deployment ecs-svc/53.",
+                at - 120.0,
+            ),
+            false,
+        ),
+    ] {
+        let aws = account().await;
+        aws.cluster("prod-web");
+        aws.service("checkout", json!({"serviceName": "checkout",
+            "serviceArn": arn("service/prod-web/checkout"), "deployments": deployments, "events": sentences}));
+        let quiet = [("SLACK_QUIET", "true")];
+        for variables in [&[][..], &quiet] {
+            let told = tell(&aws, vec![completed.clone()], variables).await;
+            let is_told = came_back || variables.is_empty();
+            assert_eq!(
+                told.messages.len(),
+                usize::from(is_told),
+                "{deployments} {sentences} {}",
+                told.log
+            );
+            let Some(message) = told.messages.first() else {
+                continue;
+            };
+            let headline = message.lines().next().unwrap();
+            let expected = match came_back {
+                true => {
+                    "🟠 checkout in prod-web: deployment was rolled back, checkout:56 runs again"
+                }
+                false => "🟢 checkout in prod-web: deployment of checkout:56 completed",
+            };
+            assert_eq!(headline, expected, "{deployments} {sentences}");
+            assert!(!message.contains("ecs-svc/"), "{message}");
+        }
+    }
+
+    // The beginning of the rollback names where it goes.
+    let aws = account().await;
+    aws.cluster("prod-web");
+    aws.service(
+        "checkout",
+        json!({"serviceName": "checkout", "serviceArn": arn("service/prod-web/checkout"),
+        "deployments": [old(json!({})), new("FAILED", at - 600.0)]}),
+    );
+    let reason = format!("ECS deployment circuit breaker: rolling back to deploymentId {OLD}.");
+    let mut rollback = event(&reason, "SERVICE_DEPLOYMENT_IN_PROGRESS");
+    for id in [OLD, "ecs-svc/7"] {
+        rollback["detail"]["deploymentId"] = json!(id);
+        let told = tell(&aws, vec![rollback.clone()], &[]).await;
+        let message = &told.messages[0];
+        assert!(
+            message.starts_with(
+                "🟠 checkout in prod-web: deployment is rolling back to checkout:56
+"
+            ),
+            "{message}"
+        );
+        assert!(
+            message.contains("circuit breaker: rolling back to checkout:56."),
+            "{message}"
+        );
+    }
 }
 
 /// A call that names nothing but the task.
@@ -477,7 +609,6 @@ async fn nothing_is_asked_in_a_place_that_is_none() {
     let aws = account().await;
     for (field, value) in [
         ("/region", "evil.example/"),
-        ("/region", ""),
         ("/account", "1"),
         ("/detail/requestParameters/cluster", "a b"),
         ("/detail/requestParameters/task", "x; rm -rf /"),

@@ -185,9 +185,12 @@ async fn twins_are_one() {
     let mut report = events::sample("task_stopped-submit-oom");
     report["detail"]["requestParameters"]["task"] =
         events::sample("task_stopped-out-of-memory")["detail"]["taskArn"].clone();
-    let deployment = events::sample("deployment-failed");
+    let mut deployment = events::sample("deployment-failed");
     let mut action = events::sample("deployment-service-action-failed");
     action["detail"]["deploymentId"] = deployment["detail"]["deploymentId"].clone();
+    // Each names the time of the state, and they differ a little.
+    deployment["detail"]["updatedAt"] = json!("2026-11-09T08:31:59.907Z");
+    action["detail"]["createdAt"] = json!("2026-11-09T08:32:01.12Z");
     let call = events::sample("stop_task-by-iam-user");
     for (first, second) in [
         (events::sample("task_stopped-out-of-memory"), report),
@@ -208,6 +211,93 @@ async fn twins_are_one() {
             "{log}"
         );
     }
+}
+
+/// A deployment that starts, another that fails, and the first once more under its old id: each state is news, and
+/// each is told once, however often and in whatever wrapping it comes.
+#[tokio::test]
+async fn a_rollback_is_no_repetition() {
+    let states = [
+        ("SERVICE_DEPLOYMENT_IN_PROGRESS", "10:00:00", false),
+        ("SERVICE_DEPLOYMENT_COMPLETED", "10:03:00", false),
+        ("SERVICE_DEPLOYMENT_IN_PROGRESS", "11:10:00", true),
+        ("SERVICE_DEPLOYMENT_COMPLETED", "11:12:30", false),
+    ];
+    let events = states
+        .iter()
+        .enumerate()
+        .flat_map(|(number, (name, time, is_back))| {
+            let mut event = events::sample("deployment-in-progress");
+            let id = event["detail"]["deploymentId"].as_str().unwrap().to_owned();
+            event["id"] = json!(format!("state {number}"));
+            event["detail"]["eventName"] = json!(name);
+            event["detail"]["updatedAt"] = json!(format!("2026-11-09T{time}Z"));
+            event["detail"]["reason"] = json!(match is_back {
+                true =>
+                    format!("ECS deployment circuit breaker: rolling back to deploymentId {id}."),
+                false => format!("ECS deployment {id} continues."),
+            });
+            let mut action = event.clone();
+            action["id"] = json!(format!("state {number} as an action"));
+            action["detail-type"] = json!("ECS Service Action");
+            action["detail"]["createdAt"] = json!(format!("2026-11-09T{time}.9Z"));
+            action["detail"]["updatedAt"] = Value::Null;
+            [event.clone(), action, event]
+        });
+    let events: Vec<_> = events.collect();
+    let records = events.iter().enumerate().map(|(number, event)| {
+        json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
+    });
+    let batch = json!({"Records": records.collect::<Vec<_>>()});
+    // In one batch the two ends of the deployment are one message, with a count.
+    for (payloads, with_table, messages) in [
+        (events.clone(), false, 4),
+        (vec![batch], false, 3),
+        (events, true, 4),
+    ] {
+        let slack = slack().await;
+        let webhook = webhook(&slack);
+        let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
+        let dynalite = Dynalite::start().await;
+        let table = with_table.then(|| dynalite.server.url());
+        let (_, log) = run(payloads, &channel, table).await;
+        let texts = texts(&slack).await;
+        assert_eq!(texts.len(), messages, "{texts:#?} {log}");
+        let rollbacks = texts.iter().filter(|it| it.contains("rolling back"));
+        assert_eq!(rollbacks.count(), 1, "{texts:#?}");
+        assert_eq!(
+            log.matches(r#""reason":"already_told""#).count(),
+            8,
+            "{log}"
+        );
+    }
+}
+
+/// ECS repeats the state of an instance for every task that leaves it.
+#[tokio::test]
+async fn a_draining_instance_is_told_once() {
+    let event = |status: &str, number: i64| {
+        let mut event = events::sample("instance_state-draining");
+        event["id"] = json!(format!("{status} {number}"));
+        event["detail"]["status"] = json!(status);
+        event["detail"]["version"] = json!(number);
+        event["detail"]["runningTasksCount"] = json!(9 - number);
+        event
+    };
+    let by_ecs = events::sample("instance_state-draining-by-ecs");
+    let draining = (1..=6).map(|number| event("DRAINING", number));
+    let mut payloads: Vec<_> = [by_ecs].into_iter().chain(draining).collect();
+    payloads.push(event("INACTIVE", 7));
+    let mut other = event("DRAINING", 1);
+    let arn = "arn:aws:ecs:eu-west-1:210987654321:container-instance/prod-web/0123456789abcdef0123456789abcdef";
+    other["detail"]["containerInstanceArn"] = json!(arn);
+    payloads.push(other);
+    let slack = slack().await;
+    let webhook = webhook(&slack);
+    let (_, log) = run(payloads, &[("SLACK_WEBHOOKURL", &webhook)], None).await;
+    let texts = texts(&slack).await;
+    assert_eq!(texts.len(), 3, "{texts:#?} {log}");
+    assert!(log.contains(r#""reason":"routine_draining""#), "{log}");
 }
 
 /// What is older than what was told says nothing any more.

@@ -8,6 +8,7 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod calm;
 mod cargo_lambda;
 mod channels;
 mod chat;
@@ -45,3 +46,4 @@ mod stop_strings;
 mod storm;
 mod tls;
 mod tools;
+mod urgent;

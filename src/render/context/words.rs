@@ -48,7 +48,12 @@ pub(super) fn event_text(name: &str) -> Option<&'static str> {
         "TASKSET_STEADY_STATE" => "has a task set in a steady state",
         "CAPACITY_PROVIDER_STEADY_STATE" => "has its capacity provider in a steady state",
         "SERVICE_DESIRED_COUNT_UPDATED" => "has a new desired count",
+        "TASKS_STARTED" => "started tasks to balance its zones",
         "TASKS_STOPPED" => "stopped some of its tasks",
+        "SERVICE_REBALANCING_STARTED" => "began to balance its Availability Zones",
+        "SERVICE_REBALANCING_COMPLETED" => "has balanced its Availability Zones",
+        "SERVICE_REBALANCING_STOPPED" => "stopped balancing its Availability Zones",
+        "TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION" => "cannot scale in: its tasks are protected",
         "SERVICE_TASK_START_IMPAIRED" => "cannot start its tasks consistently",
         "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "has an unhealthy task in service discovery",
         "VPC_LATTICE_TARGET_UNHEALTHY" => "has an unhealthy VPC Lattice target",
@@ -77,6 +82,9 @@ pub(super) fn event_why(name: &str) -> Option<&'static str> {
             "its tasks are registered late until Cloud Map takes more calls"
         }
         "SERVICE_HEALTH_UNKNOWN" => "ECS cannot tell whether its tasks are healthy",
+        "TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION" => {
+            "its protected tasks keep running until their scale-in protection ends"
+        }
         "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
             "an instance no longer fits the constraints of a task that runs on it"
         }
@@ -84,9 +92,108 @@ pub(super) fn event_why(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What follows "deployment" in a headline: `SERVICE_DEPLOYMENT_ROLLBACK_FAILED` → `rollback failed`.
+pub(super) fn deployment_text(name: &str) -> String {
+    spoken(name.strip_prefix("SERVICE_DEPLOYMENT_").unwrap_or(name))
+}
+
+/// What follows "deployment hook": `HOOK_IN_PROGRESS` → `is in progress`.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>
+pub(super) fn hook_text(name: &str) -> String {
+    match name.strip_prefix("HOOK_") {
+        Some("IN_PROGRESS") => "is in progress".to_owned(),
+        Some("AWAITING_ACTION") => "waits for your decision".to_owned(),
+        Some(state) => spoken(state),
+        None => spoken(name),
+    }
+}
+
+/// What such a state means where the event gives no reason.
+pub(super) fn hook_why(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "HOOK_FAILED" => "the hook did not succeed; the log of its function says why",
+        "HOOK_TIMED_OUT" => "the hook did not answer in time",
+        _ => return None,
+    })
+}
+
+/// A state's name of ECS's as words; what is no such name stays as it is.
+fn spoken(name: &str) -> String {
+    let is_name = name.bytes().all(|it| it.is_ascii_uppercase() || it == b'_');
+    match is_name {
+        true => name.to_ascii_lowercase().replace('_', " "),
+        false => name.to_owned(),
+    }
+}
+
+/// A deployment's reason, where it says more than its name. The scheduler's id says nothing to a person: the task
+/// definition stands in its place where it is known.
+pub(super) fn deployment_reason(
+    reason: &str,
+    id: Option<&str>,
+    task_definition: Option<&str>,
+) -> Option<String> {
+    let words: Vec<_> = reason.split_whitespace().collect();
+    if let ["ECS", "deployment", _, "completed."] | ["ECS", "deployment", _, "in", "progress."] =
+        words[..]
+    {
+        return None;
+    }
+    Some(match (id, task_definition) {
+        (Some(id), Some(name)) => reason
+            .replace(&format!("deploymentId {id}"), name)
+            .replace(id, name),
+        (_, _) => reason.to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn states_are_spoken() {
+        for (name, expected) in [
+            ("SERVICE_DEPLOYMENT_FAILED", "failed"),
+            ("SERVICE_DEPLOYMENT_IN_PROGRESS", "in progress"),
+            ("SERVICE_DEPLOYMENT_ROLLBACK_FAILED", "rollback failed"),
+            ("<!channel>", "<!channel>"),
+        ] {
+            assert_eq!(deployment_text(name), expected);
+        }
+        for (name, expected) in [
+            ("HOOK_IN_PROGRESS", "is in progress"),
+            ("HOOK_AWAITING_ACTION", "waits for your decision"),
+            ("HOOK_TIMED_OUT", "timed out"),
+            ("HOOK_NOT_NEEDED", "not needed"),
+        ] {
+            assert_eq!(hook_text(name), expected);
+        }
+    }
+
+    #[test]
+    fn a_deployments_reason_names_what_a_person_knows() {
+        const BACK: &str =
+            "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/5.";
+        for (reason, task_definition, expected) in [
+            (
+                BACK,
+                Some("web:4"),
+                Some("ECS deployment circuit breaker: rolling back to web:4."),
+            ),
+            (BACK, None, Some(BACK)),
+            ("ECS deployment ecs-svc/5 completed.", None, None),
+            ("ECS deployment ecs-svc/5 in progress.", Some("web:4"), None),
+            (
+                "ECS deployment circuit breaker: tasks failed to start.",
+                Some("web:4"),
+                Some("ECS deployment circuit breaker: tasks failed to start."),
+            ),
+        ] {
+            let found = deployment_reason(reason, Some("ecs-svc/5"), task_definition);
+            assert_eq!(found.as_deref(), expected, "{reason}");
+        }
+    }
 
     #[test]
     fn durations_and_images_are_short() {

@@ -13,7 +13,7 @@ pub fn advice(reason: &str) -> Option<&'static str> {
 
 /// The reason with what it means, where it is a word of ECS's own and no sentence.
 pub fn in_words(reason: &str) -> String {
-    let is_word = !reason.contains(' ');
+    let is_word = !reason.chars().any(char::is_lowercase);
     match find(reason).and_then(|failure| failure.words) {
         Some(words) if is_word => format!("{words} ({reason})"),
         Some(_) | None => reason.to_owned(),
@@ -80,7 +80,7 @@ impl LaunchFailure {
 }
 
 /// The narrower marks before the wider.
-const LAUNCH_FAILURES: [LaunchFailure; 16] = [
+const LAUNCH_FAILURES: [LaunchFailure; 18] = [
     passing(
         "RESOURCE:FARGATE",
         "AWS has no Fargate capacity there now: try again later, or in subnets of other zones",
@@ -122,7 +122,15 @@ const LAUNCH_FAILURES: [LaunchFailure; 16] = [
     passing(
         "EMPTY CAPACITY PROVIDER",
         "the capacity provider has no instances yet: wait for them, or raise its minimum",
-    ),
+    ).meaning("the capacity provider has no instances"),
+    passing(
+        "NO ACTIVE INSTANCES",
+        "the capacity provider has no active instances: see to its Auto Scaling group",
+    ).meaning("the capacity provider has no active instances"),
+    lasting(
+        "LOCATION",
+        "the instance is in another Availability Zone than the subnets: name subnets of its zone",
+    ).meaning("the instance is in another Availability Zone than the subnets"),
     passing(
         "Capacity is unavailable",
         "AWS has no capacity there now: try again later, or in other subnets",
@@ -179,6 +187,12 @@ mod tests {
             in_words("RESOURCE:PORTS:8080"),
             "a host port is taken (RESOURCE:PORTS:8080)"
         );
+        assert_eq!(
+            in_words("EMPTY CAPACITY PROVIDER"),
+            "the capacity provider has no instances (EMPTY CAPACITY PROVIDER)"
+        );
+        assert!(in_words("NO ACTIVE INSTANCES").starts_with("the capacity provider has no active"));
+        assert!(in_words("LOCATION").starts_with("the instance is in another"));
         for sentence in ["the AGENT is not connected", "SOMETHING:NEW", ""] {
             assert_eq!(in_words(sentence), sentence);
         }

@@ -1,0 +1,136 @@
+//! What wakes somebody: calls that take something away, and a shell in a container where that is asked for.
+
+use ecs_parrot::notice::Kind;
+use ecs_parrot::triage::Policy;
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::chat::{chat, texts, webhook};
+use crate::events;
+use crate::runtime_api::RuntimeApi;
+
+/// The sample of a deletion under another name, by whoever.
+fn call(name: &str, identity: Value, request: Value) -> Value {
+    let mut event = events::sample("api_call-delete-daemon");
+    event["detail"]["eventName"] = json!(name);
+    event["detail"]["requestParameters"] = request;
+    if !identity.is_null() {
+        event["detail"]["userIdentity"] = identity;
+    }
+    event
+}
+
+fn service(host: &str) -> Value {
+    json!({"type": "AWSService", "invokedBy": host})
+}
+
+fn is_urgent(event: &Value) -> bool {
+    let judged = events::judge(event, &Policy::default()).remove(0).unwrap();
+    judged.telling().is_some_and(|telling| telling.is_loud())
+}
+
+#[test]
+fn whoever_takes_something_away_is_heard() {
+    let arn = |resource: &str| format!("arn:aws:ecs:eu-west-1:210987654321:{resource}");
+    for (name, request) in [
+        (
+            "DeleteTideGauge",
+            json!({"tideGaugeArn": arn("tide-gauge/prod/north")}),
+        ),
+        ("DeleteGateway", json!({"gatewayArn": arn("gateway/north")})),
+        ("DisassociateGatewayFromCluster", json!({"cluster": "prod"})),
+        (
+            "UpdateService",
+            json!({"service": "web", "desiredCount": 0}),
+        ),
+        (
+            "UpdateService",
+            json!({"service": "web", "desiredCount": "0"}),
+        ),
+        (
+            "UpdateTaskSet",
+            json!({"service": "web", "scale": {"value": 0.0, "unit": "PERCENT"}}),
+        ),
+        ("StopServiceDeployment", json!({})),
+        ("DeleteService", json!({"service": "web"})),
+    ] {
+        let by = |identity: Value| is_urgent(&call(name, identity, request.clone()));
+        assert!(by(Value::Null), "{name} by a person");
+        assert!(
+            by(service("cloudformation.amazonaws.com")),
+            "{name} by CloudFormation"
+        );
+        for host in [
+            "ecs.amazonaws.com",
+            "codedeploy.amazonaws.com",
+            "scheduler.amazonaws.com",
+        ] {
+            assert!(!by(service(host)), "{name} by {host}");
+        }
+    }
+    for (name, request) in [
+        (
+            "DeleteTaskDefinitions",
+            json!({"taskDefinitions": ["web:1"]}),
+        ),
+        (
+            "DeleteAttributes",
+            json!({"attributes": [{"name": "stack"}]}),
+        ),
+        (
+            "UpdateService",
+            json!({"service": "web", "desiredCount": 1}),
+        ),
+        ("UpdateService", json!({"service": "web"})),
+        (
+            "CreateService",
+            json!({"serviceName": "web", "desiredCount": 0}),
+        ),
+        (
+            "UpdateTaskSet",
+            json!({"service": "web", "scale": {"value": 50, "unit": "PERCENT"}}),
+        ),
+    ] {
+        assert!(!is_urgent(&call(name, Value::Null, request)), "{name}");
+    }
+}
+
+/// A failed deletion took nothing away: it is a call that was refused, like any other.
+#[test]
+fn a_refused_deletion_says_nothing_of_an_effect() {
+    let mut event = events::sample("api_call-delete-daemon");
+    event["detail"]["errorCode"] = json!("AccessDenied");
+    let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
+    assert_eq!(judged.notice.kind, Kind::ApiDenied);
+    let message = events::word(
+        &Default::default(),
+        &judged.notice,
+        judged.telling().unwrap(),
+    );
+    assert!(!message.unwrap().terminal.contains("Effect"));
+}
+
+/// A quiet channel hears of a session in a container where its word is in KEEP, and nobody where it is in DROP.
+#[tokio::test]
+async fn a_session_wakes_who_asks_for_it() {
+    for (keep, drop, quiet, messages) in [
+        ("", "", "true", 0),
+        ("", "", "false", 1),
+        ("execute_command", "", "true", 1),
+        ("execute_command", "api_call", "true", 1),
+        ("", "execute_command", "false", 0),
+    ] {
+        let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+        let webhook = webhook(&slack);
+        let variables = [
+            ("SLACK_WEBHOOKURL", webhook.as_str()),
+            ("SLACK_QUIET", quiet),
+            ("KEEP", keep),
+            ("DROP", drop),
+        ];
+        let payloads = vec![events::sample("api_call-execute-command")];
+        let (_, log) = RuntimeApi::with(payloads).await.run(&variables).await;
+        let texts = texts(&slack).await;
+        assert_eq!(texts.len(), messages, "{keep} {drop} {quiet} {log}");
+    }
+}
