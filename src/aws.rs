@@ -394,6 +394,14 @@ fn pass_role(role: &str) -> String {
     format!("allow it with {statement}, or take a task role out")
 }
 
+/// ECS calls EC2, and puts EC2's throttling into an error of its own.
+const THROTTLING: [&str; 4] = [
+    "Rate exceeded",
+    "Request limit exceeded",
+    "RequestLimitExceeded",
+    "Too many concurrent attempts",
+];
+
 /// AWS's errors of one kind have many names, by service and age; some hide in another's.
 fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
     let says = |mark: &str| message.contains(mark);
@@ -411,7 +419,7 @@ fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
         | "Throttling"
         | "TooManyRequestsException"
         | "RequestLimitExceeded" => Nature::Throttled,
-        _ if says("Rate exceeded") || says("Too many concurrent attempts") => Nature::Throttled,
+        _ if THROTTLING.iter().any(|mark| says(mark)) => Nature::Throttled,
         _ if status.is_some_and(|status| status >= 500) => Nature::Unavailable,
         _ => Nature::Refused,
     }
@@ -476,6 +484,13 @@ mod tests {
             (
                 "ClientException",
                 "Too many concurrent attempts to create a new revision of the specified family.",
+                400,
+                Nature::Throttled,
+            ),
+            (
+                "InvalidParameterException",
+                "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: \
+                 RequestLimitExceeded)",
                 400,
                 Nature::Throttled,
             ),

@@ -14,9 +14,13 @@ pub mod lifecycle;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::aws::Task;
 use crate::config::{ConfigError, Hook};
+use crate::run::definition::{self, Definition};
+use crate::run::outcome::{End, mark_essential};
+use crate::run::task;
 use code_deploy::Execution;
 use job::JobError;
 use lifecycle::Lifecycle;
@@ -30,6 +34,8 @@ pub struct DeployHook {
     pub config: Result<Hook, ConfigError>,
     pub ecs: aws_sdk_ecs::Client,
     pub code_deploy: aws_sdk_codedeploy::Client,
+    /// The function's own name, by which it knows its tasks.
+    pub function: String,
 }
 
 /// Who calls, told by the payload.
@@ -39,6 +45,15 @@ pub enum Caller {
     Ecs(Box<Lifecycle>),
     /// The event of a stopped task, with its detail.
     Stop(Value),
+}
+
+/// A deployment that heard nothing of how its hook ended.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    #[error(transparent)]
+    NotTold(#[from] code_deploy::NotTold),
+    #[error(transparent)]
+    NotReported(#[from] code_deploy::NotReported),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -75,14 +90,12 @@ impl DeployHook {
     /// # Errors
     ///
     /// Only where CodeDeploy could not be told: Lambda then tries again.
-    pub async fn answer(
-        &self,
-        caller: Caller,
-        time: Duration,
-    ) -> Result<Value, code_deploy::NotTold> {
+    pub async fn answer(&self, caller: Caller, time: Duration) -> Result<Value, HookError> {
         // In boxes: as parts of one future their types would be deeper than compilers go.
         match caller {
-            Caller::CodeDeploy(execution) => Box::pin(self.code_deploy(&execution, time)).await,
+            Caller::CodeDeploy(execution) => {
+                Ok(Box::pin(self.code_deploy(&execution, time)).await?)
+            }
             Caller::Ecs(call) => Ok(Box::pin(self.lifecycle(&call, time)).await),
             Caller::Stop(detail) => Box::pin(self.stopped(&detail)).await,
         }
@@ -95,16 +108,85 @@ impl DeployHook {
     }
 }
 
-/// Whether a stopped task did what it was run for, and what to say of it.
-fn judge(task: &Task, container: &str) -> (bool, String) {
-    let outcome = crate::run::outcome::RunOutcome {
-        tasks: vec![task.clone()],
-        failures: Vec::new(),
-        container: container.to_owned(),
-    };
-    let words = outcome.ends().next().map(|end| {
+/// How a task ended, as far as its hook is concerned.
+struct Judged {
+    succeeded: bool,
+    why: String,
+    /// The task goes on without the container that it was run for.
+    runs_on: bool,
+}
+
+/// The definition is of use for the answer, and no answer waits for it.
+const DEFINITION: Duration = Duration::from_secs(5);
+
+impl DeployHook {
+    /// Whether a task did what it was run for; none as long as that is open.
+    async fn judge(&self, task: &Task, container: &str) -> Option<Judged> {
+        let seen = End::of(task, container);
+        if !task.has_stopped() && !seen.may_be_left_alone() {
+            return None;
+        }
+        let mut task = task.clone();
+        self.mark_essential(&mut task).await;
+        forget_own_stop(&mut task, container);
+        let end = End::of(&task, container);
         let advice = end.advice().map(|advice| format!("; {advice}"));
-        format!("{}{}", end.in_words(), advice.unwrap_or_default())
-    });
-    (outcome.status() == 0, words.unwrap_or_default())
+        end.is_over().then(|| Judged {
+            succeeded: end.status() == 0,
+            why: format!("{}{}", end.in_words(), advice.unwrap_or_default()),
+            runs_on: !task.has_stopped(),
+        })
+    }
+
+    /// Without its definition a task is judged by what it shows itself: more is Failed then.
+    async fn mark_essential(&self, task: &mut Task) {
+        if task.facts.containers.len() < 2 && task.has_stopped() {
+            return;
+        }
+        let Some(definition) = task.definition.clone() else {
+            return;
+        };
+        if let Some(definition) = self.definition(&definition).await {
+            mark_essential(task, &definition);
+        }
+    }
+
+    async fn definition(&self, name: &str) -> Option<Definition> {
+        match timeout(DEFINITION, definition::describe(&self.ecs, name)).await {
+            Ok(Ok(definition)) => return Some(definition),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "which containers are essential is not known");
+            }
+            Err(_) => tracing::warn!("which containers are essential is not known: no answer"),
+        }
+        None
+    }
+
+    /// A task was run for one container. What goes on without it would go on for good.
+    async fn stop_rest(&self, cluster: &str, task: &str, container: &str) {
+        let reason = reason_of_rest(container);
+        match timeout(DEFINITION, task::stop(&self.ecs, cluster, task, &reason)).await {
+            Ok(Ok(())) => tracing::info!(task, "stopped, because `{container}` has ended"),
+            Ok(Err(error)) => tracing::warn!(task, %error, "the task runs on"),
+            Err(_) => tracing::warn!(task, "the task runs on: StopTask was not answered"),
+        }
+    }
+}
+
+fn reason_of_rest(container: &str) -> String {
+    format!("{PROGRAM}: `{container}` has ended")
+}
+
+/// A call that comes again, because its answer was lost, sees the stop that the first one wanted: the container had ended
+/// before it.
+fn forget_own_stop(task: &mut Task, container: &str) {
+    if task.facts.stopped_reason.as_deref() != Some(&reason_of_rest(container)) {
+        return;
+    }
+    task.facts.stop_code = None;
+    for other in &mut task.facts.containers {
+        if other.name.as_deref() != Some(container) {
+            other.essential = Some(false);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 //! ```
 
 mod allowed;
+mod fifo;
 pub mod message;
 mod refusal;
 pub mod rerun;
@@ -25,7 +26,7 @@ use crate::run::token::{mark, token};
 use message::{BadMessage, Message, first_container};
 use rerun::Rerun;
 
-pub use allowed::Allowed;
+pub use allowed::{Allowed, Patterns};
 pub use refusal::Refusal;
 
 /// What `startedBy` of this function's tasks begins with.
@@ -40,6 +41,8 @@ pub struct RunFromQueue {
     pub ecs: aws_sdk_ecs::Client,
     pub sqs: aws_sdk_sqs::Client,
     pub allowed: Allowed,
+    /// The function's own name, by which it knows its tasks.
+    pub function: String,
 }
 
 /// What became of a record.
@@ -54,7 +57,7 @@ impl RunFromQueue {
     /// what the invocation has left.
     pub async fn work(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<Entry> {
         let deadline = tokio::time::Instant::now() + time;
-        if records.iter().any(is_fifo) {
+        if records.iter().any(fifo::is_fifo) {
             return self.work_in_order(records, deadline).await;
         }
         futures::stream::iter(records)
@@ -62,27 +65,6 @@ impl RunFromQueue {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await
-    }
-
-    /// A FIFO queue wants all records back from the first that failed on.
-    async fn work_in_order(
-        &self,
-        records: Vec<SqsMessage>,
-        deadline: tokio::time::Instant,
-    ) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
-        for record in records {
-            let has_failed = entries.iter().any(|entry| entry.result.is_err());
-            entries.push(if has_failed {
-                Entry {
-                    message_id: record.message_id.unwrap_or_default(),
-                    result: Err(Refusal::Time),
-                }
-            } else {
-                self.work_on(record, deadline).await
-            });
-        }
-        entries
     }
 
     async fn work_on(&self, record: SqsMessage, deadline: tokio::time::Instant) -> Entry {
@@ -95,7 +77,7 @@ impl RunFromQueue {
             // A future of its own: this one is nested as deep as the compiler follows.
             Box::pin(self.delay(&record, refusal)).await;
         }
-        tell(&message_id, &result);
+        tell(&record, &result);
         Entry { message_id, result }
     }
 
@@ -114,7 +96,7 @@ impl RunFromQueue {
             "startedBy".to_owned(),
             json!(mark(PROGRAM, queue_name(queue))),
         );
-        Rerun::first(&request).note(&mut request)?;
+        Rerun::first(&request, &self.function).note(&mut request)?;
         Ok(self.start(request, seed, receives(record)).await?)
     }
 
@@ -259,26 +241,27 @@ fn of_service(network: &AwsVpcConfiguration) -> [(&'static str, Value); 3] {
     ]
 }
 
-fn is_fifo(record: &SqsMessage) -> bool {
-    let queue = record.event_source_arn.as_deref().unwrap_or_default();
-    queue.ends_with(".fifo")
-}
-
 fn queue_name(queue: &str) -> &str {
     queue.rsplit(':').next().unwrap_or(queue)
 }
 
-/// One line a decision.
-fn tell(message_id: &str, result: &Result<Vec<String>, Refusal>) {
-    match result {
-        Ok(tasks) => tracing::info!(message_id, decision = "started", tasks = tasks.join(",")),
-        Err(refusal) => {
-            let advice = refusal.advice().unwrap_or_default();
-            if refusal.may_pass() {
-                tracing::warn!(message_id, decision = "later", reason = %refusal, advice);
-            } else {
-                tracing::error!(message_id, decision = "never", reason = %refusal, advice);
-            }
+/// One line a decision. AWS's words do not always name what was asked for.
+fn tell(record: &SqsMessage, result: &Result<Vec<String>, Refusal>) {
+    let message_id = record.message_id.as_deref().unwrap_or_default();
+    let refusal = match result {
+        Ok(tasks) => {
+            tracing::info!(message_id, decision = "started", tasks = tasks.join(","));
+            return;
         }
+        Err(refusal) => refusal,
+    };
+    let message = Message::read(record.body.as_deref().unwrap_or_default()).ok();
+    let named = |field: &str| message.as_ref()?.request.get(field)?.as_str();
+    let (cluster, task_definition) = (named("cluster"), named("taskDefinition"));
+    let advice = refusal.advice();
+    if refusal.may_pass() {
+        tracing::warn!(message_id, decision = "later", reason = %refusal, cluster, task_definition, advice);
+    } else {
+        tracing::error!(message_id, decision = "never", reason = %refusal, cluster, task_definition, advice);
     }
 }

@@ -121,8 +121,9 @@ fn delay_after(receives: u32) -> Duration {
     doubled.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
 }
 
+/// A queue's URL, made of its ARN.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
-fn queue_url(queue: &str) -> Option<String> {
+pub fn queue_url(queue: &str) -> Option<String> {
     let Arn {
         partition,
         region,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ecs_parrot::aws::Session;
 use ecs_parrot::config::{self, Hook};
 use ecs_parrot::function::{self, failed, time_left};
-use ecs_parrot::hook::{Caller, DeployHook};
+use ecs_parrot::hook::{Caller, DeployHook, HookError};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
@@ -38,6 +38,7 @@ async fn start() -> anyhow::Result<DeployHook> {
         config,
         ecs: session.ecs(),
         code_deploy: session.code_deploy(),
+        function: std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
     })
 }
 
@@ -45,6 +46,10 @@ async fn answer(hook: &DeployHook, payload: Value, time: Duration) -> Result<Val
     let caller = Caller::of(&payload).map_err(|error| failed("NobodysCall", error.to_string()))?;
     hook.answer(caller, time).await.map_err(|error| {
         tracing::error!(%error, decision = "not told");
-        failed("NotTold", error.to_string())
+        let name = match &error {
+            HookError::NotTold(_) => "NotTold",
+            HookError::NotReported(_) => "NotReported",
+        };
+        failed(name, error.to_string())
     })
 }

@@ -7,9 +7,11 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use ecs_parrot::aws::Session;
 use ecs_parrot::config::{self, Queue};
 use ecs_parrot::function::{self, failed, time_left};
-use ecs_parrot::queue::{Entry, RunFromQueue, rerun};
+use ecs_parrot::queue::{Entry, Refusal, RunFromQueue, rerun};
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 /// Time to give records back and to answer.
 const RESERVE: Duration = Duration::from_secs(3);
@@ -40,6 +42,7 @@ async fn start() -> anyhow::Result<RunFromQueue> {
         ecs: session.ecs(),
         sqs: session.sqs(),
         allowed: config.allowed,
+        function: std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
     })
 }
 
@@ -51,8 +54,13 @@ async fn answer(queue: &RunFromQueue, payload: Value, time: Duration) -> Result<
     }
     match payload.get("detail") {
         Some(detail) if rerun::is_wanted(detail) => {
-            let tasks = queue.run_again(detail).await.map_err(|refusal| {
-                let advice = refusal.advice().unwrap_or_default();
+            if !queue.is_own(detail) {
+                tracing::info!(task = %detail["taskArn"], decision = "ignored", "another function started it");
+                return Ok(json!({"tasks": []}));
+            }
+            let again = timeout(time, queue.run_again(detail, Timestamp::now())).await;
+            let tasks = again.unwrap_or(Err(Refusal::Time)).map_err(|refusal| {
+                let advice = refusal.advice();
                 tracing::error!(task = %detail["taskArn"], decision = "not again", reason = %refusal, advice);
                 failed("NotStarted", refusal.to_string())
             })?;

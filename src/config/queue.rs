@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::variables::Variables as _;
-use super::{ConfigError, finish, globs, variables};
-use crate::queue::Allowed;
+use super::{ConfigError, Problem, finish, globs, variables, words};
+use crate::queue::{Allowed, Patterns};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct QueueVariables {
@@ -33,8 +33,8 @@ impl Queue {
         let warning = "nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS";
         let queue = Self {
             allowed: Allowed {
-                clusters: globs("ALLOWED_CLUSTERS", clusters.as_deref(), &mut problems),
-                task_definitions: globs(
+                clusters: patterns("ALLOWED_CLUSTERS", clusters.as_deref(), &mut problems),
+                task_definitions: patterns(
                     "ALLOWED_TASK_DEFINITIONS",
                     definitions.as_deref(),
                     &mut problems,
@@ -44,4 +44,9 @@ impl Queue {
         };
         finish(queue, problems)
     }
+}
+
+fn patterns(name: &'static str, value: Option<&str>, problems: &mut Vec<Problem>) -> Patterns {
+    let texts = words::split(value, ",").map(str::to_owned).collect();
+    Patterns::new(globs(name, value, problems), texts)
 }

@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::job::{Job, JobError};
-use super::{DeployHook, PROGRAM, judge};
-use crate::arn;
+use super::{DeployHook, HookError, PROGRAM};
 use crate::aws::CallError;
 use crate::aws::Task;
 use crate::config::Wait;
@@ -40,6 +39,14 @@ pub struct NotTold {
     error: CallError,
 }
 
+/// A task of ours has stopped, and what travelled with it does not say what for.
+#[derive(Debug, thiserror::Error)]
+#[error("{task} has stopped, and no deployment can be told: {why}")]
+pub struct NotReported {
+    task: String,
+    why: &'static str,
+}
+
 /// How it ended, with why.
 struct End {
     succeeded: bool,
@@ -52,6 +59,8 @@ const RESERVE: Duration = Duration::from_secs(15);
 /// The ids travel with the task, so that the event of its stop can report without a store.
 const DEPLOYMENT_ID: &str = "ECS_PARROT_DEPLOYMENT_ID";
 const EXECUTION_ID: &str = "ECS_PARROT_HOOK_EXECUTION_ID";
+/// The rule brings the stops of every such function's tasks, another stage's too.
+const FUNCTION: &str = "ECS_PARROT_HOOK_FUNCTION";
 
 impl DeployHook {
     pub(super) async fn code_deploy(
@@ -72,7 +81,7 @@ impl DeployHook {
             Ok(Ok(Some(end))) => end,
             Ok(Err(error)) => End {
                 succeeded: false,
-                why: error.in_words(),
+                why: self.with_names(error.in_words()),
             },
             Err(_) => End {
                 succeeded: false,
@@ -82,17 +91,33 @@ impl DeployHook {
         self.report(execution, &end).await
     }
 
+    /// AWS's words do not always name what was asked for.
+    fn with_names(&self, words: String) -> String {
+        let config = self.config.as_ref().ok();
+        let names = config.and_then(|it| it.task_definition.as_ref().zip(it.cluster.as_ref()));
+        match names {
+            Some((definition, cluster)) => {
+                format!("{words} (TASK_DEFINITION `{definition}`, CLUSTER_NAME `{cluster}`)")
+            }
+            None => words,
+        }
+    }
+
     /// Runs the task; none where the event of its stop will report.
     async fn run(&self, execution: &Execution, deadline: Instant) -> Result<Option<End>, JobError> {
         let config = self.config()?;
         let mut job = Job::configured(config)?;
-        if config.by_events {
+        // With WAIT=started the call itself reports.
+        let by_events = config.by_events && config.wait == Wait::Stopped;
+        if by_events {
+            self.check_essential(&job).await?;
             job.variables = vec![
                 (DEPLOYMENT_ID, execution.deployment_id.clone()),
                 (
                     EXECUTION_ID,
                     execution.lifecycle_event_hook_execution_id.clone(),
                 ),
+                (FUNCTION, self.function.clone()),
             ];
         }
         let task = self.start_before(&job, execution, deadline).await?;
@@ -101,10 +126,24 @@ impl DeployHook {
                 succeeded: true,
                 why: format!("{task} was started"),
             }),
-            Wait::Stopped if config.by_events => None,
+            Wait::Stopped if by_events => None,
             Wait::Stopped => Some(self.wait(&job, task, deadline).await),
         };
         Ok(end)
+    }
+
+    /// The event of a stop never comes where the task goes on without its container.
+    async fn check_essential(&self, job: &Job) -> Result<(), JobError> {
+        let definition = self.definition(&job.task_definition).await;
+        match definition.and_then(|it| it.is_essential(&job.container)) {
+            Some(false) => Err(JobError::Incomplete(format!(
+                "`{}` is not essential in {}, so that the task would run on after it, and HOOK_EVENTS hears of the task's \
+                 stop alone; set `essential` to true for it",
+                job.container, job.task_definition
+            ))),
+            // Where it is not known, RunTask says what is wrong.
+            Some(true) | None => Ok(()),
+        }
     }
 
     /// Tries for as long as it may pass and there is time; one token, so that it is one task.
@@ -118,9 +157,16 @@ impl DeployHook {
         let mut pauses = pauses();
         let mut turn = 0;
         loop {
-            let error = match job.start(&self.ecs, caller, "", turn).await {
-                Err(error) if error.may_pass() => error,
-                started => return started,
+            let started = timeout_at(deadline, job.start(&self.ecs, caller, "", turn)).await;
+            let error = match started {
+                Ok(Err(error)) if error.may_pass() => error,
+                Ok(started) => return started,
+                Err(_) => {
+                    return Err(JobError::Incomplete(format!(
+                        "RunTask was not answered in time; a task that it started has startedBy `{}`",
+                        mark(PROGRAM, caller)
+                    )));
+                }
             };
             // A token whose answer held nothing but failures has been answered.
             turn += u32::from(matches!(
@@ -137,79 +183,68 @@ impl DeployHook {
     async fn wait(&self, job: &Job, task: String, deadline: Instant) -> End {
         let mut watch = Watch::new(self.ecs.clone(), job.cluster.clone(), vec![task.clone()]);
         let waited = timeout_at(deadline, async {
-            while !watch.have_stopped() {
+            loop {
                 sleep(watch.pause()).await;
                 watch.look().await?;
-            }
-            Ok::<_, crate::run::wait::WaitError>(())
-        });
-        let problem = match waited.await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => Some(
-                "the function's time is over (HOOK_EVENTS=true has longer tasks reported)"
-                    .to_owned(),
-            ),
-        };
-        match (problem, watch.seen().next()) {
-            (None, Some(stopped)) => {
-                let (succeeded, why) = judge(stopped, &job.container);
-                End { succeeded, why }
-            }
-            (problem, _) => {
-                let problem = problem.unwrap_or_default();
-                let stopped = task::stop(
-                    &self.ecs,
-                    &job.cluster,
-                    &task,
-                    &format!("{PROGRAM}: {problem}"),
-                )
-                .await;
-                let left = stopped
-                    .err()
-                    .map(|error| format!("; {task} runs on: {error}"));
-                End {
-                    succeeded: false,
-                    why: format!("{problem}{}", left.unwrap_or_default()),
+                let Some(seen) = watch.seen().next() else {
+                    continue;
+                };
+                if let Some(judged) = self.judge(seen, &job.container).await {
+                    return Ok::<_, crate::run::wait::WaitError>(judged);
                 }
             }
+        });
+        let problem = match waited.await {
+            Ok(Ok(judged)) => {
+                if judged.runs_on {
+                    self.stop_rest(&job.cluster, &task, &job.container).await;
+                }
+                return End {
+                    succeeded: judged.succeeded,
+                    why: judged.why,
+                };
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the function's time is over (HOOK_EVENTS=true has longer tasks reported)"
+                .to_owned(),
+        };
+        let reason = format!("{PROGRAM}: {problem}");
+        let stopped = task::stop(&self.ecs, &job.cluster, &task, &reason).await;
+        let left = stopped
+            .err()
+            .map(|error| format!("; {task} runs on: {error}"));
+        End {
+            succeeded: false,
+            why: format!("{problem}{}", left.unwrap_or_default()),
         }
     }
 
-    /// Reports for a task of ours that has stopped; says nothing of anybody else's.
-    pub(super) async fn stopped(&self, detail: &Value) -> Result<Value, NotTold> {
-        let Some((execution, task)) = self.ours(detail) else {
-            tracing::info!(decision = "ignored", task = %detail["taskArn"], "no task of this function's");
-            return Ok(json!({"status": "Ignored"}));
+    /// Reports for a task of ours that has stopped; says nothing of anybody else's, nor of one that a call waits for.
+    /// The configuration may be another by now than when it was started: all that is needed travelled with the task.
+    pub(super) async fn stopped(&self, detail: &Value) -> Result<Value, HookError> {
+        let ours = match travelled(detail, &self.function) {
+            Travelled::Nothing(why) => {
+                tracing::info!(decision = "ignored", task = %detail["taskArn"], "{why}");
+                return Ok(json!({"status": "Ignored"}));
+            }
+            Travelled::Unclear(why) => {
+                let task = detail["taskArn"].as_str().unwrap_or_default().to_owned();
+                return Err(NotReported { task, why }.into());
+            }
+            Travelled::Ours(ours) => ours,
         };
-        let container = match self.config() {
-            Ok(config) => config.container.clone().unwrap_or_default(),
-            Err(_) => String::new(),
+        let judged = self.judge(&task_of(detail), &ours.container).await;
+        let end = match judged {
+            Some(judged) => End {
+                succeeded: judged.succeeded,
+                why: judged.why,
+            },
+            None => End {
+                succeeded: false,
+                why: "the event of its stop does not say how the task ended".to_owned(),
+            },
         };
-        let (succeeded, why) = judge(&task, &container);
-        self.report(&execution, &End { succeeded, why }).await
-    }
-
-    /// The execution that a task belongs to, if cluster, task definition and startedBy are this function's own:
-    /// whoever can run tasks can write anything into their variables.
-    fn ours(&self, detail: &Value) -> Option<(Execution, Task)> {
-        let config = self.config().ok()?;
-        let text = |field: &str| detail[field].as_str();
-        let execution = Execution {
-            deployment_id: variable(detail, DEPLOYMENT_ID)?,
-            lifecycle_event_hook_execution_id: variable(detail, EXECUTION_ID)?,
-        };
-        let (family, revision) = arn::task_definition(config.task_definition.as_deref()?);
-        let (its_family, its_revision) = arn::task_definition(text("taskDefinitionArn")?);
-        let same_definition =
-            its_family == family && (revision.is_none() || revision == its_revision);
-        let same_cluster = arn::name(text("clusterArn")?) == arn::name(config.cluster.as_deref()?);
-        let started_by = mark(PROGRAM, &execution.lifecycle_event_hook_execution_id);
-        let is_ours = same_cluster
-            && same_definition
-            && text("startedBy") == Some(&started_by)
-            && text("lastStatus") == Some("STOPPED");
-        is_ours.then(|| (execution, task_of(detail)))
+        Ok(self.report(&ours.execution, &end).await?)
     }
 
     async fn report(&self, execution: &Execution, end: &End) -> Result<Value, NotTold> {
@@ -275,14 +310,64 @@ fn pauses() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-fn variable(detail: &Value, name: &str) -> Option<String> {
-    let containers = detail["overrides"]["containerOverrides"].as_array()?;
-    let mut variables = containers
-        .iter()
-        .filter_map(|it| it["environment"].as_array())
-        .flatten();
-    let variable = variables.find(|it| it["name"] == name)?;
-    variable["value"].as_str().map(str::to_owned)
+/// What a stopped task says of itself.
+enum Travelled {
+    Ours(Ours),
+    /// Nobody waits for this event.
+    Nothing(&'static str),
+    /// Somebody may wait for it.
+    Unclear(&'static str),
+}
+
+/// A task whose `startedBy` is the one of the execution in its variables. Whoever may run tasks can write both, and needs an
+/// id for it that CodeDeploy makes up anew for each execution.
+struct Ours {
+    execution: Execution,
+    /// The one that has the variables.
+    container: String,
+}
+
+/// `function` is this one's name; a task of an earlier version's does not say whose it is.
+fn travelled(detail: &Value, function: &str) -> Travelled {
+    let started_by = detail["startedBy"].as_str().unwrap_or_default();
+    if !started_by.starts_with(&format!("{PROGRAM}/")) {
+        return Travelled::Nothing("no task of this function's");
+    }
+    if detail["lastStatus"] != "STOPPED" {
+        return Travelled::Nothing("the task has not stopped");
+    }
+    let Some(containers) = detail["overrides"]["containerOverrides"].as_array() else {
+        return Travelled::Unclear("the event shows no overrides");
+    };
+    let value = |container: &Value, name: &str| {
+        let mut variables = container["environment"].as_array()?.iter();
+        let variable = variables.find(|it| it["name"] == name)?;
+        variable["value"].as_str().map(str::to_owned)
+    };
+    let mut found = containers.iter().filter_map(|it| {
+        let ids = (value(it, DEPLOYMENT_ID), value(it, EXECUTION_ID));
+        (ids != (None, None)).then_some((it, ids))
+    });
+    let Some((container, ids)) = found.next() else {
+        return Travelled::Nothing("the call that started the task waits for it");
+    };
+    if value(container, FUNCTION).is_some_and(|it| it != function) {
+        return Travelled::Nothing("another function started the task");
+    }
+    let (Some(deployment_id), Some(execution_id)) = ids else {
+        return Travelled::Unclear("only one of its two ids is there");
+    };
+    let container = container["name"].as_str().unwrap_or_default().to_owned();
+    if started_by != mark(PROGRAM, &execution_id) {
+        return Travelled::Unclear("its startedBy is of another execution");
+    }
+    Travelled::Ours(Ours {
+        execution: Execution {
+            deployment_id,
+            lifecycle_event_hook_execution_id: execution_id,
+        },
+        container,
+    })
 }
 
 /// The task of an event, which shows it as DescribeTasks does.

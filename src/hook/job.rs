@@ -13,9 +13,8 @@ use crate::config::Hook;
 use crate::run::clone::first_essential;
 use crate::run::definition::{self, DefinitionError};
 use crate::run::request::{InvalidRequest, RunRequest};
-use crate::run::task::{self, StartError, may_find_place};
+use crate::run::task::{self, StartError};
 use crate::run::token::{mark, token};
-use crate::triage::diagnosis::launches;
 
 /// What is to be run, complete.
 #[derive(Debug, Clone)]
@@ -55,10 +54,8 @@ impl JobError {
     /// Whether the same call may succeed later.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Call(error)
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Start(StartError::Call(error)) => error.may_pass(),
-            Self::Start(StartError::NotPlaced(failures)) => may_find_place(failures),
+            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => error.may_pass(),
+            Self::Start(error) => error.may_pass(),
             Self::Definition(DefinitionError::Nothing(_)) => true,
             Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) | Self::Request(_) => {
                 false
@@ -69,13 +66,13 @@ impl JobError {
     /// With what to do about it.
     pub fn in_words(&self) -> String {
         let advice = match self {
-            Self::Call(error)
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Start(StartError::Call(error)) => error.advice(),
-            Self::Start(StartError::NotPlaced(failures)) => failures
-                .iter()
-                .find_map(|failure| launches::advice(&task::reason(failure)).map(str::to_owned)),
-            _ => None,
+            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => error.advice(),
+            Self::Start(error) => error.advice(),
+            Self::Definition(DefinitionError::Nothing(_))
+            | Self::Configuration(_)
+            | Self::Unset(_)
+            | Self::Incomplete(_)
+            | Self::Request(_) => None,
         };
         match advice {
             Some(advice) => format!("{self}; {advice}"),

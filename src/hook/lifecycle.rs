@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::job::{Job, JobError, network};
-use super::{DeployHook, PROGRAM, judge};
+use super::{DeployHook, PROGRAM};
 use crate::arn::{self, Arn};
 use crate::aws::CallError;
 use crate::aws::Task;
@@ -21,7 +21,7 @@ use crate::run::task::StartError;
 /// How soon we want to be asked again, in seconds.
 const CALL_BACK: u64 = 30;
 
-/// How often a task that finds no place is tried, a call back apart: half an hour.
+/// How many calls in a row may be of no use, a call back apart: half an hour.
 const TRIES: u32 = 60;
 
 /// Time to answer before the function's is over.
@@ -56,7 +56,7 @@ const CONTAINER: &str = "ecsParrotContainer";
 const CLUSTER: &str = "ecsParrotCluster";
 /// The number in the client token: counts answers that held nothing but failures.
 const TURN: &str = "ecsParrotTurn";
-/// Counts the calls that were of no use.
+/// Counts the calls that were of no use, one after another: a useful one begins anew.
 const TRIED: &str = "ecsParrotTried";
 
 impl Lifecycle {
@@ -107,10 +107,15 @@ impl Lifecycle {
         self.number(TRIED) < TRIES
     }
 
+    fn given_up(&self, why: &str) -> String {
+        let left = self.detail(TASK).map(|task| format!("; {task} may run on"));
+        format!("{why}, {TRIES} times in a row{}", left.unwrap_or_default())
+    }
+
     /// A call that was of no use, and did no harm.
     fn again(&self, why: String) -> Answer {
         if !self.may_try_again() {
-            return Answer::Failed(format!("{why}, {TRIES} times"));
+            return Answer::Failed(self.given_up(&why));
         }
         Answer::InProgress {
             why,
@@ -125,6 +130,9 @@ impl DeployHook {
         let answer = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(Ok(answer))) => answer,
             Ok(Ok(Err(error))) if error.may_pass() && call.may_try_again() => later(call, &error),
+            Ok(Ok(Err(error))) if error.may_pass() => {
+                Answer::Failed(call.given_up(&error.in_words()))
+            }
             Ok(Ok(Err(error))) => Answer::Failed(error.in_words()),
             Ok(Err(_)) => call.again("AWS did not answer in time".to_owned()),
             Err(_) => Answer::Failed("this function panicked".to_owned()),
@@ -159,6 +167,7 @@ impl DeployHook {
                 (TASK, json!(task)),
                 (CONTAINER, json!(job.container)),
                 (CLUSTER, json!(job.cluster)),
+                (TRIED, json!(0)),
             ],
         })
     }
@@ -184,17 +193,20 @@ impl DeployHook {
                 task.arn
             )));
         }
-        if !task.has_stopped() {
+        let container = call.detail(CONTAINER).unwrap_or_default();
+        let Some(judged) = self.judge(&task, container).await else {
             return Ok(Answer::InProgress {
                 why: format!("the task is {}", task.last_status()),
-                remember: Vec::new(),
+                remember: vec![(TRIED, json!(0))],
             });
+        };
+        if judged.runs_on {
+            self.stop_rest(cluster, &task.arn, container).await;
         }
-        let (succeeded, why) = judge(&task, call.detail(CONTAINER).unwrap_or_default());
-        Ok(if succeeded {
-            Answer::Succeeded(why)
+        Ok(if judged.succeeded {
+            Answer::Succeeded(judged.why)
         } else {
-            Answer::Failed(why)
+            Answer::Failed(judged.why)
         })
     }
 

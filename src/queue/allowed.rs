@@ -9,16 +9,35 @@ use crate::triage::Globs;
 /// What may be run; nothing by default. Running a task is acting with its role's rights.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
-    pub clusters: Globs,
-    pub task_definitions: Globs,
+    pub clusters: Patterns,
+    pub task_definitions: Patterns,
+}
+
+/// Patterns with their texts, for whoever must be told what they are.
+#[derive(Debug, Clone, Default)]
+pub struct Patterns {
+    globs: Globs,
+    texts: Vec<String>,
+}
+
+impl Patterns {
+    /// `texts` are what `globs` was made of.
+    pub fn new(globs: Globs, texts: Vec<String>) -> Self {
+        Self { globs, texts }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        self.globs.matches(Some(name))
+    }
 }
 
 impl Allowed {
     pub(super) fn check(&self, request: &Map<String, Value>) -> Result<(), Refusal> {
         let text = |field: &str| request.get(field).and_then(Value::as_str);
         let cluster = arn::name(text("cluster").unwrap_or("default"));
-        if !self.clusters.matches(Some(cluster)) {
-            return Err(refused("cluster", cluster, "ALLOWED_CLUSTERS"));
+        if !self.clusters.matches(cluster) {
+            let allowed = &self.clusters;
+            return Err(refused("cluster", cluster, "ALLOWED_CLUSTERS", allowed));
         }
         let Some(definition) = text("taskDefinition") else {
             return Ok(());
@@ -26,18 +45,26 @@ impl Allowed {
         let (family, _) = arn::task_definition(definition);
         let full = arn::name(definition);
         let allowed = &self.task_definitions;
-        if allowed.matches(Some(&family)) || allowed.matches(Some(full)) {
+        if allowed.matches(&family) || allowed.matches(full) {
             Ok(())
         } else {
-            Err(refused("task definition", full, "ALLOWED_TASK_DEFINITIONS"))
+            let variable = "ALLOWED_TASK_DEFINITIONS";
+            Err(refused("task definition", full, variable, allowed))
         }
     }
 }
 
-fn refused(what: &str, name: &str, variable: &str) -> Refusal {
-    Refusal::NotAllowed(format!(
-        "{what} `{name}` is not allowed: {variable} says which are, and without it none is"
-    ))
+fn refused(what: &'static str, name: &str, variable: &'static str, allowed: &Patterns) -> Refusal {
+    let patterns: Vec<_> = allowed.texts.iter().map(|it| format!("`{it}`")).collect();
+    Refusal::NotAllowed {
+        what,
+        name: name.to_owned(),
+        variable,
+        allowed: match patterns.as_slice() {
+            [] => "is not set, and without it nothing is".to_owned(),
+            patterns => format!("has {}", patterns.join(", ")),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -52,7 +79,8 @@ mod tests {
             let request = json!({"cluster": cluster, "taskDefinition": definition});
             request.as_object().unwrap().clone()
         };
-        let globs = |pattern: &str| Globs::new([pattern]).unwrap();
+        let globs =
+            |pattern: &str| Patterns::new(Globs::new([pattern]).unwrap(), vec![pattern.to_owned()]);
         let allowed = Allowed {
             clusters: globs("prod*"),
             task_definitions: globs("job-*"),
@@ -76,10 +104,13 @@ mod tests {
             .check(&request("prod", "job-a"))
             .unwrap_err();
         assert!(
-            refusal
-                .to_string()
-                .contains("ALLOWED_CLUSTERS says which are"),
+            refusal.to_string().contains("ALLOWED_CLUSTERS is not set"),
             "{refusal}"
+        );
+        let refusal = allowed.check(&request("prod", "web")).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS has `job-*`"
         );
         let exact = Allowed {
             clusters: globs("prod"),

@@ -5,16 +5,21 @@ use crate::aws::CallError;
 use crate::run::definition::DefinitionError;
 use crate::run::request::InvalidRequest;
 use crate::run::service::ServiceError;
-use crate::run::task::{self, StartError, may_find_place};
-use crate::triage::diagnosis::launches;
+use crate::run::task::StartError;
 
 /// Why a record started nothing, or not all.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error(transparent)]
     Message(#[from] BadMessage),
-    #[error("{0}")]
-    NotAllowed(String),
+    #[error("{what} `{name}` is not allowed: {variable} {allowed}")]
+    NotAllowed {
+        what: &'static str,
+        name: String,
+        variable: &'static str,
+        /// What the variable allows.
+        allowed: String,
+    },
     #[error(transparent)]
     Request(#[from] InvalidRequest),
     #[error(transparent)]
@@ -27,6 +32,9 @@ pub enum Refusal {
     Start(#[from] StartError),
     #[error("the function's time was over")]
     Time,
+    /// In a FIFO queue.
+    #[error("an earlier message of its group must be done first")]
+    Behind,
     #[error("it was started {0} times, and is not started again")]
     Enough(u32),
 }
@@ -35,36 +43,41 @@ impl Refusal {
     /// Whether the same message may succeed later.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Time => true,
+            Self::Time | Self::Behind => true,
             Self::Call(error)
             | Self::Service(ServiceError::Call(error))
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Start(StartError::Call(error)) => error.may_pass() || is_quota(&error.message),
-            Self::Start(StartError::NotPlaced(failures)) => may_find_place(failures),
+            | Self::Definition(DefinitionError::Call(error)) => error.may_pass(),
+            Self::Start(error) => error.may_pass(),
             Self::Definition(DefinitionError::Nothing(_)) => true,
             Self::Message(_)
-            | Self::NotAllowed(_)
+            | Self::NotAllowed { .. }
             | Self::Request(_)
             | Self::Service(ServiceError::Unknown { .. })
             | Self::Enough(_) => false,
         }
     }
 
+    /// What to do about it, where the message itself does not say.
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Call(error)
             | Self::Service(ServiceError::Call(error))
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Start(StartError::Call(error)) => error.advice(),
-            Self::Start(StartError::NotPlaced(failures)) => failures
-                .iter()
-                .find_map(|failure| launches::advice(&task::reason(failure)).map(str::to_owned)),
-            _ => None,
+            | Self::Definition(DefinitionError::Call(error)) => error.advice(),
+            Self::Start(error) => error.advice(),
+            Self::NotAllowed { variable, name, .. } => Some(format!(
+                "let the message name another, or add `{name}` to {variable} and to the rights of the function's role"
+            )),
+            Self::Message(BadMessage::NoId) => None,
+            Self::Message(_) | Self::Request(_) => {
+                Some("mend the message, and check it with `ecs-parrot enqueue`".to_owned())
+            }
+            Self::Service(ServiceError::Unknown { .. }) => {
+                Some("check the service's name, the cluster and the region".to_owned())
+            }
+            Self::Enough(_) => {
+                Some("look for what keeps the network interface from its subnet".to_owned())
+            }
+            Self::Definition(DefinitionError::Nothing(_)) | Self::Time | Self::Behind => None,
         }
     }
-}
-
-/// ECS says this of a full account in a failure or in an exception.
-fn is_quota(message: &str) -> bool {
-    message.contains("limit on the number of tasks you can run concurrently")
 }

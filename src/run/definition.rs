@@ -10,6 +10,7 @@ use aws_sdk_ecs::error::BoxError;
 use aws_sdk_ecs::types::TaskDefinitionField;
 use serde_json::{Map, Value};
 
+use super::clone::is_essential;
 use crate::aws::{CallError, Nature, with_body};
 
 /// A task definition that is registered.
@@ -45,6 +46,14 @@ impl Definition {
             .into_iter()
             .flatten()
             .filter_map(Value::as_object)
+    }
+
+    /// Whether the task ends with this container; none where it has no such container.
+    pub fn is_essential(&self, container: &str) -> Option<bool> {
+        let mut containers = self.containers();
+        let found =
+            containers.find(|it| it.get("name").and_then(Value::as_str) == Some(container))?;
+        Some(is_essential(found))
     }
 }
 

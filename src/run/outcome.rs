@@ -1,8 +1,16 @@
 //! How the tasks of a request ended.
+//!
+//! The chosen container's exit code decides, but not alone. When an essential container ends, ECS stops all others with
+//! SIGTERM, then SIGKILL. So a container that was stopped half-way may end with 0, and one that was not needed any more
+//! ends with 143 or 137. ECS does not say which container ended first: DescribeTasks and the events have times of the
+//! task, and none of its containers. What is known is used; where it does not suffice, the run has failed, because a
+//! migration that ended half-way and looks done costs more than one that is looked at again.
 
 use crate::aws::Task;
 use crate::notice::{Container, Failure};
 use crate::triage::{Cause, diagnosis};
+
+use super::definition::Definition;
 
 /// Every task that was started, in the order in which it was, and what was not started.
 #[derive(Debug, Clone, Default)]
@@ -23,12 +31,16 @@ pub struct End<'a> {
 /// A process that ran and failed in a way of its own would have said so: this is ours.
 pub const FAILED: u8 = 1;
 
+/// Reasons of a container that ECS could not stop in time. It was being stopped: they are no failure of its own.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+const OF_STOPPING: [&str; 2] = [
+    "CannotStopContainerError",
+    "Could not transition to stopped",
+];
+
 impl RunOutcome {
     pub fn ends(&self) -> impl Iterator<Item = End<'_>> {
-        self.tasks.iter().map(|task| End {
-            task,
-            container: &self.container,
-        })
+        self.tasks.iter().map(|task| End::of(task, &self.container))
     }
 
     /// The exit status for whoever asked: of the first task that failed; of the request, where every task
@@ -44,7 +56,24 @@ impl RunOutcome {
     }
 }
 
+/// Notes which containers end their task: as the definition says; one that it does not have (GuardDuty adds an agent)
+/// does not.
+pub fn mark_essential(task: &mut Task, definition: &Definition) {
+    if definition.containers().next().is_none() {
+        return;
+    }
+    for container in &mut task.facts.containers {
+        let name = container.name.as_deref().unwrap_or_default();
+        container.essential = Some(definition.is_essential(name).unwrap_or(false));
+    }
+}
+
 impl<'a> End<'a> {
+    /// `container` is the one whose exit code counts.
+    pub fn of(task: &'a Task, container: &'a str) -> Self {
+        Self { task, container }
+    }
+
     /// The chosen container's; absent where it never ran, and sometimes where it did.
     pub fn exit_code(self) -> Option<i64> {
         self.container().and_then(|it| it.exit_code)
@@ -52,6 +81,26 @@ impl<'a> End<'a> {
 
     pub fn cause(self) -> Cause {
         diagnosis::cause(&self.task.facts, &self.task.subject)
+    }
+
+    /// Whether it is known how the chosen container ended: with its task, or before it, where the task runs on without
+    /// it because it is not essential.
+    pub fn is_over(self) -> bool {
+        let is_left_alone = || {
+            self.may_be_left_alone()
+                && self
+                    .container()
+                    .is_some_and(|it| it.essential != Some(true))
+                && !self.others().any(|it| may_end_task(it) && has_stopped(it))
+        };
+        self.task.has_stopped() || is_left_alone()
+    }
+
+    /// The chosen container has ended, and nothing shows that the task will: only its definition tells.
+    pub fn may_be_left_alone(self) -> bool {
+        !self.task.has_stopped()
+            && self.task.facts.desired_status.as_deref() != Some("STOPPED")
+            && self.container().is_some_and(has_stopped)
     }
 
     /// A container that was told to stop before it was done may exit with 0 as well.
@@ -63,7 +112,7 @@ impl<'a> End<'a> {
     }
 
     pub fn succeeded(self) -> bool {
-        self.exit_code() == Some(0) && self.ended_by_itself()
+        self.exit_code() == Some(0) && self.ended_by_itself() && self.other_end().is_none()
     }
 
     /// The container's own exit code as a process's status. Windows has codes that a status cannot hold.
@@ -80,15 +129,13 @@ impl<'a> End<'a> {
 
     /// In a sentence: "`app` exited with 1", "could not pull its image: CannotPullContainerError: …".
     pub fn in_words(self) -> String {
-        let signal = |code| match diagnosis::signal(code) {
-            Some(signal) => format!(" ({signal})"),
-            None => String::new(),
-        };
-        let exit = self
-            .exit_code()
-            .map(|code| format!("`{}` exited with {code}{}", self.container, signal(code)));
-        if self.succeeded() {
-            return exit.unwrap_or_default();
+        let exit = self.container().and_then(exit_in_words);
+        if self.succeeded() || !self.task.has_stopped() {
+            return exit.unwrap_or_else(|| format!("`{}` has no exit code", self.container));
+        }
+        let other = self.other_end().filter(|_| self.ended_by_itself());
+        if let Some(words) = other.and_then(|it| self.with_other(exit.as_deref(), it)) {
+            return words;
         }
         let cause = self.cause();
         let words = diagnosis::in_words(cause);
@@ -101,14 +148,73 @@ impl<'a> End<'a> {
         }
     }
 
-    pub fn advice(self) -> Option<&'static str> {
-        (!self.succeeded())
-            .then(|| diagnosis::explain(self.cause(), &self.task.facts).advice)
-            .flatten()
+    pub fn advice(self) -> Option<String> {
+        if self.succeeded() {
+            return None;
+        }
+        let of_cause = || {
+            let advice = diagnosis::explain(self.cause(), &self.task.facts).advice;
+            advice.map(str::to_owned)
+        };
+        let may_be_half_done = self.exit_code() == Some(0) && self.ended_by_itself();
+        match self.other_end().filter(|_| may_be_half_done) {
+            Some(other) if other.reason.is_none() => Some(self.on_essential(other)),
+            Some(other) => of_cause().or_else(|| Some(self.on_essential(other))),
+            None => of_cause(),
+        }
+    }
+
+    /// Another container that ended the task, or may have: before the chosen one, or without its end.
+    fn other_end(self) -> Option<&'a Container> {
+        let mut others = self.others().filter(|it| may_end_task(it));
+        let is_essential = self.container().and_then(|it| it.essential);
+        if is_essential == Some(false) && self.task.has_stopped() {
+            // The task did not end with the chosen container.
+            return others.next();
+        }
+        others.find(|it| failed_itself(it))
+    }
+
+    /// What both containers did. None where neither has an exit code: then the task's own words say more.
+    fn with_other(self, exit: Option<&str>, other: &Container) -> Option<String> {
+        let of_other = match (exit_in_words(other), &other.reason) {
+            (Some(exit), None) => exit,
+            (Some(exit), Some(reason)) => format!("{exit}: {reason}"),
+            (None, Some(reason)) if exit.is_some() => {
+                let name = other.name.as_deref().unwrap_or_default();
+                format!("`{name}` has no exit code: {reason}")
+            }
+            (None, _) => return None,
+        };
+        let own = self.container;
+        Some(match exit {
+            None => format!("`{own}` has no exit code; {of_other}"),
+            Some(exit) if self.exit_code() == Some(0) => {
+                format!("{exit}, but the task may have ended before `{own}` was done: {of_other}")
+            }
+            Some(exit) => format!("{exit}; {of_other}"),
+        })
+    }
+
+    fn on_essential(self, other: &Container) -> String {
+        let (own, other) = (self.container, other.name.as_deref().unwrap_or_default());
+        let is_essential = self.container().and_then(|it| it.essential);
+        if is_essential == Some(false) {
+            return format!("set `essential` to true for `{own}` in the task definition");
+        }
+        format!(
+            "if the task can do without `{other}`, set `essential` to false for it in the task definition; else let it \
+             exit with 0 on SIGTERM"
+        )
     }
 
     fn container(self) -> Option<&'a Container> {
         self.task.container(self.container)
+    }
+
+    fn others(self) -> impl Iterator<Item = &'a Container> {
+        let containers = self.task.facts.containers.iter();
+        containers.filter(move |it| it.name.as_deref() != Some(self.container))
     }
 
     /// What ECS says of it, after a colon.
@@ -129,164 +235,32 @@ impl<'a> End<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::notice::{Subject, TaskFacts};
-
-    /// Stop code and reason, exit code and reason of `app`, exit code of `sidecar`.
-    type Case = (
-        Option<&'static str>,
-        &'static str,
-        Option<i64>,
-        Option<&'static str>,
-        Option<i64>,
-    );
-
-    fn outcome((stop_code, reason, exit_code, why, sidecar): Case) -> RunOutcome {
-        let container = |name: &str, exit_code, reason: Option<&str>| Container {
-            name: Some(name.to_owned()),
-            exit_code,
-            reason: reason.map(str::to_owned),
-            ..Container::default()
-        };
-        let facts = TaskFacts {
-            last_status: Some("STOPPED".to_owned()),
-            stop_code: stop_code.map(str::to_owned),
-            stopped_reason: Some(reason.to_owned()).filter(|it| !it.is_empty()),
-            started_at: exit_code
-                .map(|_| crate::event::Time::read("2026-11-05T12:00:00Z".to_owned())),
-            containers: vec![
-                container("sidecar", sidecar, None),
-                container("app", exit_code, why),
-            ],
-            ..TaskFacts::default()
-        };
-        RunOutcome {
-            tasks: vec![Task {
-                arn: "arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b".to_owned(),
-                cluster: None,
-                definition: None,
-                created_at: None,
-                subject: Subject::default(),
-                facts,
-            }],
-            failures: Vec::new(),
-            container: "app".to_owned(),
-        }
-    }
-
-    #[test]
-    fn the_containers_own_exit_code_is_the_status() {
-        const EXITED: &str = "Essential container in task exited";
-        let essential = Some("EssentialContainerExited");
-        let cases: [(Case, u8, &str); 11] = [
-            (
-                (essential, EXITED, Some(0), None, Some(143)),
-                0,
-                "`app` exited with 0",
-            ),
-            ((None, "", Some(0), None, None), 0, "`app` exited with 0"),
-            (
-                (essential, EXITED, Some(3), None, Some(0)),
-                3,
-                "`app` exited with 3",
-            ),
-            (
-                (
-                    essential,
-                    EXITED,
-                    Some(137),
-                    Some("OutOfMemoryError: Container killed due to memory usage"),
-                    None,
-                ),
-                137,
-                "`app` exited with 137 (SIGKILL); the task ran out of memory: OutOfMemoryError: Container killed \
-                 due to memory usage",
-            ),
-            (
-                (
-                    Some("TaskFailedToStart"),
-                    "Task failed to start",
-                    None,
-                    Some("CannotPullContainerError: pull access denied"),
-                    None,
-                ),
-                1,
-                "the task could not pull its image: CannotPullContainerError: pull access denied",
-            ),
-            (
-                (
-                    Some("TaskFailedToStart"),
-                    "ResourceInitializationError: unable to pull secrets",
-                    None,
-                    None,
-                    None,
-                ),
-                1,
-                "the task failed to start: ResourceInitializationError: unable to pull secrets",
-            ),
-            // Whoever is told to stop may exit with 0, done or not.
-            (
-                (Some("UserInitiated"), "enough", Some(0), None, None),
-                1,
-                "`app` exited with 0; the task was stopped by request: enough",
-            ),
-            (
-                (
-                    Some("SpotInterruption"),
-                    "Your Spot Task was interrupted.",
-                    Some(0),
-                    None,
-                    None,
-                ),
-                1,
-                "`app` exited with 0; the task lost its Spot capacity: Your Spot Task was interrupted.",
-            ),
-            (
-                (essential, EXITED, None, None, Some(1)),
-                1,
-                "the task exited with an error",
-            ),
-            // Windows.
-            (
-                (essential, EXITED, Some(-1_073_741_510), None, None),
-                1,
-                "`app` exited with -1073741510",
-            ),
-            (
-                (essential, EXITED, Some(256), None, None),
-                1,
-                "`app` exited with 256",
-            ),
-        ];
-        for (case, status, words) in cases {
-            let outcome = outcome(case);
-            assert_eq!(outcome.status(), status, "{case:?}");
-            let told = outcome.ends().next().unwrap().in_words();
-            assert!(told.starts_with(words), "{told}");
-        }
-    }
-
-    #[test]
-    fn not_all_that_was_asked_for_is_a_failure() {
-        let mut outcome = outcome((None, "", Some(0), None, None));
-        outcome.failures = vec![Failure {
-            reason: "RESOURCE:CPU".to_owned(),
-            detail: None,
-            arn: None,
-        }];
-        assert_eq!(outcome.status(), FAILED);
-        assert_eq!(RunOutcome::default().status(), FAILED, "nothing ran");
-    }
-
-    #[test]
-    fn the_first_task_that_failed_counts() {
-        let mut all = outcome((None, "", Some(0), None, None));
-        all.tasks
-            .extend(outcome((None, "", Some(4), None, None)).tasks);
-        all.tasks
-            .extend(outcome((None, "", Some(5), None, None)).tasks);
-        assert_eq!(all.status(), 4);
-    }
+/// Unless its definition says otherwise, any container may be the one that ended the task.
+fn may_end_task(container: &Container) -> bool {
+    container.essential != Some(false)
 }
+
+fn has_stopped(container: &Container) -> bool {
+    container.last_status.as_deref() == Some("STOPPED")
+}
+
+/// Not because ECS stopped it: 0, 143 (SIGTERM) and 137 (SIGKILL) are how it ends then.
+fn failed_itself(container: &Container) -> bool {
+    let reason = container.reason.as_deref().unwrap_or_default();
+    let has_own_reason = !reason.is_empty() && !OF_STOPPING.iter().any(|it| reason.contains(it));
+    has_own_reason || !matches!(container.exit_code, None | Some(0 | 137 | 143))
+}
+
+/// "`app` exited with 137 (SIGKILL)".
+fn exit_in_words(container: &Container) -> Option<String> {
+    let name = container.name.as_deref().unwrap_or_default();
+    let code = container.exit_code?;
+    let signal = match diagnosis::signal(code) {
+        Some(signal) => format!(" ({signal})"),
+        None => String::new(),
+    };
+    Some(format!("`{name}` exited with {code}{signal}"))
+}
+
+#[cfg(test)]
+mod tests;

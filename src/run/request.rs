@@ -56,7 +56,8 @@ fn join(problems: &[Invalid]) -> String {
     lines.join("; ")
 }
 
-const OVERRIDES: usize = 8_192;
+/// Bytes of JSON that a request's overrides may be.
+pub const OVERRIDES: usize = 8_192;
 
 impl RunRequest {
     pub fn new(input: RunTaskInput) -> Result<Self, InvalidRequest> {
@@ -101,6 +102,14 @@ impl RunRequest {
     pub fn for_definition(&self, definition: &str) -> Self {
         let mut input = self.0.clone();
         input.task_definition = Some(definition.to_owned());
+        Self(input)
+    }
+
+    /// The same request under another client token: a new question.
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Self {
+        let mut input = self.0.clone();
+        input.client_token = Some(token);
         Self(input)
     }
 

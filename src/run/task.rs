@@ -6,7 +6,7 @@ use aws_sdk_ecs::types;
 use aws_sdk_ecs::{Client, Config};
 
 use super::request::RunRequest;
-use crate::aws::{CallError, with_body};
+use crate::aws::{CallError, Nature, with_body};
 use crate::notice::Failure;
 use crate::triage::diagnosis::launches;
 
@@ -25,6 +25,44 @@ pub enum StartError {
     #[error(transparent)]
     Call(#[from] CallError),
 }
+
+impl StartError {
+    /// Whether the same request may start its tasks later, for whoever asks: by AWS's code, and by its words, which come
+    /// as an exception or as the reason of a failure.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::NotPlaced(failures) => may_find_place(failures),
+            Self::Call(error) => match error.nature {
+                Nature::Throttled | Nature::Unavailable => true,
+                Nature::Denied | Nature::Credentials => false,
+                Nature::Refused => {
+                    let by_words = launches::exception_passes(&error.message);
+                    by_words.unwrap_or_else(|| LIMITS.iter().any(|code| error.has_code(code)))
+                }
+            },
+        }
+    }
+
+    /// What to do about it, where the message itself does not say.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::NotPlaced(failures) => failures
+                .iter()
+                .find_map(|it| launches::advice(&reason(it)))
+                .map(str::to_owned),
+            Self::Call(error) => error
+                .advice()
+                .or_else(|| launches::exception_advice(&error.message).map(str::to_owned)),
+        }
+    }
+}
+
+/// AWS's names for a quota that is reached: somebody else's task ends, and there is room again.
+const LIMITS: [&str; 3] = [
+    "LimitExceededException",
+    "ServiceQuotaExceededException",
+    "LimitExceeded",
+];
 
 /// Starts the tasks of a request, in one attempt: whoever tries again should know which attempt went unanswered.
 /// Repeated with the same client token, it starts nothing new and gives the tasks that the first call started. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
@@ -73,7 +111,7 @@ fn already_running(error: Option<&RunTaskError>) -> Option<Vec<String>> {
 
 /// Whether what was not placed may find a place later. ECS gives no reason where it repeats an answer that held
 /// nothing but failures.
-pub fn may_find_place(failures: &[Failure]) -> bool {
+fn may_find_place(failures: &[Failure]) -> bool {
     failures.is_empty() || failures.iter().any(|it| launches::passes(&reason(it)))
 }
 
@@ -128,5 +166,70 @@ pub fn reason(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{} ({detail})", failure.reason),
         None => failure.reason.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: &str, message: &str, nature: Nature) -> StartError {
+        StartError::Call(CallError {
+            call: "RunTask",
+            code: Some(code.to_owned()),
+            message: message.to_owned(),
+            nature,
+        })
+    }
+
+    #[test]
+    fn what_may_pass_by_code_and_by_words() {
+        const VCPUS: &str =
+            "You've reached the limit on the number of vCPUs you can run concurrently";
+        for (code, message, nature, expected) in [
+            ("ClientException", VCPUS, Nature::Refused, true),
+            ("InvalidParameterException", VCPUS, Nature::Refused, true),
+            ("LimitExceededException", "x", Nature::Refused, true),
+            (
+                "LimitExceededException",
+                "The requested CPU configuration is above your limit",
+                Nature::Refused,
+                false,
+            ),
+            ("ThrottlingException", "x", Nature::Throttled, true),
+            ("ServerException", "x", Nature::Unavailable, true),
+            (
+                "ClientException",
+                "TaskDefinition is inactive",
+                Nature::Refused,
+                false,
+            ),
+            // AWS's words in a denial are somebody's names.
+            ("AccessDeniedException", VCPUS, Nature::Denied, false),
+        ] {
+            let error = refused(code, message, nature);
+            assert_eq!(error.may_pass(), expected, "{code} {message}");
+        }
+        for (reason, expected) in [
+            (VCPUS, true),
+            ("Tasks provisioning capacity limit exceeded.", true),
+            ("RESOURCE:CPU", true),
+            ("ATTRIBUTE", false),
+        ] {
+            let failure = Failure {
+                reason: reason.to_owned(),
+                detail: None,
+                arn: None,
+            };
+            let error = StartError::NotPlaced(vec![failure]);
+            assert_eq!(error.may_pass(), expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_quota_is_explained_in_both_forms() {
+        let words = "Tasks provisioning capacity limit exceeded.";
+        let advice = refused("ClientException", words, Nature::Refused).advice();
+        assert!(advice.unwrap().starts_with("too many tasks of the cluster"));
     }
 }

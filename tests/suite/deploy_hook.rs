@@ -58,7 +58,7 @@ async fn invoke_within(
     aws.invoke(PROGRAM, api, variables).await
 }
 
-fn response(answer: &Answer) -> &Value {
+pub(crate) fn response(answer: &Answer) -> &Value {
     let Answer::Response(value) = answer else {
         panic!("{answer:?}")
     };
@@ -204,7 +204,7 @@ async fn code_deploy_never_waits_for_us() {
                 "Cluster not found.",
             )),
             &[],
-            "Cluster not found",
+            "Cluster not found.; check the cluster's name and the region (TASK_DEFINITION `migrate`, CLUSTER_NAME `prod`)",
         ),
         (
             "DescribeTasks",
@@ -333,11 +333,16 @@ async fn a_task_of_forty_minutes_for_code_deploy() {
         let event = aws.stop_event(&task);
         let mut foreign = event.clone();
         foreign["detail"]["startedBy"] = json!("somebody");
+        let mut running = event.clone();
+        running["detail"]["lastStatus"] = json!("RUNNING");
         let mut elsewhere = event.clone();
-        elsewhere["detail"]["clusterArn"] = json!(arn("cluster/staging"));
-        let mut other = event.clone();
-        other["detail"]["taskDefinitionArn"] = json!(arn("task-definition/web:1"));
-        let (answers, log) = invoke(&aws, vec![foreign, elsewhere, other], &variables).await;
+        let list = &mut elsewhere["detail"]["overrides"]["containerOverrides"][0]["environment"];
+        list[2] = json!({"name": "ECS_PARROT_HOOK_FUNCTION", "value": "CodeDeployHook_other"});
+        // One of Amazon ECS's hooks, or of a call that waits for it itself.
+        let mut waited_for = event.clone();
+        waited_for["detail"]["overrides"]["containerOverrides"][0]["environment"] = json!([]);
+        let events = vec![foreign, running, elsewhere, waited_for];
+        let (answers, log) = invoke(&aws, events, &variables).await;
         assert!(
             answers.iter().all(|it| response(it)["status"] == "Ignored"),
             "{log}"
@@ -602,6 +607,7 @@ async fn a_panic_fails_the_deployment() {
         config: config::Hook::read(&six),
         ecs: aws_sdk_ecs::Client::from_conf(ecs),
         code_deploy: aws_sdk_codedeploy::Client::from_conf(reporting),
+        function: "parrot".to_owned(),
     };
     let minute = Duration::from_secs(60);
     let answer = hook

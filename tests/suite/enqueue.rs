@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::fake_aws::{FakeAws, REGION};
+use crate::fake_aws::{ACCOUNT, FakeAws, REGION};
 use crate::tools;
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs";
@@ -21,8 +21,14 @@ async fn enqueue(aws: &FakeAws, messages: &[(&str, Value)]) -> Output {
 }
 
 async fn enqueue_from(aws: &FakeAws, folder: &Path) -> Output {
+    enqueue_with(aws, folder, &["--queue", QUEUE]).await
+}
+
+async fn enqueue_with(aws: &FakeAws, folder: &Path, flags: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
-        .args(["enqueue", "--queue", QUEUE, "."])
+        .arg("enqueue")
+        .args(flags)
+        .arg(".")
         .current_dir(folder)
         .env_clear()
         .env("AWS_ENDPOINT_URL", aws.url())
@@ -78,4 +84,105 @@ async fn the_sample_is_a_message() {
     let output = enqueue_from(&aws, &tools::root().join("samples/messages")).await;
     assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
     assert_eq!(aws.bodies("SendMessage").len(), 1);
+}
+
+/// One message, of the family `job`.
+fn one_message() -> tempfile::TempDir {
+    let folder = tools::scratch();
+    let message = json!({"ECS": {"taskDefinition": "arn:aws:ecs:eu-west-1:210987654321:task-definition/job:7"}});
+    fs::write(folder.path().join("a.json"), message.to_string()).unwrap();
+    folder
+}
+
+/// A queue's name and its ARN, which may be another account's, are looked up.
+#[tokio::test]
+async fn a_queue_by_its_name_or_arn() {
+    let aws = FakeAws::start().await;
+    aws.queue("jobs", ACCOUNT);
+    aws.queue("theirs", "111122223333");
+    let folder = one_message();
+    for (flags, url) in [
+        (vec!["--queue", "jobs", "--region", REGION], QUEUE),
+        (
+            vec!["--queue", "arn:aws:sqs:eu-west-1:210987654321:jobs"],
+            QUEUE,
+        ),
+        (
+            vec!["--queue", "arn:aws:sqs:eu-west-1:111122223333:theirs"],
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/theirs",
+        ),
+    ] {
+        let output = enqueue_with(&aws, folder.path(), &flags).await;
+        assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+        assert_eq!(aws.bodies("SendMessage").pop().unwrap()["QueueUrl"], url);
+    }
+}
+
+/// What cannot be a queue, or is none, is named as it was typed.
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_named() {
+    let aws = FakeAws::start().await;
+    let folder = one_message();
+    for (queue, told) in [
+        ("jbos", "--queue jbos: no URL was found for it in eu-west-1"),
+        (
+            "arn:aws:sqs:eu-west-1:111122223333:jobs",
+            "--queue arn:aws:sqs:eu-west-1:111122223333:jobs: no URL",
+        ),
+        (
+            "arn:aws:sqs:us-east-1:210987654321:jobs",
+            "the queue is in us-east-1, and --region is eu-west-1",
+        ),
+        (
+            "arn:aws:sns:eu-west-1:210987654321:jobs",
+            "this is the ARN of `sns`, not of a queue",
+        ),
+        (
+            "my jobs",
+            "neither a queue's URL, nor its name, nor its ARN",
+        ),
+    ] {
+        let flags = ["--queue", queue, "--region", REGION];
+        let output = enqueue_with(&aws, folder.path(), &flags).await;
+        let all = tools::told(&output);
+        assert_eq!(output.status.code(), Some(1), "{all}");
+        assert!(all.contains(told), "{told}: {all}");
+        assert_eq!(aws.bodies("SendMessage").len(), 0);
+    }
+}
+
+/// A FIFO queue gets a group, the task's family where none is given, and an id of its own for each message.
+#[tokio::test]
+async fn a_fifo_queue_gets_a_group_and_an_id() {
+    const FIFO: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs.fifo";
+    let aws = FakeAws::start().await;
+    let folder = one_message();
+    let fifo = ["--queue", FIFO];
+    let grouped = ["--queue", FIFO, "--group", "nightly"];
+    let standard = ["--queue", QUEUE];
+    let fair = ["--queue", QUEUE, "--group", "nightly"];
+    for flags in [&fifo[..], &fifo, &grouped, &standard, &fair] {
+        let output = enqueue_with(&aws, folder.path(), flags).await;
+        assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+    }
+    let sent = aws.bodies("SendMessage");
+    let groups: Vec<_> = sent.iter().map(|it| &it["MessageGroupId"]).collect();
+    assert_eq!(
+        groups,
+        [
+            &json!("job"),
+            &json!("job"),
+            &json!("nightly"),
+            &json!(null),
+            &json!("nightly")
+        ]
+    );
+    let ids = sent.iter().map(|it| it["MessageDeduplicationId"].as_str());
+    let ids: Vec<_> = ids.collect();
+    assert!(ids[..3].iter().all(Option::is_some), "{ids:?}");
+    assert_ne!(ids[0], ids[1], "the same job may be wanted twice");
+    assert_eq!(ids[3..], [None, None]);
+
+    let output = enqueue_with(&aws, folder.path(), &["--queue", FIFO, "--group", "a b"]).await;
+    assert_eq!(output.status.code(), Some(2), "{}", tools::told(&output));
 }

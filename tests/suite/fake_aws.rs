@@ -117,6 +117,7 @@ struct State {
     logs: logs::Logs,
     code_deploy: code_deploy::CodeDeploy,
     secrets: secrets::Secrets,
+    sqs: sqs::Sqs,
 }
 
 enum Scripted {
@@ -303,7 +304,7 @@ impl State {
         match call.service {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
             "logs" => self.logs.act(&call.operation, &call.body),
-            "sqs" => sqs::act(&call.operation, &call.body),
+            "sqs" => self.sqs.act(&call.operation, &call.body),
             "ssm" | "secretsmanager" => self.secrets.act(&call.body),
             // A table that forgets: what one remembers is dynalite's to show.
             "dynamodb" => Ok(json!({})),

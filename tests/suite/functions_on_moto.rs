@@ -64,7 +64,7 @@ fn enqueue(moto: &Moto, messages: &[(&str, Value)]) {
         fs::write(folder.path().join(name), message.to_string()).unwrap();
     }
     let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
-        .args(["enqueue", "--queue", QUEUE, "."])
+        .args(["enqueue", "--queue", "jobs", "--region", REGION, "."])
         .current_dir(&folder)
         .env_clear()
         .env("AWS_ENDPOINT_URL", moto.url())

@@ -15,6 +15,7 @@ mod chat;
 mod command_line;
 mod deploy;
 mod deploy_hook;
+mod deploy_hook_ends;
 mod digest;
 mod documents;
 mod enqueue;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ecs_parrot::config;
+use ecs_parrot::queue::RunFromQueue;
 use serde_json::{Value, json};
 
 use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn};
@@ -238,7 +240,7 @@ async fn what_never_works_says_why() {
         ),
         (
             json!({"taskDefinition": "web"}),
-            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS",
+            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS has `job*`",
         ),
         (
             json!({"service": "api"}),
@@ -254,6 +256,8 @@ async fn what_never_works_says_why() {
         let (answers, log) = invoke(&aws, vec![records]).await;
         assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
         assert!(log.contains(told), "{told}: {log}");
+        assert!(log.contains(r#""advice":""#), "what to do: {log}");
+        assert!(!log.contains(r#""advice":"""#), "{log}");
         assert_eq!(aws.bodies("RunTask").len(), 0);
         assert_eq!(aws.shown_again()[0]["VisibilityTimeout"], 0);
     }
@@ -275,21 +279,37 @@ async fn nothing_runs_until_it_is_allowed() {
 /// What passes goes back, for longer each time.
 #[tokio::test]
 async fn what_passes_comes_again_later_and_later() {
-    let quota = "You've reached the limit on the number of tasks you can run concurrently";
+    let tasks = "You've reached the limit on the number of tasks you can run concurrently";
+    let vcpus = "You've reached the limit on the number of vCPUs you can run concurrently";
+    let provisioning = "Tasks provisioning capacity limit exceeded.";
+    let ec2s = "Error retrieving subnet information: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
+    let capacity = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+    let refused = |code, words| (Some(Refusal::new(code, words)), "");
     let refusals = [
-        Some(Refusal::throttled()),
-        Some(Refusal::server()),
-        Some(Refusal::new("ClientException", quota)),
-        None,
+        (Some(Refusal::throttled()), ""),
+        (Some(Refusal::server()), ""),
+        refused("ClientException", tasks),
+        refused("ClientException", vcpus),
+        refused("LimitExceededException", vcpus),
+        refused("InvalidParameterException", provisioning),
+        refused("InvalidParameterException", ec2s),
+        refused("ClientException", capacity),
+        (None, "RESOURCE:MEMORY"),
+        (None, tasks),
+        (None, vcpus),
+        (None, provisioning),
+        (None, ec2s),
+        (None, capacity),
     ];
-    for refusal in refusals {
-        for (receives, delay) in [(1, 30), (2, 60), (3, 120), (6, 900), (12, 900)] {
+    for (refusal, reason) in refusals {
+        for (receives, delay) in [(1, 30), (3, 120), (12, 900)] {
             let aws = account().await;
             match &refusal {
                 Some(refusal) => aws.refuse("RunTask", 1, refusal),
                 None => {
                     for _ in 0..receives {
-                        let full = json!({"reason": "RESOURCE:MEMORY", "arn": arn("container-instance/prod/1")});
+                        let full =
+                            json!({"reason": reason, "arn": arn("container-instance/prod/1")});
                         aws.next_task(Life {
                             failures: vec![full],
                             ..Life::default()
@@ -327,6 +347,26 @@ async fn what_is_missing_of_a_count_is_started_later() {
     assert_eq!(aws.tasks().len(), 3, "{log}");
 }
 
+/// AWS's words about a cluster or a task definition do not name it; the log's line does.
+#[tokio::test]
+async fn what_aws_does_not_find_is_named() {
+    let aws = account().await;
+    let message = message(json!({"cluster": "prod-2", "taskDefinition": "job-x", "service": null}));
+    let records = json!({"Records": [record("1", &message, 1)]});
+    let allowed = [
+        ("ALLOWED_CLUSTERS", "prod*"),
+        ("ALLOWED_TASK_DEFINITIONS", "job*"),
+    ];
+    let (_, log) = invoke_with(&aws, vec![records], &allowed).await;
+    for told in [
+        "Unable to describe task definition",
+        r#""cluster":"prod-2""#,
+        r#""task_definition":"job-x""#,
+    ] {
+        assert!(log.contains(told), "{told}: {log}");
+    }
+}
+
 /// Denied, it names the statement to add, and goes to the dead-letter queue.
 #[tokio::test]
 async fn a_denied_role_is_named() {
@@ -344,21 +384,86 @@ async fn a_denied_role_is_named() {
     assert_eq!(aws.shown_again()[0]["VisibilityTimeout"], 0);
 }
 
-/// A FIFO queue wants everything back from the first that failed on.
-#[tokio::test]
-async fn a_fifo_queue_keeps_its_order() {
-    let aws = account().await;
-    let mut records = vec![
-        record("1", &message(json!({})), 1),
-        record("2", "broken", 1),
-        record("3", &message(json!({})), 1),
-    ];
-    for record in &mut records {
+/// Records of a FIFO queue, each of a group.
+fn fifo_records(records: &[(&str, &str, &str, u32)]) -> Value {
+    let records = records.iter().map(|(id, group, body, receives)| {
+        let mut record = record(id, body, *receives);
         record["eventSourceARN"] = json!("arn:aws:sqs:eu-west-1:210987654321:jobs.fifo");
+        record["attributes"]["MessageGroupId"] = json!(group);
+        record
+    });
+    json!({"Records": records.collect::<Vec<_>>()})
+}
+
+/// Each record that the queue shows again, and when.
+fn shown(aws: &FakeAws) -> BTreeSet<(String, i64)> {
+    let shown = aws.shown_again().into_iter().map(|it| {
+        let receipt = it["ReceiptHandle"].as_str().unwrap().to_owned();
+        (receipt, it["VisibilityTimeout"].as_i64().unwrap())
+    });
+    shown.collect()
+}
+
+/// What comes after a failure in its group goes back untried, and is shown at once, behind it. Other groups go on.
+#[tokio::test]
+async fn a_fifo_queue_keeps_the_order_of_each_group() {
+    let aws = account().await;
+    let good = message(json!({}));
+    aws.refuse(
+        "RunTask",
+        1,
+        &Refusal::new(
+            "ClientException",
+            "Tasks provisioning capacity limit exceeded.",
+        ),
+    );
+    let records = fifo_records(&[
+        ("1", "a", &good, 2),
+        ("2", "a", &good, 2),
+        ("3", "a", &good, 1),
+    ]);
+    let (answers, log) = invoke(&aws, vec![records]).await;
+    assert_eq!(given_back(&answers[0]), ids(&["1", "2", "3"]), "{log}");
+    assert_eq!(aws.tasks().len(), 0);
+    let at = |receipt: &str, seconds| (format!("receipt-of-{receipt}"), seconds);
+    assert_eq!(shown(&aws), [at("1", 60), at("2", 0), at("3", 0)].into());
+    assert!(
+        log.contains("an earlier message of its group must be done first"),
+        "{log}"
+    );
+
+    let aws = account().await;
+    let records = fifo_records(&[
+        ("1", "a", &good, 1),
+        ("2", "b", "broken", 1),
+        ("3", "a", &good, 1),
+        ("4", "b", &good, 1),
+        ("5", "c", &good, 1),
+    ]);
+    let (answers, log) = invoke(&aws, vec![records]).await;
+    assert_eq!(given_back(&answers[0]), ids(&["2", "4"]), "{log}");
+    assert_eq!(aws.tasks().len(), 3);
+    assert_eq!(shown(&aws), [at("2", 0), at("4", 0)].into());
+}
+
+/// Messages of one group reach the limit of the dead-letter queue together: the last time that the first of them is
+/// tried, the others are tried too.
+#[tokio::test]
+async fn no_message_of_a_fifo_queue_is_given_up_untried() {
+    for (receives, started) in [(11, 0), (12, 1), (13, 1)] {
+        let aws = account().await;
+        aws.max_receives("jobs.fifo", 12);
+        let good = message(json!({}));
+        let records = fifo_records(&[("1", "a", "broken", receives), ("2", "a", &good, receives)]);
+        let (answers, log) = invoke(&aws, vec![records]).await;
+        assert_eq!(aws.tasks().len(), started, "{receives}: {log}");
+        let back = if started == 0 {
+            ids(&["1", "2"])
+        } else {
+            ids(&["1"])
+        };
+        assert_eq!(given_back(&answers[0]), back, "{log}");
     }
-    let (answers, log) = invoke(&aws, vec![json!({"Records": records})]).await;
-    assert_eq!(given_back(&answers[0]), ids(&["2", "3"]), "{log}");
-    assert_eq!(aws.tasks().len(), 1);
 }
 
 /// A task whose network interface came too late is started again with all it had, three times at the most.
@@ -413,6 +518,115 @@ async fn a_task_without_its_network_interface_is_started_again() {
         )
     );
     assert_eq!(aws.tasks().len(), 4);
+}
+
+/// A stop by a network interface that came too late, for the next task.
+fn without_interface() -> Life {
+    Life {
+        states: Vec::new(),
+        end: json!({
+            "stopCode": "TaskFailedToStart",
+            "stoppedReason": "Timeout waiting for network interface provisioning to complete.",
+        }),
+        ..Life::default()
+    }
+}
+
+/// What an event does not show travels with the task.
+#[tokio::test]
+async fn a_restart_has_the_tags_group_and_volumes_of_the_first() {
+    let aws = account().await;
+    aws.next_task(without_interface());
+    let more = json!({
+        "tags": [{"key": "team", "value": "blue"}],
+        "group": "nightly",
+        "enableECSManagedTags": true,
+        "propagateTags": "TASK_DEFINITION",
+        "volumeConfigurations": [{"name": "data", "managedEBSVolume": {
+            "sizeInGiB": 20, "roleArn": "arn:aws:iam::210987654321:role/ebs",
+        }}],
+        "placementConstraints": [{"type": "distinctInstance"}],
+    });
+    let records = json!({"Records": [record("1", &message(more.clone()), 1)]});
+    invoke(&aws, vec![records]).await;
+    let event = aws.stop_event(&aws.tasks()[0]);
+    let (_, log) = invoke(&aws, vec![event]).await;
+    assert_eq!(aws.tasks().len(), 2, "{log}");
+    let requests = asked(&aws);
+    for (field, value) in more.as_object().unwrap() {
+        assert_eq!(&requests[0][field], value);
+        assert_eq!(requests[1][field], requests[0][field], "{field}");
+    }
+    assert_eq!(requests[1]["launchType"], "FARGATE");
+}
+
+/// The rule brings the stops of all functions of this kind, another stage's too.
+#[tokio::test]
+async fn another_functions_task_is_left_to_it() {
+    let aws = account().await;
+    aws.next_task(without_interface());
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    invoke(&aws, vec![records]).await;
+    let event = aws.stop_event(&aws.tasks()[0]);
+    let body = event.to_string();
+    assert_eq!(body.matches("parrot").count(), 1, "{body}");
+    let theirs: Value = serde_json::from_str(&body.replace("parrot", "carnival")).unwrap();
+    // It may run nothing here: that would be an error, were the task ours.
+    let nothing = [("ALLOWED_CLUSTERS", "x"), ("ALLOWED_TASK_DEFINITIONS", "x")];
+    let (answers, log) = invoke_with(&aws, vec![theirs, event], &nothing).await;
+    assert_eq!(answers[0], Answer::Response(json!({"tasks": []})), "{log}");
+    assert!(
+        matches!(&answers[1], Answer::Error { kind, .. } if kind == "NotStarted"),
+        "{answers:?}"
+    );
+    assert_eq!(aws.tasks().len(), 1);
+}
+
+/// ECS answers a token always the same. Lambda's next try has another, and one that comes twice starts one task.
+#[tokio::test]
+async fn a_restart_that_found_no_place_is_asked_for_anew() {
+    let aws = account().await;
+    aws.next_task(without_interface());
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    invoke(&aws, vec![records]).await;
+    let mut event = aws.stop_event(&aws.tasks()[0])["detail"].clone();
+    event["stoppedAt"] = json!("2026-11-20T04:02:05Z");
+    let credentials = aws_sdk_ecs::config::Credentials::new("test", "test", None, None, "test");
+    let ecs = aws_sdk_ecs::Config::builder()
+        .behavior_version(aws_sdk_ecs::config::BehaviorVersion::latest())
+        .region(aws_sdk_ecs::config::Region::new(REGION))
+        .credentials_provider(credentials.clone())
+        .endpoint_url(aws.url())
+        .build();
+    let sqs = aws_sdk_sqs::Config::builder()
+        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+        .region(aws_sdk_sqs::config::Region::new(REGION))
+        .credentials_provider(credentials)
+        .endpoint_url(aws.url())
+        .build();
+    let variables = [
+        ("ALLOWED_CLUSTERS", "prod"),
+        ("ALLOWED_TASK_DEFINITIONS", "job"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let queue = RunFromQueue {
+        ecs: aws_sdk_ecs::Client::from_conf(ecs),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs),
+        allowed: config::Queue::read(&variables).unwrap().allowed,
+        function: "parrot".to_owned(),
+    };
+    let at = |time: &str| time.parse().unwrap();
+    aws.next_task(Life {
+        failures: vec![json!({"reason": "RESOURCE:FARGATE"})],
+        ..Life::default()
+    });
+    let first = queue.run_again(&event, at("2026-11-20T04:02:07Z")).await;
+    let first = first.unwrap_err().to_string();
+    assert_eq!(first, "ECS started no task: RESOURCE:FARGATE");
+    let second = queue.run_again(&event, at("2026-11-20T04:03:08Z")).await;
+    let twice = queue.run_again(&event, at("2026-11-20T04:05:10Z")).await;
+    assert_eq!(second.unwrap(), twice.unwrap());
+    assert_eq!(aws.tasks().len(), 2);
 }
 
 /// Stops for another reason, and tasks of others, are none of its business.

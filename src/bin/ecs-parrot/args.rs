@@ -72,9 +72,12 @@ pub(crate) struct NotifyArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct EnqueueArgs {
-    /// The queue's URL
-    #[arg(long, value_name = "URL")]
+    /// The queue: its URL, name or ARN
+    #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: String,
+    /// The message group; a FIFO queue keeps the order within it [default for a FIFO queue: each message's task definition family]
+    #[arg(long, value_name = "NAME", value_parser = message_group)]
+    pub(crate) group: Option<String>,
     /// Files with a message each, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
@@ -89,7 +92,7 @@ pub(crate) struct EnqueueArgs {
 #[derive(Debug, clap::Args)]
 #[command(group(ArgGroup::new("teller").required(true).multiple(true)))]
 pub(crate) struct RedriveArgs {
-    /// The dead-letter queue's URL
+    /// The dead-letter queue: its URL, name or ARN
     #[arg(long, value_name = "URL")]
     pub(crate) queue: String,
     /// Have this function tell the events: its name or ARN
@@ -117,6 +120,17 @@ pub(crate) enum Output {
     Json,
     /// One page that shows each message as the chats would: for whoever writes templates
     Html,
+}
+
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn message_group(text: &str) -> Result<String, String> {
+    if (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(text.to_owned());
+    }
+    Err(
+        "a message group has 1 to 128 letters, digits and punctuation marks, and no space"
+            .to_owned(),
+    )
 }
 
 /// Every channel's name, as the library has it.

@@ -1,15 +1,32 @@
 //! `ecs-parrot enqueue`: sends messages to the run queue, checked as the queue's function checks them.
+//!
+//! A FIFO queue wants a group, within which it keeps the order, and an id, by which it knows a call that is made again:
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+use aws_sdk_sqs::Client;
+use ecs_parrot::arn;
 use ecs_parrot::aws::{CallError, Session};
 use ecs_parrot::queue::message::Message;
 use ecs_parrot::run::request::RunRequest;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::args::EnqueueArgs;
 use crate::input::{self, Input};
+use crate::queue_url::{queue_url, region_of};
+
+/// A message that the queue's function would run, as far as can be seen from here.
+struct Checked {
+    /// The file's name.
+    name: String,
+    body: String,
+    /// The task definition's family.
+    family: String,
+}
 
 pub(crate) fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -26,7 +43,7 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let mut failed = Vec::new();
     for input in inputs {
         match check(&input) {
-            Ok(body) => messages.push((input.name, body)),
+            Ok(checked) => messages.push(checked),
             Err(problem) => {
                 anstream::eprintln!("{}: {problem}", input.name);
                 failed.push(input.name);
@@ -39,30 +56,49 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
     let session = Session::open(args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
-    for (name, body) in messages {
-        let sent = sqs
-            .send_message()
-            .queue_url(&args.queue)
-            .message_body(body)
-            .send()
+    let queue = queue_url(&sqs, &args.queue).await?;
+    for message in messages {
+        let id = send(&sqs, &queue, args.group.as_deref(), &message)
             .await
-            .map_err(|error| CallError::of("SendMessage", error))?;
-        let id = sent.message_id().unwrap_or_default();
-        writeln!(anstream::stdout(), "{name}: sent as {id}")?;
+            .with_context(|| format!("{} was not sent to {}", message.name, args.queue))?;
+        writeln!(anstream::stdout(), "{}: sent as {id}", message.name)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The message's body, if the function would run it as far as can be seen from here.
-fn check(input: &Input) -> Result<String, String> {
-    let body = input.payload.as_ref().map_err(Clone::clone)?.to_string();
-    let message = Message::read(&body).map_err(|error| error.to_string())?;
-    RunRequest::from_json(&Value::Object(message.request)).map_err(|error| error.to_string())?;
-    Ok(body)
+/// Sends one message; the id that the queue gave it.
+async fn send(
+    sqs: &Client,
+    queue: &str,
+    group: Option<&str>,
+    message: &Checked,
+) -> Result<String, CallError> {
+    let is_fifo = queue.ends_with(".fifo");
+    // Tasks of one family are started in the order of their messages, and wait for no other family's.
+    let group = group.or(is_fifo.then_some(message.family.as_str()));
+    // A new id for each message: the same job may be wanted twice within five minutes.
+    let deduplication = is_fifo.then(|| Uuid::new_v4().to_string());
+    let sent = sqs
+        .send_message()
+        .queue_url(queue)
+        .message_body(&message.body)
+        .set_message_group_id(group.map(str::to_owned))
+        .set_message_deduplication_id(deduplication)
+        .send()
+        .await
+        .map_err(|error| CallError::of("SendMessage", error))?;
+    Ok(sent.message_id().unwrap_or_default().to_owned())
 }
 
-/// `eu-west-1` of `https://sqs.eu-west-1.amazonaws.com/210987654321/jobs`.
-pub(crate) fn region_of(queue: &str) -> Option<&str> {
-    let (_, host) = queue.split_once("://sqs.")?;
-    host.split('.').next()
+fn check(input: &Input) -> Result<Checked, String> {
+    let body = input.payload.as_ref().map_err(Clone::clone)?.to_string();
+    let message = Message::read(&body).map_err(|error| error.to_string())?;
+    let request = RunRequest::from_json(&Value::Object(message.request))
+        .map_err(|error| error.to_string())?;
+    let definition = request.input().task_definition().unwrap_or_default();
+    Ok(Checked {
+        name: input.name.clone(),
+        family: arn::task_definition(definition).0,
+        body,
+    })
 }

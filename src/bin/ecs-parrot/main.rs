@@ -5,6 +5,7 @@ mod enqueue;
 mod input;
 mod notify;
 mod preview;
+mod queue_url;
 mod redrive;
 mod run;
 mod settings;

@@ -23,8 +23,8 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::args::RedriveArgs;
-use crate::enqueue::region_of;
 use crate::notify::{log_to_standard_error, open_as_caller};
+use crate::queue_url::{queue_url, region_of};
 
 /// How long a letter is ours: a function may take a quarter of an hour to tell one. What is not told is given back at
 /// the end.
@@ -42,10 +42,9 @@ pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
 async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
     let session = Session::open(args.profile.as_deref(), region).await?;
-    let queue = Queue {
-        sqs: session.sqs(),
-        url: &args.queue,
-    };
+    let sqs = session.sqs();
+    let url = queue_url(&sqs, &args.queue).await?;
+    let queue = Queue { sqs, url: &url };
     let lambda = session.lambda_without_haste();
     let bar = progress(queue.length().await?);
     let mut seen = HashSet::new();

@@ -22,11 +22,12 @@ use ecs_parrot::aws::Session;
 use ecs_parrot::classify::links;
 use ecs_parrot::run::definition::{self, Definition};
 use ecs_parrot::run::logs::{self, Follower};
-use ecs_parrot::run::outcome::{FAILED, RunOutcome};
+use ecs_parrot::run::outcome::{FAILED, RunOutcome, mark_essential};
 use ecs_parrot::run::service::{self, Model};
 use ecs_parrot::run::task::{self, Started};
 use ecs_parrot::run::wait::Watch;
 use ecs_parrot::triage::diagnosis::launches;
+use tokio::time::Instant;
 
 use args::{RunArgs, RunOutput};
 use follow::{Ended, Follow};
@@ -38,7 +39,7 @@ use progress::{Progress, elapsed};
 use report::Report;
 
 /// As `timeout` has it.
-const TIMED_OUT: u8 = 124;
+pub(crate) const TIMED_OUT: u8 = 124;
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -92,16 +93,21 @@ impl Run<'_> {
         self.look_into_cluster(&cloud).await?;
         self.interrupts.catch()?;
         let mut made = Made::default();
-        let started = match self.make_and_start(&cloud, &plan, &mut made).await {
+        let limit = self.args.timeout;
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        let started = match self
+            .make_and_start(&cloud, &plan, &mut made, deadline)
+            .await
+        {
             Ok(started) => started,
             Err(problem) => {
                 if !made.is_in_doubt {
                     self.take_back(&cloud, &made).await;
                 }
-                return Err(problem.into());
+                return Err(problem.of_args(self.args).into());
             }
         };
-        let status = self.follow(&cloud, &plan, &made, started).await;
+        let status = self.follow(&cloud, &plan, &made, started, deadline).await;
         if self.args.deregister {
             self.deregister(&cloud, &made).await;
         }
@@ -110,7 +116,9 @@ impl Run<'_> {
 
     async fn plan(&mut self, cloud: &Cloud, wish: Wish) -> Result<Plan, Problem> {
         let model = match &self.args.like_service {
-            Some(service) => service::describe(&cloud.ecs, &self.args.cluster, service).await?,
+            Some(service) => service::describe(&cloud.ecs, &self.args.cluster, service)
+                .await
+                .map_err(|error| Problem::from(error).of_args(self.args))?,
             None => Model::default(),
         };
         let reference = self.args.from_task.as_ref().or(model.definition.as_ref());
@@ -119,7 +127,13 @@ impl Run<'_> {
                 "the service has no task definition of its own: give --from-task".to_owned(),
             ));
         };
-        let reference = definition::describe(&cloud.ecs, reference).await?;
+        let typed = match &self.args.from_task {
+            Some(name) => format!("--from-task {name}"),
+            None => format!("the service's task definition, {reference}"),
+        };
+        let reference = definition::describe(&cloud.ecs, reference)
+            .await
+            .map_err(|error| Problem::from(error).of(typed))?;
         self.report.reference = Some(reference.arn().to_owned());
         let plan = plan::plan(self.args, wish, reference, &model, cloud.session.region())?;
         self.report.container = Some(plan.clone.container.clone());
@@ -143,8 +157,12 @@ impl Run<'_> {
     async fn look_into_cluster(&self, cloud: &Cloud) -> Result<(), Problem> {
         let looked = task::look_into(&cloud.ecs, &self.args.cluster).await;
         match looked {
-            Err(error) if !error.may_pass() && !self.args.no_wait => Err(error.into()),
-            Err(error) if error.has_code("ClusterNotFoundException") => Err(error.into()),
+            Err(error)
+                if (!error.may_pass() && !self.args.no_wait)
+                    || error.has_code("ClusterNotFoundException") =>
+            {
+                Err(Problem::from(error).of_args(self.args))
+            }
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -162,13 +180,14 @@ impl Run<'_> {
         cloud: &Cloud,
         plan: &Plan,
         made: &mut Made,
+        deadline: Option<Instant>,
     ) -> Result<Started, Problem> {
         for note in &plan.notes {
             self.warn(note.clone());
         }
         self.make(cloud, plan, made).await?;
         self.heed_signals()?;
-        let started = self.start(cloud, plan, made).await?;
+        let started = self.start(cloud, plan, made, deadline).await?;
         self.report.add_started(&started.tasks);
         self.report.add_failures(&started.failures);
         for task in &started.tasks {
@@ -196,6 +215,7 @@ impl Run<'_> {
         plan: &Plan,
         made: &Made,
         started: Started,
+        deadline: Option<Instant>,
     ) -> anyhow::Result<u8> {
         if self.args.no_wait {
             if self.args.output == RunOutput::Text {
@@ -210,9 +230,15 @@ impl Run<'_> {
         let mut logs = self.open_logs(cloud, &made.definition, &started.tasks);
         let (ecs, cluster) = (cloud.ecs.clone(), self.args.cluster.clone());
         let mut watch = Watch::new(ecs, cluster, started.tasks.clone());
-        let ended = self.until_the_end(cloud, &mut watch, &mut logs).await;
+        let ended = self
+            .until_the_end(cloud, &mut watch, &mut logs, deadline)
+            .await;
+        let mut tasks: Vec<_> = watch.seen().cloned().collect();
+        for task in &mut tasks {
+            mark_essential(task, &made.definition);
+        }
         let outcome = RunOutcome {
-            tasks: watch.seen().cloned().collect(),
+            tasks,
             failures: started.failures,
             container: plan.clone.container.clone(),
         };
@@ -249,14 +275,14 @@ impl Run<'_> {
         cloud: &Cloud,
         watch: &mut Watch,
         logs: &mut Follower,
+        deadline: Option<Instant>,
     ) -> Result<Ended, Problem> {
-        let limit = self.args.timeout;
         let mut follow = Follow::new(watch, logs, &mut self.progress, &mut self.interrupts);
-        let ended = follow.until_the_end(limit).await;
+        let ended = follow.until_the_end(deadline).await;
         let reason = match &ended {
             Ok(Ended::Stopped) | Err(_) => None,
             Ok(Ended::TimedOut) => {
-                let limit = elapsed(limit.unwrap_or_default());
+                let limit = elapsed(self.args.timeout.unwrap_or_default());
                 Some(format!("time-out after {limit}"))
             }
             Ok(Ended::Interrupted(signal)) => Some(signal.to_string()),
@@ -306,7 +332,7 @@ impl Run<'_> {
             ));
             if let Some(advice) = end.advice() {
                 self.progress.say(&format!("advice: {advice}"));
-                self.report.advice = Some(advice.to_owned());
+                self.report.advice = Some(advice);
             }
             if !end.succeeded() {
                 self.report.error.get_or_insert(words);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::LogGroup;
 
 /// ECS takes a container for essential unless its definition says otherwise.
-pub(super) fn is_essential(container: &Map<String, Value>) -> bool {
+pub fn is_essential(container: &Map<String, Value>) -> bool {
     container.get("essential").and_then(Value::as_bool) != Some(false)
 }
 

@@ -36,10 +36,26 @@ pub fn passes(reason: &str) -> bool {
     find(reason).is_some_and(|failure| failure.passes)
 }
 
+/// The same for the message of an exception: RunTask gives some of the reasons as one. Only sentences count there: it
+/// may name somebody's `AGENT`.
+pub fn exception_passes(message: &str) -> Option<bool> {
+    find_sentence(message).map(|failure| failure.passes)
+}
+
+/// What to do about an exception that has one of the reasons.
+pub fn exception_advice(message: &str) -> Option<&'static str> {
+    find_sentence(message).map(|failure| failure.advice)
+}
+
 fn find(reason: &str) -> Option<&'static LaunchFailure> {
     LAUNCH_FAILURES
         .iter()
         .find(|failure| reason.contains(failure.mark))
+}
+
+fn find_sentence(message: &str) -> Option<&'static LaunchFailure> {
+    let mut sentences = LAUNCH_FAILURES.iter().filter(|it| it.mark.contains(' '));
+    sentences.find(|failure| message.contains(failure.mark))
 }
 
 struct LaunchFailure {
@@ -80,7 +96,7 @@ impl LaunchFailure {
 }
 
 /// The narrower marks before the wider.
-const LAUNCH_FAILURES: [LaunchFailure; 18] = [
+const LAUNCH_FAILURES: &[LaunchFailure] = &[
     passing(
         "RESOURCE:FARGATE",
         "AWS has no Fargate capacity there now: try again later, or in subnets of other zones",
@@ -139,8 +155,40 @@ const LAUNCH_FAILURES: [LaunchFailure; 18] = [
         "limit on the number of tasks",
         "the account's quota of tasks at once is reached: wait, or have it raised",
     ),
+    // Fargate's quotas count vCPUs, on demand and on Spot each for itself.
+    passing(
+        "limit on the number of vCPUs",
+        "the account's quota of vCPUs at once is reached: wait, or have it raised",
+    ),
+    passing(
+        "you can run concurrently",
+        "a quota of the account for what runs at once is reached: wait, or have it raised",
+    ),
+    // More tasks than a capacity provider may wait with for instances.
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
+    passing(
+        "provisioning capacity limit exceeded",
+        "too many tasks of the cluster are PROVISIONING: wait until instances have joined it",
+    ),
+    passing(
+        "Request limit exceeded",
+        "AWS has too many calls of this account: try again later",
+    ),
+    passing(
+        "Rate exceeded",
+        "AWS has too many calls of this account: try again later",
+    ),
+    lasting(
+        "is above your limit",
+        "the task is larger than the account's quota: ask for less, or have it raised",
+    ),
+    lasting(
+        "account is currently blocked",
+        "AWS has blocked the account: ask AWS Support",
+    ),
     lasting("INACTIVE", "it was deleted: name one that is active").meaning("no longer active"),
     lasting("MISSING", "it does not exist in this cluster and region").meaning("not found"),
+    passing("try again later", "AWS says that it passes: try again later"),
 ];
 
 #[cfg(test)]
@@ -168,13 +216,59 @@ mod tests {
             ),
             (
                 "You've reached the limit on the number of tasks you can run concurrently",
-                "the account's quota",
+                "the account's quota of tasks",
+            ),
+            (
+                "You've reached the limit on the number of vCPUs you can run concurrently",
+                "the account's quota of vCPUs",
+            ),
+            (
+                "Tasks provisioning capacity limit exceeded.",
+                "too many tasks of the cluster",
             ),
         ] {
             let advice = advice(reason).unwrap_or_default();
             assert!(advice.starts_with(start), "{reason}: {advice}");
         }
         assert_eq!(advice("SOMETHING:NEW"), None);
+    }
+
+    /// The words are AWS's, from its pages and from public issues.
+    #[test]
+    fn limits_that_pass_and_limits_that_do_not() {
+        for (message, expected) in [
+            (
+                "You've reached the limit on the number of vCPUs you can run concurrently",
+                Some(true),
+            ),
+            (
+                "You've reached the limit on the number of tasks you can run concurrently",
+                Some(true),
+            ),
+            ("Tasks provisioning capacity limit exceeded.", Some(true)),
+            (
+                "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: \
+                 RequestLimitExceeded)",
+                Some(true),
+            ),
+            (
+                "Capacity is unavailable at this time. Please try again later or in a different availability zone",
+                Some(true),
+            ),
+            ("The service is busy. Please try again later.", Some(true)),
+            (
+                "The requested CPU configuration is above your limit",
+                Some(false),
+            ),
+            ("TaskDefinition is inactive", None),
+            ("Unable to describe task definition RESOURCE-AGENT", None),
+        ] {
+            assert_eq!(exception_passes(message), expected, "{message}");
+            assert_eq!(
+                passes(message),
+                expected == Some(true) || message.contains("RESOURCE")
+            );
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) struct Life {
     pub(crate) states: Vec<(&'static str, usize)>,
     /// Runs until StopTask is called.
     pub(crate) endless: bool,
+    /// Fields of containers while the task runs, by name.
+    pub(crate) running: Value,
     /// Fields of the task once it has stopped.
     pub(crate) end: Value,
     /// Fields of each container once the task has stopped, by name.
@@ -60,6 +62,7 @@ impl Default for Life {
             unknown: 0,
             states: vec![("PENDING", 1), ("RUNNING", 1)],
             endless: false,
+            running: json!({}),
             end: json!({
                 "stopCode": "EssentialContainerExited",
                 "stoppedReason": "Essential container in task exited",
@@ -502,6 +505,13 @@ impl Task {
                 if self.stop_reason.is_some() {
                     container["exitCode"] = json!(143);
                 }
+                // One that ended before the task stays as it was.
+                match self.life.running.get(name) {
+                    Some(early) if status == "RUNNING" || self.stop_reason.is_some() => {
+                        merge(&mut container, early);
+                    }
+                    Some(_) | None => {}
+                }
                 container
             });
         task["containers"] = containers.collect();
@@ -509,7 +519,13 @@ impl Task {
             merge(&mut task, &end);
             task["stoppedAt"] = json!(STARTED + 33.5);
         }
-        for field in ["startedBy", "overrides", "launchType", "platformVersion"] {
+        for field in [
+            "startedBy",
+            "overrides",
+            "launchType",
+            "platformVersion",
+            "group",
+        ] {
             if let Some(value) = self.asked.get(field) {
                 task[field] = value.clone();
             }

@@ -57,8 +57,9 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
         "ecs" => of_ecs(&call.operation, &call.body, ecs),
         "logs" => vec![of_logs(&call.operation, &call.body)],
         "sqs" => {
-            let queue = call.body["QueueUrl"]
-                .as_str()
+            let url = call.body["QueueUrl"].as_str();
+            let queue = url
+                .or(call.body["QueueName"].as_str())
                 .unwrap()
                 .rsplit('/')
                 .next()

@@ -1,17 +1,80 @@
 //! SQS, as far as a function that is given records calls it, and whoever sends one.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::Answer;
+use super::{ACCOUNT, Answer, FakeAws, REGION, Refusal};
 
-pub(super) fn act(operation: &str, body: &Value) -> Answer {
-    match operation {
-        "ChangeMessageVisibilityBatch" => {
-            let ids = entries(body).map(|entry| json!({"Id": entry["Id"]}));
-            Ok(json!({"Successful": ids.collect::<Vec<_>>(), "Failed": []}))
+#[derive(Default)]
+pub(super) struct Sqs {
+    /// The account of each queue that can be looked up by its name.
+    queues: BTreeMap<String, String>,
+    /// How often each queue hands a message out before it goes to its dead-letter queue.
+    receives: BTreeMap<String, u32>,
+}
+
+impl FakeAws {
+    /// A queue that can be looked up, of this account or of another.
+    pub(crate) fn queue(&self, name: &str, account: &str) {
+        let queues = &mut self.state().sqs.queues;
+        queues.insert(name.to_owned(), account.to_owned());
+    }
+
+    /// From here on a queue has a dead-letter queue, for what was received so often.
+    pub(crate) fn max_receives(&self, queue: &str, receives: u32) {
+        let mut state = self.state();
+        state.sqs.receives.insert(queue.to_owned(), receives);
+    }
+}
+
+impl Sqs {
+    pub(super) fn act(&self, operation: &str, body: &Value) -> Answer {
+        match operation {
+            "ChangeMessageVisibilityBatch" => {
+                let ids = entries(body).map(|entry| json!({"Id": entry["Id"]}));
+                Ok(json!({"Successful": ids.collect::<Vec<_>>(), "Failed": []}))
+            }
+            "SendMessage" => {
+                let is_fifo = body["QueueUrl"].as_str().unwrap().ends_with(".fifo");
+                for field in ["MessageGroupId", "MessageDeduplicationId"] {
+                    if is_fifo && body[field].is_null() {
+                        let message = format!("The request must contain the parameter {field}.");
+                        return Err(Refusal::new("MissingParameter", &message));
+                    }
+                }
+                Ok(json!({"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"}))
+            }
+            "GetQueueUrl" => {
+                let name = body["QueueName"].as_str().unwrap();
+                let owner = body["QueueOwnerAWSAccountId"].as_str().unwrap_or(ACCOUNT);
+                match self.queues.get(name) {
+                    Some(account) if account == owner => {
+                        let url = format!("https://sqs.{REGION}.amazonaws.com/{account}/{name}");
+                        Ok(json!({"QueueUrl": url}))
+                    }
+                    _ => Err(Refusal::new(
+                        "AWS.SimpleQueueService.NonExistentQueue",
+                        "The specified queue does not exist.",
+                    )),
+                }
+            }
+            "GetQueueAttributes" => {
+                assert_eq!(body["AttributeNames"], json!(["RedrivePolicy"]));
+                let url = body["QueueUrl"].as_str().unwrap();
+                let attributes = match self.receives.get(url.rsplit('/').next().unwrap()) {
+                    Some(most) => {
+                        let target = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:dead.fifo");
+                        let policy =
+                            json!({"deadLetterTargetArn": target, "maxReceiveCount": most});
+                        json!({"RedrivePolicy": policy.to_string()})
+                    }
+                    None => json!({}),
+                };
+                Ok(json!({"Attributes": attributes}))
+            }
+            other => panic!("{other} is not played"),
         }
-        "SendMessage" => Ok(json!({"MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"})),
-        other => panic!("{other} is not played"),
     }
 }
 

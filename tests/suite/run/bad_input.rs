@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::permissions::everything;
 use super::{MIGRATE, account, finish, program, run};
+use crate::fake_aws::Refusal;
 use crate::fake_aws::policy::Policy;
 use crate::tools;
 
@@ -15,7 +16,7 @@ type Case = (&'static str, i32, &'static str);
 #[tokio::test]
 async fn one_clear_line_each() {
     const REST: &str = "--task-name t --from-task web --cluster prod";
-    let cases: [Case; 18] = [
+    let cases: [Case; 21] = [
         (
             "--from-task web --cluster prod --command a",
             2,
@@ -24,7 +25,7 @@ async fn one_clear_line_each() {
         (
             "--task-name t --cluster prod --command a",
             2,
-            "--from-task <NAME>",
+            "<--from-task <NAME>|--like-service <NAME>>",
         ),
         ("REST", 2, "--command <WORD>"),
         ("REST --command ''", 2, "the command is empty"),
@@ -71,15 +72,26 @@ async fn one_clear_line_each() {
             "`web` has no container `ap`: it has app",
         ),
         (
-            "--task-name t --from-task nothing --cluster prod --command a",
+            "--task-name t --from-task wbe --cluster prod --command a",
             1,
-            "advice: check the task definition's name and the region",
+            "ecs-parrot: --from-task wbe: DescribeTaskDefinition: Unable to describe task definition.\nadvice: check the task definition's name and the region",
         ),
         (
-            "--task-name t --from-task web --cluster test --command a",
+            "--task-name t --from-task web --cluster prdo --command a",
             1,
-            "check the cluster's name and the region",
+            "ecs-parrot: --cluster prdo: DescribeTasks: Cluster not found.\nadvice: check the cluster's name and the region",
         ),
+        (
+            "--task-name t --like-service web --cluster prdo --command a",
+            1,
+            "ecs-parrot: --cluster prdo: DescribeServices: Cluster not found.",
+        ),
+        (
+            "REST --command a --tag FOO",
+            2,
+            "`FOO` is no tag: a tag has the form KEY=VALUE, such as team=blue",
+        ),
+        ("REST --command a --tag =x", 2, "`=x` is no tag"),
         (
             "REST --command a --like-service bridge --launch-type FARGATE",
             2,
@@ -200,5 +212,38 @@ async fn a_profile_that_is_named_is_the_one_that_is_used() {
         let finished = finish(command.spawn().unwrap()).await;
         assert_eq!(finished.status, 0, "{finished:?}");
         assert_eq!(aws.calls().last().unwrap().access_key, key);
+    }
+}
+
+/// AWS's words about what was typed do not always name it.
+#[tokio::test]
+async fn what_aws_refuses_is_named_by_its_flag() {
+    for (operation, words, flags, told) in [
+        (
+            "RegisterTaskDefinition",
+            "Role is not valid",
+            "--task-role arn:aws:iam::210987654321:role/mgirate",
+            "--task-role arn:aws:iam::210987654321:role/mgirate: RegisterTaskDefinition: Role is not valid",
+        ),
+        (
+            "RunTask",
+            "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the \
+             cluster.",
+            "--capacity-provider spto",
+            "--capacity-provider spto: RunTask: The specified capacity provider strategy",
+        ),
+        (
+            "RunTask",
+            "The capacity provider spto was not found.",
+            "--capacity-provider spto",
+            "ecs-parrot: RunTask: The capacity provider spto was not found.",
+        ),
+    ] {
+        let aws = account().await;
+        aws.allow_only(Policy::new(&everything()));
+        aws.refuse(operation, 1, &Refusal::new("ClientException", words));
+        let finished = run(&aws, &format!("{flags} {MIGRATE}")).await;
+        assert_eq!(finished.status, 1, "{finished:?}");
+        assert!(finished.err.contains(told), "{finished:?}");
     }
 }

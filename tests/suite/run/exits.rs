@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::json;
+use tokio::io::AsyncBufReadExt as _;
 use tokio::process::Command;
 
-use super::{MIGRATE, account, exits_with, finish, program, received, run};
+use super::{MIGRATE, account, exits_with, finish, program, received, run, web};
 use crate::fake_aws::{Life, Refusal};
 
 fn endless() -> Life {
@@ -102,6 +103,69 @@ async fn a_task_that_never_ran_fails_with_its_cause_and_advice() {
             "{finished:?}"
         );
     }
+}
+
+/// A database proxy dies for memory, and the migration, told to stop, ends half-way with 0.
+#[tokio::test]
+async fn not_with_0_where_another_container_ended_the_task() {
+    let out_of_memory = json!({
+        "exitCode": 137,
+        "reason": "OutOfMemoryError: Container killed due to memory usage",
+    });
+    for (essential, proxy, status, told) in [
+        (
+            true,
+            out_of_memory.clone(),
+            1,
+            "`app` exited with 0, but the task may have ended before `app` was done: `proxy` exited with 137 (SIGKILL): \
+             OutOfMemoryError: Container killed due to memory usage",
+        ),
+        (true, json!({"exitCode": 2}), 1, "`proxy` exited with 2"),
+        (true, json!({"exitCode": 143}), 0, "`app` exited with 0"),
+        (false, out_of_memory, 0, "`app` exited with 0"),
+    ] {
+        let aws = account().await;
+        let mut definition = web();
+        let containers = definition["containerDefinitions"].as_array_mut().unwrap();
+        containers.push(json!({"name": "proxy", "image": "p:1", "essential": essential}));
+        aws.definition(definition, json!([]));
+        aws.next_task(Life {
+            containers: json!({"app": {"exitCode": 0}, "proxy": proxy}),
+            ..Life::default()
+        });
+        let finished = run(&aws, &format!("--output json {MIGRATE}")).await;
+        assert_eq!(finished.status, status, "{finished:?}");
+        assert!(finished.err.contains(told), "{finished:?}");
+        let report = finished.json();
+        assert_eq!(report["error"].is_null(), status == 0, "{report}");
+        assert_eq!(report["advice"].is_null(), status == 0, "{report}");
+    }
+}
+
+/// The exit code is known by then: a signal ends the reading of logs.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_after_the_end_does_not_change_the_status() {
+    let aws = account().await;
+    aws.next_task(exits_with(3));
+    let mut child = program(&aws, MIGRATE).spawn().unwrap();
+    let err = child.stderr.take().unwrap();
+    let mut lines = tokio::io::BufReader::new(err).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.starts_with("STOPPED") {
+            send("-INT", child.id().unwrap()).await;
+        }
+        said += &line;
+    }
+    let finished = finish(child).await;
+    assert_eq!(finished.status, 3, "{said}");
+    assert!(
+        said.contains("SIGINT: the last lines may be missing"),
+        "{said}"
+    );
+    assert!(said.contains("`app` exited with 3"), "{said}");
+    assert_eq!(aws.bodies("StopTask").len(), 0);
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn the_policy_of_the_readme_is_just_enough() {
         text: "x".to_owned(),
     };
     aws.next_task(Life {
-        failures: vec![json!({"reason": "RESOURCE:CPU"})],
+        failures: vec![json!({"reason": "ATTRIBUTE"})],
         ..Life::default()
     });
     aws.next_task(Life {
@@ -154,7 +154,7 @@ async fn the_ancestors_nine_permissions_suffice_for_its_flags() {
 async fn with_the_nine_a_revision_that_is_left_behind_is_told() {
     let aws = account_of_the_ancestor().await;
     aws.next_task(Life {
-        failures: vec![json!({"reason": "AGENT"})],
+        failures: vec![json!({"reason": "ATTRIBUTE"})],
         ..Life::default()
     });
     let finished = run(&aws, MIGRATE).await;

@@ -1,5 +1,6 @@
 //! What is started, and what is done where nothing starts.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::{MIGRATE, account, exits_with, finish, program, received, run, web};
@@ -14,36 +15,107 @@ fn failure(reason: &str) -> Life {
 
 #[tokio::test]
 async fn a_task_that_finds_no_place_leaves_nothing_behind() {
-    for (reason, advice) in [
-        ("RESOURCE:MEMORY", "no instance has this much memory left"),
-        ("AGENT", "the instance's ECS agent is not connected"),
+    // What may pass is asked for eight times, for about a minute.
+    let cases = [
         (
-            "Capacity is unavailable at this time. Please try again later",
-            "AWS has no capacity there now",
+            "RESOURCE:MEMORY",
+            8,
+            "no instance has this much memory left",
         ),
-    ] {
+        (
+            "You've reached the limit on the number of vCPUs you can run concurrently",
+            8,
+            "the account's quota of vCPUs at once is reached",
+        ),
+        (
+            "ATTRIBUTE",
+            1,
+            "no instance has an attribute that the task needs",
+        ),
+    ];
+    join_all(cases.map(|(reason, times, advice)| async move {
         let aws = account().await;
-        aws.next_task(failure(reason));
+        for _ in 0..times {
+            aws.next_task(failure(reason));
+        }
         let finished = run(&aws, MIGRATE).await;
         assert_eq!(finished.status, 1, "{finished:?}");
         assert!(
             finished
                 .err
-                .contains(&format!("ECS started no task: {reason}")),
+                .contains(&format!("ecs-parrot: ECS started no task: {reason}")),
             "{finished:?}"
         );
         assert!(
             finished.err.contains(&format!("advice: {advice}")),
             "{finished:?}"
         );
+        assert_eq!(aws.bodies("RunTask").len(), times);
         assert_eq!(aws.left_behind(), [""; 0]);
-    }
+    }))
+    .await;
+}
+
+/// Limits that pass, as an exception and as a failure: a CI job would rather wait than fail. A failure's client token has
+/// been answered, so that the next question has another.
+#[tokio::test]
+async fn a_place_that_is_found_later() {
+    let aws = account().await;
+    let limit = "Tasks provisioning capacity limit exceeded.";
+    aws.refuse("RunTask", 1, &Refusal::new("ClientException", limit));
+    aws.next_task(failure(
+        "Capacity is unavailable at this time. Please try again later",
+    ));
+    aws.next_task(exits_with(6));
+    let finished = run(&aws, MIGRATE).await;
+    assert_eq!(finished.status, 6, "{finished:?}");
+    let calls = aws.bodies("RunTask");
+    let token = |index: usize| &calls[index]["clientToken"];
+    assert_eq!(calls.len(), 3);
+    assert_eq!(
+        token(0),
+        token(1),
+        "an exception may hide a task that was started"
+    );
+    assert_ne!(token(1), token(2));
+}
+
+/// The time-out is for the whole: a task that does not start in time is not waited for.
+#[tokio::test]
+async fn the_time_out_holds_while_the_start_is_tried_again() {
+    let aws = account().await;
+    aws.refuse("RunTask", 20, &Refusal::throttled());
+    let finished = run(&aws, &format!("--timeout 2 {MIGRATE}")).await;
+    assert_eq!(finished.status, 124, "{finished:?}");
+    assert!(
+        finished
+            .err
+            .contains("ecs-parrot: time-out after 2 s: RunTask: Rate exceeded"),
+        "{finished:?}"
+    );
+    assert_eq!(aws.bodies("RunTask").len(), 3);
+    assert_eq!(aws.left_behind(), [""; 0]);
+
+    // Of the nine seconds the tries took seven and a half: the task has the rest, and not nine of its own.
+    let aws = account().await;
+    aws.refuse("RunTask", 4, &Refusal::throttled());
+    aws.next_task(Life {
+        endless: true,
+        ..Life::default()
+    });
+    let finished = run(&aws, &format!("--timeout 9 {MIGRATE}")).await;
+    assert_eq!(finished.status, 124, "{finished:?}");
+    let calls = aws.calls().into_iter().map(|call| call.operation);
+    let until_stop: Vec<_> = calls.take_while(|it| it != "StopTask").collect();
+    let looks = until_stop.iter().filter(|it| *it == "DescribeTasks");
+    // One is made before there is a task.
+    assert!(looks.count() <= 3, "{until_stop:?}");
 }
 
 #[tokio::test]
 async fn with_keep_the_revision_stays() {
     let aws = account().await;
-    aws.next_task(failure("RESOURCE:CPU"));
+    aws.next_task(failure("ATTRIBUTE"));
     let finished = run(&aws, &format!("--keep {MIGRATE}")).await;
     assert_eq!(finished.status, 1);
     assert_eq!(aws.left_behind(), [arn("task-definition/web-migrate:1")]);
@@ -54,7 +126,7 @@ async fn with_keep_the_revision_stays() {
 async fn an_existing_log_group_is_left_as_it_is() {
     let aws = account().await;
     aws.log_group("/ecs/web-migrate");
-    aws.next_task(failure("RESOURCE:CPU"));
+    aws.next_task(failure("ATTRIBUTE"));
     let finished = run(&aws, MIGRATE).await;
     assert_eq!(finished.status, 1, "{finished:?}");
     assert_eq!(

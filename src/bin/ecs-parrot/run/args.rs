@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{ArgGroup, ValueEnum};
 use ecs_parrot::run::log_group::RETENTIONS;
 
 const EXAMPLES: &str = "\
@@ -24,12 +24,13 @@ stopped first); 1 when the task did not start or did not end by itself; 2 for wr
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[command(group(ArgGroup::new("reference").required(true).multiple(true)))]
 pub(crate) struct RunArgs {
     /// Name of the one-off task: its family, and its log group /ecs/NAME
     #[arg(long, value_name = "NAME")]
     pub(crate) task_name: String,
     /// The task definition to copy: a family, family:revision or ARN [default: the service's own]
-    #[arg(long, value_name = "NAME", required_unless_present = "like_service")]
+    #[arg(long, value_name = "NAME", group = "reference")]
     pub(crate) from_task: Option<String>,
     /// The cluster to run in, by name or ARN
     #[arg(long)]
@@ -70,7 +71,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) assign_public_ip: bool,
     /// A service whose network, capacity and, without --from-task, task definition to take
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", group = "reference")]
     pub(crate) like_service: Option<String>,
     /// An environment variable of the container; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
@@ -85,7 +86,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ARN|none")]
     pub(crate) task_role: Option<String>,
     /// A tag for the task and its definition; may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
     pub(crate) tag: Vec<(String, String)>,
     /// How many tasks to run at once, 1 to 10
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=10))]
@@ -99,7 +100,7 @@ pub(crate) struct RunArgs {
     /// Deregister the new revision in the end [default: only if no task starts]
     #[arg(long, conflicts_with = "no_wait")]
     pub(crate) deregister: bool,
-    /// Stop the task after so long: seconds, or 90s, 10m, 2h
+    /// Stop the task after so long, the tries to start it included: seconds, or 90s, 10m, 2h
     #[arg(long, value_parser = duration, conflicts_with = "no_wait")]
     pub(crate) timeout: Option<Duration>,
     /// Start the task and leave
@@ -138,6 +139,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("it has the form NAME=VALUE".to_owned()),
     }
+}
+
+fn tag(text: &str) -> Result<(String, String), String> {
+    pair(text)
+        .map_err(|_| format!("`{text}` is no tag: a tag has the form KEY=VALUE, such as team=blue"))
 }
 
 fn retention(text: &str) -> Result<i32, String> {

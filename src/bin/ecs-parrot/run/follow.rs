@@ -70,14 +70,14 @@ impl<'a> Follow<'a> {
     /// comes.
     pub(crate) async fn until_the_end(
         &mut self,
-        limit: Option<Duration>,
+        deadline: Option<Instant>,
     ) -> Result<Ended, WaitError> {
-        let deadline = limit.map(|limit| Instant::now() + limit);
         let ended = self.until(deadline).await?;
         match ended {
-            Ended::Stopped => Ok(self.drain().await),
-            Ended::TimedOut | Ended::Interrupted(_) => Ok(ended),
+            Ended::Stopped => self.drain().await,
+            Ended::TimedOut | Ended::Interrupted(_) => {}
         }
+        Ok(ended)
     }
 
     /// Has ECS stop what still runs, and says so, or how to do it by hand. How many tasks will stop.
@@ -105,7 +105,7 @@ impl<'a> Follow<'a> {
 
     /// After tasks were told to stop: their way there, and their last words.
     pub(crate) async fn until_stopped(&mut self) -> Result<Ended, WaitError> {
-        self.until_the_end(Some(STOPPING)).await
+        self.until_the_end(Some(Instant::now() + STOPPING)).await
     }
 
     /// What the logs have right now.
@@ -142,13 +142,17 @@ impl<'a> Follow<'a> {
         Ok(Ended::Stopped)
     }
 
-    async fn drain(&mut self) -> Ended {
+    /// How the tasks ended is known here: a signal ends the reading, and changes nothing else.
+    async fn drain(&mut self) {
         let ran = self.watch.seen().any(has_run);
         let mut quiet_since = Instant::now();
         while ran && self.logs.is_open() {
             let round = tokio::select! {
                 biased;
-                signal = self.interrupts.next() => return Ended::Interrupted(signal),
+                signal = self.interrupts.next() => {
+                    self.warn(&format!("{signal}: the last lines may be missing"));
+                    return;
+                }
                 round = self.logs.round() => round,
             };
             let pause = pause(&round).min(Duration::from_secs(1));
@@ -164,9 +168,15 @@ impl<'a> Follow<'a> {
                 }
                 break;
             }
-            sleep(pause).await;
+            tokio::select! {
+                biased;
+                signal = self.interrupts.next() => {
+                    self.warn(&format!("{signal}: the last lines may be missing"));
+                    return;
+                }
+                () = sleep(pause) => {}
+            }
         }
-        Ended::Stopped
     }
 
     fn tell(&mut self, round: Round) {

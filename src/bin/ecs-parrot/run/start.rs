@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use ecs_parrot::aws::{CallError, Nature};
+use ecs_parrot::aws::Nature;
 use ecs_parrot::run::request::RunRequest;
 use ecs_parrot::run::task::{self, StartError, Started};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::make::{Made, is_denied_tagging};
 use super::plan::Plan;
 use super::problem::Problem;
+use super::progress::elapsed;
 use super::{Cloud, Run};
 
 impl Run<'_> {
@@ -19,41 +21,59 @@ impl Run<'_> {
         cloud: &Cloud,
         plan: &Plan,
         made: &mut Made,
+        deadline: Option<Instant>,
     ) -> Result<Started, Problem> {
         let request = plan.request.for_definition(made.definition.arn());
-        match self.start_patiently(cloud, &request, made).await {
+        match self.start_patiently(cloud, &request, made, deadline).await {
             Err(Problem::Start(StartError::Call(error)))
                 if request.has_tags() && is_denied_tagging(&error) =>
             {
                 self.warn("the task gets no tags: ecs:TagResource is denied".to_owned());
                 let untagged = request.without_tags();
-                self.start_patiently(cloud, &untagged, made).await
+                self.start_patiently(cloud, &untagged, made, deadline).await
             }
             started => started,
         }
     }
 
-    /// For about a minute: a CI job would rather wait than fail.
+    /// For about a minute, and no longer than --timeout: a CI job would rather wait than fail.
     async fn start_patiently(
         &mut self,
         cloud: &Cloud,
         request: &RunRequest,
         made: &mut Made,
+        deadline: Option<Instant>,
     ) -> Result<Started, Problem> {
+        let mut request = request.clone();
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(20))
             .with_max_times(7)
             .build();
         loop {
-            let error = match task::start(&cloud.ecs, request).await {
-                Err(StartError::Call(error)) if error.may_pass() => error,
+            let error = match task::start(&cloud.ecs, &request).await {
+                Err(error) if error.may_pass() => error,
                 started => return Ok(started?),
             };
-            made.is_in_doubt |= error.nature == Nature::Unavailable;
+            match &error {
+                StartError::Call(error) => made.is_in_doubt |= error.nature == Nature::Unavailable,
+                // An answer: whatever went unanswered before has started nothing. It would come again under its token.
+                StartError::NotPlaced(_) => {
+                    made.is_in_doubt = false;
+                    request = request.with_token(Uuid::new_v4().simple().to_string());
+                }
+            }
             let Some(pause) = pauses.next() else {
-                return Err(self.not_started(cloud, request, made, error));
+                return Err(self.not_started(cloud, &request, made, error));
             };
+            if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
+                let problem = self.not_started(cloud, &request, made, error);
+                let limit = self.args.timeout.unwrap_or_default();
+                return Err(Problem::TimedOut {
+                    limit: elapsed(limit),
+                    problem: Box::new(problem),
+                });
+            }
             let seconds = pause.as_secs_f32();
             self.progress
                 .say(&format!("{error}; once more in {seconds} s"));
@@ -61,7 +81,7 @@ impl Run<'_> {
                 () = sleep(pause) => {}
                 signal = self.interrupts.next() => {
                     if made.is_in_doubt {
-                        let problem = self.not_started(cloud, request, made, error);
+                        let problem = self.not_started(cloud, &request, made, error);
                         self.warn(problem.to_string());
                     }
                     return Err(Problem::Interrupted(signal));
@@ -75,10 +95,10 @@ impl Run<'_> {
         cloud: &Cloud,
         request: &RunRequest,
         made: &Made,
-        error: CallError,
+        error: StartError,
     ) -> Problem {
         if !made.is_in_doubt {
-            return StartError::Call(error).into();
+            return error.into();
         }
         let command = list_command(request, cloud.session.region());
         Problem::Unanswered { error, command }
