@@ -1,12 +1,16 @@
 //! An hour of what a healthy cluster does by itself: nobody is woken, and little is said.
 
+use std::process::Command;
+
 use ecs_parrot::triage::{Policy, Verdict};
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
-use crate::events;
+use crate::chat::{chat, texts, webhook};
+use crate::{events, tools};
 
 /// Events of an hour, each `times` times, as ECS and the services around it send them.
-const HOUR: [(&str, &[&str]); 4] = [
+const HOUR: [(&str, &[&str]); 6] = [
     (
         "rolling deployment",
         &[
@@ -18,6 +22,16 @@ const HOUR: [(&str, &[&str]); 4] = [
             "deployment_hook-in-progress",
             "deployment_hook-succeeded",
             "api_call-continue-service-deployment",
+            "task_running-provisioning",
+            "task_running-pending",
+            "task_started-fargate",
+            "task_running-deprovisioning",
+            "task_stopped-scaled-in-exit-0",
+            "task_stopped-scaled-in-exit-137",
+            "task_stopped-scaled-in-exit-143",
+            "task_stopped-scaled-in-no-exit-code",
+            "task_stopped-scaled-in-before-start",
+            "task_stopped-scaled-in-guardduty-agent-not-pulled",
             "api_call-delete-task-set-by-codedeploy",
             "deployment-completed",
             "deployment-service-action-completed",
@@ -34,6 +48,7 @@ const HOUR: [(&str, &[&str]); 4] = [
             "service_action-taskset-scale-in-failure-by-task-protection",
             "service_action-service-rebalancing-stopped",
             "service_action-service-rebalancing-completed",
+            "task_stopped-zone-rebalancing",
         ],
     ),
     (
@@ -58,7 +73,27 @@ const HOUR: [(&str, &[&str]); 4] = [
             "instance_state-resources-only",
             "instance_registered-by-agent",
             "instance_deregistered-not-forced",
+            "task_stopped-host-gone-draining",
+            "task_stopped-host-gone-instance-draining",
+            "task_stopped-host-gone-terminated",
+            "task_stopped-host-gone-termination-notice",
         ],
+    ),
+    (
+        "nightly batch with log sidecars",
+        &[
+            "run_task-by-eventbridge-rule",
+            "run_task-by-scheduler",
+            "task_started-ec2",
+            "task_running-init-container-finished",
+            "task_stopped-finished",
+            "task_stopped-finished-log-router-sigterm",
+            "task_stopped-finished-log-router-killed",
+        ],
+    ),
+    (
+        "task retirement",
+        &["task_stopped-host-gone-maintenance", "task_started-fargate"],
     ),
 ];
 
@@ -72,6 +107,35 @@ fn nobody_is_woken_by_what_a_cluster_does_by_itself() {
                 assert!(!is_loud, "{operation}: {name} is {}", judged.reason());
             }
         }
+    }
+}
+
+/// What a channel for urgent messages alone hears of that hour, and that it does hear of what is urgent.
+#[tokio::test]
+async fn an_urgent_channel_hears_of_none_of_it() {
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let uri = webhook(&slack);
+    let hour = HOUR.iter().flat_map(|(_, samples)| samples.iter());
+    let files: Vec<_> = hour
+        .map(|name| events::folder().join(format!("{name}.json")))
+        .collect();
+    assert!(files.len() > 50, "{}", files.len());
+    let critical = events::folder().join("task_stopped-out-of-memory.json");
+    for (files, expected) in [(files, 0), (vec![critical], 1)] {
+        let uri = uri.clone();
+        let notify = move || {
+            Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+                .arg("notify")
+                .args(files)
+                .env_clear()
+                .env("SLACK_WEBHOOKURL", uri)
+                .env("SLACK_QUIET", "true")
+                .output()
+                .unwrap()
+        };
+        let output = tokio::task::spawn_blocking(notify).await.unwrap();
+        assert!(output.status.success(), "{}", tools::told(&output));
+        assert_eq!(texts(&slack).await.len(), expected);
     }
 }
 
