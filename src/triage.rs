@@ -172,9 +172,13 @@ fn of_call(call: &CallFacts, notice: &Notice) -> Verdict {
             },
             None,
         ) => Verdict::Drop(DropReason::Autoscaling),
-        (CallPurpose::ChangeInstances { by_service: true }, None) if call.failures.is_empty() => {
-            Verdict::Drop(DropReason::RoutineDraining)
-        }
+        (
+            CallPurpose::ChangeInstances { by_service: true }
+            | CallPurpose::DeregisterInstance {
+                by_service: true, ..
+            },
+            None,
+        ) if call.failures.is_empty() => Verdict::Drop(DropReason::RoutineDraining),
         (
             CallPurpose::StopTask
             | CallPurpose::Remove { by_service: false }

@@ -158,3 +158,28 @@ fn rebalancing_is_noise_by_its_name() {
         }
     }
 }
+
+/// Managed draining ends with ECS's own deregistration: the instance's event tells of it, and only a person's is news.
+#[test]
+fn what_ecs_does_to_instances_is_noise() {
+    let by_ecs = events::sample("instance_state-draining-by-ecs")["detail"]["userIdentity"].clone();
+    for (name, reason) in [
+        ("UpdateContainerInstancesState", "instance_state"),
+        ("DeregisterContainerInstance", "instance_deregistered"),
+    ] {
+        for (identity, expected) in [(Some(&by_ecs), "routine_draining"), (None, reason)] {
+            let mut event = events::sample("instance_state-draining-call");
+            event["detail"]["eventName"] = json!(name);
+            if let Some(identity) = identity {
+                event["detail"]["userIdentity"] = identity.clone();
+            }
+            let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
+            assert_eq!(judged.reason(), expected, "{name}");
+        }
+    }
+    // What could not be done is news, whoever tried.
+    let mut event = events::sample("instance_state-draining-by-ecs");
+    event["detail"]["responseElements"]["failures"] = json!([{"reason": "INACTIVE"}]);
+    let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
+    assert_eq!(judged.reason(), "instance_state");
+}

@@ -34,7 +34,7 @@ const TOLD: [(&str, &str); 22] = [
     ("name", "Name"),
     ("value", "Value"),
     ("resourceArn", "Resource"),
-    ("drainPercent", "Drain percent"),
+    ("primaryTaskSet", "Primary task set"),
 ];
 
 /// A switch that says something where it is off too.
@@ -60,6 +60,7 @@ pub(super) fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> 
         .chain(default_decision(name, request))
         .chain(capacity(name, request))
         .chain(cluster(name, request))
+        .chain(structures(name, request))
         .chain(attributes(name, request))
         .chain(tasks(name, request))
         .chain(instances(request, response))
@@ -164,6 +165,25 @@ fn cluster(name: &str, request: Fields<'_>) -> Vec<Change> {
     .collect()
 }
 
+/// What a capacity provider, a daemon, a task set or an express service is made to be.
+fn structures(name: &str, request: Fields<'_>) -> Vec<Change> {
+    let is_daemon = name.ends_with("Daemon");
+    let structures = [
+        ("autoScalingGroupProvider", "Auto Scaling group", true),
+        ("managedInstancesProvider", "Managed instances", true),
+        ("scale", "Scale", true),
+        ("scalingTarget", "Scaling target", true),
+        ("deploymentConfiguration", "Deployment", is_daemon),
+    ];
+    let told = structures.into_iter().filter(|(_, _, is_told)| *is_told);
+    told.filter_map(|(key, label, _)| {
+        let mut found = Vec::new();
+        leaves("", request.object(key).value(), &mut found);
+        listed(label, found)
+    })
+    .collect()
+}
+
 /// `executeCommandConfiguration.logging = OVERRIDE`, for each value that there is.
 fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
     match value {
@@ -175,6 +195,9 @@ fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
                 };
                 leaves(&path, entry, found);
             }
+        }
+        Value::String(text) if text.starts_with("arn:") => {
+            found.push(format!("{path} = {}", arn::name(text)));
         }
         Value::String(text) => found.push(format!("{path} = {text}")),
         Value::Bool(_) | Value::Number(_) => found.push(format!("{path} = {value}")),
@@ -363,6 +386,20 @@ mod tests {
                     "Execution role: ecsTaskExecutionRole",
                     "Images: web:2",
                 ],
+            ),
+            (
+                "UpdateCapacityProvider",
+                json!({"name": "spot", "autoScalingGroupProvider": {
+                    "managedDraining": "ENABLED", "managedScaling": {"targetCapacity": 90}}}),
+                vec![
+                    "Name: spot",
+                    "Auto Scaling group: managedDraining = ENABLED, managedScaling.targetCapacity = 90",
+                ],
+            ),
+            (
+                "UpdateTaskSet",
+                json!({"service": "web", "scale": {"value": 50.0, "unit": "PERCENT"}}),
+                vec!["Scale: unit = PERCENT, value = 50.0"],
             ),
             (
                 "ContinueServiceDeployment",
