@@ -123,11 +123,14 @@ impl Service {
             (Some(time), Some(at)) => time.secs() <= at,
             (_, _) => true,
         };
+        let is_later = |one: Option<&DateTime>, other: Option<&DateTime>| {
+            one.zip(other).is_some_and(|(one, other)| one > other)
+        };
         let own = self.deployment(id);
         let says_so = own.and_then(Deployment::rollout_state_reason);
         let has_failed = |it: &Deployment| {
             it.rollout_state() == Some(&DeploymentRolloutState::Failed)
-                && own.is_some_and(|own| it.created_at() > own.created_at())
+                && own.is_some_and(|own| is_later(it.created_at(), own.created_at()))
                 && is_before(it.created_at())
         };
         let is_rollback = |it: &ServiceEvent| {

@@ -25,7 +25,7 @@ use crate::notice::{
 use crate::triage::diagnosis::{
     blames, blames_container, explain, in_words, launches, says_nothing, signal,
 };
-use crate::triage::service_events::{is_rollback, rollback_target};
+use crate::triage::service_events::{is_rollback, rollback_target, without_names};
 use crate::triage::{Cause, Telling};
 use clean::{clean, clean_all};
 use words::{
@@ -465,7 +465,8 @@ impl Names {
         self.event_text = words.map(str::to_owned);
         self.event_type = service.event_type.clone();
         self.reason = service.reason.as_deref().map(launches::in_words);
-        self.advise_on_launch(service.reason.as_deref());
+        let said = service.reason.as_deref().map(without_names);
+        self.advise_on_launch(said.as_deref());
         self.event_why = service.event_name.as_deref().and_then(event_why);
         self.tasks = first(&service.tasks, Clone::clone);
         self.instances = first(&service.container_instances, Clone::clone);

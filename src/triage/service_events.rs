@@ -57,8 +57,9 @@ fn announces_routine(service: &ServiceFacts) -> bool {
     says(&ROUTINE) && !says(&TROUBLE)
 }
 
-/// What stands in parentheses are names, and a service may be called `health`.
-fn without_names(reason: &str) -> String {
+/// A service event's text without what stands in parentheses: these are names, and a service may be called `health`
+/// or `AGENT`.
+pub fn without_names(reason: &str) -> String {
     let mut depth = 0_usize;
     let outside = reason.chars().filter(|character| match character {
         '(' => {

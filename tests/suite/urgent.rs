@@ -134,3 +134,53 @@ async fn a_session_wakes_who_asks_for_it() {
         assert_eq!(texts.len(), messages, "{keep} {drop} {quiet} {log}");
     }
 }
+
+/// The words of a failed launch are explained in a service's event too, and a service's name is none of them.
+#[test]
+fn a_placement_failure_is_explained() {
+    for (reason, why, advice) in [
+        (
+            "EMPTY CAPACITY PROVIDER",
+            "the capacity provider has no instances (EMPTY",
+            true,
+        ),
+        (
+            "NO ACTIVE INSTANCES",
+            "the capacity provider has no active instances (NO",
+            true,
+        ),
+        (
+            "LOCATION",
+            "the instance is in another Availability Zone than the subnets (",
+            true,
+        ),
+        (
+            "ATTRIBUTE",
+            "no instance has an attribute that the task needs (ATTRIBUTE)",
+            true,
+        ),
+        ("AGENT", "the ECS agent is not connected (AGENT)", true),
+        (
+            "MemberOf placement constraint unsatisfied.",
+            "MemberOf placement",
+            true,
+        ),
+        (
+            "(service AGENT) was unable to place a task.",
+            "(service AGENT) was",
+            false,
+        ),
+    ] {
+        let mut event = events::sample("service_action-service-task-placement-failure");
+        event["detail"]["reason"] = json!(reason);
+        let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
+        let message = events::word(
+            &Default::default(),
+            &judged.notice,
+            judged.telling().unwrap(),
+        );
+        let text = ecs_parrot::deliver::terminal::plain(&message.unwrap().terminal);
+        assert!(text.contains(&format!("Why: {why}")), "{text}");
+        assert_eq!(text.contains("Try: "), advice, "{text}");
+    }
+}
