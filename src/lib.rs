@@ -35,5 +35,6 @@ pub mod render;
 pub mod requeue;
 pub mod run;
 pub mod secret;
+pub mod spelling;
 pub mod triage;
 pub mod vault;
