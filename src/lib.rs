@@ -15,6 +15,7 @@
 
 pub mod arn;
 pub mod aws;
+pub mod certificates;
 pub mod characters;
 pub mod classify;
 pub mod config;
