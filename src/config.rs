@@ -336,9 +336,10 @@ fn lookup(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Lookup {
 
 fn globs(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Globs {
     Globs::new(words::split(value, ",")).unwrap_or_else(|error| {
+        let glob = error.glob().map(words::quoted).unwrap_or_default();
         problems.push(Problem::new(
             name,
-            &error.to_string(),
+            &format!("{glob} is no pattern: {}", error.kind()),
             "glob patterns split by commas, such as `dev-*,sandbox`",
         ));
         Globs::default()

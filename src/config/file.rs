@@ -186,6 +186,10 @@ impl Checked<'_> {
                 Some(name) if name == "<<" => {
                     entries.extend(self.entries(value, path, known).into_iter().flatten());
                 }
+                Some(name) if words::may_be_secret(&name) => {
+                    let remedy = Remedy::Allowed(known.join(", "));
+                    self.add(key, path, "a value stands where a key must", remedy);
+                }
                 Some(name) => entries.push((name, key, value)),
                 None => {
                     let remedy = Remedy::Allowed(known.join(", "));

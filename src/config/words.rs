@@ -23,11 +23,15 @@ pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<It
 /// A value as a problem shows it, unless it may be a secret that stands in the wrong place: an address, or what is
 /// long and has digits in it.
 pub(super) fn quoted(value: &str) -> String {
-    let is_long = value.len() >= 20 && value.contains(|it: char| it.is_ascii_digit());
-    match value.contains("://") || (is_long && !value.contains(' ')) {
+    match may_be_secret(value) {
         true => "its value".to_owned(),
         false => format!("`{value}`"),
     }
+}
+
+pub(super) fn may_be_secret(text: &str) -> bool {
+    let is_long = text.len() >= 20 && text.contains(|it: char| it.is_ascii_digit());
+    text.contains("://") || (is_long && !text.contains(' '))
 }
 
 /// `true` or `false` in any case, because YAML hands them on that way.

@@ -201,6 +201,40 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
     }
 }
 
+/// Wherever a secret slipped to, it is not printed.
+#[test]
+fn no_secret_is_printed() {
+    const SECRET: &str = "https://hooks.example.com/services/very-secret";
+    for settings in [
+        format!("slack: {SECRET}"),
+        format!("slack: {{'{SECRET}'}}"),
+        format!("slack: {{'{SECRET}': x}}"),
+        format!("slack: ['{SECRET}']"),
+        format!("'{SECRET}': x"),
+        format!("keep: '{SECRET}'"),
+        format!("keep: ['{SECRET}']"),
+        format!("ignored: {{clusters: '{SECRET}['}}"),
+        format!("ignored: {{exit_code: {{container_names: '{SECRET}'}}}}"),
+        format!("log_tail: {{lines: '{SECRET}', mask: '{SECRET}('}}"),
+        format!("dedup_table: '{SECRET} x'"),
+        format!("pass_roles: ['{SECRET}']"),
+        format!("pass_roles: '{SECRET}'"),
+        format!("stage: '{SECRET}'"),
+        format!("region: '{SECRET}'"),
+        format!("memory: '{SECRET}'"),
+        format!("deploy_hook: {{wait: '{SECRET}', command: \"'{SECRET}\"}}"),
+        format!("slack: {{mention: '{SECRET}'}}"),
+        format!("flowdock: {{api_token: '{SECRET}', url: '{SECRET}?a'}}"),
+        format!("slack: {SECRET}: x"),
+    ] {
+        let said = said(&settings).join("\n");
+        assert!(
+            !said.is_empty() && !said.contains("very-secret"),
+            "{settings}: {said}"
+        );
+    }
+}
+
 /// Everything at once, in the order of the lines.
 #[test]
 fn each_problem_has_its_line() {
