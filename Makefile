@@ -19,7 +19,7 @@ export PATH := $(if $(CARGO_LAMBDA),,$(VENV)/bin:)$(PATH)
 SERVERLESS := node_modules/.bin/serverless
 
 .DEFAULT_GOAL := help
-.PHONY: help lint test architecture package deploy
+.PHONY: help lint test config architecture package deploy
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -31,10 +31,14 @@ lint: ## check the formatting, and clippy without a warning
 test: ## run all tests; what they need is installed under target/
 	cargo test
 
+# A misspelt key would deploy a function that posts nothing. Every key may be left out, and so may the file.
+config: ## check the keys and values of serverless.env.yml
+	@if [ -e serverless.env.yml ]; then cargo run --quiet --locked -- config serverless.env.yml; fi
+
 architecture:
 	@test -n '$(FLAG)' || { echo 'architecture `$(ARCH)` is unknown; use x86_64 or arm64' >&2; exit 1; }
 
-package: architecture $(if $(CARGO_LAMBDA),,$(VENV)/installed) ## build dist/NAME.zip, for serverless.env.yml's architecture or ARCH=arm64
+package: architecture config $(if $(CARGO_LAMBDA),,$(VENV)/installed) ## build dist/NAME.zip, for serverless.env.yml's architecture or ARCH=arm64
 	cargo lambda build --release --locked $(FLAG) --output-format zip $(FUNCTIONS:%=--bin %) --lambda-dir target/lambda/$(ARCH)
 	mkdir -p dist
 	set -e; for name in $(FUNCTIONS); do cp target/lambda/$(ARCH)/$$name/bootstrap.zip dist/$$name.zip; done

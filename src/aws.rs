@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::arn;
+use crate::{arn, certificates};
 
 pub use log_destination::LogDestination;
 pub use task::Task;
@@ -82,11 +82,21 @@ pub enum SessionError {
     NoProfile { profile: String, why: String },
     #[error("no credentials: {0}; give --profile, or set AWS_ACCESS_KEY_ID and its companions")]
     NoCredentials(String),
+    #[error(
+        "no AWS credentials: {0}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, or log in with `aws sso login`"
+    )]
+    NoneInEnvironment(String),
+    #[error("{variable}: {problem}; allowed: {}", certificates::ALLOWED)]
+    Certificates {
+        variable: &'static str,
+        problem: String,
+    },
 }
 
 impl Session {
     /// Finds region and credentials as the AWS CLI does, and fails now rather than at the first call.
     pub async fn open(profile: Option<&str>, region: Option<&str>) -> Result<Self, SessionError> {
+        trusts_somebody()?;
         let mut loader = loader();
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
@@ -136,11 +146,15 @@ impl Session {
         })
     }
 
-    /// Whatever the environment gives; where it names no region, this one.
+    /// Whatever the environment gives; where it names no region, this one. Without credentials it fails now, in one
+    /// sentence, rather than at each call.
     pub async fn of_environment(region: String) -> Result<Self, SessionError> {
+        trusts_somebody()?;
         let config = loader().load().await;
         let fallback = || Region::new(region);
         let region = config.region().cloned().unwrap_or_else(fallback);
+        let checked = credentials(&config).await;
+        checked.map_err(SessionError::NoneInEnvironment)?;
         Ok(Self { config, region })
     }
 
@@ -211,6 +225,18 @@ impl Session {
             .build();
         aws_sdk_cloudwatchlogs::Client::from_conf(config)
     }
+}
+
+/// Without a certificate every call would fail, each with another error.
+fn trusts_somebody() -> Result<(), SessionError> {
+    let environment: Vec<_> = certificates::VARIABLES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+        .collect();
+    let problem = certificates::problems(&environment).into_iter().next();
+    problem.map_or(Ok(()), |(variable, problem)| {
+        Err(SessionError::Certificates { variable, problem })
+    })
 }
 
 /// One more attempt, soon.

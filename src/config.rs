@@ -4,18 +4,22 @@
 //! Serverless framework hands unset keys on as `''`. No problem's text holds a value that may be a secret.
 
 mod address;
+pub mod file;
 mod hook;
+pub mod keys;
+mod misspelt;
+mod problem;
 mod queue;
 mod variables;
 mod words;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{LazySession, Open};
+use crate::certificates;
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
 use crate::enrich::{Enricher, LastWords, Limits};
 use crate::ledger::{Ledger, Table};
@@ -27,6 +31,7 @@ use crate::vault::Vault;
 use variables::Variables as _;
 
 pub use hook::{Hook, HookVariables, Wait};
+pub use problem::{ConfigError, Problem, Remedy};
 pub use queue::{Queue, QueueVariables};
 pub use variables::names_of;
 
@@ -56,6 +61,17 @@ pub struct ParrotVariables {
     log_tail_mask: Option<Secret>,
     dedup_table: Option<String>,
 }
+
+/// What [`Filter`] and [`Lookup`] read of them.
+const FILTER: [&str; 6] = [
+    "IGNORED_EXIT_CODE_CONTAINER_NAMES",
+    "IGNORED_CLUSTERS",
+    "IGNORED_SERVICES",
+    "KEEP",
+    "DROP",
+    "TEMPLATES_DIR",
+];
+const LOOKUP: [&str; 3] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK"];
 
 /// What stands in a secret's place when there is none.
 const DISABLED: &str = "DISABLED";
@@ -97,18 +113,6 @@ pub struct Lookup {
     pub last_words: Option<LastWords>,
 }
 
-/// A variable that cannot be used as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub variable: String,
-    pub problem: String,
-    pub allowed: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", list(.0))]
-pub struct ConfigError(pub Vec<Problem>);
-
 /// A variable as `ecs-parrot config` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
@@ -130,9 +134,10 @@ impl Parrot {
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let variables = ParrotVariables::read(environment, &mut problems);
-        let filter = filter(&variables, &mut problems);
         let mut warnings = Vec::new();
+        let variables = ParrotVariables::read_all(environment, &mut problems, &mut warnings);
+        certificates(environment, &mut problems);
+        let filter = filter(&variables, &mut problems);
         let lookup = lookup(&variables, &mut problems);
         if lookup.last_words.is_some() && lookup.wanted == Some(false) {
             warnings.push("LOG_TAIL_LINES does nothing while ENRICH is false".to_owned());
@@ -192,6 +197,8 @@ impl Lookup {
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = ParrotVariables::read(environment, &mut problems);
+        misspelt::check(&owned(&LOOKUP), environment, &mut problems, &mut Vec::new());
+        certificates(environment, &mut problems);
         let lookup = lookup(&variables, &mut problems);
         finish(lookup, problems)
     }
@@ -218,6 +225,7 @@ impl Filter {
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = ParrotVariables::read(environment, &mut problems);
+        misspelt::check(&owned(&FILTER), environment, &mut problems, &mut Vec::new());
         let filter = filter(&variables, &mut problems);
         finish(filter, problems)
     }
@@ -243,8 +251,8 @@ pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
     entries
         .map(|(name, value)| match value {
             Some(value) => Setting {
-                // An address may hold a password, which is refused, but not before it is shown.
-                value: if value.contains("://") && value.contains('@') {
+                // An address may hold a password, and a webhook's may stand in the wrong variable.
+                value: if value.contains("://") && (value.contains('@') || name != "FLOWDOCK_URL") {
                     REDACTED.to_owned()
                 } else {
                     value
@@ -271,6 +279,15 @@ pub fn environment() -> Vec<(String, String)> {
             )
         })
         .collect()
+}
+
+fn certificates(environment: &[(String, String)], problems: &mut Vec<Problem>) {
+    let found = certificates::problems(environment).into_iter();
+    problems.extend(found.map(|(name, it)| Problem::new(name, &it, certificates::ALLOWED)));
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn default_of(name: &str) -> &'static str {
@@ -319,9 +336,10 @@ fn lookup(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Lookup {
 
 fn globs(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Globs {
     Globs::new(words::split(value, ",")).unwrap_or_else(|error| {
+        let glob = error.glob().map(words::quoted).unwrap_or_default();
         problems.push(Problem::new(
             name,
-            &error.to_string(),
+            &format!("{glob} is no pattern: {}", error.kind()),
             "glob patterns split by commas, such as `dev-*,sandbox`",
         ));
         Globs::default()
@@ -331,7 +349,7 @@ fn globs(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Globs 
 fn templates_dir(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<PathBuf> {
     let dir = PathBuf::from(value?);
     if !dir.is_dir() {
-        let problem = format!("`{}` is no folder that can be read", dir.display());
+        let problem = format!("{} is no folder that can be read", words::quoted(value?));
         problems.push(Problem::new(
             "TEMPLATES_DIR",
             &problem,
@@ -434,34 +452,6 @@ fn finish<T>(value: T, problems: Vec<Problem>) -> Result<T, ConfigError> {
     } else {
         Err(ConfigError(problems))
     }
-}
-
-impl Problem {
-    fn new(variable: &str, problem: &str, allowed: &str) -> Self {
-        Self {
-            variable: variable.to_owned(),
-            problem: problem.to_owned(),
-            allowed: allowed.to_owned(),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}; allowed: {}",
-            self.variable, self.problem, self.allowed
-        )
-    }
-}
-
-fn list(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 
 pub mod arn;
 pub mod aws;
+pub mod certificates;
 pub mod characters;
 pub mod classify;
 pub mod config;
@@ -35,5 +36,6 @@ pub mod render;
 pub mod requeue;
 pub mod run;
 pub mod secret;
+pub mod spelling;
 pub mod triage;
 pub mod vault;

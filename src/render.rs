@@ -19,6 +19,7 @@ pub use own::{OwnTemplates, TemplateFile};
 
 use crate::digest::{Digest, Form};
 use crate::notice::Kind;
+use crate::spelling::nearest;
 use crate::triage::Severity;
 use context::Context;
 use dialect::LINE_OF_BLOCK;
@@ -65,6 +66,11 @@ impl Renderer {
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),
         }
+    }
+
+    /// What is wrong with the operator's folder, though not so wrong that nothing of it serves.
+    pub fn warnings(&self) -> &[String] {
+        self.own.as_ref().map_or(&[], OwnTemplates::warnings)
     }
 
     /// Words a notice by the first template of the lookup, and by no other: for whoever writes templates.
@@ -175,6 +181,35 @@ impl Renderer {
     }
 }
 
+/// The templates that word messages as things stand: for each kind, and for channels by themselves where they
+/// differ, a file's path or `built-in`; then the operator's parts.
+pub fn in_force(renderer: &Renderer) -> Vec<(String, String)> {
+    const BUILT_IN: &str = "built-in";
+    let Some(own) = &renderer.own else {
+        return Sort::all()
+            .map(|sort| (sort.name().to_owned(), BUILT_IN.to_owned()))
+            .collect();
+    };
+    let mut found = Vec::new();
+    for sort in Sort::all() {
+        let of = |dialect: &Dialect| {
+            let path = own
+                .name_in_force(*dialect, sort)
+                .and_then(|it| own.path_of(&it));
+            path.unwrap_or_else(|| BUILT_IN.to_owned())
+        };
+        let sources: Vec<_> = Dialect::VARIANTS.iter().map(of).collect();
+        if sources.iter().all(|source| *source == sources[0]) {
+            found.push((sort.name().to_owned(), sources[0].clone()));
+        } else {
+            let each = Dialect::VARIANTS.iter().zip(sources);
+            found.extend(each.map(|(dialect, it)| (format!("{dialect}/{}", sort.name()), it)));
+        }
+    }
+    found.extend(own.parts_in_force());
+    found
+}
+
 /// Every name that a template can use, sorted.
 pub fn names() -> Vec<String> {
     let mut names: Vec<_> = context::names().iter().cloned().collect();
@@ -193,6 +228,12 @@ enum Sort {
 }
 
 impl Sort {
+    /// What messages are worded by; the default serves none, since each of these has a built-in template.
+    fn all() -> impl Iterator<Item = Self> {
+        let kinds = Kind::VARIANTS.iter().copied().map(Self::Of);
+        kinds.chain([Self::Summary])
+    }
+
     const SLOTS: usize = Kind::VARIANTS.len() + 2;
 
     fn of(digest: &Digest<'_>) -> Self {
@@ -276,10 +317,10 @@ impl Candidate<'_> {
         Err(TemplateError {
             file,
             line,
-            problem: format!(
-                "no message has a `{name}`; there are: {}",
-                names().join(", ")
-            ),
+            problem: match nearest(name, names().iter().map(String::as_str)) {
+                Some(meant) => format!("no message has a `{name}`; did you mean `{meant}`?"),
+                None => format!("no message has a `{name}`; README has all names, under Templates"),
+            },
         })
     }
 

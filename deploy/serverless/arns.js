@@ -10,8 +10,17 @@ const sub = (resource) => ({
   'Fn::Sub': `arn:\${AWS::Partition}:ecs:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
 });
 
-// An ARN as it is, the part of it that names the thing, or the name.
-const name = (word) => word.split('/').pop();
+// IAM knows no pattern but `*` and `?`. What the function understands beside them becomes the narrowest of these that
+// covers it: one of several characters is any one, one of several words is any. The function refuses the rest.
+const forIam = (pattern) =>
+  pattern
+    .replace(/\\(.)/g, '?')
+    .replace(/\[[!^]?\]?[^\]]*\]/g, '?')
+    .replace(/\{[^}]*\}/g, '*')
+    .replace(/\*\*+/g, '*');
+
+// Of an ARN the part that names the thing, or the name as it is. A class of characters may have a `/` in it.
+const name = (word) => forIam(word).split('/').pop();
 
 const setting = async ({ resolveVariable }, path) =>
   words(await resolveVariable(`self:custom.mysettings.${path}, ''`));
@@ -61,11 +70,14 @@ const secretOf = (reference) => {
 };
 
 module.exports = {
-  // What Lambda asks of a queue's visibility time-out.
-  sixTimeouts: async ({ resolveVariable }) => {
+  // Seconds until a record is shown again of which the function set nothing: it could not start, crashed or timed out.
+  // Lambda asks for at least six times its time-out and the batching window, and twenty of them shall be four hours.
+  // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+  visibilityTimeout: async ({ resolveVariable }) => {
     const timeout = Number(await resolveVariable('self:custom.mysettings.timeout, 15'));
+    const window = Number(await resolveVariable('self:custom.batchingWindow'));
     // What is no number is refused where it is the function's own.
-    return 6 * (Number.isFinite(timeout) ? timeout : 15);
+    return Math.max(6 * (Number.isFinite(timeout) ? timeout : 15) + window, 720);
   },
   queueDefinitions: async (context) => definitions(await queueDefinitions(context)),
   queueClusters: async (context) => clusters(await queueClusters(context)),
@@ -79,6 +91,14 @@ module.exports = {
     const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
     const service = await resolveVariable('self:service');
     return named || `${service}-${await resolveVariable('sls:stage')}-told`;
+  },
+  // Whether it is the stack's own, another, or there is none.
+  whichTable: async ({ resolveVariable }) => {
+    const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
+    if (named === '') {
+      return 'own';
+    }
+    return named.toUpperCase() === 'DISABLED' ? 'none' : 'another';
   },
   // The same where it is not the stack's own, by its name or its ARN.
   namedTable: async ({ resolveVariable }) => {

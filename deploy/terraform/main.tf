@@ -16,8 +16,10 @@ locals {
   opening_channels = [
     { Sid = "OpenChannels", Effect = "Allow", Action = ["ssm:GetParameter", "secretsmanager:GetSecretValue"], Resource = var.secret_arns },
   ]
+  # A name or an ARN; none where it is empty or DISABLED.
+  table = upper(trimspace(var.dedup_table)) == "DISABLED" ? "" : trimspace(var.dedup_table)
   remembering = [
-    { Sid = "RememberWhatWasTold", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${var.dedup_table}" },
+    { Sid = "RememberWhatWasTold", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
   ]
   # What the notifier may ask for what the events lack.
   enriches = lower(trimspace(var.enrich)) != "false"
@@ -62,7 +64,7 @@ locals {
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
         length(var.secret_arns) > 0 ? local.opening_channels : [],
-        var.dedup_table != "" ? local.remembering : [],
+        local.table != "" ? local.remembering : [],
         local.enriches ? local.looking_up : [],
         local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],
       )
@@ -163,7 +165,7 @@ locals {
   }
   enabled_rules = {
     for key, rule in local.rules : key => rule
-    if local.functions[rule.function].enabled && (key != "hook-tasks" || var.hook_events == "true")
+    if local.functions[rule.function].enabled && (key != "hook-tasks" || lower(trimspace(var.hook_events)) == "true")
   }
 }
 
@@ -293,19 +295,20 @@ resource "aws_sqs_queue_policy" "dead_letters" {
         Condition = { ArnEquals = { "aws:SourceArn" = [for key in ["api-calls", "ecs-events"] : aws_cloudwatch_event_rule.rule[key].arn] } }
       },
       {
-        Sid    = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.dead_letters[0].arn,
+        Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.dead_letters[0].arn,
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
   })
 }
 
-# What can never run, and what found no place for about two hours, goes to the second queue.
+# What can never run, and what found no place for about two hours, goes to the second queue; so does what a function
+# got that crashes and so sets no delay: twelve times the visibility time-out are two hours.
 resource "aws_sqs_queue" "run" {
   count = var.functions.run_from_queue ? 1 : 0
 
   name                       = "${var.name}-run-queue"
-  visibility_timeout_seconds = 360
+  visibility_timeout_seconds = 600
   message_retention_seconds  = 1209600
   sqs_managed_sse_enabled    = true
   redrive_policy = jsonencode({
@@ -329,7 +332,7 @@ resource "aws_sqs_queue_policy" "run" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid    = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = each.value.arn,
+      Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = each.value.arn,
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })
@@ -378,17 +381,35 @@ resource "aws_cloudwatch_metric_alarm" "run_dead_letters" {
   alarm_actions       = var.alarm_actions
 }
 
-# CodeDeploy could not be told how a task ended, or the function was killed: its own hour decides then.
-resource "aws_cloudwatch_metric_alarm" "deploy_hook" {
-  count = var.functions.deploy_hook ? 1 : 0
+# An invocation fails where the function cannot start, crashes or takes too long; the notifier's also where a channel
+# did not take a message, and the deployment's hook's where nobody could be told how a task ended.
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  for_each = local.enabled
 
-  alarm_name          = "${var.name}-deploy-hook"
-  alarm_description   = "A deployment's hook failed to answer"
+  alarm_name          = "${var.name}-${each.key}-errors"
+  alarm_description   = "Invocations of ${each.key} fail; its log says why"
   namespace           = "AWS/Lambda"
   metric_name         = "Errors"
-  dimensions          = { FunctionName = aws_lambda_function.function["deploy-hook"].function_name }
+  dimensions          = { FunctionName = aws_lambda_function.function[each.key].function_name }
   statistic           = "Sum"
   period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  count = var.functions.parrot ? 1 : 0
+
+  alarm_name          = "${var.name}-dead-letters"
+  alarm_description   = "Events that could not be told are in the dead-letter queue; `ecs-parrot redrive` tells them"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letters[0].name }
+  statistic           = "Maximum"
+  period              = 300
   evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
@@ -402,11 +423,8 @@ resource "aws_iam_role" "lifecycle_hook" {
 
   name = "${var.name}-${data.aws_region.this.name}-lifecycle-hook"
   assume_role_policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Effect = "Allow", Principal = { Service = "ecs.amazonaws.com" }, Action = "sts:AssumeRole",
-      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
-    }]
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "ecs.amazonaws.com" }, Action = "sts:AssumeRole" }]
   })
 }
 

@@ -62,8 +62,8 @@ variable "pass_role_arns" {
 
 # parrot's variables; README.md explains them. Empty is unset.
 variable "slack_webhookurl" {
-  type    = string
-  default = ""
+  type      = string
+  default   = ""
   sensitive = true
 }
 
@@ -93,8 +93,8 @@ variable "slack_mention" {
 }
 
 variable "flowdock_api_token" {
-  type    = string
-  default = ""
+  type      = string
+  default   = ""
   sensitive = true
 }
 
@@ -169,7 +169,7 @@ variable "secret_arns" {
   default = []
 }
 
-# The name of a table with a key `id`, for what was told; empty: each process remembers for itself alone.
+# A table with a key `id`, by name or ARN, for what was told; empty or DISABLED: each process remembers for itself alone.
 variable "dedup_table" {
   type    = string
   default = ""
@@ -236,4 +236,9 @@ variable "wait" {
 variable "hook_events" {
   type    = string
   default = ""
+
+  validation {
+    condition     = contains(["", "true", "false"], lower(trimspace(var.hook_events)))
+    error_message = "The allowed values are true and false, or empty."
+  }
 }

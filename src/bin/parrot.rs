@@ -48,7 +48,10 @@ fn start() -> anyhow::Result<Notifier> {
         );
     }
     let open = |_| async { Session::of_function() }.boxed();
-    Ok(config.notifier(Place::Function, open)?)
+    let notifier = config.notifier(Place::Function, open)?;
+    let warnings = notifier.renderer.warnings().iter();
+    warnings.for_each(|warning| tracing::warn!("{warning}"));
+    Ok(notifier)
 }
 
 /// Counts what becomes of events, as this function's. Without a collector all else goes on.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::variables::Variables as _;
-use super::{ConfigError, Problem, finish, variables, words};
+use super::{ConfigError, Problem, certificates, finish, variables, words};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HookVariables {
@@ -50,7 +50,9 @@ impl Hook {
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let set = HookVariables::read(environment, &mut problems);
+        // None of its names begin alike, so that what resembles one that is not set is an error.
+        let set = HookVariables::read_all(environment, &mut problems, &mut Vec::new());
+        certificates(environment, &mut problems);
         let list = |value: Option<&str>| words::split(value, ",").map(str::to_owned).collect();
         let command = command(set.command.as_deref(), &mut problems);
         let public = words::switch(
@@ -97,7 +99,7 @@ fn wait(value: Option<&str>, problems: &mut Vec<Problem>) -> Wait {
         Some("stopped") | None => Wait::Stopped,
         Some("started") => Wait::Started,
         Some(other) => {
-            let problem = format!("`{other}` is neither");
+            let problem = format!("{} is neither", words::quoted(other));
             problems.push(Problem::new("WAIT", &problem, "`stopped` or `started`"));
             Wait::Stopped
         }

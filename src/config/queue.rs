@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::variables::Variables as _;
-use super::{ConfigError, Problem, finish, globs, variables, words};
+use super::{ConfigError, Problem, certificates, finish, globs, variables, words};
 use crate::queue::{Allowed, Patterns};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -27,10 +27,13 @@ impl Queue {
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let set = QueueVariables::read(environment, &mut problems);
+        let mut warnings = Vec::new();
+        let set = QueueVariables::read_all(environment, &mut problems, &mut warnings);
+        certificates(environment, &mut problems);
         let (clusters, definitions) = (set.allowed_clusters, set.allowed_task_definitions);
         let nothing = clusters.is_none() || definitions.is_none();
         let warning = "nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS";
+        warnings.extend(nothing.then(|| warning.to_owned()));
         let queue = Self {
             allowed: Allowed {
                 clusters: patterns("ALLOWED_CLUSTERS", clusters.as_deref(), &mut problems),
@@ -40,7 +43,7 @@ impl Queue {
                     &mut problems,
                 ),
             },
-            warnings: nothing.then(|| warning.to_owned()).into_iter().collect(),
+            warnings,
         };
         finish(queue, problems)
     }

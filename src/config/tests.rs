@@ -160,8 +160,201 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
     assert!(
         error
             .to_string()
-            .contains("KEEP: `nonsense` is none of its words; allowed: run_task,")
+            .contains("KEEP: `nonsense` is none of its words; allowed: kinds, causes and reasons")
     );
+}
+
+/// Each word by itself, with the one that was meant, and never the list of all of them.
+#[test]
+fn a_wrong_word_is_said_with_the_right_one() {
+    for (variable, value, expected) in [
+        (
+            "KEEP",
+            "stop_tsk",
+            "`stop_tsk` is none of its words; did you mean `stop_task`?",
+        ),
+        (
+            "KEEP",
+            "StedyState",
+            "`StedyState` is none of its words; did you mean `steady_state`?",
+        ),
+        (
+            "DROP",
+            "outofmemory",
+            "`outofmemory` is none of its words; did you mean `out_of_memory`?",
+        ),
+        (
+            "DROP",
+            "task-stopped",
+            "`task-stopped` is none of its words; did you mean `task_stopped`?",
+        ),
+        (
+            "DROP",
+            "steady_state",
+            "`steady_state` is none of its words; what has this reason is dropped as it is; only KEEP takes it",
+        ),
+        (
+            "KEEP",
+            "not_ecs",
+            "`not_ecs` is none of its words; what has this reason cannot be kept or dropped by it",
+        ),
+        (
+            "KEEP",
+            "finished stop_task",
+            "`finished stop_task` is none of its words; split words by `,`",
+        ),
+        (
+            "KEEP",
+            "finished::stop_task",
+            "`finished::stop_task` is none of its words; split words by `,`",
+        ),
+    ] {
+        let error = Parrot::read(&environment(&[(variable, value)])).unwrap_err();
+        assert_eq!(error.to_string(), format!("{variable}: {expected}"));
+    }
+    let error = Parrot::read(&environment(&[("DROP", "foo,bar,baz")])).unwrap_err();
+    let lines: Vec<_> = error.0.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines.iter().all(|line| line.len() < 150), "{lines:?}");
+}
+
+/// A name that is nearly ours would have been read by nobody, and nothing posted.
+#[test]
+fn a_misspelt_variable_is_an_error() {
+    for (name, meant) in [
+        ("SLACK_WEBHOOK_URL", "SLACK_WEBHOOKURL"),
+        ("SLACK_WEBHOOK", "SLACK_WEBHOOKURL"),
+        ("SLACK_WEBHOOKURI", "SLACK_WEBHOOKURL"),
+        ("Slack_WebhookUrl", "SLACK_WEBHOOKURL"),
+        ("SLACK_QUITE", "SLACK_QUIET"),
+        ("SLACK-QUIET", "SLACK_QUIET"),
+        ("DEDUP_TABEL", "DEDUP_TABLE"),
+        ("TEMPLATE_DIR", "TEMPLATES_DIR"),
+        ("KEPE", "KEEP"),
+        ("IGNORE_CLUSTERS", "IGNORED_CLUSTERS"),
+        ("LOG_TAIL_LINE", "LOG_TAIL_LINES"),
+    ] {
+        let error = Parrot::read(&environment(&[(name, "https://example.com/very-secret")]));
+        let expected = format!("{name}: there is no such variable; did you mean `{meant}`?");
+        assert_eq!(error.unwrap_err().to_string(), expected);
+    }
+    let queue = Queue::read(&environment(&[("ALLOWED_CLUSTER", "prod")])).unwrap_err();
+    assert!(
+        queue
+            .to_string()
+            .contains("did you mean `ALLOWED_CLUSTERS`?"),
+        "{queue}"
+    );
+    let hook = Hook::read(&environment(&[("TASK_DEFINTION", "migrate")])).unwrap_err();
+    assert!(
+        hook.to_string().contains("did you mean `TASK_DEFINITION`?"),
+        "{hook}"
+    );
+    // A preview reads KEEP and no channel.
+    let both = environment(&[("KEPE", "other"), ("SLACK_QUITE", "true")]);
+    let filter = Filter::read(&both).unwrap_err();
+    assert_eq!(filter.0.len(), 1, "{filter}");
+}
+
+/// Where ours is set, the other is another program's; a shell is full of them.
+#[test]
+fn foreign_variables_are_none_of_ours() {
+    let ours = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
+    let config = Parrot::read(&environment(&[
+        ours,
+        ("SLACK_WEBHOOK_URL", "https://other.example.com"),
+    ]));
+    assert_eq!(
+        config.unwrap().warnings,
+        ["SLACK_WEBHOOK_URL is not read: there is no such variable, and SLACK_WEBHOOKURL is set"]
+    );
+    let token = ("SLACK_BOT_TOKEN", "xoxb-very-secret");
+    let config = Parrot::read(&environment(&[token])).unwrap();
+    assert!(
+        config.warnings[0].starts_with("SLACK_BOT_TOKEN is not read"),
+        "{:?}",
+        config.warnings
+    );
+    assert!(!config.warnings[0].contains("very-secret"));
+    // Nobody else has variables in a function.
+    let in_lambda = [token, ("AWS_LAMBDA_FUNCTION_NAME", "parrot")];
+    let error = Parrot::read(&environment(&in_lambda))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("SLACK_BOT_TOKEN: there is no such variable; allowed: SLACK_"),
+        "{error}"
+    );
+    assert!(!error.contains("very-secret"));
+
+    let foreign = [
+        "PATH",
+        "HOME",
+        "LANG",
+        "TERM",
+        "SHELL",
+        "PWD",
+        "OLDPWD",
+        "USER",
+        "LOGNAME",
+        "EDITOR",
+        "PS1",
+        "MAIL",
+        "TZ",
+        "DISPLAY",
+        "HOSTNAME",
+        "LS_COLORS",
+        "SSH_AUTH_SOCK",
+        "XDG_RUNTIME_DIR",
+        "LC_ALL",
+        "CI",
+        "GITHUB_TOKEN",
+        "GITHUB_RUN_ID",
+        "CI_COMMIT_SHA",
+        "JAVA_HOME",
+        "CARGO_HOME",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+        "NODE_ENV",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_EXECUTION_ENV",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "LD_LIBRARY_PATH",
+        "LOG_LEVEL",
+        "LOG_FILE",
+        "DEBUG",
+        "PROMPT_COMMAND",
+        "COMMAND_MODE",
+        "DATABASE_URL",
+        "TABLE_NAME",
+        "CLUSTER",
+        "SERVICE",
+        "CHANNEL",
+        "URL",
+        "TOKEN",
+        "DEDUP",
+        "NO_PROXY",
+        "SSL_MODE",
+        "drop",
+        "keep",
+        "wait",
+    ];
+    let foreign: Vec<_> = foreign.iter().map(|name| (*name, "something")).collect();
+    let environment = environment(&foreign);
+    assert_eq!(Parrot::read(&environment).unwrap().warnings, [""; 0]);
+    let queue = Queue::read(&environment).unwrap();
+    assert_eq!(queue.warnings.len(), 1, "{:?}", queue.warnings);
+    assert!(Hook::read(&environment).is_ok());
 }
 
 #[test]
@@ -320,6 +513,8 @@ fn settings_show_no_secret() {
     assert!(!format!("{settings:?}").contains("very-secret"));
     let password = environment(&[("FLOWDOCK_URL", "https://user:very-secret@example.com")]);
     assert!(!format!("{:?}", super::settings(&password)).contains("very-secret"));
+    let misplaced = environment(&[("KEEP", "https://example.com/very-secret")]);
+    assert!(!format!("{:?}", super::settings(&misplaced)).contains("very-secret"));
     let keep = settings
         .iter()
         .find(|setting| setting.name == "KEEP")

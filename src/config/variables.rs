@@ -4,35 +4,53 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Problem;
+use super::{Problem, misspelt};
 
 /// A struct of optional texts, whose fields are the variables in small letters.
 pub(super) trait Variables: Default + Serialize + DeserializeOwned {
     /// Texts only, so that no value can be of a wrong type here. Only our own names as they are written: envy
     /// reads any spelling, and `drop` in somebody's shell is not ours.
     fn read(environment: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
+        read(&names_of::<Self>(), environment, problems)
+    }
+
+    /// The same, and says what is set and was surely meant to be one of them.
+    fn read_all(
+        environment: &[(String, String)],
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<String>,
+    ) -> Self {
         let own = names_of::<Self>();
-        let set = environment
-            .iter()
-            .filter(|(name, value)| own.contains(name) && !value.trim().is_empty());
-        for (name, value) in set.clone() {
-            if value.contains(char::REPLACEMENT_CHARACTER) {
-                problems.push(Problem::new(name, "it is not valid Unicode", "UTF-8 text"));
-            }
-        }
-        envy::from_iter(set.cloned()).unwrap_or_else(|error| {
-            problems.push(Problem::new(
-                "environment",
-                &error.to_string(),
-                "each variable once",
-            ));
-            Self::default()
-        })
+        misspelt::check(&own, environment, problems, warnings);
+        read(&own, environment, problems)
     }
 
     fn entries(&self) -> Vec<(String, Option<String>)> {
         entries(self)
     }
+}
+
+fn read<T: Default + DeserializeOwned>(
+    own: &[String],
+    environment: &[(String, String)],
+    problems: &mut Vec<Problem>,
+) -> T {
+    let set = environment
+        .iter()
+        .filter(|(name, value)| own.contains(name) && !value.trim().is_empty());
+    for (name, value) in set.clone() {
+        if value.contains(char::REPLACEMENT_CHARACTER) {
+            problems.push(Problem::new(name, "it is not valid Unicode", "UTF-8 text"));
+        }
+    }
+    envy::from_iter(set.cloned()).unwrap_or_else(|error| {
+        problems.push(Problem::new(
+            "environment",
+            &error.to_string(),
+            "each variable once",
+        ));
+        T::default()
+    })
 }
 
 fn entries(variables: &impl Serialize) -> Vec<(String, Option<String>)> {

@@ -5,9 +5,10 @@ use std::str::FromStr;
 use regex::Regex;
 use strum::VariantArray;
 
-use super::{DISABLED, Problem};
+use super::{DISABLED, Problem, Remedy};
 use crate::notice::Kind;
 use crate::secret::Secret;
+use crate::spelling::nearest;
 use crate::triage::{CallWord, Cause, DropReason, Selection};
 
 /// Parts of a list, trimmed, empty ones left out.
@@ -19,13 +20,27 @@ pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<It
         .filter(|part| !part.is_empty())
 }
 
+/// A value as a problem shows it, unless it may be a secret that stands in the wrong place: an address, or what is
+/// long and has digits in it.
+pub(super) fn quoted(value: &str) -> String {
+    match may_be_secret(value) {
+        true => "its value".to_owned(),
+        false => format!("`{value}`"),
+    }
+}
+
+pub(super) fn may_be_secret(text: &str) -> bool {
+    let is_long = text.len() >= 20 && text.contains(|it: char| it.is_ascii_digit());
+    text.contains("://") || (is_long && !text.contains(' '))
+}
+
 /// `true` or `false` in any case, because YAML hands them on that way.
 pub(super) fn switch(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Option<bool> {
     match value?.trim().to_ascii_lowercase().as_str() {
         "true" => Some(true),
         "false" => Some(false),
         other => {
-            let problem = format!("`{other}` is neither");
+            let problem = format!("{} is neither", quoted(other));
             problems.push(Problem::new(name, &problem, "`true` or `false`"));
             None
         }
@@ -43,7 +58,7 @@ pub(super) fn containers(value: Option<&str>, problems: &mut Vec<Problem>) -> Ve
     if let Some(name) = names.iter().find(|name| !is_name(name)) {
         problems.push(Problem::new(
             "IGNORED_EXIT_CODE_CONTAINER_NAMES",
-            &format!("`{name}` is no container's name"),
+            &format!("{} is no container's name", quoted(name)),
             "names split by `::`, of letters, digits, `-` and `_`",
         ));
     }
@@ -62,7 +77,7 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
     if lines.is_none() {
         problems.push(Problem::new(
             "LOG_TAIL_LINES",
-            &format!("`{value}` is no such number"),
+            &format!("{} is no such number", quoted(value)),
             &format!("0 to {MOST_LINES}; 0 shows no log lines"),
         ));
     }
@@ -84,7 +99,7 @@ pub(super) fn table(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<
     if !is_name {
         problems.push(Problem::new(
             "DEDUP_TABLE",
-            &format!("`{value}` is no table's name"),
+            &format!("{} is no table's name", quoted(value)),
             "3 to 255 letters, digits, `-`, `_`, `.`, or a table's ARN, or DISABLED",
         ));
     }
@@ -129,13 +144,40 @@ pub(super) fn selections(
     for word in split(value, ",") {
         match selection(word).filter(|it| takes_reasons || !matches!(it, Selection::Reason(_))) {
             Some(selection) => selections.push(selection),
-            None => {
-                let problem = format!("`{word}` is none of its words");
-                problems.push(Problem::new(name, &problem, &allowed(takes_reasons)));
-            }
+            None => problems.push(Problem {
+                variable: name.to_owned(),
+                problem: format!("{} is none of its words", quoted(word)),
+                remedy: remedy(word, takes_reasons),
+            }),
         }
     }
     selections
+}
+
+/// What to do about a word that is none.
+fn remedy(word: &str, takes_reasons: bool) -> Remedy {
+    let several = word.split([' ', ';', ':', '|']).filter(|it| !it.is_empty());
+    if several.clone().count() > 1 && several.clone().all(|it| selection(it).is_some()) {
+        return Remedy::Advice("split words by `,`".to_owned());
+    }
+    match DropReason::from_str(word) {
+        Ok(reason) if can_be_kept(reason) => {
+            let advice = "what has this reason is dropped as it is; only KEEP takes it";
+            return Remedy::Advice(advice.to_owned());
+        }
+        Ok(_) => {
+            let advice = "what has this reason cannot be kept or dropped by it";
+            return Remedy::Advice(advice.to_owned());
+        }
+        Err(_) => {}
+    }
+    if let Some(meant) = nearest(word, allowed(takes_reasons)) {
+        return Remedy::DidYouMean(meant.to_owned());
+    }
+    Remedy::Allowed(match takes_reasons {
+        true => "kinds, causes and reasons for dropping, such as `stop_task`, `out_of_memory`, `steady_state`; README has them all".to_owned(),
+        false => "kinds and causes, such as `stop_task`, `out_of_memory`; README has them all".to_owned(),
+    })
 }
 
 fn selection(word: &str) -> Option<Selection> {
@@ -175,20 +217,15 @@ fn can_be_kept(reason: DropReason) -> bool {
     }
 }
 
-fn allowed(takes_reasons: bool) -> String {
+fn allowed(takes_reasons: bool) -> impl Iterator<Item = &'static str> {
     let kinds = Kind::VARIANTS.iter().map(<&str>::from);
     let causes = Cause::VARIANTS.iter().map(<&str>::from);
     let reasons = DropReason::VARIANTS
         .iter()
-        .filter(|reason| takes_reasons && can_be_kept(**reason))
+        .filter(move |reason| takes_reasons && can_be_kept(**reason))
         .map(<&str>::from);
     let calls = CallWord::VARIANTS.iter().map(<&str>::from);
-    kinds
-        .chain(causes)
-        .chain(calls)
-        .chain(reasons)
-        .collect::<Vec<_>>()
-        .join(", ")
+    kinds.chain(causes).chain(calls).chain(reasons)
 }
 
 /// Who is called: any number of Slack's own mentions, and nothing else.

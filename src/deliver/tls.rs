@@ -9,13 +9,13 @@ use reqwest::ClientBuilder;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 
-const OTHERS: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+use crate::certificates::VARIABLES;
 
 /// The client with the roots that it shall have.
 pub(super) fn with_roots(client: ClientBuilder) -> ClientBuilder {
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     // Without a configuration of ours, the system's are read, from where these variables say.
-    match (OTHERS.iter().any(is_set), compiled_in()) {
+    match (VARIABLES.iter().any(is_set), compiled_in()) {
         (false, Ok(config)) => client.tls_backend_preconfigured(config),
         (true, _) | (_, Err(_)) => client,
     }

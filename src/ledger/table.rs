@@ -12,11 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::{StreamExt as _, stream};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{Claim, Key};
@@ -34,8 +35,14 @@ const MOST_MISSES: usize = 2;
 /// Keys in a BatchGetItem. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const MOST_KEYS: usize = 100;
 
+/// Before a BatchGetItem call for the keys that the one before left out; each time twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
 /// BatchGetItem calls at the same time.
 const AT_ONCE: usize = 8;
+
+/// An item's key, as DynamoDB has it.
+type Id = HashMap<String, AttributeValue>;
 
 #[derive(Debug)]
 pub struct Table {
@@ -94,36 +101,56 @@ impl Table {
         found.into_iter().flatten().collect()
     }
 
+    /// A busy table answers for some of the keys only: it is asked for the others again, for as long as it may take
+    /// to answer at all.
     async fn told_of(&self, keys: &[Key]) -> Vec<Key> {
-        const CALL: &str = "BatchGetItem";
-        let ids = keys
+        let until = Instant::now() + LIMIT;
+        let now = seconds(SystemTime::now());
+        let mut pause = FIRST_PAUSE;
+        let mut told = Vec::new();
+        let mut wanted: Vec<_> = keys
             .iter()
-            .map(|key| HashMap::from([("id".to_owned(), text(key.as_str()))]));
+            .map(|key| HashMap::from([("id".to_owned(), text(key.as_str()))]))
+            .collect();
+        while let Some(answer) = self.read(wanted, until).await {
+            // Only this table was asked for, by its name or its ARN.
+            let items = answer.responses.into_iter().flatten().flat_map(|it| it.1);
+            let found = items.filter(|item| is_told(item, now));
+            told.extend(found.filter_map(|item| item.get("id")?.as_s().ok().cloned().map(Key)));
+            let left = answer.unprocessed_keys.into_iter().flatten();
+            wanted = left.flat_map(|(_, left)| left.keys).collect();
+            if wanted.is_empty() {
+                break;
+            }
+            if Instant::now() + pause >= until {
+                let left = format!(
+                    "BatchGetItem: keys without an answer in time: {}",
+                    wanted.len()
+                );
+                self.say(&left);
+                break;
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+        told
+    }
+
+    async fn read(&self, ids: Vec<Id>, until: Instant) -> Option<BatchGetItemOutput> {
+        const CALL: &str = "BatchGetItem";
         let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(ids.collect()))
+            .set_keys(Some(ids))
             .consistent_read(true)
             .build();
-        let Ok(wanted) = wanted else {
-            return Vec::new();
-        };
-        let answer = self.ask(CALL, |dynamo| async move {
+        let wanted = wanted.ok()?;
+        let answer = self.ask_until(until, CALL, |dynamo| async move {
             let request = dynamo.batch_get_item().request_items(&self.name, wanted);
             request
                 .send()
                 .await
                 .map_err(|error| CallError::of(CALL, error))
         });
-        let Some(answer) = answer.await else {
-            return Vec::new();
-        };
-        let items = answer.responses().and_then(|it| it.get(&self.name));
-        let now = seconds(SystemTime::now());
-        let told = items
-            .into_iter()
-            .flatten()
-            .filter(|item| is_told(item, now));
-        let ids = told.filter_map(|item| item.get("id")?.as_s().ok().cloned());
-        ids.map(Key).collect()
+        answer.await
     }
 
     pub(super) async fn claim(&self, key: &Key, until: SystemTime) -> Claim {
@@ -230,10 +257,22 @@ impl Table {
     where
         F: Future<Output = Result<T, CallError>>,
     {
+        self.ask_until(Instant::now() + LIMIT, call, question).await
+    }
+
+    async fn ask_until<'a, T, F>(
+        &'a self,
+        until: Instant,
+        call: &'static str,
+        question: impl FnOnce(&'a Client) -> F,
+    ) -> Option<T>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         if self.misses.load(Ordering::Relaxed) >= MOST_MISSES {
             return None;
         }
-        let answer = timeout(LIMIT, async {
+        let answer = timeout_at(until, async {
             let open = || async {
                 let session = self.session.own().await?;
                 Ok::<_, SessionError>(session.dynamo_db_in_a_hurry())
@@ -255,12 +294,16 @@ impl Table {
         if !is_answer {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
+        self.say(&miss.to_string());
+        None
+    }
+
+    /// Once an invocation.
+    fn say(&self, why: &str) {
         if !self.is_said.swap(true, Ordering::Relaxed) {
-            let why = miss.to_string();
             let why = why.escape_debug();
             tracing::warn!(%why, "the table of what was told is out of reach; messages may come twice");
         }
-        None
     }
 }
 

@@ -54,6 +54,15 @@ const fn bytes(all: &[u8]) -> [bool; 256] {
     table
 }
 
+/// The names whose values are times.
+const TIMES: [&str; 5] = [
+    "happened_at",
+    "first_at",
+    "last_at",
+    "expires_at",
+    "health_checks[].since",
+];
+
 /// Filters that would let a value through unescaped.
 const UNSAFE_FILTERS: [&str; 4] = ["safe", "escape_html", "escape_xml", "newlines_to_br"];
 
@@ -67,25 +76,29 @@ impl Dialect {
         tera.set_escape_fn(self.escape_fn());
         tera.register_function(
             "bold",
-            Markup(move |kwargs: &Kwargs| Ok(self.bold(&self.argument(kwargs, "text")?))),
+            Markup(move |kwargs: &Kwargs, _: &State<'_>| {
+                Ok(self.bold(&self.argument(kwargs, "text")?))
+            }),
         );
         tera.register_function(
             "code",
-            Markup(move |kwargs: &Kwargs| Ok(self.code(&raw(kwargs, "text")?))),
+            Markup(move |kwargs: &Kwargs, _: &State<'_>| Ok(self.code(&raw(kwargs, "text")?))),
         );
         tera.register_function(
             "block",
-            Markup(move |kwargs: &Kwargs| Ok(self.block(&texts(kwargs, "lines")?))),
+            Markup(move |kwargs: &Kwargs, _: &State<'_>| Ok(self.block(&texts(kwargs, "lines")?))),
         );
         tera.register_function(
             "link",
-            Markup(move |kwargs: &Kwargs| {
+            Markup(move |kwargs: &Kwargs, _: &State<'_>| {
                 Ok(self.link(&raw(kwargs, "url")?, &self.argument(kwargs, "text")?))
             }),
         );
         tera.register_function(
             "time",
-            Markup(move |kwargs: &Kwargs| Ok(self.time(Time::read(raw(kwargs, "at")?)))),
+            Markup(move |kwargs: &Kwargs, state: &State<'_>| {
+                Ok(self.time(&time_of(raw(kwargs, "at")?, state)?))
+            }),
         );
         for name in UNSAFE_FILTERS {
             tera.register_filter(name, move |_: Value, _: Kwargs, _: &State<'_>| {
@@ -236,7 +249,7 @@ impl Dialect {
     }
 
     /// Slack shows it in each reader's own time zone; elsewhere it is UTC.
-    fn time(self, time: Time) -> String {
+    fn time(self, time: &Time) -> String {
         let Some(instant) = time.instant() else {
             return self.escape(time.text());
         };
@@ -260,6 +273,38 @@ impl Dialect {
             self.escape(&text)
         })
     }
+}
+
+/// A time, or what an event has in the place of one, which is shown as it is. All else is the template's mistake.
+fn time_of(text: String, state: &State<'_>) -> TeraResult<Time> {
+    let time = Time::read(text);
+    if time.instant().is_some() || time.text().is_empty() || is_of_event(time.text(), state)? {
+        return Ok(time);
+    }
+    let shown: String = time.text().chars().take(40).collect();
+    Err(tera::Error::message(format!(
+        "`{shown}` is no time; the names that are one: {}",
+        TIMES.join(", ")
+    )))
+}
+
+/// Whether a name for a time has this text.
+fn is_of_event(text: &str, state: &State<'_>) -> TeraResult<bool> {
+    for name in TIMES {
+        let is_it = match name.split_once("[].") {
+            Some((list, field)) => state.get::<Value>(list)?.is_some_and(|list| {
+                let mut items = list.as_array().into_iter().flatten();
+                items.any(|item| item.get_from_path(field).and_then(Value::as_str) == Some(text))
+            }),
+            None => state
+                .get::<Value>(name)?
+                .is_some_and(|it| it.as_str() == Some(text)),
+        };
+        if is_it {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn raw(kwargs: &Kwargs, name: &str) -> TeraResult<String> {
@@ -332,13 +377,31 @@ struct Markup<F>(F);
 
 impl<F> tera::Function<TeraResult<String>> for Markup<F>
 where
-    F: Fn(&Kwargs) -> TeraResult<String> + Send + Sync + 'static,
+    F: Fn(&Kwargs, &State<'_>) -> TeraResult<String> + Send + Sync + 'static,
 {
-    fn call(&self, kwargs: Kwargs, _: &State<'_>) -> TeraResult<String> {
-        self.0(&kwargs)
+    fn call(&self, kwargs: Kwargs, state: &State<'_>) -> TeraResult<String> {
+        self.0(&kwargs, state)
     }
 
     fn is_safe(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::names;
+
+    /// By its name: whoever adds one ends it like this.
+    #[test]
+    fn every_time_is_known_as_one() {
+        let ended = names().into_iter().filter(|name| name.ends_with("_at"));
+        let mut known: Vec<_> = TIMES.iter().filter(|it| !it.contains('[')).collect();
+        known.sort();
+        assert_eq!(
+            ended.collect::<Vec<_>>(),
+            known.into_iter().copied().collect::<Vec<_>>()
+        );
     }
 }

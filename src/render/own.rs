@@ -1,7 +1,11 @@
 //! The operator's own templates: the files of `TEMPLATES_DIR`.
+//!
+//! A file that no message can use is said: an error where its name is none, or where nothing of the folder serves;
+//! else a warning.
 
-use std::collections::BTreeMap;
-use std::fs;
+mod folder;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -10,6 +14,7 @@ use tera::Tera;
 
 use super::{Dialect, SUMMARY, Sort, TemplateError, built_in};
 use crate::notice::Kind;
+use crate::spelling::nearest;
 
 /// A template as it was read: its name in the lookup, where it stands, and its text.
 #[derive(Debug, Clone)]
@@ -23,6 +28,7 @@ pub struct TemplateFile {
 pub struct OwnTemplates {
     files: BTreeMap<String, TemplateFile>,
     compiled: Vec<Tera>,
+    warnings: Vec<String>,
 }
 
 impl OwnTemplates {
@@ -30,12 +36,92 @@ impl OwnTemplates {
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] for a file that cannot be read or does not compile, and for one whose name nothing
-    /// would ever look up.
+    /// [`TemplateError`] for a file that cannot be read or does not compile, for one whose name nothing would
+    /// ever look up, and for a folder of which nothing can serve.
     pub fn read(dir: &Path) -> Result<Self, TemplateError> {
-        let mut files = Vec::new();
-        collect(dir, "", &mut files)?;
-        Self::compile(files)
+        let found = folder::read(dir)?;
+        let strays = found.strays.iter().map(|it| it.to_string());
+        if found.files.is_empty() {
+            let strays: Vec<_> = strays.collect();
+            return Err(useless(dir, "there is no template in it", &strays));
+        }
+        let mut own = Self::compile(found.files)?;
+        let idle = own.idle();
+        if idle.len() == own.files.len() {
+            return Err(useless(dir, "none of its templates can ever serve", &idle));
+        }
+        let strays = found.strays.iter().filter(|it| it.seems_meant());
+        let strays = strays.map(ToString::to_string);
+        own.warnings = strays.chain(idle).collect();
+        Ok(own)
+    }
+
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Which of the operator's templates words a sort in a channel.
+    pub(super) fn name_in_force(&self, dialect: Dialect, sort: Sort) -> Option<String> {
+        let name = sort.name();
+        let mut names = [format!("{dialect}/{name}.tera"), format!("{name}.tera")].into_iter();
+        names.find(|name| self.files.contains_key(name))
+    }
+
+    /// Their names and paths.
+    pub(super) fn parts_in_force(&self) -> impl Iterator<Item = (String, String)> {
+        let used = self.used();
+        let parts = self.files.values();
+        let parts =
+            parts.filter(move |it| it.name.starts_with("parts/") && used.contains(&it.name));
+        parts.map(|it| {
+            let name = it.name.trim_end_matches(".tera").to_owned();
+            (name, it.path.display().to_string())
+        })
+    }
+
+    /// The files that no message can use, and why.
+    fn idle(&self) -> Vec<String> {
+        let used = self.used();
+        let idle = self.files.values().filter(|it| !used.contains(&it.name));
+        idle.map(|file| {
+            let why = match file.name.split_once('/') {
+                Some(("parts", _)) => "no template that is used includes it",
+                None if file.name == "default.tera" => {
+                    "each kind has a template of its own, which goes before it; name it after a kind, `stop_task.tera`"
+                }
+                Some(_) | None => "each channel has a template of its own for it",
+            };
+            format!("{} is never used: {why}", file.path.display())
+        })
+        .collect()
+    }
+
+    /// The names of all templates in force, the operator's and the built-in ones, and of the parts that they include.
+    fn used(&self) -> BTreeSet<String> {
+        let mut texts = built_in_texts();
+        let own = self.files.values();
+        texts.extend(own.map(|file| (file.name.clone(), file.text.as_str())));
+        let mut used = BTreeSet::new();
+        let mut open: Vec<_> = Dialect::VARIANTS
+            .iter()
+            .flat_map(|dialect| Sort::all().map(|sort| (*dialect, sort)))
+            .map(|(dialect, sort)| {
+                let own = self.name_in_force(dialect, sort);
+                own.unwrap_or_else(|| format!("{}.tera", sort.name()))
+            })
+            .collect();
+        while let Some(name) = open.pop() {
+            let Some(text) = texts.get(&name).filter(|_| used.insert(name)) else {
+                continue;
+            };
+            let mentioned = texts.keys().filter(|it| {
+                ["\"", "'", "`"]
+                    .iter()
+                    .any(|quote| text.contains(&format!("{quote}{it}{quote}")))
+            });
+            open.extend(mentioned.cloned());
+        }
+        used
     }
 
     /// # Errors
@@ -51,7 +137,11 @@ impl OwnTemplates {
             .iter()
             .map(|dialect| compile(*dialect, &files))
             .collect::<Result<_, _>>()?;
-        Ok(Self { files, compiled })
+        Ok(Self {
+            files,
+            compiled,
+            warnings: Vec::new(),
+        })
     }
 
     pub(super) fn tera(&self, dialect: Dialect) -> &Tera {
@@ -87,16 +177,33 @@ impl OwnTemplates {
     }
 }
 
+/// Of a folder that gives nothing, and what stands in it instead.
+fn useless(dir: &Path, problem: &str, found: &[String]) -> TemplateError {
+    const MOST: usize = 5;
+    let found: String = found
+        .iter()
+        .take(MOST)
+        .map(|it| format!("; {it}"))
+        .collect();
+    TemplateError {
+        file: dir.display().to_string(),
+        line: None,
+        problem: format!("{problem}{found}"),
+    }
+}
+
+fn built_in_texts() -> BTreeMap<String, &'static str> {
+    let mut texts: BTreeMap<String, &str> = built_in::parts().into_iter().collect();
+    texts.extend(Sort::all().flat_map(built_in::of));
+    texts
+}
+
 /// All built-in templates with the operator's in their place: a part that is overridden serves every kind.
 fn compile(
     dialect: Dialect,
     files: &BTreeMap<String, TemplateFile>,
 ) -> Result<Tera, TemplateError> {
-    let mut sources: BTreeMap<String, &str> = built_in::parts().into_iter().collect();
-    let kinds = Kind::VARIANTS.iter().copied().map(Sort::Of);
-    for sort in kinds.chain([Sort::Summary]) {
-        sources.extend(built_in::of(sort));
-    }
+    let mut sources: BTreeMap<String, &str> = built_in_texts();
     sources.extend(
         files
             .iter()
@@ -110,45 +217,7 @@ fn compile(
     })
 }
 
-fn collect(dir: &Path, prefix: &str, files: &mut Vec<TemplateFile>) -> Result<(), TemplateError> {
-    let unreadable = |path: &Path, error: &std::io::Error| TemplateError {
-        file: path.display().to_string(),
-        line: None,
-        problem: format!("cannot be read: {error}"),
-    };
-    let entries = fs::read_dir(dir).map_err(|error| unreadable(dir, &error))?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| unreadable(dir, &error))?;
-    paths.sort();
-    for path in paths {
-        let file_name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if file_name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() && prefix.is_empty() {
-            collect(&path, &format!("{file_name}/"), files)?;
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "tera")
-        {
-            let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-            files.push(TemplateFile {
-                name: format!("{prefix}{file_name}"),
-                path,
-                text,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn is_sort(name: &str) -> bool {
+pub(super) fn is_sort(name: &str) -> bool {
     name == SUMMARY || Kind::from_str(name).is_ok()
 }
 
@@ -162,6 +231,18 @@ fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
     };
     if fits {
         return Ok(());
+    }
+    let name = stem.rsplit('/').next().unwrap_or_default();
+    let sorts = Sort::all().map(Sort::name);
+    if let Some(meant) = nearest(name, sorts.chain(["default"])) {
+        let folder = stem.strip_suffix(name).unwrap_or_default();
+        return Err(TemplateError {
+            file: file.path.display().to_string(),
+            line: None,
+            problem: format!(
+                "no message looks for a template of this name; did you mean `{folder}{meant}.tera`?"
+            ),
+        });
     }
     let kinds: Vec<&str> = Kind::VARIANTS.iter().map(Into::into).collect();
     let channels: Vec<&str> = Dialect::VARIANTS.iter().map(Into::into).collect();

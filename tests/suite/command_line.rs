@@ -245,6 +245,306 @@ fn config_says_everything_that_is_wrong() {
 }
 
 #[test]
+fn config_says_what_is_wrong_with_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("serverless.env.yml");
+    let text = "mysettings:
+  slack:
+    webhook_url: https://hooks.example.com/services/very-secret
+    quiet: yes
+  flowdock: 0123456789abcdef0123456789abcdef
+  keep: stop_tsk,foo
+  ingest: queu
+  memory: ${env:MEMORY}
+mysetings:
+";
+    fs::write(&file, text).unwrap();
+    let shown = shown_in(
+        folder.path(),
+        ecs_parrot(&["config", file.to_str().unwrap()]),
+    );
+    assert!(
+        !shown.contains("very-secret") && !shown.contains("0123456789"),
+        "{shown}"
+    );
+    assert_snapshot!(shown);
+}
+
+#[test]
+fn config_says_where_messages_of_a_file_would_go() {
+    let run = ecs_parrot(&["config", "tests/carnival/serverless.env.yml"]);
+    assert_snapshot!("config_of_carnivals_file", run.shown());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("serverless.env.yml");
+    fs::write(&file, "mysettings: {slack: {webhookurl: ssm:/ops/webhook}}").unwrap();
+    let shown = shown_in(
+        folder.path(),
+        ecs_parrot(&["config", file.to_str().unwrap()]),
+    );
+    assert!(shown.starts_with("exit status: 0"), "{shown}");
+    assert!(
+        shown.contains("nothing is wrong\nmessages go to: slack\n"),
+        "{shown}"
+    );
+    let shown = ecs_parrot(&["config", "nowhere.yml"]).shown();
+    assert!(shown.starts_with("exit status: 1"), "{shown}");
+    assert!(
+        shown.contains("nowhere.yml cannot be read: No such file"),
+        "{shown}"
+    );
+}
+
+/// Nobody would have heard of it: the right variable is not set.
+#[test]
+fn a_misspelt_variable_stops_every_command_that_reads_the_right_one() {
+    let sample = "samples/stop_task-by-iam-user.json";
+    for (arguments, name, stops) in [
+        (&["notify", sample][..], "SLACK_WEBHOOK_URL", true),
+        (&["config"], "SLACK_WEBHOOK_URL", true),
+        (&["preview", sample], "SLACK_WEBHOOK_URL", false),
+        (&["preview", sample], "TEMPLATE_DIR", true),
+        (&["notify", sample], "SLACK_BOT_TOKEN", false),
+    ] {
+        let run = ecs_parrot(arguments).env(name, "https://example.com/very-secret");
+        let shown = run.shown();
+        let status = format!("exit status: {}", u8::from(stops));
+        assert!(shown.starts_with(&status), "{arguments:?} {name}: {shown}");
+        assert_eq!(shown.contains("did you mean `"), stops, "{shown}");
+        assert!(!shown.contains("very-secret"), "{shown}");
+    }
+}
+
+/// Before anything is sent, and not as an error of each connection.
+#[test]
+fn certificates_that_are_not_there_are_named_at_once() {
+    let sample = "samples/stop_task-by-iam-user.json";
+    for (arguments, variable) in [
+        (&["notify", sample][..], "SSL_CERT_FILE"),
+        (&["notify", sample], "SSL_CERT_DIR"),
+        (&["config"], "SSL_CERT_FILE"),
+        (&["preview", "--enrich", sample], "SSL_CERT_FILE"),
+        (
+            &[
+                "run",
+                "--task-name",
+                "x",
+                "--cluster",
+                "prod",
+                "--from-task",
+                "web",
+                "--",
+                "true",
+            ],
+            "SSL_CERT_FILE",
+        ),
+    ] {
+        let shown = ecs_parrot(arguments)
+            .env("SLACK_WEBHOOKURL", "https://hooks.example.com/services/x")
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "mine")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env(variable, "/nosuch")
+            .shown();
+        assert!(
+            shown.starts_with("exit status: 1"),
+            "{arguments:?}: {shown}"
+        );
+        let said = format!("{variable}: `/nosuch` cannot be read: No such file or directory");
+        assert!(shown.contains(&said), "{arguments:?}: {shown}");
+        assert_eq!(shown.matches("nosuch").count(), 1, "{arguments:?}: {shown}");
+    }
+}
+
+/// What an event has in the place of a time is no mistake of a template's, wherever the name for it stands.
+#[test]
+fn an_event_with_no_times_is_told() {
+    for (sample, place) in [
+        ("task_stopped-out-of-memory", "/time"),
+        (
+            "instance_health-agent-connectivity-impaired",
+            "/detail/healthChecks/0/lastStatusChange",
+        ),
+        ("deployment_hook-awaiting-action", "/detail/expiresAt"),
+    ] {
+        let mut event = crate::events::sample(sample);
+        *event.pointer_mut(place).unwrap() = Value::from("some day");
+        let run = ecs_parrot(&["preview", "-"]).input(&event.to_string());
+        let shown = run.shown();
+        assert!(shown.starts_with("exit status: 0"), "{sample}: {shown}");
+        assert!(shown.contains("some day"), "{sample}: {shown}");
+    }
+}
+
+/// Templates that nothing uses: an error where no other serves, else a warning.
+#[test]
+fn templates_that_never_serve_are_said() {
+    let sample = "samples/stop_task-by-iam-user.json";
+    for (files, status, said) in [
+        (&[][..], 1, &["[folder]: there is no template in it"][..]),
+        (
+            &["stop_task.html", "notes.txt"],
+            1,
+            &[
+                "[folder]: there is no template in it",
+                "[folder]/notes.txt is not read: a template's name ends in `.tera`",
+                "[folder]/stop_task.html is not read",
+            ],
+        ),
+        (
+            &["stop_task.tera.bak"],
+            1,
+            &["[folder]/stop_task.tera.bak is not read"],
+        ),
+        (
+            &["default.tera"],
+            1,
+            &[
+                "none of its templates can ever serve",
+                "[folder]/default.tera is never used: each kind has a template of its own",
+            ],
+        ),
+        (
+            &["parts/unused.tera"],
+            1,
+            &["[folder]/parts/unused.tera is never used: no template that is used includes it"],
+        ),
+        (
+            &[
+                "stop_task.tera",
+                "default.tera",
+                "stop_task.txt",
+                "README.md",
+                "slack/below/x.tera",
+            ],
+            0,
+            &[
+                "ecs-parrot: [folder]/default.tera is never used",
+                "ecs-parrot: [folder]/stop_task.txt is not read: a template's name ends in `.tera`",
+                "ecs-parrot: [folder]/slack/below is not read: folders within folders",
+            ],
+        ),
+        (
+            &[
+                "stop_task.tera",
+                "slack/stop_task.tera",
+                "flowdock/stop_task.tera",
+                "terminal/stop_task.tera",
+            ],
+            0,
+            &[
+                "[folder]/stop_task.tera is never used: each channel has a template of its own for it",
+            ],
+        ),
+        (&["stop_task.tera", "README.md"], 0, &[]),
+        (&["slack/stop_task.tera"], 0, &[]),
+        (&["parts/where.tera"], 0, &[]),
+        (&["summary.tera"], 0, &[]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "own: {{ kind }}").unwrap();
+        }
+        let templates = folder.path().to_str().unwrap();
+        for command in [&["preview", sample][..], &["notify", sample], &["config"]] {
+            let run = ecs_parrot(command).env("TEMPLATES_DIR", templates);
+            let shown = shown_in(folder.path(), run);
+            assert!(
+                shown.starts_with(&format!("exit status: {status}")),
+                "{files:?}: {shown}"
+            );
+            for said in said {
+                let said = match command {
+                    ["config"] => said.trim_start_matches("ecs-parrot: "),
+                    _ => said,
+                };
+                assert!(shown.contains(said), "{command:?} {files:?}: {shown}");
+            }
+            let warns = ["never used", "is not read"]
+                .iter()
+                .any(|it| shown.contains(it));
+            assert!(!said.is_empty() || !warns, "{files:?}: {shown}");
+            assert!(!shown.contains("README.md"), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_part_that_an_own_template_includes_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("parts")).unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("stop_task.tera", "{% include \"parts/first.tera\" %}");
+    write("parts/first.tera", "one {% include 'parts/second.tera' %}");
+    write("parts/second.tera", "two");
+    let run = ecs_parrot(&["preview", "samples/stop_task-by-iam-user.json"])
+        .env("TEMPLATES_DIR", folder.path().to_str().unwrap());
+    let shown = run.shown();
+    assert!(shown.contains("one two"), "{shown}");
+    assert!(!shown.contains("never used"), "{shown}");
+}
+
+#[test]
+fn config_lists_the_templates_in_force() {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in [
+        ("stop_task.tera", "own"),
+        ("slack/deployment.tera", "own"),
+        ("parts/where.tera", "own"),
+        ("default.tera", "own"),
+    ] {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let run = ecs_parrot(&["config"]).env("TEMPLATES_DIR", folder.path().to_str().unwrap());
+    let shown = shown_in(folder.path(), run);
+    let (_, templates) = shown.split_once("templates:\n").unwrap();
+    assert_snapshot!(templates);
+}
+
+/// Of an own template, `time` takes what is a time; what an event has in the place of one is not the template's fault.
+#[test]
+fn what_is_no_time_is_an_error_in_a_preview() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("task_stopped.tera");
+    let mut event = crate::events::sample("task_stopped-out-of-memory");
+    event["time"] = Value::from("yesterday");
+    for (text, shown_as) in [
+        (
+            "{{ time(at=cluster) }}",
+            Err("`prod-web` is no time; the names that are one: happened_at, first_at"),
+        ),
+        (
+            "{{ time(at=\"yesterday evening\") }}",
+            Err("`yesterday evening` is no time"),
+        ),
+        ("{{ time(at=count) }}", Err("`1` is no time")),
+        (
+            "when {{ time(at=\"2026-11-21T15:00:00Z\") }}",
+            Ok("when 2026-11-21 15:00:00 UTC"),
+        ),
+        ("when {{ time(at=expires_at) }}!", Ok("when !")),
+        ("when {{ time(at=happened_at) }}!", Ok("when yesterday!")),
+    ] {
+        fs::write(&file, text).unwrap();
+        let run = ecs_parrot(&["preview", "-"])
+            .env("TEMPLATES_DIR", folder.path().to_str().unwrap())
+            .input(&event.to_string());
+        let shown = shown_in(folder.path(), run);
+        let (status, said) = match shown_as {
+            Ok(said) => ("exit status: 0", said),
+            Err(said) => ("exit status: 1", said),
+        };
+        assert!(
+            shown.starts_with(status) && shown.contains(said),
+            "{text}: {shown}"
+        );
+    }
+}
+
+#[test]
 fn an_own_template_that_is_wrong_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("stop_task.tera");

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecs_parrot::config;
+use ecs_parrot::config::keys::{self, Allows};
 use ecs_parrot::deliver::terminal;
 use ecs_parrot::notice::Kind;
 use ecs_parrot::render::{self, Renderer};
 use ecs_parrot::triage::{CallWord, Cause, DropReason, Policy};
+use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
 
 use crate::{deploy, events};
@@ -46,6 +48,93 @@ fn the_example_configuration_has_every_variable() {
         assert!(
             deployment.contains(&format!("{name}:")),
             "{name} in the service's files"
+        );
+    }
+}
+
+/// Every path of a mapping that is no mapping itself, with the names around it.
+fn paths(node: &Yaml<'_>, prefix: &str) -> Vec<String> {
+    let entries = node.as_mapping().into_iter().flatten();
+    let found = entries.flat_map(|(key, value)| {
+        let path = format!("{prefix}{}", key.as_str().unwrap());
+        match value.is_mapping() {
+            true => paths(value, &format!("{path}.")),
+            false => vec![path],
+        }
+    });
+    found.collect()
+}
+
+fn sorted(paths: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut paths: Vec<_> = paths.into_iter().collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// The keys that the file is checked against are those that the deployment reads, no more and no less.
+#[test]
+fn every_key_is_read_by_the_deployment() {
+    let files: String = deploy::service_files()
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let is_of_path = |it: char| it.is_ascii_lowercase() || it == '_' || it == '.';
+    let named = files.split("mysettings.").skip(1);
+    let named = named.map(|rest| rest.split(|it| !is_of_path(it)).next().unwrap().to_owned());
+    // How arns.js reads them: by a function that takes the path.
+    let quoted = files
+        .split("setting(context, '")
+        .chain(files.split("await read('"))
+        .skip(1);
+    let quoted = quoted.map(|rest| rest.split('\'').next().unwrap().to_owned());
+    let is_path = |path: &String| !path.is_empty() && path.chars().all(is_of_path);
+    let read = sorted(named.chain(quoted).filter(is_path));
+    let known = sorted(keys::KEYS.iter().map(|key| key.path.to_owned()));
+    assert_eq!(read, known);
+    for key in &keys::KEYS {
+        if let Allows::Variable(name) = key.allows {
+            let set = files
+                .lines()
+                .find(|line| line.trim().starts_with(&format!("{name}:")));
+            let set = set.unwrap_or_else(|| panic!("{name} is not set"));
+            let is_set = set.contains(&format!("mysettings.{},", key.path));
+            // These two are made of the key elsewhere.
+            assert!(
+                is_set || ["DEDUP_TABLE", "HOOK_EVENTS"].contains(&name),
+                "{name}: {set}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_example_configuration_has_every_key() {
+    let example = text("serverless.env.yml.example");
+    let example = Yaml::load_from_str(&example).unwrap().remove(0);
+    let shown = sorted(paths(&example["mysettings"], ""));
+    let known = keys::KEYS.iter().map(|key| key.path);
+    // carnival-ecs-parrot's other spelling is read, and not recommended.
+    let known = known.filter(|path| !path.starts_with("ignore."));
+    assert_eq!(shown, sorted(known.map(str::to_owned)));
+}
+
+#[test]
+fn readme_explains_every_key_and_what_it_allows() {
+    let readme = text("README.md");
+    for key in &keys::KEYS {
+        let quoted = format!("`{}`", key.path);
+        let mut rows = readme
+            .lines()
+            .filter(|line| line.starts_with("| `") && line.contains(&quoted));
+        let found = match key.allows {
+            Allows::Variable(name) => rows.any(|row| row.contains(&format!("`{name}`"))),
+            allows => rows.any(|row| row.contains(&format!("| {allows} |"))),
+        };
+        assert!(
+            found,
+            "no row of README has {quoted} and what it allows: {:?}",
+            key.allows
         );
     }
 }

@@ -10,7 +10,8 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use serde_json::{Value, json};
-use wiremock::{MockServer, ResponseTemplate};
+use wiremock::matchers::{header, method};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::chat::{chat, texts, webhook};
 use crate::events;
@@ -444,6 +445,97 @@ async fn a_table_out_of_reach_costs_no_message() {
         );
         assert_eq!(log.matches("out of reach").count(), 1, "{url}: {log}");
     }
+}
+
+/// A table that answers for the first key of those that it is asked for and leaves the others, as a busy one does;
+/// all of them were told. It never answers for those whose id ends like this.
+async fn busy_table(never: &'static str) -> MockServer {
+    let server = MockServer::start().await;
+    let read = move |request: &Request| {
+        let body: Value = request.body_json().unwrap();
+        let keys = body["RequestItems"][TABLE]["Keys"].as_array().unwrap();
+        let mut ids = keys.iter().map(|key| key["id"]["S"].as_str().unwrap());
+        let answered = ids.find(|id| !id.ends_with(never));
+        let items: Vec<_> = answered
+            .iter()
+            .map(|id| json!({"id": {"S": id}, "state": {"S": "told"}, "expires": {"N": "9999999999"}}))
+            .collect();
+        let left = keys
+            .iter()
+            .filter(|key| key["id"]["S"].as_str() != answered);
+        let left: Vec<_> = left.collect();
+        let unprocessed = match left.is_empty() {
+            true => json!({}),
+            false => json!({TABLE: {"Keys": left, "ConsistentRead": true}}),
+        };
+        let answer = json!({"Responses": {TABLE: items}, "UnprocessedKeys": unprocessed});
+        ResponseTemplate::new(200).set_body_json(answer)
+    };
+    Mock::given(header("x-amz-target", "DynamoDB_20120810.BatchGetItem"))
+        .respond_with(read)
+        .mount(&server)
+        .await;
+    Mock::given(method("POST"))
+        .respond_with(ResponseTemplate::new(200).set_body_string("{}"))
+        .mount(&server)
+        .await;
+    server
+}
+
+/// The ids that each BatchGetItem asked for.
+async fn asked(table: &MockServer) -> Vec<Vec<String>> {
+    let requests = table.received_requests().await.unwrap();
+    let reads = requests
+        .iter()
+        .filter(|it| it.headers["x-amz-target"] == "DynamoDB_20120810.BatchGetItem");
+    reads
+        .map(|request| {
+            let body: Value = request.body_json().unwrap();
+            let keys = body["RequestItems"][TABLE]["Keys"].as_array().unwrap();
+            let ids = keys.iter().map(|key| key["id"]["S"].as_str().unwrap());
+            ids.map(str::to_owned).collect()
+        })
+        .collect()
+}
+
+/// What a busy table leaves out is asked for again: what was told is not told twice for that.
+#[tokio::test]
+async fn keys_that_a_busy_table_leaves_out_are_asked_for_again() {
+    let events: Vec<_> = (0..4)
+        .map(|number| {
+            with_id(
+                events::sample("service_action-tasks-stopped"),
+                &format!("no. {number}"),
+            )
+        })
+        .collect();
+    let (busy, slack) = (busy_table("none").await, slack().await);
+    let webhook = webhook(&slack);
+    let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let (answers, log) = run(vec![json!(events)], &channel, Some(&busy.uri())).await;
+    assert_eq!(answers, TOLD, "{log}");
+    assert_eq!(texts(&slack).await, [""; 0], "{log}");
+    let sizes: Vec<_> = asked(&busy).await.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [4, 3, 2, 1], "{log}");
+    assert!(!log.contains("out of reach"), "{log}");
+}
+
+/// For as long as it may take to answer at all; what it does not answer for is told, better twice than never.
+#[tokio::test]
+async fn a_table_that_stays_busy_costs_no_message() {
+    let events =
+        ["no. 1", "no. 2"].map(|id| with_id(events::sample("service_action-tasks-stopped"), id));
+    let (busy, slack) = (busy_table("no. 2").await, slack().await);
+    let webhook = webhook(&slack);
+    let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let (answers, log) = run(vec![json!(events)], &channel, Some(&busy.uri())).await;
+    assert_eq!(answers, TOLD, "{log}");
+    assert_eq!(texts(&slack).await.len(), 1, "{log}");
+    let asked = asked(&busy).await;
+    // Each pause is twice as long as the one before it.
+    assert!((2..=7).contains(&asked.len()), "{asked:?}");
+    assert!(asked[1..].iter().all(|ids| ids.len() == 1), "{asked:?}");
+    assert!(log.contains("keys without an answer in time: 1"), "{log}");
 }
 
 /// Functions that get the same events at the same time: each message once, and what one leaves to the other

@@ -47,6 +47,28 @@ async fn chat() -> (String, String) {
     (address, authority)
 }
 
+/// Not an error of each message: the function says at once which variable is wrong, and does not start.
+#[tokio::test]
+async fn an_authority_that_is_not_there_is_named_at_start() {
+    for program in [
+        env!("CARGO_BIN_EXE_parrot"),
+        env!("CARGO_BIN_EXE_run-from-queue"),
+    ] {
+        let output = tokio::process::Command::new(program)
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
+            .env("SSL_CERT_FILE", "/nosuch")
+            .output()
+            .await
+            .unwrap();
+        assert!(!output.status.success());
+        let log = String::from_utf8(output.stdout).unwrap();
+        let said =
+            "cannot start: SSL_CERT_FILE: `/nosuch` cannot be read: No such file or directory";
+        assert!(log.contains(said), "{log}");
+    }
+}
+
 #[tokio::test]
 async fn who_is_named_is_trusted_and_nobody_else() {
     let (webhook, authority) = chat().await;

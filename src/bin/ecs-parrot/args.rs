@@ -21,7 +21,8 @@ Examples:
                                             as Slack would show it
   ecs-parrot notify samples                 tell it, here or where SLACK_WEBHOOKURL says
   ecs-parrot run --help                     run a migration in a new image, say
-  ecs-parrot config                         the effective configuration"
+  ecs-parrot config                         the effective configuration
+  ecs-parrot config serverless.env.yml      what is wrong with this file"
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -41,7 +42,14 @@ pub(crate) enum Command {
     /// Tell what stands in a dead-letter queue, and delete from it what was told
     Redrive(RedriveArgs),
     /// Print the effective configuration with secrets redacted, or everything that is wrong with it
-    Config,
+    Config(ConfigArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// Check this serverless.env.yml, keys and values, in place of the environment
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Enqueue(args) => enqueue::run(&args),
         Command::Redrive(args) => redrive::run(&args),
-        Command::Config => settings::run(),
+        Command::Config(args) => settings::run(&args),
     };
     result.unwrap_or_else(|error| {
         if is_broken_pipe(&error) {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ecs_parrot::aws::{Session, SessionError};
+use ecs_parrot::aws::{LazySession, Session, SessionError};
 use ecs_parrot::config::{self, Parrot, Place};
 use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::Channel;
@@ -24,16 +24,33 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     let place = Place::Terminal {
         enrich: args.enrich,
     };
-    let notifier = config.notifier(place, open_as_caller)?;
+    let mut notifier = config.notifier(place, open_as_caller)?;
+    for warning in notifier.renderer.warnings() {
+        anstream::eprintln!("ecs-parrot: {warning}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    if notifier.enricher.is_some() && !runtime.block_on(can_ask(&notifier.session)) {
+        notifier.enricher = None;
+    }
     runtime.block_on(tell_all(&notifier, &args.inputs))
 }
 
 /// AWS with the credentials of whoever runs this.
 pub(crate) fn open_as_caller(region: String) -> BoxFuture<'static, Result<Session, SessionError>> {
     Session::of_environment(region).boxed()
+}
+
+/// Whether there are credentials to ask AWS with; where there are none, it is said once and not for each event.
+pub(crate) async fn can_ask(session: &LazySession) -> bool {
+    let opened = session.own().await;
+    if let Err(error) = &opened {
+        anstream::eprintln!(
+            "ecs-parrot: AWS is not asked, and messages lack what it knows: {error}"
+        );
+    }
+    opened.is_ok()
 }
 
 /// Of the outcome of each event enough is printed; of a template that failed only the log tells.

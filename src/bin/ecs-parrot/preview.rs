@@ -24,7 +24,7 @@ use strum::VariantArray as _;
 
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
-use crate::notify::{log_to_standard_error, open_as_caller};
+use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
 use line::Line;
 
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
@@ -32,11 +32,18 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     let environment = config::environment();
     let filter = Filter::read(&environment)?;
     let renderer = filter.renderer()?;
+    for warning in renderer.warnings() {
+        anstream::eprintln!("ecs-parrot: {warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let enricher = match args.enrich {
         true => {
             let last_words = Lookup::read(&environment)?.last_words;
             let session = Arc::new(LazySession::new(open_as_caller));
-            Some(Enricher::new(last_words, Limits::TERMINAL, session))
+            let can_ask = runtime.block_on(can_ask(&session));
+            can_ask.then(|| Enricher::new(last_words, Limits::TERMINAL, session))
         }
         false => None,
     };
@@ -46,9 +53,6 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
         enricher,
         channel: args.channel,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let mut printer = Printer::new(args.output);
     let inputs = input::read(&args.inputs);
     let all = inputs.len();

@@ -1,11 +1,24 @@
-//! `ecs-parrot config`: the effective configuration, or everything that is wrong with it.
+//! `ecs-parrot config`: the effective configuration, or everything that is wrong with it; with a file, the same of
+//! `serverless.env.yml` before it is deployed.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-use ecs_parrot::config::{self, Parrot};
+use anyhow::Context as _;
+use ecs_parrot::config::{self, Parrot, file};
+use ecs_parrot::render;
 
-pub(crate) fn run() -> anyhow::Result<ExitCode> {
+use crate::args::ConfigArgs;
+
+pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
+    match &args.file {
+        Some(path) => check(path),
+        None => show(),
+    }
+}
+
+fn show() -> anyhow::Result<ExitCode> {
     let environment = config::environment();
     let mut out = anstream::stdout();
     for setting in config::settings(&environment) {
@@ -17,14 +30,52 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         writeln!(out, "{:34} {value:24} ({})", setting.name, setting.source)?;
     }
     let config = Parrot::read(&environment)?;
-    config.filter.renderer()?;
+    let renderer = config.filter.renderer()?;
     let channels: Vec<_> = config
         .channels
         .iter()
         .map(|channel| channel.dialect().to_string())
         .collect();
     writeln!(out, "\nmessages go to: {}", channels.join(", "))?;
-    for warning in &config.warnings {
+    match config.filter.templates_dir {
+        None => writeln!(out, "templates: all built-in")?,
+        Some(_) => {
+            writeln!(out, "templates:")?;
+            for (name, source) in render::in_force(&renderer) {
+                writeln!(out, "  {name:32} {source}")?;
+            }
+        }
+    }
+    for warning in config.warnings.iter().chain(renderer.warnings()) {
+        writeln!(out, "warning: {warning}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is wrong with a file as compilers do, so that editors find the line.
+fn check(path: &Path) -> anyhow::Result<ExitCode> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
+    let report = match file::check(&text) {
+        Ok(report) => report,
+        Err(findings) => {
+            for finding in &findings {
+                anstream::eprintln!("{shown}:{finding}");
+            }
+            let count = match findings.len() {
+                1 => "1 problem".to_owned(),
+                count => format!("{count} problems"),
+            };
+            anstream::eprintln!("ecs-parrot: {count} in {shown}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let mut out = anstream::stdout();
+    writeln!(out, "{shown}: nothing is wrong")?;
+    if let Some(channels) = report.channels.filter(|it| !it.is_empty()) {
+        writeln!(out, "messages go to: {}", channels.join(", "))?;
+    }
+    for warning in &report.warnings {
         writeln!(out, "warning: {warning}")?;
     }
     Ok(ExitCode::SUCCESS)

@@ -1,9 +1,10 @@
 //! The SAM template and the Terraform module: what can be said of them without an account.
 
+use std::fs;
 use std::process::Command;
 
 use ecs_parrot::config;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tools;
 
@@ -32,6 +33,201 @@ fn cfn_lint_finds_nothing_in_the_sam_template() {
         .output()
         .unwrap();
     assert!(lint.status.success(), "cfn-lint: {}", tools::told(&lint));
+}
+
+/// As `terraform fmt` writes it.
+#[test]
+fn the_terraform_module_is_formatted() {
+    let folder = tools::root().join("deploy/terraform");
+    let files = fs::read_dir(&folder).unwrap();
+    let files: Vec<_> = files.map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    assert_eq!(tools::run_python("terraform_fmt.py", &files, ""), "");
+}
+
+/// What the check above would say of a module that is not.
+#[test]
+fn an_unformatted_module_is_seen() {
+    let folder = tools::scratch();
+    let file = folder.path().join("main.tf");
+    for (text, formatted) in [
+        (
+            "a {\n  b = 1\n  long = 2\n}\n",
+            "a {\n  b    = 1\n  long = 2\n}\n",
+        ),
+        ("a {\n    b = \"}\"\n}\n", "a {\n  b = \"}\"\n}\n"),
+        (
+            "a {\n  b = {\n    c = x != y ? 1 : 2\n  }\n  long=[1]\n}\n",
+            "a {\n  b = {\n    c = x != y ? 1 : 2\n  }\n  long = [1]\n}\n",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let said = tools::run_python("terraform_fmt.py", &[&file], "");
+        assert!(said.contains("@@"), "{text}");
+        fs::write(&file, formatted).unwrap();
+        let said = tools::run_python("terraform_fmt.py", &[&file], "");
+        assert_eq!(said, "", "{formatted}");
+    }
+}
+
+/// What CloudFormation makes of the template's conditions, and of what depends on them, with these parameters.
+fn in_force(value: &Value, sam: &Value, parameters: &[(&str, &str)]) -> Value {
+    let of = |value: &Value| in_force(value, sam, parameters);
+    let Value::Object(fields) = value else {
+        return match value {
+            Value::Array(items) => items.iter().map(of).collect(),
+            other => other.clone(),
+        };
+    };
+    let only = (fields.len() == 1).then(|| fields.iter().next().unwrap());
+    match only.map(|(function, value)| (function.as_str(), value)) {
+        Some(("Ref", name)) if sam["Parameters"].get(name.as_str().unwrap()).is_some() => {
+            let name = name.as_str().unwrap();
+            let given = parameters.iter().find(|(parameter, _)| *parameter == name);
+            let default = || sam["Parameters"][name]["Default"].clone();
+            given.map_or_else(default, |(_, value)| json!(value))
+        }
+        Some(("Condition", name)) if name.is_string() => {
+            of(&sam["Conditions"][name.as_str().unwrap()])
+        }
+        Some(("Fn::If", branches)) => {
+            let holds = of(&sam["Conditions"][branches[0].as_str().unwrap()]) == true;
+            of(&branches[if holds { 1 } else { 2 }])
+        }
+        Some(("Fn::Equals", both)) => json!(of(&both[0]) == of(&both[1])),
+        Some(("Fn::Not", one)) => json!(of(&one[0]) != true),
+        Some(("Fn::And", all)) => json!(all.as_array().unwrap().iter().all(|it| of(it) == true)),
+        Some(("Fn::Or", all)) => json!(all.as_array().unwrap().iter().any(|it| of(it) == true)),
+        Some(("Fn::Split", both)) => {
+            let text = of(&both[1]);
+            let parts = text.as_str().unwrap().split(both[0].as_str().unwrap());
+            parts.map(|part| json!(part)).collect()
+        }
+        Some(("Fn::Select", both)) => {
+            of(&both[1])[usize::try_from(both[0].as_u64().unwrap()).unwrap()].clone()
+        }
+        _ => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), of(value)))
+            .collect(),
+    }
+}
+
+/// The function reads these words in any case, so the deployment must.
+#[test]
+fn words_mean_the_same_in_any_case() {
+    let (sam, terraform) = both();
+    for (word, is_on) in [
+        ("true", true),
+        ("True", true),
+        ("TRUE", true),
+        ("False", false),
+        ("", false),
+    ] {
+        let parameters = [("DeployHook", "true"), ("HookEvents", word)];
+        let holds = in_force(&sam["Conditions"]["HasHookEvents"], &sam, &parameters);
+        assert_eq!(holds, is_on, "{word}");
+        let allowed = sam["Parameters"]["HookEvents"]["AllowedValues"].as_array();
+        assert!(allowed.unwrap().contains(&json!(word)), "{word}");
+        let enriches = in_force(&sam["Conditions"]["Enriches"], &sam, &[("Enrich", word)]);
+        assert_eq!(enriches, !word.eq_ignore_ascii_case("false"), "{word}");
+    }
+    assert_eq!(
+        sam["Resources"]["HookTasksRule"]["Condition"],
+        "HasHookEvents"
+    );
+    let rules = terraform["locals"][0]["enabled_rules"].to_string();
+    assert!(
+        rules.contains("lower(trimspace(var.hook_events))"),
+        "{rules}"
+    );
+}
+
+/// A table of one's own is named, or given by its ARN; DISABLED is none.
+#[test]
+fn a_table_is_allowed_as_it_is_given() {
+    const ARN: &str = "arn:aws:dynamodb:eu-west-1:210987654321:table/mine";
+    let (sam, terraform) = both();
+    let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
+    for (given, expected) in [
+        (ARN, Some(json!(ARN))),
+        (
+            "mine",
+            Some(
+                json!({"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${DedupTable}"}),
+            ),
+        ),
+        ("", None),
+        ("DISABLED", None),
+        ("disabled", None),
+    ] {
+        let statements = in_force(statements, &sam, &[("DedupTable", given)]);
+        let mut tables = statements.as_array().unwrap().iter();
+        let table = tables.find(|it| it["Sid"] == "RememberWhatWasTold");
+        assert_eq!(table.map(|it| it["Resource"].clone()), expected, "{given}");
+    }
+    let locals = &terraform["locals"][0];
+    let statement = &locals["remembering"][0]["Resource"].to_string();
+    assert!(statement.contains("startswith(local.table"), "{statement}");
+    assert!(locals["table"].to_string().contains("DISABLED"));
+}
+
+/// Amazon ECS takes the role as AWS's page gives it: a condition that it does not fulfil would refuse every hook.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-permissions.html>
+#[test]
+fn ecs_may_take_the_hooks_role_without_a_condition() {
+    let (sam, terraform) = both();
+    let role = &sam["Resources"]["LifecycleHookRole"]["Properties"]["AssumeRolePolicyDocument"];
+    let expected = json!([{"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}]);
+    assert_eq!(role["Statement"], expected);
+    let roles = terraform["resource"].as_array().unwrap().iter();
+    let mut roles = roles
+        .map(ToString::to_string)
+        .filter(|it| it.contains("ecs.amazonaws.com"));
+    let role = roles.next().unwrap();
+    assert!(!role.contains("SourceAccount"), "{role}");
+    assert_eq!(roles.next(), None);
+}
+
+/// Each function's errors ring, and each dead-letter queue; what a crash gives back is shown again for two hours.
+#[test]
+fn what_goes_wrong_rings() {
+    let (sam, terraform) = both();
+    let resources = &sam["Resources"];
+    for (alarm, metric) in [
+        ("ParrotErrorsAlarm", "Errors"),
+        ("RunFromQueueErrorsAlarm", "Errors"),
+        ("DeployHookAlarm", "Errors"),
+        ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
+        ("RunDeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
+    ] {
+        let alarm = &resources[alarm]["Properties"];
+        assert_eq!(alarm["MetricName"], metric);
+        assert_eq!(alarm["Threshold"], 0);
+        assert!(alarm["AlarmActions"].to_string().contains("AlarmActions"));
+    }
+    let queue = &resources["RunQueue"]["Properties"];
+    let times = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
+    assert_eq!(
+        queue["VisibilityTimeout"].as_u64().unwrap() * times,
+        2 * 3_600
+    );
+
+    let module = terraform["resource"].to_string();
+    for alarm in ["errors", "dead_letters", "run_dead_letters"] {
+        let resources = terraform["resource"].as_array().unwrap().iter();
+        let mut alarms = resources.filter_map(|it| {
+            it.get("aws_cloudwatch_metric_alarm")
+                .or_else(|| it.get("\"aws_cloudwatch_metric_alarm\""))
+        });
+        let found = alarms.find_map(|it| it.get(alarm).or_else(|| it.get(format!("\"{alarm}\""))));
+        let found = found.unwrap_or_else(|| panic!("no alarm {alarm} in {module}"));
+        assert!(found.to_string().contains("var.alarm_actions"), "{found}");
+    }
+    assert!(
+        module.contains(r#""visibility_timeout_seconds":600"#),
+        "{module}"
+    );
 }
 
 /// Each variable of each program is set by both, from a parameter of its own.

@@ -14,7 +14,7 @@ use super::{CARNIVAL, EXAMPLE, Package, function};
 use crate::tools;
 
 /// A Makefile of its own, with settings of its own. Its `cargo lambda` either is the pinned one, or only
-/// writes down what it was asked to build.
+/// writes down what it was asked to build; its `cargo run` runs the command line that is built already.
 struct Workshop {
     folder: PathBuf,
 }
@@ -61,9 +61,11 @@ impl Workshop {
         if !programs.exists() {
             fs::create_dir(&programs).unwrap();
             write_program(&programs.join("cargo-lambda"), "exit 1");
-            write_program(
-                &programs.join("cargo"),
-                r#"echo "$@" > asked
+            let command_line = format!(
+                "if [ $1 = run ]; then\n    while [ $1 != -- ]; do shift; done\n    shift\n    exec {} \"$@\"\nfi\n",
+                env!("CARGO_BIN_EXE_ecs-parrot")
+            );
+            let build = r#"echo "$@" > asked
 while [ $# -gt 1 ]; do
     case $1 in
         --bin) names="$names $2" ;;
@@ -74,8 +76,8 @@ done
 for name in $names; do
     mkdir -p $folder/$name
     echo "$folder $name" > $folder/$name/bootstrap.zip
-done"#,
-            );
+done"#;
+            write_program(&programs.join("cargo"), &format!("{command_line}{build}"));
         }
         let arguments: Vec<&str> = [&["package"], arguments].concat();
         self.make(&arguments, &programs)
@@ -174,6 +176,39 @@ fn make_package_refuses_an_architecture_that_does_not_exist() {
             "it built something"
         );
     }
+}
+
+/// A misspelt key would deploy a function that posts nothing.
+#[test]
+fn make_checks_the_settings_before_it_builds_or_deploys() {
+    let settings = "mysettings:\n  slack:\n    webhook_url: https://hooks.example.com/very-secret\n  keep: stop_tsk\n";
+    for target in ["config", "package", "deploy"] {
+        let folder = tools::scratch();
+        let workshop = Workshop::new(folder.path(), settings);
+        // It makes the programs, and builds nothing.
+        let output = workshop.package(&["--dry-run"]);
+        assert!(output.status.success(), "{}", tools::told(&output));
+        let output = workshop.make(&[target], &workshop.folder.join("programs"));
+        let told = tools::told(&output);
+        assert!(!output.status.success(), "{target}: {told}");
+        for said in [
+            "serverless.env.yml:3: slack.webhook_url: there is no such key; did you mean `slack.webhookurl`?",
+            "serverless.env.yml:4: keep: `stop_tsk` is none of its words; did you mean `stop_task`?",
+        ] {
+            assert!(told.contains(said), "{target}: {told}");
+        }
+        assert!(!told.contains("very-secret"), "{told}");
+        assert!(
+            !workshop.folder.join("asked").exists(),
+            "{target} built something"
+        );
+    }
+    // The file may be left out.
+    let folder = tools::scratch();
+    let workshop = Workshop::new(folder.path(), "");
+    fs::remove_file(folder.path().join("serverless.env.yml")).unwrap();
+    let output = workshop.package(&[]);
+    assert!(output.status.success(), "{}", tools::told(&output));
 }
 
 /// `ARCH` is for a trial: the zip and the function it is deployed to must still agree.

@@ -217,6 +217,48 @@ fn another_table_is_allowed_as_it_is_named() {
     }
 }
 
+/// IAM knows `*` and `?` and no other pattern: what the function lets through, the role must let through too.
+#[test]
+fn patterns_become_what_iam_knows() {
+    for (pattern, of_cluster, of_definition) in [
+        ("prod", "prod", "prod:*"),
+        ("dev-*", "dev-*", "dev-*:*"),
+        ("job-?", "job-?", "job-?:*"),
+        ("prod-[ab]", "prod-?", "prod-?:*"),
+        ("[!x]y[0-9][a-z]", "?y??", "?y??:*"),
+        ("a[]b]c", "a?c", "a?c:*"),
+        ("report:[1-3]", "report:?", "report:?"),
+        ("a**b", "a*b", "a*b:*"),
+    ] {
+        let settings = format!(
+            "mysettings: {{functions: {{run_from_queue: true}}, run_from_queue: {{allowed_clusters: '{pattern}', allowed_task_definitions: '{pattern}'}}}}"
+        );
+        let template = Package::new().settings(&settings).template();
+        let policy = policy(&template, "RunFromQueueRole");
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let run = { statements }.find(|it| it["Sid"] == "RunTasks").unwrap();
+        let arn = |resource: String| json!([format!("arn:aws:ecs:{REGION}:{ACCOUNT}:{resource}")]);
+        let definitions = arn(format!("task-definition/{of_definition}"));
+        assert_eq!(run["Resource"], definitions, "{pattern}");
+        let clusters = arn(format!("cluster/{of_cluster}"));
+        assert_eq!(
+            run["Condition"]["ArnLike"]["ecs:cluster"], clusters,
+            "{pattern}"
+        );
+    }
+}
+
+/// No table is none in any case, as the function reads it.
+#[test]
+fn a_table_that_is_disabled_is_no_table() {
+    for named in ["DISABLED", "disabled", "Disabled"] {
+        let settings = format!("mysettings: {{dedup_table: {named}}}");
+        let template = Package::new().settings(&settings).template();
+        let policy = policy(&template, "ParrotRole").to_string();
+        assert!(!policy.contains("dynamodb"), "{named}: {policy}");
+    }
+}
+
 /// It opens the secrets that its settings name, and no other.
 #[tokio::test]
 async fn the_notifier_opens_its_own_secrets_alone() {
@@ -302,12 +344,16 @@ fn the_run_queue_gives_a_message_two_hours() {
         "job*,report:3"
     );
     let queue = &resources["RunQueue"]["Properties"];
-    assert_eq!(queue["VisibilityTimeout"], timeout * 6);
+    assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= timeout * 6);
     assert_eq!(queue["SqsManagedSseEnabled"], true);
     let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
     // 30 s, twice as long each time, at most 15 minutes.
     let waits: u64 = (0..receives).map(|n| (30 << n.min(5)).min(900)).sum();
-    assert!((115 * 60..=125 * 60).contains(&waits), "{waits} s");
+    let two_hours = 115 * 60..=125 * 60;
+    assert!(two_hours.contains(&waits), "{waits} s");
+    // A function that crashes sets no delay, and the queue's own holds.
+    let waits = queue["VisibilityTimeout"].as_u64().unwrap() * receives;
+    assert!(two_hours.contains(&waits), "{waits} s");
     let target = json!({"Fn::GetAtt": ["RunDeadLetterQueue", "Arn"]});
     assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], target);
 
@@ -351,8 +397,10 @@ fn both_kinds_of_deployment_may_call_the_hook() {
     assert_eq!(events["EventPattern"]["detail"]["startedBy"], started_by);
 
     let role = &resources["LifecycleHookRole"]["Properties"];
-    let trusted = &role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"];
-    assert_eq!(trusted, &json!({"Service": "ecs.amazonaws.com"}));
+    // As AWS's page has it: a condition that ECS does not fulfil would refuse every hook.
+    let trusted = &role["AssumeRolePolicyDocument"]["Statement"];
+    let expected = json!([{"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}]);
+    assert_eq!(trusted, &expected);
     let statement = &role["Policies"][0]["PolicyDocument"]["Statement"][0];
     assert_eq!(statement["Action"], "lambda:InvokeFunction");
     assert_eq!(
@@ -399,6 +447,7 @@ fn what_goes_wrong_rings() {
     let resources = &template["Resources"];
     for (alarm, metric) in [
         ("DeployHookAlarm", "Errors"),
+        ("RunFromQueueErrorsAlarm", "Errors"),
         ("RunDeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
     ] {
         let alarm = &resources[alarm]["Properties"];

@@ -268,15 +268,17 @@ fn the_rules_are_switched_and_divide_the_events() {
     }
 }
 
-/// The rules' ARNs, each rule having this one target and the dead-letter queue behind it.
+/// The ARNs of both ways' rules, those of this way having this one target and the dead-letter queue behind it.
 fn senders(template: &Value, way: &str, target: &Value) -> Vec<Value> {
     let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
-    let names = ["api-calls", "ecs-events"].map(|name| match way {
-        "queued" => format!("ecs-parrot-dev-queued-{name}"),
-        _ => format!("ecs-parrot-dev-{name}"),
-    });
-    let arns = names.iter().map(|name| {
-        let rule = rule(template, name);
+    let names = |way| {
+        ["api-calls", "ecs-events"].map(|name| match way {
+            "queued" => format!("ecs-parrot-dev-queued-{name}"),
+            _ => format!("ecs-parrot-dev-{name}"),
+        })
+    };
+    for name in names(way) {
+        let rule = rule(template, &name);
         let targets = rule["Targets"].as_array().unwrap();
         assert_eq!(targets.len(), 1);
         assert_eq!(&targets[0]["Arn"], target);
@@ -285,6 +287,9 @@ fn senders(template: &Value, way: &str, target: &Value) -> Vec<Value> {
             targets[0]["RetryPolicy"],
             json!({"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185})
         );
+    }
+    let all = ["queued", "direct"].into_iter().flat_map(names);
+    let arns = all.map(|name| {
         json!({
             "Fn::Sub": format!("arn:${{AWS::Partition}}:events:${{AWS::Region}}:${{AWS::AccountId}}:rule/{name}")
         })
@@ -295,20 +300,21 @@ fn senders(template: &Value, way: &str, target: &Value) -> Vec<Value> {
 /// By default events wait in a queue, come in batches, and are tried for some four hours.
 #[test]
 fn the_queue_hands_out_batches_and_shows_again_what_failed() {
-    let template = Package::new()
-        .settings("mysettings: {timeout: 20}")
-        .template();
+    let template = Package::new().template();
     let resources = &template["Resources"];
     let queue = &resources["EventQueue"]["Properties"];
-    assert_eq!(queue["VisibilityTimeout"], 120);
     assert_eq!(queue["SqsManagedSseEnabled"], true);
     let target = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], target);
     let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
     // 30 s, twice as long each time, up to 15 minutes.
     let waits = (1..receives).map(|n| (30_u64 << n.min(10).saturating_sub(1)).min(900));
-    let hours = waits.sum::<u64>() / 3_600;
-    assert!((3..=4).contains(&hours), "{hours}");
+    let about_four_hours = 13_000..=15_000;
+    let seconds = waits.sum::<u64>();
+    assert!(about_four_hours.contains(&seconds), "{seconds}");
+    // A function that crashes sets no delay, and the queue's own holds.
+    let seconds = queue["VisibilityTimeout"].as_u64().unwrap() * receives;
+    assert!(about_four_hours.contains(&seconds), "{seconds}");
 
     let mapping = resources.as_object().unwrap().values();
     let mut mapping = mapping.filter(|it| it["Type"] == "AWS::Lambda::EventSourceMapping");
@@ -341,7 +347,48 @@ fn the_queue_hands_out_batches_and_shows_again_what_failed() {
     );
 }
 
-/// `ingest: direct` is the way without a queue.
+/// At least six times the function's time-out and the batching window, as Lambda asks for.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+#[test]
+fn the_queue_waits_for_the_function() {
+    for timeout in [1, 15, 119, 200, 900] {
+        let settings = format!("mysettings: {{timeout: {timeout}}}");
+        let template = Package::new().settings(&settings).template();
+        let resources = &template["Resources"];
+        assert_eq!(function(&template)["Timeout"], timeout);
+        let mapping = &resources["ParrotEventSourceMappingSQSEventQueue"]["Properties"];
+        let window = mapping["MaximumBatchingWindowInSeconds"].as_u64().unwrap();
+        let visibility = &resources["EventQueue"]["Properties"]["VisibilityTimeout"];
+        let least = 6 * timeout + window;
+        assert_eq!(visibility.as_u64().unwrap(), least.max(720), "{timeout}");
+    }
+}
+
+/// What the queue holds when somebody switches is still told: the function goes on taking from the same queue, and
+/// the rules of before may go on sending until they are deleted.
+#[test]
+fn a_switch_of_the_way_leaves_the_queue_and_empties_it() {
+    let [queued, direct] = ["queue", "direct"].map(|ingest| {
+        let settings = format!("mysettings: {{ingest: {ingest}}}");
+        Package::new().settings(&settings).template()
+    });
+    for resource in [
+        "EventQueue",
+        "EventQueuePolicy",
+        "DeadLetterQueue",
+        "DeadLetterQueuePolicy",
+        "ParrotEventSourceMappingSQSEventQueue",
+        "ParrotRole",
+    ] {
+        let of = |template: &Value| template["Resources"][resource].clone();
+        assert!(of(&queued).is_object(), "{resource}");
+        assert_eq!(of(&queued), of(&direct), "{resource}");
+    }
+    let mapping = &direct["Resources"]["ParrotEventSourceMappingSQSEventQueue"]["Properties"];
+    assert_eq!(mapping["Enabled"], true);
+}
+
+/// With `ingest: direct` no rule sends to the queue.
 #[test]
 fn rules_may_invoke_the_function_themselves() {
     let template = Package::new()
@@ -349,13 +396,8 @@ fn rules_may_invoke_the_function_themselves() {
         .template();
     let resources = template["Resources"].as_object().unwrap();
     let function = json!({"Fn::GetAtt": ["ParrotLambdaFunction", "Arn"]});
-    for sender in senders(&template, "direct", &function) {
-        let name = sender["Fn::Sub"]
-            .as_str()
-            .unwrap()
-            .rsplit('/')
-            .next()
-            .unwrap();
+    senders(&template, "direct", &function);
+    for name in ["ecs-parrot-dev-api-calls", "ecs-parrot-dev-ecs-events"] {
         let permitted = resources.values().any(|resource| {
             resource["Type"] == "AWS::Lambda::Permission"
                 && resource["Properties"]["Principal"] == "events.amazonaws.com"
@@ -365,11 +407,6 @@ fn rules_may_invoke_the_function_themselves() {
         });
         assert!(permitted, "`{name}` may not invoke the function");
     }
-    assert!(resources.get("EventQueue").is_none());
-    let mut mappings = resources
-        .values()
-        .filter(|it| it["Type"] == "AWS::Lambda::EventSourceMapping");
-    assert!(mappings.next().is_none());
 }
 
 /// Nothing on the way may lose an event without a trace, or wait for ever.
@@ -484,6 +521,7 @@ fn alarms_and_a_dashboard_come_along() {
     for (alarm, metric) in [
         ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
         ("DeliveryFailuresAlarm", "DeliveryFailures"),
+        ("ErrorsAlarm", "Errors"),
         ("ThrottlesAlarm", "Throttles"),
         ("SilenceAlarm", "Invocations"),
     ] {

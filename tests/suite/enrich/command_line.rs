@@ -2,8 +2,11 @@
 
 use std::process::{Command, Output};
 
+use serde_json::json;
+
 use super::{account, report};
 use crate::fake_aws::FakeAws;
+use crate::fake_aws::policy::Policy;
 use crate::tools;
 
 async fn run(aws: &FakeAws, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -63,12 +66,42 @@ async fn only_when_it_is_asked_for() {
     }
 }
 
+/// One sentence that says so and what to do, however many events there are.
+#[tokio::test]
+async fn without_credentials_one_sentence_says_so() {
+    let aws = account().await;
+    let nobody = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", "/nonexistent"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+    ];
+    for program in ["preview", "notify"] {
+        let arguments = [program, "--enrich", "report.json"];
+        let output = run(&aws, &arguments, &nobody).await;
+        assert!(
+            printed(&output).contains("in batch"),
+            "{}",
+            tools::told(&output)
+        );
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            said,
+            "ecs-parrot: AWS is not asked, and messages lack what it knows: no AWS credentials: there are none in the \
+             environment, a profile or a role of this machine; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, \
+             or log in with `aws sso login`\n"
+        );
+        assert!(aws.calls().is_empty());
+    }
+}
+
 /// What AWS refuses is said, and the message stands there without it.
 #[tokio::test]
 async fn a_person_hears_why_a_message_says_less() {
     let aws = account().await;
-    let nobody = [("AWS_ACCESS_KEY_ID", "")];
-    let output = run(&aws, &["preview", "--enrich"], &nobody).await;
+    aws.allow_only(Policy::new(&json!({"Statement": []})));
+    let output = run(&aws, &["preview", "--enrich"], &[]).await;
     assert!(
         printed(&output).contains("in batch"),
         "{}",

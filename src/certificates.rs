@@ -1,0 +1,146 @@
+//! Whose certificates are trusted, where the environment says so: the chats' and AWS's connections read these
+//! variables alike, and without a certificate every one of them would fail.
+
+use std::path::Path;
+
+use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths};
+
+const FILE: &str = "SSL_CERT_FILE";
+const FOLDERS: &str = "SSL_CERT_DIR";
+
+/// The variables that say so.
+pub const VARIABLES: [&str; 2] = [FILE, FOLDERS];
+
+/// What they may name.
+pub const ALLOWED: &str = "certificates of authorities as PEM; unset it to trust the usual ones";
+
+/// What is wrong with these variables, by their names.
+pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)> {
+    let mut problems = Vec::new();
+    let value = |name: &str| {
+        let set = environment.iter().find(|(set, _)| set == name);
+        set.map(|(_, value)| value.as_str())
+            .filter(|it| !it.trim().is_empty())
+    };
+    let file = value(FILE);
+    if let Some(file) = file {
+        let found = load_certs_from_paths(Some(Path::new(file)), None);
+        if let Some(problem) = problem(file, &found) {
+            problems.push((FILE, problem));
+        }
+    }
+    if let Some(folders) = value(FOLDERS) {
+        let folders = std::env::split_paths(folders).filter(|it| !it.as_os_str().is_empty());
+        let found: Vec<_> = folders
+            .map(|folder| {
+                (
+                    folder.display().to_string(),
+                    load_certs_from_paths(None, Some(&folder)),
+                )
+            })
+            .collect();
+        let has_any = file.is_some() || found.iter().any(|(_, found)| !found.certs.is_empty());
+        // One that is not there is an error; one that is empty beside others is not.
+        let wrong = found.iter().find(|(folder, found)| {
+            !has_any || !Path::new(folder).is_dir() && found.certs.is_empty()
+        });
+        if let Some(problem) = wrong.and_then(|(folder, found)| problem(folder, found)) {
+            problems.push((FOLDERS, problem));
+        }
+    }
+    problems
+}
+
+/// What is wrong with a file or a folder that gives no certificate.
+fn problem(path: &str, found: &CertificateResult) -> Option<String> {
+    if !found.certs.is_empty() {
+        return None;
+    }
+    Some(match found.errors.first().map(|error| &error.kind) {
+        Some(ErrorKind::Io { inner, .. }) => format!("`{path}` cannot be read: {inner}"),
+        Some(_) | None => format!("`{path}` holds no certificate"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn said(pairs: &[(&str, &Path)]) -> Vec<String> {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let environment: Vec<_> = pairs
+            .iter()
+            .map(|(name, path)| ((*name).to_owned(), text(path)))
+            .collect();
+        let problems = problems(&environment).into_iter();
+        problems
+            .map(|(name, problem)| format!("{name}: {problem}"))
+            .collect()
+    }
+
+    #[test]
+    fn what_gives_no_certificate_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, empty) = (folder.path().join("good"), folder.path().join("empty"));
+        std::fs::create_dir(&good).unwrap();
+        std::fs::create_dir(&empty).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let authority = CertificateParams::new([])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        let file = good.join("authority.pem");
+        std::fs::write(&file, authority.pem()).unwrap();
+        let text = empty.join("text");
+        let nowhere = folder.path().join("nosuch");
+        for (pairs, expected) in [
+            (&[("SSL_CERT_FILE", file.as_path())][..], None),
+            (&[("SSL_CERT_DIR", &good)], None),
+            (&[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &empty)], None),
+            (&[("SSL_CERT_FILE", Path::new(""))], None),
+            (
+                &[("SSL_CERT_FILE", &nowhere)],
+                Some("SSL_CERT_FILE: `{}` cannot be read: No such file"),
+            ),
+            (
+                &[("SSL_CERT_FILE", &text)],
+                Some("SSL_CERT_FILE: `{}` cannot be read: No such file"),
+            ),
+            (
+                &[("SSL_CERT_FILE", &good)],
+                Some("SSL_CERT_FILE: `{}` cannot be read: Is a directory"),
+            ),
+            (
+                &[("SSL_CERT_DIR", &nowhere)],
+                Some("SSL_CERT_DIR: `{}` cannot be read: No such file"),
+            ),
+            (
+                &[("SSL_CERT_DIR", &empty)],
+                Some("SSL_CERT_DIR: `{}` holds no certificate"),
+            ),
+            (
+                &[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &nowhere)],
+                Some("SSL_CERT_DIR: `{}` cannot be read: No such file"),
+            ),
+        ] {
+            let found = said(pairs);
+            assert_eq!(
+                found.len(),
+                usize::from(expected.is_some()),
+                "{pairs:?}: {found:?}"
+            );
+            for (found, expected) in found.iter().zip(expected) {
+                let (variable, rest) = expected.split_once("`{}`").unwrap();
+                assert!(
+                    found.starts_with(variable) && found.contains(rest),
+                    "{pairs:?}: {found}"
+                );
+            }
+        }
+        std::fs::write(&text, "no certificate").unwrap();
+        let found = said(&[("SSL_CERT_FILE", &text)]);
+        assert!(found[0].contains("holds no certificate"), "{found:?}");
+    }
+}

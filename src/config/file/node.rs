@@ -1,0 +1,41 @@
+//! What stands at one place of a YAML file, as Serverless will read it.
+
+use saphyr::{MarkedYaml, Scalar, YamlData};
+
+/// As Serverless's `strToBool` reads it.
+pub(super) fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A variable of Serverless, or a function of CloudFormation: nothing is known of what it gives.
+pub(super) fn is_unknown(node: &MarkedYaml<'_>) -> bool {
+    match &node.data {
+        YamlData::Value(Scalar::String(text)) => text.contains("${"),
+        YamlData::Tagged(..) | YamlData::Alias(_) | YamlData::BadValue => true,
+        YamlData::Value(_)
+        | YamlData::Representation(..)
+        | YamlData::Sequence(_)
+        | YamlData::Mapping(_) => false,
+    }
+}
+
+/// A value as Serverless puts it into the environment.
+pub(super) fn scalar(node: &MarkedYaml<'_>) -> Option<String> {
+    match &node.data {
+        YamlData::Value(Scalar::String(text)) => Some(text.to_string()),
+        YamlData::Value(Scalar::Boolean(is_on)) => Some(is_on.to_string()),
+        YamlData::Value(Scalar::Integer(number)) => Some(number.to_string()),
+        YamlData::Value(Scalar::FloatingPoint(number)) => Some(number.to_string()),
+        YamlData::Representation(text, ..) => Some(text.to_string()),
+        YamlData::Value(Scalar::Null)
+        | YamlData::Sequence(_)
+        | YamlData::Mapping(_)
+        | YamlData::Tagged(..)
+        | YamlData::Alias(_)
+        | YamlData::BadValue => None,
+    }
+}

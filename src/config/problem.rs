@@ -1,0 +1,58 @@
+//! What is wrong with a configuration, in words: what, where, and what to do about it.
+
+use std::fmt;
+
+/// A variable that cannot be used as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub variable: String,
+    pub problem: String,
+    pub remedy: Remedy,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    Allowed(String),
+    /// The word that was surely meant.
+    DidYouMean(String),
+    Advice(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", list(.0))]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl Problem {
+    pub(super) fn new(variable: &str, problem: &str, allowed: &str) -> Self {
+        Self {
+            variable: variable.to_owned(),
+            problem: problem.to_owned(),
+            remedy: Remedy::Allowed(allowed.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.variable, self.problem, self.remedy)
+    }
+}
+
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allowed(what) => write!(f, "allowed: {what}"),
+            Self::DidYouMean(word) => write!(f, "did you mean `{word}`?"),
+            Self::Advice(advice) => f.write_str(advice),
+        }
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
