@@ -92,9 +92,13 @@ impl Notifier {
             let Some(receipt) = &entry.receipt else {
                 continue;
             };
-            let Some(held) = &receipt.held else { continue };
+            let Some(held) = receipt.held.as_deref() else {
+                continue;
+            };
             let again = match &entry.result {
-                Ok(told) => Again::Later(told.wait()),
+                Ok(told) => told.again(),
+                // Nothing is wrong with it: there was no room.
+                Err(InboxError::BatchFull) => Again::Later(None),
                 Err(_) => Again::Now,
             };
             let (_, latest) = back.entry(&receipt.id).or_insert((held, again));
@@ -205,6 +209,12 @@ impl Decided {
             Ok((_, Verdict::Keep(telling))) => Some(telling),
             Ok((_, Verdict::Drop(_))) | Err(_) => None,
         }
+    }
+
+    /// How often a queue has handed out its record.
+    fn receives(&self) -> Option<u32> {
+        let held = self.receipt.as_ref()?.held.as_ref()?;
+        Some(held.receives())
     }
 
     fn notice(&self) -> Option<&Notice> {

@@ -14,6 +14,9 @@ pub(super) struct Candidate {
     /// What makes it old news.
     ended_by: Option<Key>,
     pub(super) version: Option<Version>,
+    /// How often a queue has handed out its record, this time included; none for what comes from elsewhere: Lambda
+    /// itself tries twice again, and what a person sends is sent.
+    pub(super) receives: Option<u32>,
 }
 
 impl Candidate {
@@ -27,6 +30,7 @@ impl Candidate {
             key: transition.as_ref().map(key),
             ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
             version: notice.and_then(Version::of),
+            receives: decided.receives(),
         }
     }
 }

@@ -39,6 +39,7 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
     let session = Session::open(args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
+    let mut is_read = true;
     for (name, body) in messages {
         let sent = sqs
             .send_message()
@@ -48,7 +49,8 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
             .await
             .map_err(|error| CallError::of("SendMessage", error))?;
         let id = sent.message_id().unwrap_or_default();
-        writeln!(anstream::stdout(), "{name}: sent as {id}")?;
+        // A batch half sent is hard to send again: it is sent to its end, whoever reads on.
+        is_read = is_read && writeln!(anstream::stdout(), "{name}: sent as {id}").is_ok();
     }
     Ok(ExitCode::SUCCESS)
 }
