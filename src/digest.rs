@@ -1,15 +1,18 @@
 //! Makes few messages of many: a channel's notices of one batch in, [`Digest`]s out.
 //!
-//! Notices that say the same of the same service become one message with a count. Where even these are more
-//! than there is time for, the loud ones go first and the calm rest is counted, all of it where it is a flood;
-//! nothing is left out, and nothing loud is folded into anything calm.
+//! Notices that say the same of the same service become one message with a count. Critical ones go first, then what else
+//! is loud, then the calm. Where they are more than there is time for, each of the three has its messages as long as
+//! there is room and one summary for the rest, the calm ones one for all where they are a flood. Nothing is left out,
+//! and nothing is folded into anything less urgent.
 
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::notice::{Facts, Kind, Notice};
-use crate::triage::{Cause, Telling, Verdict};
+use crate::triage::diagnosis::explain;
+use crate::triage::{Cause, Severity, Telling, Verdict};
 
 /// Chat services take a message a second from a webhook.
 /// <https://docs.slack.dev/apis/web-api/rate-limits>
@@ -24,6 +27,8 @@ pub struct Digest<'a> {
     pub causes: Vec<Option<Cause>>,
     pub telling: Telling,
     pub form: Form,
+    /// What a summary tells of, the gravest first; none where all are alike.
+    pub parts: Vec<Self>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +75,7 @@ impl<'a> Digest<'a> {
             causes: vec![telling.cause],
             telling,
             form: Form::Alike,
+            parts: Vec::new(),
         }
     }
 
@@ -79,11 +85,20 @@ impl<'a> Digest<'a> {
     }
 }
 
-/// A channel's messages: as few as say it all, the loud ones first.
+/// A channel's messages: as few as say it all, the most urgent first.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    loud: VecDeque<Group<'a>>,
+    critical: VecDeque<Critical<'a>>,
+    /// What else is loud.
+    warning: VecDeque<Group<'a>>,
     calm: VecDeque<Group<'a>>,
+}
+
+/// A critical message, and what somebody did to the same cluster just before: who stopped the task, say.
+#[derive(Debug)]
+struct Critical<'a> {
+    before: VecDeque<Group<'a>>,
+    group: Group<'a>,
 }
 
 impl<'a> Plan<'a> {
@@ -101,8 +116,10 @@ impl<'a> Plan<'a> {
         }
         let is_loud = |group: &Group<'_>| group.digest.telling.is_loud();
         let (loud, calm): (Vec<_>, Vec<_>) = alike.into_iter().partition(is_loud);
+        let (critical, warning) = ranked(loud);
         Self {
-            loud: loud.into(),
+            critical,
+            warning,
             calm: calm.into(),
         }
     }
@@ -111,20 +128,71 @@ impl<'a> Plan<'a> {
     /// asked for each time anew, because a chat may be slower than it should be.
     pub fn next(&mut self, room: Option<usize>) -> Option<Group<'a>> {
         let room = room.unwrap_or(usize::MAX);
-        let (groups, room, is_flood) = if self.loud.is_empty() {
-            // A few of very many would be no news to anybody.
-            let is_flood = self.calm.len() / 2 > room;
-            (&mut self.calm, room, is_flood)
-        } else {
-            // The calm ones need one at least.
-            let room = room.saturating_sub(usize::from(!self.calm.is_empty()));
-            (&mut self.loud, room, false)
-        };
-        if groups.len() <= room.max(1) || (room > 1 && !is_flood) {
-            return groups.pop_front();
+        // Those behind need one each, at least.
+        let for_calm = usize::from(!self.calm.is_empty());
+        if !self.critical.is_empty() {
+            return self.next_critical(room.saturating_sub(for_calm));
         }
-        Group::summary(std::mem::take(groups))
+        if !self.warning.is_empty() {
+            return next_of(&mut self.warning, room.saturating_sub(for_calm));
+        }
+        // A few of very many would be no news to anybody.
+        match self.calm.len() / 2 > room {
+            true => Group::summary(std::mem::take(&mut self.calm)),
+            false => next_of(&mut self.calm, room),
+        }
     }
+
+    fn next_critical(&mut self, room: usize) -> Option<Group<'a>> {
+        let before: usize = self.critical.iter().map(|it| it.before.len()).sum();
+        let all = self.critical.len() + before + self.warning.len();
+        if all <= room {
+            let first = self.critical.front_mut()?;
+            let before = first.before.pop_front();
+            return before.or_else(|| self.critical.pop_front().map(|it| it.group));
+        }
+        for critical in self.critical.iter_mut().rev() {
+            while let Some(group) = critical.before.pop_back() {
+                self.warning.push_front(group);
+            }
+        }
+        let for_warning = usize::from(!self.warning.is_empty());
+        let room = room.saturating_sub(for_warning);
+        if self.critical.len() <= room.max(1) || room > 1 {
+            return self.critical.pop_front().map(|it| it.group);
+        }
+        let critical = std::mem::take(&mut self.critical);
+        Group::summary(critical.into_iter().map(|it| it.group).collect())
+    }
+}
+
+/// The first of them, or all in one where there is room for one message only.
+fn next_of<'a>(groups: &mut VecDeque<Group<'a>>, room: usize) -> Option<Group<'a>> {
+    if groups.len() <= room.max(1) || room > 1 {
+        return groups.pop_front();
+    }
+    Group::summary(std::mem::take(groups))
+}
+
+/// The critical ones, and the others. What may have led to a critical one stays before it, as long as there is room
+/// for all.
+fn ranked(loud: Vec<Group<'_>>) -> (VecDeque<Critical<'_>>, VecDeque<Group<'_>>) {
+    let is_critical = |it: &Group<'_>| it.digest.telling.severity == Severity::Critical;
+    let (critical, others): (Vec<_>, Vec<_>) = loud.into_iter().partition(is_critical);
+    let with_none = critical.into_iter().map(|group| Critical {
+        before: VecDeque::new(),
+        group,
+    });
+    let mut critical: VecDeque<_> = with_none.collect();
+    let mut warning = VecDeque::new();
+    for group in others {
+        let number = critical.partition_point(|it| it.group.places[0] < group.places[0]);
+        match critical.range_mut(number..).next() {
+            Some(next) if group.may_lead_to(&next.group) => next.before.push_back(group),
+            Some(_) | None => warning.push_back(group),
+        }
+    }
+    (critical, warning)
 }
 
 impl<'a> Group<'a> {
@@ -141,17 +209,29 @@ impl<'a> Group<'a> {
         self.digest.causes.push(item.telling.cause);
     }
 
-    /// All of these in one, as grave as the gravest.
+    /// Whether somebody did something to the same cluster before. A call that failed did nothing.
+    fn may_lead_to(&self, later: &Self) -> bool {
+        let (first, later) = (self.digest.first(), later.digest.first());
+        let is_done = matches!(&first.facts, Facts::Call(call) if call.error.is_none());
+        is_done && first.subject.cluster == later.subject.cluster
+    }
+
+    /// All of these in one, the gravest first.
     fn summary(groups: VecDeque<Self>) -> Option<Self> {
-        let gravest = groups.iter().map(|it| it.digest.telling);
-        let telling = gravest.max_by_key(|telling| telling.severity as u8)?;
+        let first = groups.front()?.digest.telling;
         let mut places = Vec::new();
         let (mut notices, mut causes) = (Vec::new(), Vec::new());
+        let mut parts = Vec::new();
         for group in groups {
             places.extend(group.places);
-            notices.extend(group.digest.notices);
-            causes.extend(group.digest.causes);
+            notices.extend(group.digest.notices.iter().copied());
+            causes.extend(group.digest.causes.iter().copied());
+            parts.push(group.digest);
         }
+        parts.sort_by_key(|part| {
+            let severity = part.telling.severity as u8;
+            (Reverse(severity), Reverse(part.notices.len()))
+        });
         Some(Self {
             places,
             digest: Digest {
@@ -159,11 +239,28 @@ impl<'a> Group<'a> {
                 causes,
                 telling: Telling {
                     cause: None,
-                    ..telling
+                    severity: severity_of(&parts),
+                    volume: first.volume,
                 },
                 form: Form::Summary,
+                parts,
             },
         })
+    }
+}
+
+/// As grave as the gravest; but what is not urgent is no warning, however many there are.
+fn severity_of(parts: &[Digest<'_>]) -> Severity {
+    let severities = parts.iter().map(|part| part.telling.severity);
+    let gravest = severities.clone().max_by_key(|severity| *severity as u8);
+    let gravest = gravest.unwrap_or(Severity::Info);
+    if parts.iter().any(|part| part.telling.is_loud()) {
+        return gravest;
+    }
+    let is_success = severities.clone().all(|it| it == Severity::Success);
+    match is_success {
+        true => Severity::Success,
+        false => Severity::Info,
     }
 }
 
@@ -176,14 +273,15 @@ struct Likeness<'a> {
     cluster: Option<&'a str>,
     /// The service, or else the family.
     whose: Option<&'a str>,
-    verdict: (Option<Cause>, crate::triage::Severity, bool),
+    verdict: (Option<Cause>, Severity, bool),
     /// What else a reader would miss.
     detail: Detail<'a>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Detail<'a> {
-    None,
+    /// Why it stopped, in words, and with which exit codes: a headline says either of all of them.
+    Stop(Option<String>, Vec<i64>),
     Event(Option<&'a str>, Option<&'a str>),
     Call(&'a str, Option<&'a str>, Option<&'a str>),
     /// Nothing is like it.
@@ -200,7 +298,13 @@ impl<'a> Likeness<'a> {
         let detail = match &notice.facts {
             // Without either, they may be anybody's.
             Facts::Task(_) if whose.is_none() => Detail::Itself(item.place),
-            Facts::Task(_) => Detail::None,
+            Facts::Task(task) => Detail::Stop(
+                telling.cause.map(|cause| explain(cause, task).words),
+                task.containers
+                    .iter()
+                    .filter_map(|it| it.exit_code)
+                    .collect(),
+            ),
             Facts::Call(call) => Detail::Call(
                 &call.name,
                 notice.actor.as_ref().map(|actor| actor.name.as_str()),
@@ -242,8 +346,8 @@ impl<'a> Likeness<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notice::{Links, Origin, Subject};
-    use crate::triage::{Severity, Volume};
+    use crate::notice::{CallError, CallFacts, Links, Origin, Subject};
+    use crate::triage::Volume;
 
     fn stopped(service: &str) -> Notice {
         Notice {
@@ -340,5 +444,118 @@ mod tests {
         assert_eq!(told(&["A", "B", "C"], Some(3)), ["A", "B", "C"]);
         assert_eq!(told(&batch, Some(1)), ["[ACD]", "b"]);
         assert_eq!(told(&batch, Some(0)), ["[ACD]", "b"]);
+    }
+
+    /// A StopTask in a cluster, by an actor each; refused, or not.
+    fn call(cluster: &str, actor: &str, error: Option<CallError>) -> Notice {
+        Notice {
+            kind: Kind::StopTask,
+            facts: Facts::Call(CallFacts {
+                name: "StopTask".to_owned(),
+                error,
+                ..CallFacts::default()
+            }),
+            subject: Subject {
+                cluster: Some(cluster.to_owned()),
+                service: Some(actor.to_owned()),
+                ..Subject::default()
+            },
+            ..stopped("")
+        }
+    }
+
+    /// The services of each message, with their severity.
+    fn ordered(notices: &[Notice], room: Option<usize>) -> Vec<String> {
+        let items: Vec<_> = notices
+            .iter()
+            .enumerate()
+            .map(|(place, notice)| Item {
+                place,
+                notice,
+                telling: Telling {
+                    severity: match notice.kind {
+                        Kind::StopTask => Severity::Warning,
+                        _ => Severity::Critical,
+                    },
+                    ..telling(Volume::Loud)
+                },
+            })
+            .collect();
+        let mut plan = Plan::of(&items);
+        let rooms = (0..).map(|told: usize| room.map(|it| it.saturating_sub(told)));
+        let groups = rooms.map_while(|room| plan.next(room));
+        let worded = groups.map(|group| {
+            let names = group.digest.notices.iter();
+            let names: Vec<_> = names
+                .map(|it| it.subject.service.as_deref().unwrap())
+                .collect();
+            format!("{} {}", group.digest.telling.severity, names.join("+"))
+        });
+        worded.collect()
+    }
+
+    /// What somebody did stays before what came of it; all other warnings come after what is critical. Without room
+    /// for all, the critical ones are first in any case, and never in one summary with the others.
+    #[test]
+    fn critical_ones_go_first() {
+        let mut oom = stopped("oom");
+        oom.subject.cluster = Some("prod".to_owned());
+        let refused = CallError {
+            code: "AccessDenied".to_owned(),
+            message: None,
+        };
+        let batch = [
+            call("prod", "denied", Some(refused)),
+            call("test", "elsewhere", None),
+            call("prod", "maya", None),
+            oom,
+            call("prod", "late", None),
+        ];
+        let all = [
+            "warning maya",
+            "critical oom",
+            "warning denied",
+            "warning elsewhere",
+            "warning late",
+        ];
+        assert_eq!(ordered(&batch, None), all);
+        assert_eq!(ordered(&batch, Some(5)), all);
+        assert_eq!(
+            ordered(&batch, Some(3)),
+            [
+                "critical oom",
+                "warning maya",
+                "warning denied+elsewhere+late"
+            ]
+        );
+        assert_eq!(
+            ordered(&batch, Some(1)),
+            ["critical oom", "warning maya+denied+elsewhere+late"]
+        );
+    }
+
+    #[test]
+    fn a_summary_of_calm_ones_is_no_warning() {
+        let notices = [stopped("a"), stopped("b")];
+        let summary = |severities: [Severity; 2], volume| {
+            let items = notices.iter().zip(severities).enumerate();
+            let items = items.map(|(place, (notice, severity))| Item {
+                place,
+                notice,
+                telling: Telling {
+                    severity,
+                    ..telling(volume)
+                },
+            });
+            let mut plan = Plan::of(&items.collect::<Vec<_>>());
+            let group = plan.next(Some(0)).unwrap();
+            assert_eq!(group.digest.form, Form::Summary);
+            group.digest.telling.severity
+        };
+        use Severity::{Info, Success, Warning};
+        assert_eq!(summary([Warning, Info], Volume::Quiet), Info);
+        assert_eq!(summary([Success, Info], Volume::Quiet), Info);
+        assert_eq!(summary([Success, Success], Volume::Quiet), Success);
+        assert_eq!(summary([Warning, Warning], Volume::Loud), Warning);
     }
 }

@@ -110,7 +110,7 @@ fn out_of_time() -> Outcome {
 fn broken_off() -> Outcome {
     Outcome::Unanswered {
         silence: Silence::Stalled,
-        why: "no answer before the function's time was over".to_owned(),
+        why: "no answer, and the function's time is over".to_owned(),
     }
 }
 

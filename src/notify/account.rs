@@ -193,12 +193,11 @@ impl Delivery {
             Sent::NotWanted | Sent::AlreadyTold => None,
             Sent::Elsewhere => Some(format!("{}: {ELSEWHERE}", self.channel)),
             Sent::Tried(Outcome::Delivered) => None,
-            Sent::Tried(Outcome::Retry { why, .. } | Outcome::Refused { why }) => {
-                Some(format!("{}: {why}", self.channel))
-            }
-            Sent::Tried(Outcome::Unanswered { why, .. }) => {
-                Some(format!("{}: {}", self.channel, in_doubt(1, why)))
-            }
+            Sent::Tried(
+                Outcome::Retry { why, .. }
+                | Outcome::Unanswered { why, .. }
+                | Outcome::Refused { why },
+            ) => Some(format!("{}: {why}", self.channel)),
             Sent::Unanswered { times, why } => {
                 Some(format!("{}: {}", self.channel, in_doubt(*times, why)))
             }
@@ -214,11 +213,10 @@ impl std::fmt::Display for Delivery {
             Sent::AlreadyTold => write!(f, "{channel} already told"),
             Sent::Elsewhere => write!(f, "{channel} failed ({ELSEWHERE})"),
             Sent::Tried(Outcome::Delivered) => write!(f, "{channel} delivered"),
-            Sent::Tried(Outcome::Retry { why, .. }) => write!(f, "{channel} failed ({why})"),
-            Sent::Tried(Outcome::Refused { why }) => write!(f, "{channel} refused ({why})"),
-            Sent::Tried(Outcome::Unanswered { why, .. }) => {
-                write!(f, "{channel} failed ({})", in_doubt(1, why))
+            Sent::Tried(Outcome::Retry { why, .. } | Outcome::Unanswered { why, .. }) => {
+                write!(f, "{channel} failed ({why})")
             }
+            Sent::Tried(Outcome::Refused { why }) => write!(f, "{channel} refused ({why})"),
             Sent::Unanswered { times, why } => {
                 write!(f, "{channel} failed ({})", in_doubt(*times, why))
             }
@@ -226,10 +224,10 @@ impl std::fmt::Display for Delivery {
     }
 }
 
-/// Why it is not known whether it arrived, and whether it is sent again.
+/// Why it is not known whether it arrived; and that it is not sent again, where it was sent often enough.
 fn in_doubt(times: u32, why: &str) -> String {
     if times < MOST_UNANSWERED {
-        return format!("{why}; it may have arrived");
+        return why.to_owned();
     }
     format!("sent {times} times, and {why}; it may have arrived, and is not sent again")
 }

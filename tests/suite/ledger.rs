@@ -312,7 +312,7 @@ async fn twins_of_a_batch_share_their_fate() {
     let record = |id: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": event});
     let batch = json!({"Records": [record("a"), record("b")]});
     for (status, given_back) in [(200, 0), (404, 2)] {
-        let slack = chat(ResponseTemplate::new(status)).await;
+        let slack = chat(ResponseTemplate::new(status).set_body_string("ok")).await;
         let webhook = webhook(&slack);
         let (answers, log) =
             run(vec![batch.clone()], &[("SLACK_WEBHOOKURL", &webhook)], None).await;

@@ -57,6 +57,9 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
     run.conclude(end)
 }
 
+/// Messages that may come again, besides each twice, without a new one between them.
+const FEW: usize = 10;
+
 struct Redrive<'a> {
     is_dry: bool,
     lambda: aws_sdk_lambda::Client,
@@ -105,7 +108,7 @@ impl Redrive<'_> {
             if !self.seen.insert(id(&letter).to_owned()) {
                 again += 1;
                 self.take_again(letter).await;
-                if again > self.seen.len() {
+                if again > 2 * self.seen.len() + FEW {
                     return End::Empty;
                 }
                 continue;
