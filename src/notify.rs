@@ -35,6 +35,9 @@ const READING: Duration = Duration::from_secs(4);
 /// For each event, time to note that it was told, or to have the queue show it later.
 const ASIDE_EACH: Duration = Duration::from_millis(2);
 
+/// In the client context of an invocation, under `custom`: the answer shall say how many events were posted and dropped.
+pub const COUNTS_PLEASE: &str = "ecs-parrot-counts";
+
 /// Tells events to channels.
 pub struct Notifier {
     pub policy: Policy,

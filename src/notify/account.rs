@@ -64,6 +64,14 @@ const UNANSWERED_WAIT: Duration = Duration::from_secs(900);
 const ELSEWHERE: &str = "another function is telling it";
 
 impl Account {
+    /// Events that a channel took just now, and all others that need not come again.
+    pub fn posted_and_dropped(&self) -> (usize, usize) {
+        let read = self.entries.iter().filter(|it| it.failure().is_none());
+        let told: Vec<_> = read.filter_map(|it| it.result.as_ref().ok()).collect();
+        let posted = told.iter().filter(|it| it.is_delivered()).count();
+        (posted, told.len() - posted)
+    }
+
     /// Entries that must come again.
     pub fn failed(&self) -> impl Iterator<Item = &Entry> {
         self.entries

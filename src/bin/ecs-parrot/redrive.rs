@@ -109,7 +109,9 @@ impl Redrive<'_> {
                 again += 1;
                 self.take_again(letter).await;
                 if again > 2 * self.seen.len() + FEW {
-                    return End::Empty;
+                    return End::Failed(anyhow::anyhow!(
+                        "the queue hands out the same messages again and again"
+                    ));
                 }
                 continue;
             }
@@ -247,13 +249,17 @@ impl Counts {
             kept,
             ..
         } = self;
+        let (told_as, dropped_as) = match is_dry {
+            true => ("would be told", "would be dropped"),
+            false => ("told", "dropped"),
+        };
+        let mut words = format!("{told} {told_as}, {dropped} {dropped_as}, {kept} kept");
         if *by_function > 0 {
-            return format!("{by_function} told or dropped by the function, {kept} kept");
+            words.push_str(&format!(
+                ", {by_function} told or dropped: the function did not say which"
+            ));
         }
-        match is_dry {
-            true => format!("{told} would be told, {dropped} would be dropped, {kept} kept"),
-            false => format!("{told} told, {dropped} dropped, {kept} kept"),
-        }
+        words
     }
 }
 

@@ -2,16 +2,17 @@
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::types::Message;
+use aws_smithy_types::base64;
 use ecs_parrot::aws::CallError;
 use ecs_parrot::config::{self, Filter, Parrot, Place};
 use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::{Channel, terminal};
 use ecs_parrot::digest::Digest;
 use ecs_parrot::inbox;
-use ecs_parrot::notify::{Notifier, decide};
+use ecs_parrot::notify::{COUNTS_PLEASE, Notifier, decide};
 use ecs_parrot::render::{Dialect, Renderer};
 use ecs_parrot::triage::Verdict;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::RedriveArgs;
 use crate::notify::open_as_caller;
@@ -94,10 +95,12 @@ async fn invoke(
     function: &str,
     payload: &Value,
 ) -> Result<Done, String> {
+    let context = json!({"custom": {COUNTS_PLEASE: "true"}});
     let answer = lambda
         .invoke()
         .function_name(function)
         .payload(Blob::new(payload.to_string()))
+        .client_context(base64::encode(context.to_string()))
         .send()
         .await
         .map_err(|error| {
@@ -121,10 +124,20 @@ async fn invoke(
             "the function gave back {} of its records",
             failures.len()
         )),
-        Some(_) | None => Ok(Done {
-            what: "told by the function".to_owned(),
-            became: Became::LeftToTheFunction,
-        }),
+        Some(_) | None => Ok(done_by_function(&value)),
+    }
+}
+
+fn done_by_function(answer: &Value) -> Done {
+    let (what, became) = match (answer["posted"].as_u64(), answer["dropped"].as_u64()) {
+        (Some(0), Some(_)) => ("dropped by the function", Became::Dropped),
+        (Some(_), _) => ("told by the function", Became::Told),
+        // One that does not say: of an older version, or not ecs-parrot's.
+        (None, _) => ("told by the function", Became::LeftToTheFunction),
+    };
+    Done {
+        what: what.to_owned(),
+        became,
     }
 }
 
