@@ -3,6 +3,7 @@
 //! The channels are a closed set: whoever adds one is led by the compiler through what it must have.
 
 mod address;
+mod answer;
 mod fit;
 pub mod flowdock;
 mod http;
@@ -40,10 +41,24 @@ pub enum Outcome {
         after: Option<Duration>,
         why: String,
     },
+    /// It was sent, and it is not known whether it arrived.
+    Unanswered {
+        silence: Silence,
+        why: String,
+    },
     /// It will not work as long as nothing is changed.
     Refused {
         why: String,
     },
+}
+
+/// How an answer failed to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// The message was sent, and the answer did not come, or ended in the middle. Sent again, it would be there twice.
+    Stalled,
+    /// The connection was closed without an answer. One that was idle for long looks the same, and took nothing.
+    Closed,
 }
 
 /// What a channel is told of.
@@ -95,7 +110,9 @@ impl Outcome {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Delivered => None,
-            Self::Retry { why, .. } | Self::Refused { why } => Some(why),
+            Self::Retry { why, .. } | Self::Unanswered { why, .. } | Self::Refused { why } => {
+                Some(why)
+            }
         }
     }
 }

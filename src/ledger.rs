@@ -15,6 +15,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::SystemTime;
 
 use memory::Memory;
+use table::Found;
 
 pub use table::Table;
 pub use transition::{Transition, Version};
@@ -74,8 +75,14 @@ impl Ledger {
             keys.into_iter().partition(|key| self.memory.was_told(key));
         let mut told: HashSet<_> = told.into_iter().collect();
         if let Some(table) = &self.table {
-            let found = table.told(unknown).await;
+            let Found {
+                told: found,
+                unanswered,
+            } = table.find(unknown).await;
             found.iter().for_each(|key| self.memory.keep(key.clone()));
+            for (key, times) in unanswered {
+                self.memory.keep_unanswered(&key, times);
+            }
             told.extend(found);
         }
         told
@@ -96,7 +103,7 @@ impl Ledger {
         let Some(table) = &self.table else {
             return Claim::Granted;
         };
-        let claim = table.claim(key, until).await;
+        let claim = table.claim(key, until, self.memory.unanswered(key)).await;
         match claim {
             Claim::Granted => {}
             Claim::Told => self.memory.keep(key.clone()),
@@ -123,11 +130,30 @@ impl Ledger {
         }
     }
 
+    /// How often it was sent without an answer, as far as is known since this was read.
+    pub fn unanswered(&self, key: &Key) -> u32 {
+        self.memory.unanswered(key)
+    }
+
+    /// It was sent without an answer: how often by now. Anybody may try again. Without the table other processes may
+    /// have tried, too: then it is at least as often as the queue has handed the record out.
+    pub async fn note_unanswered(&self, key: &Key, receives: u32) -> u32 {
+        self.memory.release(key);
+        let known = self.memory.unanswered(key) + 1;
+        let noted = match &self.table {
+            Some(table) => table.note_unanswered(key).await,
+            None => None,
+        };
+        let times = noted.unwrap_or(receives).max(known);
+        self.memory.keep_unanswered(key, times);
+        times
+    }
+
     /// It was not told, and anybody may try.
     pub async fn release(&self, key: &Key) {
         self.memory.release(key);
         if let Some(table) = &self.table {
-            table.release(key).await;
+            table.release(key, self.memory.unanswered(key)).await;
         }
     }
 }

@@ -35,6 +35,9 @@ const READING: Duration = Duration::from_secs(4);
 /// For each event, time to note that it was told, or to have the queue show it later.
 const ASIDE_EACH: Duration = Duration::from_millis(2);
 
+/// In the client context of an invocation, under `custom`: the answer shall say how many events were posted and dropped.
+pub const COUNTS_PLEASE: &str = "ecs-parrot-counts";
+
 /// Tells events to channels.
 pub struct Notifier {
     pub policy: Policy,
@@ -92,9 +95,13 @@ impl Notifier {
             let Some(receipt) = &entry.receipt else {
                 continue;
             };
-            let Some(held) = &receipt.held else { continue };
+            let Some(held) = receipt.held.as_deref() else {
+                continue;
+            };
             let again = match &entry.result {
-                Ok(told) => Again::Later(told.wait()),
+                Ok(told) => told.again(),
+                // Nothing is wrong with it: there was no room.
+                Err(InboxError::BatchFull) => Again::Later(None),
                 Err(_) => Again::Now,
             };
             let (_, latest) = back.entry(&receipt.id).or_insert((held, again));
@@ -205,6 +212,12 @@ impl Decided {
             Ok((_, Verdict::Keep(telling))) => Some(telling),
             Ok((_, Verdict::Drop(_))) | Err(_) => None,
         }
+    }
+
+    /// How often a queue has handed out its record.
+    fn receives(&self) -> Option<u32> {
+        let held = self.receipt.as_ref()?.held.as_ref()?;
+        Some(held.receives())
     }
 
     fn notice(&self) -> Option<&Notice> {

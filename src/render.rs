@@ -21,8 +21,8 @@ use crate::digest::{Digest, Form};
 use crate::notice::Kind;
 use crate::spelling::nearest;
 use crate::triage::Severity;
-use context::Context;
-use dialect::LINE_OF_BLOCK;
+use context::{Context, MOST_LINES, mark};
+use dialect::{COUNT_IS_SAID, LINE_OF_BLOCK};
 
 /// What a channel says, before it is put into the channel's JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Renderer {
     ///
     /// [`TemplateError`] where that template fails, or uses a name that no notice has.
     pub fn render(&self, dialect: Dialect, digest: &Digest<'_>) -> Result<Message, TemplateError> {
-        let context = Context::new(dialect, digest);
+        let context = Context::new(dialect, digest, &self.headlines(dialect, digest));
         match self.candidates(dialect, Sort::of(digest)).next() {
             Some(candidate) => {
                 let candidate = candidate?;
@@ -92,7 +92,7 @@ impl Renderer {
 
     /// Words a notice whatever happens: a template that fails gives way to the next of the lookup.
     pub fn render_or_fall_back(&self, dialect: Dialect, digest: &Digest<'_>) -> Message {
-        let context = Context::new(dialect, digest);
+        let context = Context::new(dialect, digest, &self.headlines(dialect, digest));
         for candidate in self.candidates(dialect, Sort::of(digest)) {
             match candidate.and_then(|it| it.render(digest, &context)) {
                 Ok(message) => return message,
@@ -100,6 +100,18 @@ impl Renderer {
             }
         }
         last_resort(digest, &context)
+    }
+
+    /// What the parts of a summary would say first, each by its own template: a sentence, and the same as ever.
+    fn headlines(&self, dialect: Dialect, digest: &Digest<'_>) -> Vec<String> {
+        let parts = digest.parts.iter().take(MOST_LINES);
+        let headlines = parts.map(|part| {
+            let headline = self.render_or_fall_back(dialect, part).headline;
+            let mark = mark(part.telling.severity);
+            let text = headline.strip_prefix(mark).unwrap_or(&headline);
+            text.trim_start().to_owned()
+        });
+        headlines.collect()
     }
 
     /// The templates of the lookup, in its order. Behind an own template of a kind stands the built-in one of
@@ -287,8 +299,11 @@ impl Candidate<'_> {
             problem: "it renders to nothing; its first line is the headline".to_owned(),
         })?;
         let count = digest.notices.len();
+        let is_said = headline.contains(COUNT_IS_SAID);
+        let headline = headline.replace(COUNT_IS_SAID, "");
+        let lines = lines.map(|line| line.replace(COUNT_IS_SAID, ""));
         let headline = match digest.form {
-            Form::Alike if count > 1 => format!("{headline} ×{count}"),
+            Form::Alike if count > 1 && !is_said => format!("{headline} ×{count}"),
             Form::Alike | Form::Summary => headline,
         };
         Ok(message(digest, headline, lines.collect()))

@@ -31,6 +31,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// How often the queue has handed it out, this time included.
+    pub fn receives(&self) -> u32 {
+        self.receives
+    }
+
     /// In seconds.
     fn delay(&self, again: Again) -> i32 {
         let delay = match again {

@@ -10,9 +10,9 @@ use ecs_parrot::deliver::Channel;
 use ecs_parrot::function::{self, failed};
 use ecs_parrot::inbox::Sender;
 use ecs_parrot::metrics;
-use ecs_parrot::notify::{Account, Entry, Notifier};
+use ecs_parrot::notify::{Account, COUNTS_PLEASE, Entry, Notifier};
 use futures::FutureExt as _;
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use metrics_cloudwatch_embedded::Collector;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
         flush(metrics);
         // The queue's own delay holds for what it does not hear of in time.
         deadline.hold(notifier.give_back(&account)).await;
-        answer(&account)
+        answer(&account, &event.context)
     })
     .await
 }
@@ -76,14 +76,22 @@ fn flush(metrics: Option<&Collector>) {
 
 /// A queue gets the records back that failed; everybody else hears of a failed invocation, so that Lambda
 /// tries again and keeps the payload.
-fn answer(account: &Account) -> Result<Value, Diagnostic> {
-    match account.sender {
-        Sender::Queue => answer_queue(account),
-        Sender::Lambda => account
-            .failed()
-            .next()
-            .map_or(Ok(Value::Null), |entry| Err(failure(entry))),
+fn answer(account: &Account, context: &Context) -> Result<Value, Diagnostic> {
+    match (account.sender, account.failed().next()) {
+        (Sender::Queue, _) => answer_queue(account),
+        (Sender::Lambda, Some(entry)) => Err(failure(entry)),
+        (Sender::Lambda, None) => Ok(counts(account, context)),
     }
+}
+
+/// What became of the events, for whoever asks: `ecs-parrot redrive` does. Lambda itself reads no answer.
+fn counts(account: &Account, context: &Context) -> Value {
+    let asked = context.client_context.as_ref();
+    if asked.is_none_or(|it| !it.custom.contains_key(COUNTS_PLEASE)) {
+        return Value::Null;
+    }
+    let (posted, dropped) = account.posted_and_dropped();
+    json!({"posted": posted, "dropped": dropped})
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>

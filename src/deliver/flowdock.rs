@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{Success, object};
 use super::fit::{Limits, fit, length};
 use super::{Hears, Http, Outcome, problem_of_token};
 use crate::render::Message;
@@ -45,10 +46,22 @@ impl Flowdock {
 
     pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
         let address = |token: &Secret| self.address(token);
-        http.post(&self.token, address, &payload(message, &self.look))
-            .await
+        http.post(
+            &self.token,
+            address,
+            &payload(message, &self.look),
+            &SUCCESS,
+        )
+        .await
     }
 }
+
+/// `{}`, or the message as an object.
+const SUCCESS: Success = Success {
+    is_said: |body| object(body).is_some(),
+    expected: "a JSON object",
+    check: "is FLOWDOCK_URL the address of a server that speaks Flowdock's API?",
+};
 
 /// The body that is posted.
 pub fn payload(message: &Message, look: &Look) -> Value {

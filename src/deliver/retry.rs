@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-use super::Outcome;
+use super::{Outcome, Silence};
 use crate::deadline::Deadline;
 
 /// How often a message is offered.
@@ -27,35 +27,46 @@ const MOST_RETRIES: usize = 4;
 /// Attempts after the first, whatever the channel says.
 const MOST_WAITS: usize = 20;
 
-/// Delivers, or finds out that it does not work in the time that there is. `retried` hears of each attempt after
-/// the first.
+/// Attempts after the first, where the connection was closed without an answer: the connection may have been an old
+/// one. More of them could be the same message again and again.
+const MOST_AFTER_CLOSED: usize = 1;
+
+/// Delivers, or finds out that it does not work in the time that there is. `retrying` hears before each attempt after
+/// the first how long it waits, and why.
+///
+/// A message that was sent and has no answer may have arrived: it is not sent again here.
 pub async fn persist<A>(
     mut attempt: impl FnMut() -> A,
     deadline: Deadline,
     attempts: Attempts,
-    retried: impl Fn(),
+    retrying: impl Fn(Duration, &str),
 ) -> Outcome
 where
     A: Future<Output = Outcome>,
 {
     let mut delays = delays();
-    let mut waits = 0;
+    let (mut waits, mut closed) = (0, 0);
     let mut last = None;
     loop {
-        // One that is broken off may have arrived: it would be told again.
+        // One that is broken off may have arrived.
         if !deadline.has(SHORTEST_ATTEMPT) {
             return last.unwrap_or_else(out_of_time);
         }
         let Some(outcome) = deadline.hold(attempt()).await else {
-            return last.unwrap_or_else(out_of_time);
+            return broken_off();
         };
-        let Outcome::Retry { after, .. } = outcome else {
-            return outcome;
-        };
-        let delay = match after {
+        let delay = match &outcome {
+            Outcome::Delivered | Outcome::Refused { .. } => return outcome,
             // What the channel says counts, and jitter keeps functions from coming all at once.
-            Some(after) => Some(after.saturating_add(delays_of_one())),
-            None => delays.next(),
+            Outcome::Retry {
+                after: Some(after), ..
+            } => Some(after.saturating_add(delays_of_one())),
+            Outcome::Retry { after: None, .. } => delays.next(),
+            Outcome::Unanswered { silence, .. } => {
+                closed += 1;
+                let may_be_old = *silence == Silence::Closed && closed <= MOST_AFTER_CLOSED;
+                may_be_old.then(|| delays.next()).flatten()
+            }
         };
         waits += 1;
         let Some(delay) = delay.filter(|delay| {
@@ -66,9 +77,9 @@ where
         }) else {
             return outcome;
         };
+        retrying(delay, outcome.why().unwrap_or_default());
         last = Some(outcome);
         tokio::time::sleep(delay).await;
-        retried();
     }
 }
 
@@ -93,6 +104,13 @@ fn out_of_time() -> Outcome {
     Outcome::Retry {
         after: None,
         why: "the function's time is over".to_owned(),
+    }
+}
+
+fn broken_off() -> Outcome {
+    Outcome::Unanswered {
+        silence: Silence::Stalled,
+        why: "no answer, and the function's time is over".to_owned(),
     }
 }
 
@@ -133,7 +151,7 @@ mod tests {
             times.borrow_mut().push(started.elapsed());
             std::future::ready(answers[number].clone())
         };
-        let outcome = persist(attempt, deadline, attempts, || ()).await;
+        let outcome = persist(attempt, deadline, attempts, |_, _| ()).await;
         (outcome, times.into_inner())
     }
 
@@ -184,11 +202,50 @@ mod tests {
         assert_eq!((outcome, times.len()), (refused, 1));
     }
 
-    /// One that hangs is broken off at the end, with what was last known of the channel.
+    /// What was sent and has no answer may have arrived: it is not sent again. A closed connection may have been an
+    /// old one, and is tried once more.
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_arrived_is_not_sent_again() {
+        let unanswered = |silence| Outcome::Unanswered {
+            silence,
+            why: "no answer".to_owned(),
+        };
+        for (silence, most) in [(Silence::Stalled, 1), (Silence::Closed, 2)] {
+            let (outcome, times) = told(&[unanswered(silence)], 60, Attempts::Several).await;
+            assert_eq!((outcome, times.len()), (unanswered(silence), most));
+            // Also after other troubles.
+            let answers = [broken(), unanswered(silence)];
+            let (outcome, times) = told(&answers, 60, Attempts::Several).await;
+            assert_eq!((outcome, times.len()), (unanswered(silence), 1 + most));
+        }
+        let answers = [unanswered(Silence::Closed), Outcome::Delivered];
+        let (outcome, times) = told(&answers, 60, Attempts::Several).await;
+        assert_eq!((outcome, times.len()), (Outcome::Delivered, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_said_before_it_begins() {
+        let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(60));
+        let said = RefCell::new(Vec::new());
+        let attempt = || {
+            std::future::ready(if said.borrow().is_empty() {
+                busy(7)
+            } else {
+                Outcome::Delivered
+            })
+        };
+        let say =
+            |wait: Duration, why: &str| said.borrow_mut().push((wait.as_secs(), why.to_owned()));
+        let outcome = persist(attempt, deadline, Attempts::Several, say).await;
+        assert_eq!(outcome, Outcome::Delivered);
+        assert_eq!(said.into_inner(), [(7, "429".to_owned())]);
+    }
+
+    /// One that hangs is broken off at the end, and may have arrived.
     #[tokio::test(start_paused = true)]
     async fn who_hangs_is_broken_off() {
         let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3));
-        let outcome = persist(std::future::pending, deadline, Attempts::Several, || ()).await;
-        assert_eq!(outcome, out_of_time());
+        let outcome = persist(std::future::pending, deadline, Attempts::Several, |_, _| ()).await;
+        assert_eq!(outcome, broken_off());
     }
 }

@@ -5,6 +5,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::answer::{Success, object};
 use super::fit::{Limits, fit, length};
 use super::{Hears, Http, Outcome, problem_of};
 use crate::render::Message;
@@ -60,9 +61,32 @@ struct Attachment<'a> {
 impl Slack {
     pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
         let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
-        http.post(&self.webhook, address, &payload(message, &self.look))
-            .await
+        http.post(
+            &self.webhook,
+            address,
+            &payload(message, &self.look),
+            &SUCCESS,
+        )
+        .await
     }
+}
+
+const SUCCESS: Success = Success {
+    is_said: says_ok,
+    expected: "`ok`",
+    check: "is SLACK_WEBHOOKURL the webhook's own address?",
+};
+
+/// Slack and [Mattermost](https://developers.mattermost.com/integrate/webhooks/incoming/) answer `ok`,
+/// [Rocket.Chat](https://github.com/RocketChat/Rocket.Chat/issues/29230) `{"success": true}`, others that speak
+/// Slack's JSON `{"ok": true}`.
+fn says_ok(body: &str) -> bool {
+    let is_yes = |answer: serde_json::Map<String, Value>| {
+        ["ok", "success"]
+            .iter()
+            .any(|key| answer.get(*key) == Some(&Value::Bool(true)))
+    };
+    body == "ok" || object(body).is_some_and(is_yes)
 }
 
 /// The body that is posted.

@@ -1,6 +1,6 @@
 //! The terminal, or a function's log: where messages go when no chat is configured.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
@@ -16,6 +16,10 @@ impl Terminal {
     pub(super) fn print(self, message: &Message) -> Outcome {
         match writeln!(anstream::stdout(), "{}", text(message)) {
             Ok(()) => Outcome::Delivered,
+            // Nobody reads any more, and nobody will.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Outcome::Refused {
+                why: "standard output was closed".to_owned(),
+            },
             Err(error) => Outcome::Retry {
                 after: None,
                 why: format!("standard output: {error}"),

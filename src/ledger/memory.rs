@@ -16,6 +16,8 @@ pub(super) struct Memory(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     told: Latest<Key, ()>,
+    /// How often each was sent without an answer.
+    unanswered: Latest<Key, u32>,
     versions: Latest<(String, String), i64>,
     claims: HashMap<Key, SystemTime>,
 }
@@ -57,6 +59,20 @@ impl Memory {
 
     pub(super) fn release(&self, key: &Key) {
         self.kept().claims.remove(key);
+    }
+
+    pub(super) fn unanswered(&self, key: &Key) -> u32 {
+        let kept = self.kept();
+        kept.unanswered.values.get(key).copied().unwrap_or_default()
+    }
+
+    /// Never fewer than were known.
+    pub(super) fn keep_unanswered(&self, key: &Key, times: u32) {
+        let mut kept = self.kept();
+        let known = kept.unanswered.values.get(key).copied();
+        if known.unwrap_or_default() < times {
+            kept.unanswered.insert(key.clone(), times);
+        }
     }
 
     pub(super) fn is_old(&self, channel: &str, version: &Version) -> bool {

@@ -1,7 +1,7 @@
 //! The same in DynamoDB, for all functions together.
 //!
 //! An item is `id` (channel and transition), `state` (`claimed` or `told`), `owner`, `until` (milliseconds since
-//! 1970, the end of a claim) and `expires` (seconds, for DynamoDB's own removal, which comes up to days late:
+//! 1970, the end of a claim), `unanswered` (how often it was sent without an answer) and `expires` (seconds, for DynamoDB's own removal, which comes up to days late:
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>). So the conditions of a write
 //! compare both times themselves.
 
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
 use futures::{StreamExt as _, stream};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -58,6 +58,27 @@ pub struct Table {
     unsettled: Mutex<Vec<Key>>,
 }
 
+/// What is known of many keys.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) told: Vec<Key>,
+    /// Those that were sent without an answer, and how often.
+    pub(super) unanswered: Vec<(Key, u32)>,
+}
+
+impl Found {
+    fn add(&mut self, item: &HashMap<String, AttributeValue>, now: u64) {
+        let Some(key) = item.get("id").and_then(|id| id.as_s().ok().cloned()) else {
+            return;
+        };
+        if is_told(item, now) {
+            self.told.push(Key(key));
+        } else if let Some(times) = unanswered_of(item) {
+            self.unanswered.push((Key(key), times));
+        }
+    }
+}
+
 impl Table {
     pub fn new(name: String, session: Arc<LazySession>) -> Self {
         Self {
@@ -92,22 +113,27 @@ impl Table {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn told(&self, keys: Vec<Key>) -> Vec<Key> {
-        let parts = keys.chunks(MOST_KEYS).map(|part| self.told_of(part));
-        let found: Vec<_> = stream::iter(parts)
+    pub(super) async fn find(&self, keys: Vec<Key>) -> Found {
+        let parts = keys.chunks(MOST_KEYS).map(|part| self.find_part(part));
+        let parts: Vec<_> = stream::iter(parts)
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        found.into_iter().flatten().collect()
+        let mut found = Found::default();
+        for part in parts {
+            found.told.extend(part.told);
+            found.unanswered.extend(part.unanswered);
+        }
+        found
     }
 
     /// A busy table answers for some of the keys only: it is asked for the others again, for as long as it may take
     /// to answer at all.
-    async fn told_of(&self, keys: &[Key]) -> Vec<Key> {
+    async fn find_part(&self, keys: &[Key]) -> Found {
         let until = Instant::now() + LIMIT;
         let now = seconds(SystemTime::now());
         let mut pause = FIRST_PAUSE;
-        let mut told = Vec::new();
+        let mut found = Found::default();
         let mut wanted: Vec<_> = keys
             .iter()
             .map(|key| HashMap::from([("id".to_owned(), text(key.as_str()))]))
@@ -115,8 +141,7 @@ impl Table {
         while let Some(answer) = self.read(wanted, until).await {
             // Only this table was asked for, by its name or its ARN.
             let items = answer.responses.into_iter().flatten().flat_map(|it| it.1);
-            let found = items.filter(|item| is_told(item, now));
-            told.extend(found.filter_map(|item| item.get("id")?.as_s().ok().cloned().map(Key)));
+            items.for_each(|item| found.add(&item, now));
             let left = answer.unprocessed_keys.into_iter().flatten();
             wanted = left.flat_map(|(_, left)| left.keys).collect();
             if wanted.is_empty() {
@@ -133,7 +158,7 @@ impl Table {
             sleep(pause).await;
             pause *= 2;
         }
-        told
+        found
     }
 
     async fn read(&self, ids: Vec<Id>, until: Instant) -> Option<BatchGetItemOutput> {
@@ -153,10 +178,12 @@ impl Table {
         answer.await
     }
 
-    pub(super) async fn claim(&self, key: &Key, until: SystemTime) -> Claim {
+    /// `unanswered` is what was found of the key before: the claim keeps it.
+    pub(super) async fn claim(&self, key: &Key, until: SystemTime, unanswered: u32) -> Claim {
         const CALL: &str = "PutItem";
         let now = SystemTime::now();
         let claimed = self.ask(CALL, |dynamo| async move {
+            let unanswered = (unanswered > 0).then(|| number(unanswered.into()));
             let put = dynamo
                 .put_item()
                 .table_name(&self.name)
@@ -176,6 +203,10 @@ impl Table {
                 .expression_attribute_values(":owner", text(&self.owner))
                 .expression_attribute_values(":milliseconds", number(milliseconds(now)))
                 .expression_attribute_values(":seconds", number(seconds(now)));
+            let put = match unanswered {
+                Some(times) => put.item("unanswered", times),
+                None => put,
+            };
             match put.send().await {
                 Ok(_) => Ok(Claim::Granted),
                 Err(error) => match error.as_service_error() {
@@ -186,8 +217,12 @@ impl Table {
         });
         match claimed.await {
             // Told since it was read, or about to be: in doubt it comes again.
-            Some(Claim::Elsewhere) if !self.told_of(std::slice::from_ref(key)).await.is_empty() => {
-                Claim::Told
+            Some(Claim::Elsewhere) => {
+                let found = self.find_part(std::slice::from_ref(key)).await;
+                match found.told.is_empty() {
+                    true => Claim::Elsewhere,
+                    false => Claim::Told,
+                }
             }
             Some(claim) => claim,
             // Better twice than never.
@@ -218,8 +253,52 @@ impl Table {
         }
     }
 
-    pub(super) async fn release(&self, key: &Key) {
+    /// One more, and the end of the claim. None where the table does not answer, or somebody else has it by now.
+    pub(super) async fn note_unanswered(&self, key: &Key) -> Option<u32> {
+        self.end_claim(key, 1).await
+    }
+
+    /// The end of a claim, with so many more that were sent without an answer; by now how many.
+    async fn end_claim(&self, key: &Key, more: u64) -> Option<u32> {
+        const CALL: &str = "UpdateItem";
+        let answer = self.ask(CALL, |dynamo| async move {
+            let update = dynamo
+                .update_item()
+                .table_name(&self.name)
+                .key("id", text(key.as_str()))
+                .update_expression("SET #until = :over ADD unanswered :more")
+                .condition_expression("#owner = :owner AND #state = :claimed")
+                .expression_attribute_names("#until", "until")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#owner", "owner")
+                .expression_attribute_values(":over", number(0))
+                .expression_attribute_values(":more", number(more))
+                .expression_attribute_values(":claimed", text("claimed"))
+                .expression_attribute_values(":owner", text(&self.owner))
+                .return_values(ReturnValue::UpdatedNew);
+            match update.send().await {
+                // Somebody else has it by now.
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(|it| it.is_conditional_check_failed_exception()) =>
+                {
+                    Ok(None)
+                }
+                Err(error) => Err(CallError::of(CALL, error)),
+                Ok(answer) => Ok(answer.attributes),
+            }
+        });
+        unanswered_of(&answer.await.flatten()?)
+    }
+
+    /// `unanswered` is what is known of the key: where it is something, it stays known.
+    pub(super) async fn release(&self, key: &Key, unanswered: u32) {
         const CALL: &str = "DeleteItem";
+        if unanswered > 0 {
+            self.end_claim(key, 0).await;
+            return;
+        }
         self.ask(CALL, |dynamo| async move {
             let delete = dynamo
                 .delete_item()
@@ -324,6 +403,11 @@ fn is_told(item: &HashMap<String, AttributeValue>, now: u64) -> bool {
         .get("expires")
         .and_then(|it| it.as_n().ok()?.parse::<u64>().ok());
     state.is_some_and(|state| state == "told") && expires.is_none_or(|expires| expires >= now)
+}
+
+fn unanswered_of(item: &HashMap<String, AttributeValue>) -> Option<u32> {
+    let times = item.get("unanswered")?.as_n().ok()?;
+    times.parse().ok().filter(|times| *times > 0)
 }
 
 fn text(text: &str) -> AttributeValue {

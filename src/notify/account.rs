@@ -7,6 +7,7 @@ use crate::inbox::{InboxError, Receipt, Sender};
 use crate::metrics::{self, Became};
 use crate::notice::Kind;
 use crate::render::Dialect;
+use crate::requeue::Again;
 use crate::triage::Verdict;
 
 /// What became of every event of a payload.
@@ -46,11 +47,31 @@ pub enum Sent {
     /// Another function is telling it now, and may yet fail: it comes again.
     Elsewhere,
     Tried(Outcome),
+    /// It was sent and has no answer, now or the last time, so many times in all.
+    Unanswered {
+        times: u32,
+        why: String,
+    },
 }
+
+/// How often a record of a queue is sent without an answer. It may have arrived each time; nobody wants it twenty times,
+/// and never is worse than three times. After that it goes to the dead-letter queue.
+pub(super) const MOST_UNANSWERED: u32 = 3;
+
+/// From the second time without an answer to the third: the chat may be better by then.
+const UNANSWERED_WAIT: Duration = Duration::from_secs(900);
 
 const ELSEWHERE: &str = "another function is telling it";
 
 impl Account {
+    /// Events that a channel took just now, and all others that need not come again.
+    pub fn posted_and_dropped(&self) -> (usize, usize) {
+        let read = self.entries.iter().filter(|it| it.failure().is_none());
+        let told: Vec<_> = read.filter_map(|it| it.result.as_ref().ok()).collect();
+        let posted = told.iter().filter(|it| it.is_delivered()).count();
+        (posted, told.len() - posted)
+    }
+
     /// Entries that must come again.
     pub fn failed(&self) -> impl Iterator<Item = &Entry> {
         self.entries
@@ -124,16 +145,16 @@ impl Told {
         }
     }
 
-    /// How long the channels want to be left alone, where one says so.
-    pub fn wait(&self) -> Option<Duration> {
-        let waits = self
-            .deliveries
-            .iter()
-            .map(|delivery| match &delivery.result {
-                Sent::Tried(Outcome::Retry { after, .. }) => *after,
-                _ => None,
-            });
-        waits.max().flatten()
+    /// Whether a channel took it just now.
+    pub fn is_delivered(&self) -> bool {
+        let is_delivered = |it: &Delivery| it.result == Sent::Tried(Outcome::Delivered);
+        self.deliveries.iter().any(is_delivered)
+    }
+
+    /// When the queue shall show it again: the latest that a channel wants.
+    pub fn again(&self) -> Again {
+        let all = self.deliveries.iter().filter_map(Delivery::again);
+        all.max().unwrap_or(Again::Later(None))
     }
 
     fn channels(&self) -> String {
@@ -146,13 +167,32 @@ impl Told {
 }
 
 impl Delivery {
+    /// None where it need not come again for this channel.
+    fn again(&self) -> Option<Again> {
+        match &self.result {
+            Sent::NotWanted | Sent::AlreadyTold | Sent::Tried(Outcome::Delivered) => None,
+            Sent::Tried(Outcome::Retry { after, .. }) => Some(Again::Later(*after)),
+            Sent::Elsewhere | Sent::Tried(Outcome::Refused { .. } | Outcome::Unanswered { .. }) => {
+                Some(Again::Later(None))
+            }
+            // It is not sent any more.
+            Sent::Unanswered { times, .. } if *times >= MOST_UNANSWERED => Some(Again::Now),
+            Sent::Unanswered { times, .. } => {
+                Some(Again::Later((*times > 1).then_some(UNANSWERED_WAIT)))
+            }
+        }
+    }
+
     fn became(&self) -> Became {
         match &self.result {
             Sent::NotWanted => Became::NotWanted,
             Sent::AlreadyTold => Became::AlreadyTold,
             Sent::Elsewhere => Became::Elsewhere,
             Sent::Tried(Outcome::Delivered) => Became::Delivered,
-            Sent::Tried(Outcome::Retry { .. } | Outcome::Refused { .. }) => Became::Failed,
+            Sent::Tried(
+                Outcome::Retry { .. } | Outcome::Unanswered { .. } | Outcome::Refused { .. },
+            )
+            | Sent::Unanswered { .. } => Became::Failed,
         }
     }
 
@@ -160,7 +200,15 @@ impl Delivery {
         match &self.result {
             Sent::NotWanted | Sent::AlreadyTold => None,
             Sent::Elsewhere => Some(format!("{}: {ELSEWHERE}", self.channel)),
-            Sent::Tried(outcome) => outcome.why().map(|why| format!("{}: {why}", self.channel)),
+            Sent::Tried(Outcome::Delivered) => None,
+            Sent::Tried(
+                Outcome::Retry { why, .. }
+                | Outcome::Unanswered { why, .. }
+                | Outcome::Refused { why },
+            ) => Some(format!("{}: {why}", self.channel)),
+            Sent::Unanswered { times, why } => {
+                Some(format!("{}: {}", self.channel, in_doubt(*times, why)))
+            }
         }
     }
 }
@@ -173,8 +221,21 @@ impl std::fmt::Display for Delivery {
             Sent::AlreadyTold => write!(f, "{channel} already told"),
             Sent::Elsewhere => write!(f, "{channel} failed ({ELSEWHERE})"),
             Sent::Tried(Outcome::Delivered) => write!(f, "{channel} delivered"),
-            Sent::Tried(Outcome::Retry { why, .. }) => write!(f, "{channel} failed ({why})"),
+            Sent::Tried(Outcome::Retry { why, .. } | Outcome::Unanswered { why, .. }) => {
+                write!(f, "{channel} failed ({why})")
+            }
             Sent::Tried(Outcome::Refused { why }) => write!(f, "{channel} refused ({why})"),
+            Sent::Unanswered { times, why } => {
+                write!(f, "{channel} failed ({})", in_doubt(*times, why))
+            }
         }
     }
+}
+
+/// Why it is not known whether it arrived; and that it is not sent again, where it was sent often enough.
+fn in_doubt(times: u32, why: &str) -> String {
+    if times < MOST_UNANSWERED {
+        return why.to_owned();
+    }
+    format!("sent {times} times, and {why}; it may have arrived, and is not sent again")
 }

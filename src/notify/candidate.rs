@@ -16,6 +16,9 @@ pub(super) struct Candidate {
     /// What else it may be called by another event of the same.
     nearby: Vec<Key>,
     pub(super) version: Option<Version>,
+    /// How often a queue has handed out its record, this time included; none for what comes from elsewhere: Lambda
+    /// itself tries twice again, and what a person sends is sent.
+    pub(super) receives: Option<u32>,
 }
 
 impl Candidate {
@@ -34,6 +37,7 @@ impl Candidate {
                 .collect(),
             ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
             version: notice.and_then(Version::of),
+            receives: decided.receives(),
         }
     }
 }

@@ -10,7 +10,7 @@ use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
 use super::Decided;
-use super::account::Sent;
+use super::account::{MOST_UNANSWERED, Sent};
 use super::candidate::{Candidate, apart};
 use super::pace::Pace;
 use crate::deadline::Deadline;
@@ -18,7 +18,7 @@ use crate::deliver::{Attempts, Channel, Http, Outcome, persist};
 use crate::digest::{Group, Item, Plan};
 use crate::ledger::{Claim, Ledger};
 use crate::metrics;
-use crate::render::Renderer;
+use crate::render::{Dialect, Renderer};
 
 /// Claims on their way at the same time.
 const AT_ONCE: usize = 16;
@@ -48,7 +48,13 @@ impl Telegraph<'_> {
                 (Some(telling), None) => Some(Candidate::of(self.name(), place, telling, decided)),
                 _ => None,
             });
-        let (candidates, twins) = apart(wanted.collect());
+        let (mut candidates, twins) = apart(wanted.collect());
+        candidates.retain(|candidate| {
+            let given_up = self.given_up(candidate);
+            let is_left = given_up.is_none();
+            sent[candidate.place] = given_up;
+            is_left
+        });
         let answers = self.claim_all(&candidates).await;
         let mut granted = HashMap::new();
         let mut items = Vec::new();
@@ -68,10 +74,8 @@ impl Telegraph<'_> {
                 }
             }
         }
-        for (places, outcome) in self.tell(&items, &granted).await {
-            for place in places {
-                sent[place] = Some(Sent::Tried(outcome.clone()));
-            }
+        for (place, result) in self.tell(&items, &granted).await {
+            sent[place] = Some(result);
         }
         // What says the same, or less, in the same batch shares what came of the one that was told.
         for (place, other) in &twins {
@@ -100,7 +104,7 @@ impl Telegraph<'_> {
         &self,
         items: &[Item<'_>],
         granted: &HashMap<usize, Candidate>,
-    ) -> Vec<(Vec<usize>, Outcome)> {
+    ) -> Vec<(usize, Sent)> {
         let mut plan = Plan::of(items);
         let mut pace = Pace::new(self.channel);
         let mut attempts = Attempts::Several;
@@ -108,8 +112,7 @@ impl Telegraph<'_> {
         let mut closed = None;
         while let Some(Group { places, digest }) = plan.next(pace.room(self.deadline)) {
             if let Some(closed) = &closed {
-                self.note(&places, granted, closed).await;
-                told.push((places, Outcome::clone(closed)));
+                told.extend(self.note(&places, granted, closed).await);
                 continue;
             }
             pace.wait(self.deadline).await;
@@ -118,19 +121,19 @@ impl Telegraph<'_> {
             let attempt = || self.channel.deliver(self.http, &message);
             let started = Instant::now();
             let is_busy = AtomicBool::new(false);
-            let retried = || {
+            let retrying = |wait: Duration, why: &str| {
                 is_busy.store(true, Ordering::Relaxed);
                 metrics::count_retry(dialect);
+                say_wait(dialect, wait, why);
             };
-            let outcome = persist(attempt, self.deadline, attempts, retried).await;
+            let outcome = persist(attempt, self.deadline, attempts, retrying).await;
             metrics::count_message(dialect, started.elapsed());
             if is_busy.into_inner() {
                 pace.slow_down();
             }
-            self.note(&places, granted, &outcome).await;
+            told.extend(self.note(&places, granted, &outcome).await);
             attempts = lesson(&outcome);
-            closed = self.is_closed(&outcome).then(|| outcome.clone());
-            told.push((places, outcome));
+            closed = self.is_closed(&outcome).then_some(outcome);
         }
         told
     }
@@ -141,18 +144,31 @@ impl Telegraph<'_> {
             Outcome::Retry {
                 after: Some(after), ..
             } => !self.deadline.has(*after),
-            Outcome::Retry { after: None, .. } | Outcome::Delivered | Outcome::Refused { .. } => {
-                false
-            }
+            Outcome::Retry { after: None, .. }
+            | Outcome::Unanswered { .. }
+            | Outcome::Delivered
+            | Outcome::Refused { .. } => false,
         }
     }
 
     /// Has the ledger know what came of these, as far as there is time.
-    async fn note(&self, places: &[usize], granted: &HashMap<usize, Candidate>, outcome: &Outcome) {
+    async fn note(
+        &self,
+        places: &[usize],
+        granted: &HashMap<usize, Candidate>,
+        outcome: &Outcome,
+    ) -> HashMap<usize, Sent> {
+        let tried = |place: &usize| (*place, Sent::Tried(outcome.clone()));
+        let mut sent: HashMap<_, _> = places.iter().map(tried).collect();
         let candidates = places.iter().filter_map(|place| granted.get(place));
-        let settled = candidates.map(|candidate| self.settle(candidate, outcome));
+        let settled = candidates.map(|it| async { (it.place, self.settle(it, outcome).await) });
         let settled = stream::iter(settled).buffer_unordered(AT_ONCE);
-        self.end.hold(settled.for_each(|()| ready(()))).await;
+        let noted = settled.for_each(|(place, result)| {
+            sent.insert(place, result);
+            ready(())
+        });
+        self.end.hold(noted).await;
+        sent
     }
 
     fn before_claims(&self, decided: &Decided) -> Option<Sent> {
@@ -185,15 +201,51 @@ impl Telegraph<'_> {
         SystemTime::now() + left
     }
 
-    async fn settle(&self, candidate: &Candidate, outcome: &Outcome) {
-        let Some(key) = &candidate.key else { return };
-        match outcome {
-            Outcome::Delivered => {
+    /// What came of it, for the ledger and for whoever brought it.
+    async fn settle(&self, candidate: &Candidate, outcome: &Outcome) -> Sent {
+        let tried = Sent::Tried(outcome.clone());
+        let Some(key) = &candidate.key else {
+            return tried;
+        };
+        match (outcome, candidate.receives) {
+            (Outcome::Delivered, _) => {
                 let version = candidate.version.as_ref();
                 self.ledger.settle(self.name(), key, version).await;
             }
-            Outcome::Retry { .. } | Outcome::Refused { .. } => self.ledger.release(key).await,
+            (Outcome::Unanswered { why, .. }, Some(receives)) => {
+                return Sent::Unanswered {
+                    times: self.ledger.note_unanswered(key, receives).await,
+                    why: why.clone(),
+                };
+            }
+            (Outcome::Unanswered { .. }, None)
+            | (Outcome::Retry { .. } | Outcome::Refused { .. }, _) => {
+                self.ledger.release(key).await;
+            }
         }
+        tried
+    }
+
+    /// How often it was sent without an answer, where that is as often as it may be.
+    fn given_up(&self, candidate: &Candidate) -> Option<Sent> {
+        let key = candidate
+            .key
+            .as_ref()
+            .filter(|_| candidate.receives.is_some())?;
+        let times = self.ledger.unanswered(key);
+        (times >= MOST_UNANSWERED).then(|| Sent::Unanswered {
+            times,
+            why: "there was no answer".to_owned(),
+        })
+    }
+}
+
+/// Says that nothing stands still, where it takes longer than a moment.
+fn say_wait(channel: Dialect, wait: Duration, why: &str) {
+    const MOMENT: Duration = Duration::from_secs(1);
+    if wait >= MOMENT {
+        let seconds = wait.as_secs();
+        tracing::warn!("{channel}: {why}; trying again in {seconds} s");
     }
 }
 
@@ -208,7 +260,7 @@ fn twin_of(first: Option<&Sent>) -> Sent {
 /// message, until it takes one.
 fn lesson(outcome: &Outcome) -> Attempts {
     match outcome {
-        Outcome::Retry { .. } => Attempts::One,
+        Outcome::Retry { .. } | Outcome::Unanswered { .. } => Attempts::One,
         Outcome::Delivered | Outcome::Refused { .. } => Attempts::Several,
     }
 }

@@ -5,9 +5,9 @@
 
 mod clean;
 mod fields;
+mod summary;
 mod words;
 
-use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -28,10 +28,14 @@ use crate::triage::diagnosis::{
 use crate::triage::service_events::{is_rollback, rollback_target, without_names};
 use crate::triage::{Cause, Telling};
 use clean::{clean, clean_all};
+use summary::{Count, counts, lines};
 use words::{
     deployment_reason, deployment_text, duration, event_text, event_why, hook_text, hook_why,
-    image, mark,
+    image, plural,
 };
+
+pub(super) use summary::MOST_LINES;
+pub(super) use words::mark;
 
 /// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
 const LONGEST_LIST: usize = 100;
@@ -49,7 +53,8 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub(super) fn new(dialect: Dialect, digest: &Digest<'_>) -> Self {
+    /// `headlines` are those of a summary's parts, in the dialect's markup.
+    pub(super) fn new(dialect: Dialect, digest: &Digest<'_>, headlines: &[String]) -> Self {
         let notice = digest.first();
         let mut names = Names::new(dialect, notice, digest.telling);
         names.add_digest(digest);
@@ -57,6 +62,7 @@ impl Context {
         for (name, value) in clean_all(&names, dialect) {
             values.insert_value(name, value);
         }
+        values.insert_value("lines", lines(digest, headlines));
         Self {
             values,
             event_id: dialect.escape(&clean(
@@ -111,6 +117,9 @@ struct Names {
     last_at: Option<String>,
     task_ids: Vec<String>,
     counts: Vec<Count>,
+    /// Set apart from the others, because its texts are markup already.
+    lines: Vec<()>,
+    others: usize,
     // What it is about.
     cluster: Option<String>,
     service: Option<String>,
@@ -195,17 +204,6 @@ struct Container {
     blamed: bool,
     logs_url: Option<String>,
     last_words: Vec<String>,
-}
-
-/// How many of a sort a summary tells.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Count {
-    kind: &'static str,
-    cause: Option<&'static str>,
-    /// The service, or else the family.
-    whose: Option<String>,
-    cluster: Option<String>,
-    count: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -299,7 +297,14 @@ impl Names {
                 .filter_map(|it| it.subject.task_short());
             self.task_ids = tasks.take(MOST_TASKS).collect();
         }
+        // Only of tasks the words are about those that are counted.
+        let is_of_tasks = matches!(digest.first().facts, Facts::Task(_));
+        if self.count > 1 && is_of_tasks {
+            self.cause_text = self.cause_text.take().map(|words| plural(&words));
+        }
         if digest.form == Form::Summary {
+            let others = digest.parts.iter().skip(MOST_LINES);
+            self.others = others.map(|part| part.notices.len()).sum();
             self.counts = counts(digest);
             let cluster = &digest.first().subject.cluster;
             let is_one = digest
@@ -539,34 +544,6 @@ impl Names {
             value: value.clone(),
         });
     }
-}
-
-/// By sort, the most first.
-fn counts(digest: &Digest<'_>) -> Vec<Count> {
-    let mut sorts: HashMap<_, usize> = HashMap::new();
-    for (notice, cause) in digest.notices.iter().zip(&digest.causes) {
-        let subject = &notice.subject;
-        let whose = subject.service.as_ref().or(subject.family.as_ref());
-        let sort = (notice.kind, *cause, whose, subject.cluster.as_ref());
-        *sorts.entry(sort).or_default() += 1;
-    }
-    let counts = sorts
-        .into_iter()
-        .map(|((kind, cause, whose, cluster), count)| Count {
-            kind: kind.into(),
-            cause: cause.map(Into::into),
-            whose: whose.cloned(),
-            cluster: cluster.cloned(),
-            count,
-        });
-    let mut counts: Vec<_> = counts.collect();
-    counts.sort_by(|one, other| {
-        let name = |it: &Count| (it.whose.clone(), it.cluster.clone(), it.kind, it.cause);
-        let by_count = other.count.cmp(&one.count);
-        by_count.then_with(|| name(one).cmp(&name(other)))
-    });
-    counts.truncate(LONGEST_LIST);
-    counts
 }
 
 /// What stands in a command to copy: an id or an ARN that a shell takes literally and a program for no option.

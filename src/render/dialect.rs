@@ -27,6 +27,9 @@ const WORD_JOINER: char = '\u{2060}';
 /// Ends a line within a block, until the message's own lines are told apart; no value has it.
 pub(super) const LINE_OF_BLOCK: char = '\u{e000}';
 
+/// Says that a headline has said how many it tells of; no value has it.
+pub(super) const COUNT_IS_SAID: char = '\u{e001}';
+
 /// UTF-16 units of a block: three of them leave room for all else in every channel.
 const LONGEST_BLOCK: usize = 1_500;
 
@@ -83,6 +86,13 @@ impl Dialect {
         tera.register_function(
             "code",
             Markup(move |kwargs: &Kwargs, _: &State<'_>| Ok(self.code(&raw(kwargs, "text")?))),
+        );
+        tera.register_function(
+            "counted",
+            Markup(move |kwargs: &Kwargs, _: &State<'_>| {
+                let (count, of) = (raw(kwargs, "count")?, self.argument(kwargs, "of")?);
+                Ok(format!("{}{COUNT_IS_SAID} {of}", self.escape(&count)))
+            }),
         );
         tera.register_function(
             "block",

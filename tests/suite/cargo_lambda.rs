@@ -169,7 +169,7 @@ async fn a_message_that_slack_refuses_fails_the_invocation_without_naming_the_we
 async fn an_event_of_somebody_else_is_not_told_and_no_failure() {
     let slack = MockServer::start().await;
     Mock::given(matchers::any())
-        .respond_with(ResponseTemplate::new(200))
+        .respond_with(ResponseTemplate::new(200).set_body_string("ok"))
         .mount(&slack)
         .await;
     let emulator = Emulator::start(&slack.uri()).await;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ecs_parrot::deliver::{Channel, Flowdock, Hears, Http, Outcome, Slack, flowdock, slack};
+use ecs_parrot::deliver::{
+    Channel, Flowdock, Hears, Http, Outcome, Silence, Slack, flowdock, slack,
+};
 use ecs_parrot::notice::Kind;
 use ecs_parrot::render::Message;
 use ecs_parrot::secret::Secret;
@@ -142,21 +144,21 @@ async fn flowdock_is_sent_one_text_with_tags() {
 #[tokio::test]
 async fn each_answer_has_its_meaning() {
     enum Expected {
-        Delivered,
         Retry(Option<u64>, &'static str),
         Refused(&'static str),
     }
-    use Expected::{Delivered, Refused, Retry};
+    use Expected::{Refused, Retry};
     let validation = r#"{"message":"Validation error","errors":{"content":["can't be blank"]}}"#;
     for (status, body, expected) in [
-        (200, "ok", Delivered),
-        (200, "", Delivered),
-        (200, "{}", Delivered),
-        (204, "", Delivered),
         (
             200,
             r#"{"ok":false,"error":"invalid_auth"}"#,
             Refused("200 invalid_auth"),
+        ),
+        (
+            200,
+            r#"{"success":false}"#,
+            Refused("200 an error without a name"),
         ),
         (200, "no_text", Refused("200 no_text")),
         (301, "", Refused("301 Moved Permanently")),
@@ -185,7 +187,6 @@ async fn each_answer_has_its_meaning() {
                 .deliver(&Http::default(), &message(Severity::Info))
                 .await;
             let expected = match expected {
-                Delivered => Outcome::Delivered,
                 Refused(why) => Outcome::Refused {
                     why: why.to_owned(),
                 },
@@ -201,6 +202,58 @@ async fn each_answer_has_its_meaning() {
             2,
             "{status}: one attempt a channel"
         );
+    }
+}
+
+/// A login page answers 200, too. Each channel knows what it says to a message that it takes, and all else is refused
+/// with what came and what to look at.
+#[tokio::test]
+async fn each_channel_has_its_own_success() {
+    const PAGE: &str = "<!DOCTYPE html><html><title>Sign in</title></html>";
+    // What Slack and what Flowdock makes of it; none where it is a success.
+    for (status, body, slack, flowdock) in [
+        (200, "ok", None, Some("`ok`")),
+        (200, "ok\n", None, Some("`ok`")),
+        (200, r#"{"success":true}"#, None, None),
+        (200, r#"{"ok":true,"error":null}"#, None, None),
+        (200, "{}", Some("other JSON"), None),
+        (
+            202,
+            r#"{"id":7,"event":"message"}"#,
+            Some("other JSON"),
+            None,
+        ),
+        (200, PAGE, Some("a page"), Some("a page")),
+        (200, "\n  <html>x</html>", Some("a page"), Some("a page")),
+        (200, "[]", Some("other JSON"), Some("other JSON")),
+        (200, "", Some("nothing"), Some("nothing")),
+        (204, "", Some("nothing"), Some("nothing")),
+        (200, "welcome", Some("`welcome`"), Some("`welcome`")),
+        (201, "okay", Some("`okay`"), Some("`okay`")),
+    ] {
+        let server = server(ResponseTemplate::new(status).set_body_string(body)).await;
+        let hints = [
+            (
+                slack,
+                "not with `ok`: is SLACK_WEBHOOKURL the webhook's own address?",
+            ),
+            (
+                flowdock,
+                "not with a JSON object: is FLOWDOCK_URL the address of a server that speaks Flowdock's API?",
+            ),
+        ];
+        for (channel, (came, hint)) in all_at(&server.uri()).iter().zip(hints) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            let expected = match came {
+                None => Outcome::Delivered,
+                Some(came) => Outcome::Refused {
+                    why: format!("{status}, but answered with {came}, {hint}"),
+                },
+            };
+            assert_eq!(outcome, expected, "{status} {body}");
+        }
     }
 }
 
@@ -236,8 +289,8 @@ async fn who_does_not_answer_is_given_up_after_five_seconds() {
     for outcome in [first, second] {
         assert_eq!(
             outcome,
-            Outcome::Retry {
-                after: None,
+            Outcome::Unanswered {
+                silence: Silence::Stalled,
                 why: "no answer within 5 s".to_owned()
             }
         );
@@ -298,17 +351,75 @@ async fn half_of_an_address_is_not_told_either() {
     }
 }
 
-/// What cannot be read to its end may be an error: better told twice than never.
+/// What cannot be read to its end is no answer that the channel gives.
 #[tokio::test]
 async fn an_endless_answer_is_no_success() {
     let endless = json!({"ok": false, "error": "no_text", "more": "x".repeat(100_000)});
-    for (body, is_delivered) in [(endless.to_string(), false), ("x".repeat(100_000), true)] {
+    for body in [endless.to_string(), "x".repeat(100_000)] {
         let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
         for channel in all_at(&server.uri()) {
             let outcome = channel
                 .deliver(&Http::default(), &message(Severity::Info))
                 .await;
-            assert_eq!(outcome == Outcome::Delivered, is_delivered, "{outcome:?}");
+            assert!(matches!(outcome, Outcome::Refused { .. }), "{outcome:?}");
+        }
+    }
+}
+
+/// An answer that shows the address does not show it in the log either, where it is no success.
+#[tokio::test]
+async fn an_unexpected_answer_keeps_the_secret() {
+    let body = format!("posted to /v1/messages/chat/{TOKEN}");
+    let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
+    for channel in all_at(&server.uri()) {
+        let outcome = channel
+            .deliver(&Http::default(), &message(Severity::Info))
+            .await;
+        let shown = format!("{outcome:?}");
+        assert!(shown.contains("posted to"), "{shown}");
+        assert!(!shown.contains(TOKEN), "{shown}");
+    }
+}
+
+/// What was sent may have arrived, however the answer fails to come; what was not sent has not.
+#[tokio::test]
+async fn a_message_that_may_have_arrived_is_told_apart() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    for (answer, silence) in [
+        ("", Silence::Closed),
+        ("HTTP/1.1 200 OK\r\ncontent-le", Silence::Closed),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no",
+            Silence::Stalled,
+        ),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !request.ends_with(b"}") {
+                    assert!(stream.read_buf(&mut request).await.unwrap() > 0);
+                }
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+        });
+        for channel in all_at(&format!("http://{address}")) {
+            let outcome = channel
+                .deliver(&Http::default(), &message(Severity::Info))
+                .await;
+            match outcome {
+                Outcome::Unanswered {
+                    silence: found,
+                    why,
+                } => {
+                    assert_eq!(found, silence, "{answer}: {why}");
+                    assert!(!why.contains(TOKEN), "{why}");
+                }
+                other => panic!("{answer}: {other:?}"),
+            }
         }
     }
 }

@@ -28,6 +28,16 @@ where
         .await;
 }
 
+/// What Slack answers to a message that it takes.
+pub(crate) fn ok() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_string("ok")
+}
+
+/// What Flowdock answers.
+pub(crate) fn flowdock_ok() -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_string("{}")
+}
+
 /// A chat server that gives every message the same answer.
 pub(crate) async fn chat(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;

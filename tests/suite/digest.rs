@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::chat::{chat, messages, texts, webhook};
+use crate::chat::{chat, messages, ok, texts, webhook};
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
 
@@ -18,6 +18,10 @@ fn task(sample: &str, service: &str, number: usize) -> Value {
     ));
     event["detail"]["group"] = json!(format!("service:{service}"));
     event
+}
+
+fn batch_of(events: &[Value]) -> String {
+    batch(events).to_string()
 }
 
 fn batch(events: &[Value]) -> Value {
@@ -45,10 +49,6 @@ async fn tell(
     (messages(&slack).await, given_back.collect())
 }
 
-fn ok() -> ResponseTemplate {
-    ResponseTemplate::new(200).set_body_string("ok")
-}
-
 #[tokio::test]
 async fn alike_are_told_once_and_the_loud_first() {
     let mut batch: Vec<_> = (0..30)
@@ -65,8 +65,8 @@ async fn alike_are_told_once_and_the_loud_first() {
     assert_eq!(
         headlines,
         [
-            "🔴 api in prod-web: tasks ran out of memory (limit 2048 MiB) ×2",
-            "⚪ web in prod-web: tasks started ×30",
+            "🔴 api in prod-web: 2 tasks ran out of memory (limit 2048 MiB)",
+            "⚪ web in prod-web: 30 tasks started",
             "⚪ mail in prod-web: task 0000002a started",
         ]
     );
@@ -105,7 +105,7 @@ async fn what_there_is_no_time_for_is_counted() {
         "{last}"
     );
     assert!(
-        last.contains("*1* × task_started of web-8 in prod-web"),
+        last.contains("\nweb-8 in prod-web: task 00000008 started · <https://"),
         "{last}"
     );
 
@@ -199,9 +199,158 @@ async fn the_calm_have_their_message_however_many_are_loud() {
         "{messages:?}"
     );
     assert!(
-        counted.contains("× task_stopped (out_of_memory) of api-8"),
+        counted.contains(
+            "\napi-8 in prod-web: task 00000008 ran out of memory (limit 2048 MiB) · <https://"
+        ),
         "{counted}"
     );
+}
+
+/// A call that was denied, as any of many.
+fn denied(number: usize) -> Value {
+    let mut call = events::sample("api_denied-update-service-client-exception");
+    call["id"] = json!(format!("denied {number}"));
+    call["detail"]["eventID"] = json!(format!("denied {number}"));
+    call["detail"]["requestParameters"]["service"] = json!(format!("web-{number}"));
+    call
+}
+
+/// However many warnings there are: the critical one is first, by itself, with its task and its link. What there is no
+/// time for is said in sentences that can be opened.
+#[tokio::test]
+async fn a_critical_event_does_not_drown() {
+    let mut batch: Vec<_> = (0..40).map(denied).collect();
+    batch.push(task("task_stopped-out-of-memory", "checkout", 62));
+    let (messages, given_back) = tell(&batch, 6, ok()).await;
+    assert_eq!(given_back, [""; 0]);
+    let first = &messages[0];
+    assert!(
+        first.starts_with(
+            "🔴 checkout in prod-web: task 0000003e ran out of memory (limit 2048 MiB)\n"
+        ),
+        "{first}"
+    );
+    assert!(first.contains("|task 0000003e>"), "{first}");
+    let last = messages.last().unwrap();
+    assert!(last.starts_with("🟠 "), "{last}");
+    assert!(last.contains(" urgent events"), "{last}");
+    let lines: Vec<_> = last
+        .lines()
+        .filter(|it| it.contains("UpdateService"))
+        .collect();
+    assert!(lines.len() > 20, "{last}");
+    for line in lines {
+        assert!(line.contains(" failed for "), "{line}");
+        assert!(line.contains(" · <https://"), "{line}");
+    }
+    assert!(!last.contains("api_denied"), "{last}");
+}
+
+/// With time for one message only, the critical ones are not mixed with the others.
+#[tokio::test]
+async fn critical_ones_have_a_summary_of_their_own() {
+    let mut batch: Vec<_> = (0..4).map(denied).collect();
+    batch.extend((0..4).map(|number| {
+        task(
+            "task_stopped-out-of-memory",
+            &format!("api-{number}"),
+            number,
+        )
+    }));
+    batch.push(task("task_started-fargate", "web", 40));
+    let slow = ok().set_delay(Duration::from_millis(700));
+    let (messages, given_back) = tell(&batch, 3, slow).await;
+    assert_eq!(given_back, [""; 0]);
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert!(
+        messages[0].starts_with("🔴 4 urgent events in prod-web"),
+        "{messages:?}"
+    );
+    assert!(
+        messages[1].starts_with("🟠 4 urgent events"),
+        "{messages:?}"
+    );
+    assert!(
+        messages[2].starts_with("⚪ web in prod-web: task"),
+        "{messages:?}"
+    );
+}
+
+/// What is not urgent does not look as if it were, whatever is in it.
+#[tokio::test]
+async fn a_summary_of_calm_events_has_no_warning_colour() {
+    let batch: Vec<_> = (0..9)
+        .map(|number| {
+            task(
+                "task_running-sidecar-crashed",
+                &format!("web-{number}"),
+                number,
+            )
+        })
+        .collect();
+    let slack = chat(ok()).await;
+    let api = RuntimeApi::ending_after(Duration::from_millis(2_500), vec![batch_of(&batch)]).await;
+    api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let requests = slack.received_requests().await.unwrap();
+    let last: Value = serde_json::from_slice(&requests.last().unwrap().body).unwrap();
+    let text = last.to_string();
+    assert!(text.contains("9 calm events"), "{text}");
+    assert!(text.contains("web-8 in prod-web"), "{text}");
+    assert!(!text.contains('🟠'), "{text}");
+    assert_eq!(last["attachments"][0]["color"], "#8a939b");
+}
+
+/// One headline speaks for many only where it is true of each.
+#[tokio::test]
+async fn a_count_is_of_what_the_headline_says() {
+    let mut batch: Vec<_> = (0..5)
+        .map(|number| task("task_stopped-out-of-memory", "api", number))
+        .collect();
+    for event in &mut batch[3..] {
+        event["detail"]["overrides"]["memory"] = json!("512");
+        event["detail"]["memory"] = json!("512");
+        for container in event["detail"]["containers"].as_array_mut().unwrap() {
+            container["memory"] = json!("512");
+        }
+    }
+    let (messages, _) = tell(&batch, 20, ok()).await;
+    let headlines: Vec<_> = messages
+        .iter()
+        .map(|it| it.lines().next().unwrap())
+        .collect();
+    assert_eq!(
+        headlines,
+        [
+            "🔴 api in prod-web: 3 tasks ran out of memory (limit 2048 MiB)",
+            "🔴 api in prod-web: 2 tasks ran out of memory (limit 512 MiB)",
+        ]
+    );
+}
+
+/// Three tasks were stopped, not "was": verbs and pronouns agree with the number.
+#[tokio::test]
+async fn many_are_spoken_of_as_many() {
+    let mut batch = Vec::new();
+    for (sample, service) in [
+        ("task_stopped-stopped-by-user", "a"),
+        ("task_stopped-image-pull-not-found", "b"),
+        ("task_stopped-exited-in-service", "c"),
+        ("task_running-sidecar-crashed", "d"),
+    ] {
+        batch.extend((0..3).map(|number| task(sample, service, number)));
+    }
+    for (number, event) in batch.iter_mut().enumerate() {
+        event["detail"]["taskArn"] = json!(format!(
+            "arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{number:08x}000000000000000000000000"
+        ));
+    }
+    let (messages, _) = tell(&batch, 20, ok()).await;
+    let mut headlines: Vec<_> = messages
+        .iter()
+        .map(|it| it.lines().next().unwrap())
+        .collect();
+    headlines.sort_unstable();
+    insta::assert_debug_snapshot!(headlines);
 }
 
 /// What was done to a task is told before what came of it.

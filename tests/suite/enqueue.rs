@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -59,6 +59,32 @@ async fn messages_are_sent_as_they_are() {
         message
     );
     assert_eq!(REGION, "eu-west-1");
+}
+
+/// A batch is sent to its end, whether somebody reads on or not.
+#[tokio::test]
+async fn a_closed_pipe_stops_no_message() {
+    let aws = FakeAws::start().await;
+    let folder = tools::scratch();
+    for name in ["a", "b", "c"] {
+        let message = json!({"ECS": {"taskDefinition": name}}).to_string();
+        fs::write(folder.path().join(format!("{name}.json")), message).unwrap();
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+        .args(["enqueue", "--queue", QUEUE, "."])
+        .current_dir(folder.path())
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", aws.url())
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+    assert_eq!(aws.bodies("SendMessage").len(), 3);
 }
 
 /// If one is wrong, none is sent.

@@ -238,7 +238,7 @@ async fn a_batch_is_asked_about_at_once() {
         panic!("{:?}: {}", told.messages, told.log)
     };
     assert!(
-        message.starts_with("🔴 report in batch: tasks ran out of memory (limit 512 MiB) ×100\n"),
+        message.starts_with("🔴 report in batch: 100 tasks ran out of memory (limit 512 MiB)\n"),
         "{message}"
     );
     assert!(message.contains("*Tasks*: 00000000, 00000000"), "{message}");

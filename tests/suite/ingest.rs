@@ -1,12 +1,15 @@
 //! Records of the queue that brings events: given back to be shown later, or at once to the dead-letter queue.
 
-use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
+use std::time::{Duration, Instant};
 
-use crate::chat::{chat, webhook};
+use serde_json::{Value, json};
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
-use crate::fake_aws::{FakeAws, Refusal, policy::Policy};
-use crate::runtime_api::{Answer, RuntimeApi};
+use crate::fake_aws::{FakeAws, REGION, Refusal, policy::Policy};
+use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
+use crate::storm::memory;
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/events";
@@ -34,7 +37,7 @@ fn batch() -> Value {
 }
 
 pub(crate) async fn run(aws: &FakeAws, status: u16) -> (Value, String) {
-    let slack = chat(ResponseTemplate::new(status)).await;
+    let slack = chat(ResponseTemplate::new(status).set_body_string("ok")).await;
     let api = RuntimeApi::with(vec![batch()]).await;
     let variables = [("SLACK_WEBHOOKURL", webhook(&slack))];
     let variables = variables
@@ -92,6 +95,123 @@ async fn what_was_told_is_the_queues_to_delete() {
         json!({"batchItemFailures": [{"itemIdentifier": "poison"}]})
     );
     assert_eq!(shown_again(&aws), [("poison".to_owned(), 0)]);
+}
+
+/// A chat that takes every message and never says so.
+async fn stalling() -> MockServer {
+    chat(ok().set_delay(PATIENCE)).await
+}
+
+/// One record as a queue hands it out again and again, in one process.
+fn handed_out(times: u32) -> Vec<String> {
+    let body = events::sample("task_stopped-out-of-memory").to_string();
+    (1..=times)
+        .map(|receives| json!({"Records": [record("oom", &body, receives)]}).to_string())
+        .collect()
+}
+
+/// It may have arrived each time: it is sent three times in all, later and later, and then goes to the dead-letter
+/// queue as fast as it can.
+#[tokio::test]
+async fn a_chat_that_does_not_answer_gets_a_message_three_times() {
+    let aws = FakeAws::start().await;
+    let slack = stalling().await;
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out(20)).await;
+    let webhook = webhook(&slack);
+    let (answers, log) = aws
+        .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+        .await;
+    let given_back = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
+    assert_eq!(answers.len(), 20, "{log}");
+    let given_back = Answer::Response(given_back);
+    assert!(answers.iter().all(|it| *it == given_back), "{answers:?}");
+    assert_eq!(texts(&slack).await.len(), 3, "{log}");
+    let delays: Vec<_> = shown_again(&aws)
+        .into_iter()
+        .map(|(_, delay)| delay)
+        .collect();
+    let mut expected = vec![0; 18];
+    expected.extend([30, 900]);
+    assert_eq!(delays, expected);
+    assert!(
+        log.contains(
+            "sent 3 times, and no answer within 5 s; it may have arrived, and is not sent again"
+        ),
+        "{log}"
+    );
+}
+
+/// A process that knows nothing of those before it, and has no table to ask, goes by what the queue says.
+#[tokio::test]
+async fn without_a_memory_the_queues_count_is_the_bound() {
+    let aws = FakeAws::start().await;
+    let slack = stalling().await;
+    let webhook = webhook(&slack);
+    let late = handed_out(9).split_off(6);
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), late).await;
+    let (_, log) = aws
+        .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+        .await;
+    assert_eq!(texts(&slack).await.len(), 1, "{log}");
+    assert_eq!(shown_again(&aws), vec![("oom".to_owned(), 0); 3]);
+}
+
+/// Without a connection nothing was sent: that is tried as long as ever.
+#[tokio::test]
+async fn a_chat_that_is_away_is_tried_on() {
+    let aws = FakeAws::start().await;
+    let late = handed_out(9).split_off(6);
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), late).await;
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let webhook = format!("http://{nobody}/services/x");
+    let (_, log) = aws
+        .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+        .await;
+    assert!(log.contains("refused"), "{log}");
+    assert_eq!(shown_again(&aws), vec![("oom".to_owned(), 900); 3]);
+}
+
+/// It alone fails, and the others of its batch are posted. What it would take is not taken.
+#[tokio::test]
+async fn a_record_that_holds_too_much_harms_no_other() {
+    let aws = FakeAws::start().await;
+    let slack = chat(ok()).await;
+    let webhook = webhook(&slack);
+    let monster = format!("[{}]", vec!["{}"; 127_000].join(","));
+    let body = events::sample("task_stopped-out-of-memory").to_string();
+    let mut records = vec![record("good", &body, 1)];
+    records.extend((0..12).map(|number| record(&format!("monster {number}"), &monster, 1)));
+    let api = RuntimeApi::with(vec![json!({"Records": records})]).await;
+    let address = api.server.address().to_string();
+    let queue = aws.url();
+    let variables = [
+        ("SLACK_WEBHOOKURL", webhook.as_str()),
+        ("AWS_ENDPOINT_URL", queue.as_str()),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let mut function = Function::start(PARROT, &address, &variables);
+    let started = Instant::now();
+    while api.answers().await.is_empty() {
+        assert!(started.elapsed() < PATIENCE, "{}", function.stop());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let peak = memory(function.child.id());
+    let (answers, log) = (api.answers().await, function.stop());
+    let Answer::Response(answer) = &answers[0] else {
+        panic!("{answers:?}: {log}")
+    };
+    assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 12);
+    assert_eq!(texts(&slack).await.len(), 1, "{log}");
+    assert!(
+        log.contains("more than 10000 events in one record"),
+        "{log}"
+    );
+    assert!(peak < 150_000, "{peak} kB");
 }
 
 /// Without the right to it the queue's own time holds, and the answer is the same.

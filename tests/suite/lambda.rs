@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use crate::chat::{SECRET, chat, take_all, texts, webhook};
+use crate::chat::{SECRET, chat, flowdock_ok, ok, take_all, texts, webhook};
 use crate::events;
 use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
 
@@ -79,7 +79,7 @@ async fn an_event_stands_in_both_channels() {
 
 #[tokio::test]
 async fn what_nobody_acts_on_is_not_told() {
-    let slack = chat(ResponseTemplate::new(200)).await;
+    let slack = chat(ok()).await;
     let api = RuntimeApi::with(vec![
         events::sample("task_stopped-scaled-in-exit-0"),
         events::sample("other-s3-object-created"),
@@ -103,8 +103,8 @@ async fn what_nobody_acts_on_is_not_told() {
 
 #[tokio::test]
 async fn a_quiet_channel_hears_only_what_is_loud() {
-    let slack = chat(ResponseTemplate::new(200)).await;
-    let flowdock = chat(ResponseTemplate::new(200)).await;
+    let slack = chat(ok()).await;
+    let flowdock = chat(flowdock_ok()).await;
     let api = RuntimeApi::with(vec![
         events::sample("service_changed-update"),
         events::sample("stop_task-by-iam-user"),
@@ -148,10 +148,10 @@ async fn a_message_that_was_not_taken_fails_the_invocation() {
             1,
         ),
         (busy, "slack: 429 Too Many Requests", 1),
-        (slow, "slack: no answer within 5 s", 2),
+        (slow, "slack: no answer within 5 s", 1),
     ] {
         let slack = chat(answer).await;
-        let flowdock = chat(ResponseTemplate::new(200)).await;
+        let flowdock = chat(flowdock_ok()).await;
         let event = events::sample("stop_task-by-iam-user").to_string();
         let api = RuntimeApi::ending_after(Duration::from_secs(8), vec![event]).await;
         let (answers, log) = api
@@ -178,7 +178,7 @@ async fn a_message_that_was_not_taken_fails_the_invocation() {
 
 #[tokio::test]
 async fn what_is_no_event_fails_and_so_is_kept() {
-    let slack = chat(ResponseTemplate::new(200)).await;
+    let slack = chat(ok()).await;
     let payloads = vec![
         json!({}),
         json!(null),
@@ -204,7 +204,7 @@ async fn what_is_no_event_fails_and_so_is_kept() {
 
 #[tokio::test]
 async fn a_payload_that_is_no_json_fails_and_the_next_one_is_told() {
-    let slack = chat(ResponseTemplate::new(200)).await;
+    let slack = chat(ok()).await;
     let event = events::sample("stop_task-by-iam-user").to_string();
     let (truncated, whole) = (event[..event.len() / 2].to_owned(), event);
     let api = RuntimeApi::with_texts(vec![truncated, whole]).await;
@@ -225,7 +225,7 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
         record("dropped", body("task_stopped-scaled-in-exit-0")),
         record("empty", Value::Null),
     ]});
-    let slack = chat(ResponseTemplate::new(200)).await;
+    let slack = chat(ok()).await;
     let api = RuntimeApi::with(vec![batch.clone()]).await;
     let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
     let given_back = |ids: &[&str]| {
@@ -245,7 +245,7 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
 #[tokio::test]
 async fn a_channel_that_hangs_delays_no_other() {
     let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
-    let flowdock = chat(ResponseTemplate::new(200)).await;
+    let flowdock = chat(flowdock_ok()).await;
     let events = ["by-iam-user", "by-root", "by-sso-person"];
     let events = events.map(|who| events::sample(&format!("stop_task-{who}")));
     let api = RuntimeApi::with(vec![Value::from(events.to_vec())]).await;
@@ -296,7 +296,7 @@ async fn no_message_is_lost_to_a_template() {
         "own: {{ mark }} {{ call }}",
     )
     .unwrap();
-    let slack = chat(ResponseTemplate::new(200)).await;
+    let slack = chat(ok()).await;
     let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
     let templates = folder.path().to_str().unwrap();
     let (answers, log) = api

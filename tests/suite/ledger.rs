@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::chat::{chat, texts, webhook};
+use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::REGION;
-use crate::runtime_api::{Answer, RuntimeApi};
+use crate::runtime_api::{Answer, PATIENCE, RuntimeApi};
 use crate::served::Served;
 use crate::tools;
 
@@ -177,6 +177,46 @@ async fn processes_remember_by_the_table() {
         .await;
     }
     assert_eq!(texts(&alone).await.len(), 2);
+}
+
+/// Functions come and go, and the table counts for all of them: a chat that takes a message and does not answer gets
+/// it three times, whatever else goes wrong in between.
+#[tokio::test]
+async fn the_table_bounds_what_is_not_answered() {
+    let dynalite = Dynalite::start().await;
+    let stalling = chat(ok().set_delay(PATIENCE)).await;
+    let busy = chat(ResponseTemplate::new(500)).await;
+    let body = events::sample("task_stopped-out-of-memory").to_string();
+    for receives in 1..=6 {
+        let slack = if receives == 2 { &busy } else { &stalling };
+        let record = json!({
+            "messageId": "oom",
+            "receiptHandle": "handle",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": receives.to_string()},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:eu-west-1:210987654321:events",
+        });
+        let (answers, log) = run(
+            vec![json!({"Records": [record]})],
+            &[("SLACK_WEBHOOKURL", &webhook(slack))],
+            Some(dynalite.server.url()),
+        )
+        .await;
+        let given_back = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
+        assert_eq!(answers, [Answer::Response(given_back)], "{log}");
+    }
+    assert_eq!(texts(&stalling).await.len(), 3);
+    // Whoever sends it by hand has it sent: that is how `redrive` does it.
+    let answered = slack().await;
+    let (answers, log) = run(
+        vec![events::sample("task_stopped-out-of-memory")],
+        &[("SLACK_WEBHOOKURL", &webhook(&answered))],
+        Some(dynalite.server.url()),
+    )
+    .await;
+    assert_eq!(answers, TOLD, "{log}");
+    assert_eq!(texts(&answered).await.len(), 1);
 }
 
 /// ECS's own event and the agent's report of the same stop; a deployment under both event types; a call that
@@ -403,7 +443,7 @@ async fn twins_of_a_batch_share_their_fate() {
     let record = |id: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": event});
     let batch = json!({"Records": [record("a"), record("b")]});
     for (status, given_back) in [(200, 0), (404, 2)] {
-        let slack = chat(ResponseTemplate::new(status)).await;
+        let slack = chat(ResponseTemplate::new(status).set_body_string("ok")).await;
         let webhook = webhook(&slack);
         let (answers, log) =
             run(vec![batch.clone()], &[("SLACK_WEBHOOKURL", &webhook)], None).await;

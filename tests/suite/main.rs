@@ -32,6 +32,7 @@ mod lambda;
 mod ledger;
 mod metrics;
 mod moto;
+mod notify;
 mod page;
 mod properties;
 mod redrive;

@@ -1,18 +1,22 @@
 //! `ecs-parrot redrive` on moto's queue: told at last, and only then deleted.
 
+mod ends;
+
 use std::process::{Command, Output};
 
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
+use base64::Engine as _;
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::chat::{chat, texts, webhook};
+use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::REGION;
 use crate::kept::assert_kept;
 use crate::moto::Moto;
+use crate::runtime_api::{Answer, RuntimeApi};
 use crate::tools;
 
 struct Letters {
@@ -109,7 +113,10 @@ async fn a_dry_run_shows_and_leaves_all() {
         lines[3].starts_with("🔴 checkout in prod-web: task 62e6771e ran out of memory"),
         "{told}"
     );
-    assert!(told.contains("3 would be told, 2 kept"), "{told}");
+    assert!(
+        told.contains("2 would be told, 1 would be dropped, 2 kept"),
+        "{told}"
+    );
     assert_eq!(letters.left().await, 5, "all are there, and can be seen");
 }
 
@@ -195,6 +202,65 @@ async fn the_function_is_asked_again() {
         "{output:?}"
     );
     assert_eq!(letters.left().await, 3);
+}
+
+/// A function that says what it dropped has it counted as dropped.
+#[tokio::test]
+async fn the_function_says_what_it_dropped() {
+    let letters = Letters::new().await;
+    let lambda = MockServer::start().await;
+    for (event, answer) in [
+        ("stop_task-by-root", json!({"posted": 1, "dropped": 0})),
+        (
+            "task_stopped-out-of-memory",
+            json!({"posted": 1, "dropped": 0}),
+        ),
+        (
+            "service_action-service-steady-state",
+            json!({"posted": 0, "dropped": 1}),
+        ),
+    ] {
+        Mock::given(body_partial_json(
+            json!({"id": events::sample(event)["id"]}),
+        ))
+        .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+        .mount(&lambda)
+        .await;
+    }
+    let failed = ResponseTemplate::new(200)
+        .insert_header("x-amz-function-error", "Unhandled")
+        .set_body_json(json!({"errorType": "NotAnEvent", "errorMessage": "not an event"}));
+    Mock::given(method("POST"))
+        .respond_with(failed)
+        .mount(&lambda)
+        .await;
+    let url = lambda.uri();
+    let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
+    let output = letters.redrive(&["--function", "parrot"], &variables).await;
+    let said = tools::told(&output);
+    assert!(said.contains("2 told, 1 dropped, 2 kept"), "{said}");
+    assert!(
+        lines(&output).contains(&"dropped by the function".to_owned()),
+        "{said}"
+    );
+
+    // What it is asked with, and what the function answers to that.
+    let context = &lambda.received_requests().await.unwrap()[0].headers["x-amz-client-context"];
+    let context = base64::engine::general_purpose::STANDARD.decode(context.as_bytes());
+    let context = String::from_utf8(context.unwrap()).unwrap();
+    let slack = chat(ok()).await;
+    let payloads = [
+        "task_stopped-out-of-memory",
+        "service_action-service-steady-state",
+    ];
+    let payloads = payloads.map(|it| events::sample(it).to_string()).to_vec();
+    let api = RuntimeApi::called_by(context, payloads).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let expected = [
+        json!({"posted": 1, "dropped": 0}),
+        json!({"posted": 0, "dropped": 1}),
+    ];
+    assert_eq!(answers, expected.map(Answer::Response), "{log}");
 }
 
 #[tokio::test]

@@ -33,12 +33,15 @@ pub(crate) enum Answer {
 struct NextInvocation {
     payloads: Arc<Mutex<VecDeque<(usize, String)>>>,
     deadline: Duration,
+    /// What the caller says of itself.
+    context: Option<String>,
 }
 
 impl Respond for NextInvocation {
     fn respond(&self, _: &Request) -> ResponseTemplate {
         match self.payloads.lock().unwrap().pop_front() {
-            Some((number, payload)) => ResponseTemplate::new(200)
+            Some((number, payload)) => self
+                .headers()
                 .insert_header("lambda-runtime-aws-request-id", format!("request-{number}"))
                 .insert_header(
                     "lambda-runtime-deadline-ms",
@@ -55,6 +58,18 @@ impl Respond for NextInvocation {
     }
 }
 
+impl NextInvocation {
+    fn headers(&self) -> ResponseTemplate {
+        let answer = ResponseTemplate::new(200);
+        match &self.context {
+            Some(context) => {
+                answer.insert_header("lambda-runtime-client-context", context.as_str())
+            }
+            None => answer,
+        }
+    }
+}
+
 impl RuntimeApi {
     pub(crate) async fn with(payloads: Vec<Value>) -> Self {
         Self::with_texts(payloads.iter().map(Value::to_string).collect()).await
@@ -66,6 +81,15 @@ impl RuntimeApi {
 
     /// Each invocation has this long, from now on.
     pub(crate) async fn ending_after(time: Duration, payloads: Vec<String>) -> Self {
+        Self::made(None, time, payloads).await
+    }
+
+    /// With a client context, which a caller of Invoke may add.
+    pub(crate) async fn called_by(context: String, payloads: Vec<String>) -> Self {
+        Self::made(Some(context), PATIENCE, payloads).await
+    }
+
+    async fn made(context: Option<String>, time: Duration, payloads: Vec<String>) -> Self {
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
         let server = MockServer::start().await;
         let expected = payloads.len();
@@ -75,6 +99,7 @@ impl RuntimeApi {
             .respond_with(NextInvocation {
                 payloads: queue,
                 deadline,
+                context,
             })
             .mount(&server)
             .await;

@@ -178,7 +178,7 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
 }
 
 /// The most memory of a process so far, in kB.
-fn memory(process: u32) -> u64 {
+pub(crate) fn memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let figure = line.and_then(|line| line.split_whitespace().next()?.parse().ok());

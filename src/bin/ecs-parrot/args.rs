@@ -52,6 +52,17 @@ pub(crate) struct ConfigArgs {
     pub(crate) file: Option<PathBuf>,
 }
 
+impl Command {
+    /// Whether it only shows something: then nothing is left undone where nobody reads on.
+    pub(crate) fn leaves_nothing(&self) -> bool {
+        match self {
+            Self::Preview(_) | Self::Config(_) => true,
+            Self::Run(args) => args.dry_run,
+            Self::Notify(_) | Self::Enqueue(_) | Self::Redrive(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct PreviewArgs {
     /// Files with events, folders (their own *.json), or - for standard input
@@ -109,7 +120,8 @@ pub(crate) struct RedriveArgs {
     /// Tell them from here, to the channels that the environment configures
     #[arg(long, group = "teller", conflicts_with = "function")]
     pub(crate) local: bool,
-    /// Show what would be told; nothing is told, and nothing deleted
+    /// Show what would be told, with --local from here and else by this shell's variables; nothing is told, and nothing
+    /// deleted
     #[arg(long, group = "teller")]
     pub(crate) dry_run: bool,
     /// The AWS profile to use

@@ -57,11 +57,14 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let session = Session::open(args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
     let queue = queue_url(&sqs, &args.queue).await?;
+    let mut is_read = true;
     for message in messages {
         let id = send(&sqs, &queue, args.group.as_deref(), &message)
             .await
             .with_context(|| format!("{} was not sent to {}", message.name, args.queue))?;
-        writeln!(anstream::stdout(), "{}: sent as {id}", message.name)?;
+        // A batch half sent is hard to send again: it is sent to its end, whoever reads on.
+        let line = format!("{}: sent as {id}", message.name);
+        is_read = is_read && writeln!(anstream::stdout(), "{line}").is_ok();
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ mod redrive;
 mod run;
 mod settings;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -18,7 +18,9 @@ use clap::Parser as _;
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let command = Args::parse().command;
+    let leaves_nothing = command.leaves_nothing();
+    let result = match command {
         Command::Preview(args) => preview::run(&args),
         Command::Notify(args) => notify::run(&args),
         Command::Run(args) => run::run(&args),
@@ -27,10 +29,11 @@ fn main() -> ExitCode {
         Command::Config(args) => settings::run(&args),
     };
     result.unwrap_or_else(|error| {
-        if is_broken_pipe(&error) {
+        if is_broken_pipe(&error) && leaves_nothing {
             return ExitCode::SUCCESS;
         }
-        anstream::eprintln!("ecs-parrot: {error:#}");
+        // Where standard error is closed, too, nobody is there to hear it.
+        let _ = writeln!(anstream::stderr(), "ecs-parrot: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -9,6 +9,7 @@ use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::Channel;
 use ecs_parrot::inbox;
 use ecs_parrot::notify::{Entry, Notifier};
+use ecs_parrot::triage::Verdict;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -56,7 +57,9 @@ pub(crate) async fn can_ask(session: &LazySession) -> bool {
 /// Of the outcome of each event enough is printed; of a template that failed only the log tells.
 pub(crate) fn log_to_standard_error() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("ecs_parrot::render=error,ecs_parrot::enrich=warn")
+        tracing_subscriber::EnvFilter::new(
+            "ecs_parrot::render=error,ecs_parrot::enrich=warn,ecs_parrot::notify::channel=warn",
+        )
     });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -69,34 +72,103 @@ async fn tell_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::
     let inputs = input::read(paths);
     let all = inputs.len();
     let mut failed = Vec::new();
+    let mut totals = Totals::default();
+    let mut output = Output { is_closed: false };
     for input in inputs {
         let name = input.name.clone();
-        if tell(notifier, input).await? > 0 {
+        if !tell(notifier, input, &mut totals, &mut output).await {
             failed.push(name);
         }
     }
-    Ok(input::conclude(&failed, all))
+    let status = input::conclude(&failed, all);
+    say(&totals.to_string());
+    Ok(status)
 }
 
-/// Tells every event of a payload; how many of them failed.
-async fn tell(notifier: &Notifier, input: Input) -> std::io::Result<usize> {
+/// Sends every event of a payload; false if something failed, or was not sent because nobody reads on.
+async fn tell(notifier: &Notifier, input: Input, totals: &mut Totals, output: &mut Output) -> bool {
     let bold = anstyle::Style::new().bold();
-    writeln!(anstream::stdout(), "{bold}{}{bold:#}", input.name)?;
     let payload = match input.payload {
         Ok(payload) => payload,
         Err(error) => {
-            writeln!(anstream::stdout(), "error: {error}\n")?;
-            return Ok(1);
+            output.print(&format!("{bold}{}{bold:#}\nerror: {error}\n", input.name));
+            totals.failed += 1;
+            return false;
         }
     };
-    let mut failures = 0;
+    output.print(&format!("{bold}{}{bold:#}", input.name));
+    let failed = totals.failed + totals.unsent;
     for item in inbox::open(&payload) {
+        if output.is_closed {
+            totals.unsent += 1;
+            continue;
+        }
         for entry in notifier.tell(vec![item], Deadline::NONE).await {
-            failures += usize::from(entry.failure().is_some());
-            writeln!(anstream::stdout(), "{}", outcome(&entry, notifier))?;
+            totals.add(&entry);
+            output.print(&outcome(&entry, notifier));
         }
     }
-    Ok(failures)
+    totals.failed + totals.unsent == failed
+}
+
+/// Standard output. Whoever closes it has seen enough, as `head` has: nothing more is sent.
+struct Output {
+    is_closed: bool,
+}
+
+impl Output {
+    fn print(&mut self, text: &str) {
+        self.is_closed = self.is_closed || writeln!(anstream::stdout(), "{text}").is_err();
+    }
+}
+
+/// What became of all events.
+#[derive(Default)]
+struct Totals {
+    posted: usize,
+    dropped: usize,
+    unwanted: usize,
+    failed: usize,
+    unsent: usize,
+}
+
+impl Totals {
+    fn add(&mut self, entry: &Entry) {
+        let count = match (&entry.result, entry.failure()) {
+            (Err(_), _) | (Ok(_), Some(_)) => &mut self.failed,
+            (Ok(told), None) => match told.verdict {
+                Verdict::Drop(_) => &mut self.dropped,
+                Verdict::Keep(_) if told.is_delivered() => &mut self.posted,
+                Verdict::Keep(_) => &mut self.unwanted,
+            },
+        };
+        *count += 1;
+    }
+}
+
+impl std::fmt::Display for Totals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            posted,
+            dropped,
+            unwanted,
+            failed,
+            unsent,
+        } = self;
+        write!(f, "{posted} posted, {dropped} dropped, {failed} failed")?;
+        if *unwanted > 0 {
+            write!(f, ", {unwanted} not urgent enough for any channel")?;
+        }
+        if *unsent > 0 {
+            write!(f, ", {unsent} not sent because standard output was closed")?;
+        }
+        Ok(())
+    }
+}
+
+/// On standard error. Where it is closed, too, nobody is there to hear it, and the exit status says enough.
+fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// What is said below a message; the terminal's own delivery speaks for itself.

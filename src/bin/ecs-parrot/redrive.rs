@@ -3,32 +3,24 @@
 //! AWS's own redrive serves the dead-letter queues of queues, not those of functions and rules:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
 
-use std::collections::HashSet;
+mod queue;
+mod teller;
+
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
 
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_sqs::types::{Message, QueueAttributeName};
-use ecs_parrot::aws::{CallError, Session};
-use ecs_parrot::config::{self, Filter, Parrot, Place};
-use ecs_parrot::deadline::Deadline;
-use ecs_parrot::deliver::{Channel, terminal};
-use ecs_parrot::digest::Digest;
-use ecs_parrot::inbox;
-use ecs_parrot::notify::{Notifier, decide};
-use ecs_parrot::render::{Dialect, Renderer};
-use ecs_parrot::triage::Verdict;
+use aws_sdk_sqs::types::Message;
+use ecs_parrot::aws::Session;
 use indicatif::ProgressBar;
-use serde_json::Value;
 
 use crate::args::RedriveArgs;
-use crate::notify::{log_to_standard_error, open_as_caller};
+use crate::notify::log_to_standard_error;
 use crate::queue_url::{queue_url, region_of};
-
-/// How long a letter is ours: a function may take a quarter of an hour to tell one. What is not told is given back at
-/// the end.
-const OURS: i32 = 3_600;
+use crate::run::interrupt::{Interrupts, Signal};
+use queue::Queue;
+use teller::{Became, Done, Teller};
 
 pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
@@ -45,178 +37,234 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
     let sqs = session.sqs();
     let url = queue_url(&sqs, &args.queue).await?;
     let queue = Queue { sqs, url: &url };
-    let lambda = session.lambda_without_haste();
     let bar = progress(queue.length().await?);
-    let mut seen = HashSet::new();
-    let (mut told, mut kept, mut undeleted) = (0, 0, 0);
-    // Given back at the end: a queue hands out in no order, and those would come again before the others.
-    let mut held = Vec::new();
-    let mut interrupt = pin!(tokio::signal::ctrl_c());
-    loop {
-        let letter = tokio::select! {
-            letter = queue.receive() => letter?,
-            // What is held is given back, whoever does not want to wait.
-            _ = &mut interrupt => break,
-        };
-        let Some(letter) = letter else { break };
-        // What was kept comes again: then all have been seen.
-        if !seen.insert(id(&letter).to_owned()) {
-            held.push(letter);
-            break;
-        }
-        let result = teller.tell(&lambda, &letter).await;
-        told += usize::from(result.is_ok());
-        kept += usize::from(result.is_err());
-        let line = match &result {
-            Ok(what) => format!("{}: {what}", id(&letter)),
-            Err(why) => format!("{}: kept, {why}", id(&letter)),
-        };
-        if result.is_err() || args.dry_run {
-            held.push(letter);
-        } else if let Err(error) = queue.delete(&letter).await {
-            tracing::error!(%error, "a letter was told, and stays in the queue");
-            undeleted += 1;
-        }
-        bar.suspend(|| writeln!(anstream::stdout(), "{line}"))?;
-        bar.inc(1);
-    }
-    queue.give_back(&held).await;
-    bar.finish_and_clear();
-    let verb = if args.dry_run {
-        "would be told"
-    } else {
-        "told"
+    let mut signals = Interrupts::default();
+    signals.catch()?;
+    let mut run = Redrive {
+        is_dry: args.dry_run,
+        lambda: session.lambda_without_haste(),
+        teller,
+        queue,
+        bar,
+        seen: HashSet::new(),
+        held: HashMap::new(),
+        counts: Counts::default(),
     };
-    anstream::eprintln!("{told} {verb}, {kept} kept");
-    if undeleted > 0 {
-        anstream::eprintln!(
-            "{undeleted} were told and could not be deleted: delete them, or they are told again"
-        );
-    }
-    Ok(match kept + undeleted {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
+    // Whatever ends it, what is held is returned before anything is said: nobody may be there to hear it.
+    let end = run.work(&mut signals).await;
+    run.give_back().await;
+    run.conclude(end)
 }
 
-/// Who tells a letter's events.
-enum Teller {
-    Function(String),
-    Here(Box<Notifier>),
-    Nobody(Box<(Filter, Renderer)>),
+/// Messages that may come again, besides each twice, without a new one between them.
+const FEW: usize = 10;
+
+struct Redrive<'a> {
+    is_dry: bool,
+    lambda: aws_sdk_lambda::Client,
+    teller: Teller,
+    queue: Queue<'a>,
+    bar: ProgressBar,
+    /// The ids of all that came.
+    seen: HashSet<String>,
+    /// What stays in the queue, by its id. It is returned at the end: a queue hands out in no order, and it would come
+    /// again before the others.
+    held: HashMap<String, Message>,
+    counts: Counts,
 }
 
-impl Teller {
-    fn of(args: &RedriveArgs) -> anyhow::Result<Self> {
-        let environment = config::environment();
-        Ok(match &args.function {
-            _ if args.dry_run => {
-                let filter = Filter::read(&environment)?;
-                let renderer = filter.renderer()?;
-                Self::Nobody(Box::new((filter, renderer)))
+#[derive(Default)]
+struct Counts {
+    told: usize,
+    dropped: usize,
+    by_function: usize,
+    kept: usize,
+    undeleted: usize,
+}
+
+/// Why no more messages are taken.
+enum End {
+    /// All were seen.
+    Empty,
+    Signal(Signal),
+    Failed(anyhow::Error),
+}
+
+impl Redrive<'_> {
+    async fn work(&mut self, signals: &mut Interrupts) -> End {
+        // Messages that came again since the last new one.
+        let mut again = 0;
+        let mut stopping = None;
+        loop {
+            if let Some(signal) = stopping.or_else(|| signals.pending()) {
+                return End::Signal(signal);
             }
-            Some(function) => Self::Function(function.clone()),
-            None => {
-                let config = Parrot::read(&environment)?;
-                for warning in &config.warnings {
-                    anstream::eprintln!("ecs-parrot: {warning}");
+            let letter = match self.receive(signals).await {
+                Ok(Some(letter)) => letter,
+                Ok(None) => return End::Empty,
+                Err(end) => return end,
+            };
+            if !self.seen.insert(id(&letter).to_owned()) {
+                again += 1;
+                self.take_again(letter).await;
+                if again > 2 * self.seen.len() + FEW {
+                    return End::Failed(anyhow::anyhow!(
+                        "the queue hands out the same messages again and again"
+                    ));
                 }
-                if let [Channel::Terminal(_)] = &config.channels[..] {
-                    anyhow::bail!(
-                        "no channel is configured here, so nobody would read what is then deleted; set SLACK_WEBHOOKURL or \
-                         FLOWDOCK_API_TOKEN, or give --function"
-                    );
-                }
-                let place = Place::Terminal { enrich: false };
-                Self::Here(Box::new(config.notifier(place, open_as_caller)?))
+                continue;
             }
-        })
+            again = 0;
+            let Some(result) = self.tell(&letter, signals, &mut stopping).await else {
+                self.held.insert(id(&letter).to_owned(), letter);
+                continue;
+            };
+            if let Err(error) = self.settle(letter, result).await {
+                return End::Failed(anyhow::anyhow!("standard output: {error}"));
+            }
+        }
     }
 
-    /// What became of a letter, or why it is kept.
+    /// What came of a message. The first signal lets it come to its end, the second leaves it where it is: then none.
     async fn tell(
         &self,
-        lambda: &aws_sdk_lambda::Client,
         letter: &Message,
-    ) -> Result<String, String> {
-        let body = letter.body().unwrap_or_default();
-        let body: Value =
-            serde_json::from_str(body).map_err(|error| format!("it is no JSON: {error}"))?;
-        let payload = inbox::payload_of(&body);
-        match self {
-            Self::Function(function) => invoke(lambda, function, payload).await,
-            Self::Here(notifier) => tell_here(notifier, payload).await,
-            Self::Nobody(filter) => show(&filter.0, &filter.1, payload),
+        signals: &mut Interrupts,
+        stopping: &mut Option<Signal>,
+    ) -> Option<Result<Done, String>> {
+        let mut told = pin!(self.teller.tell(&self.lambda, letter));
+        loop {
+            tokio::select! {
+                result = &mut told => return Some(result),
+                signal = signals.next() => {
+                    if stopping.replace(signal).is_some() {
+                        return None;
+                    }
+                    say(&format!(
+                        "ecs-parrot: {signal}: stopping after the message at hand; once more to stop at once"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// One that was held for longer than it was ours, or that the queue handed out twice. Others may still be unseen.
+    async fn take_again(&mut self, letter: Message) {
+        let name = id(&letter).to_owned();
+        if self.held.contains_key(&name) {
+            self.held.insert(name, letter);
+        } else if let Err(error) = self.queue.delete(&letter).await {
+            tracing::error!(%error, id = name, "it was told, and stays in the queue");
+            self.held.insert(name, letter);
+        }
+    }
+
+    /// The next message; none where all were seen. One that is on its way when a signal comes is waited for: it would
+    /// be hidden, and nobody would know of it.
+    async fn receive(&mut self, signals: &mut Interrupts) -> Result<Option<Message>, End> {
+        let mut receive = pin!(self.queue.receive());
+        let (received, signal) = tokio::select! {
+            received = &mut receive => (received, None),
+            signal = signals.next() => (receive.await, Some(signal)),
+        };
+        let received = received.map_err(|error| End::Failed(error.into()))?;
+        match (signal, received) {
+            (None, received) => Ok(received),
+            (Some(signal), received) => {
+                let held = received.map(|letter| (id(&letter).to_owned(), letter));
+                self.held.extend(held);
+                Err(End::Signal(signal))
+            }
+        }
+    }
+
+    /// Deletes what was dealt with, holds the rest, and says which.
+    async fn settle(&mut self, letter: Message, result: Result<Done, String>) -> io::Result<()> {
+        let name = id(&letter).to_owned();
+        let line = match &result {
+            Ok(done) => format!("{name}: {}", done.what),
+            Err(why) => format!("{name}: kept, {why}"),
+        };
+        self.counts.add(&result);
+        if result.is_err() || self.is_dry {
+            self.held.insert(name, letter);
+        } else if let Err(error) = self.queue.delete(&letter).await {
+            tracing::error!(%error, id = name, "it was told, and stays in the queue");
+            self.counts.undeleted += 1;
+            self.held.insert(name, letter);
+        }
+        self.bar
+            .suspend(|| writeln!(anstream::stdout(), "{line}"))?;
+        self.bar.inc(1);
+        Ok(())
+    }
+
+    async fn give_back(&self) {
+        self.queue.give_back(self.held.values()).await;
+        self.bar.finish_and_clear();
+    }
+
+    /// The totals, and a status that says whether anything is left.
+    fn conclude(&self, end: End) -> anyhow::Result<ExitCode> {
+        say(&self.counts.in_words(self.is_dry));
+        if self.counts.undeleted > 0 {
+            say(&format!(
+                "{} were told and could not be deleted: delete them, or they are told again",
+                self.counts.undeleted
+            ));
+        }
+        match end {
+            End::Empty if self.counts.kept + self.counts.undeleted == 0 => Ok(ExitCode::SUCCESS),
+            End::Empty => Ok(ExitCode::FAILURE),
+            End::Signal(signal) => {
+                say(&format!("ecs-parrot: stopped by {signal}; {LEFT}"));
+                Ok(ExitCode::from(signal.status()))
+            }
+            End::Failed(error) => Err(anyhow::anyhow!("{error:#}; {LEFT}")),
         }
     }
 }
 
-/// The function's own answer counts: an error, or a record that it gives back, keeps the letter.
-async fn invoke(
-    lambda: &aws_sdk_lambda::Client,
-    function: &str,
-    payload: &Value,
-) -> Result<String, String> {
-    let answer = lambda
-        .invoke()
-        .function_name(function)
-        .payload(Blob::new(payload.to_string()))
-        .send()
-        .await
-        .map_err(|error| {
-            let error = CallError::of("Invoke", error);
-            match error.advice() {
-                Some(advice) => format!("{error}; {advice}"),
-                None => error.to_string(),
-            }
-        })?;
-    let said = answer
-        .payload()
-        .map(|it| String::from_utf8_lossy(it.as_ref()).into_owned());
-    let said = said.unwrap_or_default();
-    let value: Value = serde_json::from_str(&said).unwrap_or_default();
-    if answer.function_error().is_some() {
-        let why = value["errorMessage"].as_str().unwrap_or(&said);
-        return Err(format!("the function failed: {}", why.escape_debug()));
+const LEFT: &str = "the queue may hold more; what was held was returned to it";
+
+impl Counts {
+    fn add(&mut self, result: &Result<Done, String>) {
+        let count = match result {
+            Ok(done) => match done.became {
+                Became::Told => &mut self.told,
+                Became::Dropped => &mut self.dropped,
+                Became::LeftToTheFunction => &mut self.by_function,
+            },
+            Err(_) => &mut self.kept,
+        };
+        *count += 1;
     }
-    match value["batchItemFailures"].as_array() {
-        Some(failures) if !failures.is_empty() => Err(format!(
-            "the function gave back {} of its records",
-            failures.len()
-        )),
-        Some(_) | None => Ok("told by the function".to_owned()),
+
+    fn in_words(&self, is_dry: bool) -> String {
+        let Self {
+            told,
+            dropped,
+            by_function,
+            kept,
+            ..
+        } = self;
+        let (told_as, dropped_as) = match is_dry {
+            true => ("would be told", "would be dropped"),
+            false => ("told", "dropped"),
+        };
+        let mut words = format!("{told} {told_as}, {dropped} {dropped_as}, {kept} kept");
+        if *by_function > 0 {
+            words.push_str(&format!(
+                ", {by_function} told or dropped: the function did not say which"
+            ));
+        }
+        words
     }
 }
 
-async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<String, String> {
-    let entries = notifier.tell(inbox::open(payload), Deadline::NONE).await;
-    let failures: Vec<_> = entries.iter().filter_map(|entry| entry.failure()).collect();
-    if !failures.is_empty() {
-        return Err(failures.join("; ").escape_debug().to_string());
-    }
-    let told = entries
-        .iter()
-        .filter_map(|entry| entry.result.as_ref().ok());
-    let told: Vec<_> = told.map(|told| told.verdict.reason(told.kind)).collect();
-    Ok(told.join(", "))
-}
-
-/// The headline of each event, or why it would be dropped.
-fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<String, String> {
-    let mut lines = Vec::new();
-    for item in inbox::open(payload) {
-        let event = item.event.map_err(|error| error.to_string())?;
-        let (notice, verdict) = decide(&event, &filter.policy);
-        lines.push(match verdict {
-            Verdict::Drop(reason) => format!("dropped as {reason}"),
-            Verdict::Keep(telling) => {
-                let digest = Digest::of_one(&notice, telling);
-                let message = renderer.render_or_fall_back(Dialect::Terminal, &digest);
-                terminal::plain(&message.headline)
-            }
-        });
-    }
-    Ok(lines.join("; "))
+/// On standard error. Where it is closed, too, nobody is there to hear it, and the exit status says enough.
+fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 fn id(letter: &Message) -> &str {
@@ -229,59 +277,5 @@ fn progress(length: u64) -> ProgressBar {
         ProgressBar::new(length)
     } else {
         ProgressBar::hidden()
-    }
-}
-
-struct Queue<'a> {
-    sqs: aws_sdk_sqs::Client,
-    url: &'a str,
-}
-
-impl Queue<'_> {
-    async fn length(&self) -> Result<u64, CallError> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
-        let request = self.sqs.get_queue_attributes().queue_url(self.url);
-        let answer = request.attribute_names(name.clone()).send().await;
-        let answer = answer.map_err(|error| CallError::of("GetQueueAttributes", error))?;
-        let length = answer
-            .attributes()
-            .and_then(|it| it.get(&name)?.parse().ok());
-        Ok(length.unwrap_or_default())
-    }
-
-    /// One: it would wait for those before it, and is ours from now on.
-    async fn receive(&self) -> Result<Option<Message>, CallError> {
-        let answer = self
-            .sqs
-            .receive_message()
-            .queue_url(self.url)
-            .max_number_of_messages(1)
-            .visibility_timeout(OURS)
-            .wait_time_seconds(1)
-            .send()
-            .await
-            .map_err(|error| CallError::of("ReceiveMessage", error))?;
-        Ok(answer.messages.unwrap_or_default().pop())
-    }
-
-    async fn delete(&self, letter: &Message) -> Result<(), CallError> {
-        let request = self.sqs.delete_message().queue_url(self.url);
-        let request = request.set_receipt_handle(letter.receipt_handle().map(str::to_owned));
-        let answer = request.send().await;
-        answer
-            .map(|_| ())
-            .map_err(|error| CallError::of("DeleteMessage", error))
-    }
-
-    /// For whoever comes next; otherwise they are back by themselves when our time is over.
-    async fn give_back(&self, letters: &[Message]) {
-        for letter in letters {
-            let request = self.sqs.change_message_visibility().queue_url(self.url);
-            let request = request.set_receipt_handle(letter.receipt_handle().map(str::to_owned));
-            if let Err(error) = request.visibility_timeout(0).send().await {
-                let error = CallError::of("ChangeMessageVisibility", error);
-                tracing::warn!(%error, "a letter is hidden for a while");
-            }
-        }
     }
 }

@@ -6,7 +6,7 @@
 
 pub(crate) mod args;
 mod follow;
-mod interrupt;
+pub(crate) mod interrupt;
 mod make;
 mod plan;
 mod problem;

@@ -7,7 +7,7 @@ use tera::Value;
 use super::fields::fields;
 use crate::characters::is_unseen;
 use crate::render::Dialect;
-use crate::render::dialect::LINE_OF_BLOCK;
+use crate::render::dialect::{COUNT_IS_SAID, LINE_OF_BLOCK};
 
 /// UTF-16 units of one value once it is escaped: a line holds four values at most and a headline five, so
 /// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
@@ -72,7 +72,7 @@ fn is_clean(text: &str) -> bool {
 fn clean_as_it_stands(text: &str, dialect: Dialect) -> String {
     let harmless = text
         .chars()
-        .filter(|c| !is_unseen(*c) && *c != LINE_OF_BLOCK)
+        .filter(|c| !is_unseen(*c) && ![LINE_OF_BLOCK, COUNT_IS_SAID].contains(c))
         .map(harmless);
     let mut cleaned = String::with_capacity(text.len().min(LONGEST_VALUE));
     let mut length = 0;

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use crate::triage::Severity;
 
 /// What catches the eye in a channel's list, where the colour of an attachment is not shown.
-pub(super) fn mark(severity: Severity) -> &'static str {
+pub(in crate::render) fn mark(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "⚪",
         Severity::Success => "🟢",
@@ -38,6 +38,26 @@ pub(super) fn duration(duration: SignedDuration) -> String {
         (0, _, _) => format!("{hours} h {minutes} min"),
         (_, _, _) => format!("{days} d {hours} h"),
     }
+}
+
+/// Words that follow "the task" as they follow "3 tasks": `was killed` → `were killed`.
+pub(super) fn plural(words: &str) -> String {
+    let mut before = "and";
+    let words = words.split(' ').map(|word| {
+        let plural = match (before, word) {
+            ("and", "was") => "were",
+            ("and", "is") => "are",
+            ("and", "has") => "have",
+            ("and", "does") => "do",
+            ("wants", "it") => "them",
+            (_, "its") => "their",
+            (_, other) => other,
+        };
+        before = word;
+        plural
+    });
+    let words: Vec<_> = words.collect();
+    words.join(" ").replace(" it may ", " they may ")
 }
 
 /// Names of AWS's events in words that follow the service's name.
@@ -192,6 +212,36 @@ mod tests {
         ] {
             let found = deployment_reason(reason, Some("ecs-svc/5"), task_definition);
             assert_eq!(found.as_deref(), expected, "{reason}");
+        }
+    }
+
+    #[test]
+    fn of_many_tasks() {
+        for (one, many) in [
+            ("was killed", "were killed"),
+            (
+                "ran out of memory (limit 512 MiB)",
+                "ran out of memory (limit 512 MiB)",
+            ),
+            (
+                "was stopped and has lost its host",
+                "were stopped and have lost their host",
+            ),
+            ("could not pull its image", "could not pull their image"),
+            (
+                "failed to start: it may not read its secrets",
+                "failed to start: they may not read their secrets",
+            ),
+            (
+                "exited, though its service wants it running",
+                "exited, though their service wants them running",
+            ),
+            (
+                "failed to start: the registry is not reachable",
+                "failed to start: the registry is not reachable",
+            ),
+        ] {
+            assert_eq!(plural(one), many);
         }
     }
 

@@ -1,0 +1,204 @@
+//! Who tells what a dead-letter queue's message holds, and what became of it.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_sqs::types::Message;
+use aws_smithy_types::base64;
+use ecs_parrot::aws::CallError;
+use ecs_parrot::config::{self, Filter, Parrot, Place};
+use ecs_parrot::deadline::Deadline;
+use ecs_parrot::deliver::{Channel, terminal};
+use ecs_parrot::digest::Digest;
+use ecs_parrot::inbox;
+use ecs_parrot::notify::{COUNTS_PLEASE, Notifier, decide};
+use ecs_parrot::render::{Dialect, Renderer};
+use ecs_parrot::triage::Verdict;
+use serde_json::{Value, json};
+
+use crate::args::RedriveArgs;
+use crate::notify::open_as_caller;
+
+/// A terminal that nobody reads is no channel to delete messages for.
+const NO_CHANNEL: &str = "no channel is configured here, so nobody would read what is then deleted; set SLACK_WEBHOOKURL or \
+    FLOWDOCK_API_TOKEN, or give --function";
+
+/// A message that need not stay in the queue.
+pub(super) struct Done {
+    /// In words.
+    pub(super) what: String,
+    pub(super) became: Became,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Became {
+    Told,
+    /// Dropped for a reason, or wanted by no channel.
+    Dropped,
+    /// Told or dropped: the function's answer does not say which.
+    LeftToTheFunction,
+}
+
+/// Who tells a letter's events.
+pub(super) enum Teller {
+    Function(String),
+    Here(Box<Notifier>),
+    Nobody(Box<(Filter, Renderer)>),
+}
+
+impl Teller {
+    pub(super) fn of(args: &RedriveArgs) -> anyhow::Result<Self> {
+        let environment = config::environment();
+        Ok(match &args.function {
+            _ if args.dry_run => {
+                if args.local {
+                    say_what_local_needs(&environment);
+                }
+                let filter = Filter::read(&environment)?;
+                let renderer = filter.renderer()?;
+                Self::Nobody(Box::new((filter, renderer)))
+            }
+            Some(function) => Self::Function(function.clone()),
+            None => {
+                let config = Parrot::read(&environment)?;
+                for warning in &config.warnings {
+                    anstream::eprintln!("ecs-parrot: {warning}");
+                }
+                if let [Channel::Terminal(_)] = &config.channels[..] {
+                    anyhow::bail!("{NO_CHANNEL}");
+                }
+                let place = Place::Terminal { enrich: false };
+                Self::Here(Box::new(config.notifier(place, open_as_caller)?))
+            }
+        })
+    }
+
+    /// What became of a letter, or why it is kept.
+    pub(super) async fn tell(
+        &self,
+        lambda: &aws_sdk_lambda::Client,
+        letter: &Message,
+    ) -> Result<Done, String> {
+        let body = letter.body().unwrap_or_default();
+        let body: Value =
+            serde_json::from_str(body).map_err(|error| format!("it is no JSON: {error}"))?;
+        let payload = inbox::payload_of(&body);
+        match self {
+            Self::Function(function) => invoke(lambda, function, payload).await,
+            Self::Here(notifier) => tell_here(notifier, payload).await,
+            Self::Nobody(filter) => show(&filter.0, &filter.1, payload),
+        }
+    }
+}
+
+/// The function's own answer counts: an error, or a record that it gives back, keeps the letter.
+async fn invoke(
+    lambda: &aws_sdk_lambda::Client,
+    function: &str,
+    payload: &Value,
+) -> Result<Done, String> {
+    let context = json!({"custom": {COUNTS_PLEASE: "true"}});
+    let answer = lambda
+        .invoke()
+        .function_name(function)
+        .payload(Blob::new(payload.to_string()))
+        .client_context(base64::encode(context.to_string()))
+        .send()
+        .await
+        .map_err(|error| {
+            let error = CallError::of("Invoke", error);
+            match error.advice() {
+                Some(advice) => format!("{error}; {advice}"),
+                None => error.to_string(),
+            }
+        })?;
+    let said = answer
+        .payload()
+        .map(|it| String::from_utf8_lossy(it.as_ref()).into_owned());
+    let said = said.unwrap_or_default();
+    let value: Value = serde_json::from_str(&said).unwrap_or_default();
+    if answer.function_error().is_some() {
+        let why = value["errorMessage"].as_str().unwrap_or(&said);
+        return Err(format!("the function failed: {}", why.escape_debug()));
+    }
+    match value["batchItemFailures"].as_array() {
+        Some(failures) if !failures.is_empty() => Err(format!(
+            "the function gave back {} of its records",
+            failures.len()
+        )),
+        Some(_) | None => Ok(done_by_function(&value)),
+    }
+}
+
+fn done_by_function(answer: &Value) -> Done {
+    let (what, became) = match (answer["posted"].as_u64(), answer["dropped"].as_u64()) {
+        (Some(0), Some(_)) => ("dropped by the function", Became::Dropped),
+        (Some(_), _) => ("told by the function", Became::Told),
+        // One that does not say: of an older version, or not ecs-parrot's.
+        (None, _) => ("told by the function", Became::LeftToTheFunction),
+    };
+    Done {
+        what: what.to_owned(),
+        became,
+    }
+}
+
+async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String> {
+    let entries = notifier.tell(inbox::open(payload), Deadline::NONE).await;
+    let failures: Vec<_> = entries.iter().filter_map(|entry| entry.failure()).collect();
+    if !failures.is_empty() {
+        return Err(failures.join("; ").escape_debug().to_string());
+    }
+    let told = entries
+        .iter()
+        .filter_map(|entry| entry.result.as_ref().ok());
+    let told: Vec<_> = told.collect();
+    let words = told.iter().map(|told| {
+        let reason = told.verdict.reason(told.kind);
+        match (told.verdict, told.is_delivered()) {
+            (Verdict::Drop(_), _) => format!("dropped as {reason}"),
+            (Verdict::Keep(_), true) => reason.to_owned(),
+            (Verdict::Keep(_), false) => format!("{reason}, which no channel wants"),
+        }
+    });
+    Ok(Done {
+        what: words.collect::<Vec<_>>().join(", "),
+        became: match told.iter().any(|it| it.is_delivered()) {
+            true => Became::Told,
+            false => Became::Dropped,
+        },
+    })
+}
+
+/// The headline of each event, or why it would be dropped.
+fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, String> {
+    let mut lines = Vec::new();
+    let mut became = Became::Dropped;
+    for item in inbox::open(payload) {
+        let event = item.event.map_err(|error| error.to_string())?;
+        let (notice, verdict) = decide(&event, &filter.policy);
+        lines.push(match verdict {
+            Verdict::Drop(reason) => format!("dropped as {reason}"),
+            Verdict::Keep(telling) => {
+                became = Became::Told;
+                let digest = Digest::of_one(&notice, telling);
+                let message = renderer.render_or_fall_back(Dialect::Terminal, &digest);
+                terminal::plain(&message.headline)
+            }
+        });
+    }
+    Ok(Done {
+        what: lines.join("; "),
+        became,
+    })
+}
+
+/// A dry run shows what would be told; that the run itself could not tell it is said as well.
+fn say_what_local_needs(environment: &[(String, String)]) {
+    let problem = match Parrot::read(environment) {
+        Ok(config) => match &config.channels[..] {
+            [Channel::Terminal(_)] => NO_CHANNEL.to_owned(),
+            _ => return,
+        },
+        Err(error) => error.to_string(),
+    };
+    anstream::eprintln!("ecs-parrot: without --dry-run this ends at once: {problem}");
+}

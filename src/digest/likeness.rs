@@ -1,0 +1,93 @@
+//! Which notices say the same, so that one message can tell all of them.
+
+use super::Item;
+use crate::notice::{Facts, Kind, TaskFacts};
+use crate::triage::diagnosis::explain;
+use crate::triage::{Cause, Severity};
+
+/// What two notices must have in common to be told as one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Likeness<'a> {
+    kind: Kind,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    cluster: Option<&'a str>,
+    /// The service, or else the family.
+    whose: Option<&'a str>,
+    verdict: (Option<Cause>, Severity, bool),
+    /// What else a reader would miss.
+    detail: Detail<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Detail<'a> {
+    /// Why it stopped, in words, and with which exit codes: a headline says either of all of them.
+    Stop(Option<String>, Vec<i64>),
+    Event(Option<&'a str>, Option<&'a str>),
+    Call(&'a str, Option<&'a str>, Option<&'a str>),
+    /// Nothing is like it.
+    Itself(usize),
+}
+
+impl<'a> Likeness<'a> {
+    pub(super) fn of(item: &Item<'a>) -> Self {
+        let Item {
+            notice, telling, ..
+        } = *item;
+        let (origin, subject) = (&notice.origin, &notice.subject);
+        let whose = subject.service.as_deref().or(subject.family.as_deref());
+        let detail = match &notice.facts {
+            // Without either, they may be anybody's.
+            Facts::Task(_) if whose.is_none() => Detail::Itself(item.place),
+            Facts::Task(task) => Detail::Stop(
+                telling.cause.map(|cause| explain(cause, task).words),
+                exit_codes(telling.cause, task),
+            ),
+            Facts::Call(call) => Detail::Call(
+                &call.name,
+                notice.actor.as_ref().map(|actor| actor.name.as_str()),
+                call.error.as_ref().map(|error| error.code.as_str()),
+            ),
+            Facts::Service(service) => Detail::Event(
+                service.event_name.as_deref(),
+                service.deployment_id.as_deref(),
+            ),
+            Facts::Instance(instance) => Detail::Event(instance.status.as_deref(), None),
+            Facts::Health(health) => Detail::Event(health.overall_status.as_deref(), None),
+            Facts::Unknown(unknown) => {
+                Detail::Event(origin.detail_type.as_deref(), unknown.event_name.as_deref())
+            }
+            // Each waits for an answer of its own.
+            Facts::Hook(_) | Facts::Foreign => Detail::Itself(item.place),
+        };
+        // Calls on different things are different news.
+        let is_change = matches!(
+            notice.kind,
+            Kind::ApiCall | Kind::TaskDefinition | Kind::ServiceChanged
+        );
+        Self {
+            kind: notice.kind,
+            account: origin.account.as_deref(),
+            region: origin.region.as_deref(),
+            cluster: subject.cluster.as_deref(),
+            whose,
+            verdict: (telling.cause, telling.severity, telling.is_loud()),
+            detail: if is_change {
+                Detail::Itself(item.place)
+            } else {
+                detail
+            },
+        }
+    }
+}
+
+/// What a headline may say of an exit. Where something else is the cause, it says that, and sidecars end as they do.
+fn exit_codes(cause: Option<Cause>, task: &TaskFacts) -> Vec<i64> {
+    if cause != Some(Cause::ApplicationExit) {
+        return Vec::new();
+    }
+    let codes = task.containers.iter().filter_map(|it| it.exit_code);
+    let mut codes: Vec<_> = codes.filter(|code| *code != 0).collect();
+    codes.sort_unstable();
+    codes
+}
