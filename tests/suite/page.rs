@@ -1,5 +1,6 @@
 //! `preview --output html` in a browser: what its reader sees, and that nothing in an event runs there.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,21 +24,6 @@ fn page(inputs: &[&Path], folder: &Path) -> (String, PathBuf) {
     (html, file)
 }
 
-/// What Chromium prints, told to look at a page.
-fn look(page: &Path, folder: &Path, arguments: &[&str]) -> String {
-    let output = tools::chromium()
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.join("profile").display()
-        ))
-        .args(arguments)
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", tools::told(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[test]
 fn every_event_stands_on_the_page_with_its_message() {
     let folder = tools::scratch();
@@ -46,7 +32,7 @@ fn every_event_stands_on_the_page_with_its_message() {
         .iter()
         .map(|(_, payload)| events::judge(payload, &Default::default()).len())
         .sum();
-    let dom = look(&file, folder.path(), &["--dump-dom"]);
+    let dom = tools::browse(&file, &[]);
     assert_eq!(dom.matches("<article").count(), samples);
     for part in [
         "out_of_memory<span class=\"why\">task_stopped, critical, loud</span><code>",
@@ -71,12 +57,8 @@ fn a_screenshot_shows_the_colours() {
     let sample = events::folder().join("task_stopped-out-of-memory.json");
     let (_, file) = page(&[&sample], folder.path());
     let picture = folder.path().join("page.png");
-    let screenshot = format!("--screenshot={}", picture.display());
-    look(
-        &file,
-        folder.path(),
-        &["--window-size=1180,740", "--hide-scrollbars", &screenshot],
-    );
+    let size = [OsStr::new("1180"), OsStr::new("740"), picture.as_os_str()];
+    tools::browse(&file, &size);
     let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(picture).unwrap()));
     let mut reader = decoder.read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
@@ -114,7 +96,7 @@ fn nothing_in_an_event_runs_in_the_browser() {
     let input = folder.path().join("<svg onload=alert(1)>.json");
     fs::write(&input, event.to_string()).unwrap();
     let (_, file) = page(&[&input], folder.path());
-    let dom = look(&file, folder.path(), &["--dump-dom"]);
+    let dom = tools::browse(&file, &[]);
     assert!(dom.contains("<title>ecs-parrot preview</title>"), "{dom}");
     for element in [
         "<script",

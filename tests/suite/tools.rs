@@ -12,8 +12,27 @@ use std::{
 };
 
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
-const PACKAGE: &str = include_str!("../../package.json");
-const PACKAGE_LOCK: &str = include_str!("../../package-lock.json");
+
+/// What a folder of Node.js packages is installed from.
+struct Packages {
+    folder: &'static str,
+    package: &'static str,
+    lock: &'static str,
+}
+
+/// The deployment's own.
+const DEPLOYMENT: Packages = Packages {
+    folder: "node",
+    package: include_str!("../../package.json"),
+    lock: include_str!("../../package-lock.json"),
+};
+
+/// The tests' own.
+const TESTS: Packages = Packages {
+    folder: "node-tests",
+    package: include_str!("../node/package.json"),
+    lock: include_str!("../node/package-lock.json"),
+};
 
 /// The Python that has the packages of `tests/requirements.txt`.
 fn python() -> PathBuf {
@@ -48,6 +67,9 @@ pub(crate) fn python_bin() -> PathBuf {
     found("python3 with its venv module", home).join("venv/bin")
 }
 
+/// What Node.js's packages need.
+const NODE: &str = "Node.js 20.19, 22.13 or 24 on, with npm";
+
 /// A script of `tests/python`.
 pub(crate) fn script(name: &str) -> Command {
     let mut command = without_account(Command::new(python()));
@@ -66,62 +88,62 @@ pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: 
     String::from_utf8(output.stdout).expect("a script prints UTF-8")
 }
 
-/// The folder with the packages of `package.json`.
-fn node() -> PathBuf {
-    static NODE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let home = NODE.get_or_init(|| {
-        install("node", &format!("{PACKAGE}{PACKAGE_LOCK}"), |home| {
-            write(&home.join("package.json"), PACKAGE)?;
-            write(&home.join("package-lock.json"), PACKAGE_LOCK)?;
-            succeed(
-                Command::new("npm")
-                    .args([
-                        "ci",
-                        "--ignore-scripts",
-                        "--no-audit",
-                        "--no-fund",
-                        "--loglevel=error",
-                    ])
-                    .current_dir(home),
-            )
-        })
-    });
-    found("node and npm", home).join("node_modules")
+impl Packages {
+    /// The folder that holds them.
+    fn installed(&self) -> Result<PathBuf, String> {
+        install(
+            self.folder,
+            &format!("{}{}", self.package, self.lock),
+            |home| {
+                write(&home.join("package.json"), self.package)?;
+                write(&home.join("package-lock.json"), self.lock)?;
+                succeed(
+                    Command::new("npm")
+                        .args([
+                            "ci",
+                            "--ignore-scripts",
+                            "--no-audit",
+                            "--no-fund",
+                            "--loglevel=error",
+                        ])
+                        .current_dir(home),
+                )
+            },
+        )
+    }
 }
 
 /// The pinned `osls`.
 pub(crate) fn osls() -> Command {
-    without_account(Command::new(node().join(".bin/osls")))
+    static HOME: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let home = found(NODE, HOME.get_or_init(|| DEPLOYMENT.installed()));
+    without_account(Command::new(home.join("node_modules/.bin/osls")))
 }
 
 /// A script of `tests/node`.
 pub(crate) fn node_script(name: &str) -> Command {
+    static HOME: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let home = found(NODE, HOME.get_or_init(|| TESTS.installed()));
     let mut command = without_account(Command::new("node"));
     command
         .arg(root().join("tests/node").join(name))
-        .env("NODE_PATH", node());
+        .env("NODE_PATH", home.join("node_modules"));
     command
 }
 
-/// A browser without a window, which asks nobody for anything.
-pub(crate) fn chromium() -> Command {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let program = std::env::split_paths(&folders)
-        .map(|folder| folder.join("chromium"))
-        .find(|program| program.is_file())
-        .expect("this test needs Chromium: on Debian, `apt-get install chromium`");
-    let mut command = Command::new(program);
-    command.args([
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]);
-    command
+/// A page's document as a browser without a window has it, after what `arguments` of `browser.js` ask for.
+pub(crate) fn browse(page: &Path, arguments: &[&OsStr]) -> String {
+    // The browser unpacks itself there, once; two at a time would disturb each other.
+    let (unpacked, _lock) = reserve("browser");
+    fs::create_dir_all(&unpacked).expect("target/tmp can be written to");
+    let output = node_script("browser.js")
+        .arg(page)
+        .args(arguments)
+        .env("TMPDIR", unpacked)
+        .output()
+        .expect("node can be run");
+    assert!(output.status.success(), "{}", told(&output));
+    String::from_utf8(output.stdout).expect("a document is UTF-8")
 }
 
 /// The same program without this machine's AWS account, and without a proxy before our own servers.
@@ -272,10 +294,25 @@ fn an_installation_is_renewed_only_when_its_pins_change() {
 /// Nobody's mirror and no folder of a machine stand in what everybody installs from.
 #[test]
 fn the_pins_name_versions_and_no_place_to_fetch_them_from() {
-    let lock: serde_json::Value = serde_json::from_str(PACKAGE_LOCK).unwrap();
-    let packages = lock["packages"].as_object().unwrap();
-    assert!(packages.len() > 1, "the lock file is empty");
-    for (name, package) in packages {
+    for packages in [DEPLOYMENT, TESTS] {
+        check_pins(&packages);
+    }
+    for line in REQUIREMENTS
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        assert!(
+            line.contains("==") && !line.contains("://"),
+            "`{line}` is no exact pin"
+        );
+    }
+}
+
+fn check_pins(packages: &Packages) {
+    let lock: serde_json::Value = serde_json::from_str(packages.lock).unwrap();
+    let locked = lock["packages"].as_object().unwrap();
+    assert!(locked.len() > 1, "the lock file is empty");
+    for (name, package) in locked {
         assert!(
             package.get("resolved").is_none(),
             "{name} names where it was downloaded from"
@@ -285,7 +322,7 @@ fn the_pins_name_versions_and_no_place_to_fetch_them_from() {
             "{name} has no checksum"
         );
     }
-    let pinned = serde_json::from_str::<serde_json::Value>(PACKAGE).unwrap();
+    let pinned: serde_json::Value = serde_json::from_str(packages.package).unwrap();
     for version in pinned["devDependencies"].as_object().unwrap().values() {
         assert!(
             version
@@ -293,15 +330,6 @@ fn the_pins_name_versions_and_no_place_to_fetch_them_from() {
                 .unwrap()
                 .starts_with(|c: char| c.is_ascii_digit()),
             "{version} is a range"
-        );
-    }
-    for line in REQUIREMENTS
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        assert!(
-            line.contains("==") && !line.contains("://"),
-            "`{line}` is no exact pin"
         );
     }
 }
