@@ -11,6 +11,7 @@ mod retry;
 pub mod slack;
 pub mod terminal;
 mod tls;
+mod transport;
 
 use std::time::Duration;
 
@@ -106,6 +107,10 @@ impl Channel {
 }
 
 impl Outcome {
+    fn retry(why: String) -> Self {
+        Self::Retry { after: None, why }
+    }
+
     /// Why it did not arrive.
     pub fn why(&self) -> Option<&str> {
         match self {

@@ -149,7 +149,8 @@ const HARMLESS_DELETIONS: [&str; 4] = [
 
 fn removes(call: &ApiCall, name: &str, request: Fields<'_>) -> bool {
     match name {
-        "StopServiceDeployment" => true,
+        // Each task's stop is a kind of its own.
+        "StopTask" => false,
         "ContinueServiceDeployment" => request.text("action").as_deref() == Some("ROLLBACK"),
         // Scaling to 0 is what Application Auto Scaling is there for.
         "UpdateService" => {
@@ -157,7 +158,7 @@ fn removes(call: &ApiCall, name: &str, request: Fields<'_>) -> bool {
         }
         "UpdateTaskSet" => request.object("scale").number("value") == Some(0),
         _ => {
-            ["Delete", "Disassociate"]
+            ["Delete", "Disassociate", "Stop"]
                 .iter()
                 .any(|start| name.starts_with(start))
                 && !HARMLESS_DELETIONS.contains(&name)

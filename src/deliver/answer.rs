@@ -6,7 +6,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value};
 
-use super::http::words;
+use super::transport::words;
 use super::{Outcome, Silence};
 use crate::secret::Secret;
 

@@ -1,23 +1,15 @@
-//! One POST to a chat service, and what it means where no answer comes: said once for every channel.
+//! One POST to a chat service, the same for every channel.
 
-use std::error::Error as StdError;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use reqwest::{Client, redirect};
 use serde_json::Value;
 
 use super::answer::{self, Success};
-use super::{Outcome, Silence, tls};
+use super::transport::{CONNECT_TIMEOUT, TIMEOUT, chain, failed_on_the_way};
+use super::{Outcome, tls};
 use crate::secret::{Sealed, Secret};
 use crate::vault::{self, Vault};
-
-/// From the first byte that is sent to the last of the answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// For the connection alone. It is shorter than [`TIMEOUT`], so that it is known of each time-out whether anything
-/// was sent: a message that never left may be sent again, one that left may have arrived.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a secret opens, or what is wrong with it.
 pub(super) type Address = Result<Secret, &'static str>;
@@ -49,7 +41,7 @@ impl Http {
     ) -> Outcome {
         let secret = match vault::open(self.vault.as_ref(), sealed).await {
             Ok(secret) => secret,
-            Err(error) => return retry(error.to_string()),
+            Err(error) => return Outcome::retry(error.to_string()),
         };
         let outcome = self.post_with(&secret, &address, body, success).await;
         match (&outcome, sealed, &self.vault) {
@@ -82,7 +74,7 @@ impl Http {
         let client = match self.client() {
             Ok(client) => client,
             Err(error) => {
-                return retry(format!(
+                return Outcome::retry(format!(
                     "the HTTP client could not be made: {}",
                     chain(&error)
                 ));
@@ -106,48 +98,4 @@ impl Http {
         let client = tls::with_roots(client).build()?;
         Ok(self.client.get_or_init(|| client))
     }
-}
-
-/// Without a connection nothing was sent, and it is safe to try again. All else may have arrived.
-fn failed_on_the_way(error: reqwest::Error, address: &Secret) -> Outcome {
-    if error.is_connect() && error.is_timeout() {
-        return retry(format!(
-            "no connection within {} s",
-            CONNECT_TIMEOUT.as_secs()
-        ));
-    }
-    if error.is_connect() || error.is_builder() {
-        return retry(address.redact(&chain(&error.without_url())));
-    }
-    unanswered(error, address)
-}
-
-/// The message was sent, and nobody knows whether it was taken.
-fn unanswered(error: reqwest::Error, address: &Secret) -> Outcome {
-    let silence = match error.is_timeout() {
-        true => Silence::Stalled,
-        false => Silence::Closed,
-    };
-    let why = words(error, address);
-    Outcome::Unanswered { silence, why }
-}
-
-/// What went wrong on the way, without the address.
-pub(super) fn words(error: reqwest::Error, address: &Secret) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", TIMEOUT.as_secs());
-    }
-    address.redact(&chain(&error.without_url()))
-}
-
-fn chain(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause: &&dyn StdError| (*cause).source());
-    std::iter::once(error.to_string())
-        .chain(causes.map(ToString::to_string))
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
-fn retry(why: String) -> Outcome {
-    Outcome::Retry { after: None, why }
 }

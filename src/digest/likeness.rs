@@ -1,7 +1,7 @@
 //! Which notices say the same, so that one message can tell all of them.
 
 use super::Item;
-use crate::notice::{Facts, Kind, TaskFacts};
+use crate::notice::{CallFacts, Facts, Kind, TaskFacts};
 use crate::triage::diagnosis::explain;
 use crate::triage::{Cause, Severity};
 
@@ -23,8 +23,8 @@ pub(super) struct Likeness<'a> {
 enum Detail<'a> {
     /// Why it stopped, in words, and with which exit codes: a headline says either of all of them.
     Stop(Option<String>, Vec<i64>),
-    Event(Option<&'a str>, Option<&'a str>),
-    Call(&'a str, Option<&'a str>, Option<&'a str>),
+    Event(Option<&'a str>, Option<&'a str>, Option<&'a str>),
+    Call(&'a str, Option<&'a str>, [Option<&'a str>; 3], Vec<&'a str>),
     /// Nothing is like it.
     Itself(usize),
 }
@@ -46,17 +46,31 @@ impl<'a> Likeness<'a> {
             Facts::Call(call) => Detail::Call(
                 &call.name,
                 notice.actor.as_ref().map(|actor| actor.name.as_str()),
-                call.error.as_ref().map(|error| error.code.as_str()),
+                [
+                    call.error.as_ref().map(|error| error.code.as_str()),
+                    call.error
+                        .as_ref()
+                        .and_then(|error| error.message.as_deref()),
+                    call.reason.as_deref(),
+                ],
+                asked_for(call),
             ),
             Facts::Service(service) => Detail::Event(
                 service.event_name.as_deref(),
                 service.deployment_id.as_deref(),
+                service.reason.as_deref(),
             ),
-            Facts::Instance(instance) => Detail::Event(instance.status.as_deref(), None),
-            Facts::Health(health) => Detail::Event(health.overall_status.as_deref(), None),
-            Facts::Unknown(unknown) => {
-                Detail::Event(origin.detail_type.as_deref(), unknown.event_name.as_deref())
-            }
+            Facts::Instance(instance) => Detail::Event(
+                instance.status.as_deref(),
+                instance.status_reason.as_deref(),
+                None,
+            ),
+            Facts::Health(health) => Detail::Event(health.overall_status.as_deref(), None, None),
+            Facts::Unknown(unknown) => Detail::Event(
+                origin.detail_type.as_deref(),
+                unknown.event_name.as_deref(),
+                unknown.reason.as_deref(),
+            ),
             // Each waits for an answer of its own.
             Facts::Hook(_) | Facts::Foreign => Detail::Itself(item.place),
         };
@@ -79,6 +93,12 @@ impl<'a> Likeness<'a> {
             },
         }
     }
+}
+
+/// What a call set. Which instances it named is counted.
+fn asked_for(call: &CallFacts) -> Vec<&str> {
+    let changes = call.changes.iter().filter(|it| it.label == "Status");
+    changes.map(|it| it.value.as_str()).collect()
 }
 
 /// What a headline may say of an exit. Where something else is the cause, it says that, and sidecars end as they do.

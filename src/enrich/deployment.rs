@@ -89,8 +89,11 @@ pub(super) fn learn(notice: &mut Notice, services: &Deployments) {
     };
     let is_completed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_COMPLETED");
     facts.came_back = is_completed && service.came_back(&id, facts.updated_at.as_ref());
-    // A rollback may be told under the id of what failed: what runs again is what it goes to.
+    // A rollback may be told under the id of what failed: what runs again is what it goes to. The failure itself is
+    // that of the id.
+    let has_failed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_FAILED");
     let runs = facts.reason.as_deref().and_then(rollback_target);
+    let runs = runs.filter(|_| !has_failed);
     let runs = service.deployment(runs.unwrap_or(&id));
     facts.progress = service.deployment(&id).or(runs).map(progress);
     let definition = runs.and_then(Deployment::task_definition);

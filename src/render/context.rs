@@ -384,6 +384,10 @@ impl Names {
         });
         self.launched = call.launched;
         self.advise_on_launch(call.failures.iter().map(|failure| failure.reason.as_str()));
+        if let (CallPurpose::Launch, Some(message)) = (call.purpose, &self.error_message) {
+            self.advice = launches::exception_advice(message);
+            self.advice_url = self.advice.map(|_| launches::PAGE);
+        }
         self.changes = first(&call.changes, |change| Labelled {
             label: change.label.to_owned(),
             value: change.value.clone(),
@@ -436,26 +440,30 @@ impl Names {
         self.is_report = task.told_by == TaskSource::AgentReport;
     }
 
-    /// ECS gives the reason of a container again as the task's, or a reason that only points at a container.
+    /// ECS gives the reason of a container again as the task's, cut short now and then, or a reason that only points
+    /// at a container.
     fn say_reasons_once(&mut self) {
-        let Some(of_task) = &self.stopped_reason else {
+        let Some(mut of_task) = self.stopped_reason.take() else {
             return;
         };
-        let repeats = |it: &Container| {
-            it.reason
-                .as_ref()
-                .is_some_and(|of| of_task.contains(of.as_str()))
-        };
+        let reasons = self.containers.iter().filter_map(|it| it.reason.as_ref());
+        let cut = of_task.trim_end_matches(['.', '…']);
+        if let Some(whole) = reasons
+            .clone()
+            .find(|it| it.len() > of_task.len() && it.starts_with(cut))
+        {
+            of_task = whole.clone();
+        }
+        let is_repeated = reasons.clone().any(|it| of_task.contains(it.as_str()));
         let has_ended = |it: &Container| it.exit_code.is_some() || it.reason.is_some();
-        let says_more = self.containers.iter().any(has_ended) && says_nothing(of_task);
-        let is_repeated = self.blames_container && self.containers.iter().any(repeats);
-        if says_more || is_repeated {
-            self.stopped_reason = None;
+        let says_more = self.containers.iter().any(has_ended) && says_nothing(&of_task);
+        if says_more || (is_repeated && self.blames_container) {
             return;
         }
         for container in &mut self.containers {
             container.reason.take_if(|of| of_task.contains(of.as_str()));
         }
+        self.stopped_reason = Some(of_task);
     }
 
     /// What to do about the first of these reasons that has a remedy.

@@ -5,10 +5,10 @@ mod container;
 
 use serde_json::{Map, Value, json};
 
-use super::definition::Definition;
+use super::definition::{Definition, is_essential};
 use container::{name_of, redirect, run_once, set_variable};
 
-pub use container::{is_essential, log_driver};
+pub use container::log_driver;
 
 /// Fields that DescribeTaskDefinition gives and RegisterTaskDefinition refuses.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>

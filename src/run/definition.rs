@@ -10,7 +10,6 @@ use aws_sdk_ecs::error::BoxError;
 use aws_sdk_ecs::types::TaskDefinitionField;
 use serde_json::{Map, Value};
 
-use super::clone::is_essential;
 use crate::aws::{CallError, Nature, with_body};
 
 /// A task definition that is registered.
@@ -55,6 +54,11 @@ impl Definition {
             containers.find(|it| it.get("name").and_then(Value::as_str) == Some(container))?;
         Some(is_essential(found))
     }
+}
+
+/// ECS takes a container for essential unless its definition says otherwise.
+pub fn is_essential(container: &Map<String, Value>) -> bool {
+    container.get("essential").and_then(Value::as_bool) != Some(false)
 }
 
 /// The definition of an ARN, `family:revision`, or a family's latest ACTIVE one.

@@ -31,13 +31,6 @@ pub struct End<'a> {
 /// A process that ran and failed in a way of its own would have said so: this is ours.
 pub const FAILED: u8 = 1;
 
-/// Reasons of a container that ECS could not stop in time. It was being stopped: they are no failure of its own.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
-const OF_STOPPING: [&str; 2] = [
-    "CannotStopContainerError",
-    "Could not transition to stopped",
-];
-
 impl RunOutcome {
     pub fn ends(&self) -> impl Iterator<Item = End<'_>> {
         self.tasks.iter().map(|task| End::of(task, &self.container))
@@ -247,7 +240,7 @@ fn has_stopped(container: &Container) -> bool {
 /// Not because ECS stopped it: 0, 143 (SIGTERM) and 137 (SIGKILL) are how it ends then.
 fn failed_itself(container: &Container) -> bool {
     let reason = container.reason.as_deref().unwrap_or_default();
-    let has_own_reason = !reason.is_empty() && !OF_STOPPING.iter().any(|it| reason.contains(it));
+    let has_own_reason = !reason.is_empty() && !diagnosis::is_of_stopping(reason);
     has_own_reason || !matches!(container.exit_code, None | Some(0 | 137 | 143))
 }
 

@@ -20,7 +20,6 @@ use stops::Said;
 pub use blame::{blames, blames_container, says_nothing};
 pub use stops::{Entry, Explanation, table};
 
-const OUT_OF_MEMORY: &str = "OutOfMemoryError";
 const IMAGE_PULL: &str = "CannotPull";
 
 pub(super) fn of_stop(task: &TaskFacts, subject: &Subject, policy: &Policy) -> Verdict {
@@ -62,6 +61,8 @@ fn said(task: &TaskFacts) -> Said<'_> {
     let is_blamed = blames(None, task);
     let failed = || task.containers.iter().filter(|it| is_blamed(it));
     let mut may_end = task.containers.iter().filter(|it| may_end_task(it, task));
+    let reasons = task.containers.iter().filter_map(|it| it.reason.as_deref());
+    let of_stopping = reasons.filter(|it| is_of_stopping(it));
     Said {
         has_wrong_format: failed().any(|it| {
             let mut lines = it.last_words.iter();
@@ -70,7 +71,11 @@ fn said(task: &TaskFacts) -> Said<'_> {
         exits: failed().filter_map(|it| it.exit_code).collect(),
         has_ended: may_end.any(|it| it.exit_code.is_some()),
         host: task.host,
-        ..Said::of_reasons(ecs_reasons(task).collect())
+        is_on_fargate: [&task.launch_type, &task.capacity_provider]
+            .into_iter()
+            .flatten()
+            .any(|it| it.starts_with("FARGATE")),
+        ..Said::of_reasons(ecs_reasons(task).chain(of_stopping).collect())
     }
 }
 
@@ -82,6 +87,8 @@ fn verdict(cause: Cause, stop: &Stop<'_>) -> Verdict {
         | Cause::FailedToStart
         | Cause::HealthCheck => (Volume::Loud, Severity::Critical),
         Cause::ApplicationExit if stop.only_ignored_failed() => (Volume::Quiet, Severity::Info),
+        // It was being stopped, and did not end as it should.
+        Cause::ApplicationExit if stop.was_asked_for() => (Volume::Loud, Severity::Warning),
         Cause::ApplicationExit => (Volume::Loud, Severity::Critical),
         Cause::SpotInterruption | Cause::ExitedInService | Cause::UnknownCause => {
             (Volume::Loud, Severity::Warning)
@@ -98,6 +105,18 @@ fn verdict(cause: Cause, stop: &Stop<'_>) -> Verdict {
         severity,
         volume,
     })
+}
+
+/// `OutOfMemoryError: Container killed due to memory usage`; the name of the error is missing now and then.
+fn says_out_of_memory(reason: &str) -> bool {
+    reason.contains("OutOfMemoryError") || reason.contains("killed due to memory usage")
+}
+
+/// Whether a container has this reason because it was being stopped, and ECS could not do so in time. It is no failure
+/// of its own.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+pub fn is_of_stopping(reason: &str) -> bool {
+    reason.contains("CannotStopContainerError") || reason.contains("ould not transition to stopped")
 }
 
 fn has_stop_code(task: &TaskFacts, codes: &[&str]) -> bool {

@@ -17,6 +17,7 @@ pub(super) fn of_action(service: &ServiceFacts) -> Verdict {
             | "SERVICE_REBALANCING_STOPPED"
             | "TASKS_STARTED",
         ) => Verdict::Drop(DropReason::Rebalancing),
+        Some("TASKS_STOPPED") if says_more_than_info(service) => of_event_type(service),
         Some("TASKS_STOPPED") if announces_routine(service) => {
             Verdict::Drop(DropReason::RoutineStop)
         }
@@ -40,6 +41,13 @@ pub(super) fn of_action(service: &ServiceFacts) -> Verdict {
     }
 }
 
+fn says_more_than_info(service: &ServiceFacts) -> bool {
+    matches!(
+        service.event_type.as_deref(),
+        Some("ERROR" | "WARN" | "WARNING")
+    )
+}
+
 /// Each task's own event says how it ended: a stop that the scheduler wanted is announced here and dropped there.
 /// The reason is a service event's text: "(service web) has stopped 1 running tasks: (task …)", "… in eu-west-1a due
 /// to AZ rebalancing: (task …)", "Scaling activity initiated by (deployment …)".
@@ -50,7 +58,7 @@ fn announces_routine(service: &ServiceFacts) -> bool {
         "has stopped",
         "draining",
     ];
-    const TROUBLE: [&str; 4] = ["health", "fail", "error", "deregister"];
+    const TROUBLE: [&str; 5] = ["health", "fail", "error", "deregister", "memory"];
     let reason = service.reason.as_deref().unwrap_or_default();
     let reason = without_names(&reason.to_ascii_lowercase());
     let says = |marks: &[&str]| marks.iter().any(|mark| reason.contains(mark));
@@ -96,10 +104,10 @@ pub fn is_rollback(service: &ServiceFacts) -> bool {
 
 /// A name or a sentence.
 pub fn says_rollback(text: &str) -> bool {
-    let text = text.to_ascii_lowercase();
-    ["rolling back", "rolled back", "rollback"]
-        .iter()
-        .any(|mark| text.contains(mark))
+    let text = text.to_ascii_lowercase().replace('_', " ");
+    let marks = ["rolling back", "rolled back", "rollback", "reverting to"];
+    let says_so = marks.iter().any(|mark| text.contains(mark));
+    says_so && !text.contains("no rollback")
 }
 
 /// The deployment that a service goes back to: "… rolling back to deploymentId ecs-svc/1234." and, among a service's

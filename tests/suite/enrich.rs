@@ -324,7 +324,7 @@ async fn the_instance_explains_a_kill() {
             "host_gone",
         ),
         (draining(), SCHEDULER, 0, "stopped", "unknown_cause"),
-        (draining(), EXITED, 137, "was killed", "application_exit"),
+        (draining(), EXITED, 137, "was killed (exit 137)", "application_exit"),
         (
             draining(),
             EXITED,
@@ -353,7 +353,13 @@ async fn the_instance_explains_a_kill() {
             "its instance has gone since",
             "unknown_cause",
         ),
-        (None, EXITED, 137, "was killed", "application_exit"),
+        (
+            None,
+            EXITED,
+            137,
+            "was killed (exit 137)",
+            "application_exit",
+        ),
         (
             Some(instance("ACTIVE", true)),
             SCHEDULER,
@@ -415,7 +421,7 @@ async fn the_container_that_counts_is_to_blame() {
         let told = tell(&aws, vec![event], variables).await;
         let message = &told.messages[0];
         assert!(
-            message.contains("exited with an error\n*Why*: `report-nightly` exited 1"),
+            message.contains("exited with 1\n*Why*: `report-nightly` exited 1"),
             "{message}"
         );
         assert!(

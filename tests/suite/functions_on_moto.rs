@@ -207,7 +207,7 @@ async fn from_a_poor_report_to_a_whole_message() {
     for fact in [
         "report in myEcsCluster: task ",
         "`report` exited 137 (SIGKILL) · image `report:4.2.0`",
-        "of `report:1` on EC2, started by the ECS service scheduler (ecs-svc/5716040186268614494)",
+        "of `report:1` on EC2, started by the ECS service scheduler",
         "after running 30 min 0 s",
         "/ecs/v2/clusters/myEcsCluster/services/report/",
         &format!("/container-instances/{instance}?region=eu-west-1|instance i-"),

@@ -131,7 +131,7 @@ pub(super) fn hook_text(name: &str) -> String {
 /// What such a state means where the event gives no reason.
 pub(super) fn hook_why(name: &str) -> Option<&'static str> {
     Some(match name {
-        "HOOK_FAILED" => "the hook did not succeed; the log of its function says why",
+        "HOOK_FAILED" => "the hook did not succeed; if it is a function, its log says why",
         "HOOK_TIMED_OUT" => "the hook did not answer in time",
         _ => return None,
     })

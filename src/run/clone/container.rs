@@ -3,11 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::LogGroup;
-
-/// ECS takes a container for essential unless its definition says otherwise.
-pub fn is_essential(container: &Map<String, Value>) -> bool {
-    container.get("essential").and_then(Value::as_bool) != Some(false)
-}
+use crate::run::definition::is_essential;
 
 /// Has the task end when this container does, once; says what the reference had otherwise.
 pub(super) fn run_once(container: &mut Map<String, Value>) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! A stopped task, and what its strings, codes and exits mean together.
 
 use super::blame::{ecs_reasons, may_end_task, says_nothing};
-use super::{IMAGE_PULL, OUT_OF_MEMORY, ecs_stopped_reason, has_stop_code, stops};
+use super::{
+    IMAGE_PULL, ecs_stopped_reason, has_stop_code, is_of_stopping, says_out_of_memory, stops,
+};
 use crate::notice::{Container, Host, Subject, TaskFacts, TaskSource};
 use crate::triage::{Cause, Policy};
 
@@ -30,7 +32,7 @@ impl<'a> Stop<'a> {
     /// From what holds whoever wanted the stop, over what ECS says of it, to what the exits say.
     pub(super) fn meaning(&self) -> Meaning {
         let cause = match () {
-            () if self.ecs_says(OUT_OF_MEMORY) => Cause::OutOfMemory,
+            () if ecs_reasons(self.task).any(says_out_of_memory) => Cause::OutOfMemory,
             () if self.ecs_says(IMAGE_PULL) => Cause::ImagePull,
             () if self.never_started() && self.names_an_error() => Cause::FailedToStart,
             () if self.is_service_at_work() => return Meaning::ServiceAtWork,
@@ -52,7 +54,7 @@ impl<'a> Stop<'a> {
     pub(super) fn by_its_end(&self) -> Cause {
         let failed = self.counting_exits().any(|code| code != 0);
         let has_exits = self.counting_exits().next().is_some();
-        let has_reasons = self.counting().any(|container| container.reason.is_some());
+        let has_reasons = self.has_reasons();
         // ECS sends SIGTERM, then SIGKILL: an exit by either is its doing, and so is a clean one.
         let by_signal_at_most = self.exits_cleanly();
         let was_told_to = self.was_asked_for() || self.could_not_be_stopped();
@@ -85,13 +87,18 @@ impl<'a> Stop<'a> {
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/track-service-rebalancing.html>
     fn is_service_at_work(&self) -> bool {
         let reason = ecs_stopped_reason(self.task).unwrap_or_default();
-        ["(deployment ", "(taskset ", "(task set "]
+        let reason = reason.to_ascii_lowercase();
+        let marks = [
+            "initiated by (deployment ",
+            "initiated by (taskset ",
+            "initiated by (task set ",
+            "scaling activity initiated by",
+            "rebalanc",
+        ];
+        let is_in_trouble = ["fail", "unhealthy", "error"]
             .iter()
-            .any(|whose| {
-                let mark = format!("initiated by {whose}");
-                reason.to_ascii_lowercase().contains(&mark)
-            })
-            || reason.starts_with("Scaling activity initiated by")
+            .any(|it| reason.contains(it));
+        marks.iter().any(|mark| reason.contains(mark)) && !is_in_trouble
     }
 
     pub(super) fn exits_cleanly(&self) -> bool {
@@ -104,8 +111,7 @@ impl<'a> Stop<'a> {
 
     /// A container that exits 0 may end its task; ECS then stops the others, by SIGTERM and by SIGKILL.
     fn is_done(&self) -> bool {
-        let mut counting = self.counting();
-        let has_reasons = counting.any(|container| container.reason.is_some());
+        let has_reasons = self.has_reasons();
         let is_clean = self.exits().all(is_clean_or_killed);
         !has_reasons && is_clean && self.counting_exits().any(|code| code == 0)
     }
@@ -113,11 +119,10 @@ impl<'a> Stop<'a> {
     /// A container of a task that never ran has ended: that one says why, not what a start needs.
     fn ended_at_once(&self) -> bool {
         let reason = ecs_stopped_reason(self.task).unwrap_or_default();
-        let mut counting = self.counting();
         self.stop_code(&["TaskFailedToStart"])
             && says_nothing(reason)
-            && !counting.any(|container| container.reason.is_some())
-            && self.counting_exits().any(|code| code != 0)
+            && !self.has_reasons()
+            && self.counting_exits().any(|code| !is_clean_or_killed(code))
     }
 
     fn failed_to_start(&self) -> bool {
@@ -159,10 +164,16 @@ impl<'a> Stop<'a> {
         self.was_asked_for() || self.user_stopped_it()
     }
 
-    /// Every stop code but these two says that somebody or something asked for the stop.
-    fn was_asked_for(&self) -> bool {
-        self.task.stop_code.is_some()
-            && !self.stop_code(&["EssentialContainerExited", "TaskFailedToStart"])
+    /// Every stop code but these two says that somebody or something asked for the stop. Where the code is missing, so
+    /// does every reason that does not just point at a container.
+    pub(super) fn was_asked_for(&self) -> bool {
+        match self.task.stop_code {
+            Some(_) => !self.stop_code(&["EssentialContainerExited", "TaskFailedToStart"]),
+            None => {
+                let reason = self.task.stopped_reason.as_deref().unwrap_or_default();
+                self.task.started_at.is_some() && !says_nothing(reason) && !self.names_an_error()
+            }
+        }
     }
 
     fn user_stopped_it(&self) -> bool {
@@ -172,11 +183,17 @@ impl<'a> Stop<'a> {
 
     /// ECS had told the container to stop before this happened.
     fn could_not_be_stopped(&self) -> bool {
-        self.ecs_says("CannotStopContainerError")
+        let mut containers = self.task.containers.iter();
+        containers.any(|it| it.reason.as_deref().is_some_and(is_of_stopping))
+            || ecs_stopped_reason(self.task).is_some_and(is_of_stopping)
     }
 
+    /// "Task failed ELB health checks in …", "Task failed container health checks": of whomever they are.
     fn health_check_failed(&self) -> bool {
-        self.ecs_says("failed ELB health checks") || self.ecs_says("failed container health checks")
+        ecs_reasons(self.task).any(|reason| {
+            let reason = reason.to_ascii_lowercase();
+            reason.contains("fail") && reason.contains("health check")
+        })
     }
 
     fn says_spot(&self) -> bool {
@@ -244,6 +261,11 @@ impl<'a> Stop<'a> {
     /// The same without those that the operator asked to ignore.
     fn counting_exits(&self) -> impl Iterator<Item = i64> {
         self.counting().filter_map(|container| container.exit_code)
+    }
+
+    fn has_reasons(&self) -> bool {
+        let mut reasons = self.counting().filter_map(|it| it.reason.as_deref());
+        reasons.any(|reason| !is_of_stopping(reason))
     }
 
     fn counting(&self) -> impl Iterator<Item = &Container> {

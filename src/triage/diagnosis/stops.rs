@@ -49,6 +49,8 @@ enum Sign {
     /// A container ran and ended, though the task never did run.
     ContainerEnded,
     On(Host),
+    /// The task ran on Fargate.
+    OnFargate,
     Always,
 }
 
@@ -97,7 +99,7 @@ impl Entry {
         is_general.then(|| Explanation {
             words: match launches::words(reason) {
                 Some(words) => format!("failed to start: {words}"),
-                None => "failed to start: it found no place".to_owned(),
+                None => "failed to start: no place was found".to_owned(),
             },
             advice: launches::advice(reason),
             page: Some(launches::PAGE),
@@ -119,7 +121,7 @@ impl Entry {
                 None => words.to_owned(),
             },
             (Cause::ApplicationExit, Sign::Always, Some(code)) => format!("exited with {code}"),
-            (Cause::ApplicationExit, _, Some(code)) => format!("{words} (exit {code})"),
+            (Cause::ApplicationExit, Sign::Exit(code), _) => format!("{words} (exit {code})"),
             (_, _, _) => words.to_owned(),
         }
     }
@@ -130,7 +132,7 @@ fn memory_limit(task: &TaskFacts) -> Option<i64> {
     let mut containers = task.containers.iter();
     let killed = containers.find(|it| {
         let reason = it.reason.as_deref().unwrap_or_default();
-        reason.contains(super::OUT_OF_MEMORY)
+        super::says_out_of_memory(reason)
     });
     let own = killed.and_then(|it| it.memory_limit);
     own.filter(|limit| *limit > 0).or(task.memory_limit)
@@ -153,6 +155,7 @@ pub(super) struct Said<'a> {
     /// A container that may end the task has an exit code, 0 included.
     pub(super) has_ended: bool,
     pub(super) host: Option<Host>,
+    pub(super) is_on_fargate: bool,
 }
 
 impl<'a> Said<'a> {
@@ -200,6 +203,7 @@ impl Sign {
             Self::Exit(code) => said.exits.contains(code),
             Self::ContainerEnded => said.has_ended,
             Self::On(host) => said.host == Some(*host),
+            Self::OnFargate => said.is_on_fargate,
             Self::Always => true,
         }
     }

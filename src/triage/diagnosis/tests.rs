@@ -43,7 +43,11 @@ fn task(case: &Case<'_>) -> TaskFacts {
 }
 
 fn cause(task: &TaskFacts, policy: &Policy) -> String {
-    match of_stop(task, &Subject::default(), policy) {
+    let mut task = task.clone();
+    for container in &mut task.containers {
+        container.is_ignored = policy.ignores_exit_of(container);
+    }
+    match of_stop(&task, &Subject::default(), policy) {
         Verdict::Drop(reason) => reason.to_string(),
         Verdict::Keep(Telling { cause, volume, .. }) => {
             format!("{} {volume:?}", cause.unwrap()).to_lowercase()
@@ -446,6 +450,72 @@ fn a_reason_is_believed_before_a_code() {
         ended("EssentialContainerExited", "", 143),
         "application_exit loud"
     );
+}
+
+/// What a person writes is no sign of a crash, and a start that was called off is no failure.
+#[test]
+fn who_was_told_to_stop_did_not_crash() {
+    let decided = |code, reason, exit, why| {
+        let case = Case {
+            code,
+            reason,
+            web: (exit, why),
+            ..RAN
+        };
+        task(&case)
+    };
+    let found = |task: &TaskFacts| cause(task, &Policy::default());
+    let words = "Stuck on one connection, restart it (maya)";
+    assert_eq!(
+        found(&decided("", words, Some(143), "")),
+        "unknown_cause loud"
+    );
+    let failed = decided("New", "", Some(1), "");
+    let Verdict::Keep(telling) = of_stop(&failed, &Subject::default(), &Policy::default()) else {
+        panic!("it is kept");
+    };
+    assert_eq!(telling.severity, Severity::Warning);
+
+    let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
+    let canceled = "CannotPullContainerError: context canceled";
+    let stopping = "CannotStopContainerError: context deadline exceeded";
+    let late = "DockerTimeoutError: Could not transition to stopped; timed out after waiting 2m0s";
+    for why in [canceled, stopping, late] {
+        let mut pending = decided("ServiceSchedulerInitiated", scaled, None, why);
+        pending.started_at = None;
+        assert_eq!(found(&pending), "routine_stop", "{why}");
+    }
+    let trouble =
+        "Rollback because tasks failed ELB health checks, initiated by (deployment ecs-svc/1)";
+    let unhealthy = decided("ServiceSchedulerInitiated", trouble, Some(143), "");
+    assert_eq!(found(&unhealthy), "health_check loud");
+}
+
+#[test]
+fn another_containers_exit_explains_the_end() {
+    let ended = |exit| {
+        let mut task = task(&Case {
+            code: "EssentialContainerExited",
+            reason: "Essential container in task exited",
+            web: (Some(exit), ""),
+            sidecar: Some(137),
+        });
+        task.containers[1].reason = told("OutOfMemoryError: Container killed due to memory usage");
+        task
+    };
+    let found = |task: &TaskFacts| cause(task, &Policy::default());
+    assert_eq!(found(&ended(0)), "finished quiet");
+    assert_eq!(found(&ended(1)), "application_exit loud");
+    assert_eq!(
+        found(&ended(143)),
+        "out_of_memory loud",
+        "nothing else explains it"
+    );
+    let mut essential = ended(0);
+    essential.containers[1].essential = Some(true);
+    assert_eq!(found(&essential), "out_of_memory loud");
+    let is_blamed = blames(Some(Cause::OutOfMemory), &essential);
+    assert!(!is_blamed(&essential.containers[0]) && is_blamed(&essential.containers[1]));
 }
 
 #[test]

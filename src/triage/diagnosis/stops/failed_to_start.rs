@@ -18,7 +18,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         FailedToStart,
         Sign::Says(&[&["unused device index"]]),
-        "failed to start: its instance has no network interface left for it",
+        "failed to start: its instance has no network interface left",
         "add instances or use larger ones, or turn on awsvpcTrunking; AWS also names too little CPU or memory",
         Page::FailedToStart,
     ),
@@ -42,7 +42,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         FailedToStart,
         Sign::Says(&[&["not compatible with the selected compute"]]),
-        "failed to start: its task definition does not fit the capacity that it was given",
+        "failed to start: its task definition does not fit the capacity",
         "compare requiresCompatibilities with the launch type or the capacity provider",
         Page::FailedToStart,
     ),
@@ -66,15 +66,15 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     entry_of(
         FailedToStart,
-        Sign::Says(&[&["create network interface"]]),
-        "failed to start: EC2 gave it no network interface",
+        Sign::Says(&[&["create network interface", "attach network interface"]]),
+        "failed to start: EC2 did not create its network interface",
         "EC2's own error says why: a quota, or a subnet or security group that is gone",
         Page::Network,
     ),
     entry_of(
         FailedToStart,
         Sign::Says(&[SECRET, DENIED]),
-        "failed to start: it may not read its secrets",
+        "failed to start: access to its secrets was denied",
         "allow the execution role secretsmanager:GetSecretValue or ssm:GetParameters on them, and \
          kms:Decrypt where the key is your own",
         Page::Resources,
@@ -89,8 +89,22 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         FailedToStart,
         Sign::Says(&[SECRET, ABSENT]),
-        "failed to start: a secret that it names is not there",
+        "failed to start: one of its secrets does not exist",
         "check the names of its secrets, their version and their region in the task definition",
+        Page::Resources,
+    ),
+    entry_of(
+        FailedToStart,
+        Sign::Says(&[SECRET, &["json key"]]),
+        "failed to start: one of its secrets lacks a JSON key",
+        "compare the key after the secret's ARN in the task definition with the secret's value",
+        Page::Resources,
+    ),
+    entry_of(
+        FailedToStart,
+        Sign::Says(&[SECRET]),
+        "failed to start: its secrets could not be read",
+        "AWS's own error says why: the secret, its KMS key, or the way to them",
         Page::Resources,
     ),
     entry_of(
@@ -103,7 +117,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         FailedToStart,
         Sign::Says(&[REGISTRY, DENIED]),
-        "failed to start: it may not log in to the registry",
+        "failed to start: the login at the registry was denied",
         "allow the execution role ecr:GetAuthorizationToken and the pulling of the image",
         Page::Resources,
     ),
@@ -214,14 +228,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         FailedToStart,
         Sign::Says(&[&["taskdependencyerror"]]),
-        "failed to start: a container that it depends on did not come up",
+        "failed to start: a dependency of one of its containers did not start",
         "look at the containers of its dependsOn: one did not reach its condition",
         Page::Stopped,
     ),
     entry_of(
         FailedToStart,
         Sign::Says(&[&["resourcenotfoundexception"]]),
-        "failed to start: something that it names is not there",
+        "failed to start: one of its resources does not exist",
         "ECS's words name it: a secret, a parameter, a log group, a GPU",
         Page::Stopped,
     ),
@@ -256,14 +270,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         FailedToStart,
         Sign::Says(&[&["internalerror"]]),
-        "failed to start: AWS had an error of its own",
+        "failed to start: AWS had an internal error",
         "run it again; if it stays so, look at the AWS Health Dashboard or ask AWS Support",
         Page::Stopped,
     ),
     entry_of(
         FailedToStart,
         Sign::Says(&[&["resourceinitializationerror"]]),
-        "failed to start: what it needs could not be set up",
+        "failed to start: its resources could not be set up",
         "check the execution role's rights, the secrets and volumes of the task definition, and the network \
          that the task needs to reach them",
         Page::Resources,

@@ -26,14 +26,28 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     entry_of(
         HealthCheck,
-        Sign::Always,
+        Sign::Says(&[&["container health check"]]),
         "failed its container's health check",
         "run the healthCheck command in the container; give it a longer startPeriod if it is slow to start",
         Page::ContainerHealth,
     ),
     entry_of(
+        HealthCheck,
+        Sign::Always,
+        "failed its health checks",
+        "check the health check's path and port, the security groups, and how long the application takes to start",
+        Page::LoadBalancer,
+    ),
+    entry_of(
         SpotInterruption,
         Sign::Says(&[&["spot task was interrupted", "spotinterruptionerror"]]),
+        "lost its Spot capacity",
+        "run it again; what must not be interrupted runs on On-Demand capacity",
+        Page::FargateSpot,
+    ),
+    entry_of(
+        SpotInterruption,
+        Sign::OnFargate,
         "lost its Spot capacity",
         "run it again; what must not be interrupted runs on On-Demand capacity",
         Page::FargateSpot,
@@ -132,7 +146,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         ApplicationExit,
         Sign::Exit(143),
-        "was told to end (SIGTERM)",
+        "was ended by SIGTERM",
         "ECS did not ask for it: look for a script or a supervisor in the container",
         Page::Stopped,
     ),
@@ -168,13 +182,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         UnknownCause,
         Sign::Says(&[&["infrastructure reported unhealthy"]]),
-        "stopped: AWS found its infrastructure unhealthy",
+        "stopped: AWS found its host unhealthy",
         "a service starts a new task by itself; if many stop so, look at the AWS Health Dashboard",
         Page::Stopped,
     ),
     entry_of(
         UnknownCause,
-        Sign::Says(&[&["cannotstopcontainererror"]]),
+        Sign::Says(&[&[
+            "cannotstopcontainererror",
+            "could not transition to stopped",
+        ]]),
         "stopped; ECS could not stop one of its containers",
         "on EC2 look at the instance's container runtime; on Fargate AWS replaces the host",
         Page::CannotStop,
@@ -182,7 +199,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry_of(
         UnknownCause,
         Sign::Says(&[&["cannotinspectcontainererror"]]),
-        "stopped; ECS lost sight of one of its containers",
+        "stopped; ECS could not inspect one of its containers",
         "on EC2 look at the instance's container runtime: often its disk or its memory is full",
         Page::CannotInspect,
     ),
