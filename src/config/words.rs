@@ -20,8 +20,8 @@ pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<It
         .filter(|part| !part.is_empty())
 }
 
-/// A value as a problem shows it, unless it may be a secret that stands in the wrong place: an address, or what is
-/// long and has digits in it.
+/// A value as a problem shows it, unless it may be a secret that stands in the wrong place: an address, what is
+/// long and has digits in it, or a token of Slack's, `xoxb-…`.
 pub(super) fn quoted(value: &str) -> String {
     match may_be_secret(value) {
         true => "its value".to_owned(),
@@ -31,7 +31,8 @@ pub(super) fn quoted(value: &str) -> String {
 
 pub(super) fn may_be_secret(text: &str) -> bool {
     let is_long = text.len() >= 20 && text.contains(|it: char| it.is_ascii_digit());
-    text.contains("://") || (is_long && !text.contains(' '))
+    let is_token = text.starts_with("xox") && text.contains('-');
+    text.contains("://") || is_token || (is_long && !text.contains(' '))
 }
 
 /// `true` or `false` in any case, because YAML hands them on that way.

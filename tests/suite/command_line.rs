@@ -294,22 +294,30 @@ fn config_says_where_messages_of_a_file_would_go() {
     );
 }
 
-/// Nobody would have heard of it: the right variable is not set.
+/// Nobody would have heard of it: the right variable is not set. Other programs' variables stop nothing.
 #[test]
-fn a_misspelt_variable_stops_every_command_that_reads_the_right_one() {
+fn only_a_misspelt_channel_stops_what_sends() {
     let sample = "samples/stop_task-by-iam-user.json";
-    for (arguments, name, stops) in [
-        (&["notify", sample][..], "SLACK_WEBHOOK_URL", true),
-        (&["config"], "SLACK_WEBHOOK_URL", true),
-        (&["preview", sample], "SLACK_WEBHOOK_URL", false),
-        (&["preview", sample], "TEMPLATE_DIR", true),
-        (&["notify", sample], "SLACK_BOT_TOKEN", false),
+    for (arguments, name, stops, warns) in [
+        (&["notify", sample][..], "SLACK_WEBHOOK_URL", true, false),
+        (&["config"], "SLACK_WEBHOOK_URL", true, false),
+        (&["preview", sample], "SLACK_WEBHOOK_URL", false, false),
+        (&["preview", sample], "TEMPLATE_DIR", false, true),
+        (&["preview", sample], "TEMPLATES", false, true),
+        (&["notify", sample], "TEMPLATE_DIR", false, true),
+        (&["notify", sample], "TEMPLATES", false, true),
+        (&["notify", sample], "SLACK_BOT_TOKEN", false, true),
+        (&["notify", sample], "SLACK_CHANNEL_ID", false, true),
+        (&["notify", sample], "SLACK_USER", false, true),
     ] {
         let run = ecs_parrot(arguments).env(name, "https://example.com/very-secret");
         let shown = run.shown();
         let status = format!("exit status: {}", u8::from(stops));
         assert!(shown.starts_with(&status), "{arguments:?} {name}: {shown}");
-        assert_eq!(shown.contains("did you mean `"), stops, "{shown}");
+        let error = format!("{name}: there is no such variable; did you mean `");
+        assert_eq!(shown.contains(&error), stops, "{shown}");
+        let warning = format!("ecs-parrot: {name} is not read: there is no such variable");
+        assert_eq!(shown.contains(&warning), warns, "{shown}");
         assert!(!shown.contains("very-secret"), "{shown}");
     }
 }
