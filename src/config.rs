@@ -373,11 +373,13 @@ fn lookup(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Lookup {
 fn globs(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Globs {
     Globs::new(words::split(value, ",")).unwrap_or_else(|error| {
         let glob = error.glob().map(words::quoted).unwrap_or_default();
-        problems.push(Problem::new(
-            name,
-            &format!("{glob} is no pattern: {}", error.kind()),
-            "glob patterns split by commas, such as `dev-*,sandbox`",
-        ));
+        let problem = format!("{glob} is no pattern: {}", error.kind());
+        let has_braces = value.is_some_and(|it| it.contains('{'));
+        let allowed = match has_braces {
+            true => "glob patterns split by commas, also within `{…}`: write each in full, `dev-a,dev-b`",
+            false => "glob patterns split by commas, such as `dev-*,sandbox`",
+        };
+        problems.push(Problem::new(name, &problem, allowed));
         Globs::default()
     })
 }

@@ -1,6 +1,9 @@
+use strum::VariantArray as _;
+
 use super::*;
+use crate::notice::Kind;
 use crate::secret::Sealed;
-use crate::triage::{CallWord, DropReason, Selection};
+use crate::triage::{CallWord, Cause, DropReason, Selection};
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
@@ -164,7 +167,7 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
     );
 }
 
-/// Each word by itself, with the one that was meant, and never the list of all of them.
+/// Each word by itself, with the one that was meant; the list of all of them stands there once at most.
 #[test]
 fn a_wrong_word_is_said_with_the_right_one() {
     for (variable, value, expected) in [
@@ -196,7 +199,25 @@ fn a_wrong_word_is_said_with_the_right_one() {
         (
             "KEEP",
             "not_ecs",
-            "`not_ecs` is none of its words; what has this reason cannot be kept or dropped by it",
+            "`not_ecs` is none of its words; what has this reason is no event of Amazon ECS",
+        ),
+        (
+            "KEEP",
+            "ignored_cluster",
+            "`ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+        ),
+        (
+            "DROP",
+            "ignored_cluster",
+            "`ignored_cluster` is none of its words; what has this reason is dropped as it is",
+        ),
+        (
+            "DROP",
+            "foo",
+            &format!(
+                "`foo` is none of its words; allowed: kinds and causes: {}",
+                words_of_drop().join(", ")
+            ),
         ),
         (
             "KEEP",
@@ -215,7 +236,17 @@ fn a_wrong_word_is_said_with_the_right_one() {
     let error = Parrot::read(&environment(&[("DROP", "foo,bar,baz")])).unwrap_err();
     let lines: Vec<_> = error.0.iter().map(ToString::to_string).collect();
     assert_eq!(lines.len(), 3);
-    assert!(lines.iter().all(|line| line.len() < 150), "{lines:?}");
+    assert!(lines[..2].iter().all(|line| line.len() < 150), "{lines:?}");
+    let braces = Parrot::read(&environment(&[("IGNORED_CLUSTERS", "dev-{a,b}")])).unwrap_err();
+    let said = "allowed: glob patterns split by commas, also within `{…}`: write each in full, `dev-a,dev-b`";
+    assert!(braces.to_string().ends_with(said), "{braces}");
+}
+
+fn words_of_drop() -> Vec<&'static str> {
+    let kinds = Kind::VARIANTS.iter().map(<&str>::from);
+    let causes = Cause::VARIANTS.iter().map(<&str>::from);
+    let calls = CallWord::VARIANTS.iter().map(<&str>::from);
+    kinds.chain(causes).chain(calls).collect()
 }
 
 /// Where nobody but the operator sets variables.

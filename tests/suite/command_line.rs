@@ -286,6 +286,21 @@ fn config_says_where_messages_of_a_file_would_go() {
         shown.contains("nothing is wrong\nmessages go to: slack\n"),
         "{shown}"
     );
+    for (text, said) in [
+        (
+            "mysettings: ${file(./x.yml)}",
+            "nothing was checked, because only Serverless knows what `mysettings` is\n",
+        ),
+        (
+            "mysettings: {memory: '${env:MEMORY}', slack: {webhookurl: {Ref: Hook}}}",
+            "nothing is wrong in what can be checked\nnot checked, because only Serverless or CloudFormation knows the value: memory, slack.webhookurl\n",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let run = ecs_parrot(&["config", file.to_str().unwrap()]);
+        let shown = shown_in(folder.path(), run);
+        assert!(shown.contains(said), "{shown}");
+    }
     let shown = ecs_parrot(&["config", "nowhere.yml"]).shown();
     assert!(shown.starts_with("exit status: 1"), "{shown}");
     assert!(
@@ -577,6 +592,27 @@ fn an_own_template_that_is_wrong_is_named_with_its_line() {
     fs::write(folder.path().join("stop_tsk.tera"), "x").unwrap();
     let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
     assert_snapshot!("template_of_no_kind", shown_in(folder.path(), run));
+    fs::remove_file(folder.path().join("stop_tsk.tera")).unwrap();
+    fs::create_dir(folder.path().join("slak")).unwrap();
+    for (name, advice) in [
+        (
+            "slak/task_stopped.tera",
+            "`slak` is no channel; did you mean `slack`?\n",
+        ),
+        (
+            "slack.tera",
+            "templates of a channel stand in its folder, `slack/stop_task.tera`\n",
+        ),
+    ] {
+        let file = folder.path().join(name);
+        fs::write(&file, "x").unwrap();
+        let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
+        let shown = shown_in(folder.path(), run);
+        let said =
+            format!("[folder]/{name}: no message looks for a template of this name; {advice}");
+        assert!(shown.contains(&said), "{shown}");
+        fs::remove_file(&file).unwrap();
+    }
 }
 
 #[test]
