@@ -33,7 +33,7 @@ test: ## run all tests; what they need is installed under target/
 
 # A misspelt key would deploy a function that posts nothing. Every key may be left out, and so may the file.
 config: ## check the keys and values of serverless.env.yml
-	@if [ -e serverless.env.yml ]; then cargo run --quiet --locked -- config serverless.env.yml; fi
+	@if [ -e serverless.env.yml ]; then echo 'building ecs-parrot, which checks serverless.env.yml' >&2; cargo run --locked -- config serverless.env.yml; fi
 
 architecture:
 	@test -n '$(FLAG)' || { echo 'architecture `$(ARCH)` is unknown; use x86_64 or arm64' >&2; exit 1; }

@@ -13,9 +13,10 @@ mod queue;
 mod variables;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{LazySession, Open};
@@ -28,6 +29,7 @@ use crate::render::{OwnTemplates, Renderer, TemplateError};
 use crate::secret::{REDACTED, Secret};
 use crate::triage::{Globs, Policy};
 use crate::vault::Vault;
+use misspelt::Stakes;
 use variables::Variables as _;
 
 pub use hook::{Hook, HookVariables, Wait};
@@ -197,7 +199,6 @@ impl Lookup {
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = ParrotVariables::read(environment, &mut problems);
-        misspelt::check(&owned(&LOOKUP), environment, &mut problems, &mut Vec::new());
         certificates(environment, &mut problems);
         let lookup = lookup(&variables, &mut problems);
         finish(lookup, problems)
@@ -225,13 +226,33 @@ impl Filter {
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = ParrotVariables::read(environment, &mut problems);
-        misspelt::check(&owned(&FILTER), environment, &mut problems, &mut Vec::new());
         let filter = filter(&variables, &mut problems);
         finish(filter, problems)
     }
 }
 
-impl variables::Variables for ParrotVariables {}
+/// What a preview says of variables that look like the ones that it reads. It sends nothing, and so it stops for none.
+pub fn preview_warnings(environment: &[(String, String)], asks_aws: bool) -> Vec<String> {
+    let lookup = LOOKUP.iter().filter(|_| asks_aws);
+    let own: Vec<_> = FILTER
+        .iter()
+        .chain(lookup)
+        .map(|it| (*it).to_owned())
+        .collect();
+    let mut warnings = Vec::new();
+    misspelt::check(
+        &own,
+        &Stakes::None,
+        environment,
+        &mut Vec::new(),
+        &mut warnings,
+    );
+    warnings
+}
+
+impl variables::Variables for ParrotVariables {
+    const STAKES: Stakes = Stakes::Channel(&["SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"]);
+}
 
 /// Every variable that a program reads, by the program's name.
 pub fn names() -> Vec<(&'static str, Vec<String>)> {
@@ -251,12 +272,7 @@ pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
     entries
         .map(|(name, value)| match value {
             Some(value) => Setting {
-                // An address may hold a password, and a webhook's may stand in the wrong variable.
-                value: if value.contains("://") && (value.contains('@') || name != "FLOWDOCK_URL") {
-                    REDACTED.to_owned()
-                } else {
-                    value
-                },
+                value: shown(&name, value),
                 name,
                 source: Source::Environment,
             },
@@ -267,6 +283,30 @@ pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
             },
         })
         .collect()
+}
+
+/// A secret may stand in the wrong variable: a webhook's address, a token, or an address with a password.
+fn shown(name: &str, value: String) -> String {
+    let is_secret = match name {
+        "FLOWDOCK_URL" => return host(value.trim()).unwrap_or_else(|| REDACTED.to_owned()),
+        "TEMPLATES_DIR" => !Path::new(&value).is_dir() && words::may_be_secret(&value),
+        "DEDUP_TABLE" => !value.starts_with("arn:") && words::may_be_secret(&value),
+        _ => {
+            let mut parts = value.split([',', ' ']);
+            parts.any(words::may_be_secret)
+        }
+    };
+    match is_secret {
+        true => REDACTED.to_owned(),
+        false => value,
+    }
+}
+
+/// An address without what may be a secret in it.
+fn host(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let port = url.port().map(|it| format!(":{it}")).unwrap_or_default();
+    Some(format!("{}://{}{port}", url.scheme(), url.host_str()?))
 }
 
 /// The environment of this process; what is not Unicode is marked so and refused where it is ours.
@@ -284,10 +324,6 @@ pub fn environment() -> Vec<(String, String)> {
 fn certificates(environment: &[(String, String)], problems: &mut Vec<Problem>) {
     let found = certificates::problems(environment).into_iter();
     problems.extend(found.map(|(name, it)| Problem::new(name, &it, certificates::ALLOWED)));
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn default_of(name: &str) -> &'static str {
@@ -337,11 +373,13 @@ fn lookup(variables: &ParrotVariables, problems: &mut Vec<Problem>) -> Lookup {
 fn globs(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Globs {
     Globs::new(words::split(value, ",")).unwrap_or_else(|error| {
         let glob = error.glob().map(words::quoted).unwrap_or_default();
-        problems.push(Problem::new(
-            name,
-            &format!("{glob} is no pattern: {}", error.kind()),
-            "glob patterns split by commas, such as `dev-*,sandbox`",
-        ));
+        let problem = format!("{glob} is no pattern: {}", error.kind());
+        let has_braces = value.is_some_and(|it| it.contains('{'));
+        let allowed = match has_braces {
+            true => "glob patterns split by commas, also within `{…}`: write each in full, `dev-a,dev-b`",
+            false => "glob patterns split by commas, such as `dev-*,sandbox`",
+        };
+        problems.push(Problem::new(name, &problem, allowed));
         Globs::default()
     })
 }

@@ -23,6 +23,18 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
     near.map(|(_, candidate)| candidate)
 }
 
+/// Whether a name was meant as that one and typed wrong: a single letter, or two where both names are long, or most of
+/// a long one and its end is missing. Others' names are nearer to ours than that only by chance.
+pub fn is_slip(name: &str, meant: &str) -> bool {
+    let (typed, meant) = (plain(name), plain(meant));
+    let allowed = match typed.len().min(meant.len()) {
+        0..=10 => 1,
+        _ => 2,
+    };
+    let is_cut_off = typed.len() > 10 && begins(&typed, &meant);
+    is_cut_off || osa_distance(&typed, &meant) <= allowed
+}
+
 /// In the bytes of a word and of what was meant by it, marks included.
 const LONGEST_DIFFERENCE: usize = 6;
 

@@ -28,10 +28,14 @@ async fn main() -> ExitCode {
 async fn start() -> anyhow::Result<DeployHook> {
     function::enter()?;
     let config = Hook::read(&config::environment());
-    if let Err(error) = &config {
-        tracing::error!(
+    match &config {
+        Ok(config) => config
+            .warnings
+            .iter()
+            .for_each(|warning| tracing::warn!("{warning}")),
+        Err(error) => tracing::error!(
             "every call is answered Failed, because the configuration is wrong: {error}"
-        );
+        ),
     }
     let session = Session::of_function()?;
     Ok(DeployHook {

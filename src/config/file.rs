@@ -1,6 +1,7 @@
 //! Checks `serverless.env.yml` before anything is built or deployed of it: every key against the table of [`keys`],
 //! and every value by the program that will read it.
 
+mod anchors;
 mod node;
 
 use std::fmt;
@@ -15,7 +16,7 @@ use crate::spelling::nearest;
 use node::{is_unknown, scalar, switch};
 
 /// The only key of the file that is read.
-const ROOT: &str = "mysettings";
+pub const ROOT: &str = "mysettings";
 
 /// What the file deploys.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Report {
     pub channels: Option<Vec<String>>,
     /// What is allowed but surely not meant.
     pub warnings: Vec<String>,
+    /// The keys whose values only Serverless or CloudFormation knows.
+    pub unchecked: Vec<String>,
 }
 
 /// Something wrong, and the line in which it stands.
@@ -119,7 +122,11 @@ impl Checked<'_> {
             self.unknown.push(ROOT.to_owned());
             return;
         }
-        for (name, key, _) in entries.iter().filter(|(name, _, _)| name != ROOT) {
+        for (at, (name, key, _)) in entries.iter().enumerate() {
+            let next = entries.get(at + 1).map(|(_, key, _)| key.span.start.line());
+            if name == ROOT || anchors::serve(&self.lines, key.span.start.line(), next) {
+                continue;
+            }
             let remedy = match keys::below("").contains(&name.as_str()) {
                 true => Remedy::Advice(format!("put it below `{ROOT}`, two spaces further in")),
                 false => match nearest(name, [ROOT]) {
@@ -228,7 +235,7 @@ impl Checked<'_> {
         }
         let text = scalar(node).map(|it| it.trim().to_owned());
         if text.as_ref().is_some_and(String::is_empty) {
-            return;
+            return self.empty(key, node);
         }
         let line = node.span.start.line();
         match (key.allows, text) {
@@ -263,6 +270,24 @@ impl Checked<'_> {
                 line,
             }),
             (allows, Some(text)) => self.value(key, allows, &text, node),
+        }
+    }
+
+    /// Only a key that is missing or has no value takes its default: an empty text is a value, which no switch, number
+    /// or closed list has.
+    fn empty(&mut self, key: &'static Key, node: &MarkedYaml<'_>) {
+        match key.allows {
+            Allows::Switch | Allows::Number(..) | Allows::OneOf(_) => {
+                let remedy = format!("{}, or leave the key out", key.allows);
+                let problem = "an empty text cannot be used";
+                self.add(node, key.path, problem, Remedy::Allowed(remedy));
+            }
+            Allows::Variable(_)
+            | Allows::Text
+            | Allows::Arns
+            | Allows::ArnsOrText
+            | Allows::Region
+            | Allows::Name => {}
         }
     }
 
@@ -383,23 +408,25 @@ impl Checked<'_> {
             "the file",
         ];
         let is_on = self.is_on("functions.parrot", true);
-        let mut warnings = self.warnings;
-        let is_hidden = |it: &String| OF_CHANNELS.contains(&it.as_str());
+        let is_hidden = self
+            .unknown
+            .iter()
+            .any(|it| OF_CHANNELS.contains(&it.as_str()));
+        let mut report = Report {
+            channels: None,
+            warnings: self.warnings,
+            unchecked: self.unknown,
+        };
+        report.unchecked.dedup();
         let Some(parrot) = self.parrot.filter(|_| is_on) else {
-            return Report {
-                channels: None,
-                warnings,
-            };
+            return report;
         };
         // What is not known here may be what a warning misses.
-        if self.unknown.is_empty() {
-            warnings.extend(parrot.warnings);
+        if report.unchecked.is_empty() {
+            report.warnings.extend(parrot.warnings);
         }
-        if self.unknown.iter().any(is_hidden) {
-            return Report {
-                channels: None,
-                warnings,
-            };
+        if is_hidden {
+            return report;
         }
         let channels = parrot.channels.iter();
         let channels: Vec<_> = channels
@@ -407,15 +434,13 @@ impl Checked<'_> {
             .map(|it| it.dialect().to_string())
             .collect();
         if channels.is_empty() {
-            warnings.push(
+            report.warnings.push(
                 "no channel is set, so messages go to the function's log only; set slack.webhookurl or flowdock.api_token"
                     .to_owned(),
             );
         }
-        Report {
-            channels: Some(channels),
-            warnings,
-        }
+        report.channels = Some(channels);
+        report
     }
 
     fn add(&mut self, node: &MarkedYaml<'_>, path: &str, problem: &str, remedy: Remedy) {
@@ -436,16 +461,17 @@ fn finding(line: usize, path: &str, problem: &str, remedy: Remedy) -> Finding {
 /// Which key may have been meant by one that is none: a neighbour, the same name in another section, or both names
 /// in one.
 fn meant(full: &str, name: &str, siblings: &[&str]) -> Remedy {
-    if let Some(sibling) = nearest(name, siblings.iter().copied()) {
-        let section = full.strip_suffix(name).unwrap_or_default();
-        return Remedy::DidYouMean(format!("{section}{sibling}"));
-    }
+    let section = full.strip_suffix(name).unwrap_or_default();
     let paths = keys::KEYS.iter().map(|key| key.path);
-    if name.contains('.') && paths.clone().any(|path| path == full) {
-        let (section, key) = name.rsplit_once('.').unwrap_or_default();
-        return Remedy::Advice(format!(
-            "write `{key}` below `{section}`, each in a line of its own"
-        ));
+    if name.contains('.') {
+        let exact = paths.clone().find(|path| *path == full);
+        let path = exact.or_else(|| nearest(full, paths.clone()));
+        if let Some(below) = path.and_then(|path| path.strip_prefix(section)) {
+            return Remedy::Advice(format!("write `{}`", nested(below)));
+        }
+    }
+    if let Some(sibling) = nearest(name, siblings.iter().copied()) {
+        return Remedy::DidYouMean(format!("{section}{sibling}"));
     }
     let of_this_name = keys::KEYS
         .iter()
@@ -456,6 +482,13 @@ fn meant(full: &str, name: &str, siblings: &[&str]) -> Remedy {
         [] => Remedy::Allowed(siblings.join(", ")),
         [path, ..] => Remedy::DidYouMean(path.to_owned()),
     }
+}
+
+/// `slack: {quiet: …}` of `slack.quiet`.
+fn nested(path: &str) -> String {
+    let mut parts = path.rsplit('.');
+    let innermost = format!("{}: …", parts.next().unwrap_or_default());
+    parts.fold(innermost, |below, part| format!("{part}: {{{below}}}"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::misspelt::Stakes;
 use super::variables::Variables as _;
 use super::{ConfigError, Problem, certificates, finish, variables, words};
 
@@ -18,7 +19,10 @@ pub struct HookVariables {
     hook_events: Option<String>,
 }
 
-impl variables::Variables for HookVariables {}
+impl variables::Variables for HookVariables {
+    /// A deployment must not fail for a variable that is somebody else's.
+    const STAKES: Stakes = Stakes::None;
+}
 
 /// What is run, as far as it is configured: for Amazon ECS's own hooks the rest comes from the deployment.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +37,8 @@ pub struct Hook {
     pub wait: Wait,
     /// The event of the task's stop reports to CodeDeploy, not the call that started it.
     pub by_events: bool,
+    /// What is allowed but surely not meant.
+    pub warnings: Vec<String>,
 }
 
 /// When a deployment goes on.
@@ -50,8 +56,8 @@ impl Hook {
     /// [`ConfigError`] with every problem that there is.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        // None of its names begin alike, so that what resembles one that is not set is an error.
-        let set = HookVariables::read_all(environment, &mut problems, &mut Vec::new());
+        let mut warnings = Vec::new();
+        let set = HookVariables::read_all(environment, &mut problems, &mut warnings);
         certificates(environment, &mut problems);
         let list = |value: Option<&str>| words::split(value, ",").map(str::to_owned).collect();
         let command = command(set.command.as_deref(), &mut problems);
@@ -71,6 +77,7 @@ impl Hook {
             assign_public_ip: public.unwrap_or(true),
             wait: wait(set.wait.as_deref(), &mut problems),
             by_events: events.unwrap_or(false),
+            warnings,
         };
         finish(hook, problems)
     }

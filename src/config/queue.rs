@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::misspelt::Stakes;
 use super::variables::Variables as _;
-use super::{ConfigError, Problem, certificates, finish, globs, variables, words};
+use super::{ConfigError, Problem, Remedy, certificates, finish, globs, variables, words};
+use crate::arn;
 use crate::queue::{Allowed, Patterns};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -12,7 +14,9 @@ pub struct QueueVariables {
     allowed_task_definitions: Option<String>,
 }
 
-impl variables::Variables for QueueVariables {}
+impl variables::Variables for QueueVariables {
+    const STAKES: Stakes = Stakes::Each(&["ALLOWED_CLUSTERS", "ALLOWED_TASK_DEFINITIONS"]);
+}
 
 #[derive(Debug)]
 pub struct Queue {
@@ -50,6 +54,28 @@ impl Queue {
 }
 
 fn patterns(name: &'static str, value: Option<&str>, problems: &mut Vec<Problem>) -> Patterns {
+    refuse_arns(name, value, problems);
     let texts = words::split(value, ",").map(str::to_owned).collect();
     Patterns::new(globs(name, value, problems), texts)
+}
+
+/// An ARN would match nothing, because what a message asks for is compared by its name.
+fn refuse_arns(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) {
+    for text in words::split(value, ",").filter(|it| it.contains('/')) {
+        let (problem, advice) = match text.starts_with("arn:") {
+            true => (
+                format!("`{text}` is an ARN, and names are compared"),
+                format!("write `{}`", arn::name(text)),
+            ),
+            false => (
+                format!("{} is no name", words::quoted(text)),
+                "write names, or patterns of names, without `/`".to_owned(),
+            ),
+        };
+        problems.push(Problem {
+            variable: name.to_owned(),
+            problem,
+            remedy: Remedy::Advice(advice),
+        });
+    }
 }

@@ -1,6 +1,9 @@
+use strum::VariantArray as _;
+
 use super::*;
+use crate::notice::Kind;
 use crate::secret::Sealed;
-use crate::triage::{CallWord, DropReason, Selection};
+use crate::triage::{CallWord, Cause, DropReason, Selection};
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
@@ -164,7 +167,7 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
     );
 }
 
-/// Each word by itself, with the one that was meant, and never the list of all of them.
+/// Each word by itself, with the one that was meant; the list of all of them stands there once at most.
 #[test]
 fn a_wrong_word_is_said_with_the_right_one() {
     for (variable, value, expected) in [
@@ -196,7 +199,25 @@ fn a_wrong_word_is_said_with_the_right_one() {
         (
             "KEEP",
             "not_ecs",
-            "`not_ecs` is none of its words; what has this reason cannot be kept or dropped by it",
+            "`not_ecs` is none of its words; what has this reason is no event of Amazon ECS",
+        ),
+        (
+            "KEEP",
+            "ignored_cluster",
+            "`ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+        ),
+        (
+            "DROP",
+            "ignored_cluster",
+            "`ignored_cluster` is none of its words; what has this reason is dropped as it is",
+        ),
+        (
+            "DROP",
+            "foo",
+            &format!(
+                "`foo` is none of its words; allowed: kinds and causes: {}",
+                words_of_drop().join(", ")
+            ),
         ),
         (
             "KEEP",
@@ -215,7 +236,25 @@ fn a_wrong_word_is_said_with_the_right_one() {
     let error = Parrot::read(&environment(&[("DROP", "foo,bar,baz")])).unwrap_err();
     let lines: Vec<_> = error.0.iter().map(ToString::to_string).collect();
     assert_eq!(lines.len(), 3);
-    assert!(lines.iter().all(|line| line.len() < 150), "{lines:?}");
+    assert!(lines[..2].iter().all(|line| line.len() < 150), "{lines:?}");
+    let braces = Parrot::read(&environment(&[("IGNORED_CLUSTERS", "dev-{a,b}")])).unwrap_err();
+    let said = "allowed: glob patterns split by commas, also within `{…}`: write each in full, `dev-a,dev-b`";
+    assert!(braces.to_string().ends_with(said), "{braces}");
+}
+
+fn words_of_drop() -> Vec<&'static str> {
+    let kinds = Kind::VARIANTS.iter().map(<&str>::from);
+    let causes = Cause::VARIANTS.iter().map(<&str>::from);
+    let calls = CallWord::VARIANTS.iter().map(<&str>::from);
+    kinds.chain(causes).chain(calls).collect()
+}
+
+/// Where nobody but the operator sets variables.
+const IN_FUNCTION: (&str, &str) = ("AWS_LAMBDA_FUNCTION_NAME", "parrot");
+const CHANNEL: (&str, &str) = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
+
+fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
+    Parrot::read(&environment(pairs)).unwrap().warnings
 }
 
 /// A name that is nearly ours would have been read by nobody, and nothing posted.
@@ -226,6 +265,8 @@ fn a_misspelt_variable_is_an_error() {
         ("SLACK_WEBHOOK", "SLACK_WEBHOOKURL"),
         ("SLACK_WEBHOOKURI", "SLACK_WEBHOOKURL"),
         ("Slack_WebhookUrl", "SLACK_WEBHOOKURL"),
+        ("FLOWDOCK_APITOKEN", "FLOWDOCK_API_TOKEN"),
+        ("SLACK_CHANEL", "SLACK_CHANNEL"),
         ("SLACK_QUITE", "SLACK_QUIET"),
         ("SLACK-QUIET", "SLACK_QUIET"),
         ("DEDUP_TABEL", "DEDUP_TABLE"),
@@ -234,9 +275,21 @@ fn a_misspelt_variable_is_an_error() {
         ("IGNORE_CLUSTERS", "IGNORED_CLUSTERS"),
         ("LOG_TAIL_LINE", "LOG_TAIL_LINES"),
     ] {
-        let error = Parrot::read(&environment(&[(name, "https://example.com/very-secret")]));
+        let misspelt = (name, "https://example.com/very-secret");
         let expected = format!("{name}: there is no such variable; did you mean `{meant}`?");
-        assert_eq!(error.unwrap_err().to_string(), expected);
+        let in_function = Parrot::read(&environment(&[IN_FUNCTION, misspelt]));
+        assert_eq!(in_function.unwrap_err().to_string(), expected);
+        // In a shell only what decides where messages go is worth a stop.
+        let in_shell = Parrot::read(&environment(&[misspelt]));
+        match meant {
+            "SLACK_WEBHOOKURL" | "FLOWDOCK_API_TOKEN" | "SLACK_CHANNEL" => {
+                assert_eq!(in_shell.unwrap_err().to_string(), expected);
+            }
+            _ => {
+                let expected = expected.replacen(':', " is not read:", 1);
+                assert_eq!(in_shell.unwrap().warnings, [expected]);
+            }
+        }
     }
     let queue = Queue::read(&environment(&[("ALLOWED_CLUSTER", "prod")])).unwrap_err();
     assert!(
@@ -245,48 +298,126 @@ fn a_misspelt_variable_is_an_error() {
             .contains("did you mean `ALLOWED_CLUSTERS`?"),
         "{queue}"
     );
-    let hook = Hook::read(&environment(&[("TASK_DEFINTION", "migrate")])).unwrap_err();
-    assert!(
-        hook.to_string().contains("did you mean `TASK_DEFINITION`?"),
-        "{hook}"
-    );
-    // A preview reads KEEP and no channel.
-    let both = environment(&[("KEPE", "other"), ("SLACK_QUITE", "true")]);
-    let filter = Filter::read(&both).unwrap_err();
-    assert_eq!(filter.0.len(), 1, "{filter}");
 }
 
-/// Where ours is set, the other is another program's; a shell is full of them.
+/// What is switched off is not set: the other was surely meant.
+#[test]
+fn a_misspelt_channel_beside_one_that_is_off_is_an_error() {
+    let off = ("SLACK_WEBHOOKURL", "DISABLED");
+    let meant = ("SLACK_WEBHOOK_URL", "https://hooks.example.com/x");
+    let found = problems(&[IN_FUNCTION, off, meant]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "SLACK_WEBHOOK_URL");
+    let warned = warnings(&[IN_FUNCTION, CHANNEL, meant]);
+    let expected =
+        "SLACK_WEBHOOK_URL is not read: there is no such variable, and SLACK_WEBHOOKURL is set";
+    assert_eq!(warned, [expected]);
+}
+
+/// One that merely begins as ours do stops nothing that works.
+#[test]
+fn a_likeness_is_a_warning_where_a_channel_is_set() {
+    for name in [
+        "SLACK_BOT_TOKEN",
+        "SLACK_CHANNEL_ID",
+        "SLACK_USER",
+        "SLACK_SIGNING_SECRET",
+    ] {
+        let foreign = (name, "xoxb-very-secret");
+        for set in [&[IN_FUNCTION, CHANNEL, foreign][..], &[foreign]] {
+            let warned = warnings(set).join(" ");
+            let start = format!("{name} is not read: there is no such variable; ");
+            assert!(warned.starts_with(&start), "{warned}");
+            assert!(!warned.contains("very-secret"), "{warned}");
+        }
+        let error = Parrot::read(&environment(&[IN_FUNCTION, foreign])).unwrap_err();
+        let start = format!("{name}: there is no such variable; allowed: SLACK_");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(!error.to_string().contains("very-secret"), "{error}");
+    }
+    let foreign = ("ALLOWED_ORIGINS", "*");
+    let lists = [
+        ("ALLOWED_CLUSTERS", "prod"),
+        ("ALLOWED_TASK_DEFINITIONS", "*"),
+    ];
+    let queue = Queue::read(&environment(&[IN_FUNCTION, foreign, lists[0], lists[1]])).unwrap();
+    assert!(
+        queue.warnings[0].starts_with("ALLOWED_ORIGINS is not read"),
+        "{:?}",
+        queue.warnings
+    );
+    assert!(Queue::read(&environment(&[IN_FUNCTION, foreign, lists[0]])).is_err());
+}
+
+/// Parts of our names, and their words in other forms, are at least named.
+#[test]
+fn a_part_of_a_name_is_a_warning() {
+    for (name, meant) in [
+        ("WEBHOOK_URL", "SLACK_WEBHOOKURL"),
+        ("WEBHOOKURL", "SLACK_WEBHOOKURL"),
+        ("LOG_LINES", "LOG_TAIL_LINES"),
+        ("IGNORE_CONTAINERS", "IGNORED_EXIT_CODE_CONTAINER_NAMES"),
+        ("DEDUPLICATION_TABLE", "DEDUP_TABLE"),
+        ("TEMPLATES", "TEMPLATES_DIR"),
+        ("TEMPLATES_DIRECTORY", "TEMPLATES_DIR"),
+        ("MENTION", "SLACK_MENTION"),
+        ("API_TOKEN", "FLOWDOCK_API_TOKEN"),
+    ] {
+        let expected =
+            format!("{name} is not read: there is no such variable; did you mean `{meant}`?");
+        let warned = warnings(&[IN_FUNCTION, (name, "very-secret")]);
+        assert_eq!(warned, [expected]);
+    }
+    let quiet =
+        "QUIET is not read: there is no such variable; allowed: FLOWDOCK_QUIET, SLACK_QUIET";
+    assert_eq!(warnings(&[IN_FUNCTION, ("QUIET", "true")]), [quiet]);
+    for name in ["LOG_TAIL", "LOG_TAIL_COUNT"] {
+        let warned = warnings(&[IN_FUNCTION, (name, "20")]);
+        assert_eq!(warned.len(), 1, "{name}: {warned:?}");
+    }
+    // The right one is set, so the other is another program's.
+    assert_eq!(warnings(&[CHANNEL, ("WEBHOOK_URL", "x")]), [""; 0]);
+}
+
+/// A deployment does not fail for a variable that is somebody else's.
+#[test]
+fn the_hook_is_stopped_by_no_other_variable() {
+    for (name, meant) in [
+        ("COMMENT", None),
+        ("COMMON", None),
+        ("WAITS", Some("WAIT")),
+        ("COMAND", Some("COMMAND")),
+        ("CLUSTER", Some("CLUSTER_NAME")),
+        ("TASK_DEF", Some("TASK_DEFINITION")),
+        ("TASK_DEFINTION", Some("TASK_DEFINITION")),
+        ("SECURITY_GROUP", Some("SECURITY_GROUPS")),
+    ] {
+        let hook = Hook::read(&environment(&[IN_FUNCTION, (name, "1")])).unwrap();
+        let expected = meant.map(|meant| {
+            format!("{name} is not read: there is no such variable; did you mean `{meant}`?")
+        });
+        assert_eq!(hook.warnings, Vec::from_iter(expected));
+    }
+}
+
+/// A preview reads KEEP and no channel, and only warns.
+#[test]
+fn a_preview_is_stopped_by_no_other_variable() {
+    let both = environment(&[
+        ("KEPE", "other"),
+        ("SLACK_QUITE", "true"),
+        ("LOG_LINES", "1"),
+    ]);
+    assert!(Filter::read(&both).is_ok() && Lookup::read(&both).is_ok());
+    let kept = "KEPE is not read: there is no such variable; did you mean `KEEP`?";
+    let lines = "LOG_LINES is not read: there is no such variable; did you mean `LOG_TAIL_LINES`?";
+    assert_eq!(preview_warnings(&both, false), [kept]);
+    assert_eq!(preview_warnings(&both, true), [kept, lines]);
+}
+
+/// A shell is full of them.
 #[test]
 fn foreign_variables_are_none_of_ours() {
-    let ours = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
-    let config = Parrot::read(&environment(&[
-        ours,
-        ("SLACK_WEBHOOK_URL", "https://other.example.com"),
-    ]));
-    assert_eq!(
-        config.unwrap().warnings,
-        ["SLACK_WEBHOOK_URL is not read: there is no such variable, and SLACK_WEBHOOKURL is set"]
-    );
-    let token = ("SLACK_BOT_TOKEN", "xoxb-very-secret");
-    let config = Parrot::read(&environment(&[token])).unwrap();
-    assert!(
-        config.warnings[0].starts_with("SLACK_BOT_TOKEN is not read"),
-        "{:?}",
-        config.warnings
-    );
-    assert!(!config.warnings[0].contains("very-secret"));
-    // Nobody else has variables in a function.
-    let in_lambda = [token, ("AWS_LAMBDA_FUNCTION_NAME", "parrot")];
-    let error = Parrot::read(&environment(&in_lambda))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("SLACK_BOT_TOKEN: there is no such variable; allowed: SLACK_"),
-        "{error}"
-    );
-    assert!(!error.contains("very-secret"));
-
     let foreign = [
         "PATH",
         "HOME",
@@ -320,7 +451,6 @@ fn foreign_variables_are_none_of_ours() {
         "AWS_DEFAULT_REGION",
         "AWS_PROFILE",
         "AWS_ACCESS_KEY_ID",
-        "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_LOG_LEVEL",
         "AWS_LAMBDA_RUNTIME_API",
         "AWS_EXECUTION_ENV",
@@ -352,9 +482,30 @@ fn foreign_variables_are_none_of_ours() {
     let foreign: Vec<_> = foreign.iter().map(|name| (*name, "something")).collect();
     let environment = environment(&foreign);
     assert_eq!(Parrot::read(&environment).unwrap().warnings, [""; 0]);
+    assert_eq!(preview_warnings(&environment, true), [""; 0]);
     let queue = Queue::read(&environment).unwrap();
     assert_eq!(queue.warnings.len(), 1, "{:?}", queue.warnings);
-    assert!(Hook::read(&environment).is_ok());
+}
+
+#[test]
+fn arns_are_refused_where_names_are_compared() {
+    for (name, arn, said) in [
+        (
+            "ALLOWED_CLUSTERS",
+            "arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
+            "write `prod`",
+        ),
+        (
+            "ALLOWED_TASK_DEFINITIONS",
+            "arn:aws:ecs:eu-west-1:210987654321:task-definition/migrate:3",
+            "write `migrate:3`",
+        ),
+    ] {
+        let value = format!("other-*,{arn}");
+        let error = Queue::read(&environment(&[(name, &value)])).unwrap_err();
+        let expected = format!("{name}: `{arn}` is an ARN, and names are compared; {said}");
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]
@@ -515,6 +666,35 @@ fn settings_show_no_secret() {
     assert!(!format!("{:?}", super::settings(&password)).contains("very-secret"));
     let misplaced = environment(&[("KEEP", "https://example.com/very-secret")]);
     assert!(!format!("{:?}", super::settings(&misplaced)).contains("very-secret"));
+    let flowdock = [(
+        "FLOWDOCK_URL",
+        "https://hooks.slack.com/services/very-secret",
+    )];
+    let shown = format!("{:?}", super::settings(&environment(&flowdock)));
+    assert!(shown.contains("\"https://hooks.slack.com\""), "{shown}");
+    assert!(!shown.contains("very-secret"), "{shown}");
+    for name in [
+        "SLACK_CHANNEL",
+        "SLACK_USERNAME",
+        "FLOWDOCK_URL",
+        "TEMPLATES_DIR",
+        "DROP",
+    ] {
+        for secret in ["xoxb-very-secret", "0123456789abcdef0123456789abcdef"] {
+            let shown = format!("{:?}", super::settings(&environment(&[(name, secret)])));
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    for (name, value) in [
+        ("IGNORED_CLUSTERS", "dev-*,staging-1,staging-2,staging-3"),
+        (
+            "DEDUP_TABLE",
+            "arn:aws:dynamodb:eu-west-1:210987654321:table/told",
+        ),
+    ] {
+        let shown = format!("{:?}", super::settings(&environment(&[(name, value)])));
+        assert!(shown.contains(value), "{shown}");
+    }
     let keep = settings
         .iter()
         .find(|setting| setting.name == "KEEP")

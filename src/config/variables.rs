@@ -4,10 +4,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Problem, misspelt};
+use super::Problem;
+use super::misspelt::{self, Stakes};
 
 /// A struct of optional texts, whose fields are the variables in small letters.
 pub(super) trait Variables: Default + Serialize + DeserializeOwned {
+    /// What depends on them.
+    const STAKES: Stakes;
+
     /// Texts only, so that no value can be of a wrong type here. Only our own names as they are written: envy
     /// reads any spelling, and `drop` in somebody's shell is not ours.
     fn read(environment: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
@@ -21,7 +25,7 @@ pub(super) trait Variables: Default + Serialize + DeserializeOwned {
         warnings: &mut Vec<String>,
     ) -> Self {
         let own = names_of::<Self>();
-        misspelt::check(&own, environment, problems, warnings);
+        misspelt::check(&own, &Self::STAKES, environment, problems, warnings);
         read(&own, environment, problems)
     }
 

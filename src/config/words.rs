@@ -20,8 +20,8 @@ pub(super) fn split<'a>(value: Option<&'a str>, by: &'a str) -> impl Iterator<It
         .filter(|part| !part.is_empty())
 }
 
-/// A value as a problem shows it, unless it may be a secret that stands in the wrong place: an address, or what is
-/// long and has digits in it.
+/// A value as a problem shows it, unless it may be a secret that stands in the wrong place: an address, what is
+/// long and has digits in it, or a token of Slack's, `xoxb-…`.
 pub(super) fn quoted(value: &str) -> String {
     match may_be_secret(value) {
         true => "its value".to_owned(),
@@ -31,7 +31,8 @@ pub(super) fn quoted(value: &str) -> String {
 
 pub(super) fn may_be_secret(text: &str) -> bool {
     let is_long = text.len() >= 20 && text.contains(|it: char| it.is_ascii_digit());
-    text.contains("://") || (is_long && !text.contains(' '))
+    let is_token = text.starts_with("xox") && text.contains('-');
+    text.contains("://") || is_token || (is_long && !text.contains(' '))
 }
 
 /// `true` or `false` in any case, because YAML hands them on that way.
@@ -141,43 +142,80 @@ pub(super) fn selections(
 ) -> Vec<Selection> {
     let takes_reasons = name == "KEEP";
     let mut selections = Vec::new();
+    let mut wrong = Vec::new();
     for word in split(value, ",") {
         match selection(word).filter(|it| takes_reasons || !matches!(it, Selection::Reason(_))) {
             Some(selection) => selections.push(selection),
-            None => problems.push(Problem {
-                variable: name.to_owned(),
-                problem: format!("{} is none of its words", quoted(word)),
-                remedy: remedy(word, takes_reasons),
-            }),
+            None => wrong.push((word, remedy(word, takes_reasons))),
         }
+    }
+    let last = wrong.iter().rposition(|(_, remedy)| remedy.is_none());
+    for (at, (word, remedy)) in wrong.into_iter().enumerate() {
+        problems.push(Problem {
+            variable: name.to_owned(),
+            problem: format!("{} is none of its words", quoted(word)),
+            remedy: remedy.unwrap_or_else(|| all_words(takes_reasons, last == Some(at))),
+        });
     }
     selections
 }
 
-/// What to do about a word that is none.
-fn remedy(word: &str, takes_reasons: bool) -> Remedy {
+/// The words themselves are listed once, however many are wrong.
+fn all_words(takes_reasons: bool, in_full: bool) -> Remedy {
+    let sorts = match takes_reasons {
+        true => "kinds, causes and reasons for dropping",
+        false => "kinds and causes",
+    };
+    Remedy::Allowed(match in_full {
+        true => {
+            let words: Vec<_> = allowed(takes_reasons).collect();
+            format!("{sorts}: {}", words.join(", "))
+        }
+        false => format!("{sorts}, which are listed below"),
+    })
+}
+
+/// What to do about a word that is none, where more can be said than which words there are.
+fn remedy(word: &str, takes_reasons: bool) -> Option<Remedy> {
     let several = word.split([' ', ';', ':', '|']).filter(|it| !it.is_empty());
     if several.clone().count() > 1 && several.clone().all(|it| selection(it).is_some()) {
-        return Remedy::Advice("split words by `,`".to_owned());
+        return Some(Remedy::Advice("split words by `,`".to_owned()));
     }
-    match DropReason::from_str(word) {
-        Ok(reason) if can_be_kept(reason) => {
-            let advice = "what has this reason is dropped as it is; only KEEP takes it";
-            return Remedy::Advice(advice.to_owned());
-        }
-        Ok(_) => {
-            let advice = "what has this reason cannot be kept or dropped by it";
-            return Remedy::Advice(advice.to_owned());
-        }
-        Err(_) => {}
+    if let Ok(reason) = DropReason::from_str(word) {
+        return Some(Remedy::Advice(instead(reason, takes_reasons).to_owned()));
     }
-    if let Some(meant) = nearest(word, allowed(takes_reasons)) {
-        return Remedy::DidYouMean(meant.to_owned());
+    let meant = nearest(word, allowed(takes_reasons))?;
+    Some(Remedy::DidYouMean(meant.to_owned()))
+}
+
+/// What to do about a reason for dropping that is none of the words.
+fn instead(reason: DropReason, takes_reasons: bool) -> &'static str {
+    if !takes_reasons && can_be_kept(reason) {
+        return "what has this reason is dropped as it is; only KEEP takes it";
     }
-    Remedy::Allowed(match takes_reasons {
-        true => "kinds, causes and reasons for dropping, such as `stop_task`, `out_of_memory`, `steady_state`; README has them all".to_owned(),
-        false => "kinds and causes, such as `stop_task`, `out_of_memory`; README has them all".to_owned(),
-    })
+    if !takes_reasons {
+        return "what has this reason is dropped as it is";
+    }
+    match reason {
+        DropReason::IgnoredCluster => "IGNORED_CLUSTERS drops it: remove the cluster there",
+        DropReason::IgnoredService => "IGNORED_SERVICES drops it: remove the service there",
+        DropReason::DroppedByConfig => "DROP drops it: remove the word there",
+        DropReason::AlreadyTold => "what was posted is not posted again, and no word changes that",
+        DropReason::NotEcs => "what has this reason is no event of Amazon ECS",
+        DropReason::RoutineLaunch
+        | DropReason::TransitionalState
+        | DropReason::CoveredByTask
+        | DropReason::Autoscaling
+        | DropReason::ReadOnly
+        | DropReason::AwsInternal
+        | DropReason::StillRunning
+        | DropReason::RoutineStop
+        | DropReason::SteadyState
+        | DropReason::Rebalancing
+        | DropReason::RoutineDraining
+        | DropReason::AgentReconnect
+        | DropReason::ResourcesOnly => "write it as README has it",
+    }
 }
 
 fn selection(word: &str) -> Option<Selection> {

@@ -232,27 +232,38 @@ fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
     if fits {
         return Ok(());
     }
-    let name = stem.rsplit('/').next().unwrap_or_default();
-    let sorts = Sort::all().map(Sort::name);
-    if let Some(meant) = nearest(name, sorts.chain(["default"])) {
-        let folder = stem.strip_suffix(name).unwrap_or_default();
-        return Err(TemplateError {
-            file: file.path.display().to_string(),
-            line: None,
-            problem: format!(
-                "no message looks for a template of this name; did you mean `{folder}{meant}.tera`?"
-            ),
-        });
-    }
-    let kinds: Vec<&str> = Kind::VARIANTS.iter().map(Into::into).collect();
-    let channels: Vec<&str> = Dialect::VARIANTS.iter().map(Into::into).collect();
     Err(TemplateError {
         file: file.path.display().to_string(),
         line: None,
         problem: format!(
-            "no message looks for a template of this name; it is `KIND.tera`, `CHANNEL/KIND.tera`, `summary.tera`, `default.tera` or `parts/….tera`, KIND one of {}, CHANNEL one of {}",
-            kinds.join(", "),
-            channels.join(", ")
+            "no message looks for a template of this name; {}",
+            meant(stem)
         ),
     })
+}
+
+/// What to do about a name that is none: its folder first, because below that any name is wrong.
+fn meant(stem: &str) -> String {
+    let channels: Vec<&str> = Dialect::VARIANTS.iter().map(Into::into).collect();
+    let folders = channels.iter().copied().chain(["parts"]);
+    let (folder, name) = stem.split_once('/').unwrap_or(("", stem));
+    if !folder.is_empty() && !channels.contains(&folder) {
+        return match nearest(folder, folders) {
+            Some(meant) => format!("`{folder}` is no channel; did you mean `{meant}`?"),
+            None => format!("`{folder}` is no channel; allowed: {}", channels.join(", ")),
+        };
+    }
+    if channels.contains(&name) {
+        return format!("templates of a channel stand in its folder, `{name}/stop_task.tera`");
+    }
+    if let Some(meant) = nearest(name, Sort::all().map(Sort::name).chain(["default"])) {
+        let start = stem.strip_suffix(name).unwrap_or_default();
+        return format!("did you mean `{start}{meant}.tera`?");
+    }
+    let kinds: Vec<&str> = Kind::VARIANTS.iter().map(Into::into).collect();
+    format!(
+        "it is `KIND.tera`, `CHANNEL/KIND.tera`, `summary.tera`, `default.tera` or `parts/….tera`, KIND one of {}, CHANNEL one of {}",
+        kinds.join(", "),
+        channels.join(", ")
+    )
 }

@@ -286,6 +286,21 @@ fn config_says_where_messages_of_a_file_would_go() {
         shown.contains("nothing is wrong\nmessages go to: slack\n"),
         "{shown}"
     );
+    for (text, said) in [
+        (
+            "mysettings: ${file(./x.yml)}",
+            "nothing was checked, because only Serverless knows what `mysettings` is\n",
+        ),
+        (
+            "mysettings: {memory: '${env:MEMORY}', slack: {webhookurl: {Ref: Hook}}}",
+            "nothing is wrong in what can be checked\nnot checked, because only Serverless or CloudFormation knows the value: memory, slack.webhookurl\n",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let run = ecs_parrot(&["config", file.to_str().unwrap()]);
+        let shown = shown_in(folder.path(), run);
+        assert!(shown.contains(said), "{shown}");
+    }
     let shown = ecs_parrot(&["config", "nowhere.yml"]).shown();
     assert!(shown.starts_with("exit status: 1"), "{shown}");
     assert!(
@@ -294,22 +309,30 @@ fn config_says_where_messages_of_a_file_would_go() {
     );
 }
 
-/// Nobody would have heard of it: the right variable is not set.
+/// Nobody would have heard of it: the right variable is not set. Other programs' variables stop nothing.
 #[test]
-fn a_misspelt_variable_stops_every_command_that_reads_the_right_one() {
+fn only_a_misspelt_channel_stops_what_sends() {
     let sample = "samples/stop_task-by-iam-user.json";
-    for (arguments, name, stops) in [
-        (&["notify", sample][..], "SLACK_WEBHOOK_URL", true),
-        (&["config"], "SLACK_WEBHOOK_URL", true),
-        (&["preview", sample], "SLACK_WEBHOOK_URL", false),
-        (&["preview", sample], "TEMPLATE_DIR", true),
-        (&["notify", sample], "SLACK_BOT_TOKEN", false),
+    for (arguments, name, stops, warns) in [
+        (&["notify", sample][..], "SLACK_WEBHOOK_URL", true, false),
+        (&["config"], "SLACK_WEBHOOK_URL", true, false),
+        (&["preview", sample], "SLACK_WEBHOOK_URL", false, false),
+        (&["preview", sample], "TEMPLATE_DIR", false, true),
+        (&["preview", sample], "TEMPLATES", false, true),
+        (&["notify", sample], "TEMPLATE_DIR", false, true),
+        (&["notify", sample], "TEMPLATES", false, true),
+        (&["notify", sample], "SLACK_BOT_TOKEN", false, true),
+        (&["notify", sample], "SLACK_CHANNEL_ID", false, true),
+        (&["notify", sample], "SLACK_USER", false, true),
     ] {
         let run = ecs_parrot(arguments).env(name, "https://example.com/very-secret");
         let shown = run.shown();
         let status = format!("exit status: {}", u8::from(stops));
         assert!(shown.starts_with(&status), "{arguments:?} {name}: {shown}");
-        assert_eq!(shown.contains("did you mean `"), stops, "{shown}");
+        let error = format!("{name}: there is no such variable; did you mean `");
+        assert_eq!(shown.contains(&error), stops, "{shown}");
+        let warning = format!("ecs-parrot: {name} is not read: there is no such variable");
+        assert_eq!(shown.contains(&warning), warns, "{shown}");
         assert!(!shown.contains("very-secret"), "{shown}");
     }
 }
@@ -569,6 +592,27 @@ fn an_own_template_that_is_wrong_is_named_with_its_line() {
     fs::write(folder.path().join("stop_tsk.tera"), "x").unwrap();
     let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
     assert_snapshot!("template_of_no_kind", shown_in(folder.path(), run));
+    fs::remove_file(folder.path().join("stop_tsk.tera")).unwrap();
+    fs::create_dir(folder.path().join("slak")).unwrap();
+    for (name, advice) in [
+        (
+            "slak/task_stopped.tera",
+            "`slak` is no channel; did you mean `slack`?\n",
+        ),
+        (
+            "slack.tera",
+            "templates of a channel stand in its folder, `slack/stop_task.tera`\n",
+        ),
+    ] {
+        let file = folder.path().join(name);
+        fs::write(&file, "x").unwrap();
+        let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
+        let shown = shown_in(folder.path(), run);
+        let said =
+            format!("[folder]/{name}: no message looks for a template of this name; {advice}");
+        assert!(shown.contains(&said), "{shown}");
+        fs::remove_file(&file).unwrap();
+    }
 }
 
 #[test]

@@ -168,6 +168,53 @@ fn the_code_map_has_every_file() {
     }
 }
 
+/// Of both ways in which events reach the function.
+#[test]
+fn readme_names_what_the_stack_makes() {
+    let service = text("serverless.yml");
+    let documents = Yaml::load_from_str(&service).unwrap();
+    let prefixes = documents[0]["custom"]["rulePrefix"].as_mapping().unwrap();
+    let prefixes: Vec<_> = prefixes.values().filter_map(Yaml::as_str).collect();
+    let rules = prefixes.iter().flat_map(|prefix| {
+        [
+            format!("{prefix}-api-calls"),
+            format!("{prefix}-ecs-events"),
+        ]
+    });
+    let queue = deploy_text("event-queue.yml", "QueueName: ");
+    let table = deploy_text("parrot.yml", "TableName: ");
+    let names = rules.chain([queue, table]);
+    let names: Vec<_> = names
+        .map(|name| name.replace("${self:service}-${sls:stage}", "ecs-parrot-dev"))
+        .collect();
+    assert_eq!(names.len(), 6);
+    assert_eq!(missing(names, &text("README.md")), [""; 0]);
+}
+
+/// How long events are tried depends on `ingest`, and an alarm's text does not.
+#[test]
+fn no_alarm_says_how_long_events_are_tried() {
+    let stack = text("deploy/serverless/parrot.yml");
+    let told: Vec<_> = stack
+        .lines()
+        .filter(|line| line.contains("AlarmDescription: "))
+        .collect();
+    assert!(told.len() >= 5, "{told:?}");
+    let with_time = told.iter().filter(|it| it.contains("hours"));
+    assert_eq!(with_time.count(), 0, "{told:?}");
+    let ends = told
+        .iter()
+        .filter(|it| it.ends_with("tried again, and then go to the dead-letter queue"));
+    assert_eq!(ends.count(), 2, "{told:?}");
+}
+
+/// What stands behind a key in a part of the deployment.
+fn deploy_text(file: &str, key: &str) -> String {
+    let text = text(&format!("deploy/serverless/{file}"));
+    let value = text.lines().find_map(|line| line.trim().strip_prefix(key));
+    value.unwrap().to_owned()
+}
+
 #[test]
 fn readme_starts_with_the_two_commands() {
     let readme = text("README.md");

@@ -30,6 +30,9 @@ use line::Line;
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let environment = config::environment();
+    for warning in config::preview_warnings(&environment, args.enrich) {
+        anstream::eprintln!("ecs-parrot: {warning}");
+    }
     let filter = Filter::read(&environment)?;
     let renderer = filter.renderer()?;
     for warning in renderer.warnings() {

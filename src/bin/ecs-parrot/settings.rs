@@ -71,7 +71,21 @@ fn check(path: &Path) -> anyhow::Result<ExitCode> {
         }
     };
     let mut out = anstream::stdout();
-    writeln!(out, "{shown}: nothing is wrong")?;
+    match &report.unchecked[..] {
+        [] => writeln!(out, "{shown}: nothing is wrong")?,
+        [all] if all == file::ROOT => writeln!(
+            out,
+            "{shown}: nothing was checked, because only Serverless knows what `{all}` is"
+        )?,
+        keys => {
+            writeln!(out, "{shown}: nothing is wrong in what can be checked")?;
+            writeln!(
+                out,
+                "not checked, because only Serverless or CloudFormation knows the value: {}",
+                keys.join(", ")
+            )?;
+        }
+    }
     if let Some(channels) = report.channels.filter(|it| !it.is_empty()) {
         writeln!(out, "messages go to: {}", channels.join(", "))?;
     }

@@ -16,11 +16,17 @@ pub(super) fn is_unknown(node: &MarkedYaml<'_>) -> bool {
     match &node.data {
         YamlData::Value(Scalar::String(text)) => text.contains("${"),
         YamlData::Tagged(..) | YamlData::Alias(_) | YamlData::BadValue => true,
-        YamlData::Value(_)
-        | YamlData::Representation(..)
-        | YamlData::Sequence(_)
-        | YamlData::Mapping(_) => false,
+        YamlData::Value(_) | YamlData::Representation(..) | YamlData::Sequence(_) => false,
+        YamlData::Mapping(mapping) => match mapping.iter().next() {
+            Some((key, _)) if mapping.len() == 1 => scalar(key).is_some_and(|it| is_function(&it)),
+            Some(_) | None => false,
+        },
     }
+}
+
+/// In its long form, `Ref: Topic`.
+fn is_function(key: &str) -> bool {
+    key == "Ref" || key.starts_with("Fn::")
 }
 
 /// A value as Serverless puts it into the environment.

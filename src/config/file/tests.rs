@@ -25,7 +25,15 @@ fn an_unknown_key_is_named_with_the_one_that_was_meant() {
         ),
         (
             "slack.webhookurl: https://hooks.example.com/very-secret",
-            "2: slack.webhookurl: there is no such key; write `webhookurl` below `slack`, each in a line of its own",
+            "2: slack.webhookurl: there is no such key; write `slack: {webhookurl: …}`",
+        ),
+        (
+            "slack.webhook_url: https://hooks.example.com/very-secret",
+            "2: slack.webhook_url: there is no such key; write `slack: {webhookurl: …}`",
+        ),
+        (
+            "ignored:\n  exit_code.container_name: web",
+            "3: ignored.exit_code.container_name: there is no such key; write `exit_code: {container_names: …}`",
         ),
         (
             "memory: 256\nslak: {quiet: true}",
@@ -70,6 +78,14 @@ fn the_root_is_named_too() {
         (
             "mysettings:\n  keep: other\nslack:\n  quiet: true\n",
             "3: slack: nothing reads this key; put it below `mysettings`, two spaces further in",
+        ),
+        (
+            "mysettings:\n  keep: other\nchat: &chat {quiet: true}\n",
+            "3: chat: nothing reads this key",
+        ),
+        (
+            "chat: &chat {quiet: true}\nmysettings: {keep: other}\n",
+            "1: chat: nothing reads this key",
         ),
         (
             "mysettings: [a]\n",
@@ -180,6 +196,30 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
             "slack:\n  channel: #devops",
             "3: slack.channel: `#` makes a comment of what follows; put the value in quotes",
         ),
+        (
+            "rules: {native: ''}",
+            "2: rules.native: an empty text cannot be used; allowed: `true` or `false`, or leave the key out",
+        ),
+        (
+            "ingest: ' '",
+            "2: ingest: an empty text cannot be used; allowed: queue, direct, or leave the key out",
+        ),
+        (
+            "memory: ''",
+            "2: memory: an empty text cannot be used; allowed: 128 to 10240",
+        ),
+        (
+            "run_from_queue:\n  allowed_clusters: arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
+            "3: run_from_queue.allowed_clusters: `arn:aws:ecs:eu-west-1:210987654321:cluster/prod` is an ARN, and names are compared; write `prod`",
+        ),
+        (
+            "keep: ignored_cluster",
+            "2: keep: `ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+        ),
+        (
+            "ignored: {clusters: 'dev-{a,b}'}",
+            "2: ignored.clusters: `dev-{a` is no pattern: ",
+        ),
         // A secret in the wrong place is one all the same.
         (
             "slack: {quiet: 'https://hooks.example.com/very-secret'}",
@@ -256,6 +296,8 @@ fn unknown_values_are_no_problem() {
         "stage: ${opt:stage, 'dev'}\nkeep: ${env:KEEP}",
         "alarm_actions: [!Ref Topic, {Ref: Topic}, '${self:custom.topic}']",
         "pass_roles: !Split [',', '${env:ROLES}']",
+        "pass_roles: {'Fn::Split': [',', {'Fn::ImportValue': roles}]}",
+        "dedup_table: {Ref: T}\nslack: {webhookurl: {Fn::ImportValue: hook}, quiet: {Ref: Quiet}}",
         "slack: &chat {quiet: true}\nflowdock:\n  <<: *chat",
         "slack:\n  channel: # none\nkeep: ''\ndrop: ~\nignored: {clusters: }",
         "trail: 1\nrules: {native: 'False', api_calls: TRUE}",
@@ -269,6 +311,8 @@ fn unknown_values_are_no_problem() {
         "mysettings:\n",
         "mysettings: ${file(settings.yml):prod}\n",
         "prod: {anything: at all}\nmysettings: ${self:prod}\n",
+        "slack: &chat\n  quiet: true\nmysettings:\n  slack: *chat\n",
+        "common:\n  one: &one {quiet: true}\nmysettings: {slack: {<<: *one}}\n",
     ] {
         assert!(check(text).is_ok(), "{text}");
     }
@@ -277,9 +321,16 @@ fn unknown_values_are_no_problem() {
         "mysettings: {slack: '${file(slack.yml)}'}",
         "mysettings: ${file(settings.yml):prod}",
     ] {
-        assert_eq!(check(text), Ok(Report::default()), "{text}");
+        let report = check(text).unwrap();
+        assert_eq!(
+            (report.channels, report.warnings),
+            (None, Vec::new()),
+            "{text}"
+        );
+        assert_eq!(report.unchecked.len(), 1, "{text}");
     }
-    let report = check("mysettings: {memory: '${env:MEMORY}'}").unwrap();
+    let report = check("mysettings: {memory: '${env:MEMORY}', dedup_table: {Ref: T}}").unwrap();
+    assert_eq!(report.unchecked, ["memory", "dedup_table"]);
     assert_eq!(report.channels, Some(Vec::new()));
 }
 

@@ -192,6 +192,7 @@ fn make_checks_the_settings_before_it_builds_or_deploys() {
         let told = tools::told(&output);
         assert!(!output.status.success(), "{target}: {told}");
         for said in [
+            "building ecs-parrot, which checks serverless.env.yml",
             "serverless.env.yml:3: slack.webhook_url: there is no such key; did you mean `slack.webhookurl`?",
             "serverless.env.yml:4: keep: `stop_tsk` is none of its words; did you mean `stop_task`?",
         ] {
