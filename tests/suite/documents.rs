@@ -1,5 +1,6 @@
 //! The documents say what the program does: variables, words, template names, files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use ecs_parrot::deliver::terminal;
 use ecs_parrot::notice::Kind;
 use ecs_parrot::render::{self, Renderer};
 use ecs_parrot::triage::{CallWord, Cause, DropReason, Policy};
+use regex::Regex;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
 
@@ -268,4 +270,58 @@ fn readmes_messages_are_real() {
         found += 1;
     }
     assert_eq!(found, 4);
+}
+
+/// What README's tables of decisions say of a word: a kind, a cause or a reason for dropping.
+fn decisions_of_readme() -> BTreeMap<String, BTreeSet<String>> {
+    let outcome = Regex::new("drop|(?:loud|quiet), (?:critical|warning|info|success)").unwrap();
+    let word = Regex::new("`([a-z_]+)`").unwrap();
+    let readme = text("README.md");
+    let (_, section) = readme
+        .split_once("### API calls (from CloudTrail)")
+        .unwrap();
+    let (section, _) = section.split_once("### Reasons for dropping").unwrap();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in section.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
+        // call, kind, default, reason; or cause, sign, default
+        let (words, default) = match cells[..] {
+            [_, kind, default, reason] => (format!("{kind} {reason}"), default),
+            [cause, _, default] => (format!("{cause} {default}"), default),
+            _ => panic!("{row}"),
+        };
+        for word in word.captures_iter(&words) {
+            let outcomes = outcome.find_iter(default).map(|it| it.as_str().to_owned());
+            found
+                .entry(word[1].to_owned())
+                .or_default()
+                .extend(outcomes);
+        }
+    }
+    found
+}
+
+/// Each sample's decision stands in README, and what README says without a condition has a sample.
+#[test]
+fn readmes_tables_decide_as_the_samples_do() {
+    let readme = decisions_of_readme();
+    assert!(readme.len() > 30, "{readme:?}");
+    for line in include_str!("decisions.tsv").lines().skip(1) {
+        let fields: Vec<_> = line.split('\t').collect();
+        let [_, decision, reason, severity, volume] = fields[..] else {
+            panic!("{line}");
+        };
+        let outcome = match decision {
+            "drop" => "drop".to_owned(),
+            _ => format!("{volume}, {severity}"),
+        };
+        // Said in a sentence below the tables.
+        if reason == "not_ecs" {
+            continue;
+        }
+        let allowed = readme
+            .get(reason)
+            .unwrap_or_else(|| panic!("README lacks {reason}"));
+        assert!(allowed.contains(&outcome), "{line}: README has {allowed:?}");
+    }
 }

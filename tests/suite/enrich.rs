@@ -324,7 +324,13 @@ async fn the_instance_explains_a_kill() {
             "host_gone",
         ),
         (draining(), SCHEDULER, 0, "stopped", "unknown_cause"),
-        (draining(), EXITED, 137, "was killed (exit 137)", "application_exit"),
+        (
+            draining(),
+            EXITED,
+            137,
+            "was killed (exit 137)",
+            "application_exit",
+        ),
         (
             draining(),
             EXITED,
