@@ -235,7 +235,7 @@ impl Telegraph<'_> {
         let times = self.ledger.unanswered(key);
         (times >= MOST_UNANSWERED).then(|| Sent::Unanswered {
             times,
-            why: "there was no answer".to_owned(),
+            why: "no answer said that it arrived".to_owned(),
         })
     }
 }

@@ -141,6 +141,31 @@ async fn a_chat_that_does_not_answer_gets_a_message_three_times() {
     );
 }
 
+/// A gateway that takes a message and answers in its own words, or a login page: nobody knows which, and nobody wants
+/// it twenty times. What came and what to check is said.
+#[tokio::test]
+async fn a_success_in_other_words_gets_a_message_three_times() {
+    for (body, came) in [("", "nothing"), ("<html>sign in</html>", "a page")] {
+        let aws = FakeAws::start().await;
+        let slack = chat(ResponseTemplate::new(200).set_body_string(body)).await;
+        let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out(20)).await;
+        let webhook = webhook(&slack);
+        let (answers, log) = aws
+            .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+            .await;
+        let given_back = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
+        let given_back = Answer::Response(given_back);
+        assert_eq!(answers.len(), 20, "{log}");
+        assert!(answers.iter().all(|it| *it == given_back), "{answers:?}");
+        assert_eq!(texts(&slack).await.len(), 3, "{log}");
+        let says = format!(
+            "sent 3 times, and 200, but answered with {came}, not with `ok`: \
+             is SLACK_WEBHOOKURL the webhook's own address?; it may have arrived, and is not sent again"
+        );
+        assert!(log.contains(&says), "{log}");
+    }
+}
+
 /// A process that knows nothing of those before it, and has no table to ask, goes by what the queue says.
 #[tokio::test]
 async fn without_a_memory_the_queues_count_is_the_bound() {
