@@ -235,7 +235,7 @@ fn signal(child: &Child, name: &str) {
 /// The message at hand comes to its end, and all else is where it was.
 #[tokio::test]
 async fn a_signal_returns_what_is_held() {
-    for (name, status) in [("-INT", 130), ("-TERM", 143)] {
+    for (name, status) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let queue = Queue::of(&[("a", bad()), ("b", good()), ("c", good())]);
         let (server, function) = (
             queue.serve().await,
