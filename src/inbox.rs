@@ -25,6 +25,8 @@ pub struct Receipt {
     pub id: String,
     /// For telling the queue when to show it again.
     pub held: Option<Arc<Held>>,
+    /// Which of its events, from 0.
+    pub number: usize,
 }
 
 /// Who must hear of what failed.
@@ -118,7 +120,10 @@ impl Opened {
         if self.is_over {
             return;
         }
-        let receipt = receipt.cloned();
+        let receipt = receipt.map(|it| Receipt {
+            number: self.items.len() - self.record,
+            ..it.clone()
+        });
         let limit = if self.items.len() - self.record >= MOST_OF_A_RECORD {
             Some(InboxError::TooMany)
         } else if self.items.len() >= MOST_OF_A_BATCH {
@@ -197,7 +202,13 @@ impl Unwrapping<'_> {
         // A batch within a batch: only the outer record can be given back.
         let held = Held::of(&message).map(Arc::new);
         let id = message.message_id.filter(|id| !id.is_empty());
-        let receipt = || id.map(|id| Receipt { id, held });
+        let receipt = || {
+            id.map(|id| Receipt {
+                id,
+                held,
+                number: 0,
+            })
+        };
         inner.receipt = inner.receipt.take().or_else(receipt);
         match message.body {
             Some(body) => inner.unwrap_text(&body),

@@ -170,6 +170,24 @@ async fn a_success_in_other_words_gets_a_message_three_times() {
     }
 }
 
+/// Nothing tells it from others but the message that brings it.
+#[tokio::test]
+async fn an_event_without_an_id_is_bounded_as_well() {
+    let aws = FakeAws::start().await;
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let mut event = events::sample("stop_task-by-root");
+    event.as_object_mut().unwrap().remove("id");
+    event["detail"].as_object_mut().unwrap().remove("eventID");
+    let handed_out = handed_out_with(&event, 20);
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out).await;
+    let webhook = webhook(&slack);
+    let (answers, log) = aws
+        .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+        .await;
+    assert_eq!(answers.len(), 20, "{log}");
+    assert_eq!(texts(&slack).await.len(), 3, "{log}");
+}
+
 /// A process that knows nothing of those before it, and has no table to ask, goes by what the queue says.
 #[tokio::test]
 async fn without_a_memory_the_queues_count_is_the_bound() {
