@@ -53,13 +53,15 @@ pub enum Outcome {
     },
 }
 
-/// How an answer failed to come.
+/// How an answer failed to say whether the message arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
     /// The message was sent, and the answer did not come, or ended in the middle. Sent again, it would be there twice.
     Stalled,
     /// The connection was closed without an answer. One that was idle for long looks the same, and took nothing.
     Closed,
+    /// A success came, but not in this channel's words.
+    Unexpected,
 }
 
 /// What a channel is told of.

@@ -25,6 +25,8 @@ pub struct Receipt {
     pub id: String,
     /// For telling the queue when to show it again.
     pub held: Option<Arc<Held>>,
+    /// Which of its events, from 0.
+    pub number: usize,
 }
 
 /// Who must hear of what failed.
@@ -104,7 +106,7 @@ struct Opened {
     items: Vec<Item>,
     /// Where those of the record at hand begin.
     record: usize,
-    /// The record at hand holds too much: the rest of it is not looked at.
+    /// The record at hand holds too much: nothing more of it is added.
     is_over: bool,
 }
 
@@ -115,7 +117,13 @@ impl Opened {
     }
 
     fn add(&mut self, receipt: Option<&Receipt>, event: Result<EcsEvent, InboxError>) {
-        let receipt = receipt.cloned();
+        if self.is_over {
+            return;
+        }
+        let receipt = receipt.map(|it| Receipt {
+            number: self.items.len() - self.record,
+            ..it.clone()
+        });
         let limit = if self.items.len() - self.record >= MOST_OF_A_RECORD {
             Some(InboxError::TooMany)
         } else if self.items.len() >= MOST_OF_A_BATCH {
@@ -194,7 +202,13 @@ impl Unwrapping<'_> {
         // A batch within a batch: only the outer record can be given back.
         let held = Held::of(&message).map(Arc::new);
         let id = message.message_id.filter(|id| !id.is_empty());
-        let receipt = || id.map(|id| Receipt { id, held });
+        let receipt = || {
+            id.map(|id| Receipt {
+                id,
+                held,
+                number: 0,
+            })
+        };
         inner.receipt = inner.receipt.take().or_else(receipt);
         match message.body {
             Some(body) => inner.unwrap_text(&body),
@@ -290,6 +304,28 @@ mod tests {
         );
         let direct: Value = serde_json::from_str(&list(MOST_OF_A_RECORD + 1)).unwrap();
         assert_eq!(opened(&direct), [too_many("")]);
+    }
+
+    /// CloudTrail's own file, which is a list of calls under `Records`; and other records that are no SQS messages.
+    #[test]
+    fn too_many_records_without_a_queue_are_one_error() {
+        let event: Value =
+            serde_json::from_str(include_str!("../samples/stop_task-by-iam-user.json")).unwrap();
+        let sns = json!({"Sns": {"Message": event.to_string()}});
+        for record in [&event["detail"], &sns, &json!({"Sns": {}})] {
+            let file = json!({"Records": vec![record; 12_000]});
+            assert_eq!(
+                opened(&file),
+                [(String::new(), 1, Some(InboxError::TooMany))]
+            );
+            let good = event.to_string();
+            let found = opened(&batch(&[good.clone(), file.to_string(), good]));
+            let none = |id: &str| (id.to_owned(), 1, None);
+            let too_many = ("1".to_owned(), 1, Some(InboxError::TooMany));
+            assert_eq!(found, [none("0"), too_many, none("2")]);
+        }
+        let file = json!({"Records": vec![&event["detail"]; 3]});
+        assert_eq!(opened(&file), [(String::new(), 3, None)]);
     }
 
     #[test]

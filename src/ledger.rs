@@ -45,6 +45,15 @@ pub enum Claim {
     Elsewhere,
 }
 
+/// What is known of how often a message was sent without an answer, this time included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    Sent(u32),
+    /// Nobody counted before this time. The queue has handed the record out so often, and other processes may have
+    /// sent it each time.
+    HandedOut(u32),
+}
+
 #[derive(Debug, Default)]
 pub struct Ledger {
     memory: Memory,
@@ -135,18 +144,25 @@ impl Ledger {
         self.memory.unanswered(key)
     }
 
-    /// It was sent without an answer: how often by now. Anybody may try again. Without the table other processes may
-    /// have tried, too: then it is at least as often as the queue has handed the record out.
-    pub async fn note_unanswered(&self, key: &Key, receives: u32) -> u32 {
+    /// It was sent without an answer: how often by now. Anybody may try again.
+    pub async fn note_unanswered(&self, key: &Key, receives: u32) -> Unanswered {
         self.memory.release(key);
         let known = self.memory.unanswered(key) + 1;
         let noted = match &self.table {
             Some(table) => table.note_unanswered(key).await,
             None => None,
         };
-        let times = noted.unwrap_or(receives).max(known);
+        let times = noted.unwrap_or(known).max(known);
         self.memory.keep_unanswered(key, times);
-        times
+        match noted {
+            None if times == 1 && receives > 1 => Unanswered::HandedOut(receives),
+            None | Some(_) => Unanswered::Sent(times),
+        }
+    }
+
+    /// This process does not send it again: it counts as sent so often.
+    pub fn give_up(&self, key: &Key, times: u32) {
+        self.memory.keep_unanswered(key, times);
     }
 
     /// It was not told, and anybody may try.

@@ -220,6 +220,15 @@ impl Decided {
         Some(held.receives())
     }
 
+    /// What is told; of an event that has nothing that tells it from others, the queue's message stands for it.
+    fn transition(&self) -> Option<Transition> {
+        let transition = Transition::of(self.notice()?);
+        transition.or_else(|| {
+            let receipt = self.receipt.as_ref().filter(|it| it.held.is_some())?;
+            Some(Transition::of_message(&receipt.id, receipt.number))
+        })
+    }
+
     fn notice(&self) -> Option<&Notice> {
         match &self.result {
             Ok((notice, Verdict::Keep(_))) => Some(notice),
@@ -229,7 +238,7 @@ impl Decided {
 
     /// Under what a channel may have been told of it: the transition, or the one that ends all.
     fn keys(&self, channel: Dialect) -> Vec<Key> {
-        let Some(transition) = self.notice().and_then(Transition::of) else {
+        let Some(transition) = self.transition() else {
             return Vec::new();
         };
         let others = transition.followed_by().into_iter();

@@ -44,6 +44,7 @@ impl Held {
                 let least = least.unwrap_or_default().min(LONGEST_DELAY);
                 delay_after(self.receives).max(least)
             }
+            Again::After(delay) => delay,
         };
         i32::try_from(delay.as_secs()).unwrap_or(i32::MAX)
     }
@@ -65,6 +66,8 @@ pub enum Again {
     Now,
     /// Each time twice as late, and no sooner than this.
     Later(Option<Duration>),
+    /// As late as this, however often it came.
+    After(Duration),
 }
 
 /// Tells queues when to show these records again. They come back without this too, as late as the queue has it.

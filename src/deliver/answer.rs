@@ -1,4 +1,4 @@
-//! What the answer to a POST means: delivered, later, refused, or half an answer that leaves it open.
+//! What the answer to a POST means: delivered, later, refused, or an answer that leaves it open.
 
 use std::time::{Duration, SystemTime};
 
@@ -50,7 +50,13 @@ pub(super) async fn read(mut response: Response, address: &Secret, success: &Suc
         (None, _) if status.is_success() && (success.is_said)(body.trim()) => {
             return Outcome::Delivered;
         }
-        (None, _) if status.is_success() => unexpected(code, body.trim(), success),
+        // A gateway that took it looks like this, and so does a login page.
+        (None, _) if status.is_success() => {
+            return Outcome::Unanswered {
+                silence: Silence::Unexpected,
+                why: unexpected(code, body.trim(), success),
+            };
+        }
         (None, Some(reason)) => format!("{code} {reason}"),
         (None, None) => code.to_string(),
     };

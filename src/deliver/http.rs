@@ -45,12 +45,18 @@ impl Http {
         };
         let outcome = self.post_with(&secret, &address, body, success).await;
         match (&outcome, sealed, &self.vault) {
-            (Outcome::Refused { .. }, Sealed::Away(reference), Some(vault)) => {
-                match vault.renew(reference).await {
-                    Some(renewed) => self.post_with(&renewed, &address, body, success).await,
-                    None => outcome,
-                }
-            }
+            (
+                Outcome::Refused { .. }
+                | Outcome::Unanswered {
+                    silence: Silence::Unexpected,
+                    ..
+                },
+                Sealed::Away(reference),
+                Some(vault),
+            ) => match vault.renew(reference).await {
+                Some(renewed) => self.post_with(&renewed, &address, body, success).await,
+                None => outcome,
+            },
             (_, _, _) => outcome,
         }
     }

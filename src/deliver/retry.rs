@@ -210,7 +210,11 @@ mod tests {
             silence,
             why: "no answer".to_owned(),
         };
-        for (silence, most) in [(Silence::Stalled, 1), (Silence::Closed, 2)] {
+        for (silence, most) in [
+            (Silence::Stalled, 1),
+            (Silence::Unexpected, 1),
+            (Silence::Closed, 2),
+        ] {
             let (outcome, times) = told(&[unanswered(silence)], 60, Attempts::Several).await;
             assert_eq!((outcome, times.len()), (unanswered(silence), most));
             // Also after other troubles.

@@ -39,6 +39,11 @@ impl Transition {
         of_deployment(notice).or_else(|| Self::of_other(notice))
     }
 
+    /// An event of a queue's message that nothing else tells from others.
+    pub fn of_message(id: &str, number: usize) -> Self {
+        Self::under(format!("message {id} {number}"))
+    }
+
     fn of_other(notice: &Notice) -> Option<Self> {
         let origin = &notice.origin;
         let id = match (&notice.facts, notice.kind) {

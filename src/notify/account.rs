@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::deliver::Outcome;
 use crate::inbox::{InboxError, Receipt, Sender};
+use crate::ledger::Unanswered;
 use crate::metrics::{self, Became};
 use crate::notice::Kind;
 use crate::render::Dialect;
@@ -47,9 +48,13 @@ pub enum Sent {
     /// Another function is telling it now, and may yet fail: it comes again.
     Elsewhere,
     Tried(Outcome),
-    /// It was sent and has no answer, now or the last time, so many times in all.
+    /// It was sent and may have arrived; it is sent again.
     Unanswered {
-        times: u32,
+        count: Unanswered,
+        why: String,
+    },
+    /// It may have arrived, and was sent as often as it may be.
+    GivenUp {
         why: String,
     },
 }
@@ -58,8 +63,10 @@ pub enum Sent {
 /// and never is worse than three times. After that it goes to the dead-letter queue.
 pub(super) const MOST_UNANSWERED: u32 = 3;
 
-/// From the second time without an answer to the third: the chat may be better by then.
-const UNANSWERED_WAIT: Duration = Duration::from_secs(900);
+/// From the second time without an answer to the third: an outage of the chat that lasts an hour is over by then.
+const UNANSWERED_WAIT: Duration = Duration::from_secs(3_600);
+
+const GIVEN_UP: &str = "it may have arrived, and is not sent again";
 
 const ELSEWHERE: &str = "another function is telling it";
 
@@ -176,10 +183,11 @@ impl Delivery {
                 Some(Again::Later(None))
             }
             // It is not sent any more.
-            Sent::Unanswered { times, .. } if *times >= MOST_UNANSWERED => Some(Again::Now),
-            Sent::Unanswered { times, .. } => {
-                Some(Again::Later((*times > 1).then_some(UNANSWERED_WAIT)))
-            }
+            Sent::GivenUp { .. } => Some(Again::Now),
+            Sent::Unanswered { count, .. } => Some(match count {
+                Unanswered::Sent(0 | 1) => Again::Later(None),
+                Unanswered::Sent(_) | Unanswered::HandedOut(_) => Again::After(UNANSWERED_WAIT),
+            }),
         }
     }
 
@@ -192,7 +200,8 @@ impl Delivery {
             Sent::Tried(
                 Outcome::Retry { .. } | Outcome::Unanswered { .. } | Outcome::Refused { .. },
             )
-            | Sent::Unanswered { .. } => Became::Failed,
+            | Sent::Unanswered { .. }
+            | Sent::GivenUp { .. } => Became::Failed,
         }
     }
 
@@ -206,9 +215,8 @@ impl Delivery {
                 | Outcome::Unanswered { why, .. }
                 | Outcome::Refused { why },
             ) => Some(format!("{}: {why}", self.channel)),
-            Sent::Unanswered { times, why } => {
-                Some(format!("{}: {}", self.channel, in_doubt(*times, why)))
-            }
+            Sent::Unanswered { why, .. } => Some(format!("{}: {why}", self.channel)),
+            Sent::GivenUp { why } => Some(format!("{}: {why}; {GIVEN_UP}", self.channel)),
         }
     }
 }
@@ -225,17 +233,8 @@ impl std::fmt::Display for Delivery {
                 write!(f, "{channel} failed ({why})")
             }
             Sent::Tried(Outcome::Refused { why }) => write!(f, "{channel} refused ({why})"),
-            Sent::Unanswered { times, why } => {
-                write!(f, "{channel} failed ({})", in_doubt(*times, why))
-            }
+            Sent::Unanswered { why, .. } => write!(f, "{channel} failed ({why})"),
+            Sent::GivenUp { why } => write!(f, "{channel} failed ({why}; {GIVEN_UP})"),
         }
     }
-}
-
-/// Why it is not known whether it arrived; and that it is not sent again, where it was sent often enough.
-fn in_doubt(times: u32, why: &str) -> String {
-    if times < MOST_UNANSWERED {
-        return why.to_owned();
-    }
-    format!("sent {times} times, and {why}; it may have arrived, and is not sent again")
 }

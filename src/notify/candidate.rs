@@ -24,7 +24,7 @@ pub(super) struct Candidate {
 impl Candidate {
     pub(super) fn of(channel: &str, place: usize, telling: Telling, decided: &Decided) -> Self {
         let notice = decided.notice();
-        let transition = notice.and_then(Transition::of);
+        let transition = decided.transition();
         let key = |transition: &Transition| Key::new(channel, transition);
         Self {
             place,

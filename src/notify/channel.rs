@@ -16,7 +16,7 @@ use super::pace::Pace;
 use crate::deadline::Deadline;
 use crate::deliver::{Attempts, Channel, Http, Outcome, persist};
 use crate::digest::{Group, Item, Plan};
-use crate::ledger::{Claim, Ledger};
+use crate::ledger::{Claim, Key, Ledger, Unanswered};
 use crate::metrics;
 use crate::render::{Dialect, Renderer};
 
@@ -213,10 +213,8 @@ impl Telegraph<'_> {
                 self.ledger.settle(self.name(), key, version).await;
             }
             (Outcome::Unanswered { why, .. }, Some(receives)) => {
-                return Sent::Unanswered {
-                    times: self.ledger.note_unanswered(key, receives).await,
-                    why: why.clone(),
-                };
+                let count = self.ledger.note_unanswered(key, receives).await;
+                return self.unanswered(key, count, why);
             }
             (Outcome::Unanswered { .. }, None)
             | (Outcome::Retry { .. } | Outcome::Refused { .. }, _) => {
@@ -226,16 +224,31 @@ impl Telegraph<'_> {
         tried
     }
 
-    /// How often it was sent without an answer, where that is as often as it may be.
+    /// Sent again, or not any more, with what is known of how often it was sent.
+    fn unanswered(&self, key: &Key, count: Unanswered, why: &str) -> Sent {
+        let (times, what) = match count {
+            Unanswered::Sent(times) => (times, "sent"),
+            Unanswered::HandedOut(times) => (times, "handed out"),
+        };
+        if times < MOST_UNANSWERED {
+            let why = why.to_owned();
+            return Sent::Unanswered { count, why };
+        }
+        self.ledger.give_up(key, MOST_UNANSWERED);
+        Sent::GivenUp {
+            why: format!("{what} {times} times, and {why}"),
+        }
+    }
+
+    /// Whether it was sent without an answer as often as it may be.
     fn given_up(&self, candidate: &Candidate) -> Option<Sent> {
         let key = candidate
             .key
             .as_ref()
             .filter(|_| candidate.receives.is_some())?;
         let times = self.ledger.unanswered(key);
-        (times >= MOST_UNANSWERED).then(|| Sent::Unanswered {
-            times,
-            why: "there was no answer".to_owned(),
+        (times >= MOST_UNANSWERED).then(|| Sent::GivenUp {
+            why: "sent before, and no answer said that it arrived".to_owned(),
         })
     }
 }

@@ -104,7 +104,11 @@ async fn stalling() -> MockServer {
 
 /// One record as a queue hands it out again and again, in one process.
 fn handed_out(times: u32) -> Vec<String> {
-    let body = events::sample("task_stopped-out-of-memory").to_string();
+    handed_out_with(&events::sample("task_stopped-out-of-memory"), times)
+}
+
+fn handed_out_with(event: &Value, times: u32) -> Vec<String> {
+    let body = event.to_string();
     (1..=times)
         .map(|receives| json!({"Records": [record("oom", &body, receives)]}).to_string())
         .collect()
@@ -131,7 +135,7 @@ async fn a_chat_that_does_not_answer_gets_a_message_three_times() {
         .map(|(_, delay)| delay)
         .collect();
     let mut expected = vec![0; 18];
-    expected.extend([30, 900]);
+    expected.extend([30, 3_600]);
     assert_eq!(delays, expected);
     assert!(
         log.contains(
@@ -139,6 +143,49 @@ async fn a_chat_that_does_not_answer_gets_a_message_three_times() {
         ),
         "{log}"
     );
+}
+
+/// A gateway that takes a message and answers in its own words, or a login page: nobody knows which, and nobody wants
+/// it twenty times. What came and what to check is said.
+#[tokio::test]
+async fn a_success_in_other_words_gets_a_message_three_times() {
+    for (body, came) in [("", "nothing"), ("<html>sign in</html>", "a page")] {
+        let aws = FakeAws::start().await;
+        let slack = chat(ResponseTemplate::new(200).set_body_string(body)).await;
+        let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out(20)).await;
+        let webhook = webhook(&slack);
+        let (answers, log) = aws
+            .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+            .await;
+        let given_back = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
+        let given_back = Answer::Response(given_back);
+        assert_eq!(answers.len(), 20, "{log}");
+        assert!(answers.iter().all(|it| *it == given_back), "{answers:?}");
+        assert_eq!(texts(&slack).await.len(), 3, "{log}");
+        let says = format!(
+            "sent 3 times, and 200, but answered with {came}, not with `ok`: \
+             is SLACK_WEBHOOKURL the webhook's own address?; it may have arrived, and is not sent again"
+        );
+        assert!(log.contains(&says), "{log}");
+    }
+}
+
+/// Nothing tells it from others but the message that brings it.
+#[tokio::test]
+async fn an_event_without_an_id_is_bounded_as_well() {
+    let aws = FakeAws::start().await;
+    let slack = chat(ResponseTemplate::new(200)).await;
+    let mut event = events::sample("stop_task-by-root");
+    event.as_object_mut().unwrap().remove("id");
+    event["detail"].as_object_mut().unwrap().remove("eventID");
+    let handed_out = handed_out_with(&event, 20);
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out).await;
+    let webhook = webhook(&slack);
+    let (answers, log) = aws
+        .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
+        .await;
+    assert_eq!(answers.len(), 20, "{log}");
+    assert_eq!(texts(&slack).await.len(), 3, "{log}");
 }
 
 /// A process that knows nothing of those before it, and has no table to ask, goes by what the queue says.
@@ -154,6 +201,12 @@ async fn without_a_memory_the_queues_count_is_the_bound() {
         .await;
     assert_eq!(texts(&slack).await.len(), 1, "{log}");
     assert_eq!(shown_again(&aws), vec![("oom".to_owned(), 0); 3]);
+    // One was sent by this process; of the others it does not know.
+    assert!(
+        log.contains("handed out 7 times, and no answer within 5 s; it may have arrived"),
+        "{log}"
+    );
+    assert!(!log.contains("sent 7 times"), "{log}");
 }
 
 /// Without a connection nothing was sent: that is tried as long as ever.

@@ -6,10 +6,11 @@
 mod queue;
 mod teller;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::types::Message;
 use ecs_parrot::aws::Session;
@@ -19,7 +20,7 @@ use crate::args::RedriveArgs;
 use crate::notify::log_to_standard_error;
 use crate::queue_url::{queue_url, region_of};
 use crate::run::interrupt::{Interrupts, Signal};
-use queue::Queue;
+use queue::{Hidden, OURS, Queue};
 use teller::{Became, Done, Teller};
 
 pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
@@ -48,16 +49,26 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
         bar,
         seen: HashSet::new(),
         held: HashMap::new(),
+        latest: SystemTime::now(),
+        undeleted: BTreeSet::new(),
         counts: Counts::default(),
     };
     // Whatever ends it, what is held is returned before anything is said: nobody may be there to hear it.
     let end = run.work(&mut signals).await;
-    run.give_back().await;
-    run.conclude(end)
+    let hidden = run.give_back().await;
+    let end = run.look_for_others(end, hidden.as_ref()).await;
+    run.conclude(end, hidden)
 }
 
 /// Messages that may come again, besides each twice, without a new one between them.
 const FEW: usize = 10;
+
+/// Before each question how many are hidden.
+const PAUSES: [Duration; 3] = [
+    Duration::ZERO,
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 
 struct Redrive<'a> {
     is_dry: bool,
@@ -70,6 +81,10 @@ struct Redrive<'a> {
     /// What stays in the queue, by its id. It is returned at the end: a queue hands out in no order, and it would come
     /// again before the others.
     held: HashMap<String, Message>,
+    /// When the last one was received.
+    latest: SystemTime,
+    /// The ids of those that were told and could not be deleted.
+    undeleted: BTreeSet<String>,
     counts: Counts,
 }
 
@@ -79,13 +94,14 @@ struct Counts {
     dropped: usize,
     by_function: usize,
     kept: usize,
-    undeleted: usize,
 }
 
 /// Why no more messages are taken.
 enum End {
     /// All were seen.
     Empty,
+    /// All that could be seen were; so many are hidden by somebody else.
+    Others(u64),
     Signal(Signal),
     Failed(anyhow::Error),
 }
@@ -153,8 +169,19 @@ impl Redrive<'_> {
         let name = id(&letter).to_owned();
         if self.held.contains_key(&name) {
             self.held.insert(name, letter);
-        } else if let Err(error) = self.queue.delete(&letter).await {
-            tracing::error!(%error, id = name, "it was told, and stays in the queue");
+        } else {
+            self.delete(letter).await;
+        }
+    }
+
+    /// One that cannot be deleted is held, and said at the end.
+    async fn delete(&mut self, letter: Message) {
+        if let Err(error) = self.queue.delete(&letter).await {
+            let name = id(&letter).to_owned();
+            say(&format!(
+                "ecs-parrot: {name} was told and could not be deleted: {error}"
+            ));
+            self.undeleted.insert(name.clone());
             self.held.insert(name, letter);
         }
     }
@@ -167,6 +194,7 @@ impl Redrive<'_> {
             received = &mut receive => (received, None),
             signal = signals.next() => (receive.await, Some(signal)),
         };
+        self.latest = SystemTime::now();
         let received = received.map_err(|error| End::Failed(error.into()))?;
         match (signal, received) {
             (None, received) => Ok(received),
@@ -188,10 +216,8 @@ impl Redrive<'_> {
         self.counts.add(&result);
         if result.is_err() || self.is_dry {
             self.held.insert(name, letter);
-        } else if let Err(error) = self.queue.delete(&letter).await {
-            tracing::error!(%error, id = name, "it was told, and stays in the queue");
-            self.counts.undeleted += 1;
-            self.held.insert(name, letter);
+        } else {
+            self.delete(letter).await;
         }
         self.bar
             .suspend(|| writeln!(anstream::stdout(), "{line}"))?;
@@ -199,33 +225,74 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    async fn give_back(&self) {
-        self.queue.give_back(self.held.values()).await;
+    async fn give_back(&self) -> Option<Hidden> {
+        let hidden = self.queue.give_back(self.held.values()).await;
         self.bar.finish_and_clear();
+        hidden
+    }
+
+    /// Whether anybody else hides messages, where the queue seems to be empty. Its count lags behind what was deleted
+    /// and returned just now.
+    async fn look_for_others(&self, end: End, hidden: Option<&Hidden>) -> End {
+        let End::Empty = end else {
+            return end;
+        };
+        let ours = hidden.map_or(0, |it| u64::try_from(it.messages).unwrap_or(u64::MAX));
+        let mut others = 0;
+        for pause in PAUSES {
+            tokio::time::sleep(pause).await;
+            others = match self.queue.hidden().await {
+                Ok(all) => all.saturating_sub(ours),
+                Err(error) => return End::Failed(error.into()),
+            };
+            if others == 0 {
+                return End::Empty;
+            }
+        }
+        End::Others(others)
     }
 
     /// The totals, and a status that says whether anything is left.
-    fn conclude(&self, end: End) -> anyhow::Result<ExitCode> {
+    fn conclude(&self, end: End, hidden: Option<Hidden>) -> anyhow::Result<ExitCode> {
         say(&self.counts.in_words(self.is_dry));
-        if self.counts.undeleted > 0 {
+        if !self.undeleted.is_empty() {
+            let ids: Vec<_> = self.undeleted.iter().map(String::as_str).collect();
             say(&format!(
-                "{} were told and could not be deleted: delete them, or they are told again",
-                self.counts.undeleted
+                "{} were told and could not be deleted: delete them, or they are told again: {}",
+                ids.len(),
+                ids.join(", ")
             ));
         }
+        let left = match &hidden {
+            None => "the queue may hold more; what was held was returned to it",
+            Some(Hidden { messages, why }) => {
+                let ours = Duration::from_secs(OURS.unsigned_abs().into());
+                let until = httpdate::fmt_http_date(self.latest + ours);
+                say(&format!(
+                    "{messages} could not be returned and stay hidden until {until} at the latest: {why}"
+                ));
+                "the queue may hold more"
+            }
+        };
+        let is_clean = self.counts.kept == 0 && self.undeleted.is_empty() && hidden.is_none();
         match end {
-            End::Empty if self.counts.kept + self.counts.undeleted == 0 => Ok(ExitCode::SUCCESS),
+            End::Empty if is_clean => Ok(ExitCode::SUCCESS),
             End::Empty => Ok(ExitCode::FAILURE),
+            End::Others(others) => {
+                say(&format!(
+                    "{others} messages are hidden by another reader or an earlier run; \
+                     run redrive again when they are visible"
+                ));
+                Ok(ExitCode::FAILURE)
+            }
             End::Signal(signal) => {
-                say(&format!("ecs-parrot: stopped by {signal}; {LEFT}"));
+                say(&format!("ecs-parrot: stopped by {signal}; {left}"));
                 Ok(ExitCode::from(signal.status()))
             }
-            End::Failed(error) => Err(anyhow::anyhow!("{error:#}; {LEFT}")),
+            End::Failed(error) => Err(anyhow::anyhow!("{error:#}; {left}")),
         }
     }
 }
-
-const LEFT: &str = "the queue may hold more; what was held was returned to it";
 
 impl Counts {
     fn add(&mut self, result: &Result<Done, String>) {

@@ -30,6 +30,10 @@ struct State {
     /// Hidden messages come back before the next one is handed out, so often.
     impatient: usize,
     delay: Duration,
+    /// Messages that another reader holds.
+    elsewhere: usize,
+    /// A call that is refused each time.
+    refused: Option<&'static str>,
 }
 
 impl Queue {
@@ -79,9 +83,19 @@ impl Respond for Queue {
                 .hidden
                 .remove(place.unwrap_or_else(|| panic!("{handle} is not held")))
         };
-        let answer = match target.split_once('.').unwrap().1 {
+        let call = target.split_once('.').unwrap().1;
+        if state.refused == Some(call) {
+            let denied =
+                json!({"__type": "com.amazonaws.sqs#AccessDeniedException", "message": "no"});
+            return ResponseTemplate::new(403).set_body_json(denied);
+        }
+        let answer = match call {
             "GetQueueAttributes" => {
-                json!({"Attributes": {"ApproximateNumberOfMessages": state.waiting.len().to_string()}})
+                json!({"Attributes": {
+                    "ApproximateNumberOfMessages": state.waiting.len().to_string(),
+                    "ApproximateNumberOfMessagesNotVisible":
+                        (state.hidden.len() + state.elsewhere).to_string(),
+                }})
             }
             "ReceiveMessage" => {
                 state.receives += 1;
@@ -235,7 +249,7 @@ fn signal(child: &Child, name: &str) {
 /// The message at hand comes to its end, and all else is where it was.
 #[tokio::test]
 async fn a_signal_returns_what_is_held() {
-    for (name, status) in [("-INT", 130), ("-TERM", 143)] {
+    for (name, status) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let queue = Queue::of(&[("a", bad()), ("b", good()), ("c", good())]);
         let (server, function) = (
             queue.serve().await,
@@ -375,4 +389,63 @@ async fn a_dry_run_from_here_says_what_is_missing() {
         "{said}"
     );
     assert!(said.contains("1 would be told"), "{said}");
+}
+
+/// What cannot be returned is not called returned: how many stay hidden, until when, and why.
+#[tokio::test]
+async fn what_could_not_be_returned_is_said() {
+    for failing in [None, Some(4)] {
+        let queue = Queue::of(&[("a", bad()), ("b", good()), ("c", bad())]);
+        queue.state().refused = Some("ChangeMessageVisibility");
+        queue.state().failing = failing;
+        let (server, slack) = (queue.serve().await, chat(ok()).await);
+        let webhook = webhook(&slack);
+        let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
+        let output = output(redrive(&server, &["--local"], &variables)).await;
+        let said = tools::told(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("2 could not be returned and stay hidden until "),
+            "{said}"
+        );
+        assert!(said.contains("ChangeMessageVisibility"), "{said}");
+        assert!(!said.contains("was returned"), "{said}");
+        assert!(!said.contains("another reader"), "{said}");
+    }
+}
+
+/// Whoever shall delete them must know which.
+#[tokio::test]
+async fn what_could_not_be_deleted_is_named() {
+    let queue = Queue::of(&[("a", good()), ("b", dropped())]);
+    queue.state().refused = Some("DeleteMessage");
+    let (server, slack) = (queue.serve().await, chat(ok()).await);
+    let webhook = webhook(&slack);
+    let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let output = output(redrive(&server, &["--local"], &variables)).await;
+    let said = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("told again: a, b"), "{said}");
+    assert!(said.contains("DeleteMessage"), "{said}");
+    assert_eq!(queue.left(), ["a", "b"]);
+}
+
+/// A queue that seems to be empty is not, where somebody else holds messages.
+#[tokio::test]
+async fn what_another_reader_hides_is_said() {
+    let queue = Queue::of(&[("a", good())]);
+    queue.state().elsewhere = 7;
+    let (server, slack) = (queue.serve().await, chat(ok()).await);
+    let webhook = webhook(&slack);
+    let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let output = output(redrive(&server, &["--local"], &variables)).await;
+    let said = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(
+            "7 messages are hidden by another reader or an earlier run; run redrive again when they are visible"
+        ),
+        "{said}"
+    );
+    assert_eq!(queue.deleted(), ["a"]);
 }

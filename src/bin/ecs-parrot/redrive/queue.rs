@@ -5,7 +5,7 @@ use ecs_parrot::aws::CallError;
 use futures::{StreamExt as _, stream};
 
 /// How long a message is ours: a function may take a quarter of an hour for one. What is held is returned at the end.
-const OURS: i32 = 3_600;
+pub(super) const OURS: i32 = 3_600;
 
 /// Messages that are returned at the same time.
 const AT_ONCE: usize = 8;
@@ -15,9 +15,27 @@ pub(super) struct Queue<'a> {
     pub(super) url: &'a str,
 }
 
+/// Messages that could not be returned.
+pub(super) struct Hidden {
+    pub(super) messages: usize,
+    /// The first error.
+    pub(super) why: String,
+}
+
 impl Queue<'_> {
+    /// Messages that can be seen.
     pub(super) async fn length(&self) -> Result<u64, CallError> {
-        let name = QueueAttributeName::ApproximateNumberOfMessages;
+        self.count(QueueAttributeName::ApproximateNumberOfMessages)
+            .await
+    }
+
+    /// Messages that somebody received and that are neither deleted nor returned.
+    pub(super) async fn hidden(&self) -> Result<u64, CallError> {
+        self.count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .await
+    }
+
+    async fn count(&self, name: QueueAttributeName) -> Result<u64, CallError> {
         let request = self.sqs.get_queue_attributes().queue_url(self.url);
         let answer = request.attribute_names(name.clone()).send().await;
         let answer = answer.map_err(|error| CallError::of("GetQueueAttributes", error))?;
@@ -51,18 +69,22 @@ impl Queue<'_> {
             .map_err(|error| CallError::of("DeleteMessage", error))
     }
 
-    /// For whoever comes next; what cannot be returned is back by itself when our time is over. How many these are.
-    pub(super) async fn give_back(&self, messages: impl IntoIterator<Item = &Message>) -> usize {
+    /// For whoever comes next; what cannot be returned is back by itself when our time is over.
+    pub(super) async fn give_back(
+        &self,
+        messages: impl IntoIterator<Item = &Message>,
+    ) -> Option<Hidden> {
         let returned = messages.into_iter().map(|message| self.show(message));
         let returned: Vec<_> = stream::iter(returned)
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
         let failed: Vec<_> = returned.into_iter().filter_map(Result::err).collect();
-        if let Some(error) = failed.first() {
-            tracing::warn!(%error, "messages stay hidden for up to an hour");
-        }
-        failed.len()
+        let why = failed.first().map(ToString::to_string);
+        why.map(|why| Hidden {
+            messages: failed.len(),
+            why,
+        })
     }
 
     async fn show(&self, message: &Message) -> Result<(), CallError> {

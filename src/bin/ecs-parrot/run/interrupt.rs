@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, kept until somebody asks: a task that runs must be stopped first.
+//! SIGINT, SIGTERM and SIGHUP, kept until somebody asks: a task that runs must be stopped first.
 
 use std::fmt;
 
@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 pub(crate) enum Signal {
     Interrupt,
     Terminate,
+    /// The terminal was closed.
+    HangUp,
 }
 
 impl Signal {
@@ -16,6 +18,7 @@ impl Signal {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::HangUp => 129,
         }
     }
 }
@@ -25,6 +28,7 @@ impl fmt::Display for Signal {
         f.write_str(match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP",
         })
     }
 }
@@ -65,11 +69,16 @@ fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = match ignores_hang_up() {
+        true => None,
+        false => Some(signal(SignalKind::hangup())?),
+    };
     tokio::spawn(async move {
         loop {
             let signal = tokio::select! {
                 _ = interrupt.recv() => Signal::Interrupt,
                 _ = terminate.recv() => Signal::Terminate,
+                _ = hung_up(&mut hang_up) => Signal::HangUp,
             };
             if tell.send(signal).is_err() {
                 return;
@@ -77,6 +86,27 @@ fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
         }
     });
     Ok(())
+}
+
+#[cfg(unix)]
+async fn hung_up(hang_up: &mut Option<tokio::signal::unix::Signal>) {
+    match hang_up {
+        Some(hang_up) => {
+            hang_up.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// `nohup` has the signal ignored, and whoever uses it wants that. Linux says so; elsewhere the signal is caught.
+/// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1, SIGHUP.
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]
