@@ -153,6 +153,12 @@ async fn an_account_that_cannot_be_used() {
             "profile `nobody` is not there or gives no credentials",
         ),
         (
+            vec![("AWS_ACCESS_KEY_ID", ""), ("AWS_PROFILE", "nosuch")],
+            "",
+            1,
+            "profile `nosuch` of AWS_PROFILE is not there or gives no credentials",
+        ),
+        (
             vec![("AWS_ACCESS_KEY_ID", "")],
             "",
             1,
