@@ -164,7 +164,7 @@ impl RunFromQueue {
         for turn in 0..turns(detail, now) {
             let token = token(&[PROGRAM, "rerun", task, &turn.to_string()]);
             request.insert("clientToken".to_owned(), json!(token));
-            let request = RunRequest::from_json(&Value::Object(request.clone()))?;
+            let request = RunRequest::from_json(&Value::Object(request.clone()), &[])?;
             match task::start(&self.ecs, &request).await {
                 Ok(started) => return Ok(started.tasks),
                 Err(StartError::NotPlaced(of_turn)) => {

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use ecs_parrot::arn;
 use ecs_parrot::aws::{CallError, Session};
-use ecs_parrot::queue::message::Message;
+use ecs_parrot::queue::message::{Message, NAMES};
 use ecs_parrot::run::request::RunRequest;
 use serde_json::Value;
 use uuid::Uuid;
@@ -96,7 +96,7 @@ async fn send(
 fn check(input: &Input) -> Result<Checked, String> {
     let body = input.payload.as_ref().map_err(Clone::clone)?.to_string();
     let message = Message::read(&body).map_err(|error| error.to_string())?;
-    let request = RunRequest::from_json(&Value::Object(message.request))
+    let request = RunRequest::from_json(&Value::Object(message.request), &NAMES)
         .map_err(|error| error.to_string())?;
     let definition = request.input().task_definition().unwrap_or_default();
     Ok(Checked {
