@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::fake_aws::{ACCOUNT, FakeAws, REGION};
+use crate::fake_aws::{ACCOUNT, FakeAws, REGION, Refusal};
 use crate::tools;
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs";
