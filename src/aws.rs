@@ -77,9 +77,14 @@ pub enum SessionError {
     #[error("`{0}` is no region's name: they look like `eu-west-1`")]
     NoRegionsName(String),
     #[error(
-        "profile `{profile}` is not there or gives no credentials ({why}): see `aws configure list-profiles`"
+        "profile `{profile}`{from} is not there or gives no credentials ({why}): see `aws configure list-profiles`"
     )]
-    NoProfile { profile: String, why: String },
+    NoProfile {
+        profile: String,
+        /// Where it was named, if not by a flag.
+        from: &'static str,
+        why: String,
+    },
     #[error("no credentials: {0}; give --profile, or set AWS_ACCESS_KEY_ID and its companions")]
     NoCredentials(String),
     #[error(
@@ -112,12 +117,19 @@ impl Session {
         if let Some(profile) = profile {
             config = with_profile(config, profile, &region);
         }
-        credentials(&config).await.map_err(|why| match profile {
-            Some(profile) => SessionError::NoProfile {
-                profile: profile.to_owned(),
-                why,
-            },
-            None => SessionError::NoCredentials(why),
+        let of_environment = || {
+            let variable = std::env::var("AWS_PROFILE").ok();
+            variable.filter(|profile| !profile.is_empty())
+        };
+        credentials(&config).await.map_err(|why| {
+            let (profile, from) = match profile {
+                Some(profile) => (Some(profile.to_owned()), ""),
+                None => (of_environment(), " of AWS_PROFILE"),
+            };
+            match profile {
+                Some(profile) => SessionError::NoProfile { profile, from, why },
+                None => SessionError::NoCredentials(why),
+            }
         })?;
         Ok(Self { config, region })
     }

@@ -181,7 +181,7 @@ impl RunFromQueue {
             if !tasks.is_empty() {
                 request.insert("count".to_owned(), json!(wanted - tasks.len()));
             }
-            let asked = RunRequest::from_json(&Value::Object(request.clone()))?;
+            let asked = RunRequest::from_json(&Value::Object(request.clone()), &message::NAMES)?;
             match task::start(&self.ecs, &asked).await {
                 Ok(started) => tasks.extend(started.tasks),
                 Err(StartError::NotPlaced(failures)) => {

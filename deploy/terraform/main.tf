@@ -86,7 +86,8 @@ locals {
         { Sid = "TagTasks", Effect = "Allow", Action = "ecs:TagResource", Resource = "${local.ecs}:task/*", Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } } },
         { Sid = "TakeNetworkOfServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = "${local.ecs}:service/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
         { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
-        { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } } },
+        # A task role goes to ecs-tasks, the role by which ECS manages a message's EBS volumes to ecs itself.
+        { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = ["ecs-tasks.amazonaws.com", "ecs.amazonaws.com"] } } },
       ]
     }
     deploy-hook = {

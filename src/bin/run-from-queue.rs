@@ -55,12 +55,12 @@ async fn answer(queue: &RunFromQueue, payload: Value, time: Duration) -> Result<
     match payload.get("detail") {
         Some(detail) if rerun::is_wanted(detail) => {
             if !queue.is_own(detail) {
-                tracing::info!(task = %detail["taskArn"], decision = "ignored", "another function started it");
+                tracing::info!(task = %detail["taskArn"], decision = "ignored", "it does not say that this function started it");
                 return Ok(json!({"tasks": []}));
             }
             let again = timeout(time, queue.run_again(detail, Timestamp::now())).await;
             let tasks = again.unwrap_or(Err(Refusal::Time)).map_err(|refusal| {
-                let advice = refusal.advice();
+                let advice = refusal.advice_for_rerun();
                 tracing::error!(task = %detail["taskArn"], decision = "not again", reason = %refusal, advice);
                 failed("NotStarted", refusal.to_string())
             })?;

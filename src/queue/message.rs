@@ -58,6 +58,20 @@ const OF_CONTAINER: [(&str, &str); 3] = [
     ("environment", "environment"),
 ];
 
+/// What a request may have in a message beside RunTask's own names.
+pub const NAMES: [&str; 10] = [
+    "service",
+    "task_def",
+    "reference_id",
+    "cpu",
+    "memory",
+    "subnets",
+    "security_groups",
+    "container_name",
+    "command",
+    "environment",
+];
+
 impl Message {
     pub fn read(body: &str) -> Result<Self, BadMessage> {
         let mut body = parse(body)?;
@@ -97,10 +111,12 @@ fn unalias(request: &mut Map<String, Value>) -> Result<(), BadMessage> {
         let Some(value) = request.remove(alias) else {
             continue;
         };
-        let value = if alias == "environment" {
-            pairs(value)?
-        } else {
-            value
+        let value = match alias {
+            "environment" => pairs(value)?,
+            "command" if !value.is_array() => {
+                return Err(BadMessage::Form(alias.to_owned(), "list"));
+            }
+            _ => value,
         };
         let container = first_container(request)?;
         if container.insert(field.to_owned(), value).is_some() {
@@ -239,6 +255,16 @@ mod tests {
     }
 
     #[test]
+    fn every_flat_name_may_be_meant() {
+        let aliases = ALIASES.into_iter().chain([SECURITY_GROUPS]);
+        let all = aliases.map(|(alias, _)| alias);
+        let all = all.chain(OF_CONTAINER.map(|(alias, _)| alias));
+        for alias in all {
+            assert!(NAMES.contains(&alias), "{alias}");
+        }
+    }
+
+    #[test]
     fn quotes_are_exchanged_only_where_it_is_no_json() {
         assert_eq!(
             request("{'ECS': {'cluster': 'prod', 'taskDefinition': 'web'}}"),
@@ -269,6 +295,7 @@ mod tests {
                 r#"{"ECS": {"command": ["a"], "overrides": 5}}"#,
                 "`overrides` is no object",
             ),
+            (r#"{"ECS": {"command": "ls"}}"#, "`command` is no list"),
             (
                 r#"{"ECS": {"environment": "A=b"}}"#,
                 "`environment` is no list",

@@ -80,4 +80,24 @@ impl Refusal {
             Self::Definition(DefinitionError::Nothing(_)) | Self::Time | Self::Behind => None,
         }
     }
+
+    /// The same for a stopped task that is not started again: there is no message any more to mend.
+    pub fn advice_for_rerun(&self) -> Option<String> {
+        match self {
+            Self::NotAllowed { variable, name, .. } => Some(format!(
+                "add `{name}` to {variable} and to the rights of the function's role, and send the task's message again"
+            )),
+            Self::Message(_) | Self::Request(_) => Some(
+                "send the task's message again with `ecs-parrot enqueue`, if its work is still wanted"
+                    .to_owned(),
+            ),
+            Self::Call(_)
+            | Self::Service(_)
+            | Self::Definition(_)
+            | Self::Start(_)
+            | Self::Enough(_)
+            | Self::Time
+            | Self::Behind => self.advice(),
+        }
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! The event of the stop does not show the whole request (no network, tags, group or volumes), so the task carries it with
 //! it, in a variable of its first container, with the function that started it and a number that ends it. Tasks of other
-//! functions, of another stage say, are theirs to start again.
+//! functions, of another stage say, are theirs to start again, and so are tasks that name no function: every stage is told of
+//! them, and each would start them, or fail and raise its alarm.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ const MOST_TURNS: u32 = 10;
 pub struct Rerun {
     /// How often it was started again.
     again: u32,
-    /// The function that started it; none where an earlier version did.
+    /// The function that started it; none where an earlier version did, and then nobody starts it again.
     #[serde(default)]
     function: String,
     /// The rest of the request.
@@ -139,10 +140,10 @@ pub fn is_wanted(detail: &Value) -> bool {
 }
 
 impl RunFromQueue {
-    /// Whether this function started the task, as far as the task says.
+    /// Whether the task says that this function started it. One without the variable, or of an earlier version, does not.
     pub fn is_own(&self, detail: &Value) -> bool {
         let carried = Rerun::of_task(detail);
-        carried.is_none_or(|it| it.function.is_empty() || it.function == self.function)
+        carried.is_some_and(|it| !it.function.is_empty() && it.function == self.function)
     }
 
     /// Starts a stopped task again, once for each time that it stopped. Whoever is told of the stop again asks under
@@ -163,7 +164,7 @@ impl RunFromQueue {
         for turn in 0..turns(detail, now) {
             let token = token(&[PROGRAM, "rerun", task, &turn.to_string()]);
             request.insert("clientToken".to_owned(), json!(token));
-            let request = RunRequest::from_json(&Value::Object(request.clone()))?;
+            let request = RunRequest::from_json(&Value::Object(request.clone()), &[])?;
             match task::start(&self.ecs, &request).await {
                 Ok(started) => return Ok(started.tasks),
                 Err(StartError::NotPlaced(of_turn)) => {

@@ -4,12 +4,22 @@
 //! its size or form is refused here, before anything is made for it.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
 
+mod reader;
+
+use std::cell::RefCell;
+
 use aws_sdk_ecs::operation::run_task::RunTaskInput;
-use aws_sdk_ecs::types::{NetworkConfiguration, PropagateTags};
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, LaunchType, NetworkConfiguration, PlacementConstraintType,
+    PlacementStrategyType, PropagateTags,
+};
 use aws_smithy_json::codec::JsonCodec;
 use aws_smithy_schema::codec::Codec as _;
 use aws_smithy_schema::serde::{SerializableStruct, ShapeSerializer as _};
 use serde_json::Value;
+
+use crate::spelling::nearest;
+use reader::Reader;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRequest(RunTaskInput);
@@ -23,8 +33,20 @@ pub struct InvalidRequest(pub Vec<Invalid>);
 pub enum Invalid {
     #[error("this is no RunTask request: {0}")]
     Json(String),
-    #[error("RunTask has no `{0}`")]
-    UnknownKey(String),
+    #[error("RunTask has no `{key}`{}", or_meant(.meant.as_deref()))]
+    UnknownKey { key: String, meant: Option<String> },
+    #[error("`{field}` must be {wanted}, and is {given}")]
+    Form {
+        field: String,
+        wanted: &'static str,
+        given: &'static str,
+    },
+    #[error("`{field}`: `{word}` is none of {}{}", .words.join(", "), or_meant(nearest(.word, .words.iter().copied())))]
+    Word {
+        field: &'static str,
+        word: String,
+        words: &'static [&'static str],
+    },
     #[error("there is no task definition to run")]
     NoTaskDefinition,
     #[error("a count of {0}: RunTask starts 1 to 10 tasks a call")]
@@ -51,6 +73,10 @@ pub enum Invalid {
     PropagatesServiceTags,
 }
 
+fn or_meant(meant: Option<&str>) -> String {
+    meant.map_or_else(String::new, |it| format!(" (did you mean `{it}`?)"))
+}
+
 fn join(problems: &[Invalid]) -> String {
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     lines.join("; ")
@@ -71,21 +97,16 @@ impl RunRequest {
     }
 
     /// Reads a request in AWS's own names, `{"cluster": …, "taskDefinition": …}`. A key that RunTask does not
-    /// have is a mistake that would run something else than was meant.
-    pub fn from_json(json: &Value) -> Result<Self, InvalidRequest> {
-        let invalid = |problem| InvalidRequest(vec![problem]);
-        let bytes = json.to_string();
-        let codec = JsonCodec::default();
-        let input = RunTaskInput::deserialize(&mut codec.create_deserializer(bytes.as_bytes()))
-            .map_err(|error| invalid(Invalid::Json(error.to_string())))?;
-        let known = to_json(RunTaskInput::SCHEMA, &input);
-        let unknown = unknown_keys(json, &known, "");
-        if !unknown.is_empty() {
-            return Err(InvalidRequest(
-                unknown.into_iter().map(Invalid::UnknownKey).collect(),
-            ));
+    /// have is a mistake that would run something else than was meant; `aliases` may be meant by it, too.
+    pub fn from_json(json: &Value, aliases: &[&'static str]) -> Result<Self, InvalidRequest> {
+        let problems = RefCell::new(Vec::new());
+        let read = RunTaskInput::deserialize(&mut Reader::new(json, aliases, &problems));
+        let problems = problems.into_inner();
+        match read {
+            Ok(input) if problems.is_empty() => Self::new(input),
+            Ok(_) => Err(InvalidRequest(problems)),
+            Err(error) => Err(InvalidRequest(vec![Invalid::Json(error.to_string())])),
         }
-        Self::new(input)
     }
 
     pub fn input(&self) -> &RunTaskInput {
@@ -155,9 +176,42 @@ impl RunRequest {
         if let Some(token) = it.client_token() {
             refuse(!is_token(token), Invalid::ClientToken);
         }
+        for (field, word, words) in self.words() {
+            let word = word.to_owned();
+            let is_wrong = !words.contains(&word.as_str());
+            refuse(is_wrong, Invalid::Word { field, word, words });
+        }
         let propagates_service = it.propagate_tags() == Some(&PropagateTags::Service);
         refuse(propagates_service, Invalid::PropagatesServiceTags);
         problems
+    }
+
+    /// Each field that has words of its own, with what it says and what AWS knows.
+    fn words(&self) -> Vec<(&'static str, &str, &'static [&'static str])> {
+        let it = &self.0;
+        let network = it
+            .network_configuration()
+            .and_then(NetworkConfiguration::awsvpc_configuration);
+        let public_ip = network.and_then(AwsVpcConfiguration::assign_public_ip);
+        let one = [
+            it.launch_type()
+                .map(|it| ("launchType", it.as_str(), LaunchType::values())),
+            it.propagate_tags()
+                .map(|it| ("propagateTags", it.as_str(), PropagateTags::values())),
+            public_ip.map(|it| ("assignPublicIp", it.as_str(), AssignPublicIp::values())),
+        ];
+        let constraints = it.placement_constraints().iter();
+        let constraints = constraints.filter_map(|it| {
+            let words = PlacementConstraintType::values();
+            Some(("placementConstraints.type", it.r#type()?.as_str(), words))
+        });
+        let strategies = it.placement_strategy().iter();
+        let strategies = strategies.filter_map(|it| {
+            let words = PlacementStrategyType::values();
+            Some(("placementStrategy.type", it.r#type()?.as_str(), words))
+        });
+        let one = one.into_iter().flatten();
+        one.chain(constraints).chain(strategies).collect()
     }
 
     fn sizes(&self) -> [(&'static str, usize, usize); 6] {
@@ -197,32 +251,6 @@ fn to_json(schema: &aws_smithy_schema::Schema<'_>, value: &dyn SerializableStruc
     match serializer.write_struct(schema, value) {
         Ok(()) => serde_json::from_slice(&serializer.finish()).unwrap_or_default(),
         Err(_) => Value::Null,
-    }
-}
-
-/// Paths of what was given and is not there any more after it was read: what AWS's model does not know.
-fn unknown_keys(given: &Value, known: &Value, path: &str) -> Vec<String> {
-    match (given, known) {
-        (Value::Object(given), known) => given
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .flat_map(|(key, value)| {
-                let path = format!("{path}{}{key}", if path.is_empty() { "" } else { "." });
-                match known.get(key) {
-                    Some(known) => unknown_keys(value, known, &path),
-                    None => vec![path],
-                }
-            })
-            .collect(),
-        (Value::Array(given), Value::Array(known)) if given.len() == known.len() => given
-            .iter()
-            .zip(known)
-            .enumerate()
-            .flat_map(|(index, (given, known))| {
-                unknown_keys(given, known, &format!("{path}[{index}]"))
-            })
-            .collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -340,30 +368,68 @@ mod tests {
             "overrides": {"containerOverrides": [{"name": "app", "cpu": 256, "environment": [{"name": "A", "value": "b"}]}]},
             "tags": [], "group": null, "enableExecuteCommand": false,
         });
-        let request = RunRequest::from_json(&json).unwrap();
+        let request = RunRequest::from_json(&json, &[]).unwrap();
         assert_eq!(request.input().count(), Some(2));
-        let problem = |json: Value| RunRequest::from_json(&json).unwrap_err().to_string();
+        let problem = |json: Value| {
+            let read = RunRequest::from_json(&json, &["task_def"]);
+            read.unwrap_err().to_string()
+        };
         for (json, expected) in [
             (
                 serde_json::json!({"taskDefinition": "web", "overides": {}, "overrides": {"containerOverrides": [{"nme": "x"}]}}),
-                "RunTask has no `overides`; RunTask has no `overrides.containerOverrides[0].nme`",
+                "RunTask has no `overides` (did you mean `overrides`?); RunTask has no `overrides.containerOverrides[0].nme` (did you mean `overrides.containerOverrides[0].name`?)",
+            ),
+            (
+                serde_json::json!({"taskDefinitoin": "web"}),
+                "RunTask has no `taskDefinitoin` (did you mean `taskDefinition`?)",
+            ),
+            (
+                serde_json::json!({"taskdef": "web"}),
+                "RunTask has no `taskdef` (did you mean `task_def`?)",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "colour": 1}),
+                "RunTask has no `colour`",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "count": 11}),
-                "a count of 11",
+                "a count of 11: RunTask starts 1 to 10 tasks a call",
             ),
             (
-                serde_json::json!({"taskDefinition": "web", "count": "2"}),
-                "this is no RunTask request",
+                serde_json::json!({"taskDefinition": "web", "count": "2", "enableExecuteCommand": "true"}),
+                "`count` must be a whole number, and is text; `enableExecuteCommand` must be true or false, and is text",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "count": 3_000_000_000_u32}),
+                "`count` must be a whole number, and is a number with a fraction or too large",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "overrides": {"containerOverrides": [{"command": "ls"}]}}),
+                "`overrides.containerOverrides[0].command` must be a list, and is text",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "tags": [{"key": "a", "value": 1}]}),
+                "`tags[0].value` must be text, and is a number",
             ),
             (
                 serde_json::json!({"taskDefinition": ["web"]}),
-                "this is no RunTask request",
+                "`taskDefinition` must be text, and is a list",
             ),
-            (serde_json::json!("web"), "this is no RunTask request"),
+            (
+                serde_json::json!({"taskDefinition": "web", "launchType": "FARGAT"}),
+                "`launchType`: `FARGAT` is none of EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES (did you mean `FARGATE`?)",
+            ),
+            (
+                serde_json::json!({"taskDefinition": "web", "placementStrategy": [{"type": "spraed"}]}),
+                "`placementStrategy.type`: `spraed` is none of binpack, random, spread (did you mean `spread`?)",
+            ),
+            (
+                serde_json::json!("web"),
+                "this is no RunTask request: it must be an object, and is text",
+            ),
         ] {
             let told = problem(json);
-            assert!(told.starts_with(expected), "{told}");
+            assert_eq!(told, expected);
         }
     }
 

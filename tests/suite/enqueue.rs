@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::fake_aws::{ACCOUNT, FakeAws, REGION};
+use crate::fake_aws::{ACCOUNT, FakeAws, REGION, Refusal};
 use crate::tools;
 
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs";
@@ -96,12 +96,74 @@ async fn a_wrong_message_is_said_and_nothing_is_sent() {
     let output = enqueue(&aws, &[("a.json", good), ("b.json", bad)]).await;
     let told = tools::told(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(told.contains("./b.json: RunTask has no `comand`"), "{told}");
+    assert!(
+        told.contains("./b.json: RunTask has no `comand` (did you mean `command`?)"),
+        "{told}"
+    );
     assert!(
         told.contains("ecs-parrot: 1 of 2 went wrong: ./b.json"),
         "{told}"
     );
     assert_eq!(aws.calls().len(), 0);
+}
+
+/// Each wrong field is named, with what it should be.
+#[tokio::test]
+async fn a_wrong_field_is_named() {
+    for (field, value, told) in [
+        (
+            "count",
+            json!("2"),
+            "`count` must be a whole number, and is text",
+        ),
+        ("command", json!("ls"), "`command` is no list"),
+        (
+            "taskDefinitoin",
+            json!("job"),
+            "RunTask has no `taskDefinitoin` (did you mean `taskDefinition`?)",
+        ),
+        (
+            "contaner_name",
+            json!("app"),
+            "RunTask has no `contaner_name` (did you mean `container_name`?)",
+        ),
+        (
+            "launchType",
+            json!("FARGAT"),
+            "`launchType`: `FARGAT` is none of EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES (did you mean `FARGATE`?)",
+        ),
+    ] {
+        let aws = FakeAws::start().await;
+        let message = json!({"ECS": {"taskDefinition": "job", field: value}});
+        let output = enqueue(&aws, &[("a.json", message)]).await;
+        let all = tools::told(&output);
+        assert_eq!(output.status.code(), Some(1), "{all}");
+        assert!(all.contains(&format!("./a.json: {told}\n")), "{all}");
+        assert_eq!(aws.calls().len(), 0);
+    }
+}
+
+/// Where SQS refuses one, whoever sends the rest again must know which.
+#[tokio::test]
+async fn a_batch_that_is_refused_half_way_says_what_was_sent() {
+    let aws = FakeAws::start().await;
+    aws.answer_once("SendMessage", json!({"MessageId": "first"}));
+    let refusal = Refusal::new(
+        "InvalidMessageContents",
+        "The message has invalid characters.",
+    );
+    aws.refuse("SendMessage", 1, &refusal);
+    let message = json!({"ECS": {"taskDefinition": "job"}});
+    let messages = ["a.json", "b.json", "c.json"].map(|name| (name, message.clone()));
+    let output = enqueue(&aws, &messages).await;
+    let all = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{all}");
+    let told = format!(
+        "ecs-parrot: ./b.json was not sent to {QUEUE}: SendMessage: The message has invalid characters.; sent: ./a.json; not \
+         sent: ./b.json, ./c.json"
+    );
+    assert!(all.contains(&told), "{all}");
+    assert_eq!(aws.bodies("SendMessage").len(), 2);
 }
 
 #[tokio::test]

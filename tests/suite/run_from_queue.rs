@@ -579,6 +579,33 @@ async fn another_functions_task_is_left_to_it() {
         matches!(&answers[1], Answer::Error { kind, .. } if kind == "NotStarted"),
         "{answers:?}"
     );
+    // There is no message any more that could name another.
+    assert!(!log.contains("let the message name another"), "{log}");
+    assert!(
+        log.contains("rights of the function's role, and send the task's message again"),
+        "{log}"
+    );
+    assert_eq!(aws.tasks().len(), 1);
+}
+
+/// Every stage's function is told of a task that names none: it must neither be started by each, nor fail in each. One had
+/// no room for the variable, the other is of an earlier version.
+#[tokio::test]
+async fn a_task_that_names_no_function_raises_no_alarm() {
+    let aws = account().await;
+    aws.next_task(without_interface());
+    let records = json!({"Records": [record("1", &message(json!({})), 1)]});
+    invoke(&aws, vec![records]).await;
+    let event = aws.stop_event(&aws.tasks()[0]);
+    let mut without_room = event.clone();
+    without_room["detail"]["overrides"]["containerOverrides"][0]["environment"] = json!([]);
+    let named = r#"\"function\":\"parrot\","#;
+    let body = event.to_string();
+    assert_eq!(body.matches(named).count(), 1, "{body}");
+    let earlier: Value = serde_json::from_str(&body.replace(named, "")).unwrap();
+    let (answers, log) = invoke(&aws, vec![without_room, earlier]).await;
+    let nothing = || Answer::Response(json!({"tasks": []}));
+    assert_eq!(answers, [nothing(), nothing()], "{log}");
     assert_eq!(aws.tasks().len(), 1);
 }
 
@@ -700,7 +727,12 @@ async fn every_sample_is_understood() {
     for sample in samples {
         let path = sample.unwrap().path();
         let payload: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        let (answers, log) = invoke(&aws, vec![payload]).await;
+        let variables = [
+            ("ALLOWED_CLUSTERS", "prod"),
+            ("ALLOWED_TASK_DEFINITIONS", "job*"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "ecs-parrot-prod-run-from-queue"),
+        ];
+        let (answers, log) = invoke_with(&aws, vec![payload], &variables).await;
         let Answer::Response(answer) = &answers[0] else {
             panic!("{}: {log}", path.display())
         };

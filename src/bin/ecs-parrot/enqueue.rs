@@ -6,11 +6,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::bail;
 use aws_sdk_sqs::Client;
 use ecs_parrot::arn;
 use ecs_parrot::aws::{CallError, Session};
-use ecs_parrot::queue::message::Message;
+use ecs_parrot::queue::message::{Message, NAMES};
 use ecs_parrot::run::request::RunRequest;
 use serde_json::Value;
 use uuid::Uuid;
@@ -58,15 +58,37 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let sqs = session.sqs();
     let queue = queue_url(&sqs, &args.queue).await?;
     let mut is_read = true;
-    for message in messages {
-        let id = send(&sqs, &queue, args.group.as_deref(), &message)
-            .await
-            .with_context(|| format!("{} was not sent to {}", message.name, args.queue))?;
+    for (index, message) in messages.iter().enumerate() {
+        let id = match send(&sqs, &queue, args.group.as_deref(), message).await {
+            Ok(id) => id,
+            Err(error) => bail!(
+                "{} was not sent to {}: {error}{}",
+                message.name,
+                args.queue,
+                left(&messages, index)
+            ),
+        };
         // A batch half sent is hard to send again: it is sent to its end, whoever reads on.
         let line = format!("{}: sent as {id}", message.name);
         is_read = is_read && writeln!(anstream::stdout(), "{line}").is_ok();
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which messages were sent before the one that was not, and which were not even tried: later ones may need it.
+fn left(messages: &[Checked], failed: usize) -> String {
+    let names = |of: &[Checked]| {
+        let names: Vec<_> = of.iter().map(|it| it.name.as_str()).collect();
+        if names.is_empty() {
+            return "nothing".to_owned();
+        }
+        names.join(", ")
+    };
+    if messages.len() == 1 {
+        return String::new();
+    }
+    let (sent, not_sent) = messages.split_at(failed);
+    format!("; sent: {}; not sent: {}", names(sent), names(not_sent))
 }
 
 /// Sends one message; the id that the queue gave it.
@@ -96,7 +118,7 @@ async fn send(
 fn check(input: &Input) -> Result<Checked, String> {
     let body = input.payload.as_ref().map_err(Clone::clone)?.to_string();
     let message = Message::read(&body).map_err(|error| error.to_string())?;
-    let request = RunRequest::from_json(&Value::Object(message.request))
+    let request = RunRequest::from_json(&Value::Object(message.request), &NAMES)
         .map_err(|error| error.to_string())?;
     let definition = request.input().task_definition().unwrap_or_default();
     Ok(Checked {

@@ -283,7 +283,7 @@ fn every_program_is_deployed_from_its_zip() {
     }
 }
 
-/// Roles are passed by name only, to tasks only.
+/// Roles are passed by name only, to tasks only; a message's EBS volumes have a role of ECS's own.
 #[test]
 fn no_role_is_passed_by_a_wildcard() {
     let (sam, terraform) = both();
@@ -294,13 +294,11 @@ fn no_role_is_passed_by_a_wildcard() {
         let statements = &terraform["locals"][0]["functions"][program]["statements"];
         let of_terraform = statements.as_array().into_iter().flatten();
         let all = of_sam.chain(of_terraform);
-        passing.extend(
-            all.filter(|it| it["Action"].to_string().contains("iam:PassRole"))
-                .cloned(),
-        );
+        let all = all.filter(|it| it["Action"].to_string().contains("iam:PassRole"));
+        passing.extend(all.map(|it| (program, it.clone())));
     }
     assert_eq!(passing.len(), 4, "two functions, twice");
-    for statement in passing {
+    for (program, statement) in passing {
         let resource = statement["Resource"].to_string();
         assert!(
             resource.contains("PassRoleArns") || resource.contains("local.roles"),
@@ -309,5 +307,7 @@ fn no_role_is_passed_by_a_wildcard() {
         let condition = statement["Condition"].to_string();
         assert!(condition.contains("iam:PassedToService"), "{condition}");
         assert!(condition.contains("ecs-tasks.amazonaws.com"), "{condition}");
+        let is_to_ecs = condition.contains("ecs.amazonaws.com");
+        assert_eq!(is_to_ecs, program == "run-from-queue", "{condition}");
     }
 }

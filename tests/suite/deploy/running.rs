@@ -113,8 +113,12 @@ async fn the_queues_role_is_just_enough() {
     let aws = run_from_queue::account().await;
     aws.definition(with_role("job", "worker"), json!([]));
     aws.allow_only(Policy::new(&policy));
-    let tags = json!({"tags": [{"key": "team", "value": "blue"}]});
-    let good = run_from_queue::record("1", &run_from_queue::message(tags), 1);
+    let volume = json!({"sizeInGiB": 20, "roleArn": "arn:aws:iam::210987654321:role/job"});
+    let more = json!({
+        "tags": [{"key": "team", "value": "blue"}],
+        "volumeConfigurations": [{"name": "data", "managedEBSVolume": volume}],
+    });
+    let good = run_from_queue::record("1", &run_from_queue::message(more), 1);
     let bad = run_from_queue::record("2", "broken", 1);
     let (_, log) = run_from_queue::invoke(&aws, vec![json!({"Records": [good, bad]})]).await;
     assert_eq!(aws.tasks().len(), 1, "{log}");
@@ -299,7 +303,8 @@ async fn the_notifier_opens_its_own_secrets_alone() {
     }
 }
 
-/// Only roles that are listed may be given to tasks; none by default.
+/// Only roles that are listed may be given to tasks; none by default. A message's `volumeConfigurations` give a role to
+/// ECS itself: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>
 #[test]
 fn roles_are_passed_by_name_only() {
     for (settings, roles) in [
@@ -313,7 +318,11 @@ fn roles_are_passed_by_name_only() {
         ),
     ] {
         let template = Package::new().settings(&settings).template();
-        for role in ["RunFromQueueRole", "DeployHookRole"] {
+        let tasks = "ecs-tasks.amazonaws.com";
+        for (role, services) in [
+            ("RunFromQueueRole", json!([tasks, "ecs.amazonaws.com"])),
+            ("DeployHookRole", json!(tasks)),
+        ] {
             let policy = policy(&template, role);
             let passing: Vec<_> = policy["Statement"]
                 .as_array()
@@ -324,7 +333,7 @@ fn roles_are_passed_by_name_only() {
             assert_eq!(passing.len(), 1);
             assert_eq!(passing[0]["Resource"], roles);
             let service = &passing[0]["Condition"]["StringEquals"]["iam:PassedToService"];
-            assert_eq!(service, "ecs-tasks.amazonaws.com");
+            assert_eq!(service, &services);
         }
     }
 }

@@ -163,6 +163,7 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
                 .into_iter()
                 .chain(roles)
                 .chain(overriding)
+                .chain(to_ecs(body))
                 .chain(tagged)
                 .collect()
         }
@@ -184,6 +185,17 @@ fn passing(body: &Value) -> Vec<Need> {
             Need::new("iam:PassRole", role.to_owned())
                 .with("iam:PassedToService", "ecs-tasks.amazonaws.com".to_owned())
         })
+        .collect()
+}
+
+/// EBS volumes are ECS's own to make.
+fn to_ecs(body: &Value) -> Vec<Need> {
+    let volumes = body["volumeConfigurations"].as_array();
+    let roles = volumes.into_iter().flatten();
+    let roles = roles.filter_map(|it| it["managedEBSVolume"]["roleArn"].as_str());
+    let need = |role: &str| Need::new("iam:PassRole", role.to_owned());
+    roles
+        .map(|role| need(role).with("iam:PassedToService", "ecs.amazonaws.com".to_owned()))
         .collect()
 }
 

@@ -153,6 +153,12 @@ async fn an_account_that_cannot_be_used() {
             "profile `nobody` is not there or gives no credentials",
         ),
         (
+            vec![("AWS_ACCESS_KEY_ID", ""), ("AWS_PROFILE", "nosuch")],
+            "",
+            1,
+            "profile `nosuch` of AWS_PROFILE is not there or gives no credentials",
+        ),
+        (
             vec![("AWS_ACCESS_KEY_ID", "")],
             "",
             1,
@@ -193,6 +199,26 @@ async fn one_word_that_should_be_several() {
             .contains("the command is one word, `rake db:migrate`"),
         "{finished:?}"
     );
+}
+
+/// Whoever forgets the name gives a secret by itself, and a CI job's log is read by many.
+#[tokio::test]
+async fn a_variable_that_cannot_be_read_is_not_printed() {
+    let aws = account().await;
+    for (secret, flags) in [
+        ("hunter2", "--env A=b --env hunter2"),
+        ("=hunter3", "--env A=b --env =hunter3"),
+    ] {
+        let finished = run(&aws, &format!("{flags} --output json {MIGRATE}")).await;
+        assert_eq!(finished.status, 2, "{finished:?}");
+        assert!(
+            finished.err.contains("--env number 2 cannot be read"),
+            "{finished:?}"
+        );
+        let all = format!("{}{}", finished.out, finished.err);
+        assert!(!all.contains(secret), "{all}");
+    }
+    assert_eq!(aws.calls().len(), 0);
 }
 
 /// As the AWS CLI has it: a profile that is named goes before keys that lie in the environment.

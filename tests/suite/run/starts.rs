@@ -1,5 +1,7 @@
 //! What is started, and what is done where nothing starts.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -228,6 +230,41 @@ async fn a_start_in_doubt_takes_nothing_back() {
         aws.bodies("DeregisterTaskDefinition").len() + aws.bodies("DeleteLogGroup").len(),
         0
     );
+}
+
+/// A RunTask that hangs holds neither --timeout nor a signal up. Its answer would come before the SDK gives up.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_start_that_hangs_is_not_waited_for() {
+    let cases = [("--timeout 1", None, 124), ("", Some("-INT"), 130)];
+    join_all(cases.map(|(flags, signal, status)| async move {
+        let aws = account().await;
+        aws.next_task(Life {
+            endless: true,
+            ..Life::default()
+        });
+        aws.answer_late("RunTask", Duration::from_secs(18));
+        let child = program(&aws, &format!("{flags} {MIGRATE}")).spawn().unwrap();
+        received(&aws, "RunTask", 1).await;
+        if let Some(signal) = signal {
+            crate::run::exits::send(signal, child.id().unwrap()).await;
+        }
+        let finished = finish(child).await;
+        assert_eq!(finished.status, status, "{finished:?}");
+        let mark = aws.bodies("RunTask")[0]["startedBy"].clone();
+        let told = format!(
+            "RunTask: AWS has not answered yet; if a task was started, `aws ecs list-tasks --cluster prod --started-by {} \
+             --region eu-west-1` shows it",
+            mark.as_str().unwrap()
+        );
+        assert!(finished.err.contains(&told), "{finished:?}");
+        assert_eq!(aws.bodies("RunTask").len(), 1);
+        // What the task needs, if there is one, stays.
+        let taken = ["StopTask", "DeregisterTaskDefinition", "DeleteLogGroup"];
+        let taken = taken.map(|operation| aws.bodies(operation).len());
+        assert_eq!(taken, [0, 0, 0]);
+    }))
+    .await;
 }
 
 /// Throttled, it was not started: what was made for it goes.

@@ -74,8 +74,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME", group = "reference")]
     pub(crate) like_service: Option<String>,
     /// An environment variable of the container; may be repeated
-    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) env: Vec<(String, String)>,
+    // Read by `variables`: clap would print what it cannot read, and it may be a secret.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
     /// CPU units (1024 is a vCPU): of the task where it has sizes, else of the container
     #[arg(long, value_name = "UNITS")]
     pub(crate) cpu: Option<String>,
@@ -134,16 +135,32 @@ pub(crate) enum RunOutput {
     Json,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it has the form NAME=VALUE".to_owned()),
+impl RunArgs {
+    /// The variables of --env.
+    ///
+    /// # Errors
+    ///
+    /// Names the one that cannot be read by its number, and does not print it.
+    pub(crate) fn variables(&self) -> Result<Vec<(String, String)>, String> {
+        let read = self.env.iter().enumerate().map(|(index, text)| {
+            let number = index + 1;
+            pair(text).ok_or_else(|| {
+                format!("--env number {number} cannot be read: it has the form NAME=VALUE (it is not shown, because it may be a secret)")
+            })
+        });
+        read.collect()
     }
 }
 
+fn pair(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
 fn tag(text: &str) -> Result<(String, String), String> {
-    pair(text)
-        .map_err(|_| format!("`{text}` is no tag: a tag has the form KEY=VALUE, such as team=blue"))
+    pair(text).ok_or_else(|| {
+        format!("`{text}` is no tag: a tag has the form KEY=VALUE, such as team=blue")
+    })
 }
 
 fn retention(text: &str) -> Result<i32, String> {

@@ -196,7 +196,8 @@ impl<'a> Follow<'a> {
     }
 }
 
-async fn over(deadline: Option<Instant>) {
+/// Never, without a deadline.
+pub(super) async fn over(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

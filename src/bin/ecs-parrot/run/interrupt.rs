@@ -35,20 +35,27 @@ impl fmt::Display for Signal {
 
 /// Before they are caught, a signal ends the process at once: nothing is there yet that must be stopped.
 #[derive(Default)]
-pub(crate) struct Interrupts(Option<mpsc::UnboundedReceiver<Signal>>);
+pub(crate) struct Interrupts {
+    caught: Option<mpsc::UnboundedReceiver<Signal>>,
+    /// A signal that was taken, and is still to be acted on.
+    put_back: Option<Signal>,
+}
 
 impl Interrupts {
     /// From here on the signals do not end the process by themselves.
     pub(crate) fn catch(&mut self) -> std::io::Result<()> {
         let (tell, told) = mpsc::unbounded_channel();
         listen(tell)?;
-        self.0 = Some(told);
+        self.caught = Some(told);
         Ok(())
     }
 
     /// The next signal; never, if there is none.
     pub(crate) async fn next(&mut self) -> Signal {
-        let next = match &mut self.0 {
+        if let Some(signal) = self.put_back.take() {
+            return signal;
+        }
+        let next = match &mut self.caught {
             Some(told) => told.recv().await,
             None => None,
         };
@@ -60,7 +67,13 @@ impl Interrupts {
 
     /// A signal that has come already.
     pub(crate) fn pending(&mut self) -> Option<Signal> {
-        self.0.as_mut()?.try_recv().ok()
+        let put_back = self.put_back.take();
+        put_back.or_else(|| self.caught.as_mut()?.try_recv().ok())
+    }
+
+    /// The same signal is the next one again.
+    pub(crate) fn put_back(&mut self, signal: Signal) {
+        self.put_back = Some(signal);
     }
 }
 

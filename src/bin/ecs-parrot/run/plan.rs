@@ -34,12 +34,14 @@ pub(crate) struct Plan {
 pub(crate) struct Wish {
     command: Vec<String>,
     entry_point: Option<Vec<String>>,
+    environment: Vec<(String, String)>,
 }
 
 impl Wish {
     pub(crate) fn of(args: &RunArgs) -> Result<Self, Problem> {
         check_name(&args.task_name)?;
         check_image(args.image.as_deref())?;
+        let environment = args.variables().map_err(Problem::Usage)?;
         let command = [args.command.as_slice(), &args.words].concat();
         if command.iter().all(|word| word.trim().is_empty()) {
             return usage("the command is empty: give --command the words of what is to be run");
@@ -55,6 +57,7 @@ impl Wish {
         Ok(Self {
             command,
             entry_point: args.entrypoint.as_deref().map(words).transpose()?,
+            environment,
         })
     }
 }
@@ -121,13 +124,14 @@ pub(crate) fn plan(
     }
     notes.extend(one_word(&wish));
     let request = request(args, capacity, network.filter(|_| uses_network))?;
+    let given = wish.environment.iter();
     Ok(Plan {
         reference,
         clone,
         log_group,
         request,
         notes,
-        given_variables: args.env.iter().map(|(name, _)| name.clone()).collect(),
+        given_variables: given.map(|(name, _)| name.clone()).collect(),
     })
 }
 
@@ -150,7 +154,7 @@ fn changes(args: &RunArgs, wish: &Wish, region: &str, host: Host) -> Changes {
         image: args.image.clone(),
         command: wish.command.clone(),
         entry_point: wish.entry_point.clone(),
-        environment: args.env.clone(),
+        environment: wish.environment.clone(),
         cpu: args.cpu.clone(),
         memory: args.memory.clone(),
         task_role: match args.task_role.as_deref() {

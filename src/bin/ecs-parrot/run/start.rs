@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use ecs_parrot::aws::Nature;
+use ecs_parrot::aws::{CallError, Nature};
 use ecs_parrot::run::request::RunRequest;
 use ecs_parrot::run::task::{self, StartError, Started};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::follow::over;
+use super::interrupt::Signal;
 use super::make::{Made, is_denied_tagging};
 use super::plan::Plan;
 use super::problem::Problem;
 use super::progress::elapsed;
 use super::{Cloud, Run};
+
+/// How long a call that is on its way may still take when --timeout is over or a signal comes: a task that it starts is
+/// then known, and can be stopped. CI leaves us a few seconds.
+const GRACE: Duration = Duration::from_secs(4);
 
 impl Run<'_> {
     pub(super) async fn start(
@@ -51,7 +57,7 @@ impl Run<'_> {
             .with_max_times(7)
             .build();
         loop {
-            let error = match task::start(&cloud.ecs, &request).await {
+            let error = match self.ask(cloud, &request, deadline).await {
                 Err(error) if error.may_pass() => error,
                 started => return Ok(started?),
             };
@@ -62,6 +68,9 @@ impl Run<'_> {
                     made.is_in_doubt = false;
                     request = request.with_token(Uuid::new_v4().simple().to_string());
                 }
+            }
+            if let Some(signal) = self.interrupts.pending() {
+                return Err(self.interrupted(signal, cloud, &request, made, error));
             }
             let Some(pause) = pauses.next() else {
                 return Err(self.not_started(cloud, &request, made, error));
@@ -80,14 +89,50 @@ impl Run<'_> {
             tokio::select! {
                 () = sleep(pause) => {}
                 signal = self.interrupts.next() => {
-                    if made.is_in_doubt {
-                        let problem = self.not_started(cloud, &request, made, error);
-                        self.warn(problem.to_string());
-                    }
-                    return Err(Problem::Interrupted(signal));
+                    return Err(self.interrupted(signal, cloud, &request, made, error));
                 }
             }
         }
+    }
+
+    /// RunTask's answer. Once --timeout is over or a signal came, it is not waited for to the end: the call may then
+    /// have started a task.
+    async fn ask(
+        &mut self,
+        cloud: &Cloud,
+        request: &RunRequest,
+        deadline: Option<Instant>,
+    ) -> Result<Started, StartError> {
+        let mut call = Box::pin(task::start(&cloud.ecs, request));
+        let signal = tokio::select! {
+            answer = &mut call => return answer,
+            signal = self.interrupts.next() => Some(signal),
+            () = over(deadline) => None,
+        };
+        let answer = tokio::select! {
+            answer = &mut call => answer,
+            () = sleep(GRACE) => Err(unanswered()),
+            _ = self.interrupts.next(), if signal.is_some() => Err(unanswered()),
+        };
+        if let Some(signal) = signal {
+            self.interrupts.put_back(signal);
+        }
+        answer
+    }
+
+    fn interrupted(
+        &mut self,
+        signal: Signal,
+        cloud: &Cloud,
+        request: &RunRequest,
+        made: &Made,
+        error: StartError,
+    ) -> Problem {
+        if made.is_in_doubt {
+            let problem = self.not_started(cloud, request, made, error);
+            self.warn(problem.to_string());
+        }
+        Problem::Interrupted(signal)
     }
 
     fn not_started(
@@ -103,6 +148,15 @@ impl Run<'_> {
         let command = list_command(request, cloud.session.region());
         Problem::Unanswered { error, command }
     }
+}
+
+fn unanswered() -> StartError {
+    StartError::Call(CallError {
+        call: "RunTask",
+        code: None,
+        message: "AWS has not answered yet".to_owned(),
+        nature: Nature::Unavailable,
+    })
 }
 
 /// The command that lists what a request started.
