@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::answer::{self, Success};
 use super::transport::{CONNECT_TIMEOUT, TIMEOUT, chain, failed_on_the_way};
-use super::{Outcome, tls};
+use super::{Outcome, Silence, tls};
 use crate::secret::{Sealed, Secret};
 use crate::vault::{self, Vault};
 

@@ -166,11 +166,9 @@ impl Redrive<'_> {
 
     /// One that was held for longer than it was ours, or that the queue handed out twice. Others may still be unseen.
     async fn take_again(&mut self, letter: Message) {
-        let name = id(&letter).to_owned();
-        if self.held.contains_key(&name) {
-            self.held.insert(name, letter);
-        } else {
-            self.delete(letter).await;
+        match self.held.get_mut(id(&letter)) {
+            Some(held) => *held = letter,
+            None => self.delete(letter).await,
         }
     }
 
