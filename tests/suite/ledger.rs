@@ -582,6 +582,18 @@ async fn a_table_that_stays_busy_costs_no_message() {
 /// comes again.
 #[tokio::test]
 async fn a_race_tells_each_once() {
+    // A table that does not answer in time holds nobody back, by design. On a machine that is busy with other things it
+    // may not: such a race shows nothing, and is run again.
+    for _ in 0..5 {
+        if race().await {
+            return;
+        }
+    }
+    panic!("in five races the table did not answer in time");
+}
+
+/// Whether the table answered all the time, so that the race counts.
+async fn race() -> bool {
     let dynalite = Dynalite::start().await;
     let answer = ResponseTemplate::new(200).set_body_string("ok");
     let slack = chat(answer.set_delay(Duration::from_millis(50))).await;
@@ -597,6 +609,9 @@ async fn a_race_tells_each_once() {
     let url = Some(dynalite.server.url());
     let racers = (0..3).map(|_| run(vec![batch.clone()], &channel, url));
     let results = futures::future::join_all(racers).await;
+    if results.iter().any(|(_, log)| log.contains("in time")) {
+        return false;
+    }
     assert_eq!(texts(&slack).await.len(), 20);
     let given_back: usize = results
         .iter()
@@ -606,7 +621,10 @@ async fn a_race_tells_each_once() {
         })
         .sum();
     assert!(given_back <= 40, "{given_back}");
-    let (answers, _) = run(vec![batch], &channel, url).await;
+    let (answers, log) = run(vec![batch], &channel, url).await;
+    if log.contains("in time") {
+        return false;
+    }
     assert_eq!(
         answers,
         [Answer::Response(json!({"batchItemFailures": []}))]
@@ -620,4 +638,5 @@ async fn a_race_tells_each_once() {
             .values()
             .all(|state| state == "told")
     );
+    true
 }
