@@ -30,12 +30,18 @@ pub(super) fn check(
     let values = Values(environment);
     let in_function = values.is_set("AWS_LAMBDA_FUNCTION_NAME");
     let foreign = environment.iter().filter(|(name, value)| {
-        !is_of_lambda(name) && !own.contains(name) && !value.trim().is_empty()
+        !is_of_lambda(name)
+            && !own.contains(name)
+            && !value.trim().is_empty()
+            && may_resemble(name, own)
     });
-    for (name, _) in foreign.filter(|(name, _)| !is_of_another_program(name)) {
+    for (name, _) in foreign {
         let Some(resemblance) = resemblance(name, own, in_function) else {
             continue;
         };
+        if is_of_another_program(name) {
+            continue;
+        }
         let remedy = match &resemblance {
             Resemblance::Slip(meant) => Remedy::DidYouMean((*meant).to_owned()),
             Resemblance::Part(wholes) if wholes.len() == 1 => Remedy::DidYouMean(wholes.concat()),
@@ -133,7 +139,27 @@ fn resemblance<'a>(name: &str, own: &'a [String], in_function: bool) -> Option<R
 
 /// Lambda sets some thirty, and none of ours begins so: a cold start has no time to look at them.
 fn is_of_lambda(name: &str) -> bool {
-    name.starts_with("AWS_") || name.starts_with("LAMBDA_") || name.starts_with('_')
+    const OTHERS: [&str; 4] = ["LANG", "LD_LIBRARY_PATH", "PATH", "TZ"];
+    name.starts_with("AWS_")
+        || name.starts_with("LAMBDA_")
+        || name.starts_with('_')
+        || OTHERS.contains(&name)
+}
+
+/// Most variables are nothing like ours, and every cold start would pay for a closer look at them: a name that is long
+/// enough for a slip to leave one of its ends whole begins or ends as a part of ours does.
+fn may_resemble(name: &str, own: &[String]) -> bool {
+    const END: usize = 3;
+    let bytes = name.as_bytes();
+    if bytes.len() < 2 * END {
+        return true;
+    }
+    let is_in = |end: &[u8], own: &str| {
+        let mut windows = own.as_bytes().windows(END);
+        windows.any(|part| part.eq_ignore_ascii_case(end))
+    };
+    let (first, last) = (&bytes[..END], &bytes[bytes.len() - END..]);
+    own.iter().any(|own| is_in(first, own) || is_in(last, own))
 }
 
 fn is_of_another_program(name: &str) -> bool {
