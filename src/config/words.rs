@@ -196,26 +196,7 @@ fn instead(reason: DropReason, takes_reasons: bool) -> &'static str {
     if !takes_reasons {
         return "what has this reason is dropped as it is";
     }
-    match reason {
-        DropReason::IgnoredCluster => "IGNORED_CLUSTERS drops it: remove the cluster there",
-        DropReason::IgnoredService => "IGNORED_SERVICES drops it: remove the service there",
-        DropReason::DroppedByConfig => "DROP drops it: remove the word there",
-        DropReason::AlreadyTold => "what was posted is not posted again, and no word changes that",
-        DropReason::NotEcs => "what has this reason is no event of Amazon ECS",
-        DropReason::RoutineLaunch
-        | DropReason::TransitionalState
-        | DropReason::CoveredByTask
-        | DropReason::Autoscaling
-        | DropReason::ReadOnly
-        | DropReason::AwsInternal
-        | DropReason::StillRunning
-        | DropReason::RoutineStop
-        | DropReason::SteadyState
-        | DropReason::Rebalancing
-        | DropReason::RoutineDraining
-        | DropReason::AgentReconnect
-        | DropReason::ResourcesOnly => "write it as README has it",
-    }
+    why_not_kept(reason).unwrap_or("write it as README has it")
 }
 
 fn selection(word: &str) -> Option<Selection> {
@@ -231,9 +212,17 @@ fn selection(word: &str) -> Option<Selection> {
         .or(reason.map(Selection::Reason))
 }
 
-/// What the noise is made of; the operator's own words for "no" and other people's events stay out.
-fn can_be_kept(reason: DropReason) -> bool {
+/// Why KEEP cannot bring back what is dropped for this reason: what the operator refused, and other people's events. The
+/// noise it can.
+fn why_not_kept(reason: DropReason) -> Option<&'static str> {
     match reason {
+        DropReason::IgnoredCluster => Some("IGNORED_CLUSTERS drops it: remove the cluster there"),
+        DropReason::IgnoredService => Some("IGNORED_SERVICES drops it: remove the service there"),
+        DropReason::DroppedByConfig => Some("DROP drops it: remove the word there"),
+        DropReason::AlreadyTold => {
+            Some("what was posted is not posted again, and no word changes that")
+        }
+        DropReason::NotEcs => Some("what has this reason is no event of Amazon ECS"),
         DropReason::RoutineLaunch
         | DropReason::TransitionalState
         | DropReason::CoveredByTask
@@ -246,13 +235,12 @@ fn can_be_kept(reason: DropReason) -> bool {
         | DropReason::Rebalancing
         | DropReason::RoutineDraining
         | DropReason::AgentReconnect
-        | DropReason::ResourcesOnly => true,
-        DropReason::NotEcs
-        | DropReason::IgnoredCluster
-        | DropReason::IgnoredService
-        | DropReason::DroppedByConfig
-        | DropReason::AlreadyTold => false,
+        | DropReason::ResourcesOnly => None,
     }
+}
+
+fn can_be_kept(reason: DropReason) -> bool {
+    why_not_kept(reason).is_none()
 }
 
 fn allowed(takes_reasons: bool) -> impl Iterator<Item = &'static str> {

@@ -17,11 +17,11 @@ pub(super) fn may_end_task(container: &Container, task: &TaskFacts) -> bool {
         .as_deref()
         .is_some_and(|it| !is_of_stopping(it));
     let is_explained = || {
-        let others = task
+        let mut others = task
             .containers
             .iter()
             .filter(|it| !std::ptr::eq(*it, container));
-        ran && has_reason && others.into_iter().any(ended_by_itself)
+        ran && has_reason && others.any(ended_by_itself)
     };
     container
         .essential
@@ -102,7 +102,7 @@ pub fn blames_container(cause: Option<Cause>, task: &TaskFacts) -> bool {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     match cause {
         Some(Cause::OutOfMemory) => !says_out_of_memory(reason),
-        Some(Cause::ImagePull) => !reason.contains(IMAGE_PULL),
+        Some(Cause::ImagePull) => !says_pull(reason),
         Some(Cause::ApplicationExit | Cause::ExitedInService) => true,
         Some(Cause::FailedToStart | Cause::UnknownCause) | None => says_nothing(reason),
         Some(
