@@ -20,9 +20,10 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{LazySession, Open};
-use crate::certificates;
+
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
 use crate::enrich::{Enricher, LastWords, Limits};
+use crate::http::{SharedClient, certificates};
 use crate::ledger::{Ledger, Table};
 use crate::notify::Notifier;
 use crate::render::{OwnTemplates, Renderer, TemplateError};
@@ -168,7 +169,8 @@ impl Parrot {
     ///
     /// [`TemplateError`] where an own template is wrong.
     pub fn notifier(self, place: Place, open: Open) -> Result<Notifier, TemplateError> {
-        let session = Arc::new(LazySession::new(open));
+        let http = SharedClient::default();
+        let session = Arc::new(LazySession::new(open, http.clone()));
         let (enriches, limits) = match place {
             Place::Function => (self.lookup.wanted.unwrap_or(true), Limits::FUNCTION),
             Place::Terminal { enrich } => {
@@ -187,7 +189,7 @@ impl Parrot {
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
             channels: self.channels,
-            http: Http::with_vault(vault),
+            http: Http::with_vault(http, vault),
         })
     }
 }

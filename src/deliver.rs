@@ -10,7 +10,6 @@ mod http;
 mod retry;
 pub mod slack;
 pub mod terminal;
-mod tls;
 mod transport;
 
 use std::time::Duration;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::aws::Task;
+use crate::aws::{Task, service};
 use crate::config::{ConfigError, Hook};
 use crate::run::definition::{self, Definition};
 use crate::run::outcome::{End, mark_essential};
@@ -33,7 +33,7 @@ pub const PROGRAM: &str = "deploy-hook";
 pub struct DeployHook {
     pub config: Result<Hook, ConfigError>,
     pub ecs: aws_sdk_ecs::Client,
-    pub code_deploy: aws_sdk_codedeploy::Client,
+    pub code_deploy: service::Client,
     /// The function's own name, by which it knows its tasks.
     pub function: String,
 }

@@ -15,7 +15,6 @@
 
 pub mod arn;
 pub mod aws;
-pub mod certificates;
 pub mod characters;
 pub mod classify;
 pub mod config;
@@ -26,6 +25,7 @@ pub mod enrich;
 pub mod event;
 pub mod function;
 pub mod hook;
+pub mod http;
 pub mod inbox;
 pub mod ledger;
 pub mod metrics;

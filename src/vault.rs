@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::aws::service::{SECRETS_MANAGER, SYSTEMS_MANAGER};
 use crate::aws::{CallError, LazySession, SessionError};
 use crate::secret::{Reference, Sealed, Secret};
 
@@ -93,28 +94,21 @@ impl Vault {
         let session = self.session.own().await?;
         let text = match reference {
             Reference::Parameter(name) => {
-                let request = session.parameters().get_parameter().name(name);
-                let answer = request.with_decryption(true).send().await;
-                let answer =
-                    answer.map_err(|error| refused(CallError::of("GetParameter", error)))?;
-                answer
-                    .parameter()
-                    .and_then(|it| it.value())
-                    .map(str::to_owned)
+                let client = session.service(SYSTEMS_MANAGER);
+                let input = json!({"Name": name, "WithDecryption": true});
+                let answer = client.call("GetParameter", &input).await;
+                answer.map_err(refused)?["Parameter"]["Value"].take()
             }
             Reference::SecretsManager { id, .. } => {
-                let answer = session
-                    .secrets()
-                    .get_secret_value()
-                    .secret_id(id)
-                    .send()
+                let client = session.service(SECRETS_MANAGER);
+                let answer = client
+                    .call("GetSecretValue", &json!({"SecretId": id}))
                     .await;
-                let answer =
-                    answer.map_err(|error| refused(CallError::of("GetSecretValue", error)))?;
-                answer.secret_string().map(str::to_owned)
+                answer.map_err(refused)?["SecretString"].take()
             }
         };
         let text = text
+            .as_str()
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| VaultError::Empty(reference.clone()))?;

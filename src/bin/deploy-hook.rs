@@ -4,9 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ecs_parrot::aws::Session;
+use ecs_parrot::aws::service::CODE_DEPLOY;
 use ecs_parrot::config::{self, Hook};
 use ecs_parrot::function::{self, failed, time_left};
 use ecs_parrot::hook::{Caller, DeployHook, HookError};
+use ecs_parrot::http::SharedClient;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
@@ -37,11 +39,11 @@ async fn start() -> anyhow::Result<DeployHook> {
             "every call is answered Failed, because the configuration is wrong: {error}"
         ),
     }
-    let session = Session::of_function()?;
+    let session = Session::of_function(&SharedClient::default())?;
     Ok(DeployHook {
         config,
         ecs: session.ecs(),
-        code_deploy: session.code_deploy(),
+        code_deploy: session.service(CODE_DEPLOY),
         function: std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
     })
 }

@@ -47,7 +47,7 @@ fn start() -> anyhow::Result<Notifier> {
             "no channel is configured, so messages stand in this log only; set SLACK_WEBHOOKURL or FLOWDOCK_API_TOKEN"
         );
     }
-    let open = |_| async { Session::of_function() }.boxed();
+    let open = |http, _| async move { Session::of_function(&http) }.boxed();
     let notifier = config.notifier(Place::Function, open)?;
     let warnings = notifier.renderer.warnings().iter();
     warnings.for_each(|warning| tracing::warn!("{warning}"));

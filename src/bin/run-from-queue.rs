@@ -7,6 +7,7 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use ecs_parrot::aws::Session;
 use ecs_parrot::config::{self, Queue};
 use ecs_parrot::function::{self, failed, time_left};
+use ecs_parrot::http::SharedClient;
 use ecs_parrot::queue::{Entry, Refusal, RunFromQueue, rerun};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
@@ -37,7 +38,7 @@ async fn start() -> anyhow::Result<RunFromQueue> {
         .warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
-    let session = Session::of_function()?;
+    let session = Session::of_function(&SharedClient::default())?;
     Ok(RunFromQueue {
         ecs: session.ecs(),
         sqs: session.sqs(),

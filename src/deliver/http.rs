@@ -1,31 +1,29 @@
 //! One POST to a chat service, the same for every channel.
 
-use std::sync::OnceLock;
-
-use reqwest::{Client, redirect};
 use serde_json::Value;
 
 use super::answer::{self, Success};
-use super::transport::{CONNECT_TIMEOUT, TIMEOUT, chain, failed_on_the_way};
-use super::{Outcome, Silence, tls};
+use super::transport::{TIMEOUT, chain, failed_on_the_way};
+use super::{Outcome, Silence};
+use crate::http::SharedClient;
 use crate::secret::{Sealed, Secret};
 use crate::vault::{self, Vault};
 
 /// What a secret opens, or what is wrong with it.
 pub(super) type Address = Result<Secret, &'static str>;
 
-/// The HTTP client, made on first use: an event that is dropped needs none.
+/// What a message is sent with.
 #[derive(Debug, Default)]
 pub struct Http {
-    client: OnceLock<Client>,
+    client: SharedClient,
     vault: Option<Vault>,
 }
 
 impl Http {
     /// One that can open secrets that are kept elsewhere.
-    pub fn with_vault(vault: Vault) -> Self {
+    pub fn with_vault(client: SharedClient, vault: Vault) -> Self {
         Self {
-            client: OnceLock::new(),
+            client,
             vault: Some(vault),
         }
     }
@@ -77,7 +75,7 @@ impl Http {
     }
 
     async fn post_to(&self, address: &Secret, body: &Value, success: &Success) -> Outcome {
-        let client = match self.client() {
+        let client = match self.client.get() {
             Ok(client) => client,
             Err(error) => {
                 return Outcome::retry(format!(
@@ -86,22 +84,10 @@ impl Http {
                 ));
             }
         };
-        match client.post(address.expose()).json(body).send().await {
+        let request = client.post(address.expose()).json(body).timeout(TIMEOUT);
+        match request.send().await {
             Ok(response) => answer::read(response, address, success).await,
             Err(error) => failed_on_the_way(error, address),
         }
-    }
-
-    fn client(&self) -> Result<&Client, reqwest::Error> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let client = Client::builder()
-            .user_agent(concat!("ecs-parrot/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT);
-        let client = tls::with_roots(client).build()?;
-        Ok(self.client.get_or_init(|| client))
     }
 }

@@ -4,14 +4,12 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::{Outcome, Silence};
+use crate::http::CONNECT_TIMEOUT;
 use crate::secret::Secret;
 
-/// From the first byte that is sent to the last of the answer.
+/// From the first byte that is sent to the last of the answer. It is longer than [`CONNECT_TIMEOUT`], so that it is known of
+/// each time-out whether anything was sent: a message that never left may be sent again, one that left may have arrived.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// For the connection alone. It is shorter than [`TIMEOUT`], so that it is known of each time-out whether anything
-/// was sent: a message that never left may be sent again, one that left may have arrived.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Without a connection nothing was sent, and it is safe to try again. All else may have arrived.
 pub(super) fn failed_on_the_way(error: reqwest::Error, address: &Secret) -> Outcome {

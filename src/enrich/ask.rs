@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::arn;
-use crate::aws::{CallError, Session};
+use crate::aws::{CallError, Session, service};
 use crate::metrics;
 use crate::notice::Notice;
 
@@ -76,7 +76,7 @@ pub(super) type Member = (Cluster, String);
 pub(super) struct Clients {
     session: Session,
     ecs: Mutex<BTreeMap<String, aws_sdk_ecs::Client>>,
-    logs: Mutex<BTreeMap<String, aws_sdk_cloudwatchlogs::Client>>,
+    logs: Mutex<BTreeMap<String, service::Client>>,
 }
 
 impl Clients {
@@ -97,7 +97,7 @@ impl Clients {
             .clone()
     }
 
-    fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+    fn logs(&self, region: &str) -> service::Client {
         let mut clients = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || self.session.logs_in_a_hurry(region);
         clients
@@ -129,7 +129,7 @@ impl<'a> Ask<'a> {
         self.clients.ecs(region)
     }
 
-    pub(super) fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+    pub(super) fn logs(&self, region: &str) -> service::Client {
         self.clients.logs(region)
     }
 

@@ -2,11 +2,12 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 
-use aws_sdk_cloudwatchlogs::operation::get_log_events::GetLogEventsOutput;
 use regex::Regex;
+use serde_json::json;
 
 use super::ask::Ask;
 use crate::aws::CallError;
+use crate::aws::service::logs;
 use crate::characters::is_unseen;
 use crate::notice::{Facts, Kind, LogStream, Notice};
 use crate::triage::diagnosis::blames;
@@ -76,35 +77,30 @@ impl LastWords {
 
     /// From the end, until there is something.
     async fn pages(&self, ask: &Ask<'_>, stream: &LogStream) -> Result<Vec<String>, CallError> {
-        let logs = ask.logs(&stream.region);
+        let client = ask.logs(&stream.region);
+        let mut input = json!({
+            "logGroupName": stream.group,
+            "logStreamName": stream.name,
+            "startFromHead": false,
+            "limit": self.lines,
+        });
         let mut token = None;
         for _ in 0..MOST_PAGES {
-            let page = logs
-                .get_log_events()
-                .log_group_name(&stream.group)
-                .log_stream_name(&stream.name)
-                .start_from_head(false)
-                .limit(self.lines.into())
-                .set_next_token(token.clone())
-                .send()
-                .await
-                .map_err(|error| CallError::of("GetLogEvents", error))?;
+            let page = logs::get_log_events(&client, &input).await?;
             let lines = self.lines_of(&page);
-            let next = page.next_backward_token().map(str::to_owned);
+            let next = page.next_backward_token;
             if !lines.is_empty() || next.is_none() || next == token {
                 return Ok(lines);
             }
+            input["nextToken"] = next.as_deref().into();
             token = next;
         }
         Ok(Vec::new())
     }
 
-    fn lines_of(&self, page: &GetLogEventsOutput) -> Vec<String> {
-        let messages = page
-            .events()
-            .iter()
-            .rev()
-            .filter_map(|event| event.message());
+    fn lines_of(&self, page: &logs::Page) -> Vec<String> {
+        let messages = page.events.iter().rev();
+        let messages = messages.filter_map(|event| event.message.as_deref());
         let mut room = MOST_BYTES;
         let mut lines = Vec::new();
         for message in messages {

@@ -5,7 +5,6 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use aws_sdk_codedeploy::types::LifecycleEventStatus;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures::FutureExt as _;
 use serde::Deserialize;
@@ -248,11 +247,6 @@ impl DeployHook {
     }
 
     async fn report(&self, execution: &Execution, end: &End) -> Result<Value, NotTold> {
-        let status = if end.succeeded {
-            LifecycleEventStatus::Succeeded
-        } else {
-            LifecycleEventStatus::Failed
-        };
         let word = if end.succeeded { "Succeeded" } else { "Failed" };
         let (deployment, why) = (&execution.deployment_id, &end.why);
         if end.succeeded {
@@ -261,32 +255,26 @@ impl DeployHook {
             tracing::error!(%deployment, decision = word, reason = %why);
         }
         for pause in pauses().take(4) {
-            match self.put(execution, status.clone()).await {
+            match self.put(execution, word).await {
                 Err(error) if error.may_pass() => sleep(pause).await,
                 Err(error) => return Err(not_told(execution, word, error)),
                 Ok(()) => return Ok(json!({"status": word, "reason": why})),
             }
         }
-        let told = self.put(execution, status).await;
+        let told = self.put(execution, word).await;
         told.map_err(|error| not_told(execution, word, error))?;
         Ok(json!({"status": word, "reason": why}))
     }
 
-    async fn put(
-        &self,
-        execution: &Execution,
-        status: LifecycleEventStatus,
-    ) -> Result<(), CallError> {
-        let told = self
-            .code_deploy
-            .put_lifecycle_event_hook_execution_status()
-            .deployment_id(&execution.deployment_id)
-            .lifecycle_event_hook_execution_id(&execution.lifecycle_event_hook_execution_id)
-            .status(status)
-            .send()
-            .await
-            .map_err(|error| CallError::of("PutLifecycleEventHookExecutionStatus", error));
-        match told {
+    /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_PutLifecycleEventHookExecutionStatus.html>
+    async fn put(&self, execution: &Execution, status: &str) -> Result<(), CallError> {
+        let input = json!({
+            "deploymentId": execution.deployment_id,
+            "lifecycleEventHookExecutionId": execution.lifecycle_event_hook_execution_id,
+            "status": status,
+        });
+        let call = "PutLifecycleEventHookExecutionStatus";
+        match self.code_deploy.call(call, &input).await {
             // Told before, by a call that was delivered twice.
             Err(error) if error.has_code("LifecycleEventAlreadyCompletedException") => Ok(()),
             told => told.map(|_| ()),

@@ -1,8 +1,9 @@
 //! The log group of a one-off task: made with its retention where it is not there, else left as it is.
 
-use aws_sdk_cloudwatchlogs::Client;
+use serde_json::json;
 
 use crate::aws::CallError;
+use crate::aws::service::Client;
 
 /// The retentions that CloudWatch Logs knows, in days.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
@@ -19,8 +20,8 @@ pub enum Found {
 
 /// Makes the group unless it is there.
 pub async fn ensure(logs: &Client, name: &str) -> Result<Found, CallError> {
-    let answer = logs.create_log_group().log_group_name(name).send().await;
-    match answer.map_err(|error| CallError::of("CreateLogGroup", error)) {
+    let input = json!({"logGroupName": name});
+    match logs.call("CreateLogGroup", &input).await {
         Ok(_) => Ok(Found::Made),
         Err(error) if error.has_code("ResourceAlreadyExistsException") => Ok(Found::There),
         Err(error) => Err(error),
@@ -29,21 +30,12 @@ pub async fn ensure(logs: &Client, name: &str) -> Result<Found, CallError> {
 
 /// Has the group forget lines after so many days.
 pub async fn keep_for(logs: &Client, name: &str, days: i32) -> Result<(), CallError> {
-    logs.put_retention_policy()
-        .log_group_name(name)
-        .retention_in_days(days)
-        .send()
-        .await
-        .map(|_| ())
-        .map_err(|error| CallError::of("PutRetentionPolicy", error))
+    let input = json!({"logGroupName": name, "retentionInDays": days});
+    logs.call("PutRetentionPolicy", &input).await.map(drop)
 }
 
 /// Takes back a group that was made for a task that never started.
 pub async fn remove(logs: &Client, name: &str) -> Result<(), CallError> {
-    logs.delete_log_group()
-        .log_group_name(name)
-        .send()
-        .await
-        .map(|_| ())
-        .map_err(|error| CallError::of("DeleteLogGroup", error))
+    let input = json!({"logGroupName": name});
+    logs.call("DeleteLogGroup", &input).await.map(drop)
 }

@@ -7,14 +7,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::operation::get_log_events::GetLogEventsOutput;
 use futures::future::join_all;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::clone::log_driver;
 use super::definition::Definition;
 use crate::arn;
+use crate::aws::service::{Client, logs};
 use crate::aws::{CallError, LogDestination, Nature, Session};
 
 /// One container's log of one task.
@@ -194,34 +193,34 @@ impl Follower {
 }
 
 impl Tail {
-    async fn read(&self) -> Result<GetLogEventsOutput, CallError> {
-        self.client
-            .get_log_events()
-            .log_group_name(&self.stream.group)
-            .log_stream_name(&self.stream.name)
-            // Forward tokens are for this direction only.
-            .start_from_head(true)
-            .set_next_token(self.token.clone())
-            .send()
-            .await
-            .map_err(|error| CallError::of("GetLogEvents", error))
+    async fn read(&self) -> Result<logs::Page, CallError> {
+        // Forward tokens are for this direction only.
+        let mut input = json!({
+            "logGroupName": self.stream.group,
+            "logStreamName": self.stream.name,
+            "startFromHead": true,
+        });
+        if let Some(token) = &self.token {
+            input["nextToken"] = token.as_str().into();
+        }
+        logs::get_log_events(&self.client, &input).await
     }
 
-    fn turn(&mut self, answer: Result<GetLogEventsOutput, CallError>) -> Page {
+    fn turn(&mut self, answer: Result<logs::Page, CallError>) -> Page {
         let page = match answer {
             Ok(page) => page,
             Err(error) if error.has_code("ResourceNotFoundException") => return Page::NotYet,
             Err(error) if error.may_pass() => return Page::Failing,
             Err(error) => return Page::Lost(error),
         };
-        let lines = page.events().iter().map(|event| Line {
+        let lines = page.events.into_iter().map(|event| Line {
             task: self.stream.task.clone(),
             container: self.stream.container.clone(),
-            at: event.timestamp().unwrap_or_default(),
-            text: event.message().unwrap_or_default().to_owned(),
+            at: event.timestamp.unwrap_or_default(),
+            text: event.message.unwrap_or_default(),
         });
         let lines = lines.collect();
-        let next = page.next_forward_token().map(str::to_owned);
+        let next = page.next_forward_token;
         let is_last = next.is_none() || next == self.token;
         self.token = next.or_else(|| self.token.take());
         Page::Lines { lines, is_last }
@@ -281,14 +280,13 @@ mod tests {
 
     #[test]
     fn streams_by_prefix_container_and_task() {
-        let awslogs =
-            |options: Value| serde_json::json!({"logDriver": "awslogs", "options": options});
-        let body = serde_json::json!({"containerDefinitions": [
-            {"name": "app", "logConfiguration": awslogs(serde_json::json!(
+        let awslogs = |options: Value| json!({"logDriver": "awslogs", "options": options});
+        let body = json!({"containerDefinitions": [
+            {"name": "app", "logConfiguration": awslogs(json!(
                 {"awslogs-group": "/g", "awslogs-stream-prefix": "p", "awslogs-region": "us-east-1"}))},
-            {"name": "near", "logConfiguration": awslogs(serde_json::json!(
+            {"name": "near", "logConfiguration": awslogs(json!(
                 {"awslogs-group": "/g", "awslogs-stream-prefix": "p"}))},
-            {"name": "unnamed", "logConfiguration": awslogs(serde_json::json!({"awslogs-group": "/g"}))},
+            {"name": "unnamed", "logConfiguration": awslogs(json!({"awslogs-group": "/g"}))},
             {"name": "router", "logConfiguration": {"logDriver": "awsfirelens"}},
             {"name": "silent"},
         ]});

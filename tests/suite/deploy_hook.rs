@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_ecs::config::{
-    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
-};
+use aws_sdk_ecs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ecs::error::BoxError;
+use ecs_parrot::aws::service;
 use ecs_parrot::config;
 use ecs_parrot::hook::{Caller, DeployHook};
 use serde_json::{Value, json};
 
-use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn};
+use crate::fake_aws::{FakeAws, Life, Refusal, arn, sdk_config};
 use crate::runtime_api::{Answer, RuntimeApi};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-hook");
@@ -588,25 +587,13 @@ impl Intercept for Panics {
 async fn a_panic_fails_the_deployment() {
     let aws = account().await;
     revision(&aws);
-    let credentials = || Credentials::new("test", "test", None, None, "test");
-    let ecs = aws_sdk_ecs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(REGION))
-        .credentials_provider(credentials())
-        .endpoint_url(aws.url())
-        .interceptor(Panics)
-        .build();
-    let reporting = aws_sdk_codedeploy::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(REGION))
-        .credentials_provider(credentials())
-        .endpoint_url(aws.url())
-        .build();
+    let config = sdk_config(&aws.url());
+    let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(Panics);
     let six = SIX.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let hook = DeployHook {
         config: config::Hook::read(&six),
-        ecs: aws_sdk_ecs::Client::from_conf(ecs),
-        code_deploy: aws_sdk_codedeploy::Client::from_conf(reporting),
+        ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
+        code_deploy: service::Client::new(config, service::CODE_DEPLOY),
         function: "parrot".to_owned(),
     };
     let minute = Duration::from_secs(60);

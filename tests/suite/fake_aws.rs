@@ -14,6 +14,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use ecs_parrot::http::SharedClient;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
@@ -23,6 +27,18 @@ use policy::Policy;
 use crate::runtime_api::{Answer as Reply, RuntimeApi};
 
 pub(crate) const ACCOUNT: &str = "210987654321";
+/// What the SDK's clients are made from that ask an AWS of the tests.
+pub(crate) fn sdk_config(url: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(SharedClient::default())
+        .endpoint_url(url)
+        .build()
+}
+
 pub(crate) const REGION: &str = "eu-west-1";
 
 /// A call that was received.

@@ -3,14 +3,13 @@
 use std::fs;
 use std::process::Command;
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::chat::{chat, messages, webhook};
 use crate::events;
-use crate::fake_aws::{ACCOUNT, REGION};
+use crate::fake_aws::{ACCOUNT, REGION, sdk_config};
 use crate::moto::Moto;
 use crate::runtime_api::{Answer, RuntimeApi};
 use crate::tools;
@@ -26,13 +25,7 @@ fn account() -> (Moto, tempfile::TempDir) {
 }
 
 fn sqs(moto: &Moto) -> aws_sdk_sqs::Client {
-    let config = aws_sdk_sqs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(REGION))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .endpoint_url(moto.url())
-        .build();
-    aws_sdk_sqs::Client::from_conf(config)
+    aws_sdk_sqs::Client::new(&sdk_config(moto.url()))
 }
 
 async fn invoke(

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType,
@@ -15,7 +14,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
-use crate::fake_aws::REGION;
+use crate::fake_aws::{REGION, sdk_config};
 use crate::runtime_api::{Answer, PATIENCE, RuntimeApi};
 use crate::served::Served;
 use crate::tools;
@@ -32,13 +31,7 @@ pub(crate) struct Dynalite {
 impl Dynalite {
     pub(crate) async fn start() -> Self {
         let server = Served::by(&mut tools::node_script("dynalite.js"));
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(server.url())
-            .build();
-        let client = Client::from_conf(config);
+        let client = Client::new(&sdk_config(server.url()));
         let id = AttributeDefinition::builder()
             .attribute_name("id")
             .attribute_type(ScalarAttributeType::S);

@@ -4,7 +4,6 @@ mod ends;
 
 use std::process::{Command, Output};
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::types::QueueAttributeName;
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
-use crate::fake_aws::REGION;
+use crate::fake_aws::{REGION, sdk_config};
 use crate::kept::assert_kept;
 use crate::moto::Moto;
 use crate::runtime_api::{Answer, RuntimeApi};
@@ -30,13 +29,7 @@ impl Letters {
     /// no events.
     async fn new() -> Self {
         let moto = Moto::start(&[]);
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .endpoint_url(moto.url())
-            .build();
-        let sqs = aws_sdk_sqs::Client::from_conf(config);
+        let sqs = aws_sdk_sqs::Client::new(&sdk_config(moto.url()));
         let made = sqs
             .create_queue()
             .queue_name("letters")

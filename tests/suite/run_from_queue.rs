@@ -6,7 +6,7 @@ use ecs_parrot::config;
 use ecs_parrot::queue::RunFromQueue;
 use serde_json::{Value, json};
 
-use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn};
+use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn, sdk_config};
 use crate::runtime_api::{Answer, RuntimeApi};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_run-from-queue");
@@ -618,27 +618,15 @@ async fn a_restart_that_found_no_place_is_asked_for_anew() {
     invoke(&aws, vec![records]).await;
     let mut event = aws.stop_event(&aws.tasks()[0])["detail"].clone();
     event["stoppedAt"] = json!("2026-11-20T04:02:05Z");
-    let credentials = aws_sdk_ecs::config::Credentials::new("test", "test", None, None, "test");
-    let ecs = aws_sdk_ecs::Config::builder()
-        .behavior_version(aws_sdk_ecs::config::BehaviorVersion::latest())
-        .region(aws_sdk_ecs::config::Region::new(REGION))
-        .credentials_provider(credentials.clone())
-        .endpoint_url(aws.url())
-        .build();
-    let sqs = aws_sdk_sqs::Config::builder()
-        .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
-        .region(aws_sdk_sqs::config::Region::new(REGION))
-        .credentials_provider(credentials)
-        .endpoint_url(aws.url())
-        .build();
+    let config = sdk_config(&aws.url());
     let variables = [
         ("ALLOWED_CLUSTERS", "prod"),
         ("ALLOWED_TASK_DEFINITIONS", "job"),
     ];
     let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let queue = RunFromQueue {
-        ecs: aws_sdk_ecs::Client::from_conf(ecs),
-        sqs: aws_sdk_sqs::Client::from_conf(sqs),
+        ecs: aws_sdk_ecs::Client::new(&config),
+        sqs: aws_sdk_sqs::Client::new(&config),
         allowed: config::Queue::read(&variables).unwrap().allowed,
         function: "parrot".to_owned(),
     };

@@ -10,6 +10,7 @@ use anyhow::bail;
 use aws_sdk_sqs::Client;
 use ecs_parrot::arn;
 use ecs_parrot::aws::{CallError, Session};
+use ecs_parrot::http::SharedClient;
 use ecs_parrot::queue::message::{Message, NAMES};
 use ecs_parrot::run::request::RunRequest;
 use serde_json::Value;
@@ -54,7 +55,8 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
         return Ok(input::conclude(&failed, all));
     }
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
-    let session = Session::open(args.profile.as_deref(), region).await?;
+    let http = SharedClient::default();
+    let session = Session::open(&http, args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
     let queue = queue_url(&sqs, &args.queue).await?;
     let mut is_read = true;

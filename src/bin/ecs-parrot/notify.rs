@@ -7,6 +7,7 @@ use ecs_parrot::aws::{LazySession, Session, SessionError};
 use ecs_parrot::config::{self, Parrot, Place};
 use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::Channel;
+use ecs_parrot::http::SharedClient;
 use ecs_parrot::inbox;
 use ecs_parrot::notify::{Entry, Notifier};
 use ecs_parrot::triage::Verdict;
@@ -39,8 +40,11 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// AWS with the credentials of whoever runs this.
-pub(crate) fn open_as_caller(region: String) -> BoxFuture<'static, Result<Session, SessionError>> {
-    Session::of_environment(region).boxed()
+pub(crate) fn open_as_caller(
+    http: SharedClient,
+    region: String,
+) -> BoxFuture<'static, Result<Session, SessionError>> {
+    async move { Session::of_environment(&http, region).await }.boxed()
 }
 
 /// Whether there are credentials to ask AWS with; where there are none, it is said once and not for each event.

@@ -14,6 +14,7 @@ use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::{flowdock, slack, terminal};
 use ecs_parrot::digest::{Digest, Group, Item, Plan};
 use ecs_parrot::enrich::{Enricher, Limits};
+use ecs_parrot::http::SharedClient;
 use ecs_parrot::inbox;
 use ecs_parrot::notice::Notice;
 use ecs_parrot::notify::{decide, look_up};
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     let enricher = match args.enrich {
         true => {
             let last_words = Lookup::read(&environment)?.last_words;
-            let session = Arc::new(LazySession::new(open_as_caller));
+            let session = Arc::new(LazySession::new(open_as_caller, SharedClient::default()));
             let can_ask = runtime.block_on(can_ask(&session));
             can_ask.then(|| Enricher::new(last_words, Limits::TERMINAL, session))
         }

@@ -13,7 +13,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_sqs::types::Message;
-use ecs_parrot::aws::Session;
+use ecs_parrot::aws::{Session, service};
+use ecs_parrot::http::SharedClient;
 use indicatif::ProgressBar;
 
 use crate::args::RedriveArgs;
@@ -34,7 +35,8 @@ pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
 
 async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
-    let session = Session::open(args.profile.as_deref(), region).await?;
+    let http = SharedClient::default();
+    let session = Session::open(&http, args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
     let url = queue_url(&sqs, &args.queue).await?;
     let queue = Queue { sqs, url: &url };
@@ -72,7 +74,7 @@ const PAUSES: [Duration; 3] = [
 
 struct Redrive<'a> {
     is_dry: bool,
-    lambda: aws_sdk_lambda::Client,
+    lambda: service::Client,
     teller: Teller,
     queue: Queue<'a>,
     bar: ProgressBar,

@@ -18,8 +18,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use ecs_parrot::arn;
-use ecs_parrot::aws::Session;
+use ecs_parrot::aws::{self, Session};
 use ecs_parrot::classify::links;
+use ecs_parrot::http::SharedClient;
 use ecs_parrot::run::definition::{self, Definition};
 use ecs_parrot::run::logs::{self, Follower};
 use ecs_parrot::run::outcome::{FAILED, RunOutcome, mark_essential};
@@ -72,15 +73,16 @@ struct Run<'a> {
 struct Cloud {
     session: Session,
     ecs: aws_sdk_ecs::Client,
-    logs: aws_sdk_cloudwatchlogs::Client,
+    logs: aws::service::Client,
 }
 
 impl Run<'_> {
     async fn go(&mut self) -> anyhow::Result<u8> {
         let wish = Wish::of(self.args)?;
-        let session = Session::open(self.args.profile.as_deref(), self.args.region.as_deref())
-            .await
-            .map_err(Problem::from)?;
+        let http = SharedClient::default();
+        let (profile, region) = (self.args.profile.as_deref(), self.args.region.as_deref());
+        let session = Session::open(&http, profile, region).await;
+        let session = session.map_err(Problem::from)?;
         let cloud = Cloud {
             ecs: session.ecs(),
             logs: session.logs(session.region()),

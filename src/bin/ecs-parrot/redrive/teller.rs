@@ -1,9 +1,7 @@
 //! Who tells what a dead-letter queue's message holds, and what became of it.
 
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::types::Message;
-use aws_smithy_types::base64;
-use ecs_parrot::aws::CallError;
+use ecs_parrot::aws::service::{self, lambda};
 use ecs_parrot::config::{self, Filter, Parrot, Place};
 use ecs_parrot::deadline::Deadline;
 use ecs_parrot::deliver::{Channel, terminal};
@@ -74,7 +72,7 @@ impl Teller {
     /// What became of a letter, or why it is kept.
     pub(super) async fn tell(
         &self,
-        lambda: &aws_sdk_lambda::Client,
+        lambda: &service::Client,
         letter: &Message,
     ) -> Result<Done, String> {
         let body = letter.body().unwrap_or_default();
@@ -90,33 +88,16 @@ impl Teller {
 }
 
 /// The function's own answer counts: an error, or a record that it gives back, keeps the letter.
-async fn invoke(
-    lambda: &aws_sdk_lambda::Client,
-    function: &str,
-    payload: &Value,
-) -> Result<Done, String> {
+async fn invoke(client: &service::Client, function: &str, payload: &Value) -> Result<Done, String> {
     let context = json!({"custom": {COUNTS_PLEASE: "true"}});
-    let answer = lambda
-        .invoke()
-        .function_name(function)
-        .payload(Blob::new(payload.to_string()))
-        .client_context(base64::encode(context.to_string()))
-        .send()
-        .await
-        .map_err(|error| {
-            let error = CallError::of("Invoke", error);
-            match error.advice() {
-                Some(advice) => format!("{error}; {advice}"),
-                None => error.to_string(),
-            }
-        })?;
-    let said = answer
-        .payload()
-        .map(|it| String::from_utf8_lossy(it.as_ref()).into_owned());
-    let said = said.unwrap_or_default();
-    let value: Value = serde_json::from_str(&said).unwrap_or_default();
-    if answer.function_error().is_some() {
-        let why = value["errorMessage"].as_str().unwrap_or(&said);
+    let answer = lambda::invoke(client, function, payload, &context).await;
+    let answer = answer.map_err(|error| match error.advice() {
+        Some(advice) => format!("{error}; {advice}"),
+        None => error.to_string(),
+    })?;
+    let value: Value = serde_json::from_str(&answer.payload).unwrap_or_default();
+    if answer.is_error {
+        let why = value["errorMessage"].as_str().unwrap_or(&answer.payload);
         return Err(format!("the function failed: {}", why.escape_debug()));
     }
     match value["batchItemFailures"].as_array() {

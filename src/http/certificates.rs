@@ -1,5 +1,5 @@
-//! Whose certificates are trusted, where the environment says so: the chats' and AWS's connections read these
-//! variables alike, and without a certificate every one of them would fail.
+//! What the variables name that say whose certificates are trusted. It is checked at the start: without a certificate
+//! every connection would fail, each with another error.
 
 use std::path::Path;
 
@@ -7,9 +7,14 @@ use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths};
 
 const FILE: &str = "SSL_CERT_FILE";
 const FOLDERS: &str = "SSL_CERT_DIR";
+/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>
+pub(super) const BUNDLE: &str = "AWS_CA_BUNDLE";
+
+/// Those that replace the authorities that are compiled in.
+pub(super) const REPLACING: [&str; 2] = [FILE, FOLDERS];
 
 /// The variables that say so.
-pub const VARIABLES: [&str; 2] = [FILE, FOLDERS];
+pub const VARIABLES: [&str; 3] = [FILE, FOLDERS, BUNDLE];
 
 /// What they may name.
 pub const ALLOWED: &str = "certificates of authorities as PEM; unset it to trust the usual ones";
@@ -22,11 +27,11 @@ pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)>
         set.map(|(_, value)| value.as_str())
             .filter(|it| !it.trim().is_empty())
     };
-    let file = value(FILE);
-    if let Some(file) = file {
+    for name in [FILE, BUNDLE] {
+        let Some(file) = value(name) else { continue };
         let found = load_certs_from_paths(Some(Path::new(file)), None);
         if let Some(problem) = problem(file, &found) {
-            problems.push((FILE, problem));
+            problems.push((name, problem));
         }
     }
     if let Some(folders) = value(FOLDERS) {
@@ -39,7 +44,8 @@ pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)>
                 )
             })
             .collect();
-        let has_any = file.is_some() || found.iter().any(|(_, found)| !found.certs.is_empty());
+        let has_any =
+            value(FILE).is_some() || found.iter().any(|(_, found)| !found.certs.is_empty());
         // One that is not there is an error; one that is empty beside others is not.
         let wrong = found.iter().find(|(folder, found)| {
             !has_any || !Path::new(folder).is_dir() && found.certs.is_empty()

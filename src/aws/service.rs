@@ -1,0 +1,176 @@
+//! Services of which few calls are needed, without their SDK crates.
+//!
+//! An SDK crate is built and linked whole: five of them made up two fifths of the build, for eight calls in all
+//! (docs/performance.md). These calls go through the SDK's own runtime instead. Credentials, signatures, retries,
+//! time-outs, errors and endpoints are the SDK's; only the shape of the request is written here.
+
+mod endpoint;
+pub mod lambda;
+pub mod logs;
+mod operation;
+
+use std::fmt;
+
+use aws_config::SdkConfig;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+use serde_json::{Map, Value};
+
+use super::{CallError, Nature};
+
+/// A service of AWS, by the names that it goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    /// In `AWS_ENDPOINT_URL_…` and in profiles.
+    pub id: &'static str,
+    /// In host names and in signatures.
+    pub name: &'static str,
+    /// In `x-amz-target`, before the operation; empty where the service does not speak AWS JSON.
+    pub target: &'static str,
+}
+
+pub const CLOUD_WATCH_LOGS: Service = Service {
+    id: "CloudWatch Logs",
+    name: "logs",
+    target: "Logs_20140328",
+};
+
+pub const CODE_DEPLOY: Service = Service {
+    id: "CodeDeploy",
+    name: "codedeploy",
+    target: "CodeDeploy_20141006",
+};
+
+pub const LAMBDA: Service = Service {
+    id: "Lambda",
+    name: "lambda",
+    target: "",
+};
+
+pub const SECRETS_MANAGER: Service = Service {
+    id: "Secrets Manager",
+    name: "secretsmanager",
+    target: "secretsmanager",
+};
+
+pub const SYSTEMS_MANAGER: Service = Service {
+    id: "SSM",
+    name: "ssm",
+    target: "AmazonSSM",
+};
+
+/// A client of one service, with a session's credentials and region.
+#[derive(Debug, Clone)]
+pub struct Client {
+    config: SdkConfig,
+    service: Service,
+}
+
+/// A POST, but for what the SDK adds.
+#[derive(Clone)]
+pub struct Request {
+    /// AWS's name of the call, `GetParameter`.
+    pub operation: &'static str,
+    /// Percent-encoded, with its leading slash.
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// The answer of a call that succeeded.
+#[derive(Clone)]
+pub struct Response {
+    /// Names are in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What the service answered in place of a result.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct ServiceError(ErrorMetadata);
+
+impl Client {
+    pub fn new(config: SdkConfig, service: Service) -> Self {
+        Self { config, service }
+    }
+
+    /// Makes a call of the AWS JSON 1.1 protocol:
+    /// <https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html>.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`], after the session's retries, and where the answer is not a JSON object.
+    pub async fn call(&self, operation: &'static str, input: &Value) -> Result<Value, CallError> {
+        let target = format!("{}.{operation}", self.service.target);
+        let request = Request {
+            operation,
+            path: "/".to_owned(),
+            headers: vec![
+                ("content-type", "application/x-amz-json-1.1".to_owned()),
+                ("x-amz-target", target),
+            ],
+            body: input.to_string(),
+        };
+        let response = self.send(request).await?;
+        // CloudWatch Logs answers some calls with nothing.
+        if response.body.is_empty() {
+            return Ok(Value::Object(Map::new()));
+        }
+        serde_json::from_slice(&response.body).map_err(|error| CallError {
+            call: operation,
+            code: None,
+            message: format!("the answer is not JSON: {error}"),
+            nature: Nature::Unavailable,
+        })
+    }
+
+    /// # Errors
+    ///
+    /// [`CallError`], after the session's retries.
+    pub async fn send(&self, request: Request) -> Result<Response, CallError> {
+        let call = request.operation;
+        let endpoint = endpoint::of(&self.config, self.service).await;
+        let endpoint = endpoint.map_err(|error| CallError {
+            call,
+            code: None,
+            message: format!("there is no endpoint: {error}"),
+            nature: Nature::Refused,
+        })?;
+        let sent = operation::invoke(&self.config, self.service, &endpoint, request);
+        sent.await.map_err(|error| CallError::of(call, error))
+    }
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl ProvideErrorMetadata for ServiceError {
+    fn meta(&self) -> &ErrorMetadata {
+        &self.0
+    }
+}
+
+// Bodies hold secrets and events.
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Request");
+        shown
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Response");
+        shown
+            .field("length", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

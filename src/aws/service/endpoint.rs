@@ -1,0 +1,172 @@
+//! Where a service is: the address that is configured, or the region's.
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_types::service_config::ServiceConfigKey;
+
+use super::{CLOUD_WATCH_LOGS, SYSTEMS_MANAGER, Service};
+
+pub(super) async fn of(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
+    match configured(config, service) {
+        Some(endpoint) => Ok(endpoint),
+        None => of_region(config, service).await,
+    }
+}
+
+/// `AWS_ENDPOINT_URL_SSM` and its like in a profile go before `AWS_ENDPOINT_URL`:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
+fn configured(config: &SdkConfig, service: Service) -> Option<String> {
+    let general = config.endpoint_url().map(str::to_owned);
+    if config.get_origin("endpoint_url").is_client_config() {
+        return general;
+    }
+    let key = ServiceConfigKey::builder()
+        .service_id(service.id)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    let own = config.service_config().and_then(|it| it.load_config(key));
+    own.or(general)
+}
+
+/// The SDK knows partitions, FIPS and dual stack, in each service's crate. The services' host names differ in the first
+/// label alone, so that ECS's tell theirs.
+async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
+    let region = config.region().ok_or("no region is set")?.to_string();
+    // In GovCloud their usual hosts have FIPS, and there are no others:
+    // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>, <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
+    let is_fips_anyway = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS)
+        && region.starts_with("us-gov-")
+        && config.use_dual_stack() != Some(true);
+    let params = Params::builder()
+        .region(region)
+        .set_use_fips(config.use_fips().map(|wanted| wanted && !is_fips_anyway))
+        .set_use_dual_stack(config.use_dual_stack())
+        .build()?;
+    let of_ecs = DefaultResolver::new().resolve_endpoint(&params).await?;
+    let rest = of_ecs.url().strip_prefix("https://ecs");
+    let rest = rest.ok_or("ECS has another host name than expected")?;
+    Ok(format!("https://{}{rest}", service.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::Region;
+
+    use super::super::{CODE_DEPLOY, LAMBDA, SECRETS_MANAGER};
+    use super::*;
+
+    async fn endpoint(service: Service, region: &str, fips: bool, dual_stack: bool) -> String {
+        let config = SdkConfig::builder()
+            .region(Region::new(region.to_owned()))
+            .use_fips(fips)
+            .use_dual_stack(dual_stack)
+            .build();
+        let found = of(&config, service).await;
+        found.unwrap_or_else(|error| format!("error: {error}"))
+    }
+
+    /// As the services' own crates have them (1.133 of Systems Manager, 1.156 of Lambda and their like).
+    #[tokio::test]
+    async fn every_partition_has_its_hosts() {
+        for (service, region, fips, dual_stack, expected) in [
+            (
+                LAMBDA,
+                "eu-west-1",
+                false,
+                false,
+                "https://lambda.eu-west-1.amazonaws.com",
+            ),
+            (
+                LAMBDA,
+                "us-east-1",
+                true,
+                false,
+                "https://lambda-fips.us-east-1.amazonaws.com",
+            ),
+            (
+                LAMBDA,
+                "eu-west-1",
+                false,
+                true,
+                "https://lambda.eu-west-1.api.aws",
+            ),
+            (
+                LAMBDA,
+                "us-east-1",
+                true,
+                true,
+                "https://lambda-fips.us-east-1.api.aws",
+            ),
+            (
+                CODE_DEPLOY,
+                "cn-north-1",
+                false,
+                false,
+                "https://codedeploy.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                SECRETS_MANAGER,
+                "us-gov-west-1",
+                true,
+                false,
+                "https://secretsmanager-fips.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                SYSTEMS_MANAGER,
+                "us-gov-west-1",
+                true,
+                false,
+                "https://ssm.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                CLOUD_WATCH_LOGS,
+                "us-gov-east-1",
+                true,
+                false,
+                "https://logs.us-gov-east-1.amazonaws.com",
+            ),
+            (
+                CLOUD_WATCH_LOGS,
+                "us-gov-east-1",
+                true,
+                true,
+                "https://logs-fips.us-gov-east-1.api.aws",
+            ),
+            (
+                SYSTEMS_MANAGER,
+                "ca-central-1",
+                true,
+                false,
+                "https://ssm-fips.ca-central-1.amazonaws.com",
+            ),
+            (
+                SYSTEMS_MANAGER,
+                "us-iso-east-1",
+                false,
+                false,
+                "https://ssm.us-iso-east-1.c2s.ic.gov",
+            ),
+        ] {
+            let found = endpoint(service, region, fips, dual_stack).await;
+            assert_eq!(found, expected, "{region}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_configured_goes_first() {
+        let config = SdkConfig::builder()
+            .region(Region::new("eu-west-1"))
+            .endpoint_url("http://127.0.0.1:1")
+            .build();
+        assert_eq!(of(&config, LAMBDA).await.unwrap(), "http://127.0.0.1:1");
+    }
+
+    #[tokio::test]
+    async fn without_a_region_there_is_none() {
+        let error = of(&SdkConfig::builder().build(), LAMBDA).await.unwrap_err();
+        assert_eq!(error.to_string(), "no region is set");
+    }
+}

@@ -1,0 +1,126 @@
+//! One call through the SDK's runtime, put together as the SDK's own crates do it.
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_runtime::user_agent::{ApiMetadata, UserAgentInterceptor};
+use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{
+    HttpStatusCodeClassifier, TransientErrorClassifier,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
+use aws_smithy_runtime_api::client::orchestrator::{
+    HttpRequest, HttpResponse, OrchestratorError, SensitiveOutput,
+};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_schema::protocol::ClientProtocolInner as _;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
+
+use super::{Request, Response, Service, ServiceError};
+
+pub(super) async fn invoke(
+    config: &SdkConfig,
+    service: Service,
+    endpoint: &str,
+    request: Request,
+) -> Result<Response, SdkError<ServiceError, HttpResponse>> {
+    let retries = config.retry_config().cloned();
+    let timeouts = config.timeout_config().cloned();
+    let operation = Operation::builder()
+        .service_name(service.id)
+        .operation_name(request.operation)
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(endpoint)
+        .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
+        .timeout_config(timeouts.unwrap_or_else(TimeoutConfig::disabled))
+        .runtime_plugin(signing(config, service))
+        .retry_classifier(HttpStatusCodeClassifier::default())
+        .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
+        .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
+        .retry_classifier(ServiceClockSkewClassifier::<ServiceError>::new())
+        .interceptor(ServiceClockSkewInterceptor::new())
+        .interceptor(RequestInfoInterceptor::new())
+        .interceptor(UserAgentInterceptor::new())
+        .interceptor(InvocationIdInterceptor::new())
+        .interceptor(RecursionDetectionInterceptor::new())
+        .serializer(|request: Request| write(&request))
+        .deserializer(read)
+        .build();
+    operation.invoke(request).await
+}
+
+fn write(request: &Request) -> Result<HttpRequest, BoxError> {
+    let mut written = HttpRequest::new(SdkBody::from(request.body.as_str()));
+    written.set_method("POST")?;
+    written.set_uri(request.path.as_str())?;
+    let headers = written.headers_mut();
+    for (name, value) in &request.headers {
+        headers.try_insert(*name, value.clone())?;
+    }
+    headers.try_insert("content-length", request.body.len().to_string())?;
+    Ok(written)
+}
+
+fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ServiceError>> {
+    if !response.status().is_success() {
+        // Services that speak JSON wrap their errors alike, whichever protocol they have.
+        let protocol = AwsJsonRpcProtocol::aws_json_1_1();
+        let metadata = protocol.parse_error_metadata(response, &ConfigBag::base());
+        let metadata = metadata.map(|it| it.build()).unwrap_or_default();
+        return Err(OrchestratorError::operation(ServiceError(metadata)));
+    }
+    let headers = response.headers().iter();
+    Ok(Response {
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        body: response.body().bytes().unwrap_or_default().to_vec(),
+    })
+}
+
+/// Credentials, region and signature, as the SDK's own clients have them.
+fn signing(config: &SdkConfig, service: Service) -> StaticRuntimePlugin {
+    let mut layer = Layer::new("signing");
+    layer.store_put(ApiMetadata::new(service.name, env!("CARGO_PKG_VERSION")));
+    // The SDK does not log the answers of such a call.
+    layer.store_put(SensitiveOutput);
+    layer.store_put(AuthSchemeOptionResolverParams::new(()));
+    layer.store_put(SigV4OperationSigningConfig {
+        region: config.region().cloned().map(SigningRegion::from),
+        name: Some(SigningName::from_static(service.name)),
+        signing_options: SigningOptions::default(),
+        ..SigV4OperationSigningConfig::default()
+    });
+    let mut components = RuntimeComponentsBuilder::new("signing");
+    components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+        StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
+    )));
+    components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
+    if let Some(credentials) = config.credentials_provider() {
+        components.set_identity_resolver(SCHEME_ID, credentials);
+    }
+    components.set_identity_cache(config.identity_cache());
+    components.set_http_client(config.http_client());
+    components.set_time_source(config.time_source());
+    components.set_sleep_impl(config.sleep_impl());
+    StaticRuntimePlugin::new()
+        .with_config(layer.freeze())
+        .with_runtime_components(components)
+}

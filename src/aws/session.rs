@@ -1,0 +1,309 @@
+//! A session: credentials and a region, from which clients are made.
+
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
+};
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use futures::future::BoxFuture;
+use tokio::sync::OnceCell;
+
+use super::error::innermost;
+use super::service::{self, Service};
+use crate::arn;
+use crate::http::{SharedClient, certificates};
+
+/// A server that accepts a call and never answers would hold us for ever: the SDK has no limit of its own.
+const ATTEMPT: Duration = Duration::from_secs(20);
+const CALL: Duration = Duration::from_secs(60);
+
+/// Credentials and region, from which clients are made.
+#[derive(Debug, Clone)]
+pub struct Session {
+    config: SdkConfig,
+    region: Region,
+}
+
+/// How a session is opened, given a region for where the environment names none: a function and a person have
+/// their credentials in other places, and a function's program has no use for the other ways.
+pub type Open = fn(SharedClient, String) -> BoxFuture<'static, Result<Session, SessionError>>;
+
+/// A session that is opened by whoever needs it first.
+#[derive(Debug)]
+pub struct LazySession {
+    open: Open,
+    http: SharedClient,
+    session: OnceCell<Session>,
+}
+
+impl LazySession {
+    pub fn new(open: Open, http: SharedClient) -> Self {
+        Self {
+            open,
+            http,
+            session: OnceCell::new(),
+        }
+    }
+
+    /// In the environment's region; where it names none, nothing is found, and the call says so.
+    pub async fn own(&self) -> Result<&Session, SessionError> {
+        self.get("us-east-1").await
+    }
+
+    pub async fn get(&self, region: &str) -> Result<&Session, SessionError> {
+        let open = || (self.open)(self.http.clone(), region.to_owned());
+        self.session.get_or_try_init(open).await
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    #[error("no region: give --region, or set AWS_REGION, or `region` in the profile")]
+    NoRegion,
+    #[error("`{0}` is no region's name: they look like `eu-west-1`")]
+    NoRegionsName(String),
+    #[error(
+        "profile `{profile}`{from} is not there or gives no credentials ({why}): see `aws configure list-profiles`"
+    )]
+    NoProfile {
+        profile: String,
+        /// Where it was named, if not by a flag.
+        from: &'static str,
+        why: String,
+    },
+    #[error("no credentials: {0}; give --profile, or set AWS_ACCESS_KEY_ID and its companions")]
+    NoCredentials(String),
+    #[error(
+        "no AWS credentials: {0}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, or log in with `aws sso login`"
+    )]
+    NoneInEnvironment(String),
+    #[error("{variable}: {problem}; allowed: {}", certificates::ALLOWED)]
+    Certificates {
+        variable: &'static str,
+        problem: String,
+    },
+}
+
+impl Session {
+    /// Finds region and credentials as the AWS CLI does, and fails now rather than at the first call.
+    pub async fn open(
+        http: &SharedClient,
+        profile: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Self, SessionError> {
+        trusts_somebody()?;
+        let mut loader = loader(http);
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        let mut config = loader.load().await;
+        let region = config.region().cloned().ok_or(SessionError::NoRegion)?;
+        if !arn::is_region(region.as_ref()) {
+            return Err(SessionError::NoRegionsName(region.to_string()));
+        }
+        if let Some(profile) = profile {
+            config = with_profile(config, http, profile, &region);
+        }
+        let of_environment = || {
+            let variable = std::env::var("AWS_PROFILE").ok();
+            variable.filter(|profile| !profile.is_empty())
+        };
+        credentials(&config).await.map_err(|why| {
+            let (profile, from) = match profile {
+                Some(profile) => (Some(profile.to_owned()), ""),
+                None => (of_environment(), " of AWS_PROFILE"),
+            };
+            match profile {
+                Some(profile) => SessionError::NoProfile { profile, from, why },
+                None => SessionError::NoCredentials(why),
+            }
+        })?;
+        Ok(Self { config, region })
+    }
+
+    /// A Lambda function's own. Lambda puts region and credentials into the environment; the places where a
+    /// person keeps them (profiles, logins, an instance's role) are not looked at, nor even linked: finding them
+    /// would cost each cold start more than all else.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+    pub fn of_function(http: &SharedClient) -> Result<Self, SessionError> {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let is_on = |name| variable(name).map(|value| value.eq_ignore_ascii_case("true"));
+        let region = Region::new(variable("AWS_REGION").ok_or(SessionError::NoRegion)?);
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region.clone())
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http.clone())
+            .service_config(EndpointVariables)
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts());
+        config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+        config.set_use_fips(is_on("AWS_USE_FIPS_ENDPOINT"));
+        config.set_use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"));
+        Ok(Self {
+            config: config.build(),
+            region,
+        })
+    }
+
+    /// Whatever the environment gives; where it names no region, this one. Without credentials it fails now, in one
+    /// sentence, rather than at each call.
+    pub async fn of_environment(http: &SharedClient, region: String) -> Result<Self, SessionError> {
+        trusts_somebody()?;
+        let config = loader(http).load().await;
+        let fallback = || Region::new(region);
+        let region = config.region().cloned().unwrap_or_else(fallback);
+        let checked = credentials(&config).await;
+        checked.map_err(SessionError::NoneInEnvironment)?;
+        Ok(Self { config, region })
+    }
+
+    pub fn region(&self) -> &str {
+        self.region.as_ref()
+    }
+
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.config)
+    }
+
+    /// ECS in another region, for whoever would rather have no answer than a late one.
+    pub fn ecs_in_a_hurry(&self, region: &str) -> aws_sdk_ecs::Client {
+        let config = aws_sdk_ecs::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .retry_config(hurry())
+            .build();
+        aws_sdk_ecs::Client::from_conf(config)
+    }
+
+    /// The same for CloudWatch Logs.
+    pub fn logs_in_a_hurry(&self, region: &str) -> service::Client {
+        let config = self.config.to_builder().retry_config(hurry());
+        let config = config.region(Region::new(region.to_owned()));
+        service::Client::new(config.build(), service::CLOUD_WATCH_LOGS)
+    }
+
+    /// Lambda, for whoever waits for a function's answer: as long as a function may take, and once, because an
+    /// invocation that is repeated does its work twice.
+    pub fn lambda_without_haste(&self) -> service::Client {
+        const LONGEST: Duration = Duration::from_secs(910);
+        let config = self.config.to_builder();
+        let config = config
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_timeout(LONGEST).build());
+        service::Client::new(config.build(), service::LAMBDA)
+    }
+
+    /// A service for which no SDK crate is linked.
+    pub fn service(&self, service: Service) -> service::Client {
+        service::Client::new(self.config.clone(), service)
+    }
+
+    pub fn dynamo_db_in_a_hurry(&self) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+            .retry_config(hurry())
+            .build();
+        aws_sdk_dynamodb::Client::from_conf(config)
+    }
+
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    /// CloudWatch Logs, in the region that a log configuration names.
+    pub fn logs(&self, region: &str) -> service::Client {
+        let config = self.config.to_builder();
+        let config = config.region(Region::new(region.to_owned()));
+        service::Client::new(config.build(), service::CLOUD_WATCH_LOGS)
+    }
+}
+
+/// `AWS_ENDPOINT_URL_DYNAMODB` and its like, for a function that reads no profile.
+#[derive(Debug)]
+struct EndpointVariables;
+
+impl LoadServiceConfig for EndpointVariables {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace(' ', "_");
+        let value = std::env::var(format!("{}_{service}", key.env())).ok();
+        value.filter(|value| !value.is_empty())
+    }
+}
+
+/// Without a certificate every call would fail, each with another error.
+fn trusts_somebody() -> Result<(), SessionError> {
+    let environment: Vec<_> = certificates::VARIABLES
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+        .collect();
+    let problem = certificates::problems(&environment).into_iter().next();
+    problem.map_or(Ok(()), |(variable, problem)| {
+        Err(SessionError::Certificates { variable, problem })
+    })
+}
+
+/// One more attempt, soon.
+fn hurry() -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(2)
+        .with_initial_backoff(Duration::from_millis(100))
+}
+
+fn loader(http: &SharedClient) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .timeout_config(timeouts())
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build()
+}
+
+/// A profile that is named goes before credentials that lie in the environment, as with the AWS CLI; the SDK
+/// by itself would take those, and another account with them.
+fn with_profile(
+    config: SdkConfig,
+    http: &SharedClient,
+    profile: &str,
+    region: &Region,
+) -> SdkConfig {
+    let own = ProviderConfig::default()
+        .with_region(Some(region.clone()))
+        .with_http_client(http.clone());
+    let provider = ProfileFileCredentialsProvider::builder()
+        .profile_name(profile)
+        .configure(&own)
+        .build();
+    config
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(provider))
+        .build()
+}
+
+/// Whether there are any, or why not.
+async fn credentials(config: &SdkConfig) -> Result<(), String> {
+    let provider = config
+        .credentials_provider()
+        .ok_or_else(|| "none are configured".to_owned())?;
+    match provider.provide_credentials().await {
+        Ok(_) => Ok(()),
+        // The SDK's own words are a list of all places, over several lines.
+        Err(CredentialsError::CredentialsNotLoaded(_)) => {
+            Err("there are none in the environment, a profile or a role of this machine".to_owned())
+        }
+        Err(error) => Err(innermost(&error)),
+    }
+}
