@@ -17,11 +17,19 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug, Clone, Default)]
 pub struct SharedClient(Arc<OnceLock<Client>>);
 
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("TLS cannot be configured: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("the HTTP client cannot be made: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
 impl SharedClient {
     /// # Errors
     ///
-    /// [`reqwest::Error`] where TLS cannot be configured.
-    pub fn get(&self) -> Result<&Client, reqwest::Error> {
+    /// [`ClientError`] where TLS cannot be configured.
+    pub fn get(&self) -> Result<&Client, ClientError> {
         if let Some(client) = self.0.get() {
             return Ok(client);
         }
@@ -29,7 +37,7 @@ impl SharedClient {
             .user_agent(concat!("ecs-parrot/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
-            .tls_backend_preconfigured(tls::config())
+            .tls_backend_preconfigured(tls::config()?)
             .build()?;
         Ok(self.0.get_or_init(|| client))
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::answer::{self, Success};
-use super::transport::{TIMEOUT, chain, failed_on_the_way};
+use super::transport::{TIMEOUT, failed_on_the_way};
 use super::{Outcome, Silence};
 use crate::http::SharedClient;
 use crate::secret::{Sealed, Secret};
@@ -77,12 +77,7 @@ impl Http {
     async fn post_to(&self, address: &Secret, body: &Value, success: &Success) -> Outcome {
         let client = match self.client.get() {
             Ok(client) => client,
-            Err(error) => {
-                return Outcome::retry(format!(
-                    "the HTTP client could not be made: {}",
-                    chain(&error)
-                ));
-            }
+            Err(error) => return Outcome::retry(error.to_string()),
         };
         let request = client.post(address.expose()).json(body).timeout(TIMEOUT);
         match request.send().await {

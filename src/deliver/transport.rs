@@ -43,7 +43,7 @@ pub(super) fn words(error: reqwest::Error, address: &Secret) -> String {
     address.redact(&chain(&error.without_url()))
 }
 
-pub(super) fn chain(error: &reqwest::Error) -> String {
+fn chain(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause: &&dyn StdError| (*cause).source());
     std::iter::once(error.to_string())
         .chain(causes.map(ToString::to_string))

@@ -8,13 +8,13 @@ use ecs_parrot::config;
 use ecs_parrot::config::keys::{self, Allows};
 use ecs_parrot::deliver::terminal;
 use ecs_parrot::notice::Kind;
-use ecs_parrot::render::{self, Renderer};
+use ecs_parrot::render;
 use ecs_parrot::triage::{CallWord, Cause, DropReason, Policy};
 use regex::Regex;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
 
-use crate::{deploy, events};
+use crate::{events, infrastructure};
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -40,7 +40,7 @@ fn readme_explains_every_variable() {
 #[test]
 fn the_example_configuration_has_every_variable() {
     let example = text("serverless.env.yml.example");
-    let files = deploy::service_files().into_iter();
+    let files = infrastructure::service_files().into_iter();
     let deployment: String = files.map(|(_, text)| text).collect();
     for name in variables() {
         assert!(
@@ -77,7 +77,7 @@ fn sorted(paths: impl IntoIterator<Item = String>) -> Vec<String> {
 /// The keys that the file is checked against are those that the deployment reads, no more and no less.
 #[test]
 fn every_key_is_read_by_the_deployment() {
-    let files: String = deploy::service_files()
+    let files: String = infrastructure::service_files()
         .into_iter()
         .map(|(_, text)| text)
         .collect();
@@ -254,7 +254,7 @@ fn readmes_messages_are_real() {
             .remove(0)
             .unwrap();
         let telling = judged.telling().unwrap();
-        let worded = events::word(&Renderer::default(), &judged.notice, telling).unwrap();
+        let worded = events::word(events::renderer(), &judged.notice, telling).unwrap();
         let real = terminal::plain(&worded.terminal);
         assert_eq!(
             shown.lines().count(),

@@ -1,6 +1,8 @@
 //! The sample events, and what the pure pipeline makes of a payload.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use ecs_parrot::deliver::{flowdock, slack, terminal};
 use ecs_parrot::digest::Digest;
@@ -45,19 +47,42 @@ pub(crate) fn read(path: &Path) -> Value {
 }
 
 /// Every sample by its file name.
-pub(crate) fn all() -> Vec<(String, Value)> {
-    let mut paths: Vec<_> = std::fs::read_dir(folder())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
-        .collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
-    paths.iter().map(|path| (name(path), read(path))).collect()
+pub(crate) fn all() -> &'static [(String, Value)] {
+    static ALL: LazyLock<Vec<(String, Value)>> = LazyLock::new(|| {
+        let paths = std::fs::read_dir(folder()).unwrap();
+        let paths = paths.map(|entry| entry.unwrap().path());
+        let mut paths: Vec<_> = paths
+            .filter(|path| path.extension().is_some_and(|it| it == "json"))
+            .collect();
+        paths.sort();
+        assert!(!paths.is_empty());
+        let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+        paths.iter().map(|path| (name(path), read(path))).collect()
+    });
+    &ALL
+}
+
+/// The largest sample of each kind of event that is kept.
+pub(crate) fn one_of_each_kind() -> Vec<&'static (String, Value)> {
+    let mut chosen: BTreeMap<&'static str, &'static (String, Value)> = BTreeMap::new();
+    let length = |sample: &(String, Value)| sample.1.to_string().len();
+    for sample in all() {
+        let judged = judge(&sample.1, &Policy::default()).into_iter().flatten();
+        for judged in judged.filter(|judged| judged.telling().is_some()) {
+            let largest = chosen.entry(judged.notice.kind.into()).or_insert(sample);
+            if length(sample) > length(largest) {
+                *largest = sample;
+            }
+        }
+    }
+    assert!(chosen.len() > 15, "{:?}", chosen.keys());
+    chosen.into_values().collect()
+}
+
+/// The built-in templates, each compiled once.
+pub(crate) fn renderer() -> &'static Renderer {
+    static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
+    &RENDERER
 }
 
 /// What became of one event of a payload, without anybody being told.

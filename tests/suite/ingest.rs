@@ -8,8 +8,7 @@ use wiremock::{MockServer, ResponseTemplate};
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::{FakeAws, REGION, Refusal, policy::Policy};
-use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
-use crate::storm::memory;
+use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi, memory};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/events";

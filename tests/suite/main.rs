@@ -8,12 +8,11 @@
     reason = "a test says what is wrong by panicking"
 )]
 
+mod acceptance;
 mod calm;
-mod cargo_lambda;
 mod channels;
 mod chat;
 mod command_line;
-mod deploy;
 mod deploy_hook;
 mod deploy_hook_ends;
 mod digest;
@@ -24,9 +23,8 @@ mod events;
 mod fake_aws;
 mod functions_on_moto;
 mod hostile;
+mod infrastructure;
 mod ingest;
-#[cfg(target_arch = "x86_64")]
-mod instructions;
 mod kept;
 mod lambda;
 mod ledger;
@@ -36,7 +34,6 @@ mod notify;
 mod page;
 mod properties;
 mod redrive;
-mod rules;
 mod run;
 mod run_from_queue;
 mod runtime_api;
@@ -45,7 +42,6 @@ mod secrets;
 mod served;
 mod slack_sdk;
 mod stop_strings;
-mod storm;
 mod tls;
 mod tools;
 mod urgent;

@@ -63,8 +63,8 @@ async fn the_figures_add_up() {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
     let flowdock = chat(ResponseTemplate::new(500)).await;
     let payloads: Vec<_> = events::all()
-        .into_iter()
-        .map(|(_, payload)| payload)
+        .iter()
+        .map(|(_, payload)| payload.clone())
         .collect();
     let body = |name: &str| events::sample(name).to_string();
     let records = [

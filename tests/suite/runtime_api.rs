@@ -234,3 +234,11 @@ fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
         text
     })
 }
+
+/// The most memory of a process so far, in kB.
+pub(crate) fn memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let figure = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    figure.unwrap_or(0)
+}

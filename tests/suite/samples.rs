@@ -62,12 +62,12 @@ fn decision(judged: &Judged) -> String {
 
 #[test]
 fn every_sample_in_every_channel() {
-    let renderer = Renderer::default();
+    let renderer = events::renderer();
     insta::glob!("../../samples", "*.json", |path| {
         let payload = events::read(path);
         let mut shown = String::new();
         for judged in events::judge(&payload, &Policy::default()) {
-            shown.push_str(&show(&renderer, &judged.unwrap()));
+            shown.push_str(&show(renderer, &judged.unwrap()));
         }
         insta::assert_snapshot!(shown);
     });
@@ -132,14 +132,14 @@ fn every_kind_cause_and_reason_has_a_sample() {
 /// What a reader at 3 a.m. needs stands in every message.
 #[test]
 fn every_message_says_what_where_when_who_why_and_where_to_click() {
-    let renderer = Renderer::default();
+    let renderer = events::renderer();
     for (name, payload) in events::all() {
         for judged in events::judge(&payload, &Policy::default()) {
             let judged = judged.unwrap();
             let Some(telling) = judged.telling() else {
                 continue;
             };
-            let text = events::word(&renderer, &judged.notice, telling)
+            let text = events::word(renderer, &judged.notice, telling)
                 .unwrap()
                 .terminal;
             let text = terminal::plain(&text);
@@ -182,7 +182,7 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
 /// An event with nothing but the fields that say what it is says little, but in whole sentences.
 #[test]
 fn an_event_without_facts_still_reads_well() {
-    let renderer = Renderer::default();
+    let renderer = events::renderer();
     let broken = Regex::new(r"\S  +\S|[:·,—(] *$|\(\)| of *$").unwrap();
     let mut kept = 0;
     for (name, payload) in events::all() {
@@ -193,7 +193,7 @@ fn an_event_without_facts_still_reads_well() {
             let Some(telling) = judged.telling() else {
                 continue;
             };
-            let text = events::word(&renderer, &judged.notice, telling)
+            let text = events::word(renderer, &judged.notice, telling)
                 .unwrap()
                 .terminal;
             for line in terminal::plain(&text).lines() {
@@ -289,7 +289,7 @@ fn known_to_aws_alone() -> Vec<(Cause, TaskFacts)> {
 /// The agent's report of a SIGTERM on an instance that goes, and of an exit that a log explains.
 #[test]
 fn what_only_aws_knows_explains_a_stop() {
-    let renderer = Renderer::default();
+    let renderer = events::renderer();
     let mut shown = String::new();
     for (_, learned) in known_to_aws_alone() {
         let payload = events::sample("task_stopped-submit-exit-143");
@@ -305,7 +305,7 @@ fn what_only_aws_knows_explains_a_stop() {
             task.containers[0].last_words = container.last_words.clone();
         }
         judged.verdict = judge(&judged.notice, &Policy::default());
-        shown.push_str(&show(&renderer, &judged));
+        shown.push_str(&show(renderer, &judged));
     }
     insta::assert_snapshot!(shown);
 }

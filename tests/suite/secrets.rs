@@ -1,5 +1,6 @@
 //! Webhooks that are kept in Parameter Store or Secrets Manager, and what comes out of the function about them.
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -123,7 +124,7 @@ async fn what_cannot_be_opened() {
         "AccessDeniedException",
         "User is not authorized to perform: ssm:GetParameter",
     );
-    for (reference, name, value, says) in [
+    let cases = [
         (
             "ssm:/ops/webhook",
             "/other",
@@ -161,11 +162,13 @@ async fn what_cannot_be_opened() {
             "x",
             "allow it to this function's role",
         ),
-    ] {
+    ];
+    let denied = &denied;
+    join_all(cases.map(|(reference, name, value, says)| async move {
         let aws = FakeAws::start().await;
         aws.secret(name, value);
         if name == "denied" {
-            aws.refuse("GetParameter", 99, &denied);
+            aws.refuse("GetParameter", 99, denied);
         }
         let (answers, log) = run(
             &aws,
@@ -178,5 +181,6 @@ async fn what_cannot_be_opened() {
         };
         assert_eq!(kind, "DeliveryFailed");
         assert!(message.contains(says), "{reference} {value}: {message}");
-    }
+    }))
+    .await;
 }

@@ -1,6 +1,5 @@
 //! Slack's own Python SDK looks at every payload: samples, hostile ones, and the longest that there are.
 
-use ecs_parrot::render::Renderer;
 use ecs_parrot::triage::Policy;
 use serde_json::Value;
 
@@ -8,14 +7,18 @@ use crate::{events, hostile, tools};
 
 #[test]
 fn slacks_own_models_accept_every_payload() {
+    models_accept(&events::one_of_each_kind());
+}
+
+pub(crate) fn models_accept(samples: &[&(String, Value)]) {
     let mut payloads = Vec::new();
-    for (_, event) in events::all() {
-        payloads.extend(slack_payloads(&event));
+    for (_, event) in samples {
+        payloads.extend(slack_payloads(event));
         for text in hostile::HOSTILE {
-            payloads.extend(slack_payloads(&hostile::poison(&event, text)));
+            payloads.extend(slack_payloads(&hostile::poison(event, text)));
         }
         payloads.extend(slack_payloads(&hostile::poison(
-            &event,
+            event,
             &"<&> ".repeat(20_000),
         )));
     }
@@ -25,7 +28,7 @@ fn slacks_own_models_accept_every_payload() {
 }
 
 fn slack_payloads(event: &Value) -> Vec<Value> {
-    let renderer = Renderer::default();
+    let renderer = events::renderer();
     let judged = events::judge(event, &Policy::default())
         .into_iter()
         .flatten();
@@ -33,7 +36,7 @@ fn slack_payloads(event: &Value) -> Vec<Value> {
         .filter_map(|judged| {
             let telling = judged.telling()?;
             Some(
-                events::word(&renderer, &judged.notice, telling)
+                events::word(renderer, &judged.notice, telling)
                     .unwrap()
                     .slack_payload,
             )

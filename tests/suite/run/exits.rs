@@ -112,7 +112,7 @@ async fn not_with_0_where_another_container_ended_the_task() {
         "exitCode": 137,
         "reason": "OutOfMemoryError: Container killed due to memory usage",
     });
-    for (essential, proxy, status, told) in [
+    let cases = [
         (
             true,
             out_of_memory.clone(),
@@ -123,7 +123,8 @@ async fn not_with_0_where_another_container_ended_the_task() {
         (true, json!({"exitCode": 2}), 1, "`proxy` exited with 2"),
         (true, json!({"exitCode": 143}), 0, "`app` exited with 0"),
         (false, out_of_memory, 0, "`app` exited with 0"),
-    ] {
+    ];
+    join_all(cases.map(|(essential, proxy, status, told)| async move {
         let aws = account().await;
         let mut definition = web();
         let containers = definition["containerDefinitions"].as_array_mut().unwrap();
@@ -139,7 +140,8 @@ async fn not_with_0_where_another_container_ended_the_task() {
         let report = finished.json();
         assert_eq!(report["error"].is_null(), status == 0, "{report}");
         assert_eq!(report["advice"].is_null(), status == 0, "{report}");
-    }
+    }))
+    .await;
 }
 
 /// The exit code is known by then: a signal ends the reading of logs.

@@ -16,6 +16,7 @@ fn failure(reason: &str) -> Life {
 }
 
 #[tokio::test]
+#[ignore = "acceptance: it takes a minute"]
 async fn a_task_that_finds_no_place_leaves_nothing_behind() {
     // What may pass is asked for eight times, for about a minute.
     let cases = [
@@ -269,6 +270,7 @@ async fn a_start_that_hangs_is_not_waited_for() {
 
 /// Throttled, it was not started: what was made for it goes.
 #[tokio::test]
+#[ignore = "acceptance: it takes a minute"]
 async fn a_start_that_is_throttled_to_the_end_leaves_nothing_behind() {
     let aws = account().await;
     aws.refuse("RunTask", 20, &Refusal::throttled());

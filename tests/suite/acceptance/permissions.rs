@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::{Package, rule};
+use super::package::{Package, rule};
 use crate::chat::{chat, texts, webhook};
 use crate::fake_aws::policy::Policy;
 use crate::fake_aws::{ACCOUNT, FakeAws, Life, REGION};
@@ -108,6 +108,7 @@ fn with_role(family: &str, container: &str) -> Value {
 }
 
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn the_queues_role_is_just_enough() {
     let policy = policy(&template(), "RunFromQueueRole");
     let aws = run_from_queue::account().await;
@@ -126,6 +127,7 @@ async fn the_queues_role_is_just_enough() {
 }
 
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn the_hooks_role_is_just_enough() {
     // Without a definition and a cluster of its own it runs whatever is deployed.
     let settings = SETTINGS.replace("task_definition: migrate, cluster_name: prod, ", "");
@@ -158,6 +160,7 @@ async fn the_hooks_role_is_just_enough() {
 
 /// It asks for what it may ask, and may not ask for anything else; nothing at all where it is told not to.
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn the_notifiers_role_is_just_enough() {
     const OTHERS: [&str; 4] = [
         "WriteItsOwnLog",
@@ -197,6 +200,7 @@ async fn the_notifiers_role_is_just_enough() {
 
 /// What fails goes back to its queue, and later each time.
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn the_notifier_may_give_back_what_it_took() {
     let settings = "mysettings: {region: eu-west-1, enrich: false, dedup_table: DISABLED}";
     let policy = policy(&Package::new().settings(settings).template(), "ParrotRole");
@@ -210,6 +214,7 @@ async fn the_notifier_may_give_back_what_it_took() {
 
 /// A table of one's own is named, or given by its ARN.
 #[test]
+#[ignore = "acceptance"]
 fn another_table_is_allowed_as_it_is_named() {
     let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/mine");
     for named in ["mine", &arn] {
@@ -223,6 +228,7 @@ fn another_table_is_allowed_as_it_is_named() {
 
 /// IAM knows `*` and `?` and no other pattern: what the function lets through, the role must let through too.
 #[test]
+#[ignore = "acceptance"]
 fn patterns_become_what_iam_knows() {
     for (pattern, of_cluster, of_definition) in [
         ("prod", "prod", "prod:*"),
@@ -254,6 +260,7 @@ fn patterns_become_what_iam_knows() {
 
 /// No table is none in any case, as the function reads it.
 #[test]
+#[ignore = "acceptance"]
 fn a_table_that_is_disabled_is_no_table() {
     for named in ["DISABLED", "disabled", "Disabled"] {
         let settings = format!("mysettings: {{dedup_table: {named}}}");
@@ -265,6 +272,7 @@ fn a_table_that_is_disabled_is_no_table() {
 
 /// It opens the secrets that its settings name, and no other.
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn the_notifier_opens_its_own_secrets_alone() {
     for (reference, name) in [
         ("ssm:/ops/webhook", "/ops/webhook"),
@@ -306,6 +314,7 @@ async fn the_notifier_opens_its_own_secrets_alone() {
 /// Only roles that are listed may be given to tasks; none by default. A message's `volumeConfigurations` give a role to
 /// ECS itself: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>
 #[test]
+#[ignore = "acceptance"]
 fn roles_are_passed_by_name_only() {
     for (settings, roles) in [
         (
@@ -339,6 +348,7 @@ fn roles_are_passed_by_name_only() {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn the_run_queue_gives_a_message_two_hours() {
     let template = template();
     let resources = &template["Resources"];
@@ -392,6 +402,7 @@ fn the_run_queue_gives_a_message_two_hours() {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn both_kinds_of_deployment_may_call_the_hook() {
     let template = template();
     let resources = &template["Resources"];
@@ -424,6 +435,7 @@ fn both_kinds_of_deployment_may_call_the_hook() {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn each_function_can_be_left_out() {
     for (on, expected) in [
         ("parrot: true", "ParrotLambdaFunction"),
@@ -449,6 +461,7 @@ fn each_function_can_be_left_out() {
 
 /// What nobody could be told ends where somebody looks.
 #[test]
+#[ignore = "acceptance"]
 fn what_goes_wrong_rings() {
     let settings =
         format!("{SETTINGS}  alarm_actions: ['arn:aws:sns:eu-west-1:210987654321:ops']\n");

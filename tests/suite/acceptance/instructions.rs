@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
+use super::make::packaged_program;
 use crate::chat::{chat, messages, webhook};
-use crate::deploy::packaged_program;
 use crate::runtime_api::RuntimeApi;
 use crate::{events, tools};
 
@@ -31,6 +31,7 @@ const EVENT: u64 = 876_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn starting_and_telling_take_no_more_than_they_did() {
     let folder = tools::scratch();
     let program = folder.path().join("bootstrap");

@@ -1,48 +1,25 @@
-//! What is deployed: the stack that serverless.yml describes, the zip that `make package` builds, and the
-//! commands that README names, against moto's AWS.
-
-mod infrastructure;
-mod make;
-pub(crate) use make::packaged_program;
-mod running;
-mod stack;
-mod upgrade;
+//! What `osls package` makes of serverless.yml, with settings of a test's own.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::tools;
+use crate::infrastructure::service_files;
+use crate::{events, tools};
 
-const EXAMPLE: &str = include_str!("../../serverless.env.yml.example");
-const CARNIVAL: &str = include_str!("../carnival/serverless.env.yml");
-
-/// What describes the service: serverless.yml and the files of its functions, by name.
-pub(crate) fn service_files() -> Vec<(String, String)> {
-    let mut names = vec!["serverless.yml".to_owned()];
-    let folder = "deploy/serverless";
-    for entry in fs::read_dir(tools::root().join(folder)).unwrap() {
-        let name = entry.unwrap().file_name();
-        names.push(format!("{folder}/{}", name.to_str().unwrap()));
-    }
-    let read = |name: String| {
-        let text = fs::read_to_string(tools::root().join(&name)).unwrap();
-        (name, text)
-    };
-    names.into_iter().map(read).collect()
-}
+pub(super) const EXAMPLE: &str = include_str!("../../../serverless.env.yml.example");
+pub(super) const CARNIVAL: &str = include_str!("../../carnival/serverless.env.yml");
 
 /// A copy of this service with site settings of its own and a zip that holds no program.
-pub(crate) struct Package {
-    folder: TempDir,
+pub(super) struct Package {
+    pub(super) folder: TempDir,
 }
 
 impl Package {
     /// Without a serverless.env.yml.
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tools::scratch();
         for (name, text) in service_files() {
             let file = folder.path().join(name);
@@ -57,12 +34,12 @@ impl Package {
         Self { folder }
     }
 
-    pub(crate) fn settings(self, yaml: &str) -> Self {
+    pub(super) fn settings(self, yaml: &str) -> Self {
         fs::write(self.folder.path().join("serverless.env.yml"), yaml).unwrap();
         self
     }
 
-    fn osls(&self, arguments: &[&str]) -> std::process::Output {
+    pub(super) fn osls(&self, arguments: &[&str]) -> std::process::Output {
         tools::osls()
             .args(arguments)
             .current_dir(&self.folder)
@@ -71,11 +48,11 @@ impl Package {
     }
 
     /// The CloudFormation template, which cfn-lint finds nothing wrong with.
-    pub(crate) fn template(&self) -> Value {
+    pub(super) fn template(&self) -> Value {
         self.template_with(&[])
     }
 
-    fn template_with(&self, options: &[&str]) -> Value {
+    pub(super) fn template_with(&self, options: &[&str]) -> Value {
         let output = self.osls(&[&["package"], options].concat());
         assert!(
             output.status.success(),
@@ -91,11 +68,11 @@ impl Package {
             .output()
             .unwrap();
         assert!(lint.status.success(), "cfn-lint: {}", tools::told(&lint));
-        parse(&template)
+        events::read(&template)
     }
 
     /// What `osls package` says against the settings.
-    fn refusal(&self) -> String {
+    pub(super) fn refusal(&self) -> String {
         let output = self.osls(&["package"]);
         assert!(
             !output.status.success(),
@@ -106,21 +83,16 @@ impl Package {
     }
 }
 
-pub(crate) fn parse(path: &Path) -> Value {
-    let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn function(template: &Value) -> &Value {
+pub(super) fn function(template: &Value) -> &Value {
     &template["Resources"]["ParrotLambdaFunction"]["Properties"]
 }
 
-fn environment(template: &Value) -> &Value {
+pub(super) fn environment(template: &Value) -> &Value {
     &function(template)["Environment"]["Variables"]
 }
 
 /// The rule whose name ends like this.
-fn rule<'a>(template: &'a Value, name: &str) -> &'a Value {
+pub(super) fn rule<'a>(template: &'a Value, name: &str) -> &'a Value {
     let mut rules = template["Resources"]
         .as_object()
         .unwrap()

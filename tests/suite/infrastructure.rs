@@ -1,12 +1,26 @@
-//! The SAM template and the Terraform module: what can be said of them without an account.
+//! serverless.yml, the SAM template and the Terraform module: what can be said of them without packaging anything.
 
 use std::fs;
-use std::process::Command;
 
 use ecs_parrot::config;
 use serde_json::{Value, json};
 
 use crate::tools;
+
+/// What describes the service: serverless.yml and the files of its functions, by name.
+pub(crate) fn service_files() -> Vec<(String, String)> {
+    let mut names = vec!["serverless.yml".to_owned()];
+    let folder = "deploy/serverless";
+    for entry in fs::read_dir(tools::root().join(folder)).unwrap() {
+        let name = entry.unwrap().file_name();
+        names.push(format!("{folder}/{}", name.to_str().unwrap()));
+    }
+    let read = |name: String| {
+        let text = fs::read_to_string(tools::root().join(&name)).unwrap();
+        (name, text)
+    };
+    names.into_iter().map(read).collect()
+}
 
 /// A program's function in the template.
 fn in_sam(program: &str) -> &'static str {
@@ -24,15 +38,6 @@ fn both() -> (Value, Value) {
     let mut both: Value =
         serde_json::from_str(&tools::run_python("infrastructure.py", &paths, "")).unwrap();
     (both["sam"].take(), both["terraform"].take())
-}
-
-#[test]
-fn cfn_lint_finds_nothing_in_the_sam_template() {
-    let lint = Command::new(tools::python_bin().join("cfn-lint"))
-        .arg(tools::root().join("deploy/sam/template.yaml"))
-        .output()
-        .unwrap();
-    assert!(lint.status.success(), "cfn-lint: {}", tools::told(&lint));
 }
 
 /// As `terraform fmt` writes it.

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use serde_json::json;
 
-use super::{CARNIVAL, EXAMPLE, Package, function};
+use super::package::{CARNIVAL, EXAMPLE, Package, function};
 use crate::tools;
 
 /// A Makefile of its own, with settings of its own. Its `cargo lambda` either is the pinned one, or only
@@ -94,6 +94,7 @@ fn write_program(path: &Path, script: &str) {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn make_package_builds_for_the_configured_architecture() {
     for (settings, arguments, flag, other) in [
         ("mysettings:\n", vec![], "--x86-64", "--arm64"),
@@ -157,6 +158,7 @@ fn make_package_builds_for_the_configured_architecture() {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn make_package_refuses_an_architecture_that_does_not_exist() {
     for (settings, arguments) in [
         ("mysettings:\n  architecture: sparc\n", vec![]),
@@ -180,6 +182,7 @@ fn make_package_refuses_an_architecture_that_does_not_exist() {
 
 /// A misspelt key would deploy a function that posts nothing.
 #[test]
+#[ignore = "acceptance"]
 fn make_checks_the_settings_before_it_builds_or_deploys() {
     let settings = "mysettings:\n  slack:\n    webhook_url: https://hooks.example.com/very-secret\n  keep: stop_tsk\n";
     for target in ["config", "package", "deploy"] {
@@ -214,6 +217,7 @@ fn make_checks_the_settings_before_it_builds_or_deploys() {
 
 /// `ARCH` is for a trial: the zip and the function it is deployed to must still agree.
 #[test]
+#[ignore = "acceptance"]
 fn an_architecture_for_a_trial_reaches_the_function_too() {
     let folder = tools::scratch();
     let workshop = Workshop::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
@@ -250,6 +254,7 @@ fn machine(program: &[u8]) -> Result<&'static str, String> {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn the_machine_is_read_from_the_header() {
     let header = |machine: u16| {
         let mut header = b"\x7fELF\x02\x01\x01".to_vec();
@@ -322,6 +327,7 @@ fn settings() -> String {
 }
 
 #[test]
+#[ignore = "acceptance"]
 fn each_zip_holds_a_program_for_the_configured_architecture() {
     let template = Package::new().settings(&settings()).template();
     assert_eq!(

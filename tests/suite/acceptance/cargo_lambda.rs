@@ -14,7 +14,7 @@ use tokio::{
 };
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
-use crate::{deploy::parse, tools};
+use crate::{events, tools};
 
 const SAMPLE: &str = "samples/task_stopped-application-exit-1.json";
 
@@ -110,6 +110,7 @@ fn sample() -> PathBuf {
 }
 
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn a_stopped_task_is_told_to_slack() {
     let slack = MockServer::start().await;
     Mock::given(matchers::any())
@@ -132,7 +133,7 @@ async fn a_stopped_task_is_told_to_slack() {
             .is_some_and(|text| !text.is_empty()),
         "no headline: {message}"
     );
-    let detail = &parse(&sample())["detail"];
+    let detail = &events::read(&sample())["detail"];
     let [cluster, task] = ["clusterArn", "taskArn"]
         .map(|arn| detail[arn].as_str().unwrap().rsplit('/').next().unwrap());
     let attachments = message["attachments"].to_string();
@@ -145,6 +146,7 @@ async fn a_stopped_task_is_told_to_slack() {
 }
 
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn a_message_that_slack_refuses_fails_the_invocation_without_naming_the_webhook() {
     let slack = MockServer::start().await;
     Mock::given(matchers::any())
@@ -166,6 +168,7 @@ async fn a_message_that_slack_refuses_fails_the_invocation_without_naming_the_we
 }
 
 #[tokio::test]
+#[ignore = "acceptance"]
 async fn an_event_of_somebody_else_is_not_told_and_no_failure() {
     let slack = MockServer::start().await;
     Mock::given(matchers::any())

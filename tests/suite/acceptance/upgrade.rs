@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{CARNIVAL, Package};
+use super::package::{CARNIVAL, Package};
 use crate::moto::Moto;
 use crate::tools;
 
@@ -32,6 +32,7 @@ fn deployed(cloud: &Moto) -> Value {
 
 /// README's three commands, on an account where carnival-ecs-parrot is running.
 #[test]
+#[ignore = "acceptance"]
 fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     let stack = tools::root().join("tests/carnival/stack.json");
     let cloud = Moto::start(&["ecs-parrot-staging", stack.to_str().unwrap()]);
@@ -126,6 +127,7 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
 
 /// A new stack with every function, as far as moto's CloudFormation goes.
 #[test]
+#[ignore = "acceptance"]
 fn all_functions_stand_in_a_new_stack() {
     let cloud = Moto::start(&[]);
     let settings = "mysettings: {functions: {run_from_queue: true, deploy_hook: true}}";
