@@ -10,7 +10,7 @@ FLAG_x86_64 := --x86-64
 FLAG_arm64 := --arm64
 FLAG := $(FLAG_$(ARCH))
 
-# A `cargo lambda` on the PATH is used; without one, the release that tests/requirements.txt pins is
+# A `cargo lambda` on the PATH is used; without one, the release that deploy/requirements.txt pins is
 # installed, together with the linker it needs.
 CARGO_LAMBDA := $(shell command -v cargo-lambda 2>/dev/null)
 VENV := $(CURDIR)/target/cargo-lambda
@@ -19,7 +19,7 @@ export PATH := $(if $(CARGO_LAMBDA),,$(VENV)/bin:)$(PATH)
 SERVERLESS := node_modules/.bin/serverless
 
 .DEFAULT_GOAL := help
-.PHONY: help lint test config architecture package deploy
+.PHONY: help lint test acceptance config architecture package deploy
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
@@ -28,8 +28,11 @@ lint: ## check the formatting, and clippy without a warning
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 
-test: ## run all tests; what they need is installed under target/
+test: ## run what one runs at every change; what the tests need is installed under target/
 	cargo test
+
+acceptance: ## run what takes longer: releases, stacks, upgrades, storms, all samples in every way
+	cargo test --locked --no-fail-fast --test suite -- --ignored
 
 # A misspelt key would deploy a function that posts nothing. Every key may be left out, and so may the file.
 config: ## check the keys and values of serverless.env.yml
@@ -47,10 +50,9 @@ package: architecture config $(if $(CARGO_LAMBDA),,$(VENV)/installed) ## build d
 deploy: package $(SERVERLESS) ## package, and deploy what serverless.env.yml describes
 	$(SERVERLESS) deploy --param=architecture=$(ARCH)
 
-$(VENV)/installed: tests/requirements.txt
+$(VENV)/installed: deploy/requirements.txt
 	python3 -m venv $(VENV)
-	grep -E '^(cargo-lambda|ziglang)==' tests/requirements.txt > $(VENV)/requirements.txt
-	$(VENV)/bin/pip install --quiet --requirement $(VENV)/requirements.txt
+	$(VENV)/bin/pip install --quiet --requirement deploy/requirements.txt
 	touch $@
 
 $(SERVERLESS): package-lock.json

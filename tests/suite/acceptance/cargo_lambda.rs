@@ -68,7 +68,7 @@ impl Emulator {
 }
 
 fn cargo_lambda(command: &str, port: &str) -> Command {
-    let mut cargo_lambda = Command::new(tools::python_bin().join("cargo-lambda"));
+    let mut cargo_lambda = Command::new(tools::packaging().join("cargo-lambda"));
     cargo_lambda
         .current_dir(tools::root())
         .env("NO_PROXY", "127.0.0.1");

@@ -223,7 +223,7 @@ fn an_architecture_for_a_trial_reaches_the_function_too() {
     let workshop = Workshop::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
     for architecture in ["arm64", "x86_64"] {
         let arch = format!("ARCH={architecture}");
-        let output = workshop.make(&["-n", "deploy", &arch], &tools::python_bin());
+        let output = workshop.make(&["-n", "deploy", &arch], &tools::packaging());
         let commands = String::from_utf8(output.stdout).unwrap();
         let deploy = commands
             .lines()
@@ -301,7 +301,7 @@ fn packaged() -> &'static [PathBuf] {
         fs::create_dir(&folder).unwrap();
         let workshop = Workshop::new(&folder, &settings());
         symlink(target(), folder.join("target")).unwrap();
-        let output = workshop.make(&["package"], &tools::python_bin());
+        let output = workshop.make(&["package"], &tools::packaging());
         assert!(output.status.success(), "{}", tools::told(&output));
         let zips = fs::read_dir(folder.join("dist")).unwrap();
         zips.map(|entry| entry.unwrap().path()).collect()

@@ -1,7 +1,6 @@
 //! What `osls package` makes of serverless.yml, with settings of a test's own.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -63,10 +62,7 @@ impl Package {
             .folder
             .path()
             .join(".serverless/cloudformation-template-update-stack.json");
-        let lint = Command::new(tools::python_bin().join("cfn-lint"))
-            .arg(&template)
-            .output()
-            .unwrap();
+        let lint = tools::cfn_lint().arg(&template).output().unwrap();
         assert!(lint.status.success(), "cfn-lint: {}", tools::told(&lint));
         events::read(&template)
     }
