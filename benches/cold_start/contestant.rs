@@ -17,7 +17,10 @@ pub(crate) enum Contestant {
     Echo,
     /// Posts an event's id.
     Post,
+    /// Without a queue, a table or look-ups.
     Parrot,
+    /// As it is deployed by default: from a queue, with the state table, looking up what AWS knows.
+    Deployed,
     Python,
 }
 
@@ -60,6 +63,7 @@ pub(crate) fn all() -> Vec<Contestant> {
         Contestant::Echo,
         Contestant::Post,
         Contestant::Parrot,
+        Contestant::Deployed,
         Contestant::Python,
     ]
 }
@@ -69,7 +73,7 @@ impl Contestant {
         match self {
             Self::Echo => Command::new(target().join("floor/release/echo")),
             Self::Post => Command::new(target().join("floor/release/post")),
-            Self::Parrot => Command::new(env!("CARGO_BIN_EXE_parrot")),
+            Self::Parrot | Self::Deployed => Command::new(env!("CARGO_BIN_EXE_parrot")),
             Self::Python => {
                 let mut command = Command::new(python().join("bin/python"));
                 command
@@ -91,6 +95,7 @@ impl fmt::Display for Contestant {
             Self::Echo => "echo",
             Self::Post => "one POST",
             Self::Parrot => "parrot",
+            Self::Deployed => "parrot as deployed",
             Self::Python => "Python",
         })
     }

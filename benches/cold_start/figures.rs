@@ -10,6 +10,8 @@ pub(crate) struct Figures {
     poll: Vec<Duration>,
     cold: Vec<Duration>,
     first: Vec<Duration>,
+    aws: Vec<Duration>,
+    cpu: Vec<Duration>,
     warm: Vec<Duration>,
     peak_kib: Vec<u64>,
 }
@@ -19,6 +21,8 @@ impl Figures {
         self.poll.push(life.poll);
         self.cold.push(life.cold);
         self.first.push(life.first);
+        self.aws.push(life.aws);
+        self.cpu.push(life.cpu);
         self.warm.extend(&life.warm);
         self.peak_kib.push(life.peak_kib);
     }
@@ -38,23 +42,41 @@ pub(crate) fn print(transport: Transport, contestants: &[Contestant], figures: &
     row("first event to answer", figures, |it| {
         milliseconds(median(&it.first))
     });
+    row("… of these AWS's", figures, |it| {
+        milliseconds(median(&it.aws))
+    });
     row("warm event to answer", figures, |it| {
         milliseconds(median(&it.warm))
     });
     row("… the slowest of a hundred", figures, |it| {
         milliseconds(percentile(&it.warm, 99))
     });
+    row("CPU a warm event", figures, |it| {
+        milliseconds(median(&it.cpu))
+    });
+    row(
+        "… at 256 MB, which are a seventh of a core",
+        figures,
+        |it| milliseconds(median(&it.cpu)) * FULL_CORE_MB / 256.0,
+    );
     row("peak memory, MB", figures, |it| {
         median(&it.peak_kib) as f64 * 1024.0 / 1e6
     });
     println!();
 }
 
+/// The memory at which a function has a whole core:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>.
+const FULL_CORE_MB: f64 = 1_769.0;
+
 fn row(name: &str, figures: &[Figures], figure: fn(&Figures) -> f64) {
     let parrot = figure(&figures[2]);
     let cells = figures.iter().map(|it| {
         let own = figure(it);
-        format!("{:.2} × · {own:.2}", own / parrot)
+        match parrot {
+            0.0 => format!("{own:.2}"),
+            _ => format!("{:.2} × · {own:.2}", own / parrot),
+        }
     });
     println!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "));
 }

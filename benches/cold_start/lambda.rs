@@ -1,13 +1,15 @@
 //! One life of a function: started, an event, more events, ended.
 
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hyper::Request;
+use serde_json::json;
 use tokio::sync::Notify;
 
+use crate::common::aws::Aws;
 use crate::common::process::Process;
 use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::contestant::{Contestant, Transport};
@@ -24,12 +26,19 @@ pub(crate) struct Life {
     pub(crate) cold: Duration,
     /// From an event until its answer, without the chat's own time.
     pub(crate) first: Duration,
+    /// Of these, what AWS took.
+    pub(crate) aws: Duration,
     pub(crate) warm: Vec<Duration>,
+    /// The processor's time that a warm event took.
+    pub(crate) cpu: Duration,
     pub(crate) peak_kib: u64,
 }
 
 struct Lambda {
+    contestant: Contestant,
     events: usize,
+    aws: Aws,
+    process: OnceLock<Process>,
     inside: Mutex<Inside>,
     done: Notify,
 }
@@ -40,13 +49,26 @@ struct Inside {
     handed_out: Option<Instant>,
     /// The chat's part of the present event.
     chat: Duration,
+    /// What AWS took of all events.
+    busy: Busy,
     posts: usize,
     answers: Vec<Answered>,
+}
+
+/// For how long at least one call was being answered.
+#[derive(Default)]
+struct Busy {
+    calls: usize,
+    since: Option<Instant>,
+    time: Duration,
 }
 
 struct Answered {
     at: Instant,
     took: Duration,
+    /// What AWS and the processor took until then.
+    aws: Duration,
+    cpu: Duration,
 }
 
 /// Starts a contestant and has it tell some events, one after another.
@@ -57,7 +79,10 @@ pub(crate) async fn run(
     warm: usize,
 ) -> Life {
     let lambda = Arc::new(Lambda {
+        contestant: *contestant,
         events: warm + 1,
+        aws: Aws::new(|_, _| ()),
+        process: OnceLock::new(),
         inside: Mutex::default(),
         done: Notify::new(),
     });
@@ -71,18 +96,37 @@ pub(crate) async fn run(
         let chat = Arc::clone(&chat);
         async move { chat.take() }
     };
-    let (scheme, chat) = match transport {
-        Transport::Plain => ("http", serve(chat).await),
-        Transport::Tls => ("https", serve_tls(authority.acceptor.clone(), chat).await),
+    let aws = Arc::clone(&lambda);
+    let aws = move |request| {
+        let aws = Arc::clone(&aws);
+        async move { aws.ask(request).await }
+    };
+    let acceptor = || authority.acceptor.clone();
+    let (scheme, chat, aws) = match transport {
+        Transport::Plain => ("http", serve(chat).await, serve(aws).await),
+        Transport::Tls => (
+            "https",
+            serve_tls(acceptor(), chat).await,
+            serve_tls(acceptor(), aws).await,
+        ),
     };
     let webhook = format!("{scheme}://{chat}/services/T0/B0/x");
+    let endpoint = format!("{scheme}://{aws}");
     let api = api.await.to_string();
     let mut environment = vec![
         ("SLACK_WEBHOOKURL", webhook.as_str()),
         ("AWS_REGION", "eu-west-1"),
-        // Nobody else looks anything up.
-        ("ENRICH", "false"),
     ];
+    match contestant {
+        Contestant::Deployed => environment.extend([
+            ("DEDUP_TABLE", "told"),
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]),
+        // Nobody else looks anything up.
+        _ => environment.push(("ENRICH", "false")),
+    }
     if transport == Transport::Tls {
         let certificate = authority.certificate.path().to_str().unwrap();
         environment.push(("SSL_CERT_FILE", certificate));
@@ -91,6 +135,7 @@ pub(crate) async fn run(
     command.stdin(Stdio::null());
     let started = Instant::now();
     let process = Process::start(command, &api, &environment, |_| ());
+    let process = lambda.process.get_or_init(|| process);
     tokio::time::timeout(PATIENCE, lambda.done.notified())
         .await
         .unwrap_or_else(|_| panic!("{contestant} does not answer over {transport}"));
@@ -109,7 +154,13 @@ impl Lambda {
             assert!(path.ends_with("/response"), "{path}: {:?}", request.body());
             let took = at - inside.handed_out.take().unwrap();
             let took = took.saturating_sub(inside.chat);
-            inside.answers.push(Answered { at, took });
+            let answered = Answered {
+                at,
+                took,
+                aws: inside.busy.time,
+                cpu: self.cpu(),
+            };
+            inside.answers.push(answered);
             inside.answers.len() == self.events
         };
         if is_done {
@@ -127,11 +178,34 @@ impl Lambda {
         if number == self.events {
             std::future::pending::<()>().await;
         }
-        let answer = invocation(event(number), PATIENCE);
+        let event = event(number);
+        let payload = match self.contestant {
+            Contestant::Deployed => record(number, &event),
+            _ => event,
+        };
+        let answer = invocation(payload, PATIENCE);
         let mut inside = self.inside.lock().unwrap();
         inside.chat = Duration::ZERO;
         inside.handed_out = Some(Instant::now());
         answer
+    }
+
+    async fn ask(&self, request: Request<Bytes>) -> Answer {
+        self.inside.lock().unwrap().busy.begin();
+        let answer = self.aws.answer(request).await;
+        self.inside.lock().unwrap().busy.end();
+        answer
+    }
+
+    /// The processor's time that the function took: <https://docs.kernel.org/scheduler/sched-stats.html>.
+    fn cpu(&self) -> Duration {
+        let figures = self.process.get().map(|process| process.read("schedstat"));
+        let figures = figures.unwrap_or_default();
+        let figure = figures
+            .split_whitespace()
+            .next()
+            .and_then(|it| it.parse().ok());
+        Duration::from_nanos(figure.unwrap_or_default())
     }
 
     fn take(&self) -> Answer {
@@ -147,15 +221,62 @@ impl Lambda {
         let inside = self.inside.lock().unwrap();
         let expected = if posts { self.events } else { 0 };
         assert_eq!(inside.posts, expected, "each event is told");
+        let claimed = match self.contestant {
+            Contestant::Deployed => self.events,
+            _ => 0,
+        };
+        assert_eq!(self.aws.calls("PutItem"), claimed, "each is claimed");
+        assert!(self.aws.reads() >= claimed, "each is looked up");
         let (first, warm) = inside.answers.split_first().unwrap();
+        let last = inside.answers.last().unwrap();
+        let warm_events = u32::try_from(warm.len()).unwrap();
         Life {
             poll: inside.polled.unwrap() - started,
             cold: first.at - started,
             first: first.took,
+            aws: first.aws,
+            cpu: (last.cpu - first.cpu) / warm_events,
             warm: warm.iter().map(|it| it.took).collect(),
             peak_kib,
         }
     }
+}
+
+impl Busy {
+    fn begin(&mut self) {
+        self.calls += 1;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn end(&mut self) {
+        self.calls -= 1;
+        if let (0, Some(since)) = (self.calls, self.since) {
+            self.time += since.elapsed();
+            self.since = None;
+        }
+    }
+}
+
+/// As a queue hands it out.
+fn record(number: usize, event: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let sent = now.as_millis().to_string();
+    json!({"Records": [{
+        "messageId": format!("{number:08x}-5f0a-4d5e-9a55-5c1d00000000"),
+        "receiptHandle": "A".repeat(400),
+        "body": event,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": sent,
+            "SenderId": "AROAEXAMPLE",
+            "ApproximateFirstReceiveTimestamp": sent,
+        },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:210987654321:ecs-parrot-events",
+        "awsRegion": "eu-west-1",
+    }]})
+    .to_string()
 }
 
 /// A task of its own that ran out of memory.

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use hyper::Request;
 use tokio::time::Instant;
 
-use crate::aws::Aws;
 use crate::chat::Chat;
+use crate::common::aws::Aws;
 use crate::common::process::Process;
 use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::queue::{Batch, Queue};

@@ -10,7 +10,6 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails here fails the benchmark")]
 
-mod aws;
 mod chat;
 #[path = "../common/mod.rs"]
 mod common;
@@ -25,8 +24,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use aws::Aws;
 use chat::Chat;
+use common::aws::Aws;
 use function::Function;
 use queue::Queue;
 use report::Report;
@@ -67,7 +66,10 @@ fn services(tasks: u32) -> u32 {
 async fn run(tasks: u32) -> Report {
     let queue = Arc::new(Queue::new());
     let chat = Arc::new(Chat::new());
-    let aws = Arc::new(Aws::new(Arc::clone(&queue)));
+    let aws = Arc::new(Aws::new({
+        let queue = Arc::clone(&queue);
+        move |handle, time| queue.change_visibility(handle, time)
+    }));
     let mut functions = Vec::new();
     for slot in 0..FUNCTIONS {
         functions.push(Function::start(slot, &queue, &chat, &aws).await);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::aws::Aws;
 use crate::chat::{Chat, Message};
+use crate::common::aws::Aws;
 use crate::function::{Function, Invocation};
 use crate::queue::{Figures, Queue};
 use crate::services;

@@ -85,6 +85,11 @@ impl CallError {
             Nature::Throttled => {
                 Some("AWS has too many calls of this account: try again later".to_owned())
             }
+            Nature::Unavailable if self.message.contains("certificate") => Some(
+                "name the authority of AWS's endpoint in AWS_CA_BUNDLE, a file of PEM certificates; \
+                 the authorities of this system are not read"
+                    .to_owned(),
+            ),
             Nature::Unavailable => {
                 Some("check the region's name and the network, or try again later".to_owned())
             }

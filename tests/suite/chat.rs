@@ -13,14 +13,17 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 pub(crate) const SECRET: &str = "B00000/very-secret-part";
 
-/// Takes every message of one connection.
-pub(crate) async fn take_all<S>(stream: S)
+/// Answers every request of one connection with this text.
+pub(crate) async fn answer_all<S>(stream: S, text: String)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request: Request<Incoming>| async {
-        request.collect().await?;
-        Ok::<_, hyper::Error>(Response::new("ok".to_owned()))
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = Response::new(text.clone());
+        async {
+            request.collect().await?;
+            Ok::<_, hyper::Error>(answer)
+        }
     });
     // A client that goes away is its own affair.
     let _ = http1::Builder::new()

@@ -170,6 +170,31 @@ fn the_code_map_has_every_file() {
     }
 }
 
+/// `cargo test` leaves out what stands in the second circle, and nothing else.
+#[test]
+fn every_ignored_test_is_of_the_second_circle() {
+    let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let second = suite.join("acceptance");
+    let mut counted = 0;
+    let is_rust = |file: &PathBuf| file.extension().is_some_and(|it| it == "rs");
+    for file in files(&suite).into_iter().filter(is_rust) {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for (line, next) in lines.iter().zip(&lines[1..]) {
+            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                let is_ignored = next.starts_with("#[ignore = \"acceptance");
+                assert!(
+                    is_ignored || !next.starts_with("#[ignore"),
+                    "{file:?}: {next}"
+                );
+                assert!(is_ignored || !file.starts_with(&second), "{file:?}: {next}");
+                counted += usize::from(is_ignored);
+            }
+        }
+    }
+    assert!(counted > 40, "{counted}");
+}
+
 /// Of both ways in which events reach the function.
 #[test]
 fn readme_names_what_the_stack_makes() {

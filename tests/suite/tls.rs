@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::chat::take_all;
+use crate::chat::answer_all;
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
 
-/// A chat over TLS, with the certificate of an authority that nobody knows: its address, and that certificate.
-async fn chat() -> (String, String) {
+/// A server over TLS, with the certificate of an authority that nobody knows, which answers each request with this text.
+struct Server {
+    address: String,
+    /// The authority's certificate.
+    authority: NamedTempFile,
+}
+
+async fn server(answer: &str) -> Server {
     let mut params = CertificateParams::new([]).unwrap();
     let name = &mut params.distinguished_name;
     name.push(DnType::CommonName, "an authority of our own");
@@ -32,19 +39,31 @@ async fn chat() -> (String, String) {
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("https://{}/services/x", listener.local_addr().unwrap());
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    let answer = answer.to_owned();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
+            let (acceptor, answer) = (acceptor.clone(), answer.clone());
             tokio::spawn(async move {
                 // Who does not trust us hangs up.
                 if let Ok(stream) = acceptor.accept(stream).await {
-                    take_all(stream).await;
+                    answer_all(stream, answer).await;
                 }
             });
         }
     });
-    (address, authority)
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), authority).unwrap();
+    Server {
+        address,
+        authority: file,
+    }
+}
+
+impl Server {
+    fn authority(&self) -> &str {
+        self.authority.path().to_str().unwrap()
+    }
 }
 
 /// Not an error of each message: the function says at once which variable is wrong, and does not start.
@@ -71,24 +90,111 @@ async fn an_authority_that_is_not_there_is_named_at_start() {
 
 #[tokio::test]
 async fn who_is_named_is_trusted_and_nobody_else() {
-    let (webhook, authority) = chat().await;
-    let folder = crate::tools::scratch();
-    let file = folder.path().join("authority.pem");
-    std::fs::write(&file, authority).unwrap();
+    let chat = server("ok").await;
+    let webhook = format!("{}/services/x", chat.address);
     let payload = events::sample("task_stopped-out-of-memory");
-    let trusting = [
-        ("SLACK_WEBHOOKURL", webhook.as_str()),
-        ("SSL_CERT_FILE", file.to_str().unwrap()),
-    ];
-    let api = RuntimeApi::with(vec![payload.clone()]).await;
-    let (answers, log) = api.run(&trusting).await;
-    assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
-
+    for variable in ["SSL_CERT_FILE", "AWS_CA_BUNDLE"] {
+        let trusting = [
+            ("SLACK_WEBHOOKURL", webhook.as_str()),
+            (variable, chat.authority()),
+        ];
+        let api = RuntimeApi::with(vec![payload.clone()]).await;
+        let (answers, log) = api.run(&trusting).await;
+        assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
+    }
     let api = RuntimeApi::with(vec![payload]).await;
-    let (answers, log) = api.run(&trusting[..1]).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook)]).await;
     let Answer::Error { kind, message } = &answers[0] else {
         panic!("it trusts anybody: {log}")
     };
     assert_eq!(kind, "DeliveryFailed");
     assert!(message.contains("certificate"), "{message}");
+}
+
+/// One client for both: the authorities that are replaced and those that are added serve together.
+#[tokio::test]
+async fn aws_and_the_chat_have_authorities_of_their_own() {
+    let chat = server("ok").await;
+    let webhook = format!("{}/services/x", chat.address);
+    let secret = json!({"Parameter": {"Value": webhook}}).to_string();
+    let aws = server(&secret).await;
+    let variables = [
+        ("SLACK_WEBHOOKURL", "ssm:/ops/webhook"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", aws.address.as_str()),
+        ("AWS_ACCESS_KEY_ID", "mine"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("ENRICH", "false"),
+        ("SSL_CERT_FILE", chat.authority()),
+        ("AWS_CA_BUNDLE", aws.authority()),
+    ];
+    let event = events::sample("task_stopped-out-of-memory");
+    let api = RuntimeApi::with(vec![event.clone()]).await;
+    let (answers, log) = api.run(&variables).await;
+    assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
+
+    let api = RuntimeApi::with(vec![event]).await;
+    let (answers, log) = api.run(&variables[..7]).await;
+    let Answer::Error { message, .. } = &answers[0] else {
+        panic!("it trusts anybody: {log}")
+    };
+    let said = "GetParameter: AWS did not answer: invalid peer certificate";
+    assert!(message.contains(said), "{message}");
+}
+
+/// Whoever runs a command reads what to do about it.
+#[tokio::test]
+async fn commands_say_what_to_do_about_a_certificate() {
+    let aws = server("{}").await;
+    let queue = "https://sqs.eu-west-1.amazonaws.com/210987654321/letters";
+    for arguments in [
+        &[
+            "run",
+            "--task-name",
+            "x",
+            "--cluster",
+            "prod",
+            "--from-task",
+            "web",
+            "--",
+            "true",
+        ][..],
+        &["redrive", "--queue", queue, "--dry-run"],
+    ] {
+        let command = || {
+            let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+            command.args(arguments).env_clear().envs([
+                ("AWS_REGION", "eu-west-1"),
+                ("AWS_ACCESS_KEY_ID", "mine"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+            ]);
+            command
+        };
+        let refused = command()
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            .output();
+        let unknown = command().env("AWS_ENDPOINT_URL", &aws.address).output();
+        let (refused, unknown) = tokio::join!(refused, unknown);
+        for (output, says) in [
+            (
+                refused,
+                [
+                    "AWS did not answer",
+                    "Connection refused",
+                    "check the region's name and the network",
+                ],
+            ),
+            (
+                unknown,
+                ["AWS did not answer", "certificate", "AWS_CA_BUNDLE"],
+            ),
+        ] {
+            let output = output.unwrap();
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            let err = String::from_utf8(output.stderr).unwrap();
+            for says in says {
+                assert!(err.contains(says), "{arguments:?}: {says}: {err}");
+            }
+        }
+    }
 }

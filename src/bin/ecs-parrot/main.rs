@@ -14,6 +14,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use ecs_parrot::aws::CallError;
 
 use args::{Args, Command};
 
@@ -32,8 +33,15 @@ fn main() -> ExitCode {
         if is_broken_pipe(&error) && leaves_nothing {
             return ExitCode::SUCCESS;
         }
+        let call = error.chain().find_map(|it| it.downcast_ref::<CallError>());
+        let advice = call.and_then(CallError::advice);
+        let advice = advice.map(|advice| format!("\necs-parrot: advice: {advice}"));
         // Where standard error is closed, too, nobody is there to hear it.
-        let _ = writeln!(anstream::stderr(), "ecs-parrot: {error:#}");
+        let _ = writeln!(
+            anstream::stderr(),
+            "ecs-parrot: {error:#}{}",
+            advice.unwrap_or_default()
+        );
         ExitCode::FAILURE
     })
 }

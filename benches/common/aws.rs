@@ -2,7 +2,7 @@
 //! one within a region does.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,13 +10,15 @@ use hyper::Request;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::common::server::{Answer, answer_with};
-use crate::queue::Queue;
+use super::server::{Answer, answer_with};
 
 const LATENCY: Duration = Duration::from_millis(5);
 
+/// What is done when a message shall be shown again after that time.
+type ChangeVisibility = Box<dyn Fn(&str, Duration) + Send + Sync>;
+
 pub(crate) struct Aws {
-    queue: Arc<Queue>,
+    change_visibility: ChangeVisibility,
     inside: Mutex<Inside>,
 }
 
@@ -29,15 +31,19 @@ struct Inside {
 }
 
 impl Aws {
-    pub(crate) fn new(queue: Arc<Queue>) -> Self {
+    pub(crate) fn new(change_visibility: impl Fn(&str, Duration) + Send + Sync + 'static) -> Self {
         Self {
-            queue,
+            change_visibility: Box::new(change_visibility),
             inside: Mutex::default(),
         }
     }
 
     pub(crate) async fn answer(&self, request: Request<Bytes>) -> Answer {
         sleep(LATENCY).await;
+        self.answer_now(&request)
+    }
+
+    fn answer_now(&self, request: &Request<Bytes>) -> Answer {
         let target = request
             .headers()
             .get("x-amz-target")
@@ -122,8 +128,7 @@ impl Aws {
         for entry in body["Entries"].as_array().unwrap() {
             let seconds = entry["VisibilityTimeout"].as_u64().unwrap();
             let handle = entry["ReceiptHandle"].as_str().unwrap();
-            self.queue
-                .change_visibility(handle, Duration::from_secs(seconds));
+            (self.change_visibility)(handle, Duration::from_secs(seconds));
             changed.push(json!({"Id": entry["Id"]}));
         }
         answer_with(
