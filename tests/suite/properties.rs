@@ -92,7 +92,7 @@ proptest! {
         change in prop_oneof![Just(None), any_json().prop_map(Some)],
     ) {
         let samples = events::all();
-        let (_, mut payload) = index.get(&samples).clone();
+        let (_, mut payload) = index.get(samples).clone();
         let paths = paths(&payload);
         let path: &String = field.get(&paths);
         mutate(&mut payload, path, change);

@@ -18,7 +18,7 @@ const DECISIONS: &str = include_str!("decisions.tsv");
 fn every_sample_is_decided_as_the_table_says() {
     let mut decided = BTreeMap::new();
     for (name, payload) in events::all() {
-        let judged = events::judge(&payload, &Policy::default());
+        let judged = events::judge(payload, &Policy::default());
         let several = judged.len() > 1;
         for (index, judged) in judged.into_iter().enumerate() {
             let name = if several {
@@ -103,7 +103,7 @@ fn every_kind_cause_and_reason_has_a_sample() {
 
     let mut seen = std::collections::BTreeSet::new();
     for (_, payload) in events::all() {
-        for judged in events::judge(&payload, &Policy::default()) {
+        for judged in events::judge(payload, &Policy::default()) {
             let judged = judged.unwrap();
             seen.insert(judged.notice.kind.to_string());
             seen.insert(judged.reason().to_owned());
@@ -134,7 +134,7 @@ fn every_kind_cause_and_reason_has_a_sample() {
 fn every_message_says_what_where_when_who_why_and_where_to_click() {
     let renderer = events::renderer();
     for (name, payload) in events::all() {
-        for judged in events::judge(&payload, &Policy::default()) {
+        for judged in events::judge(payload, &Policy::default()) {
             let judged = judged.unwrap();
             let Some(telling) = judged.telling() else {
                 continue;
@@ -186,7 +186,7 @@ fn an_event_without_facts_still_reads_well() {
     let broken = Regex::new(r"\S  +\S|[:·,—(] *$|\(\)| of *$").unwrap();
     let mut kept = 0;
     for (name, payload) in events::all() {
-        for judged in events::judge(&without_facts(&payload), &Policy::default())
+        for judged in events::judge(&without_facts(payload), &Policy::default())
             .into_iter()
             .flatten()
         {
@@ -244,7 +244,7 @@ fn every_explanation_has_a_sample() {
         seen.push((entry.cause, entry.words));
     };
     for (_, payload) in events::all() {
-        for judged in events::judge(&payload, &Policy::default()) {
+        for judged in events::judge(payload, &Policy::default()) {
             let judged = judged.unwrap();
             let cause = judged.telling().and_then(|telling| telling.cause);
             match (&judged.notice.facts, cause) {
