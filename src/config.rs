@@ -20,7 +20,6 @@ use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{LazySession, Open};
-
 use crate::deliver::{Channel, Flowdock, Hears, Http, Slack, Terminal, flowdock, slack};
 use crate::enrich::{Enricher, LastWords, Limits};
 use crate::http::{SharedClient, certificates};

@@ -97,18 +97,22 @@ impl Vault {
                 let client = session.service(SYSTEMS_MANAGER);
                 let input = json!({"Name": name, "WithDecryption": true});
                 let answer = client.call("GetParameter", &input).await;
-                answer.map_err(refused)?["Parameter"]["Value"].take()
+                answer
+                    .map_err(refused)?
+                    .pointer("/Parameter/Value")
+                    .cloned()
             }
             Reference::SecretsManager { id, .. } => {
                 let client = session.service(SECRETS_MANAGER);
                 let answer = client
                     .call("GetSecretValue", &json!({"SecretId": id}))
                     .await;
-                answer.map_err(refused)?["SecretString"].take()
+                answer.map_err(refused)?.pointer("/SecretString").cloned()
             }
         };
         let text = text
-            .as_str()
+            .as_ref()
+            .and_then(Value::as_str)
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| VaultError::Empty(reference.clone()))?;

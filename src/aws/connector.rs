@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -60,8 +61,20 @@ impl HttpConnector for Connector {
 fn written(request: HttpRequest) -> Result<Request, ConnectorError> {
     let request = request.try_into_http1x();
     let request = request.map_err(|error| ConnectorError::user(error.into()))?;
+    if let Some(connection) = request.extensions().get::<CaptureSmithyConnection>() {
+        connection.set_connection_retriever(|| Some(unknown_connection()));
+    }
     let request = Request::try_from(request.map(Body::wrap));
     request.map_err(|error| ConnectorError::user(error.into()))
+}
+
+/// The SDK has a connection closed whose call failed with 5xx, and logs an error where it knows of none. `reqwest` closes
+/// those that timed out or broke, and has no way to close another.
+fn unknown_connection() -> ConnectionMetadata {
+    ConnectionMetadata::builder()
+        .proxied(false)
+        .poison_fn(|| ())
+        .build()
 }
 
 /// The SDK repeats what timed out and what failed on the way.

@@ -81,15 +81,16 @@ impl CallError {
                 Some(action) => format!("allow {action} to whoever runs this"),
                 None => format!("allow {} to whoever runs this", self.call),
             }),
+            Nature::Credentials if self.is_of_another_time() => Some(
+                "set this machine's clock: AWS takes signatures of the last five minutes"
+                    .to_owned(),
+            ),
             Nature::Credentials => Some("renew the credentials".to_owned()),
             Nature::Throttled => {
                 Some("AWS has too many calls of this account: try again later".to_owned())
             }
-            Nature::Unavailable if self.message.contains("certificate") => Some(
-                "name the authority of AWS's endpoint in AWS_CA_BUNDLE, a file of PEM certificates; \
-                 the authorities of this system are not read"
-                    .to_owned(),
-            ),
+            // The message says it.
+            Nature::Unavailable if self.message.contains(UNKNOWN_AUTHORITY) => None,
             Nature::Unavailable => {
                 Some("check the region's name and the network, or try again later".to_owned())
             }
@@ -103,6 +104,12 @@ impl CallError {
             ),
             Nature::Refused => None,
         }
+    }
+
+    fn is_of_another_time(&self) -> bool {
+        let marks = ["Signature expired", "Signature not yet current"];
+        self.has_code("RequestTimeTooSkewed")
+            || marks.iter().any(|mark| self.message.contains(mark))
     }
 
     /// The action that IAM denied, `iam:PassRole`, in AWS's own words.
@@ -155,6 +162,7 @@ fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "IncompleteSignature"
+        | "RequestTimeTooSkewed"
         | "MissingAuthenticationTokenException" => Nature::Credentials,
         "ThrottlingException"
         | "Throttling"
@@ -169,9 +177,22 @@ fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
 fn unanswered(error: &(dyn Error + 'static), status: Option<u16>) -> String {
     match status {
         Some(status) => format!("AWS answered {status} without a reason"),
-        None => format!("AWS did not answer: {}", innermost(error)),
+        None => {
+            let cause = innermost(error);
+            let advice = match cause.contains(UNKNOWN_CERTIFICATE) {
+                true => format!("; {UNKNOWN_AUTHORITY}"),
+                false => String::new(),
+            };
+            format!("AWS did not answer: {cause}{advice}")
+        }
     }
 }
+
+/// How rustls begins to say whom it does not trust.
+const UNKNOWN_CERTIFICATE: &str = "invalid peer certificate";
+
+/// What to do about it.
+const UNKNOWN_AUTHORITY: &str = "name its authority in AWS_CA_BUNDLE, a file of PEM certificates; this system's own are not read";
 
 fn has_bad_credentials(error: &(dyn Error + 'static)) -> bool {
     sources(error).any(|error| error.is::<CredentialsError>())

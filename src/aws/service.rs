@@ -12,6 +12,8 @@ mod operation;
 use std::fmt;
 
 use aws_config::SdkConfig;
+use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use serde_json::{Map, Value};
 
@@ -63,6 +65,8 @@ pub const SYSTEMS_MANAGER: Service = Service {
 pub struct Client {
     config: SdkConfig,
     service: Service,
+    /// What it has learned of this machine's clock.
+    clock: SharedInterceptor,
 }
 
 /// A POST, but for what the SDK adds.
@@ -91,7 +95,12 @@ struct ServiceError(ErrorMetadata);
 
 impl Client {
     pub fn new(config: SdkConfig, service: Service) -> Self {
-        Self { config, service }
+        let clock = SharedInterceptor::new(ServiceClockSkewInterceptor::new());
+        Self {
+            config,
+            service,
+            clock,
+        }
     }
 
     /// Makes a call of the AWS JSON 1.1 protocol:
@@ -116,10 +125,11 @@ impl Client {
         if response.body.is_empty() {
             return Ok(Value::Object(Map::new()));
         }
-        serde_json::from_slice(&response.body).map_err(|error| CallError {
+        let answer: Result<Map<_, _>, _> = serde_json::from_slice(&response.body);
+        answer.map(Value::Object).map_err(|error| CallError {
             call: operation,
             code: None,
-            message: format!("the answer is not JSON: {error}"),
+            message: format!("the answer is not a JSON object: {error}"),
             nature: Nature::Unavailable,
         })
     }
@@ -130,14 +140,14 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Response, CallError> {
         let call = request.operation;
         let endpoint = endpoint::of(&self.config, self.service).await;
-        let endpoint = endpoint.map_err(|error| CallError {
+        let endpoint = &endpoint.map_err(|error| CallError {
             call,
             code: None,
             message: format!("there is no endpoint: {error}"),
             nature: Nature::Refused,
         })?;
-        let sent = operation::invoke(&self.config, self.service, &endpoint, request);
-        sent.await.map_err(|error| CallError::of(call, error))
+        let sent = operation::invoke(self, endpoint, request).await;
+        sent.map_err(|error| CallError::of(call, error))
     }
 }
 

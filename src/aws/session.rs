@@ -84,6 +84,8 @@ pub enum SessionError {
         "no AWS credentials: {0}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, or log in with `aws sso login`"
     )]
     NoneInEnvironment(String),
+    #[error("{0} is no address: give one that begins with https:// or http://, or unset it")]
+    Endpoint(String),
     #[error("{variable}: {problem}; allowed: {}", certificates::ALLOWED)]
     Certificates {
         variable: &'static str,
@@ -99,6 +101,7 @@ impl Session {
         region: Option<&str>,
     ) -> Result<Self, SessionError> {
         trusts_somebody()?;
+        endpoints_are_addresses()?;
         let mut loader = loader(http);
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
@@ -161,6 +164,7 @@ impl Session {
     /// sentence, rather than at each call.
     pub async fn of_environment(http: &SharedClient, region: String) -> Result<Self, SessionError> {
         trusts_somebody()?;
+        endpoints_are_addresses()?;
         let config = loader(http).load().await;
         let fallback = || Region::new(region);
         let region = config.region().cloned().unwrap_or_else(fallback);
@@ -238,6 +242,18 @@ impl LoadServiceConfig for EndpointVariables {
         let value = std::env::var(format!("{}_{service}", key.env())).ok();
         value.filter(|value| !value.is_empty())
     }
+}
+
+/// The SDK takes any text for an address, and panics at an empty one.
+fn endpoints_are_addresses() -> Result<(), SessionError> {
+    let is_address = |value: &str| value.starts_with("https://") || value.starts_with("http://");
+    let mut endpoints = std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?;
+        let is_endpoint = name.starts_with("AWS_ENDPOINT_URL");
+        is_endpoint.then(|| (name, value.to_string_lossy().into_owned()))
+    });
+    let wrong = endpoints.find(|(_, value)| !is_address(value));
+    wrong.map_or(Ok(()), |(name, _)| Err(SessionError::Endpoint(name)))
 }
 
 /// Without a certificate every call would fail, each with another error.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use rustls::RootCertStore;
 use rustls_native_certs::{CertificateResult, ErrorKind, load_certs_from_paths};
 
 const FILE: &str = "SSL_CERT_FILE";
@@ -57,9 +58,11 @@ pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)>
     problems
 }
 
-/// What is wrong with a file or a folder that gives no certificate.
+/// What is wrong with a file or a folder that gives no certificate of an authority.
 fn problem(path: &str, found: &CertificateResult) -> Option<String> {
-    if !found.certs.is_empty() {
+    let mut roots = RootCertStore::empty();
+    let (usable, _) = roots.add_parsable_certificates(found.certs.iter().cloned());
+    if usable > 0 {
         return None;
     }
     Some(match found.errors.first().map(|error| &error.kind) {

@@ -378,6 +378,25 @@ fn certificates_that_are_not_there_are_named_at_once() {
     }
 }
 
+/// The SDK panics at an empty one.
+#[test]
+fn an_endpoint_that_is_no_address_is_named() {
+    let sample = "samples/task_stopped-out-of-memory.json";
+    for (variable, value) in [
+        ("AWS_ENDPOINT_URL", ""),
+        ("AWS_ENDPOINT_URL_ECS", "127.0.0.1:9"),
+    ] {
+        let shown = ecs_parrot(&["preview", "--enrich", sample])
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_ACCESS_KEY_ID", "mine")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env(variable, value)
+            .shown();
+        let said = format!("{variable} is no address: give one that begins with https://");
+        assert!(shown.contains(&said), "{shown}");
+    }
+}
+
 /// What an event has in the place of a time is no mistake of a template's, wherever the name for it stands.
 #[test]
 fn an_event_with_no_times_is_told() {

@@ -1,13 +1,15 @@
 //! Webhooks that are kept in Parameter Store or Secrets Manager, and what comes out of the function about them.
 
+use std::time::{Duration, SystemTime};
+
 use futures::future::join_all;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
 use crate::chat::texts;
 use crate::events;
-use crate::fake_aws::{FakeAws, Refusal};
+use crate::fake_aws::{FakeAws, REGION, Refusal};
 use crate::runtime_api::{Answer, RuntimeApi};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
@@ -183,4 +185,114 @@ async fn what_cannot_be_opened() {
         assert!(message.contains(says), "{reference} {value}: {message}");
     }))
     .await;
+}
+
+/// AWS with one answer to everything.
+async fn aws_that(answer: impl Respond + 'static) -> MockServer {
+    let server = MockServer::start().await;
+    let every = Mock::given(method("POST")).respond_with(answer);
+    every.mount(&server).await;
+    server
+}
+
+/// The function with its webhook in Parameter Store, and what it answers and logs about one event.
+async fn run_at(aws: &MockServer) -> (Vec<Answer>, String) {
+    let uri = aws.uri();
+    let variables = [
+        ("SLACK_WEBHOOKURL", "ssm:/ops/webhook"),
+        ("AWS_REGION", REGION),
+        ("AWS_ENDPOINT_URL", uri.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("ENRICH", "false"),
+    ];
+    let api = RuntimeApi::with(vec![stop("by-root")]).await;
+    api.run(&variables).await
+}
+
+#[tokio::test]
+async fn an_answer_that_is_none_is_an_error() {
+    let cases = [
+        ("[1]", "the answer is not a JSON object"),
+        ("\"x\"", "the answer is not a JSON object"),
+        ("null", "the answer is not a JSON object"),
+        ("<html>", "the answer is not a JSON object"),
+        ("", "ssm:/ops/webhook is empty"),
+        (r#"{"Parameter": "x"}"#, "ssm:/ops/webhook is empty"),
+        (
+            r#"{"Parameter": {"Value": 7}}"#,
+            "ssm:/ops/webhook is empty",
+        ),
+    ];
+    join_all(cases.map(|(body, says)| async move {
+        let aws = aws_that(ResponseTemplate::new(200).set_body_string(body)).await;
+        let (answers, log) = run_at(&aws).await;
+        let [Answer::Error { kind, message }] = &answers[..] else {
+            panic!("{body}: {answers:?} {log}")
+        };
+        assert_eq!(kind, "DeliveryFailed", "{body}");
+        assert!(message.contains(says), "{body}: {message}");
+    }))
+    .await;
+}
+
+/// An hour ahead of this machine; it takes what was signed in the last five minutes, and answers with a webhook.
+struct AnHourAhead {
+    webhook: String,
+}
+
+impl Respond for AnHourAhead {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let now = SystemTime::now() + Duration::from_secs(3_600);
+        let date = httpdate::fmt_http_date(now);
+        let now: jiff::Timestamp = now.try_into().unwrap();
+        let signed = request.headers["x-amz-date"].to_str().unwrap();
+        let signed = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", signed).unwrap();
+        let signed = signed
+            .to_datetime()
+            .unwrap()
+            .to_zoned(jiff::tz::TimeZone::UTC);
+        let apart = now.duration_since(signed.unwrap().timestamp()).abs();
+        let answer = match apart.as_secs() < 300 {
+            true => ResponseTemplate::new(200)
+                .set_body_json(json!({"Parameter": {"Value": self.webhook}})),
+            false => ResponseTemplate::new(400).set_body_json(json!({
+                "__type": "InvalidSignatureException",
+                "message": "Signature expired: it is of another time",
+            })),
+        };
+        answer.insert_header("date", date.as_str())
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_by_an_hour_is_corrected() {
+    let chat = chat_at(NEW).await;
+    let webhook = format!("{}{NEW}", chat.uri());
+    let aws = aws_that(AnHourAhead { webhook }).await;
+    let (answers, log) = run_at(&aws).await;
+    assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
+    assert_eq!(aws.received_requests().await.unwrap().len(), 2, "{log}");
+}
+
+/// The connection of a call that failed is nothing to report.
+#[tokio::test]
+async fn a_service_that_is_away_is_no_error_of_the_program() {
+    let chat = chat_at(NEW).await;
+    let webhook = format!("{}{NEW}", chat.uri());
+    let aws = aws_that(ResponseTemplate::new(503)).await;
+    let uri = aws.uri();
+    let variables = [
+        ("SLACK_WEBHOOKURL", webhook.as_str()),
+        ("DEDUP_TABLE", "told"),
+        ("AWS_REGION", REGION),
+        ("AWS_ENDPOINT_URL", uri.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let api = RuntimeApi::with(vec![stop("by-root")]).await;
+    let (answers, log) = api.run(&variables).await;
+    assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
+    assert!(!aws.received_requests().await.unwrap().is_empty());
+    assert!(!log.contains("\"ERROR\""), "{log}");
 }

@@ -5,7 +5,7 @@ use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{CLOUD_WATCH_LOGS, SYSTEMS_MANAGER, Service};
+use super::{CLOUD_WATCH_LOGS, SECRETS_MANAGER, SYSTEMS_MANAGER, Service};
 
 pub(super) async fn of(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     match configured(config, service) {
@@ -31,19 +31,21 @@ fn configured(config: &SdkConfig, service: Service) -> Option<String> {
     own.or(general)
 }
 
-/// The SDK knows partitions, FIPS and dual stack, in each service's crate. The services' host names differ in the first
-/// label alone, so that ECS's tell theirs.
+/// The SDK knows partitions, FIPS and dual stack, in each service's crate. But for what stands here, the services' host
+/// names differ from ECS's in the first label alone.
 async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     let region = config.region().ok_or("no region is set")?.to_string();
+    // Its usual hosts have IPv6, and there are no others: <https://docs.aws.amazon.com/general/latest/gr/asm.html>.
+    let dual_stack = config.use_dual_stack() == Some(true) && service != SECRETS_MANAGER;
     // In GovCloud their usual hosts have FIPS, and there are no others:
     // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>, <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
     let is_fips_anyway = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS)
         && region.starts_with("us-gov-")
-        && config.use_dual_stack() != Some(true);
+        && !dual_stack;
     let params = Params::builder()
         .region(region)
-        .set_use_fips(config.use_fips().map(|wanted| wanted && !is_fips_anyway))
-        .set_use_dual_stack(config.use_dual_stack())
+        .use_fips(config.use_fips() == Some(true) && !is_fips_anyway)
+        .use_dual_stack(dual_stack)
         .build()?;
     let of_ecs = DefaultResolver::new().resolve_endpoint(&params).await?;
     let rest = of_ecs.url().strip_prefix("https://ecs");
@@ -55,7 +57,7 @@ async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxEr
 mod tests {
     use aws_config::Region;
 
-    use super::super::{CODE_DEPLOY, LAMBDA, SECRETS_MANAGER};
+    use super::super::{CODE_DEPLOY, LAMBDA};
     use super::*;
 
     async fn endpoint(service: Service, region: &str, fips: bool, dual_stack: bool) -> String {
@@ -120,6 +122,41 @@ mod tests {
                 true,
                 false,
                 "https://ssm.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                SECRETS_MANAGER,
+                "us-east-1",
+                false,
+                true,
+                "https://secretsmanager.us-east-1.amazonaws.com",
+            ),
+            (
+                SECRETS_MANAGER,
+                "us-east-1",
+                true,
+                true,
+                "https://secretsmanager-fips.us-east-1.amazonaws.com",
+            ),
+            (
+                SECRETS_MANAGER,
+                "us-gov-east-1",
+                false,
+                true,
+                "https://secretsmanager.us-gov-east-1.amazonaws.com",
+            ),
+            (
+                SECRETS_MANAGER,
+                "us-gov-east-1",
+                true,
+                true,
+                "https://secretsmanager-fips.us-gov-east-1.amazonaws.com",
+            ),
+            (
+                SECRETS_MANAGER,
+                "cn-north-1",
+                false,
+                true,
+                "https://secretsmanager.cn-north-1.amazonaws.com.cn",
             ),
             (
                 CLOUD_WATCH_LOGS,

@@ -1,16 +1,17 @@
 //! One call through the SDK's runtime, put together as the SDK's own crates do it.
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
 use aws_runtime::invocation_id::InvocationIdInterceptor;
 use aws_runtime::recursion_detection::RecursionDetectionInterceptor;
 use aws_runtime::request_info::RequestInfoInterceptor;
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_runtime::service_clock_skew::ServiceClockSkewClassifier;
 use aws_runtime::user_agent::{ApiMetadata, UserAgentInterceptor};
 use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::RetryPartition;
 use aws_smithy_runtime::client::retries::classifiers::{
     HttpStatusCodeClassifier, TransientErrorClassifier,
 };
@@ -33,29 +34,29 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 
-use super::{Request, Response, Service, ServiceError};
+use super::{Client, Request, Response, ServiceError};
 
 pub(super) async fn invoke(
-    config: &SdkConfig,
-    service: Service,
+    client: &Client,
     endpoint: &str,
     request: Request,
 ) -> Result<Response, SdkError<ServiceError, HttpResponse>> {
+    let config = &client.config;
     let retries = config.retry_config().cloned();
     let timeouts = config.timeout_config().cloned();
     let operation = Operation::builder()
-        .service_name(service.id)
+        .service_name(client.service.id)
         .operation_name(request.operation)
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
         .timeout_config(timeouts.unwrap_or_else(TimeoutConfig::disabled))
-        .runtime_plugin(signing(config, service))
+        .runtime_plugin(as_client(client))
         .retry_classifier(HttpStatusCodeClassifier::default())
         .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
         .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
         .retry_classifier(ServiceClockSkewClassifier::<ServiceError>::new())
-        .interceptor(ServiceClockSkewInterceptor::new())
+        .interceptor(client.clock.clone())
         .interceptor(RequestInfoInterceptor::new())
         .interceptor(UserAgentInterceptor::new())
         .interceptor(InvocationIdInterceptor::new())
@@ -96,19 +97,28 @@ fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ServiceEr
 }
 
 /// Credentials, region and signature, as the SDK's own clients have them.
-fn signing(config: &SdkConfig, service: Service) -> StaticRuntimePlugin {
-    let mut layer = Layer::new("signing");
+fn as_client(client: &Client) -> StaticRuntimePlugin {
+    let Client {
+        config, service, ..
+    } = client;
+    let region = config.region().cloned();
+    let mut layer = Layer::new("client");
+    if let Some(name) = config.app_name() {
+        layer.store_put(name.clone());
+    }
+    let partition = region.as_ref().map_or("none", Region::as_ref);
+    layer.store_put(RetryPartition::new(format!("{}-{partition}", service.name)));
     layer.store_put(ApiMetadata::new(service.name, env!("CARGO_PKG_VERSION")));
     // The SDK does not log the answers of such a call.
     layer.store_put(SensitiveOutput);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     layer.store_put(SigV4OperationSigningConfig {
-        region: config.region().cloned().map(SigningRegion::from),
+        region: region.map(SigningRegion::from),
         name: Some(SigningName::from_static(service.name)),
         signing_options: SigningOptions::default(),
         ..SigV4OperationSigningConfig::default()
     });
-    let mut components = RuntimeComponentsBuilder::new("signing");
+    let mut components = RuntimeComponentsBuilder::new("client");
     components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
         StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
     )));

@@ -62,7 +62,7 @@ pub(crate) async fn can_ask(session: &LazySession) -> bool {
 pub(crate) fn log_to_standard_error() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
-            "ecs_parrot::render=error,ecs_parrot::enrich=warn,ecs_parrot::notify::channel=warn",
+            "ecs_parrot::render=error,ecs_parrot::enrich=warn,ecs_parrot::notify::channel=warn,ecs_parrot::http=warn",
         )
     });
     tracing_subscriber::fmt()

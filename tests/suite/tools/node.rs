@@ -36,9 +36,13 @@ fn check() -> Result<(), String> {
     let (found, text) = version("node", "v")
         .ok_or_else(|| format!("Node.js is not installed; install {NEEDED}, with npm"))?;
     match found {
-        (20, 19..) | (22, 13..) | (24.., _) => Ok(()),
-        _ => Err(format!("Node.js {text} does not do; install {NEEDED}")),
+        (20, 19..) | (22, 13..) | (24.., _) => {}
+        _ => return Err(format!("Node.js {text} does not do; install {NEEDED}")),
     }
+    let npm = version("npm", "");
+    npm.map(|_| ()).ok_or_else(|| {
+        "npm is not installed; install it: on Debian and Ubuntu, `apt-get install npm`".to_owned()
+    })
 }
 
 impl Packages {
