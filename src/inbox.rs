@@ -309,10 +309,10 @@ mod tests {
     /// CloudTrail's own file, which is a list of calls under `Records`; and other records that are no SQS messages.
     #[test]
     fn too_many_records_without_a_queue_are_one_error() {
-        let event: Value =
-            serde_json::from_str(include_str!("../samples/stop_task-by-iam-user.json")).unwrap();
+        let call = json!({"eventSource": "ecs.amazonaws.com", "eventName": "StopTask"});
+        let event = json!({"source": "aws.ecs", "detail-type": "AWS API Call via CloudTrail", "detail": call});
         let sns = json!({"Sns": {"Message": event.to_string()}});
-        for record in [&event["detail"], &sns, &json!({"Sns": {}})] {
+        for record in [&call, &sns, &json!({"Sns": {}})] {
             let file = json!({"Records": vec![record; 12_000]});
             assert_eq!(
                 opened(&file),
@@ -324,7 +324,7 @@ mod tests {
             let too_many = ("1".to_owned(), 1, Some(InboxError::TooMany));
             assert_eq!(found, [none("0"), too_many, none("2")]);
         }
-        let file = json!({"Records": vec![&event["detail"]; 3]});
+        let file = json!({"Records": vec![&call; 3]});
         assert_eq!(opened(&file), [(String::new(), 3, None)]);
     }
 

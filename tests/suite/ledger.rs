@@ -574,6 +574,7 @@ async fn a_table_that_stays_busy_costs_no_message() {
 /// Functions that get the same events at the same time: each message once, and what one leaves to the other
 /// comes again.
 #[tokio::test]
+#[ignore = "acceptance: it needs the machine for itself"]
 async fn a_race_tells_each_once() {
     // A table that does not answer in time holds nobody back, by design. On a machine that is busy with other things it
     // may not: such a race shows nothing, and is run again.
