@@ -1,21 +1,24 @@
 """Serves moto's AWS on a loopback port, prints its URL, and ends when stdin does.
 
-With a stack's name and a template's file as arguments, that stack is there from the start.
+With `stacks` as its first argument it has CloudFormation, which takes a second to load; with a stack's name and a
+template's file after it, that stack is there from the start.
 """
 
 import sys
 
 import boto3
-import moto.cloudformation.models
 import moto.ecs.models
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
 # An invoked function answers with its payload, without a container.
 default_user_config["lambda"]["use_docker"] = False
-# moto refuses a template for any warning of cfn-lint, and looks past the template's own exceptions. AWS
-# does neither; the tests run cfn-lint by itself.
-moto.cloudformation.models.validate_template_cfn_lint = lambda template: []
+if sys.argv[1:]:
+    import moto.cloudformation.models
+
+    # moto refuses a template for any warning of cfn-lint, and looks past the template's own exceptions. AWS
+    # does neither; the tests run cfn-lint by itself.
+    moto.cloudformation.models.validate_template_cfn_lint = lambda template: []
 
 # moto does not say when a task started.
 make_task = moto.ecs.models.Task.__init__
@@ -31,8 +34,8 @@ moto.ecs.models.Task.__init__ = start_task
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 url = "http://%s:%s" % server.get_host_and_port()
-if sys.argv[1:]:
-    stack, template = sys.argv[1:]
+if sys.argv[2:]:
+    stack, template = sys.argv[2:]
     cloudformation = boto3.client(
         "cloudformation",
         endpoint_url=url,

@@ -4,7 +4,6 @@ import json
 import sys
 
 import boto3
-from moto.ec2.utils import generate_instance_identity_document
 
 account = dict(
     endpoint_url=sys.argv[1],
@@ -19,7 +18,8 @@ ecs.create_cluster(clusterName="myEcsCluster")
 instance = ec2.create_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)[0]
 ecs.register_container_instance(
     cluster="myEcsCluster",
-    instanceIdentityDocument=json.dumps(generate_instance_identity_document(instance)),
+    # Of AWS's document, what moto reads.
+    instanceIdentityDocument=json.dumps({"instanceId": instance.id}),
 )
 ecs.register_task_definition(
     family="myapp",

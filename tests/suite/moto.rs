@@ -9,9 +9,14 @@ use crate::tools;
 pub(crate) struct Moto(Served);
 
 impl Moto {
-    /// `stack`: the name and the template of a stack that is there already.
-    pub(crate) fn start(stack: &[&str]) -> Self {
-        Self(Served::by(tools::script("cloud.py").args(stack)))
+    pub(crate) fn start() -> Self {
+        Self(Served::by(&mut tools::script("cloud.py")))
+    }
+
+    /// With CloudFormation. `stack`: the name and the template of a stack that is there already.
+    pub(crate) fn with_stacks(stack: &[&str]) -> Self {
+        let mut cloud = tools::script("cloud.py");
+        Self(Served::by(cloud.arg("stacks").args(stack)))
     }
 
     /// Writes every request that it gets to a file; in the account that README's policy is for.

@@ -69,7 +69,7 @@ fn decide(payload: &Value, renderer: &Renderer) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_json_value(payload in any_json()) {

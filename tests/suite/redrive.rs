@@ -28,7 +28,7 @@ impl Letters {
     /// A queue with the letters of rules (the event), of functions (a record of the failure), and two that are
     /// no events.
     async fn new() -> Self {
-        let moto = Moto::start(&[]);
+        let moto = Moto::start();
         let sqs = aws_sdk_sqs::Client::new(&sdk_config(moto.url()));
         let made = sqs
             .create_queue()

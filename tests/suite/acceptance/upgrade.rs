@@ -35,7 +35,7 @@ fn deployed(cloud: &Moto) -> Value {
 #[ignore = "acceptance"]
 fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     let stack = tools::root().join("tests/carnival/stack.json");
-    let cloud = Moto::start(&["ecs-parrot-staging", stack.to_str().unwrap()]);
+    let cloud = Moto::with_stacks(&["ecs-parrot-staging", stack.to_str().unwrap()]);
     let before = deployed(&cloud);
     assert_eq!(before["functions"][0]["Runtime"], "python2.7");
 
@@ -129,7 +129,7 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
 #[test]
 #[ignore = "acceptance"]
 fn all_functions_stand_in_a_new_stack() {
-    let cloud = Moto::start(&[]);
+    let cloud = Moto::with_stacks(&[]);
     let settings = "mysettings: {functions: {run_from_queue: true, deploy_hook: true}}";
     let package = Package::new().settings(settings);
     run(&cloud, &package, &["deploy"]);
