@@ -19,13 +19,13 @@ use crate::runtime_api::RuntimeApi;
 use crate::{events, tools};
 
 /// Until the function asks for its first event.
-const START: u64 = 555_000;
+const START: u64 = 559_000;
 
 /// From then on until it asks for the second; the first takes what only the first needs.
-const FIRST_EVENT: u64 = 1_950_000;
+const FIRST_EVENT: u64 = 2_093_000;
 
 /// Each event after it.
-const EVENT: u64 = 876_000;
+const EVENT: u64 = 942_000;
 
 /// Valgrind makes a program some fifty times slower.
 const PATIENCE: Duration = Duration::from_secs(120);
