@@ -5,7 +5,32 @@ import pathlib
 import sys
 
 import hcl2
-from cfnlint.decode import cfn_yaml
+import yaml
+
+
+class Template(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Sub x` is {"Fn::Sub": "x"}.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+    """
+
+    def intrinsic(self, name, node):
+        if isinstance(node, yaml.MappingNode):
+            value = self.construct_mapping(node, deep=True)
+        elif isinstance(node, yaml.SequenceNode):
+            value = self.construct_sequence(node, deep=True)
+        else:
+            value = self.construct_scalar(node)
+        if name in ("Ref", "Condition"):
+            return {name: value}
+        if name == "GetAtt" and isinstance(value, str):
+            value = value.split(".", 1)
+        return {"Fn::" + name: value}
+
+
+Template.add_multi_constructor("!", Template.intrinsic)
+# A version is a text that looks like a day.
+Template.add_constructor("tag:yaml.org,2002:timestamp", Template.construct_yaml_str)
 
 sam, module = sys.argv[1:]
 terraform = {}
@@ -13,4 +38,4 @@ for file in sorted(pathlib.Path(module).glob("*.tf")):
     with open(file) as text:
         for kind, blocks in hcl2.load(text).items():
             terraform.setdefault(kind, []).extend(blocks if isinstance(blocks, list) else [blocks])
-print(json.dumps({"sam": cfn_yaml.load(sam), "terraform": terraform}, default=str))
+print(json.dumps({"sam": yaml.load(pathlib.Path(sam).read_text(), Template), "terraform": terraform}, default=str))

@@ -15,7 +15,7 @@ impl Moto {
 
     /// With CloudFormation. `stack`: the name and the template of a stack that is there already.
     pub(crate) fn with_stacks(stack: &[&str]) -> Self {
-        let mut cloud = tools::script("cloud.py");
+        let mut cloud = tools::acceptance_script("cloud.py");
         Self(Served::by(cloud.arg("stacks").args(stack)))
     }
 

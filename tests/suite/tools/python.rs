@@ -1,7 +1,7 @@
 //! Python, with the packages that are pinned.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -12,6 +12,12 @@ use super::{root, run_with_input, told, without_account};
 const TESTS: Packages = Packages {
     folder: "python",
     pins: include_str!("../../requirements.txt"),
+};
+
+/// What those of the second circle import: CloudFormation and cfn-lint take twice as much.
+const ACCEPTANCE: Packages = Packages {
+    folder: "python-acceptance",
+    pins: include_str!("../../requirements-acceptance.txt"),
 };
 
 /// What `make package` installs where there is no `cargo lambda`.
@@ -39,7 +45,13 @@ impl Packages {
             let requirements = home.join("requirements.txt");
             std::fs::write(&requirements, self.pins).map_err(|error| error.to_string())?;
             let mut pip = Command::new(venv.join("bin/pip"));
-            pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+            // Python compiles what it imports, which is less than all.
+            pip.args([
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-compile",
+            ]);
             succeed(pip.arg("--requirement").arg(requirements))
         })?;
         Ok(home.join("venv/bin"))
@@ -69,6 +81,11 @@ fn bin() -> PathBuf {
     found(BIN.get_or_init(|| TESTS.installed())).to_owned()
 }
 
+fn acceptance() -> PathBuf {
+    static BIN: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    found(BIN.get_or_init(|| ACCEPTANCE.installed())).to_owned()
+}
+
 /// The folder of `cargo-lambda`.
 pub(crate) fn packaging() -> PathBuf {
     static BIN: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -76,12 +93,21 @@ pub(crate) fn packaging() -> PathBuf {
 }
 
 pub(crate) fn cfn_lint() -> Command {
-    Command::new(bin().join("cfn-lint"))
+    Command::new(acceptance().join("cfn-lint"))
 }
 
 /// A script of `tests/python`.
 pub(crate) fn script(name: &str) -> Command {
-    let mut command = without_account(Command::new(bin().join("python")));
+    script_with(&bin(), name)
+}
+
+/// The same with what the second circle imports.
+pub(crate) fn acceptance_script(name: &str) -> Command {
+    script_with(&acceptance(), name)
+}
+
+fn script_with(bin: &Path, name: &str) -> Command {
+    let mut command = without_account(Command::new(bin.join("python")));
     command.arg(root().join("tests/python").join(name));
     command
 }
@@ -99,7 +125,7 @@ pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: 
 
 #[test]
 fn the_pins_name_versions_and_no_place_to_fetch_them_from() {
-    let lines = [TESTS, PACKAGING].map(|packages| packages.pins.lines());
+    let lines = [TESTS, ACCEPTANCE, PACKAGING].map(|packages| packages.pins.lines());
     for line in lines.into_iter().flatten() {
         let is_pin = line.contains("==") && !line.contains("://");
         let is_other = line.is_empty() || line.starts_with('#');
