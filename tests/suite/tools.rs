@@ -12,7 +12,9 @@ use std::process::{Command, Output, Stdio};
 
 pub(crate) use install::reserve;
 pub(crate) use node::{browse, node_script, osls};
-pub(crate) use python::{acceptance_script, cfn_lint, packaging, run_python, script};
+pub(crate) use python::{
+    acceptance_script, cfn_lint, packaging, run_acceptance_python, run_python, script,
+};
 pub(crate) use valgrind::valgrind;
 
 /// The same program without this machine's AWS account, and without a proxy before our own servers.

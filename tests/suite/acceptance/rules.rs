@@ -59,9 +59,8 @@ fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
         .map(|resource| &resource["Properties"])
         .collect();
     assert_eq!(rules.len(), 2);
-    let answer = tools::run_python::<&str>(
+    let answer = tools::run_acceptance_python(
         "route.py",
-        &[],
         &json!({"rules": rules, "events": events}).to_string(),
     );
     let routed: Vec<Vec<String>> = serde_json::from_str(&answer).unwrap();

@@ -45,13 +45,10 @@ impl Packages {
             let requirements = home.join("requirements.txt");
             std::fs::write(&requirements, self.pins).map_err(|error| error.to_string())?;
             let mut pip = Command::new(venv.join("bin/pip"));
-            // Python compiles what it imports, which is less than all.
-            pip.args([
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-compile",
-            ]);
+            // Every package is pinned, so that there is nothing to resolve; Python compiles what it imports, which is
+            // less than all.
+            pip.args(["install", "--quiet", "--disable-pip-version-check"])
+                .args(["--no-deps", "--no-compile"]);
             succeed(pip.arg("--requirement").arg(requirements))
         })?;
         Ok(home.join("venv/bin"))
@@ -114,12 +111,17 @@ fn script_with(bin: &Path, name: &str) -> Command {
 
 /// Runs a script with `input` on its stdin, and gives what it printed.
 pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: &str) -> String {
-    let output = run_with_input(self::script(script).args(arguments), input);
-    assert!(
-        output.status.success(),
-        "{script} failed: {}",
-        told(&output)
-    );
+    printed(self::script(script).args(arguments), input)
+}
+
+/// The same with what the second circle imports.
+pub(crate) fn run_acceptance_python(script: &str, input: &str) -> String {
+    printed(&mut acceptance_script(script), input)
+}
+
+fn printed(script: &mut Command, input: &str) -> String {
+    let output = run_with_input(script, input);
+    assert!(output.status.success(), "{script:?}: {}", told(&output));
     String::from_utf8(output.stdout).expect("a script prints UTF-8")
 }
 
