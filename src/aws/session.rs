@@ -193,8 +193,7 @@ impl Session {
     /// The same for CloudWatch Logs.
     pub fn logs_in_a_hurry(&self, region: &str) -> service::Client {
         let config = self.config.to_builder().retry_config(hurry());
-        let config = config.region(Region::new(region.to_owned()));
-        service::Client::new(config.build(), service::CLOUD_WATCH_LOGS)
+        Self::logs_of(config, region)
     }
 
     /// Lambda, for whoever waits for a function's answer: as long as a function may take, and once, because an
@@ -226,7 +225,10 @@ impl Session {
 
     /// CloudWatch Logs, in the region that a log configuration names.
     pub fn logs(&self, region: &str) -> service::Client {
-        let config = self.config.to_builder();
+        Self::logs_of(self.config.to_builder(), region)
+    }
+
+    fn logs_of(config: aws_types::sdk_config::Builder, region: &str) -> service::Client {
         let config = config.region(Region::new(region.to_owned()));
         service::Client::new(config.build(), service::CLOUD_WATCH_LOGS)
     }

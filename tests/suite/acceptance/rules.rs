@@ -1,7 +1,7 @@
 //! The rules that serverless.yml makes, on moto's event bus: each sample is routed by the one rule that is
 //! meant to have it, or by none.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -73,25 +73,14 @@ fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
 }
 
 /// The samples that EventBridge could carry, by file name.
-fn samples() -> BTreeMap<String, Value> {
-    let samples: BTreeMap<String, Value> = fs::read_dir(tools::root().join("samples"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "json")
-        })
-        .map(|path| {
-            (
-                path.file_name().unwrap().to_string_lossy().into_owned(),
-                events::read(&path),
-            )
-        })
-        .filter(|(_, event)| {
-            event["source"].is_string()
-                && event["detail-type"].is_string()
-                && event["detail"].is_object()
-        })
+fn samples() -> BTreeMap<&'static str, &'static Value> {
+    let samples = events::all().iter().filter(|(_, event)| {
+        event["source"].is_string()
+            && event["detail-type"].is_string()
+            && event["detail"].is_object()
+    });
+    let samples: BTreeMap<_, _> = samples
+        .map(|(name, event)| (name.as_str(), event))
         .collect();
     assert!(!samples.is_empty(), "samples/ holds no EventBridge event");
     samples
@@ -101,7 +90,7 @@ fn samples() -> BTreeMap<String, Value> {
 #[ignore = "acceptance"]
 fn each_sample_is_routed_by_the_one_rule_that_is_meant_to_have_it() {
     let samples = samples();
-    let events: Vec<&Value> = samples.values().collect();
+    let events: Vec<&Value> = samples.values().copied().collect();
     for (api_calls, native) in [(true, true), (true, false), (false, true), (false, false)] {
         let switches = Switches { api_calls, native };
         let routed = route(&switches.package(), &events);
