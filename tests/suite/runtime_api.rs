@@ -91,7 +91,9 @@ impl RuntimeApi {
 
     async fn made(context: Option<String>, time: Duration, payloads: Vec<String>) -> Self {
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
-        let server = MockServer::start().await;
+        // A server of its own, not one of the pool: a function that has just been ended may have
+        // a request on its way, and the next user of a pooled server would lose an event to it.
+        let server = MockServer::builder().start().await;
         let expected = payloads.len();
         let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
         Mock::given(method("GET"))
