@@ -14,12 +14,12 @@ use std::path::Path;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group};
-use ecs_parrot::deliver::slack;
-use ecs_parrot::digest::{Item, Plan};
-use ecs_parrot::inbox;
-use ecs_parrot::notify::decide;
-use ecs_parrot::render::{Dialect, Renderer};
-use ecs_parrot::triage::Policy;
+use ecs_parrot::notifier::channel::slack;
+use ecs_parrot::notifier::dispatch::evaluate;
+use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::policy::Policy;
+use ecs_parrot::notifier::render::{Dialect, Renderer};
 use serde_json::{Value, json};
 
 criterion_group!(benches, parsing, kinds, sizes, batches);
@@ -33,16 +33,16 @@ fn main() {
 /// What Slack is sent of a payload, as many bytes.
 fn tell(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
     let payload: Value = serde_json::from_str(payload).unwrap();
-    let events = inbox::open(&payload)
+    let events = ingest::open(&payload)
         .into_iter()
         .map(|item| item.event.unwrap());
-    let decided: Vec<_> = events.map(|event| decide(&event, policy)).collect();
+    let decided: Vec<_> = events.map(|event| evaluate(&event, policy)).collect();
     let items = decided.iter().enumerate();
     let items = items.filter_map(|(place, decided)| Item::of(place, decided));
     let mut plan = Plan::of(&items.collect::<Vec<_>>());
     let mut bytes = 0;
     while let Some(group) = plan.next(None) {
-        let message = renderer.render_or_fall_back(Dialect::Slack, &group.digest);
+        let message = renderer.render_or_fall_back(Dialect::Slack, &group.group);
         bytes += slack::payload(&message, &slack::Look::default())
             .to_string()
             .len();

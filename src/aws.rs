@@ -2,13 +2,18 @@
 //! that failed means for whoever made it.
 
 mod connector;
+pub mod deadline;
 mod error;
+pub mod function;
 mod log_destination;
+pub mod secret;
+pub mod secret_store;
 pub mod service;
 mod session;
 mod task;
+pub mod visibility;
 
-pub use error::{CallError, Nature};
+pub use error::{CallError, ErrorKind};
 pub use log_destination::LogDestination;
 pub use session::{LazySession, Open, Session, SessionError};
 pub use task::Task;

@@ -16,7 +16,7 @@ use crate::contestant::{Contestant, Transport};
 use crate::tls::{Authority, serve_tls};
 
 /// Until the program is taken to hang.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What came of one life.
 pub(crate) struct Life {
@@ -136,7 +136,7 @@ pub(crate) async fn run(
     let started = Instant::now();
     let process = Process::start(command, &api, &environment, |_| ());
     let process = lambda.process.get_or_init(|| process);
-    tokio::time::timeout(PATIENCE, lambda.done.notified())
+    tokio::time::timeout(TIMEOUT, lambda.done.notified())
         .await
         .unwrap_or_else(|_| panic!("{contestant} does not answer over {transport}"));
     lambda.life(started, process.peak_kib(), contestant.posts())
@@ -183,7 +183,7 @@ impl Lambda {
             Contestant::Deployed => record(number, &event),
             _ => event,
         };
-        let answer = invocation(payload, PATIENCE);
+        let answer = invocation(payload, TIMEOUT);
         let mut inside = self.inside.lock().unwrap();
         inside.chat = Duration::ZERO;
         inside.handed_out = Some(Instant::now());

@@ -34,7 +34,7 @@ use report::Report;
 const FUNCTIONS: usize = 2;
 
 /// After the last event; a backlog that takes longer is reported as it is.
-const PATIENCE: Duration = Duration::from_secs(900);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 #[tokio::main]
 async fn main() {
@@ -81,7 +81,7 @@ async fn run(tasks: u32) -> Report {
         }
         queue.send(event);
     }
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while !queue.is_empty() && Instant::now() < end {
         sleep(Duration::from_millis(100)).await;
     }

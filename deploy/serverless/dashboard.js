@@ -21,11 +21,11 @@ const widget = (title, metrics, place, more = {}) => ({
 const own = (name) => ['ecs-parrot', name, 'FunctionName', FUNCTION];
 
 const widgets = [
-  widget('Events', [own('EventsReceived'), own('EventsKept'), own('EventsUnread')], { x: 0, y: 0 }),
+  widget('Events', [own('EventsReceived'), own('EventsKept'), own('EventsInvalid')], { x: 0, y: 0 }),
   widget('Dropped, by reason', [search('EventsDropped', 'Reason', '')], { x: 12, y: 0 }, { view: 'timeSeries', stacked: true }),
   widget(
     'Messages, by channel',
-    [search('Delivered', 'Channel', 'delivered'), search('Failed', 'Channel', 'failed'), search('Retries', 'Channel', 'retries'), search('AlreadyTold', 'Channel', 'already told')],
+    [search('Delivered', 'Channel', 'delivered'), search('Failed', 'Channel', 'failed'), search('Retries', 'Channel', 'retries'), search('Duplicates', 'Channel', 'duplicates')],
     { x: 0, y: 6 }
   ),
   widget('Delivery time (ms)', [[{ ...search('DeliveryTime', 'Channel', '')[0], expression: search('DeliveryTime', 'Channel', '')[0].expression.replace("'Sum'", "'p99'") }]], { x: 12, y: 6 }),

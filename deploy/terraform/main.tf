@@ -19,7 +19,7 @@ locals {
   # A name or an ARN; none where it is empty or DISABLED.
   table = upper(trimspace(var.dedup_table)) == "DISABLED" ? "" : trimspace(var.dedup_table)
   remembering = [
-    { Sid = "RememberWhatWasTold", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
+    { Sid = "DedupTable", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
   ]
   # What the notifier may ask for what the events lack.
   enriches = lower(trimspace(var.enrich)) != "false"

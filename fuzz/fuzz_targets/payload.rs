@@ -5,12 +5,12 @@
 
 use std::sync::LazyLock;
 
-use ecs_parrot::deliver::{flowdock, slack};
-use ecs_parrot::digest::{Item, Plan};
-use ecs_parrot::inbox;
-use ecs_parrot::notify::decide;
-use ecs_parrot::render::{Dialect, Renderer};
-use ecs_parrot::triage::Policy;
+use ecs_parrot::notifier::channel::{flowdock, slack};
+use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::dispatch::evaluate;
+use ecs_parrot::notifier::render::{Dialect, Renderer};
+use ecs_parrot::notifier::policy::Policy;
 use libfuzzer_sys::fuzz_target;
 use strum::VariantArray as _;
 
@@ -21,10 +21,10 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let policy = Policy::default();
-    let events = inbox::open(&payload)
+    let events = ingest::open(&payload)
         .into_iter()
         .filter_map(|item| item.event.ok());
-    let decided: Vec<_> = events.map(|event| decide(&event, &policy)).collect();
+    let decided: Vec<_> = events.map(|event| evaluate(&event, &policy)).collect();
     let items = decided.iter().enumerate();
     let items = items.filter_map(|(place, decided)| Item::of(place, decided));
     let items: Vec<_> = items.collect();
@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     while let Some(group) = each.next(None).or_else(|| all.next(Some(1))) {
         for dialect in Dialect::VARIANTS {
             let message = RENDERER
-                .render(*dialect, &group.digest)
+                .render(*dialect, &group.group)
                 .expect("a built-in template renders");
             if *dialect != Dialect::Terminal {
                 let lines = std::iter::once(&message.headline).chain(&message.details);

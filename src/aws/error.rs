@@ -16,12 +16,12 @@ pub struct CallError {
     /// AWS's name of the error, where AWS answered.
     pub code: Option<String>,
     pub message: String,
-    pub nature: Nature,
+    pub kind: ErrorKind,
 }
 
 /// What is to be done about a call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
+pub enum ErrorKind {
     /// IAM says no, now and the next time.
     Denied,
     /// The credentials are wrong or have expired.
@@ -51,22 +51,22 @@ impl CallError {
             (None, Some(code)) => code.clone(),
             (None, None) => unanswered(&error, status),
         };
-        let nature = match &error {
-            _ if has_bad_credentials(&error) => Nature::Credentials,
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Nature::Unavailable,
-            _ => nature(code.as_deref().unwrap_or_default(), &message, status),
+        let kind = match &error {
+            _ if has_bad_credentials(&error) => ErrorKind::Credentials,
+            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => ErrorKind::Unavailable,
+            _ => kind(code.as_deref().unwrap_or_default(), &message, status),
         };
         Self {
             call,
             code,
             message,
-            nature,
+            kind,
         }
     }
 
     /// Whether the same call may succeed later.
-    pub fn may_pass(&self) -> bool {
-        matches!(self.nature, Nature::Throttled | Nature::Unavailable)
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, ErrorKind::Throttled | ErrorKind::Unavailable)
     }
 
     pub fn has_code(&self, code: &str) -> bool {
@@ -75,34 +75,34 @@ impl CallError {
 
     /// What to do about it, where the message itself does not say.
     pub fn advice(&self) -> Option<String> {
-        match self.nature {
-            Nature::Denied => Some(match self.denied_action() {
+        match self.kind {
+            ErrorKind::Denied => Some(match self.denied_action() {
                 Some("iam:PassRole") => pass_role(self.denied_resource().unwrap_or("*")),
                 Some(action) => format!("allow {action} to whoever runs this"),
                 None => format!("allow {} to whoever runs this", self.call),
             }),
-            Nature::Credentials if self.is_of_another_time() => Some(
+            ErrorKind::Credentials if self.is_of_another_time() => Some(
                 "set this machine's clock: AWS takes signatures of the last five minutes"
                     .to_owned(),
             ),
-            Nature::Credentials => Some("renew the credentials".to_owned()),
-            Nature::Throttled => {
+            ErrorKind::Credentials => Some("renew the credentials".to_owned()),
+            ErrorKind::Throttled => {
                 Some("AWS has too many calls of this account: try again later".to_owned())
             }
             // The message says it.
-            Nature::Unavailable if self.message.contains(UNKNOWN_AUTHORITY) => None,
-            Nature::Unavailable => {
+            ErrorKind::Unavailable if self.message.contains(UNKNOWN_AUTHORITY) => None,
+            ErrorKind::Unavailable => {
                 Some("check the region's name and the network, or try again later".to_owned())
             }
-            Nature::Refused if self.has_code("ClusterNotFoundException") => {
+            ErrorKind::Refused if self.has_code("ClusterNotFoundException") => {
                 Some("check the cluster's name and the region".to_owned())
             }
-            Nature::Refused if self.call == "DescribeTaskDefinition" => Some(
+            ErrorKind::Refused if self.call == "DescribeTaskDefinition" => Some(
                 "check the task definition's name and the region: \
                  `aws ecs list-task-definition-families` names those there are"
                     .to_owned(),
             ),
-            Nature::Refused => None,
+            ErrorKind::Refused => None,
         }
     }
 
@@ -151,11 +151,11 @@ const THROTTLING: [&str; 4] = [
 ];
 
 /// AWS's errors of one kind have many names, by service and age; some hide in another's.
-fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
+fn kind(code: &str, message: &str, status: Option<u16>) -> ErrorKind {
     let says = |mark: &str| message.contains(mark);
     match code {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => Nature::Denied,
-        _ if says("is not authorized to perform") => Nature::Denied,
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => ErrorKind::Denied,
+        _ if says("is not authorized to perform") => ErrorKind::Denied,
         "ExpiredTokenException"
         | "ExpiredToken"
         | "UnrecognizedClientException"
@@ -163,14 +163,14 @@ fn nature(code: &str, message: &str, status: Option<u16>) -> Nature {
         | "InvalidSignatureException"
         | "IncompleteSignature"
         | "RequestTimeTooSkewed"
-        | "MissingAuthenticationTokenException" => Nature::Credentials,
+        | "MissingAuthenticationTokenException" => ErrorKind::Credentials,
         "ThrottlingException"
         | "Throttling"
         | "TooManyRequestsException"
-        | "RequestLimitExceeded" => Nature::Throttled,
-        _ if THROTTLING.iter().any(|mark| says(mark)) => Nature::Throttled,
-        _ if status.is_some_and(|status| status >= 500) => Nature::Unavailable,
-        _ => Nature::Refused,
+        | "RequestLimitExceeded" => ErrorKind::Throttled,
+        _ if THROTTLING.iter().any(|mark| says(mark)) => ErrorKind::Throttled,
+        _ if status.is_some_and(|status| status >= 500) => ErrorKind::Unavailable,
+        _ => ErrorKind::Refused,
     }
 }
 
@@ -224,50 +224,55 @@ mod tests {
     #[test]
     fn errors_of_one_kind_under_many_names() {
         for (code, message, status, expected) in [
-            ("AccessDeniedException", "no", 400, Nature::Denied),
+            ("AccessDeniedException", "no", 400, ErrorKind::Denied),
             (
                 "ClientException",
                 "User: arn:aws:iam::210987654321:user/ci is not authorized to perform: iam:PassRole",
                 400,
-                Nature::Denied,
+                ErrorKind::Denied,
             ),
             (
                 "ThrottlingException",
                 "Rate exceeded",
                 400,
-                Nature::Throttled,
+                ErrorKind::Throttled,
             ),
             (
                 "InvalidParameterException",
                 "Error retrieving subnet information: Rate exceeded",
                 400,
-                Nature::Throttled,
+                ErrorKind::Throttled,
             ),
             (
                 "ClientException",
                 "Too many concurrent attempts to create a new revision of the specified family.",
                 400,
-                Nature::Throttled,
+                ErrorKind::Throttled,
             ),
             (
                 "InvalidParameterException",
                 "Error retrieving security group information for [sg-1]: Request limit exceeded. (ErrorCode: \
                  RequestLimitExceeded)",
                 400,
-                Nature::Throttled,
+                ErrorKind::Throttled,
             ),
-            ("ExpiredTokenException", "expired", 400, Nature::Credentials),
-            ("ServerException", "", 500, Nature::Unavailable),
-            ("", "", 503, Nature::Unavailable),
+            (
+                "ExpiredTokenException",
+                "expired",
+                400,
+                ErrorKind::Credentials,
+            ),
+            ("ServerException", "", 500, ErrorKind::Unavailable),
+            ("", "", 503, ErrorKind::Unavailable),
             (
                 "ClusterNotFoundException",
                 "Cluster not found.",
                 400,
-                Nature::Refused,
+                ErrorKind::Refused,
             ),
         ] {
             assert_eq!(
-                nature(code, message, Some(status)),
+                kind(code, message, Some(status)),
                 expected,
                 "{code} {message}"
             );
@@ -283,7 +288,7 @@ mod tests {
                       iam:PassRole on resource: arn:aws:iam::210987654321:role/app because no \
                       identity-based policy allows the iam:PassRole action"
                 .to_owned(),
-            nature: Nature::Denied,
+            kind: ErrorKind::Denied,
         };
         assert_eq!(error.denied_action(), Some("iam:PassRole"));
         assert_eq!(

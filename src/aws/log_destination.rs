@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
 
-use crate::arn;
+use crate::ecs::arn;
 
 /// A log group and the prefix of its streams. Without a prefix, which only EC2 allows, a stream is named after
 /// the container's id in Docker and cannot be known beforehand.

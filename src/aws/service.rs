@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use serde_json::{Map, Value};
 
-use super::{CallError, Nature};
+use super::{CallError, ErrorKind};
 
 /// A service of AWS, by the names that it goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Client {
             call: operation,
             code: None,
             message: format!("the answer is not a JSON object: {error}"),
-            nature: Nature::Unavailable,
+            kind: ErrorKind::Unavailable,
         })
     }
 
@@ -144,7 +144,7 @@ impl Client {
             call,
             code: None,
             message: format!("there is no endpoint: {error}"),
-            nature: Nature::Refused,
+            kind: ErrorKind::Refused,
         })?;
         let sent = operation::invoke(self, endpoint, request).await;
         sent.map_err(|error| CallError::of(call, error))

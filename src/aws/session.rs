@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use super::error::innermost;
 use super::service::{self, Service};
-use crate::arn;
+use crate::ecs::arn;
 use crate::http::{SharedClient, certificates};
 
 /// A server that accepts a call and never answers would hold us for ever: the SDK has no limit of its own.
@@ -182,7 +182,7 @@ impl Session {
     }
 
     /// ECS in another region, for whoever would rather have no answer than a late one.
-    pub fn ecs_in_a_hurry(&self, region: &str) -> aws_sdk_ecs::Client {
+    pub fn ecs_with_short_timeout(&self, region: &str) -> aws_sdk_ecs::Client {
         let config = aws_sdk_ecs::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
             .retry_config(hurry())
@@ -191,7 +191,7 @@ impl Session {
     }
 
     /// The same for CloudWatch Logs.
-    pub fn logs_in_a_hurry(&self, region: &str) -> service::Client {
+    pub fn logs_with_short_timeout(&self, region: &str) -> service::Client {
         let config = self.config.to_builder().retry_config(hurry());
         Self::logs_of(config, region)
     }
@@ -212,7 +212,7 @@ impl Session {
         service::Client::new(self.config.clone(), service)
     }
 
-    pub fn dynamo_db_in_a_hurry(&self) -> aws_sdk_dynamodb::Client {
+    pub fn dynamo_db_with_short_timeout(&self) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
             .retry_config(hurry())
             .build();

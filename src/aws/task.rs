@@ -1,11 +1,11 @@
-//! A task as DescribeTasks shows it, in the nouns of [`notice`](crate::notice).
+//! A task as DescribeTasks shows it, in the nouns of [`notice`](crate::ecs::notice).
 
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
 
-use crate::arn;
-use crate::event::Time;
-use crate::notice::{Container, Subject, TaskFacts, TaskSource};
+use crate::ecs::arn;
+use crate::ecs::event::Time;
+use crate::ecs::notice::{Container, Subject, TaskFacts, TaskSource};
 
 #[derive(Debug, Clone)]
 pub struct Task {

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ecs_parrot::aws::Session;
+use ecs_parrot::aws::function::{self, failed, time_left};
 use ecs_parrot::aws::service::CODE_DEPLOY;
-use ecs_parrot::config::{self, Hook};
-use ecs_parrot::function::{self, failed, time_left};
-use ecs_parrot::hook::{Caller, DeployHook, HookError};
+use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
+use ecs_parrot::runner::hook::HookConfig;
+use ecs_parrot::runner::hook::{Caller, DeployHook, HookError};
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::Value;
 
@@ -29,7 +30,7 @@ async fn main() -> ExitCode {
 /// Starts with any configuration: a deployment that is not answered waits.
 async fn start() -> anyhow::Result<DeployHook> {
     function::enter()?;
-    let config = Hook::read(&config::environment());
+    let config = HookConfig::read(&config::environment());
     match &config {
         Ok(config) => config
             .warnings
@@ -49,11 +50,12 @@ async fn start() -> anyhow::Result<DeployHook> {
 }
 
 async fn answer(hook: &DeployHook, payload: Value, time: Duration) -> Result<Value, Diagnostic> {
-    let caller = Caller::of(&payload).map_err(|error| failed("NobodysCall", error.to_string()))?;
+    let caller =
+        Caller::of(&payload).map_err(|error| failed("UnknownPayload", error.to_string()))?;
     hook.answer(caller, time).await.map_err(|error| {
         tracing::error!(%error, decision = "not told");
         let name = match &error {
-            HookError::NotTold(_) => "NotTold",
+            HookError::CallbackFailed(_) => "CallbackFailed",
             HookError::NotReported(_) => "NotReported",
         };
         failed(name, error.to_string())

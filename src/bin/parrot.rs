@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::aws::Session;
-use ecs_parrot::config::{self, Parrot, Place};
-use ecs_parrot::deadline::Deadline;
-use ecs_parrot::deliver::Channel;
-use ecs_parrot::function::{self, failed};
-use ecs_parrot::inbox::Sender;
-use ecs_parrot::metrics;
-use ecs_parrot::notify::{Account, COUNTS_PLEASE, Entry, Notifier};
+use ecs_parrot::aws::deadline::Deadline;
+use ecs_parrot::aws::function::{self, failed};
+use ecs_parrot::config;
+use ecs_parrot::notifier::channel::Channel;
+use ecs_parrot::notifier::config::{NotifierConfig, Place};
+use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier};
+use ecs_parrot::notifier::ingest::Sender;
+use ecs_parrot::notifier::metrics;
+use ecs_parrot::notifier::report::{BatchReport, Entry};
 use futures::FutureExt as _;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use metrics_cloudwatch_embedded::Collector;
@@ -29,7 +31,7 @@ async fn main() -> ExitCode {
         let account = notifier.notify(&event.payload, deadline).await;
         flush(metrics);
         // The queue's own delay holds for what it does not hear of in time.
-        deadline.hold(notifier.give_back(&account)).await;
+        deadline.hold(notifier.return_to_queue(&account)).await;
         answer(&account, &event.context)
     })
     .await
@@ -37,7 +39,7 @@ async fn main() -> ExitCode {
 
 fn start() -> anyhow::Result<Notifier> {
     function::enter()?;
-    let config = Parrot::read(&config::environment())?;
+    let config = NotifierConfig::read(&config::environment())?;
     config
         .warnings
         .iter()
@@ -74,9 +76,9 @@ fn flush(metrics: Option<&Collector>) {
     }
 }
 
-/// A queue gets the records back that failed; everybody else hears of a failed invocation, so that Lambda
+/// A queue gets the records back that failed; for everybody else the invocation fails, so that Lambda
 /// tries again and keeps the payload.
-fn answer(account: &Account, context: &Context) -> Result<Value, Diagnostic> {
+fn answer(account: &BatchReport, context: &Context) -> Result<Value, Diagnostic> {
     match (account.sender, account.failed().next()) {
         (Sender::Queue, _) => answer_queue(account),
         (Sender::Lambda, Some(entry)) => Err(failure(entry)),
@@ -85,7 +87,7 @@ fn answer(account: &Account, context: &Context) -> Result<Value, Diagnostic> {
 }
 
 /// What became of the events, for whoever asks: `ecs-parrot redrive` does. Lambda itself reads no answer.
-fn counts(account: &Account, context: &Context) -> Value {
+fn counts(account: &BatchReport, context: &Context) -> Value {
     let asked = context.client_context.as_ref();
     if asked.is_none_or(|it| !it.custom.contains_key(COUNTS_PLEASE)) {
         return Value::Null;
@@ -95,7 +97,7 @@ fn counts(account: &Account, context: &Context) -> Value {
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn answer_queue(account: &Account) -> Result<Value, Diagnostic> {
+fn answer_queue(account: &BatchReport) -> Result<Value, Diagnostic> {
     let mut response = SqsBatchResponse::default();
     let mut given_back = Vec::new();
     for entry in account.failed() {

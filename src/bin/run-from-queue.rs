@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use ecs_parrot::aws::Session;
-use ecs_parrot::config::{self, Queue};
-use ecs_parrot::function::{self, failed, time_left};
+use ecs_parrot::aws::function::{self, failed, time_left};
+use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::queue::{Entry, Refusal, RunFromQueue, rerun};
+use ecs_parrot::runner::queue::QueueConfig;
+use ecs_parrot::runner::queue::{Entry, Refusal, RunFromQueue, rerun};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ async fn main() -> ExitCode {
 
 async fn start() -> anyhow::Result<RunFromQueue> {
     function::enter()?;
-    let config = Queue::read(&config::environment())?;
+    let config = QueueConfig::read(&config::environment())?;
     config
         .warnings
         .iter()

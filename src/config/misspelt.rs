@@ -2,10 +2,10 @@
 //! have no effect, and nobody would hear of it.
 
 use super::{DISABLED, Problem, Remedy, names};
-use crate::spelling::{is_slip, nearest};
+use crate::text::spelling::{is_slip, nearest};
 
 /// What depends on the variables of one program, and so how much what looks like one of them matters.
-pub(super) enum Stakes {
+pub(crate) enum Stakes {
     /// The notifier has to send somewhere, and one of these is enough.
     Channel(&'static [&'static str]),
     /// Nothing is allowed without each of these.
@@ -20,7 +20,7 @@ const DESTINATIONS: [&str; 2] = ["SLACK_CHANNEL", "FLOWDOCK_URL"];
 /// A slip in the name of one that is not set is an error. What merely begins as several of ours do is a warning
 /// wherever the program has what it needs, and any likeness to a part of a name is one. A shell has other programs'
 /// variables too: there only a slip in what decides where messages go is an error.
-pub(super) fn check(
+pub(crate) fn check(
     own: &[String],
     stakes: &Stakes,
     environment: &[(String, String)],

@@ -24,7 +24,7 @@ pub enum Remedy {
 pub struct ConfigError(pub Vec<Problem>);
 
 impl Problem {
-    pub(super) fn new(variable: &str, problem: &str, allowed: &str) -> Self {
+    pub(crate) fn new(variable: &str, problem: &str, allowed: &str) -> Self {
         Self {
             variable: variable.to_owned(),
             problem: problem.to_owned(),

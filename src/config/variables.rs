@@ -1,14 +1,76 @@
-//! The variables of one program, as texts.
+//! Every variable that a program reads, as a text.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Problem;
 use super::misspelt::{self, Stakes};
+use crate::aws::secret::Secret;
+
+/// Those of `parrot` and of the command line's notifier.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct NotifierVariables {
+    pub(crate) slack_webhookurl: Option<Secret>,
+    pub(crate) slack_channel: Option<String>,
+    pub(crate) slack_username: Option<String>,
+    pub(crate) slack_icon_emoji: Option<String>,
+    pub(crate) slack_quiet: Option<String>,
+    pub(crate) slack_mention: Option<String>,
+    pub(crate) flowdock_api_token: Option<Secret>,
+    pub(crate) flowdock_username: Option<String>,
+    pub(crate) flowdock_icon_emoji: Option<String>,
+    pub(crate) flowdock_quiet: Option<String>,
+    pub(crate) flowdock_url: Option<String>,
+    pub(crate) ignored_exit_code_container_names: Option<String>,
+    pub(crate) ignored_clusters: Option<String>,
+    pub(crate) ignored_services: Option<String>,
+    pub(crate) keep: Option<String>,
+    pub(crate) drop: Option<String>,
+    pub(crate) templates_dir: Option<String>,
+    pub(crate) enrich: Option<String>,
+    pub(crate) log_tail_lines: Option<String>,
+    /// It may name what it masks.
+    pub(crate) log_tail_mask: Option<Secret>,
+    pub(crate) dedup_table: Option<String>,
+}
+
+impl Variables for NotifierVariables {
+    const STAKES: Stakes = Stakes::Channel(&["SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"]);
+}
+
+/// Those of `run-from-queue`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct QueueVariables {
+    pub(crate) allowed_clusters: Option<String>,
+    pub(crate) allowed_task_definitions: Option<String>,
+}
+
+impl Variables for QueueVariables {
+    const STAKES: Stakes = Stakes::Each(&["ALLOWED_CLUSTERS", "ALLOWED_TASK_DEFINITIONS"]);
+}
+
+/// Those of `deploy-hook`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct HookVariables {
+    pub(crate) task_definition: Option<String>,
+    pub(crate) cluster_name: Option<String>,
+    pub(crate) command: Option<String>,
+    pub(crate) container_name: Option<String>,
+    pub(crate) subnets: Option<String>,
+    pub(crate) security_groups: Option<String>,
+    pub(crate) assign_public_ip: Option<String>,
+    pub(crate) wait: Option<String>,
+    pub(crate) hook_events: Option<String>,
+}
+
+impl Variables for HookVariables {
+    /// A deployment must not fail for a variable that is somebody else's.
+    const STAKES: Stakes = Stakes::None;
+}
 
 /// A struct of optional texts, whose fields are the variables in small letters.
-pub(super) trait Variables: Default + Serialize + DeserializeOwned {
+pub(crate) trait Variables: Default + Serialize + DeserializeOwned {
     /// What depends on them.
     const STAKES: Stakes;
 
@@ -71,4 +133,13 @@ fn entries(variables: &impl Serialize) -> Vec<(String, Option<String>)> {
 pub fn names_of<T: Default + Serialize>() -> Vec<String> {
     let names = entries(&T::default()).into_iter();
     names.map(|(name, _)| name).collect()
+}
+
+/// Every variable that a program reads, by the program's name.
+pub fn names() -> Vec<(&'static str, Vec<String>)> {
+    vec![
+        ("parrot", names_of::<NotifierVariables>()),
+        ("run-from-queue", names_of::<QueueVariables>()),
+        ("deploy-hook", names_of::<HookVariables>()),
+    ]
 }

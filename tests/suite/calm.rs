@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use ecs_parrot::triage::{Policy, Verdict};
+use ecs_parrot::notifier::policy::{Decision, Policy};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -101,16 +101,16 @@ const HOUR: [(&str, &[&str]); 6] = [
 fn nobody_is_woken_by_what_a_cluster_does_by_itself() {
     for (operation, samples) in HOUR {
         for name in samples {
-            for judged in events::judge(&events::sample(name), &Policy::default()) {
-                let judged = judged.unwrap();
-                let is_loud = judged.telling().is_some_and(|telling| telling.is_loud());
-                assert!(!is_loud, "{operation}: {name} is {}", judged.reason());
+            for evaluated in events::evaluate(&events::sample(name), &Policy::default()) {
+                let evaluated = evaluated.unwrap();
+                let is_loud = evaluated.priority().is_some_and(|priority| priority.urgent);
+                assert!(!is_loud, "{operation}: {name} is {}", evaluated.reason());
             }
         }
     }
 }
 
-/// What a channel for urgent messages alone hears of that hour, and that it does hear of what is urgent.
+/// What a channel for urgent messages alone gets of that hour, and that it gets what is urgent.
 #[tokio::test]
 async fn an_urgent_channel_hears_of_none_of_it() {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
@@ -152,9 +152,11 @@ fn rebalancing_is_noise_by_its_name() {
             let mut event = events::sample("service_action-service-rebalancing-started");
             event["detail"]["eventName"] = json!(name);
             event["detail"]["eventType"] = kind;
-            let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
-            assert!(matches!(judged.verdict, Verdict::Drop(_)), "{name}");
-            assert_eq!(judged.reason(), "rebalancing", "{name}");
+            let evaluated = events::evaluate(&event, &Policy::default())
+                .remove(0)
+                .unwrap();
+            assert!(matches!(evaluated.decision, Decision::Drop(_)), "{name}");
+            assert_eq!(evaluated.reason(), "rebalancing", "{name}");
         }
     }
 }
@@ -173,13 +175,17 @@ fn what_ecs_does_to_instances_is_noise() {
             if let Some(identity) = identity {
                 event["detail"]["userIdentity"] = identity.clone();
             }
-            let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
-            assert_eq!(judged.reason(), expected, "{name}");
+            let evaluated = events::evaluate(&event, &Policy::default())
+                .remove(0)
+                .unwrap();
+            assert_eq!(evaluated.reason(), expected, "{name}");
         }
     }
     // What could not be done is news, whoever tried.
     let mut event = events::sample("instance_state-draining-by-ecs");
     event["detail"]["responseElements"]["failures"] = json!([{"reason": "INACTIVE"}]);
-    let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
-    assert_eq!(judged.reason(), "instance_state");
+    let evaluated = events::evaluate(&event, &Policy::default())
+        .remove(0)
+        .unwrap();
+    assert_eq!(evaluated.reason(), "instance_state");
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use ecs_parrot::deliver::{
-    Channel, Flowdock, Hears, Http, Outcome, Silence, Slack, flowdock, slack,
+use ecs_parrot::aws::secret::Secret;
+use ecs_parrot::ecs::notice::Kind;
+use ecs_parrot::notifier::channel::{
+    Channel, Flowdock, Http, Minimum, Outcome, Silence, Slack, flowdock, slack,
 };
-use ecs_parrot::notice::Kind;
-use ecs_parrot::render::Message;
-use ecs_parrot::secret::Secret;
-use ecs_parrot::triage::Severity;
+use ecs_parrot::notifier::policy::Severity;
+use ecs_parrot::notifier::render::Message;
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -19,7 +19,7 @@ fn message(severity: Severity) -> Message {
     Message {
         kind: Kind::TaskStopped,
         severity,
-        loud: true,
+        urgent: true,
         headline: "checkout ran out of memory".to_owned(),
         details: vec![
             "*Why*: too little".to_owned(),
@@ -37,7 +37,7 @@ fn slack_at(base: &str) -> Channel {
             icon_emoji: Some(":bird:".to_owned()),
             mention: Some("<!subteam^S123>".to_owned()),
         },
-        hears: Hears::Everything,
+        minimum: Minimum::All,
     })
 }
 
@@ -49,7 +49,7 @@ fn flowdock_at(base: &str) -> Channel {
             username: Some("Parrot".to_owned()),
             icon_emoji: Some(":bird:".to_owned()),
         },
-        hears: Hears::Everything,
+        minimum: Minimum::All,
     })
 }
 

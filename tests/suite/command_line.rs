@@ -107,7 +107,7 @@ fn preview_as_json_lines() {
         let is_kept = decision == "keep";
         assert_eq!(line.get("payloads").is_some(), is_kept, "{line}");
         assert_eq!(
-            line["severity"].is_string() && line["loud"].is_boolean(),
+            line["severity"].is_string() && line["urgent"].is_boolean(),
             is_kept
         );
         if is_kept {

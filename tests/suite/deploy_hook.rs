@@ -1,4 +1,4 @@
-//! `deploy-hook` end to end: what each caller hears, in every case.
+//! `deploy-hook` end to end: what each caller minimum, in every case.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use aws_sdk_ecs::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ecs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ecs::error::BoxError;
 use ecs_parrot::aws::service;
-use ecs_parrot::config;
-use ecs_parrot::hook::{Caller, DeployHook};
+use ecs_parrot::runner::hook::{Caller, DeployHook};
 use serde_json::{Value, json};
 
 use crate::fake_aws::{FakeAws, Life, Refusal, arn, sdk_config};
@@ -184,7 +183,7 @@ async fn the_same_call_twice_starts_one_task_and_reports_once() {
 /// A call that is refused, variables in place of the six, and what the log says.
 type CodeDeployCase<'a> = (&'a str, Option<Refusal>, &'a [(&'a str, &'a str)], &'a str);
 
-/// Whatever goes wrong, CodeDeploy hears Failed.
+/// Whatever goes wrong, CodeDeploy is answered Failed.
 #[tokio::test]
 async fn code_deploy_never_waits_for_us() {
     let pass_role = "User: x is not authorized to perform: iam:PassRole on resource: \
@@ -374,7 +373,7 @@ async fn a_report_that_is_refused_fails_the_invocation() {
     let Answer::Error { kind, message } = &answers[0] else {
         panic!("{answers:?}")
     };
-    assert_eq!(kind, "NotTold");
+    assert_eq!(kind, "CallbackFailed");
     assert!(
         message.contains("deployment d-1ABCDEFGH could not be told `Succeeded`"),
         "{message}"
@@ -515,7 +514,7 @@ type EcsCase<'a> = (
     &'a str,
 );
 
-/// Whatever goes wrong, ECS hears FAILED, with what is to be done in the log.
+/// Whatever goes wrong, ECS is answered FAILED, with what is to be done in the log.
 #[tokio::test]
 async fn ecs_never_waits_for_us() {
     let mut quote = lifecycle("POST_SCALE_UP", json!(0), json!(0));
@@ -591,7 +590,7 @@ async fn a_panic_fails_the_deployment() {
     let ecs = aws_sdk_ecs::config::Builder::from(&config).interceptor(Panics);
     let six = SIX.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let hook = DeployHook {
-        config: config::Hook::read(&six),
+        config: ecs_parrot::runner::hook::HookConfig::read(&six),
         ecs: aws_sdk_ecs::Client::from_conf(ecs.build()),
         code_deploy: service::Client::new(config, service::CODE_DEPLOY),
         function: "parrot".to_owned(),
@@ -647,7 +646,7 @@ async fn a_payload_of_neither_caller_fails_by_name() {
     let (answers, _) = invoke(&aws, payloads, &SIX).await;
     for answer in answers {
         assert!(
-            matches!(&answer, Answer::Error { kind, .. } if kind == "NobodysCall"),
+            matches!(&answer, Answer::Error { kind, .. } if kind == "UnknownPayload"),
             "{answer:?}"
         );
     }

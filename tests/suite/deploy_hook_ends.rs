@@ -200,7 +200,7 @@ async fn until_answered(aws: &FakeAws, variables: &[(&str, &str)]) -> (Value, Va
     panic!("no answer");
 }
 
-/// The same for ECS's hooks; a call that comes twice hears the same twice.
+/// The same for ECS's hooks; a call that comes twice gets the same answer twice.
 #[tokio::test]
 async fn a_container_that_is_not_essential_ends_ecss_hook() {
     for (code, status) in [(0, "SUCCEEDED"), (3, "FAILED")] {

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ecs_parrot::config;
-use ecs_parrot::config::keys::{self, Allows};
-use ecs_parrot::deliver::terminal;
-use ecs_parrot::notice::Kind;
-use ecs_parrot::render;
-use ecs_parrot::triage::{CallWord, Cause, DropReason, Policy};
+use ecs_parrot::ecs::diagnosis::Cause;
+use ecs_parrot::ecs::notice::Kind;
+use ecs_parrot::env_file::keys::{self, Allows};
+use ecs_parrot::notifier::channel::terminal;
+use ecs_parrot::notifier::policy::{CallWord, DropReason, Policy};
+use ecs_parrot::notifier::render;
 use regex::Regex;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
@@ -158,13 +159,17 @@ fn readme_lists_every_name_that_a_template_can_use() {
 }
 
 #[test]
-fn the_code_map_has_every_file() {
+fn the_code_map_has_every_folder() {
     let map = text("ARCHITECTURE.md");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in files(&root.join("src")) {
-        let name = file.strip_prefix(root).unwrap().display().to_string();
+    let folders: BTreeSet<_> = files(&root.join("src"))
+        .into_iter()
+        .map(|file| file.parent().unwrap().to_owned())
+        .collect();
+    for folder in folders {
+        let name = folder.strip_prefix(root).unwrap().display().to_string();
         assert!(
-            map.contains(&format!("`{name}`")),
+            map.contains(&format!("`{name}/`")),
             "{name} in ARCHITECTURE.md"
         );
     }
@@ -275,11 +280,11 @@ fn readmes_messages_are_real() {
             continue;
         };
         let (shown, _) = rest.split_once("\n```").unwrap();
-        let judged = events::judge(&events::sample(name), &Policy::default())
+        let evaluated = events::evaluate(&events::sample(name), &Policy::default())
             .remove(0)
             .unwrap();
-        let telling = judged.telling().unwrap();
-        let worded = events::word(events::renderer(), &judged.notice, telling).unwrap();
+        let priority = evaluated.priority().unwrap();
+        let worded = events::word(events::renderer(), &evaluated.notice, priority).unwrap();
         let real = terminal::plain(&worded.terminal);
         assert_eq!(
             shown.lines().count(),
@@ -299,7 +304,7 @@ fn readmes_messages_are_real() {
 
 /// What README's tables of decisions say of a word: a kind, a cause or a reason for dropping.
 fn decisions_of_readme() -> BTreeMap<String, BTreeSet<String>> {
-    let outcome = Regex::new("drop|(?:loud|quiet), (?:critical|warning|info|success)").unwrap();
+    let outcome = Regex::new("drop|(?:urgent, )?(?:critical|warning|info|success)").unwrap();
     let word = Regex::new("`([a-z_]+)`").unwrap();
     let readme = text("README.md");
     let (_, section) = readme
@@ -333,12 +338,13 @@ fn readmes_tables_decide_as_the_samples_do() {
     assert!(readme.len() > 30, "{readme:?}");
     for line in include_str!("decisions.tsv").lines().skip(1) {
         let fields: Vec<_> = line.split('\t').collect();
-        let [_, decision, reason, severity, volume] = fields[..] else {
+        let [_, decision, reason, severity, urgent] = fields[..] else {
             panic!("{line}");
         };
-        let outcome = match decision {
-            "drop" => "drop".to_owned(),
-            _ => format!("{volume}, {severity}"),
+        let outcome = match (decision, urgent) {
+            ("drop", _) => "drop".to_owned(),
+            (_, "yes") => format!("urgent, {severity}"),
+            (_, _) => severity.to_owned(),
         };
         // Said in a sentence below the tables.
         if reason == "not_ecs" {

@@ -1,7 +1,7 @@
 //! What the function asks AWS for, what it makes of the answers, and what it tells where there are none.
 
 mod command_line;
-mod last_words;
+mod log_tail;
 mod troubles;
 
 use serde_json::{Value, json};

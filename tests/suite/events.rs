@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use ecs_parrot::deliver::{flowdock, slack, terminal};
-use ecs_parrot::digest::Digest;
-use ecs_parrot::inbox;
-use ecs_parrot::notice::Notice;
-use ecs_parrot::notify::decide;
-use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
-use ecs_parrot::triage::{Policy, Telling, Verdict};
+use ecs_parrot::ecs::notice::Notice;
+use ecs_parrot::notifier::channel::{flowdock, slack, terminal};
+use ecs_parrot::notifier::dispatch;
+use ecs_parrot::notifier::group::Group;
+use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::policy::{Decision, Policy, Priority};
+use ecs_parrot::notifier::render::{Dialect, Message, Renderer, TemplateError};
 use serde_json::Value;
 
 /// Fields that decide what an event is; all others are facts about it.
@@ -67,9 +67,11 @@ pub(crate) fn one_of_each_kind() -> Vec<&'static (String, Value)> {
     let mut chosen: BTreeMap<&'static str, &'static (String, Value)> = BTreeMap::new();
     let length = |sample: &(String, Value)| sample.1.to_string().len();
     for sample in all() {
-        let judged = judge(&sample.1, &Policy::default()).into_iter().flatten();
-        for judged in judged.filter(|judged| judged.telling().is_some()) {
-            let largest = chosen.entry(judged.notice.kind.into()).or_insert(sample);
+        let evaluated = evaluate(&sample.1, &Policy::default())
+            .into_iter()
+            .flatten();
+        for evaluated in evaluated.filter(|evaluated| evaluated.priority().is_some()) {
+            let largest = chosen.entry(evaluated.notice.kind.into()).or_insert(sample);
             if length(sample) > length(largest) {
                 *largest = sample;
             }
@@ -86,33 +88,33 @@ pub(crate) fn renderer() -> &'static Renderer {
 }
 
 /// What became of one event of a payload, without anybody being told.
-pub(crate) struct Judged {
+pub(crate) struct Evaluated {
     pub(crate) notice: Notice,
-    pub(crate) verdict: Verdict,
+    pub(crate) decision: Decision,
 }
 
 /// Judges every event of a payload; an item that is no event is its error.
-pub(crate) fn judge(payload: &Value, policy: &Policy) -> Vec<Result<Judged, String>> {
-    inbox::open(payload)
+pub(crate) fn evaluate(payload: &Value, policy: &Policy) -> Vec<Result<Evaluated, String>> {
+    ingest::open(payload)
         .into_iter()
         .map(|item| {
             let event = item.event.map_err(|error| error.to_string())?;
-            let (notice, verdict) = decide(&event, policy);
-            Ok(Judged { notice, verdict })
+            let (notice, decision) = dispatch::evaluate(&event, policy);
+            Ok(Evaluated { notice, decision })
         })
         .collect()
 }
 
-impl Judged {
-    pub(crate) fn telling(&self) -> Option<Telling> {
-        match self.verdict {
-            Verdict::Keep(telling) => Some(telling),
-            Verdict::Drop(_) => None,
+impl Evaluated {
+    pub(crate) fn priority(&self) -> Option<Priority> {
+        match self.decision {
+            Decision::Keep(priority) => Some(priority),
+            Decision::Drop(_) => None,
         }
     }
 
     pub(crate) fn reason(&self) -> &'static str {
-        self.verdict.reason(self.notice.kind)
+        self.decision.reason(self.notice.kind)
     }
 }
 
@@ -129,19 +131,16 @@ pub(crate) struct Worded {
 pub(crate) fn word(
     renderer: &Renderer,
     notice: &Notice,
-    telling: Telling,
+    priority: Priority,
 ) -> Result<Worded, TemplateError> {
-    word_digest(renderer, &Digest::of_one(notice, telling))
+    word_digest(renderer, &Group::of_one(notice, priority))
 }
 
 /// The same for several notices in one.
-pub(crate) fn word_digest(
-    renderer: &Renderer,
-    digest: &Digest<'_>,
-) -> Result<Worded, TemplateError> {
-    let slack = renderer.render(Dialect::Slack, digest)?;
-    let flowdock = renderer.render(Dialect::Flowdock, digest)?;
-    let terminal = renderer.render(Dialect::Terminal, digest)?;
+pub(crate) fn word_digest(renderer: &Renderer, group: &Group<'_>) -> Result<Worded, TemplateError> {
+    let slack = renderer.render(Dialect::Slack, group)?;
+    let flowdock = renderer.render(Dialect::Flowdock, group)?;
+    let terminal = renderer.render(Dialect::Terminal, group)?;
     Ok(Worded {
         slack_payload: slack::payload(&slack, &slack::Look::default()),
         flowdock_payload: flowdock::payload(&flowdock, &flowdock::Look::default()),

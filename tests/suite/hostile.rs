@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use ecs_parrot::digest::{Item, Plan};
-use ecs_parrot::notice::{Facts, LogStream};
-use ecs_parrot::render::{Message, Renderer};
-use ecs_parrot::triage::Policy;
+use ecs_parrot::ecs::notice::{Facts, LogStream};
+use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::policy::Policy;
+use ecs_parrot::notifier::render::{Message, Renderer};
 use regex::Regex;
 use serde_json::Value;
 
@@ -82,23 +82,23 @@ fn nothing_that_is_looked_up_becomes_markup() {
     let renderer = events::renderer();
     for hostile in HOSTILE {
         let payload = events::sample("task_stopped-application-exit-1");
-        let mut judged = events::judge(&payload, &Policy::default())
+        let mut evaluated = events::evaluate(&payload, &Policy::default())
             .remove(0)
             .unwrap();
-        let Facts::Task(task) = &mut judged.notice.facts else {
-            panic!("{:?}", judged.notice.facts);
+        let Facts::Task(task) = &mut evaluated.notice.facts else {
+            panic!("{:?}", evaluated.notice.facts);
         };
         for container in &mut task.containers {
             container.image = Some(hostile.to_owned());
-            container.last_words = vec![hostile.to_owned(), "```".to_owned(), hostile.repeat(90)];
+            container.log_tail = vec![hostile.to_owned(), "```".to_owned(), hostile.repeat(90)];
             container.log = Some(LogStream {
                 region: "eu-west-1".to_owned(),
                 group: hostile.to_owned(),
                 name: hostile.to_owned(),
             });
         }
-        let telling = judged.telling().unwrap();
-        let worded = events::word(renderer, &judged.notice, telling).unwrap();
+        let priority = evaluated.priority().unwrap();
+        let worded = events::word(renderer, &evaluated.notice, priority).unwrap();
         slack_is_clean(&without_blocks(worded.slack), hostile);
         flowdock_is_clean(&without_blocks(worded.flowdock), hostile);
         slack_keeps_limits(&worded.slack_payload, hostile);
@@ -119,23 +119,26 @@ pub(crate) fn becomes_no_markup_in_digests(samples: &[&(String, Value)]) {
             .iter()
             .flat_map(|(_, payload)| [poison(payload, hostile), poison_all(payload, hostile)])
             .collect();
-        let judged: Vec<_> = payloads
+        let evaluated: Vec<_> = payloads
             .iter()
-            .flat_map(|payload| events::judge(payload, &Policy::default()))
+            .flat_map(|payload| events::evaluate(payload, &Policy::default()))
             .flatten()
             .collect();
-        let items = judged.iter().enumerate().filter_map(|(place, judged)| {
-            Some(Item {
-                place,
-                notice: &judged.notice,
-                telling: judged.telling()?,
-            })
-        });
+        let items = evaluated
+            .iter()
+            .enumerate()
+            .filter_map(|(place, evaluated)| {
+                Some(Item {
+                    place,
+                    notice: &evaluated.notice,
+                    priority: evaluated.priority()?,
+                })
+            });
         let items: Vec<_> = items.collect();
         for budget in [None, Some(1)] {
             let mut plan = Plan::of(&items);
             while let Some(group) = plan.next(budget) {
-                let worded = events::word_digest(renderer, &group.digest).unwrap();
+                let worded = events::word_digest(renderer, &group.group).unwrap();
                 slack_is_clean(&worded.slack, hostile);
                 slack_keeps_limits(&worded.slack_payload, hostile);
                 flowdock_is_clean(&worded.flowdock, hostile);
@@ -163,12 +166,12 @@ fn without_blocks(mut message: Message) -> Message {
 /// Words every event of a payload and looks at each message; how many there were.
 fn check(renderer: &Renderer, payload: &Value, context: &str) -> usize {
     let mut messages = 0;
-    for judged in events::judge(payload, &Policy::default()) {
-        let Ok(judged) = judged else { continue };
-        let Some(telling) = judged.telling() else {
+    for evaluated in events::evaluate(payload, &Policy::default()) {
+        let Ok(evaluated) = evaluated else { continue };
+        let Some(priority) = evaluated.priority() else {
             continue;
         };
-        let worded = events::word(renderer, &judged.notice, telling)
+        let worded = events::word(renderer, &evaluated.notice, priority)
             .unwrap_or_else(|error| panic!("{context}: {error}"));
         slack_is_clean(&worded.slack, context);
         slack_keeps_limits(&worded.slack_payload, context);

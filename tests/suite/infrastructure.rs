@@ -168,7 +168,7 @@ fn a_table_is_allowed_as_it_is_given() {
     ] {
         let statements = in_force(statements, &sam, &[("DedupTable", given)]);
         let mut tables = statements.as_array().unwrap().iter();
-        let table = tables.find(|it| it["Sid"] == "RememberWhatWasTold");
+        let table = tables.find(|it| it["Sid"] == "DedupTable");
         assert_eq!(table.map(|it| it["Resource"].clone()), expected, "{given}");
     }
     let locals = &terraform["locals"][0];

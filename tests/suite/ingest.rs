@@ -8,7 +8,7 @@ use wiremock::{MockServer, ResponseTemplate};
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::{FakeAws, REGION, Refusal, policy::Policy};
-use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi, memory};
+use crate::runtime_api::{Answer, Function, RuntimeApi, TIMEOUT, memory};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/events";
@@ -98,7 +98,7 @@ async fn what_was_told_is_the_queues_to_delete() {
 
 /// A chat that takes every message and never says so.
 async fn stalling() -> MockServer {
-    chat(ok().set_delay(PATIENCE)).await
+    chat(ok().set_delay(TIMEOUT)).await
 }
 
 /// One record as a queue hands it out again and again, in one process.
@@ -249,7 +249,7 @@ async fn a_record_that_holds_too_much_harms_no_other() {
     let mut function = Function::start(PARROT, &address, &variables);
     let started = Instant::now();
     while api.answers().await.is_empty() {
-        assert!(started.elapsed() < PATIENCE, "{}", function.stop());
+        assert!(started.elapsed() < TIMEOUT, "{}", function.stop());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let peak = memory(function.child.id());

@@ -11,7 +11,7 @@ use wiremock::ResponseTemplate;
 
 use crate::chat::{SECRET, answer_all, chat, flowdock_ok, ok, texts, webhook};
 use crate::events;
-use crate::runtime_api::{Answer, Function, PATIENCE, RuntimeApi};
+use crate::runtime_api::{Answer, Function, RuntimeApi, TIMEOUT};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 
@@ -129,7 +129,7 @@ async fn a_quiet_channel_hears_only_what_is_loud() {
 
 #[tokio::test]
 async fn a_message_that_was_not_taken_fails_the_invocation() {
-    let slow = ResponseTemplate::new(200).set_delay(PATIENCE);
+    let slow = ResponseTemplate::new(200).set_delay(TIMEOUT);
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "3600");
     for (answer, why, attempts) in [
         (
@@ -244,7 +244,7 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
 /// Slack hangs for the whole batch; Flowdock has all of it before the first time-out is over.
 #[tokio::test]
 async fn a_channel_that_hangs_delays_no_other() {
-    let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
+    let slack = chat(ResponseTemplate::new(200).set_delay(TIMEOUT)).await;
     let flowdock = chat(flowdock_ok()).await;
     let events = ["by-iam-user", "by-root", "by-sso-person"];
     let events = events.map(|who| events::sample(&format!("stop_task-{who}")));
@@ -258,7 +258,7 @@ async fn a_channel_that_hangs_delays_no_other() {
     let mut function = Function::start(PARROT, &api.server.address().to_string(), &environment);
     let started = Instant::now();
     while texts(&flowdock).await.len() < 3 {
-        assert!(started.elapsed() < PATIENCE, "{}", function.stop());
+        assert!(started.elapsed() < TIMEOUT, "{}", function.stop());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(
@@ -272,7 +272,7 @@ async fn a_channel_that_hangs_delays_no_other() {
 /// What the time does not suffice for is given back before Lambda ends the function.
 #[tokio::test]
 async fn the_end_of_the_time_is_not_the_end_of_the_events() {
-    let slack = chat(ResponseTemplate::new(200).set_delay(PATIENCE)).await;
+    let slack = chat(ResponseTemplate::new(200).set_delay(TIMEOUT)).await;
     let body = events::sample("stop_task-by-iam-user").to_string();
     let record = |id: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
     let batch = json!({"Records": [record("one"), record("two"), record("three")]});
@@ -316,7 +316,7 @@ async fn without_a_channel_the_log_is_the_channel() {
     let mut function = Function::start(PARROT, &api.server.address().to_string(), &[]);
     let started = Instant::now();
     while api.answers().await.is_empty() {
-        assert!(started.elapsed() < PATIENCE, "{}", function.stop());
+        assert!(started.elapsed() < TIMEOUT, "{}", function.stop());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let log = function.stop();

@@ -45,7 +45,7 @@ fn sums(log: &str) -> BTreeMap<String, f64> {
 fn told_in(messages: &[String]) -> f64 {
     let events = messages.iter().map(|message| {
         let headline = message.lines().next().unwrap();
-        let number = match headline.contains("told together") {
+        let number = match headline.contains("grouped:") {
             true => headline.split(' ').nth(1),
             false => headline.rsplit_once('×').map(|(_, times)| times),
         };
@@ -97,24 +97,20 @@ async fn the_figures_add_up() {
     };
     let read: usize = events::all()
         .iter()
-        .map(|(_, payload)| events::judge(payload, &ecs_parrot::triage::Policy::default()).len())
+        .map(|(_, payload)| {
+            events::evaluate(payload, &ecs_parrot::notifier::policy::Policy::default()).len()
+        })
         .sum();
     let received = count(read + 3);
     assert_eq!(sum("EventsReceived"), received, "{sums:?}");
     assert_eq!(
         received,
-        sum("EventsKept") + all("EventsDropped") + sum("EventsUnread"),
+        sum("EventsKept") + all("EventsDropped") + sum("EventsInvalid"),
         "{sums:?}"
     );
-    assert_eq!(sum("EventsUnread"), 1.0);
+    assert_eq!(sum("EventsInvalid"), 1.0);
     for channel in ["slack", "flowdock"] {
-        let parts = [
-            "Delivered",
-            "Failed",
-            "Elsewhere",
-            "AlreadyTold",
-            "NotWanted",
-        ];
+        let parts = ["Delivered", "Failed", "InFlight", "Duplicates", "Filtered"];
         let parts = parts.map(|name| sum(&format!("{name} {channel}")));
         assert_eq!(
             sum("EventsKept"),
@@ -126,7 +122,7 @@ async fn the_figures_add_up() {
     assert_eq!(sum("Messages slack"), posted);
     assert_eq!(sum("DeliveryTime slack"), posted, "a time for each message");
     assert!(
-        sum("NotWanted slack") > 0.0 && sum("Retries flowdock") > 0.0,
+        sum("Filtered slack") > 0.0 && sum("Retries flowdock") > 0.0,
         "{sums:?}"
     );
     assert_eq!(sum("DeliveryFailures"), all("Failed"));
@@ -134,7 +130,7 @@ async fn the_figures_add_up() {
         (
             sum("Delivered flowdock"),
             sum("Failed slack"),
-            sum("NotWanted flowdock")
+            sum("Filtered flowdock")
         ),
         (0.0, 0.0, 0.0),
         "{sums:?}"

@@ -47,7 +47,7 @@ async fn notify_ends_with_totals() {
     );
 }
 
-/// Of a wait that is longer than a moment somebody at a terminal hears.
+/// Of a wait that is longer than a moment somebody at a terminal is told.
 #[tokio::test]
 async fn notify_says_that_it_waits() {
     let server = MockServer::start().await;

@@ -30,12 +30,12 @@ fn every_event_stands_on_the_page_with_its_message() {
     let (html, file) = page(&[&events::folder()], folder.path());
     let samples: usize = events::all()
         .iter()
-        .map(|(_, payload)| events::judge(payload, &Default::default()).len())
+        .map(|(_, payload)| events::evaluate(payload, &Default::default()).len())
         .sum();
     let dom = tools::browse(&file, &[]);
     assert_eq!(dom.matches("<article").count(), samples);
     for part in [
-        "out_of_memory<span class=\"why\">task_stopped, critical, loud</span><code>",
+        "out_of_memory<span class=\"why\">task_stopped, critical, urgent</span><code>",
         "<div class=\"attachment\" style=\"border-color: #a30200\">",
         "<b>Why</b>: <code>checkout</code> exited 137 (SIGKILL)",
         "rel=\"noreferrer\">task 62e6771e</a>",

@@ -1,9 +1,9 @@
 //! Whatever arrives gets a decision, and none of it panics.
 
-use ecs_parrot::deliver::terminal;
-use ecs_parrot::digest::Digest;
-use ecs_parrot::render::{Dialect, Renderer};
-use ecs_parrot::triage::Policy;
+use ecs_parrot::notifier::channel::terminal;
+use ecs_parrot::notifier::group::Group;
+use ecs_parrot::notifier::policy::Policy;
+use ecs_parrot::notifier::render::{Dialect, Renderer};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -53,15 +53,15 @@ const KEYS: [&str; 16] = [
 
 /// Runs everything that a payload goes through but the sending.
 fn decide(payload: &Value, renderer: &Renderer) {
-    let judged = events::judge(payload, &Policy::default());
-    is_accounted_for(payload, judged.len());
-    for judged in judged {
-        let Ok(judged) = judged else { continue };
-        assert!(!judged.reason().is_empty());
-        let Some(telling) = judged.telling() else {
+    let evaluated = events::evaluate(payload, &Policy::default());
+    is_accounted_for(payload, evaluated.len());
+    for evaluated in evaluated {
+        let Ok(evaluated) = evaluated else { continue };
+        assert!(!evaluated.reason().is_empty());
+        let Some(priority) = evaluated.priority() else {
             continue;
         };
-        let worded = events::word(renderer, &judged.notice, telling)
+        let worded = events::word(renderer, &evaluated.notice, priority)
             .unwrap_or_else(|error| panic!("{error}\n{payload}"));
         assert!(!worded.slack.headline.is_empty());
         hostile::slack_is_clean(&worded.slack, &payload.to_string());
@@ -105,11 +105,11 @@ proptest! {
         payload["detail"]["requestParameters"]["reason"] = Value::from(reason);
         let renderer = events::renderer();
         decide(&payload, renderer);
-        let judged = events::judge(&payload, &Policy::default()).remove(0).unwrap();
-        let worded = events::word(renderer, &judged.notice, judged.telling().unwrap()).unwrap();
+        let evaluated = events::evaluate(&payload, &Policy::default()).remove(0).unwrap();
+        let worded = events::word(renderer, &evaluated.notice, evaluated.priority().unwrap()).unwrap();
         let usual = events::sample("stop_task-by-iam-user");
-        let usual = events::judge(&usual, &Policy::default()).remove(0).unwrap();
-        let usual = events::word(renderer, &usual.notice, usual.telling().unwrap()).unwrap();
+        let usual = events::evaluate(&usual, &Policy::default()).remove(0).unwrap();
+        let usual = events::word(renderer, &usual.notice, usual.priority().unwrap()).unwrap();
         let lines = |text: &str| terminal::plain(text).lines().count();
         prop_assert_eq!(lines(&worded.terminal), lines(&usual.terminal));
         prop_assert_eq!(worded.slack.details.len(), usual.slack.details.len());
@@ -161,13 +161,16 @@ fn is_accounted_for(payload: &Value, decisions: usize) {
 
 /// A decision, and words for what is kept; one dialect, because templates are the same for all.
 fn survive(payload: &Value, renderer: &Renderer) {
-    let judged = events::judge(payload, &Policy::default());
-    is_accounted_for(payload, judged.len());
-    for judged in judged.into_iter().flatten() {
-        let Some(telling) = judged.telling() else {
+    let evaluated = events::evaluate(payload, &Policy::default());
+    is_accounted_for(payload, evaluated.len());
+    for evaluated in evaluated.into_iter().flatten() {
+        let Some(priority) = evaluated.priority() else {
             continue;
         };
-        let message = renderer.render(Dialect::Terminal, &Digest::of_one(&judged.notice, telling));
+        let message = renderer.render(
+            Dialect::Terminal,
+            &Group::of_one(&evaluated.notice, priority),
+        );
         assert!(message.is_ok(), "{message:?}\n{payload}");
     }
 }

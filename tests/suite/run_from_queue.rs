@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ecs_parrot::config;
-use ecs_parrot::queue::RunFromQueue;
+use ecs_parrot::runner::queue::RunFromQueue;
 use serde_json::{Value, json};
 
 use crate::fake_aws::{FakeAws, Life, REGION, Refusal, arn, sdk_config};
@@ -627,7 +626,9 @@ async fn a_restart_that_found_no_place_is_asked_for_anew() {
     let queue = RunFromQueue {
         ecs: aws_sdk_ecs::Client::new(&config),
         sqs: aws_sdk_sqs::Client::new(&config),
-        allowed: config::Queue::read(&variables).unwrap().allowed,
+        allowed: ecs_parrot::runner::queue::QueueConfig::read(&variables)
+            .unwrap()
+            .allowed,
         function: "parrot".to_owned(),
     };
     let at = |time: &str| time.parse().unwrap();

@@ -16,7 +16,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 use crate::kept::assert_said_nothing;
 
 /// How long anything here may take before the test says that it hangs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct RuntimeApi {
     pub(crate) server: MockServer,
@@ -53,7 +53,7 @@ impl Respond for NextInvocation {
                 )
                 .set_body_raw(payload, "application/json"),
             // As the real one: no event, no answer.
-            None => ResponseTemplate::new(200).set_delay(PATIENCE * 2),
+            None => ResponseTemplate::new(200).set_delay(TIMEOUT * 2),
         }
     }
 }
@@ -76,7 +76,7 @@ impl RuntimeApi {
     }
 
     pub(crate) async fn with_texts(payloads: Vec<String>) -> Self {
-        Self::ending_after(PATIENCE, payloads).await
+        Self::ending_after(TIMEOUT, payloads).await
     }
 
     /// Each invocation has this long, from now on.
@@ -86,7 +86,7 @@ impl RuntimeApi {
 
     /// With a client context, which a caller of Invoke may add.
     pub(crate) async fn called_by(context: String, payloads: Vec<String>) -> Self {
-        Self::made(Some(context), PATIENCE, payloads).await
+        Self::made(Some(context), TIMEOUT, payloads).await
     }
 
     async fn made(context: Option<String>, time: Duration, payloads: Vec<String>) -> Self {
@@ -140,7 +140,7 @@ impl RuntimeApi {
                 panic!("the function ended with {status}: {}", function.stop());
             }
             assert!(
-                started.elapsed() < PATIENCE,
+                started.elapsed() < TIMEOUT,
                 "no answer: {}",
                 function.stop()
             );

@@ -1,15 +1,16 @@
-//! Every sample, judged and worded: the table of decisions, and one snapshot a sample with every channel.
+//! Every sample, evaluated and worded: the table of decisions, and one snapshot a sample with every channel.
 
 use std::collections::BTreeMap;
 
-use ecs_parrot::deliver::terminal;
-use ecs_parrot::notice::{Container, Facts, Host, Kind, Notice, TaskFacts};
-use ecs_parrot::render::Renderer;
-use ecs_parrot::triage::{Cause, Policy, Verdict, diagnosis, judge};
+use ecs_parrot::ecs::diagnosis::{self, Cause};
+use ecs_parrot::ecs::notice::{Container, Facts, Host, Kind, Notice, TaskFacts};
+use ecs_parrot::notifier::channel::terminal;
+use ecs_parrot::notifier::policy::{Decision, Policy, decide};
+use ecs_parrot::notifier::render::Renderer;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::events::{self, Judged};
+use crate::events::{self, Evaluated};
 
 /// Written before the code, from the meaning of the events: file, decision, reason, severity, loud.
 const DECISIONS: &str = include_str!("decisions.tsv");
@@ -18,16 +19,16 @@ const DECISIONS: &str = include_str!("decisions.tsv");
 fn every_sample_is_decided_as_the_table_says() {
     let mut decided = BTreeMap::new();
     for (name, payload) in events::all() {
-        let judged = events::judge(payload, &Policy::default());
-        let several = judged.len() > 1;
-        for (index, judged) in judged.into_iter().enumerate() {
+        let evaluated = events::evaluate(payload, &Policy::default());
+        let several = evaluated.len() > 1;
+        for (index, evaluated) in evaluated.into_iter().enumerate() {
             let name = if several {
                 format!("{name}#{}", index + 1)
             } else {
                 name.clone()
             };
-            let judged = judged.unwrap_or_else(|error| panic!("{name}: {error}"));
-            decided.insert(name, decision(&judged));
+            let evaluated = evaluated.unwrap_or_else(|error| panic!("{name}: {error}"));
+            decided.insert(name, decision(&evaluated));
         }
     }
     let expected: BTreeMap<_, _> = DECISIONS
@@ -49,13 +50,13 @@ fn every_sample_is_decided_as_the_table_says() {
     );
 }
 
-fn decision(judged: &Judged) -> String {
-    let reason = judged.reason();
-    match judged.verdict {
-        Verdict::Drop(_) => format!("drop\t{reason}\t-\t-"),
-        Verdict::Keep(telling) => {
-            let volume = if telling.is_loud() { "loud" } else { "quiet" };
-            format!("keep\t{reason}\t{}\t{volume}", telling.severity)
+fn decision(evaluated: &Evaluated) -> String {
+    let reason = evaluated.reason();
+    match evaluated.decision {
+        Decision::Drop(_) => format!("drop\t{reason}\t-\t-"),
+        Decision::Keep(priority) => {
+            let urgent = if priority.urgent { "yes" } else { "no" };
+            format!("keep\t{reason}\t{}\t{urgent}", priority.severity)
         }
     }
 }
@@ -66,23 +67,23 @@ fn every_sample_in_every_channel() {
     insta::glob!("../../samples", "*.json", |path| {
         let payload = events::read(path);
         let mut shown = String::new();
-        for judged in events::judge(&payload, &Policy::default()) {
-            shown.push_str(&show(renderer, &judged.unwrap()));
+        for evaluated in events::evaluate(&payload, &Policy::default()) {
+            shown.push_str(&show(renderer, &evaluated.unwrap()));
         }
         insta::assert_snapshot!(shown);
     });
 }
 
-fn show(renderer: &Renderer, judged: &Judged) -> String {
+fn show(renderer: &Renderer, evaluated: &Evaluated) -> String {
     let head = format!(
         "== {} {}\n",
-        judged.notice.kind,
-        decision(judged).replace('\t', " ")
+        evaluated.notice.kind,
+        decision(evaluated).replace('\t', " ")
     );
-    let Some(telling) = judged.telling() else {
+    let Some(priority) = evaluated.priority() else {
         return head;
     };
-    let worded = events::word(renderer, &judged.notice, telling).unwrap();
+    let worded = events::word(renderer, &evaluated.notice, priority).unwrap();
     format!(
         "{head}{}\n-- slack\n{}\n-- flowdock\n{}\n",
         terminal::plain(&worded.terminal),
@@ -98,22 +99,22 @@ fn pretty(value: &Value) -> String {
 /// Each row of the design's tables stands in a sample: every kind, cause and reason that there is.
 #[test]
 fn every_kind_cause_and_reason_has_a_sample() {
-    use ecs_parrot::triage::DropReason;
+    use ecs_parrot::notifier::policy::DropReason;
     use strum::VariantArray as _;
 
     let mut seen = std::collections::BTreeSet::new();
     for (_, payload) in events::all() {
-        for judged in events::judge(payload, &Policy::default()) {
-            let judged = judged.unwrap();
-            seen.insert(judged.notice.kind.to_string());
-            seen.insert(judged.reason().to_owned());
+        for evaluated in events::evaluate(payload, &Policy::default()) {
+            let evaluated = evaluated.unwrap();
+            seen.insert(evaluated.notice.kind.to_string());
+            seen.insert(evaluated.reason().to_owned());
         }
     }
     let configured = [
         DropReason::IgnoredCluster,
         DropReason::IgnoredService,
         DropReason::DroppedByConfig,
-        DropReason::AlreadyTold,
+        DropReason::Duplicate,
     ];
     let kinds = Kind::VARIANTS.iter().map(ToString::to_string);
     let causes = Cause::VARIANTS.iter().map(ToString::to_string);
@@ -134,20 +135,20 @@ fn every_kind_cause_and_reason_has_a_sample() {
 fn every_message_says_what_where_when_who_why_and_where_to_click() {
     let renderer = events::renderer();
     for (name, payload) in events::all() {
-        for judged in events::judge(payload, &Policy::default()) {
-            let judged = judged.unwrap();
-            let Some(telling) = judged.telling() else {
+        for evaluated in events::evaluate(payload, &Policy::default()) {
+            let evaluated = evaluated.unwrap();
+            let Some(priority) = evaluated.priority() else {
                 continue;
             };
-            let text = events::word(renderer, &judged.notice, telling)
+            let text = events::word(renderer, &evaluated.notice, priority)
                 .unwrap()
                 .terminal;
             let text = terminal::plain(&text);
-            let subject = &judged.notice.subject;
+            let subject = &evaluated.notice.subject;
             for fact in [
                 &subject.cluster,
                 &subject.service,
-                &judged.notice.origin.region,
+                &evaluated.notice.origin.region,
             ] {
                 assert!(
                     fact.as_ref()
@@ -155,7 +156,7 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
                     "{name}: {fact:?} in\n{text}"
                 );
             }
-            let actor = judged
+            let actor = evaluated
                 .notice
                 .actor
                 .as_ref()
@@ -164,7 +165,7 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
                 actor.is_none_or(|actor| text.contains(actor)),
                 "{name}: {actor:?} in\n{text}"
             );
-            if telling.is_loud() && says_why(&judged.notice) {
+            if priority.urgent && says_why(&evaluated.notice) {
                 let why = ["Why: ", "Failed: ", "Check ", "Decide by: ", "Effect: "];
                 assert!(why.iter().any(|why| text.contains(why)), "{name}\n{text}");
             }
@@ -186,14 +187,14 @@ fn an_event_without_facts_still_reads_well() {
     let broken = Regex::new(r"\S  +\S|[:·,—(] *$|\(\)| of *$").unwrap();
     let mut kept = 0;
     for (name, payload) in events::all() {
-        for judged in events::judge(&without_facts(payload), &Policy::default())
+        for evaluated in events::evaluate(&without_facts(payload), &Policy::default())
             .into_iter()
             .flatten()
         {
-            let Some(telling) = judged.telling() else {
+            let Some(priority) = evaluated.priority() else {
                 continue;
             };
-            let text = events::word(renderer, &judged.notice, telling)
+            let text = events::word(renderer, &evaluated.notice, priority)
                 .unwrap()
                 .terminal;
             for line in terminal::plain(&text).lines() {
@@ -244,10 +245,10 @@ fn every_explanation_has_a_sample() {
         seen.push((entry.cause, entry.words));
     };
     for (_, payload) in events::all() {
-        for judged in events::judge(payload, &Policy::default()) {
-            let judged = judged.unwrap();
-            let cause = judged.telling().and_then(|telling| telling.cause);
-            match (&judged.notice.facts, cause) {
+        for evaluated in events::evaluate(payload, &Policy::default()) {
+            let evaluated = evaluated.unwrap();
+            let cause = evaluated.priority().and_then(|priority| priority.cause);
+            match (&evaluated.notice.facts, cause) {
                 (Facts::Task(task), Some(cause)) => see(cause, task),
                 (_, Some(cause)) => see(cause, &TaskFacts::default()),
                 (_, None) => {}
@@ -273,7 +274,7 @@ fn known_to_aws_alone() -> Vec<(Cause, TaskFacts)> {
     let said = TaskFacts {
         containers: vec![Container {
             exit_code: Some(255),
-            last_words: vec!["exec /bin/web: exec format error".to_owned()],
+            log_tail: vec!["exec /bin/web: exec format error".to_owned()],
             ..Container::default()
         }],
         ..TaskFacts::default()
@@ -293,19 +294,19 @@ fn what_only_aws_knows_explains_a_stop() {
     let mut shown = String::new();
     for (_, learned) in known_to_aws_alone() {
         let payload = events::sample("task_stopped-submit-exit-143");
-        let mut judged = events::judge(&payload, &Policy::default())
+        let mut evaluated = events::evaluate(&payload, &Policy::default())
             .remove(0)
             .unwrap();
-        let Facts::Task(task) = &mut judged.notice.facts else {
-            panic!("{:?}", judged.notice.facts);
+        let Facts::Task(task) = &mut evaluated.notice.facts else {
+            panic!("{:?}", evaluated.notice.facts);
         };
         task.host = learned.host;
         if let [container] = &learned.containers[..] {
             task.containers[0].exit_code = container.exit_code;
-            task.containers[0].last_words = container.last_words.clone();
+            task.containers[0].log_tail = container.log_tail.clone();
         }
-        judged.verdict = judge(&judged.notice, &Policy::default());
-        shown.push_str(&show(renderer, &judged));
+        evaluated.decision = decide(&evaluated.notice, &Policy::default());
+        shown.push_str(&show(renderer, &evaluated));
     }
     insta::assert_snapshot!(shown);
 }

@@ -1,6 +1,6 @@
 //! Slack's own Python SDK looks at every payload: samples, hostile ones, and the longest that there are.
 
-use ecs_parrot::triage::Policy;
+use ecs_parrot::notifier::policy::Policy;
 use serde_json::Value;
 
 use crate::{events, hostile, tools};
@@ -29,14 +29,14 @@ pub(crate) fn models_accept(samples: &[&(String, Value)]) {
 
 fn slack_payloads(event: &Value) -> Vec<Value> {
     let renderer = events::renderer();
-    let judged = events::judge(event, &Policy::default())
+    let evaluated = events::evaluate(event, &Policy::default())
         .into_iter()
         .flatten();
-    judged
-        .filter_map(|judged| {
-            let telling = judged.telling()?;
+    evaluated
+        .filter_map(|evaluated| {
+            let priority = evaluated.priority()?;
             Some(
-                events::word(renderer, &judged.notice, telling)
+                events::word(renderer, &evaluated.notice, priority)
                     .unwrap()
                     .slack_payload,
             )

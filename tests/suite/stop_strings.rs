@@ -4,10 +4,10 @@
 //! stand: in the reason of a task that never ran, in that of one that ran, in a container's of a task that never
 //! ran, or in both of these.
 
-use ecs_parrot::triage::{Policy, Severity, Verdict};
+use ecs_parrot::notifier::policy::{Decision, Policy, Severity};
 use serde_json::{Value, json};
 
-use crate::events::{self, Judged};
+use crate::events::{self, Evaluated};
 
 const STRINGS: &str = include_str!("stop_strings.tsv");
 
@@ -65,9 +65,11 @@ impl Row {
         event
     }
 
-    fn judged(&self, code: Option<&str>, launch_type: &str) -> Judged {
+    fn evaluated(&self, code: Option<&str>, launch_type: &str) -> Evaluated {
         let event = self.event(code, launch_type);
-        events::judge(&event, &Policy::default()).remove(0).unwrap()
+        events::evaluate(&event, &Policy::default())
+            .remove(0)
+            .unwrap()
     }
 }
 
@@ -77,9 +79,9 @@ fn the_string_decides_whatever_the_stop_code_says() {
     for row in rows() {
         for code in CODES {
             for launch_type in ["FARGATE", "EC2", "EXTERNAL"] {
-                let judged = row.judged(code, launch_type);
-                if judged.reason() != row.cause {
-                    wrong.push((judged.reason().to_owned(), code, row.reason));
+                let evaluated = row.evaluated(code, launch_type);
+                if evaluated.reason() != row.cause {
+                    wrong.push((evaluated.reason().to_owned(), code, row.reason));
                 }
             }
         }
@@ -93,13 +95,13 @@ fn the_string_decides_whatever_the_stop_code_says() {
 fn urgent_is_what_failed_and_nothing_else() {
     for row in rows() {
         for code in CODES {
-            let judged = row.judged(code, "FARGATE");
+            let evaluated = row.evaluated(code, "FARGATE");
             let is_calm = ["host_gone", "routine_stop"].contains(&row.cause);
-            let is_urgent = judged.telling().is_some_and(|telling| telling.is_loud());
+            let is_urgent = evaluated.priority().is_some_and(|priority| priority.urgent);
             assert_eq!(is_urgent, !is_calm, "{code:?}: {}", row.reason);
             let is_critical = matches!(
-                judged.verdict,
-                Verdict::Keep(telling) if telling.severity == Severity::Critical
+                evaluated.decision,
+                Decision::Keep(priority) if priority.severity == Severity::Critical
             );
             assert!(!(is_calm && is_critical), "{code:?}: {}", row.reason);
         }
@@ -113,12 +115,12 @@ fn what_a_person_writes_is_no_sign() {
     for row in of_task {
         let reason = row.reason;
         let is_ecs = reason.starts_with("Container instance deregistration forced by user");
-        let judged = row.judged(Some("UserInitiated"), "FARGATE");
+        let evaluated = row.evaluated(Some("UserInitiated"), "FARGATE");
         let expected = if is_ecs {
             "host_gone"
         } else {
             "stopped_by_user"
         };
-        assert_eq!(judged.reason(), expected, "{reason}");
+        assert_eq!(evaluated.reason(), expected, "{reason}");
     }
 }

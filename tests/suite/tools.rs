@@ -55,7 +55,7 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Output {
     let output = child
         .wait_with_output()
         .expect("the child can be waited for");
-    // A child that ends without reading on is judged by its own status.
+    // A child that ends without reading on is evaluated by its own status.
     let _ = writer.join().expect("the writer does not panic");
     output
 }

@@ -1,7 +1,7 @@
 //! What wakes somebody: calls that take something away, and a shell in a container where that is asked for.
 
-use ecs_parrot::notice::Kind;
-use ecs_parrot::triage::Policy;
+use ecs_parrot::ecs::notice::Kind;
+use ecs_parrot::notifier::policy::Policy;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -25,8 +25,10 @@ fn service(host: &str) -> Value {
 }
 
 fn is_urgent(event: &Value) -> bool {
-    let judged = events::judge(event, &Policy::default()).remove(0).unwrap();
-    judged.telling().is_some_and(|telling| telling.is_loud())
+    let evaluated = events::evaluate(event, &Policy::default())
+        .remove(0)
+        .unwrap();
+    evaluated.priority().is_some_and(|priority| priority.urgent)
 }
 
 #[test]
@@ -100,17 +102,19 @@ fn whoever_takes_something_away_is_heard() {
 fn a_refused_deletion_says_nothing_of_an_effect() {
     let mut event = events::sample("api_call-delete-daemon");
     event["detail"]["errorCode"] = json!("AccessDenied");
-    let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
-    assert_eq!(judged.notice.kind, Kind::ApiDenied);
+    let evaluated = events::evaluate(&event, &Policy::default())
+        .remove(0)
+        .unwrap();
+    assert_eq!(evaluated.notice.kind, Kind::ApiDenied);
     let message = events::word(
         &Default::default(),
-        &judged.notice,
-        judged.telling().unwrap(),
+        &evaluated.notice,
+        evaluated.priority().unwrap(),
     );
     assert!(!message.unwrap().terminal.contains("Effect"));
 }
 
-/// A quiet channel hears of a session in a container where its word is in KEEP, and nobody where it is in DROP.
+/// An urgent-only channel gets a session in a container where its word is in KEEP, and nobody where it is in DROP.
 #[tokio::test]
 async fn a_session_wakes_who_asks_for_it() {
     for (keep, drop, quiet, messages) in [
@@ -173,13 +177,15 @@ fn a_placement_failure_is_explained() {
     ] {
         let mut event = events::sample("service_action-service-task-placement-failure");
         event["detail"]["reason"] = json!(reason);
-        let judged = events::judge(&event, &Policy::default()).remove(0).unwrap();
+        let evaluated = events::evaluate(&event, &Policy::default())
+            .remove(0)
+            .unwrap();
         let message = events::word(
             &Default::default(),
-            &judged.notice,
-            judged.telling().unwrap(),
+            &evaluated.notice,
+            evaluated.priority().unwrap(),
         );
-        let text = ecs_parrot::deliver::terminal::plain(&message.unwrap().terminal);
+        let text = ecs_parrot::notifier::channel::terminal::plain(&message.unwrap().terminal);
         assert!(text.contains(&format!("Why: {why}")), "{text}");
         assert_eq!(text.contains("Try: "), advice, "{text}");
     }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Client;
-use crate::aws::{CallError, Nature};
+use crate::aws::{CallError, ErrorKind};
 
 /// What is read of an answer.
 #[derive(Debug, Default, Deserialize)]
@@ -34,6 +34,6 @@ pub async fn get_log_events(logs: &Client, input: &Value) -> Result<Page, CallEr
         call: CALL,
         code: None,
         message: format!("the answer cannot be read: {error}"),
-        nature: Nature::Unavailable,
+        kind: ErrorKind::Unavailable,
     })
 }

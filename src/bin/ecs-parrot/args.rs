@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
-use ecs_parrot::render::Dialect;
+use ecs_parrot::notifier::render::Dialect;
 use strum::VariantArray as _;
 
 use crate::run::args::RunArgs;
@@ -109,20 +109,20 @@ pub(crate) struct EnqueueArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(group(ArgGroup::new("teller").required(true).multiple(true)))]
+#[command(group(ArgGroup::new("redriver").required(true).multiple(true)))]
 pub(crate) struct RedriveArgs {
     /// The dead-letter queue: its URL, name or ARN
     #[arg(long, value_name = "URL")]
     pub(crate) queue: String,
     /// Have this function tell the events: its name or ARN
-    #[arg(long, value_name = "NAME", group = "teller")]
+    #[arg(long, value_name = "NAME", group = "redriver")]
     pub(crate) function: Option<String>,
     /// Tell them from here, to the channels that the environment configures
-    #[arg(long, group = "teller", conflicts_with = "function")]
+    #[arg(long, group = "redriver", conflicts_with = "function")]
     pub(crate) local: bool,
     /// Show what would be told, with --local from here and else by this shell's variables; nothing is told, and nothing
     /// deleted
-    #[arg(long, group = "teller")]
+    #[arg(long, group = "redriver")]
     pub(crate) dry_run: bool,
     /// The AWS profile to use
     #[arg(short, long)]

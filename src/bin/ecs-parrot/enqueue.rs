@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use aws_sdk_sqs::Client;
-use ecs_parrot::arn;
 use ecs_parrot::aws::{CallError, Session};
+use ecs_parrot::ecs::arn;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::queue::message::{Message, NAMES};
-use ecs_parrot::run::request::RunRequest;
+use ecs_parrot::runner::queue::message::{Message, NAMES};
+use ecs_parrot::runner::request::RunRequest;
 use serde_json::Value;
 use uuid::Uuid;
 

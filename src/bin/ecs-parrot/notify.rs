@@ -3,14 +3,16 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::{LazySession, Session, SessionError};
-use ecs_parrot::config::{self, Parrot, Place};
-use ecs_parrot::deadline::Deadline;
-use ecs_parrot::deliver::Channel;
+use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::inbox;
-use ecs_parrot::notify::{Entry, Notifier};
-use ecs_parrot::triage::Verdict;
+use ecs_parrot::notifier::channel::Channel;
+use ecs_parrot::notifier::config::{NotifierConfig, Place};
+use ecs_parrot::notifier::dispatch::Notifier;
+use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::policy::Decision;
+use ecs_parrot::notifier::report::Entry;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -19,7 +21,7 @@ use crate::input::{self, Input};
 
 pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
-    let config = Parrot::read(&config::environment())?;
+    let config = NotifierConfig::read(&config::environment())?;
     for warning in &config.warnings {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
@@ -62,7 +64,7 @@ pub(crate) async fn can_ask(session: &LazySession) -> bool {
 pub(crate) fn log_to_standard_error() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
-            "ecs_parrot::render=error,ecs_parrot::enrich=warn,ecs_parrot::notify::channel=warn,ecs_parrot::http=warn",
+            "ecs_parrot::notifier::render=error,ecs_parrot::notifier::enrich=warn,ecs_parrot::notifier::dispatch::channel=warn,ecs_parrot::http=warn",
         )
     });
     tracing_subscriber::fmt()
@@ -102,7 +104,7 @@ async fn tell(notifier: &Notifier, input: Input, totals: &mut Totals, output: &m
     };
     output.print(&format!("{bold}{}{bold:#}", input.name));
     let failed = totals.failed + totals.unsent;
-    for item in inbox::open(&payload) {
+    for item in ingest::open(&payload) {
         if output.is_closed {
             totals.unsent += 1;
             continue;
@@ -140,10 +142,10 @@ impl Totals {
     fn add(&mut self, entry: &Entry) {
         let count = match (&entry.result, entry.failure()) {
             (Err(_), _) | (Ok(_), Some(_)) => &mut self.failed,
-            (Ok(told), None) => match told.verdict {
-                Verdict::Drop(_) => &mut self.dropped,
-                Verdict::Keep(_) if told.is_delivered() => &mut self.posted,
-                Verdict::Keep(_) => &mut self.unwanted,
+            (Ok(told), None) => match told.decision {
+                Decision::Drop(_) => &mut self.dropped,
+                Decision::Keep(_) if told.is_delivered() => &mut self.posted,
+                Decision::Keep(_) => &mut self.unwanted,
             },
         };
         *count += 1;
@@ -182,7 +184,7 @@ fn outcome(entry: &Entry, notifier: &Notifier) -> String {
         Err(error) => return format!("error: {error}\n"),
     };
     let kind = told.kind;
-    let reason = told.verdict.reason(kind);
+    let reason = told.decision.reason(kind);
     if told.deliveries.is_empty() {
         return format!("not told: {reason} ({kind})\n");
     }

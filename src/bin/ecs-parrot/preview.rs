@@ -1,4 +1,4 @@
-//! `ecs-parrot preview`: what would be told, and why, without telling anybody.
+//! `ecs-parrot preview`: what would be told, and why, without priority anybody.
 
 mod line;
 mod markup;
@@ -9,17 +9,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use ecs_parrot::aws::LazySession;
-use ecs_parrot::config::{self, Filter, Lookup};
-use ecs_parrot::deadline::Deadline;
-use ecs_parrot::deliver::{flowdock, slack, terminal};
-use ecs_parrot::digest::{Digest, Group, Item, Plan};
-use ecs_parrot::enrich::{Enricher, Limits};
+use ecs_parrot::aws::deadline::Deadline;
+use ecs_parrot::config;
+use ecs_parrot::ecs::notice::Notice;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::inbox;
-use ecs_parrot::notice::Notice;
-use ecs_parrot::notify::{decide, look_up};
-use ecs_parrot::render::{Dialect, Message, Renderer, TemplateError};
-use ecs_parrot::triage::Verdict;
+use ecs_parrot::notifier::channel::{flowdock, slack, terminal};
+use ecs_parrot::notifier::config::{self as notifier_config, Filter, Lookup};
+use ecs_parrot::notifier::dispatch::{evaluate, look_up};
+use ecs_parrot::notifier::enrich::{Enricher, Limits};
+use ecs_parrot::notifier::group::{Group, Item, Plan, PlannedMessage};
+use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::policy::Decision;
+use ecs_parrot::notifier::render::{Dialect, Message, Renderer, TemplateError};
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
@@ -31,7 +32,7 @@ use line::Line;
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let environment = config::environment();
-    for warning in config::preview_warnings(&environment, args.enrich) {
+    for warning in notifier_config::preview_warnings(&environment, args.enrich) {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
     let filter = Filter::read(&environment)?;
@@ -44,10 +45,10 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
         .build()?;
     let enricher = match args.enrich {
         true => {
-            let last_words = Lookup::read(&environment)?.last_words;
+            let log_tail = Lookup::read(&environment)?.log_tail;
             let session = Arc::new(LazySession::new(open_as_caller, SharedClient::default()));
             let can_ask = runtime.block_on(can_ask(&session));
-            can_ask.then(|| Enricher::new(last_words, Limits::TERMINAL, session))
+            can_ask.then(|| Enricher::new(log_tail, Limits::TERMINAL, session))
         }
         false => None,
     };
@@ -92,9 +93,9 @@ impl Preview {
             }
         };
         let policy = &self.filter.policy;
-        let found = inbox::open(&payload).into_iter();
+        let found = ingest::open(&payload).into_iter();
         let mut decided: Vec<_> = found
-            .map(|item| item.event.map(|event| decide(&event, policy)))
+            .map(|item| item.event.map(|event| evaluate(&event, policy)))
             .collect();
         if let Some(enricher) = &self.enricher {
             let read = decided.iter_mut().filter_map(|it| it.as_mut().ok());
@@ -105,66 +106,66 @@ impl Preview {
             .map(|decided| Line {
                 file: input.name.clone(),
                 ..match decided {
-                    Ok((notice, verdict)) => line(notice, *verdict),
+                    Ok((notice, decision)) => line(notice, *decision),
                     Err(error) => Line::error(error.to_string()),
                 }
             })
             .collect();
         let mut plan = Plan::of(&items(&decided));
-        while let Some(Group { places, digest }) = plan.next(None) {
-            self.tell(&mut lines, &places, &digest);
+        while let Some(PlannedMessage { places, group }) = plan.next(None) {
+            self.tell(&mut lines, &places, &group);
         }
         lines
     }
 
     /// A message stands in the line of the first event that it tells; the others name that.
-    fn tell(&self, lines: &mut [Line], places: &[usize], digest: &Digest<'_>) {
+    fn tell(&self, lines: &mut [Line], places: &[usize], group: &Group<'_>) {
         let Some((first, others)) = places.split_first() else {
             return;
         };
         let id = lines[*first].event_id.clone();
-        match self.kept(digest) {
+        match self.kept(group) {
             Ok(kept) => lines[*first].keep(kept),
             Err(error) => lines[*first].fail(error.to_string()),
         }
         for other in others {
-            lines[*other].told_in.clone_from(&id);
-            lines[*other].severity = Some(digest.telling.severity.into());
-            lines[*other].loud = Some(digest.telling.is_loud());
+            lines[*other].grouped_in.clone_from(&id);
+            lines[*other].severity = Some(group.priority.severity.into());
+            lines[*other].urgent = Some(group.priority.urgent);
         }
     }
 
-    fn kept(&self, digest: &Digest<'_>) -> Result<Line, TemplateError> {
-        let telling = digest.telling;
-        let message = self.renderer.render(Dialect::Terminal, digest)?;
+    fn kept(&self, group: &Group<'_>) -> Result<Line, TemplateError> {
+        let priority = group.priority;
+        let message = self.renderer.render(Dialect::Terminal, group)?;
         let terminal = terminal::text(&message);
         let text = terminal::plain(&terminal);
         Ok(Line {
-            severity: Some(telling.severity.into()),
-            loud: Some(telling.is_loud()),
+            severity: Some(priority.severity.into()),
+            urgent: Some(priority.urgent),
             headline: text.lines().next().map(str::to_owned),
             text: Some(text),
-            payloads: Some(self.payloads(digest)?),
-            shown: self.shown(digest)?,
+            payloads: Some(self.payloads(group)?),
+            shown: self.shown(group)?,
             terminal,
             ..Line::default()
         })
     }
 
     /// The bodies that would be posted, of every chat or of the one that was asked for.
-    fn payloads(&self, digest: &Digest<'_>) -> Result<Map<String, Value>, TemplateError> {
+    fn payloads(&self, group: &Group<'_>) -> Result<Map<String, Value>, TemplateError> {
         let wanted = |dialect: &&Dialect| self.channel.is_none_or(|channel| channel == **dialect);
         let mut payloads = Map::new();
         for dialect in Dialect::VARIANTS.iter().filter(wanted) {
-            let message = self.renderer.render(*dialect, digest)?;
+            let message = self.renderer.render(*dialect, group)?;
             payloads.extend(payload(*dialect, &message).map(|body| (dialect.to_string(), body)));
         }
         Ok(payloads)
     }
 
-    fn shown(&self, digest: &Digest<'_>) -> Result<String, TemplateError> {
+    fn shown(&self, group: &Group<'_>) -> Result<String, TemplateError> {
         let dialect = self.channel.unwrap_or(Dialect::Terminal);
-        let message = self.renderer.render(dialect, digest)?;
+        let message = self.renderer.render(dialect, group)?;
         Ok(match dialect {
             Dialect::Terminal => terminal::text(&message),
             Dialect::Slack | Dialect::Flowdock => {
@@ -176,22 +177,22 @@ impl Preview {
 }
 
 /// What is told of a batch.
-fn items<E>(decided: &[Result<(Notice, Verdict), E>]) -> Vec<Item<'_>> {
+fn items<E>(decided: &[Result<(Notice, Decision), E>]) -> Vec<Item<'_>> {
     let read = decided.iter().enumerate();
     let told = read.filter_map(|(place, decided)| Item::of(place, decided.as_ref().ok()?));
     told.collect()
 }
 
 /// An event before its message.
-fn line(notice: &Notice, verdict: Verdict) -> Line {
+fn line(notice: &Notice, decision: Decision) -> Line {
     Line {
         event_id: notice.origin.event_id.clone(),
         kind: Some(notice.kind.into()),
-        decision: match verdict {
-            Verdict::Keep(_) => "keep",
-            Verdict::Drop(_) => "drop",
+        decision: match decision {
+            Decision::Keep(_) => "keep",
+            Decision::Drop(_) => "drop",
         },
-        reason: Some(verdict.reason(notice.kind)),
+        reason: Some(decision.reason(notice.kind)),
         ..Line::default()
     }
 }

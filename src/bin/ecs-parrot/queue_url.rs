@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, bail};
 use aws_sdk_sqs::Client;
-use ecs_parrot::arn::Arn;
 use ecs_parrot::aws::CallError;
+use ecs_parrot::ecs::arn::Arn;
 
 /// The URL of the queue. A URL is taken as it is; a name, and an ARN, which may be of another account, are looked up.
 ///

@@ -4,7 +4,7 @@
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
 
 mod queue;
-mod teller;
+mod redriver;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -22,18 +22,18 @@ use crate::notify::log_to_standard_error;
 use crate::queue_url::{queue_url, region_of};
 use crate::run::interrupt::{Interrupts, Signal};
 use queue::{Hidden, OURS, Queue};
-use teller::{Became, Done, Teller};
+use redriver::{Done, MessageResult, Redriver};
 
 pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
-    let teller = Teller::of(args)?;
+    let redriver = Redriver::of(args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(redrive(args, teller))
+    runtime.block_on(redrive(args, redriver))
 }
 
-async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode> {
+async fn redrive(args: &RedriveArgs, redriver: Redriver) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
     let http = SharedClient::default();
     let session = Session::open(&http, args.profile.as_deref(), region).await?;
@@ -46,7 +46,7 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
     let mut run = Redrive {
         is_dry: args.dry_run,
         lambda: session.lambda_without_haste(),
-        teller,
+        redriver,
         queue,
         bar,
         seen: HashSet::new(),
@@ -57,7 +57,7 @@ async fn redrive(args: &RedriveArgs, teller: Teller) -> anyhow::Result<ExitCode>
     };
     // Whatever ends it, what is held is returned before anything is said: nobody may be there to hear it.
     let end = run.work(&mut signals).await;
-    let hidden = run.give_back().await;
+    let hidden = run.return_to_queue().await;
     let end = run.look_for_others(end, hidden.as_ref()).await;
     run.conclude(end, hidden)
 }
@@ -75,7 +75,7 @@ const PAUSES: [Duration; 3] = [
 struct Redrive<'a> {
     is_dry: bool,
     lambda: service::Client,
-    teller: Teller,
+    redriver: Redriver,
     queue: Queue<'a>,
     bar: ProgressBar,
     /// The ids of all that came.
@@ -150,7 +150,7 @@ impl Redrive<'_> {
         signals: &mut Interrupts,
         stopping: &mut Option<Signal>,
     ) -> Option<Result<Done, String>> {
-        let mut told = pin!(self.teller.tell(&self.lambda, letter));
+        let mut told = pin!(self.redriver.tell(&self.lambda, letter));
         loop {
             tokio::select! {
                 result = &mut told => return Some(result),
@@ -225,8 +225,8 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    async fn give_back(&self) -> Option<Hidden> {
-        let hidden = self.queue.give_back(self.held.values()).await;
+    async fn return_to_queue(&self) -> Option<Hidden> {
+        let hidden = self.queue.return_to_queue(self.held.values()).await;
         self.bar.finish_and_clear();
         hidden
     }
@@ -297,10 +297,10 @@ impl Redrive<'_> {
 impl Counts {
     fn add(&mut self, result: &Result<Done, String>) {
         let count = match result {
-            Ok(done) => match done.became {
-                Became::Told => &mut self.told,
-                Became::Dropped => &mut self.dropped,
-                Became::LeftToTheFunction => &mut self.by_function,
+            Ok(done) => match done.result {
+                MessageResult::Posted => &mut self.told,
+                MessageResult::Dropped => &mut self.dropped,
+                MessageResult::LeftToTheFunction => &mut self.by_function,
             },
             Err(_) => &mut self.kept,
         };

@@ -17,24 +17,24 @@ mod start;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use ecs_parrot::arn;
 use ecs_parrot::aws::{self, Session};
-use ecs_parrot::classify::links;
+use ecs_parrot::ecs::arn;
+use ecs_parrot::ecs::diagnosis::launches;
+use ecs_parrot::ecs::links;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::run::definition::{self, Definition};
-use ecs_parrot::run::logs::{self, Follower};
-use ecs_parrot::run::outcome::{FAILED, RunOutcome, mark_essential};
-use ecs_parrot::run::service::{self, Model};
-use ecs_parrot::run::task::{self, Started};
-use ecs_parrot::run::wait::Watch;
-use ecs_parrot::triage::diagnosis::launches;
+use ecs_parrot::runner::definition::{self, Definition};
+use ecs_parrot::runner::logs::{self, LogTailer};
+use ecs_parrot::runner::outcome::{FAILED, RunOutcome, mark_essential};
+use ecs_parrot::runner::service::{self, Model};
+use ecs_parrot::runner::task::{self, Started};
+use ecs_parrot::runner::wait::TaskWaiter;
 use tokio::time::Instant;
 
 use args::{RunArgs, RunOutput};
 use follow::{Ended, Follow};
 use interrupt::Interrupts;
-use make::Made;
-use plan::{Plan, Wish};
+use make::CreatedResources;
+use plan::{Plan, RunOptions};
 use problem::Problem;
 use progress::{Progress, elapsed};
 use report::Report;
@@ -70,7 +70,7 @@ struct Run<'a> {
 }
 
 /// Clients of one account and region.
-struct Cloud {
+struct Clients {
     session: Session,
     ecs: aws_sdk_ecs::Client,
     logs: aws::service::Client,
@@ -78,47 +78,47 @@ struct Cloud {
 
 impl Run<'_> {
     async fn go(&mut self) -> anyhow::Result<u8> {
-        let wish = Wish::of(self.args)?;
+        let options = RunOptions::of(self.args)?;
         let http = SharedClient::default();
         let (profile, region) = (self.args.profile.as_deref(), self.args.region.as_deref());
         let session = Session::open(&http, profile, region).await;
         let session = session.map_err(Problem::from)?;
-        let cloud = Cloud {
+        let clients = Clients {
             ecs: session.ecs(),
             logs: session.logs(session.region()),
             session,
         };
-        let plan = self.plan(&cloud, wish).await?;
+        let plan = self.plan(&clients, options).await?;
         if self.args.dry_run {
             return self.show(&plan);
         }
-        self.look_into_cluster(&cloud).await?;
+        self.look_into_cluster(&clients).await?;
         self.interrupts.catch()?;
-        let mut made = Made::default();
+        let mut made = CreatedResources::default();
         let limit = self.args.timeout;
         let deadline = limit.map(|limit| Instant::now() + limit);
         let started = match self
-            .make_and_start(&cloud, &plan, &mut made, deadline)
+            .make_and_start(&clients, &plan, &mut made, deadline)
             .await
         {
             Ok(started) => started,
             Err(problem) => {
                 if !made.is_in_doubt {
-                    self.take_back(&cloud, &made).await;
+                    self.take_back(&clients, &made).await;
                 }
                 return Err(problem.of_args(self.args).into());
             }
         };
-        let status = self.follow(&cloud, &plan, &made, started, deadline).await;
+        let status = self.follow(&clients, &plan, &made, started, deadline).await;
         if self.args.deregister {
-            self.deregister(&cloud, &made).await;
+            self.deregister(&clients, &made).await;
         }
         status
     }
 
-    async fn plan(&mut self, cloud: &Cloud, wish: Wish) -> Result<Plan, Problem> {
+    async fn plan(&mut self, clients: &Clients, options: RunOptions) -> Result<Plan, Problem> {
         let model = match &self.args.like_service {
-            Some(service) => service::describe(&cloud.ecs, &self.args.cluster, service)
+            Some(service) => service::describe(&clients.ecs, &self.args.cluster, service)
                 .await
                 .map_err(|error| Problem::from(error).of_args(self.args))?,
             None => Model::default(),
@@ -133,11 +133,17 @@ impl Run<'_> {
             Some(name) => format!("--from-task {name}"),
             None => format!("the service's task definition, {reference}"),
         };
-        let reference = definition::describe(&cloud.ecs, reference)
+        let reference = definition::describe(&clients.ecs, reference)
             .await
             .map_err(|error| Problem::from(error).of(typed))?;
         self.report.reference = Some(reference.arn().to_owned());
-        let plan = plan::plan(self.args, wish, reference, &model, cloud.session.region())?;
+        let plan = plan::plan(
+            self.args,
+            options,
+            reference,
+            &model,
+            clients.session.region(),
+        )?;
         self.report.container = Some(plan.clone.container.clone());
         Ok(plan)
     }
@@ -155,12 +161,12 @@ impl Run<'_> {
         Ok(0)
     }
 
-    /// Nothing is made for a cluster that is not there, or whose tasks we may not look at.
-    async fn look_into_cluster(&self, cloud: &Cloud) -> Result<(), Problem> {
-        let looked = task::look_into(&cloud.ecs, &self.args.cluster).await;
+    /// Nothing is made for a cluster that is not there, or whose tasks we may not read.
+    async fn look_into_cluster(&self, clients: &Clients) -> Result<(), Problem> {
+        let looked = task::look_into(&clients.ecs, &self.args.cluster).await;
         match looked {
             Err(error)
-                if (!error.may_pass() && !self.args.no_wait)
+                if (!error.is_retryable() && !self.args.no_wait)
                     || error.has_code("ClusterNotFoundException") =>
             {
                 Err(Problem::from(error).of_args(self.args))
@@ -179,23 +185,23 @@ impl Run<'_> {
 
     async fn make_and_start(
         &mut self,
-        cloud: &Cloud,
+        clients: &Clients,
         plan: &Plan,
-        made: &mut Made,
+        made: &mut CreatedResources,
         deadline: Option<Instant>,
     ) -> Result<Started, Problem> {
         for note in &plan.notes {
             self.warn(note.clone());
         }
-        self.make(cloud, plan, made).await?;
+        self.make(clients, plan, made).await?;
         self.heed_signals()?;
-        let started = self.start(cloud, plan, made, deadline).await?;
+        let started = self.start(clients, plan, made, deadline).await?;
         self.report.add_started(&started.tasks);
         self.report.add_failures(&started.failures);
         for task in &started.tasks {
             self.progress.say(&format!("started {task}"));
             let cluster = arn::name(plan.request.cluster());
-            let page = links::task(cloud.session.region(), cluster, arn::name(task));
+            let page = links::task(clients.session.region(), cluster, arn::name(task));
             if let Some(page) = page {
                 self.progress.say(&format!("  {page}"));
             }
@@ -213,9 +219,9 @@ impl Run<'_> {
 
     async fn follow(
         &mut self,
-        cloud: &Cloud,
+        clients: &Clients,
         plan: &Plan,
-        made: &Made,
+        made: &CreatedResources,
         started: Started,
         deadline: Option<Instant>,
     ) -> anyhow::Result<u8> {
@@ -229,11 +235,11 @@ impl Run<'_> {
                 FAILED
             });
         }
-        let mut logs = self.open_logs(cloud, &made.definition, &started.tasks);
-        let (ecs, cluster) = (cloud.ecs.clone(), self.args.cluster.clone());
-        let mut watch = Watch::new(ecs, cluster, started.tasks.clone());
+        let mut logs = self.open_logs(clients, &made.definition, &started.tasks);
+        let (ecs, cluster) = (clients.ecs.clone(), self.args.cluster.clone());
+        let mut watch = TaskWaiter::new(ecs, cluster, started.tasks.clone());
         let ended = self
-            .until_the_end(cloud, &mut watch, &mut logs, deadline)
+            .until_the_end(clients, &mut watch, &mut logs, deadline)
             .await;
         let mut tasks: Vec<_> = watch.seen().cloned().collect();
         for task in &mut tasks {
@@ -257,8 +263,13 @@ impl Run<'_> {
         }
     }
 
-    fn open_logs(&mut self, cloud: &Cloud, definition: &Definition, tasks: &[String]) -> Follower {
-        let region = cloud.session.region();
+    fn open_logs(
+        &mut self,
+        clients: &Clients,
+        definition: &Definition,
+        tasks: &[String],
+    ) -> LogTailer {
+        let region = clients.session.region();
         let (streams, elsewhere) = logs::streams(definition, tasks, region);
         for it in elsewhere {
             let (container, driver) = (it.container, it.driver);
@@ -266,17 +277,17 @@ impl Run<'_> {
                 "`{container}` logs with `{driver}`: its lines are not shown here"
             ));
         }
-        let follower = Follower::new(&cloud.session, streams);
-        self.report.add_streams(follower.streams());
-        follower
+        let tailer = LogTailer::new(&clients.session, streams);
+        self.report.add_streams(tailer.streams());
+        tailer
     }
 
     /// Follows the tasks; stops them where their time is over or a signal wants it.
     async fn until_the_end(
         &mut self,
-        cloud: &Cloud,
-        watch: &mut Watch,
-        logs: &mut Follower,
+        clients: &Clients,
+        watch: &mut TaskWaiter,
+        logs: &mut LogTailer,
         deadline: Option<Instant>,
     ) -> Result<Ended, Problem> {
         let mut follow = Follow::new(watch, logs, &mut self.progress, &mut self.interrupts);
@@ -290,18 +301,18 @@ impl Run<'_> {
             Ok(Ended::Interrupted(signal)) => Some(signal.to_string()),
         };
         if let Some(reason) = &reason {
-            let stopping = follow.stop(cloud, &self.args.cluster, reason).await;
+            let stopping = follow.stop(clients, &self.args.cluster, reason).await;
             match &ended {
                 Ok(Ended::TimedOut) if stopping > 0 => {
                     let _ = follow.until_stopped().await;
                 }
-                _ => follow.farewell().await,
+                _ => follow.flush().await,
             }
             self.report.error = Some(reason.clone());
         }
         self.report.warnings.append(&mut follow.warnings);
         ended.map_err(|error| {
-            let region = cloud.session.region();
+            let region = clients.session.region();
             let running = watch.still_running();
             let commands = running.map(|task| task::stop_command(&self.args.cluster, task, region));
             let commands = commands.collect();

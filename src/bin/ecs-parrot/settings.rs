@@ -6,8 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use ecs_parrot::config::{self, Parrot, file};
-use ecs_parrot::render;
+use ecs_parrot::config;
+use ecs_parrot::env_file;
+use ecs_parrot::notifier::config::{self as notifier_config, NotifierConfig};
+use ecs_parrot::notifier::render;
 
 use crate::args::ConfigArgs;
 
@@ -21,7 +23,7 @@ pub(crate) fn run(args: &ConfigArgs) -> anyhow::Result<ExitCode> {
 fn show() -> anyhow::Result<ExitCode> {
     let environment = config::environment();
     let mut out = anstream::stdout();
-    for setting in config::settings(&environment) {
+    for setting in notifier_config::settings(&environment) {
         let value = if setting.value.is_empty() {
             "-"
         } else {
@@ -29,7 +31,7 @@ fn show() -> anyhow::Result<ExitCode> {
         };
         writeln!(out, "{:34} {value:24} ({})", setting.name, setting.source)?;
     }
-    let config = Parrot::read(&environment)?;
+    let config = NotifierConfig::read(&environment)?;
     let renderer = config.filter.renderer()?;
     let channels: Vec<_> = config
         .channels
@@ -56,7 +58,7 @@ fn show() -> anyhow::Result<ExitCode> {
 fn check(path: &Path) -> anyhow::Result<ExitCode> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
-    let report = match file::check(&text) {
+    let report = match env_file::check(&text) {
         Ok(report) => report,
         Err(findings) => {
             for finding in &findings {
@@ -73,7 +75,7 @@ fn check(path: &Path) -> anyhow::Result<ExitCode> {
     let mut out = anstream::stdout();
     match &report.unchecked[..] {
         [] => writeln!(out, "{shown}: nothing is wrong")?,
-        [all] if all == file::ROOT => writeln!(
+        [all] if all == env_file::ROOT => writeln!(
             out,
             "{shown}: nothing was checked, because only Serverless knows what `{all}` is"
         )?,

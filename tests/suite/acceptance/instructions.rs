@@ -28,7 +28,7 @@ const FIRST_EVENT: u64 = 2_093_000;
 const EVENT: u64 = 942_000;
 
 /// Valgrind makes a program some fifty times slower.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 #[ignore = "acceptance"]
@@ -76,7 +76,7 @@ async fn count(program: &Path, events: usize) -> u64 {
     let began = Instant::now();
     while api.polls().await <= events {
         assert!(
-            began.elapsed() < PATIENCE,
+            began.elapsed() < TIMEOUT,
             "it does not ask for event {events}"
         );
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -42,7 +42,7 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
                         .replace("${AWS::AccountId}", ACCOUNT)
                 )
             }
-            (_, Some(of)) if of == &json!(["ToldTable", "Arn"]) => {
+            (_, Some(of)) if of == &json!(["DedupTable", "Arn"]) => {
                 json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/told"))
             }
             (_, Some(of)) if of == &json!(["EventQueue", "Arn"]) => {
@@ -221,7 +221,7 @@ fn another_table_is_allowed_as_it_is_named() {
         let settings = format!("mysettings: {{region: eu-west-1, dedup_table: '{named}'}}");
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
         let statements = policy["Statement"].as_array().unwrap().iter();
-        let mut table = statements.filter(|it| it["Sid"] == "RememberWhatWasTold");
+        let mut table = statements.filter(|it| it["Sid"] == "DedupTable");
         assert_eq!(table.next().unwrap()["Resource"], json!(arn), "{named}");
     }
 }
@@ -393,11 +393,11 @@ fn the_run_queue_gives_a_message_two_hours() {
     let again = &rule(&template, "-run-again")["EventPattern"]["detail"];
     assert_eq!(
         again["startedBy"],
-        json!([{"prefix": format!("{}/", ecs_parrot::queue::PROGRAM)}])
+        json!([{"prefix": format!("{}/", ecs_parrot::runner::queue::PROGRAM)}])
     );
     assert_eq!(
         again["stoppedReason"],
-        json!([{"prefix": ecs_parrot::queue::rerun::REASON}])
+        json!([{"prefix": ecs_parrot::runner::queue::rerun::REASON}])
     );
 }
 
@@ -413,7 +413,7 @@ fn both_kinds_of_deployment_may_call_the_hook() {
     assert_eq!(function["Environment"]["Variables"]["HOOK_EVENTS"], "true");
     let events = rule(&template, "-hook-tasks");
     assert_eq!(events["State"], "ENABLED");
-    let started_by = json!([{"prefix": format!("{}/", ecs_parrot::hook::PROGRAM)}]);
+    let started_by = json!([{"prefix": format!("{}/", ecs_parrot::runner::hook::PROGRAM)}]);
     assert_eq!(events["EventPattern"]["detail"]["startedBy"], started_by);
 
     let role = &resources["LifecycleHookRole"]["Properties"];

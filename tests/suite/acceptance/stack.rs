@@ -30,7 +30,7 @@ fn without_settings_everything_has_a_default() {
             assert_eq!(value, "", "{name} is set");
         }
     }
-    let table = &template["Resources"]["ToldTable"]["Properties"];
+    let table = &template["Resources"]["DedupTable"]["Properties"];
     assert_eq!(table["TableName"], "ecs-parrot-dev-told");
     assert_eq!(
         table["KeySchema"],

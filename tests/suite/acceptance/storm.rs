@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::dedup::Dynalite;
 use crate::events;
 use crate::fake_aws::REGION;
-use crate::ledger::Dynalite;
 use crate::runtime_api::{Function, memory};
 use chat::{StormyChat, Taken};
 use queue::StormyQueue;
@@ -105,7 +105,7 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
     let mut variables = Vec::new();
     if let Some(table) = table {
         variables.extend([
-            ("DEDUP_TABLE", crate::ledger::TABLE),
+            ("DEDUP_TABLE", crate::dedup::TABLE),
             ("AWS_ENDPOINT_URL", table.url()),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),

@@ -12,7 +12,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::REGION;
-use crate::runtime_api::PATIENCE;
+use crate::runtime_api::TIMEOUT;
 use crate::tools;
 
 /// A queue in which everything can be seen: what is waiting, what is hidden, what was deleted.
@@ -234,7 +234,7 @@ async fn slow_function(delay: Duration) -> MockServer {
 async fn asked(function: &MockServer) {
     let started = Instant::now();
     while function.received_requests().await.unwrap().is_empty() {
-        assert!(started.elapsed() < PATIENCE, "the function was not asked");
+        assert!(started.elapsed() < TIMEOUT, "the function was not asked");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -284,7 +284,7 @@ fn ignores_hup() -> bool {
 #[tokio::test]
 async fn a_second_signal_stops_at_once() {
     let queue = Queue::of(&[("a", good()), ("b", good())]);
-    let (server, function) = (queue.serve().await, slow_function(PATIENCE).await);
+    let (server, function) = (queue.serve().await, slow_function(TIMEOUT).await);
     let url = function.uri();
     let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
     let mut command = redrive(&server, &["--function", "parrot"], &variables);
@@ -296,7 +296,7 @@ async fn a_second_signal_stops_at_once() {
     signal(&child, "-INT");
     let output = output_of(child).await;
     assert_eq!(output.status.code(), Some(130), "{}", tools::told(&output));
-    assert!(started.elapsed() < PATIENCE);
+    assert!(started.elapsed() < TIMEOUT);
     assert_eq!(queue.deleted(), [""; 0]);
     assert_eq!(queue.left(), ["a", "b"]);
 }
@@ -311,7 +311,7 @@ async fn a_signal_while_the_queue_is_asked_loses_no_message() {
     let child = command.spawn().unwrap();
     let started = Instant::now();
     while queue.state().receives == 0 {
-        assert!(started.elapsed() < PATIENCE, "the queue was not asked");
+        assert!(started.elapsed() < TIMEOUT, "the queue was not asked");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     signal(&child, "-INT");

@@ -14,7 +14,7 @@ pub(super) struct Line {
     pub(super) decision: &'static str,
     pub(super) reason: Option<&'static str>,
     pub(super) severity: Option<&'static str>,
-    pub(super) loud: Option<bool>,
+    pub(super) urgent: Option<bool>,
     pub(super) headline: Option<String>,
     pub(super) text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,7 +23,7 @@ pub(super) struct Line {
     pub(super) error: Option<String>,
     /// The event in whose line the message stands that tells this one too.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) told_in: Option<String>,
+    pub(super) grouped_in: Option<String>,
     /// What `--output text` prints: the message in the dialect that was asked for.
     #[serde(skip)]
     pub(super) shown: String,
@@ -75,15 +75,15 @@ pub(super) fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
     }
     let kind = line.kind.unwrap_or_default();
     let reason = line.reason.unwrap_or_default();
-    if let Some(first) = &line.told_in {
-        return writeln!(out, "keep: {reason} ({kind}), told with {first}\n");
+    if let Some(first) = &line.grouped_in {
+        return writeln!(out, "keep: {reason} ({kind}), grouped with {first}\n");
     }
-    match (line.severity, line.loud) {
-        (Some(severity), Some(loud)) => {
-            let volume = if loud { "loud" } else { "quiet" };
+    match (line.severity, line.urgent) {
+        (Some(severity), Some(urgent)) => {
+            let urgent = if urgent { ", urgent" } else { "" };
             writeln!(
                 out,
-                "keep: {reason} ({kind}, {severity}, {volume})\n{}\n",
+                "keep: {reason} ({kind}, {severity}{urgent})\n{}\n",
                 line.shown
             )
         }

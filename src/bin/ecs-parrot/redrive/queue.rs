@@ -70,7 +70,7 @@ impl Queue<'_> {
     }
 
     /// For whoever comes next; what cannot be returned is back by itself when our time is over.
-    pub(super) async fn give_back(
+    pub(super) async fn return_to_queue(
         &self,
         messages: impl IntoIterator<Item = &Message>,
     ) -> Option<Hidden> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{ArgGroup, ValueEnum};
-use ecs_parrot::run::log_group::RETENTIONS;
+use ecs_parrot::runner::log_group::RETENTIONS;
 
 const EXAMPLES: &str = "\
 Examples:

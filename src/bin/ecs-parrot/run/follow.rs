@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use ecs_parrot::aws::CallError;
 use ecs_parrot::aws::Task;
-use ecs_parrot::run::logs::{Follower, Round, advice};
-use ecs_parrot::run::task;
-use ecs_parrot::run::wait::{WaitError, Watch};
+use ecs_parrot::runner::logs::{LogTailer, Round, advice};
+use ecs_parrot::runner::task;
+use ecs_parrot::runner::wait::{TaskWaiter, WaitError};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Cloud;
+use super::Clients;
 use super::interrupt::{Interrupts, Signal};
 use super::progress::Progress;
 
@@ -28,7 +28,7 @@ const INSISTING: Duration = Duration::from_secs(30);
 const STOPPING: Duration = Duration::from_secs(150);
 
 /// What CI leaves us between its signal and the end.
-const FAREWELL: Duration = Duration::from_secs(2);
+const FLUSH_TIME: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -38,25 +38,25 @@ pub(crate) enum Ended {
 }
 
 pub(crate) struct Follow<'a> {
-    pub(crate) watch: &'a mut Watch,
-    pub(crate) logs: &'a mut Follower,
+    pub(crate) watch: &'a mut TaskWaiter,
+    pub(crate) logs: &'a mut LogTailer,
     pub(crate) progress: &'a mut Progress,
     pub(crate) interrupts: &'a mut Interrupts,
     pub(crate) warnings: Vec<String>,
-    next_look: Instant,
+    next_poll: Instant,
     next_read: Instant,
 }
 
 impl<'a> Follow<'a> {
     pub(crate) fn new(
-        watch: &'a mut Watch,
-        logs: &'a mut Follower,
+        watch: &'a mut TaskWaiter,
+        logs: &'a mut LogTailer,
         progress: &'a mut Progress,
         interrupts: &'a mut Interrupts,
     ) -> Self {
         let now = Instant::now();
         Self {
-            next_look: now + watch.pause(),
+            next_poll: now + watch.pause(),
             next_read: now + READING,
             watch,
             logs,
@@ -81,7 +81,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Has ECS stop what still runs, and says so, or how to do it by hand. How many tasks will stop.
-    pub(crate) async fn stop(&mut self, cloud: &Cloud, cluster: &str, reason: &str) -> usize {
+    pub(crate) async fn stop(&mut self, clients: &Clients, cluster: &str, reason: &str) -> usize {
         let mut stopping = 0;
         let tasks: Vec<_> = self.watch.still_running().map(str::to_owned).collect();
         for task in tasks {
@@ -90,11 +90,11 @@ impl<'a> Follow<'a> {
             let stopped = tokio::select! {
                 biased;
                 signal = self.interrupts.next() => Err(format!("{signal} again")),
-                stopped = stop(cloud, cluster, &task, &reason) => stopped.map_err(|it| it.to_string()),
+                stopped = stop(clients, cluster, &task, &reason) => stopped.map_err(|it| it.to_string()),
             };
             stopping += usize::from(stopped.is_ok());
             if let Err(error) = stopped {
-                let command = task::stop_command(cluster, &task, cloud.session.region());
+                let command = task::stop_command(cluster, &task, clients.session.region());
                 self.warn(&format!(
                     "the task may run on: {error}; `{command}` stops it"
                 ));
@@ -109,8 +109,8 @@ impl<'a> Follow<'a> {
     }
 
     /// What the logs have right now.
-    pub(crate) async fn farewell(&mut self) {
-        while let Ok(round) = timeout(FAREWELL, self.logs.round()).await {
+    pub(crate) async fn flush(&mut self) {
+        while let Ok(round) = timeout(FLUSH_TIME, self.logs.round()).await {
             let has_more = round.has_more;
             self.tell(round);
             if !has_more {
@@ -121,16 +121,16 @@ impl<'a> Follow<'a> {
 
     async fn until(&mut self, deadline: Option<Instant>) -> Result<Ended, WaitError> {
         while !self.watch.have_stopped() {
-            let looks = self.next_look <= self.next_read;
-            let at = self.next_look.min(self.next_read);
+            let looks = self.next_poll <= self.next_read;
+            let at = self.next_poll.min(self.next_read);
             // Whatever is dropped here half-way has not happened: no line is lost or read twice.
             tokio::select! {
                 biased;
                 signal = self.interrupts.next() => return Ok(Ended::Interrupted(signal)),
                 () = over(deadline) => return Ok(Ended::TimedOut),
-                looked = async { sleep_until(at).await; self.watch.look().await }, if looks => {
+                looked = async { sleep_until(at).await; self.watch.poll().await }, if looks => {
                     looked?;
-                    self.next_look = Instant::now() + self.watch.pause();
+                    self.next_poll = Instant::now() + self.watch.pause();
                     self.progress.state(state(self.watch));
                 }
                 round = async { sleep_until(at).await; self.logs.round().await }, if !looks => {
@@ -219,7 +219,7 @@ fn has_run(task: &Task) -> bool {
 }
 
 /// `RUNNING`, or `2 RUNNING, 1 STOPPED`.
-fn state(watch: &Watch) -> String {
+fn state(watch: &TaskWaiter) -> String {
     let mut states: Vec<(&str, usize)> = Vec::new();
     for task in watch.seen() {
         match states
@@ -243,13 +243,13 @@ fn state(watch: &Watch) -> String {
 }
 
 /// A few times, where it may pass: a task that runs on does its work, and costs.
-async fn stop(cloud: &Cloud, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {
+async fn stop(clients: &Clients, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {
     const ATTEMPTS: usize = 3;
     for _ in 1..ATTEMPTS {
-        match task::stop(&cloud.ecs, cluster, task, reason).await {
-            Err(error) if error.may_pass() => sleep(Duration::from_secs(1)).await,
+        match task::stop(&clients.ecs, cluster, task, reason).await {
+            Err(error) if error.is_retryable() => sleep(Duration::from_secs(1)).await,
             stopped => return stopped,
         }
     }
-    task::stop(&cloud.ecs, cluster, task, reason).await
+    task::stop(&clients.ecs, cluster, task, reason).await
 }

@@ -6,10 +6,10 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType,
     NetworkConfiguration, Tag,
 };
-use ecs_parrot::run::clone::{Changes, Clone, Host, LogGroup, TaskRole, clone};
-use ecs_parrot::run::definition::Definition;
-use ecs_parrot::run::request::RunRequest;
-use ecs_parrot::run::service::Model;
+use ecs_parrot::runner::clone::{Changes, Clone, Host, LogGroup, TaskRole, clone};
+use ecs_parrot::runner::definition::Definition;
+use ecs_parrot::runner::request::RunRequest;
+use ecs_parrot::runner::service::Model;
 use uuid::Uuid;
 
 use super::args::{self, RunArgs};
@@ -31,13 +31,13 @@ pub(crate) struct Plan {
 
 /// What the arguments say by themselves, read and checked before AWS is asked anything.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct RunOptions {
     command: Vec<String>,
     entry_point: Option<Vec<String>>,
     environment: Vec<(String, String)>,
 }
 
-impl Wish {
+impl RunOptions {
     pub(crate) fn of(args: &RunArgs) -> Result<Self, Problem> {
         check_name(&args.task_name)?;
         check_image(args.image.as_deref())?;
@@ -84,7 +84,7 @@ fn check_image(image: Option<&str>) -> Result<(), Problem> {
         return Ok(());
     }
     usage(&format!(
-        "`{image}` is no image: they look like `repository/name:tag`"
+        "`{image}` is no image: they poll like `repository/name:tag`"
     ))
 }
 
@@ -104,7 +104,7 @@ fn is_fargate(provider: &str) -> bool {
 
 pub(crate) fn plan(
     args: &RunArgs,
-    wish: Wish,
+    options: RunOptions,
     reference: Definition,
     model: &Model,
     region: &str,
@@ -115,16 +115,16 @@ pub(crate) fn plan(
         return usage("Fargate needs a network, and the service has none: give --networks-id");
     }
     let log_group = format!("/ecs/{}", args.task_name);
-    let changes = changes(args, &wish, region, capacity.host(network.is_some()));
+    let changes = changes(args, &options, region, capacity.host(network.is_some()));
     let clone = clone(&reference, &changes)?;
     let mut notes = clone.notes.clone();
     let uses_network = clone.body.get("networkMode").and_then(|it| it.as_str()) == Some("awsvpc");
     if network.is_some() && !uses_network {
         notes.push("the subnets are not used: the reference's network is not `awsvpc`".to_owned());
     }
-    notes.extend(one_word(&wish));
+    notes.extend(one_word(&options));
     let request = request(args, capacity, network.filter(|_| uses_network))?;
-    let given = wish.environment.iter();
+    let given = options.environment.iter();
     Ok(Plan {
         reference,
         clone,
@@ -136,25 +136,25 @@ pub(crate) fn plan(
 }
 
 /// `--command 'rake db:migrate'` without a shell looks for a program of that whole name.
-fn one_word(wish: &Wish) -> Option<String> {
-    let [word] = wish.command.as_slice() else {
+fn one_word(options: &RunOptions) -> Option<String> {
+    let [word] = options.command.as_slice() else {
         return None;
     };
-    (wish.entry_point.is_none() && word.contains(char::is_whitespace)).then(|| {
+    (options.entry_point.is_none() && word.contains(char::is_whitespace)).then(|| {
         format!(
             "the command is one word, `{word}`: leave its quotes out, or add --entrypoint 'sh -c'"
         )
     })
 }
 
-fn changes(args: &RunArgs, wish: &Wish, region: &str, host: Host) -> Changes {
+fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: Host) -> Changes {
     Changes {
         family: args.task_name.clone(),
         container: args.container.clone(),
         image: args.image.clone(),
-        command: wish.command.clone(),
-        entry_point: wish.entry_point.clone(),
-        environment: wish.environment.clone(),
+        command: options.command.clone(),
+        entry_point: options.entry_point.clone(),
+        environment: options.environment.clone(),
         cpu: args.cpu.clone(),
         memory: args.memory.clone(),
         task_role: match args.task_role.as_deref() {

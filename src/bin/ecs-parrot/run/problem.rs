@@ -1,12 +1,12 @@
 //! What can go wrong with a run, each with what to do about it.
 
-use ecs_parrot::aws::{CallError, Nature, SessionError};
-use ecs_parrot::run::clone::CloneError;
-use ecs_parrot::run::definition::DefinitionError;
-use ecs_parrot::run::request::InvalidRequest;
-use ecs_parrot::run::service::ServiceError;
-use ecs_parrot::run::task::StartError;
-use ecs_parrot::run::wait::WaitError;
+use ecs_parrot::aws::{CallError, ErrorKind, SessionError};
+use ecs_parrot::runner::clone::CloneError;
+use ecs_parrot::runner::definition::DefinitionError;
+use ecs_parrot::runner::request::InvalidRequest;
+use ecs_parrot::runner::service::ServiceError;
+use ecs_parrot::runner::task::StartError;
+use ecs_parrot::runner::wait::WaitError;
 
 use super::TIMED_OUT;
 use super::args::RunArgs;
@@ -97,7 +97,7 @@ impl Problem {
             | Self::Definition(DefinitionError::Call(error))
             | Self::Service(ServiceError::Call(error))
             | Self::Start(StartError::Call(error)) => {
-                (error.nature == Nature::Refused).then_some(error)
+                (error.kind == ErrorKind::Refused).then_some(error)
             }
             Self::Usage(_)
             | Self::Interrupted(_)

@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use ecs_parrot::run::logs::{Follower, Line};
+use ecs_parrot::runner::logs::{Line, LogTailer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::RunOutput;
@@ -55,7 +55,7 @@ impl Progress {
 
     /// Containers' lines, as they wrote them. Whoever reads them may have seen enough, as `head` has; the exit
     /// code is still wanted.
-    pub(crate) fn logs(&mut self, lines: &[Line], from: &Follower) {
+    pub(crate) fn logs(&mut self, lines: &[Line], from: &LogTailer) {
         if lines.is_empty() || self.is_unread {
             return;
         }
@@ -92,7 +92,7 @@ fn spinner() -> ProgressBar {
     spinner
 }
 
-fn write_lines(out: &mut impl io::Write, lines: &[Line], from: &Follower) -> io::Result<()> {
+fn write_lines(out: &mut impl io::Write, lines: &[Line], from: &LogTailer) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     for line in lines {
         let text = line.text.strip_suffix('\n').unwrap_or(&line.text);

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
-use ecs_parrot::event::Time;
-use ecs_parrot::notice::Failure;
-use ecs_parrot::run::clone::READ_ONLY;
-use ecs_parrot::run::logs::Stream;
-use ecs_parrot::run::outcome::{End, RunOutcome};
-use ecs_parrot::secret::REDACTED;
+use ecs_parrot::aws::secret::REDACTED;
+use ecs_parrot::ecs::event::Time;
+use ecs_parrot::ecs::notice::Failure;
+use ecs_parrot::runner::clone::READ_ONLY;
+use ecs_parrot::runner::logs::Stream;
+use ecs_parrot::runner::outcome::{End, RunOutcome};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use ecs_parrot::aws::{CallError, Nature};
-use ecs_parrot::run::request::RunRequest;
-use ecs_parrot::run::task::{self, StartError, Started};
+use ecs_parrot::aws::{CallError, ErrorKind};
+use ecs_parrot::runner::request::RunRequest;
+use ecs_parrot::runner::task::{self, StartError, Started};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::follow::over;
 use super::interrupt::Signal;
-use super::make::{Made, is_denied_tagging};
+use super::make::{CreatedResources, is_denied_tagging};
 use super::plan::Plan;
 use super::problem::Problem;
 use super::progress::elapsed;
-use super::{Cloud, Run};
+use super::{Clients, Run};
 
 /// How long a call that is on its way may still take when --timeout is over or a signal comes: a task that it starts is
 /// then known, and can be stopped. CI leaves us a few seconds.
@@ -24,19 +24,23 @@ const GRACE: Duration = Duration::from_secs(4);
 impl Run<'_> {
     pub(super) async fn start(
         &mut self,
-        cloud: &Cloud,
+        clients: &Clients,
         plan: &Plan,
-        made: &mut Made,
+        made: &mut CreatedResources,
         deadline: Option<Instant>,
     ) -> Result<Started, Problem> {
         let request = plan.request.for_definition(made.definition.arn());
-        match self.start_patiently(cloud, &request, made, deadline).await {
+        match self
+            .start_patiently(clients, &request, made, deadline)
+            .await
+        {
             Err(Problem::Start(StartError::Call(error)))
                 if request.has_tags() && is_denied_tagging(&error) =>
             {
                 self.warn("the task gets no tags: ecs:TagResource is denied".to_owned());
                 let untagged = request.without_tags();
-                self.start_patiently(cloud, &untagged, made, deadline).await
+                self.start_patiently(clients, &untagged, made, deadline)
+                    .await
             }
             started => started,
         }
@@ -45,9 +49,9 @@ impl Run<'_> {
     /// For about a minute, and no longer than --timeout: a CI job would rather wait than fail.
     async fn start_patiently(
         &mut self,
-        cloud: &Cloud,
+        clients: &Clients,
         request: &RunRequest,
-        made: &mut Made,
+        made: &mut CreatedResources,
         deadline: Option<Instant>,
     ) -> Result<Started, Problem> {
         let mut request = request.clone();
@@ -57,12 +61,12 @@ impl Run<'_> {
             .with_max_times(7)
             .build();
         loop {
-            let error = match self.ask(cloud, &request, deadline).await {
-                Err(error) if error.may_pass() => error,
+            let error = match self.ask(clients, &request, deadline).await {
+                Err(error) if error.is_retryable() => error,
                 started => return Ok(started?),
             };
             match &error {
-                StartError::Call(error) => made.is_in_doubt |= error.nature == Nature::Unavailable,
+                StartError::Call(error) => made.is_in_doubt |= error.kind == ErrorKind::Unavailable,
                 // An answer: whatever went unanswered before has started nothing. It would come again under its token.
                 StartError::NotPlaced(_) => {
                     made.is_in_doubt = false;
@@ -70,13 +74,13 @@ impl Run<'_> {
                 }
             }
             if let Some(signal) = self.interrupts.pending() {
-                return Err(self.interrupted(signal, cloud, &request, made, error));
+                return Err(self.interrupted(signal, clients, &request, made, error));
             }
             let Some(pause) = pauses.next() else {
-                return Err(self.not_started(cloud, &request, made, error));
+                return Err(self.not_started(clients, &request, made, error));
             };
             if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
-                let problem = self.not_started(cloud, &request, made, error);
+                let problem = self.not_started(clients, &request, made, error);
                 let limit = self.args.timeout.unwrap_or_default();
                 return Err(Problem::TimedOut {
                     limit: elapsed(limit),
@@ -89,7 +93,7 @@ impl Run<'_> {
             tokio::select! {
                 () = sleep(pause) => {}
                 signal = self.interrupts.next() => {
-                    return Err(self.interrupted(signal, cloud, &request, made, error));
+                    return Err(self.interrupted(signal, clients, &request, made, error));
                 }
             }
         }
@@ -99,11 +103,11 @@ impl Run<'_> {
     /// have started a task.
     async fn ask(
         &mut self,
-        cloud: &Cloud,
+        clients: &Clients,
         request: &RunRequest,
         deadline: Option<Instant>,
     ) -> Result<Started, StartError> {
-        let mut call = Box::pin(task::start(&cloud.ecs, request));
+        let mut call = Box::pin(task::start(&clients.ecs, request));
         let signal = tokio::select! {
             answer = &mut call => return answer,
             signal = self.interrupts.next() => Some(signal),
@@ -123,13 +127,13 @@ impl Run<'_> {
     fn interrupted(
         &mut self,
         signal: Signal,
-        cloud: &Cloud,
+        clients: &Clients,
         request: &RunRequest,
-        made: &Made,
+        made: &CreatedResources,
         error: StartError,
     ) -> Problem {
         if made.is_in_doubt {
-            let problem = self.not_started(cloud, request, made, error);
+            let problem = self.not_started(clients, request, made, error);
             self.warn(problem.to_string());
         }
         Problem::Interrupted(signal)
@@ -137,15 +141,15 @@ impl Run<'_> {
 
     fn not_started(
         &self,
-        cloud: &Cloud,
+        clients: &Clients,
         request: &RunRequest,
-        made: &Made,
+        made: &CreatedResources,
         error: StartError,
     ) -> Problem {
         if !made.is_in_doubt {
             return error.into();
         }
-        let command = list_command(request, cloud.session.region());
+        let command = list_command(request, clients.session.region());
         Problem::Unanswered { error, command }
     }
 }
@@ -155,7 +159,7 @@ fn unanswered() -> StartError {
         call: "RunTask",
         code: None,
         message: "AWS has not answered yet".to_owned(),
-        nature: Nature::Unavailable,
+        kind: ErrorKind::Unavailable,
     })
 }
 

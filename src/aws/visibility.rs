@@ -1,0 +1,186 @@
+//! When a queue shows a record again that was given back: later and later.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsMessage;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::ChangeMessageVisibilityBatchRequestEntry;
+use futures::{StreamExt as _, stream};
+
+use crate::aws::CallError;
+use crate::ecs::arn::Arn;
+
+/// Before a record is shown for the second time, and at most.
+const SHORTEST_DELAY: Duration = Duration::from_secs(30);
+const LONGEST_DELAY: Duration = Duration::from_secs(900);
+
+/// Records of one call.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
+const MOST: usize = 10;
+
+/// Calls on their way at the same time.
+const AT_ONCE: usize = 8;
+
+/// A record of a queue, as far as the queue must be told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedMessage {
+    queue_url: String,
+    handle: String,
+    receives: u32,
+}
+
+impl ReceivedMessage {
+    /// How often the queue has handed it out, this time included.
+    pub fn receives(&self) -> u32 {
+        self.receives
+    }
+
+    /// In seconds.
+    fn delay(&self, again: RetryDelay) -> i32 {
+        let delay = match again {
+            RetryDelay::Now => Duration::ZERO,
+            RetryDelay::Later(least) => {
+                let least = least.unwrap_or_default().min(LONGEST_DELAY);
+                delay_after(self.receives).max(least)
+            }
+            RetryDelay::After(delay) => delay,
+        };
+        i32::try_from(delay.as_secs()).unwrap_or(i32::MAX)
+    }
+
+    /// None for a record that no queue of AWS's has handed out.
+    pub fn of(record: &SqsMessage) -> Option<Self> {
+        Some(Self {
+            queue_url: queue_url(record.event_source_arn.as_deref()?)?,
+            handle: record.receipt_handle.clone()?,
+            receives: receives(record),
+        })
+    }
+}
+
+/// When a record that was given back is shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RetryDelay {
+    /// What can never work reaches the dead-letter queue the sooner.
+    Now,
+    /// Each time twice as late, and no sooner than this.
+    Later(Option<Duration>),
+    /// As late as this, however often it came.
+    After(Duration),
+}
+
+/// Tells queues when to show these records again. They come back without this too, as late as the queue has it.
+pub async fn change_visibility(
+    sqs: &Client,
+    records: impl IntoIterator<Item = (&ReceivedMessage, RetryDelay)>,
+) {
+    let mut queues: BTreeMap<&str, Vec<(&ReceivedMessage, RetryDelay)>> = BTreeMap::new();
+    for (held, again) in records {
+        queues
+            .entry(&held.queue_url)
+            .or_default()
+            .push((held, again));
+    }
+    let parts = queues
+        .iter()
+        .flat_map(|(queue, records)| records.chunks(MOST).map(move |part| (*queue, part)));
+    let changed: Vec<_> = stream::iter(parts)
+        .map(|(queue, part)| change_batch(sqs, queue, part))
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    if let Some(error) = changed.into_iter().find_map(Result::err) {
+        let error = error.escape_debug();
+        tracing::warn!(%error, "the queue's own delay holds");
+    }
+}
+
+async fn change_batch(
+    sqs: &Client,
+    queue: &str,
+    records: &[(&ReceivedMessage, RetryDelay)],
+) -> Result<(), String> {
+    const CALL: &str = "ChangeMessageVisibilityBatch";
+    let mut call = sqs.change_message_visibility_batch().queue_url(queue);
+    for (place, (held, again)) in records.iter().enumerate() {
+        let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+            .id(place.to_string())
+            .receipt_handle(&held.handle)
+            .visibility_timeout(held.delay(*again))
+            .build()
+            .map_err(|error| error.to_string())?;
+        call = call.entries(entry);
+    }
+    let answer = call.send().await;
+    let answer = answer.map_err(|error| CallError::of(CALL, error).to_string())?;
+    match answer.failed().first() {
+        Some(failed) => Err(format!(
+            "{CALL}: {}",
+            failed.message().unwrap_or(failed.code())
+        )),
+        None => Ok(()),
+    }
+}
+
+/// How often the queue has handed a record out, this time included.
+pub fn receives(record: &SqsMessage) -> u32 {
+    let count = record.attributes.get("ApproximateReceiveCount");
+    let count = count.and_then(|count| count.parse().ok());
+    count.unwrap_or(1).max(1)
+}
+
+/// 30 s, then twice as long each time, up to 15 minutes.
+fn delay_after(receives: u32) -> Duration {
+    let doubled = SHORTEST_DELAY.checked_mul(2_u32.saturating_pow(receives - 1));
+    doubled.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
+}
+
+/// A queue's URL, made of its ARN.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
+pub fn queue_url(queue: &str) -> Option<String> {
+    let Arn {
+        partition,
+        region,
+        account,
+        resource,
+        ..
+    } = Arn::parse(queue)?;
+    let domain = if partition == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    Some(format!(
+        "https://sqs.{region}.{domain}/{account}/{resource}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_grow_to_fifteen_minutes() {
+        let delays: Vec<_> = (1..=8).map(|n| delay_after(n).as_secs()).collect();
+        assert_eq!(delays, [30, 60, 120, 240, 480, 900, 900, 900]);
+        assert_eq!(delay_after(u32::MAX), LONGEST_DELAY);
+    }
+
+    #[test]
+    fn urls_of_queues() {
+        for (arn, url) in [
+            (
+                "arn:aws:sqs:eu-west-1:210987654321:jobs",
+                "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs",
+            ),
+            (
+                "arn:aws-cn:sqs:cn-north-1:210987654321:jobs",
+                "https://sqs.cn-north-1.amazonaws.com.cn/210987654321/jobs",
+            ),
+        ] {
+            assert_eq!(queue_url(arn).as_deref(), Some(url));
+        }
+        assert_eq!(queue_url("jobs"), None);
+    }
+}

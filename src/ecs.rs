@@ -1,0 +1,13 @@
+//! What Amazon ECS says, and what it means. Pure: no I/O, no clock, no SDK.
+//!
+//! ```text
+//! JSON ─ event ▶ EcsEvent ─ classify ▶ Notice ─ diagnosis ▶ Cause
+//! ```
+
+pub mod arn;
+pub mod classify;
+pub mod diagnosis;
+pub mod event;
+pub mod links;
+pub mod notice;
+pub mod service_events;

@@ -1,0 +1,429 @@
+//! Who did it, read from CloudTrail's `userIdentity` or a task's `startedBy` as a person would say it.
+
+use crate::ecs::event::{ApiCall, Identity};
+use crate::ecs::notice::Actor;
+
+/// AWS services by the host name that CloudTrail gives them.
+const SERVICES: [(&str, &str); 12] = [
+    ("application-autoscaling", "Application Auto Scaling"),
+    ("autoscaling", "EC2 Auto Scaling"),
+    ("batch", "AWS Batch"),
+    ("cloudformation", "CloudFormation"),
+    ("codedeploy", "CodeDeploy"),
+    ("codepipeline", "CodePipeline"),
+    ("ecs-tasks", "an ECS task"),
+    ("ecs", "Amazon ECS"),
+    ("events", "EventBridge"),
+    ("lambda", "AWS Lambda"),
+    ("scheduler", "EventBridge Scheduler"),
+    ("states", "Step Functions"),
+];
+
+/// How the agent and the instance that it runs on are called.
+const AGENT: &str = "the ECS agent";
+const INSTANCE: &str = "instance ";
+
+/// Tools by what their user agents contain, the more specific first: Terraform also names the SDK.
+const TOOLS: [(&str, &str); 14] = [
+    ("Amazon ECS Agent", AGENT),
+    ("console.amazonaws.com", "the console"),
+    ("signin.amazonaws.com", "the console"),
+    ("AWS Internal", "the console"),
+    ("AWSConsole", "the console"),
+    ("Terraform", "Terraform"),
+    ("Pulumi", "Pulumi"),
+    ("aws-cdk", "the CDK"),
+    ("copilot", "Copilot"),
+    ("aws-cli", "the AWS CLI"),
+    (
+        "configure-aws-credentials-for-github-actions",
+        "GitHub Actions",
+    ),
+    ("Boto3", "an SDK"),
+    ("Botocore", "an SDK"),
+    ("aws-sdk", "an SDK"),
+];
+
+/// The service-linked role of target tracking and step scaling; a call may lack `invokedBy`.
+const AUTOSCALING_ROLE: &str = "AWSServiceRoleForApplicationAutoScaling";
+const AUTOSCALING_HOST: &str = "application-autoscaling.amazonaws.com";
+
+/// How the roles begin that only a service can take.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/using-service-linked-roles.html>
+const LINKED_ROLE: &str = "AWSServiceRoleFor";
+
+/// What IAM Identity Center puts before the permission set's name in a role's name.
+const SSO_ROLE_PREFIX: &str = "AWSReservedSSO_";
+
+pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
+    let identity = &call.identity;
+    let invoked_by = identity
+        .invoked_by
+        .as_deref()
+        .filter(|host| !is_console(host));
+    let service = invoked_by.map(service_name);
+    let is_itself = identity.kind.as_deref() == Some("AWSService");
+    let tool = identity
+        .invoked_by
+        .as_deref()
+        .into_iter()
+        .chain(call.user_agent.as_deref())
+        .find_map(tool);
+    let person = person(identity).map(|name| match name.strip_prefix(INSTANCE) {
+        Some(instance) if tool.as_deref() == Some(AGENT) => format!("{AGENT} on {instance}"),
+        Some(_) | None => name,
+    });
+    let is_agent = person
+        .as_deref()
+        .is_some_and(|name| name.starts_with(AGENT));
+    let tool = tool.filter(|_| !is_agent);
+    let name = match (person, &service) {
+        (Some(name), _) if !is_itself => name,
+        (_, Some(service)) => service.clone(),
+        (Some(name), None) => name,
+        (None, None) if is_itself => "an AWS service".to_owned(),
+        (None, None) => return None,
+    };
+    Some(Actor {
+        is_service: is_itself || service.is_some(),
+        via: service.filter(|service| *service != name).or(tool),
+        name,
+        source_ip: call
+            .source_ip
+            .clone()
+            .filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()),
+    })
+}
+
+/// A person at work in the console is not a service, though CloudTrail names one as the invoker.
+fn is_console(invoked_by: &str) -> bool {
+    [
+        "signin.amazonaws.com",
+        "console.amazonaws.com",
+        "AWS Internal",
+    ]
+    .contains(&invoked_by)
+}
+
+/// Application Auto Scaling, by any of the three marks that it leaves.
+pub(super) fn is_autoscaling(call: &ApiCall) -> bool {
+    let has =
+        |text: &Option<String>, mark: &str| text.as_deref().is_some_and(|it| it.contains(mark));
+    has(&call.identity.invoked_by, AUTOSCALING_HOST)
+        || has(&call.identity.role, AUTOSCALING_ROLE)
+        || has(&call.identity.arn, AUTOSCALING_ROLE)
+        || has(&call.user_agent, AUTOSCALING_HOST)
+}
+
+/// An AWS service that acts by itself: scaling, draining, the end of a deployment. CloudFormation and its like do
+/// what somebody wrote into a template.
+pub(super) fn is_service_itself(call: &ApiCall) -> bool {
+    const FOR_SOMEBODY: [&str; 4] = [
+        "cloudformation",
+        "elasticbeanstalk",
+        "proton",
+        "servicecatalog",
+    ];
+    let identity = &call.identity;
+    let host = identity
+        .invoked_by
+        .as_deref()
+        .filter(|host| !is_console(host));
+    if let Some(host) = host {
+        let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
+        return !FOR_SOMEBODY.contains(&service);
+    }
+    let is_linked =
+        |text: &Option<String>| text.as_deref().is_some_and(|it| it.contains(LINKED_ROLE));
+    identity.kind.as_deref() == Some("AWSService")
+        || is_linked(&identity.role)
+        || is_linked(&identity.arn)
+}
+
+/// `startedBy` of a task: a deployment of the service scheduler, a rule, or whatever RunTask was given.
+pub fn of_started_by(started_by: &str) -> Actor {
+    let (name, is_service) = match started_by.split_once('/') {
+        Some(("ecs-svc", _)) => ("the ECS service scheduler".to_owned(), true),
+        Some(("events-rule", rule)) => (format!("EventBridge rule {rule}"), true),
+        Some(("chronos-schedule", schedule)) => (format!("EventBridge schedule {schedule}"), true),
+        _ => (started_by.to_owned(), false),
+    };
+    Actor {
+        name,
+        via: None,
+        source_ip: None,
+        is_service,
+    }
+}
+
+fn person(identity: &Identity) -> Option<String> {
+    match identity.kind.as_deref() {
+        Some("Root") => Some(match &identity.account {
+            Some(account) => format!("the root user of {account}"),
+            None => "the root user".to_owned(),
+        }),
+        Some("AssumedRole") => session(identity),
+        Some("AWSAccount") => identity
+            .account
+            .as_ref()
+            .map(|account| format!("account {account}")),
+        Some("IdentityCenterUser") => Some("an IAM Identity Center user".to_owned()),
+        _ => identity.user_name.clone().or_else(|| {
+            identity
+                .arn
+                .as_deref()
+                .map(|arn| crate::ecs::arn::name(arn).to_owned())
+        }),
+    }
+}
+
+/// A role's session is named after who took the role: a person, a build, or an EC2 instance.
+fn session(identity: &Identity) -> Option<String> {
+    let Some(arn) = identity.arn.as_deref() else {
+        // `AROA…:session`
+        return identity
+            .principal
+            .as_deref()?
+            .split_once(':')
+            .map(|(_, it)| it.to_owned());
+    };
+    let session = crate::ecs::arn::name(arn);
+    let role = identity.role.as_deref().or_else(|| {
+        let mut parts = arn.rsplit('/');
+        parts.next();
+        parts.next()
+    });
+    Some(match role {
+        _ if is_ec2_instance(session) => format!("{INSTANCE}{session}"),
+        Some(role) if role.starts_with(SSO_ROLE_PREFIX) => {
+            format!("{session} (SSO {})", permission_set(role))
+        }
+        Some(role) if role != session => format!("{session} (role {role})"),
+        Some(_) | None => session.to_owned(),
+    })
+}
+
+/// `AWSReservedSSO_PowerUserAccess_0123456789abcdef` → `PowerUserAccess`.
+fn permission_set(role: &str) -> &str {
+    let name = role.trim_start_matches(SSO_ROLE_PREFIX);
+    name.rsplit_once('_').map_or(name, |(set, _)| set)
+}
+
+fn is_ec2_instance(session: &str) -> bool {
+    session
+        .strip_prefix("i-")
+        .is_some_and(|id| id.len() >= 8 && id.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+fn service_name(host: &str) -> String {
+    let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
+    let service = service.rsplit('.').next().unwrap_or(service);
+    SERVICES
+        .iter()
+        .find(|(name, _)| *name == service)
+        .map_or_else(|| host.to_owned(), |(_, spoken)| (*spoken).to_owned())
+}
+
+fn tool(user_agent: &str) -> Option<String> {
+    TOOLS
+        .iter()
+        .find(|(mark, _)| user_agent.contains(mark))
+        .map(|(_, spoken)| (*spoken).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(kind: &str, arn: &str, role: Option<&str>, invoked_by: Option<&str>) -> ApiCall {
+        ApiCall {
+            identity: Identity {
+                kind: Some(kind.to_owned()),
+                arn: Some(arn.to_owned()),
+                role: role.map(str::to_owned),
+                invoked_by: invoked_by.map(str::to_owned),
+                ..Identity::default()
+            },
+            ..ApiCall::default()
+        }
+    }
+
+    fn name_and_via(call: &ApiCall) -> (String, Option<String>) {
+        let actor = of_call(call).unwrap();
+        (actor.name, actor.via)
+    }
+
+    #[test]
+    fn people_and_machines() {
+        let sts = "arn:aws:sts::210987654321:assumed-role";
+        let sso = "AWSReservedSSO_PowerUserAccess_0123456789abcdef";
+        for (call, expected) in [
+            (
+                call(
+                    "AssumedRole",
+                    &format!("{sts}/{sso}/maya@example.com"),
+                    Some(sso),
+                    None,
+                ),
+                "maya@example.com (SSO PowerUserAccess)",
+            ),
+            (
+                call("AssumedRole", &format!("{sts}/deployer/run-77"), None, None),
+                "run-77 (role deployer)",
+            ),
+            (
+                call(
+                    "AssumedRole",
+                    &format!("{sts}/ecsInstanceRole/i-0abc1234def56789a"),
+                    None,
+                    None,
+                ),
+                "instance i-0abc1234def56789a",
+            ),
+            (
+                call("Root", "arn:aws:iam::210987654321:root", None, None),
+                "the root user",
+            ),
+            (
+                call(
+                    "IAMUser",
+                    "arn:aws:iam::210987654321:user/tomasz.k",
+                    None,
+                    None,
+                ),
+                "tomasz.k",
+            ),
+        ] {
+            assert_eq!(of_call(&call).unwrap().name, expected);
+            assert!(!of_call(&call).unwrap().is_service);
+        }
+    }
+
+    #[test]
+    fn the_agent_of_an_instance() {
+        let mut report = call(
+            "AssumedRole",
+            "arn:aws:sts::210987654321:assumed-role/ecsInstanceRole/i-0abc1234def56789a",
+            Some("ecsInstanceRole"),
+            None,
+        );
+        report.user_agent =
+            Some("Amazon ECS Agent - v1.99.1 (+http://aws.amazon.com/ecs/)".to_owned());
+        assert_eq!(
+            name_and_via(&report),
+            ("the ECS agent on i-0abc1234def56789a".to_owned(), None)
+        );
+        // Somebody who logged in to it is not the agent.
+        report.user_agent = Some("aws-cli/2.31.0 md/awscrt#0.27".to_owned());
+        assert_eq!(
+            name_and_via(&report),
+            (
+                "instance i-0abc1234def56789a".to_owned(),
+                Some("the AWS CLI".to_owned())
+            )
+        );
+    }
+
+    #[test]
+    fn federated_people_and_scheduled_things() {
+        for (kind, arn, expected) in [
+            (
+                "FederatedUser",
+                "arn:aws:sts::210987654321:federated-user/noor",
+                "noor",
+            ),
+            ("AWSAccount", "", "account 309876543210"),
+            ("IdentityCenterUser", "", "an IAM Identity Center user"),
+        ] {
+            let mut call = call(kind, arn, None, None);
+            call.identity.account = Some("309876543210".to_owned());
+            assert_eq!(of_call(&call).unwrap().name, expected);
+        }
+        let mut call = call("WebIdentityUser", "", None, None);
+        call.identity.arn = None;
+        call.identity.user_name = Some("repo:shop/web:ref:refs/heads/main".to_owned());
+        assert_eq!(
+            of_call(&call).unwrap().name,
+            "repo:shop/web:ref:refs/heads/main"
+        );
+    }
+
+    #[test]
+    fn services_alone_and_on_behalf_of_somebody() {
+        let alone = call("AWSService", "", None, Some("events.amazonaws.com"));
+        assert_eq!(name_and_via(&alone), ("EventBridge".to_owned(), None));
+        let behalf = call(
+            "AssumedRole",
+            "arn:aws:sts::210987654321:assumed-role/deployer/maya",
+            None,
+            Some("cloudformation.amazonaws.com"),
+        );
+        assert_eq!(
+            name_and_via(&behalf),
+            (
+                "maya (role deployer)".to_owned(),
+                Some("CloudFormation".to_owned())
+            )
+        );
+        assert!(of_call(&behalf).unwrap().is_service);
+    }
+
+    #[test]
+    fn who_acts_by_itself() {
+        let sts = "arn:aws:sts::210987654321:assumed-role";
+        for (role, invoked_by, expected) in [
+            ("AWSServiceRoleForECS", None, true),
+            ("AWSServiceRoleForECS", Some("ecs.amazonaws.com"), true),
+            ("CodeDeployRole", Some("codedeploy.amazonaws.com"), true),
+            ("nightly", Some("scheduler.amazonaws.com"), true),
+            ("deployer", Some("cloudformation.amazonaws.com"), false),
+            ("deployer", Some("signin.amazonaws.com"), false),
+            ("deployer", None, false),
+        ] {
+            let call = call(
+                "AssumedRole",
+                &format!("{sts}/{role}/it"),
+                Some(role),
+                invoked_by,
+            );
+            assert_eq!(is_service_itself(&call), expected, "{role} {invoked_by:?}");
+        }
+        assert!(is_service_itself(&call("AWSService", "", None, None)));
+    }
+
+    #[test]
+    fn a_person_in_the_console_is_no_service() {
+        for host in ["signin.amazonaws.com", "AWS Internal"] {
+            let call = call(
+                "IAMUser",
+                "arn:aws:iam::210987654321:user/maya",
+                None,
+                Some(host),
+            );
+            let actor = of_call(&call).unwrap();
+            assert!(!actor.is_service, "{host}");
+            assert_eq!(
+                (actor.name.as_str(), actor.via.as_deref()),
+                ("maya", Some("the console"))
+            );
+        }
+    }
+
+    #[test]
+    fn an_identity_that_says_nothing_is_nobody() {
+        assert_eq!(of_call(&ApiCall::default()), None);
+    }
+
+    #[test]
+    fn what_started_a_task() {
+        assert_eq!(
+            of_started_by("ecs-svc/123").name,
+            "the ECS service scheduler"
+        );
+        assert_eq!(
+            of_started_by("events-rule/nightly").name,
+            "EventBridge rule nightly"
+        );
+        assert_eq!(of_started_by("jenkins-42").name, "jenkins-42");
+    }
+}

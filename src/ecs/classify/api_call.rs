@@ -1,0 +1,215 @@
+//! CloudTrail's calls: what each one means, by the API's own names.
+//!
+//! Calls that are no call by what they say (an agent's report of a task) become what they report. Requests
+//! and answers follow the API reference: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
+
+mod changes;
+mod subject;
+
+use super::{Finding, actor, cluster_name, owned_name};
+use crate::ecs::event::{self, ApiCall, Fields};
+use crate::ecs::notice::{
+    CallError, CallFacts, CallPurpose, Container, Facts, Failure, Kind, Subject, TaskFacts,
+    TaskSource,
+};
+
+/// What reads, by the API's naming, where CloudTrail does not say `readOnly`.
+const READING: [&str; 4] = ["Describe", "List", "Get", "Discover"];
+
+pub(super) fn find(call: &ApiCall) -> Finding {
+    let request = Fields::new(&call.request);
+    match call.name.as_deref().unwrap_or_default() {
+        "SubmitTaskStateChange" if call.error_code.is_none() => agent_report(call, request),
+        name => api_call(call, name, request),
+    }
+}
+
+/// SubmitTaskStateChange: the agent on an instance reports how a task does.
+fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
+    let status = request.text("status");
+    let task = request.text("task");
+    Finding {
+        kind: match status.as_deref() {
+            Some("STOPPED") => Kind::TaskStopped,
+            Some("RUNNING") => Kind::TaskStarted,
+            Some(_) | None => Kind::TaskRunning,
+        },
+        subject: Subject {
+            cluster: cluster_name(request.text("cluster").as_deref(), &[task.as_deref()]),
+            task: owned_name(task.as_deref()),
+            ..Subject::default()
+        },
+        facts: Facts::Task(Box::new(TaskFacts {
+            told_by: TaskSource::AgentReport,
+            last_status: status,
+            stopped_reason: request.text("reason"),
+            stopped_at: request.time("executionStoppedAt"),
+            updated_at: call.time.clone(),
+            containers: request
+                .list("containers")
+                .into_iter()
+                .map(container)
+                .collect(),
+            ..TaskFacts::default()
+        })),
+        actor: actor::of_call(call),
+    }
+}
+
+fn container(fields: Fields<'_>) -> Container {
+    Container {
+        name: fields.text("containerName"),
+        last_status: fields.text("status"),
+        exit_code: fields.number("exitCode"),
+        reason: fields.text("reason"),
+        ..Container::default()
+    }
+}
+
+fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
+    let response = Fields::new(&call.response);
+    let error = call.error_code.clone().map(|code| CallError {
+        code,
+        message: call.error_message.clone(),
+    });
+    let kind = if error.is_some() {
+        Kind::ApiDenied
+    } else {
+        kind(name)
+    };
+    let purpose = purpose(call, name, request);
+    let container_instance = response.object("containerInstance");
+    let versions = container_instance.object("versionInfo");
+    Finding {
+        kind,
+        subject: subject::subject(call, name, request, response),
+        facts: Facts::Call(CallFacts {
+            name: if name.is_empty() {
+                "an unnamed call".to_owned()
+            } else {
+                name.to_owned()
+            },
+            effect: effect(name, request, purpose).filter(|_| error.is_none()),
+            purpose,
+            error,
+            failures: response.list("failures").into_iter().map(failure).collect(),
+            launched: response.list("tasks").len(),
+            reason: reason(name, request, response),
+            changes: changes::changes(name, request, response),
+            agent_version: versions.text("agentVersion"),
+            docker_version: event::docker_version(versions),
+        }),
+        actor: actor::of_call(call),
+    }
+}
+
+fn kind(name: &str) -> Kind {
+    match name {
+        "RunTask" => Kind::RunTask,
+        "StartTask" => Kind::StartTask,
+        "StopTask" => Kind::StopTask,
+        "RegisterContainerInstance" => Kind::InstanceRegistered,
+        "DeregisterContainerInstance" => Kind::InstanceDeregistered,
+        "UpdateContainerInstancesState" => Kind::InstanceState,
+        "CreateService" | "UpdateService" | "DeleteService" => Kind::ServiceChanged,
+        "RegisterTaskDefinition" | "DeregisterTaskDefinition" => Kind::TaskDefinition,
+        _ => Kind::ApiCall,
+    }
+}
+
+fn purpose(call: &ApiCall, name: &str, request: Fields<'_>) -> CallPurpose {
+    let by_service = actor::is_service_itself(call);
+    match name {
+        _ if reads(call, name) => CallPurpose::Read,
+        "RunTask" | "StartTask" => CallPurpose::Launch,
+        "StopTask" => CallPurpose::StopTask,
+        _ if removes(call, name, request) => CallPurpose::Remove { by_service },
+        "SubmitContainerStateChange" | "SubmitAttachmentStateChanges" => {
+            CallPurpose::ContainerReport
+        }
+        "CreateService" | "UpdateService" => CallPurpose::ChangeService {
+            by_autoscaling: actor::is_autoscaling(call),
+        },
+        "UpdateContainerInstancesState" => CallPurpose::ChangeInstances { by_service },
+        "DeregisterContainerInstance" => CallPurpose::DeregisterInstance {
+            forced: request.flag("force") == Some(true),
+            by_service,
+        },
+        _ => CallPurpose::Change,
+    }
+}
+
+/// What deletes nothing that runs, and nothing that anything runs on.
+const HARMLESS_DELETIONS: [&str; 4] = [
+    "DeleteAccountSetting",
+    "DeleteAttributes",
+    "DeleteDaemonTaskDefinition",
+    "DeleteTaskDefinitions",
+];
+
+fn removes(call: &ApiCall, name: &str, request: Fields<'_>) -> bool {
+    match name {
+        // Each task's stop is a kind of its own.
+        "StopTask" => false,
+        "ContinueServiceDeployment" => request.text("action").as_deref() == Some("ROLLBACK"),
+        // Scaling to 0 is what Application Auto Scaling is there for.
+        "UpdateService" => {
+            request.number("desiredCount") == Some(0) && !actor::is_autoscaling(call)
+        }
+        "UpdateTaskSet" => request.object("scale").number("value") == Some(0),
+        _ => {
+            ["Delete", "Disassociate", "Stop"]
+                .iter()
+                .any(|start| name.starts_with(start))
+                && !HARMLESS_DELETIONS.contains(&name)
+        }
+    }
+}
+
+/// What becomes of what runs.
+fn effect(name: &str, request: Fields<'_>, purpose: CallPurpose) -> Option<&'static str> {
+    if !matches!(purpose, CallPurpose::Remove { .. }) {
+        return None;
+    }
+    let is_abort = request.text("stopType").as_deref() == Some("ABORT");
+    Some(match name {
+        "DeleteService" | "DeleteExpressGatewayService" | "DeleteTaskSet" | "UpdateTaskSet" => {
+            "its tasks stop"
+        }
+        "UpdateService" => "all its tasks stop",
+        "DeleteDaemon" => "its task stops on every instance",
+        "DeleteCluster" => "nothing can run in it any more",
+        "DeleteCapacityProvider" => "no task is placed by it any more",
+        "StopServiceDeployment" if is_abort => "the deployment stops where it is",
+        "StopServiceDeployment" | "ContinueServiceDeployment" => {
+            "the service goes back to its previous revision"
+        }
+        _ => "what it names no longer exists",
+    })
+}
+
+fn reads(call: &ApiCall, name: &str) -> bool {
+    call.read_only == Some(true) || READING.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn reason(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<String> {
+    let given = request.text("reason");
+    let answered = response.object("task").text("stoppedReason");
+    match name {
+        // ECS's own words where the caller gave none.
+        "StopTask" => given
+            .or(answered)
+            .filter(|reason| reason != "Task stopped by user"),
+        _ => given,
+    }
+}
+
+fn failure(fields: Fields<'_>) -> Failure {
+    Failure {
+        reason: fields
+            .text("reason")
+            .unwrap_or_else(|| "no reason given".to_owned()),
+        detail: fields.text("detail"),
+        arn: fields.text("arn"),
+    }
+}

@@ -1,0 +1,145 @@
+//! Why a task stopped, from the strings and codes that ECS leaves behind.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>. The first
+//! cause that matches counts; the order is from what a reader must know to what explains itself. A reason is
+//! believed before a stop code, because the codes are few and say less.
+
+mod blame;
+pub mod launches;
+mod stop;
+mod stops;
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use crate::ecs::notice::{Subject, TaskFacts};
+use blame::{ecs_reasons, may_end_task};
+use stops::Said;
+
+pub use blame::{blames, blames_container, says_nothing};
+pub use stop::{Meaning, Stop};
+pub use stops::{Entry, Explanation, table};
+
+/// Why something happened, where the event tells.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Cause {
+    LaunchFailed,
+    OutOfMemory,
+    ImagePull,
+    FailedToStart,
+    HealthCheck,
+    SpotInterruption,
+    HostGone,
+    StoppedByUser,
+    ApplicationExit,
+    Finished,
+    ExitedInService,
+    UnknownCause,
+}
+
+const IMAGE_PULL: &str = "CannotPull";
+
+/// Why a task stopped, whoever wanted to hear of it.
+pub fn cause(task: &TaskFacts, subject: &Subject) -> Cause {
+    let stop = Stop::new(task, subject);
+    match stop.meaning() {
+        Meaning::Because(cause) => cause,
+        Meaning::RoutineOfService => stop.by_its_end(),
+    }
+}
+
+/// What a cause means for this task, and what to do about it.
+pub fn explain(cause: Cause, task: &TaskFacts) -> Explanation {
+    let said = said(task);
+    stops::entry(cause, &said).explain(task, &said)
+}
+
+/// The line of the table that explains a stop.
+pub fn entry(cause: Cause, task: &TaskFacts) -> &'static Entry {
+    stops::entry(cause, &said(task))
+}
+
+fn said(task: &TaskFacts) -> Said<'_> {
+    let is_blamed = blames(None, task);
+    let failed = || task.containers.iter().filter(|it| is_blamed(it));
+    let mut may_end = task.containers.iter().filter(|it| may_end_task(it, task));
+    let reasons = task.containers.iter().filter_map(|it| it.reason.as_deref());
+    let of_stopping = reasons.filter(|it| is_of_stopping(it));
+    Said {
+        has_wrong_format: failed().any(|it| {
+            let mut lines = it.log_tail.iter();
+            lines.any(|line| line.contains(stops::WRONG_FORMAT))
+        }),
+        exits: failed().filter_map(|it| it.exit_code).collect(),
+        has_ended: may_end.any(|it| it.exit_code.is_some()),
+        host: task.host,
+        is_on_fargate: [&task.launch_type, &task.capacity_provider]
+            .into_iter()
+            .flatten()
+            .any(|it| it.starts_with("FARGATE")),
+        ..Said::of_reasons(ecs_reasons(task).chain(of_stopping).collect())
+    }
+}
+
+/// `OutOfMemoryError: Container killed due to memory usage`; the name of the error is missing now and then.
+fn says_out_of_memory(reason: &str) -> bool {
+    reason.contains("OutOfMemoryError") || reason.contains("killed due to memory usage")
+}
+
+/// Whether a container has this reason because it was being stopped, and ECS could not do so in time. It is no failure
+/// of its own.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+pub fn is_of_stopping(reason: &str) -> bool {
+    reason.contains("CannotStopContainerError") || reason.contains("ould not transition to stopped")
+}
+
+fn has_stop_code(task: &TaskFacts, codes: &[&str]) -> bool {
+    let code = task.stop_code.as_deref();
+    code.is_some_and(|code| codes.contains(&code))
+}
+
+/// The task's reason where it is ECS's own: whoever calls StopTask may write anything there.
+fn ecs_stopped_reason(task: &TaskFacts) -> Option<&str> {
+    let reason = task.stopped_reason.as_deref()?;
+    let is_ecs = !has_stop_code(task, &["UserInitiated"])
+        || reason.starts_with("Container instance deregistration forced by user");
+    is_ecs.then_some(reason)
+}
+
+/// What an exit code above 128 says: the number of the signal that ended the process.
+pub fn signal(exit_code: i64) -> Option<&'static str> {
+    match exit_code {
+        129 => Some("SIGHUP"),
+        130 => Some("SIGINT"),
+        131 => Some("SIGQUIT"),
+        132 => Some("SIGILL"),
+        134 => Some("SIGABRT"),
+        135 => Some("SIGBUS"),
+        136 => Some("SIGFPE"),
+        137 => Some("SIGKILL"),
+        139 => Some("SIGSEGV"),
+        141 => Some("SIGPIPE"),
+        143 => Some("SIGTERM"),
+        _ => None,
+    }
+}
+
+/// A cause in words that finish "the task …".
+pub fn in_words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::LaunchFailed => "could not be launched",
+        Cause::OutOfMemory => "ran out of memory",
+        Cause::ImagePull => "could not pull its image",
+        Cause::FailedToStart => "failed to start",
+        Cause::HealthCheck => "failed its health checks",
+        Cause::SpotInterruption => "lost its Spot capacity",
+        Cause::HostGone => "lost its host",
+        Cause::StoppedByUser => "was stopped by request",
+        Cause::ApplicationExit => "exited with an error",
+        Cause::Finished => "finished",
+        Cause::ExitedInService => "exited, though its service wants it running",
+        Cause::UnknownCause => "stopped",
+    }
+}

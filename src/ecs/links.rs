@@ -1,0 +1,240 @@
+//! Addresses of the ECS console.
+//!
+//! A wrong link at 3 a.m. is worse than none, so a link is made only where region, partition and names are
+//! all known and well-formed. Path segments are percent-encoded: names come from events.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::ecs::arn;
+use crate::ecs::notice::{Kind, Links, LogStream, Origin, Subject};
+
+/// What may stand unencoded in a path segment (RFC 3986, unreserved).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+pub fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
+    let Some(console) = origin.region.as_deref().and_then(Console::of_region) else {
+        return Links::default();
+    };
+    let of_cluster = |rest: &[&str]| {
+        let cluster = subject.cluster.as_deref()?;
+        console.page(&[&["clusters", cluster], rest].concat())
+    };
+    let of_task = |tab| console.task(subject.cluster.as_deref()?, subject.task.as_deref()?, tab);
+    Links {
+        cluster: of_cluster(&[cluster_tab(subject)]),
+        service: subject
+            .service
+            .as_deref()
+            .and_then(|service| of_cluster(&["services", service, service_tab(kind, subject)])),
+        task: of_task("configuration"),
+        logs: of_task("logs"),
+        task_definition: subject.family.as_deref().and_then(|family| {
+            match subject.revision.as_deref() {
+                Some(revision) => {
+                    console.page(&["task-definitions", family, revision, "containers"])
+                }
+                None => console.page(&["task-definitions", family]),
+            }
+        }),
+        container_instance: subject
+            .container_instance
+            .as_deref()
+            .and_then(|id| of_cluster(&["infrastructure", "container-instances", id])),
+    }
+}
+
+/// The page of a task in a cluster, both by name.
+pub fn task(region: &str, cluster: &str, task: &str) -> Option<String> {
+    Console::of_region(region)?.task(cluster, task, "configuration")
+}
+
+/// A stream of CloudWatch Logs. The console reads what follows its `#` as an address of its own, so names
+/// are encoded twice, with `$` for `%`: `/ecs/web` becomes `$252Fecs$252Fweb`.
+pub fn log_stream(stream: &LogStream) -> Option<String> {
+    let Console { region, domain } = Console::of_region(&stream.region)?;
+    let encoded = |name: &str| {
+        let once = utf8_percent_encode(name, SEGMENT).to_string();
+        once.replace('%', "$25")
+    };
+    Some(format!(
+        "https://{region}.{domain}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}/log-events/{}",
+        encoded(&stream.group),
+        encoded(&stream.name),
+    ))
+}
+
+/// The tab of a service's page that has more to say.
+fn service_tab(kind: Kind, subject: &Subject) -> &'static str {
+    match kind {
+        _ if is_resource(
+            subject,
+            &["service-deployment", "service-revision", "task-set"],
+        ) =>
+        {
+            "deployments"
+        }
+        Kind::ServiceAction => "events",
+        Kind::Deployment | Kind::DeploymentHook | Kind::ServiceChanged => "deployments",
+        _ => "health",
+    }
+}
+
+/// Capacity providers stand beside the instances of a cluster.
+fn cluster_tab(subject: &Subject) -> &'static str {
+    match is_resource(subject, &["capacity-provider"]) {
+        true => "infrastructure",
+        false => "services",
+    }
+}
+
+fn is_resource(subject: &Subject, kinds: &[&str]) -> bool {
+    let resource = subject.resource.as_ref();
+    resource.is_some_and(|resource| kinds.contains(&resource.kind.as_str()))
+}
+
+/// The console of one region.
+struct Console<'a> {
+    region: &'a str,
+    domain: &'static str,
+}
+
+impl<'a> Console<'a> {
+    /// None for a text that is no region, and for the isolated partitions, whose consoles are not public.
+    fn of_region(region: &'a str) -> Option<Self> {
+        if region.contains("-iso") {
+            return None;
+        }
+        let domain = match region.split('-').next()? {
+            "cn" => "console.amazonaws.cn",
+            "us" if region.starts_with("us-gov-") => "console.amazonaws-us-gov.com",
+            prefix if prefix.len() == 2 => "console.aws.amazon.com",
+            _ => return None,
+        };
+        arn::is_region(region).then_some(Self { region, domain })
+    }
+
+    fn task(&self, cluster: &str, task: &str, tab: &str) -> Option<String> {
+        self.page(&["clusters", cluster, "tasks", task, tab])
+    }
+
+    /// None where a name would lead elsewhere: browsers take `..` for the folder above, encoded or not.
+    fn page(&self, segments: &[&str]) -> Option<String> {
+        if segments
+            .iter()
+            .any(|segment| segment.chars().all(|c| c == '.'))
+        {
+            return None;
+        }
+        let Self { region, domain } = self;
+        let path: Vec<String> = segments
+            .iter()
+            .map(|segment| utf8_percent_encode(segment, SEGMENT).to_string())
+            .collect();
+        Some(format!(
+            "https://{region}.{domain}/ecs/v2/{}?region={region}",
+            path.join("/")
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task_link(region: &str, cluster: &str, task: &str) -> Option<String> {
+        let subject = Subject {
+            cluster: Some(cluster.to_owned()),
+            task: Some(task.to_owned()),
+            ..Subject::default()
+        };
+        let origin = Origin {
+            region: Some(region.to_owned()),
+            ..Origin::default()
+        };
+        links(Kind::TaskStopped, &subject, &origin).task
+    }
+
+    #[test]
+    fn each_partition_has_its_own_console() {
+        for (region, host) in [
+            ("eu-west-1", "eu-west-1.console.aws.amazon.com"),
+            ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+            (
+                "us-gov-west-1",
+                "us-gov-west-1.console.amazonaws-us-gov.com",
+            ),
+        ] {
+            assert_eq!(
+                task_link(region, "prod", "1a2b").unwrap(),
+                format!(
+                    "https://{host}/ecs/v2/clusters/prod/tasks/1a2b/configuration?region={region}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_region_that_is_none_gives_no_link() {
+        for region in [
+            "",
+            "evil.example",
+            "us-iso-east-1",
+            "eu-isoe-west-1",
+            "eu-west-1.evil.example/",
+            "xx",
+            "EU-WEST-1",
+        ] {
+            assert_eq!(task_link(region, "prod", "1a2b"), None, "{region}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_leave_their_segment() {
+        let link = task_link("eu-west-1", "../../iam", "a|b> <#?").unwrap();
+        assert_eq!(
+            link,
+            "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/..%2F..%2Fiam/tasks/a%7Cb%3E%20%3C%23%3F/configuration?region=eu-west-1"
+        );
+    }
+
+    #[test]
+    fn a_log_stream_is_encoded_as_its_console_wants_it() {
+        let mut stream = LogStream {
+            region: "cn-north-1".to_owned(),
+            group: "/ecs/web [$1]".to_owned(),
+            name: "ecs/web/1a2b".to_owned(),
+        };
+        assert_eq!(
+            log_stream(&stream).unwrap(),
+            "https://cn-north-1.console.amazonaws.cn/cloudwatch/home?region=cn-north-1#logsV2:log-groups/log-group/\
+             $252Fecs$252Fweb$2520$255B$25241$255D/log-events/ecs$252Fweb$252F1a2b"
+        );
+        stream.region = "evil.example/".to_owned();
+        assert_eq!(log_stream(&stream), None);
+    }
+
+    #[test]
+    fn a_name_of_dots_leads_nowhere() {
+        for name in ["..", ".", ""] {
+            assert_eq!(task_link("eu-west-1", name, "1a2b"), None, "{name:?}");
+            assert_eq!(task_link("eu-west-1", "prod", name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_linked() {
+        let subject = Subject {
+            task: Some("1a2b".to_owned()),
+            ..Subject::default()
+        };
+        let origin = Origin {
+            region: Some("eu-west-1".to_owned()),
+            ..Origin::default()
+        };
+        assert_eq!(links(Kind::TaskStopped, &subject, &origin).task, None);
+    }
+}

@@ -1,0 +1,500 @@
+//! Checks `serverless.env.yml` before anything is built or deployed of it: every key against the table of [`keys`],
+//! and every value by the program that will read it.
+
+mod anchors;
+pub mod keys;
+mod node;
+
+use std::fmt;
+
+use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
+
+use crate::config::{
+    HookVariables, NotifierVariables, Problem, QueueVariables, Remedy, names_of, values,
+};
+use crate::notifier::channel::Channel;
+use crate::notifier::config::NotifierConfig;
+use crate::runner::hook::HookConfig;
+use crate::runner::queue::QueueConfig;
+use crate::text::spelling::nearest;
+use keys::{Allows, Key};
+use node::{is_unknown, scalar, switch};
+
+/// The only key of the file that is read.
+pub const ROOT: &str = "mysettings";
+
+/// What the file deploys.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Where messages go; none where a variable of Serverless says it.
+    pub channels: Option<Vec<String>>,
+    /// What is allowed but surely not meant.
+    pub warnings: Vec<String>,
+    /// The keys whose values only Serverless or CloudFormation knows.
+    pub unchecked: Vec<String>,
+}
+
+/// Something wrong, and the line in which it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub line: usize,
+    pub problem: Problem,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.line, self.problem)
+    }
+}
+
+/// # Errors
+///
+/// Everything that is wrong, in the order of the file's lines.
+pub fn check(text: &str) -> Result<Report, Vec<Finding>> {
+    let documents = MarkedYaml::load_from_str(text).map_err(|error| {
+        let line = error.marker().line();
+        vec![finding(
+            line,
+            "the file",
+            error.info(),
+            Remedy::Advice(YAML.to_owned()),
+        )]
+    })?;
+    let mut checked = Checked {
+        lines: text.lines().collect(),
+        ..Checked::default()
+    };
+    match &documents[..] {
+        [] => {}
+        [document] => checked.root(document),
+        [_, second, ..] => {
+            let remedy = Remedy::Advice("remove the `---` between them".to_owned());
+            checked.add(
+                second,
+                "the file",
+                "it holds more than one document",
+                remedy,
+            );
+        }
+    }
+    checked.values();
+    checked.findings.sort_by_key(|finding| finding.line);
+    match checked.findings.is_empty() {
+        true => Ok(checked.report()),
+        false => Err(checked.findings),
+    }
+}
+
+const YAML: &str = "it is no YAML; put texts with `:`, `#`, `*`, `&`, `!`, `@` in quotes";
+
+/// A value that a program will read.
+struct Value {
+    key: &'static Key,
+    variable: &'static str,
+    text: String,
+    line: usize,
+}
+
+#[derive(Default)]
+struct Checked<'t> {
+    /// The file's.
+    lines: Vec<&'t str>,
+    findings: Vec<Finding>,
+    values: Vec<Value>,
+    /// Keys whose values are known to Serverless alone.
+    unknown: Vec<String>,
+    parrot: Option<NotifierConfig>,
+    warnings: Vec<String>,
+    switched: Vec<(&'static str, bool)>,
+}
+
+impl Checked<'_> {
+    fn root(&mut self, document: &MarkedYaml<'_>) {
+        let Some(entries) = self.entries(document, "the file", &[ROOT]) else {
+            return;
+        };
+        let mut is_elsewhere = false;
+        for (name, _, value) in &entries {
+            if name == ROOT {
+                match is_unknown(value) {
+                    // It may take one of the other keys, by the stage for example.
+                    true => is_elsewhere = true,
+                    false => self.section("", value),
+                }
+            }
+        }
+        if is_elsewhere {
+            self.unknown.push(ROOT.to_owned());
+            return;
+        }
+        for (at, (name, key, _)) in entries.iter().enumerate() {
+            let next = entries.get(at + 1).map(|(_, key, _)| key.span.start.line());
+            if name == ROOT || anchors::serve(&self.lines, key.span.start.line(), next) {
+                continue;
+            }
+            let remedy = match keys::below("").contains(&name.as_str()) {
+                true => Remedy::Advice(format!("put it below `{ROOT}`, two spaces further in")),
+                false => match nearest(name, [ROOT]) {
+                    Some(meant) => Remedy::DidYouMean(meant.to_owned()),
+                    None => Remedy::Allowed(format!("`{ROOT}` and what stands below it")),
+                },
+            };
+            self.add(key, name, "nothing reads this key", remedy);
+        }
+    }
+
+    /// `path` is that of the section, empty for the outermost.
+    fn section(&mut self, path: &str, node: &MarkedYaml<'_>) {
+        let known = keys::below(path);
+        let shown = if path.is_empty() { ROOT } else { path };
+        let Some(entries) = self.entries(node, shown, &known) else {
+            return;
+        };
+        for (name, key, value) in entries {
+            let full = match path {
+                "" => name.clone(),
+                _ => format!("{path}.{name}"),
+            };
+            if let Some(known) = Key::of(&full).filter(|_| !name.contains('.')) {
+                self.key(known, key, value);
+            } else if known.contains(&name.as_str()) {
+                self.section(&full, value);
+            } else {
+                self.add(
+                    key,
+                    &full,
+                    "there is no such key",
+                    meant(&full, &name, &known),
+                );
+            }
+        }
+    }
+
+    /// The keys of a mapping, each with the nodes of its name and of its value; none of what is empty, unknown or,
+    /// which is an error, no mapping.
+    fn entries<'n, 'y>(
+        &mut self,
+        node: &'n MarkedYaml<'y>,
+        path: &str,
+        known: &[&str],
+    ) -> Option<Vec<(String, &'n MarkedYaml<'y>, &'n MarkedYaml<'y>)>> {
+        if is_unknown(node) {
+            self.unknown.push(path.to_owned());
+            return None;
+        }
+        let YamlData::Mapping(mapping) = &node.data else {
+            if !matches!(&node.data, YamlData::Value(Scalar::Null)) {
+                // What stands there may be a secret.
+                let problem = "it has keys of its own, and here it has a value";
+                let remedy = Remedy::Allowed(format!("{} below it", known.join(", ")));
+                self.add(node, path, problem, remedy);
+            }
+            return None;
+        };
+        let mut entries = Vec::new();
+        for (key, value) in mapping {
+            match scalar(key) {
+                // YAML's way to take another mapping's keys along.
+                Some(name) if name == "<<" => {
+                    entries.extend(self.entries(value, path, known).into_iter().flatten());
+                }
+                Some(name) if values::may_be_secret(&name) => {
+                    let remedy = Remedy::Allowed(known.join(", "));
+                    self.add(key, path, "a value stands where a key must", remedy);
+                }
+                Some(name) => entries.push((name, key, value)),
+                None => {
+                    let remedy = Remedy::Allowed(known.join(", "));
+                    self.add(key, path, "a key in it is no text", remedy);
+                }
+            }
+        }
+        Some(entries)
+    }
+
+    /// `channel: #devops` is a key without a value.
+    fn comment(&mut self, key: &'static Key, name: &MarkedYaml<'_>) {
+        let line = name.span.start.line();
+        let text = self.lines.get(line.saturating_sub(1)).copied();
+        let after = text
+            .and_then(|text| text.split_once(':'))
+            .map(|(_, rest)| rest.trim());
+        let comment = after.and_then(|rest| rest.strip_prefix('#'));
+        if comment.is_some_and(|it| it.starts_with(char::is_alphanumeric)) {
+            let remedy = Remedy::Advice("put the value in quotes, `'#…'`".to_owned());
+            self.add(
+                name,
+                key.path,
+                "`#` makes a comment of what follows",
+                remedy,
+            );
+        }
+    }
+
+    fn key(&mut self, key: &'static Key, name: &MarkedYaml<'_>, node: &MarkedYaml<'_>) {
+        if is_unknown(node) {
+            return self.unknown.push(key.path.to_owned());
+        }
+        if let YamlData::Value(Scalar::Null) = &node.data {
+            return self.comment(key, name);
+        }
+        let text = scalar(node).map(|it| it.trim().to_owned());
+        if text.as_ref().is_some_and(String::is_empty) {
+            return self.empty(key, node);
+        }
+        let line = node.span.start.line();
+        match (key.allows, text) {
+            (Allows::Arns | Allows::ArnsOrText, None) => self.arns(key, node),
+            (Allows::ArnsOrText, Some(text)) => {
+                for part in values::split(Some(&text), ",") {
+                    self.arn(key, node, part);
+                }
+            }
+            (Allows::Arns, Some(_)) => {
+                let remedy = Remedy::Allowed("a list of ARNs, `[arn:…, arn:…]`".to_owned());
+                self.add(node, key.path, "it is no list", remedy);
+            }
+            (_, None) => {
+                let remedy = Remedy::Allowed(match key.allows {
+                    Allows::Variable(_) => {
+                        "one text; several words are split as README says".to_owned()
+                    }
+                    other => other.to_string(),
+                });
+                self.add(
+                    node,
+                    key.path,
+                    "it is a list or has keys of its own",
+                    remedy,
+                );
+            }
+            (Allows::Variable(variable), Some(text)) => self.values.push(Value {
+                key,
+                variable,
+                text,
+                line,
+            }),
+            (allows, Some(text)) => self.value(key, allows, &text, node),
+        }
+    }
+
+    /// Only a key that is missing or has no value takes its default: an empty text is a value, which no switch, number
+    /// or closed list has.
+    fn empty(&mut self, key: &'static Key, node: &MarkedYaml<'_>) {
+        match key.allows {
+            Allows::Switch | Allows::Number(..) | Allows::OneOf(_) => {
+                let remedy = format!("{}, or leave the key out", key.allows);
+                let problem = "an empty text cannot be used";
+                self.add(node, key.path, problem, Remedy::Allowed(remedy));
+            }
+            Allows::Variable(_)
+            | Allows::Text
+            | Allows::Arns
+            | Allows::ArnsOrText
+            | Allows::Region
+            | Allows::Name => {}
+        }
+    }
+
+    fn arns(&mut self, key: &'static Key, node: &MarkedYaml<'_>) {
+        let YamlData::Sequence(items) = &node.data else {
+            let remedy = Remedy::Allowed(key.allows.to_string());
+            return self.add(node, key.path, "it has keys of its own", remedy);
+        };
+        for item in items {
+            // What is no text is a function of CloudFormation's, `!Ref Topic`.
+            if let Some(text) = scalar(item).filter(|_| !is_unknown(item)) {
+                self.arn(key, item, &text);
+            }
+        }
+    }
+
+    fn arn(&mut self, key: &'static Key, node: &MarkedYaml<'_>, text: &str) {
+        if !text.starts_with("arn:") && !text.contains("${") {
+            let problem = format!("{} is no ARN", values::quoted(text));
+            self.add(
+                node,
+                key.path,
+                &problem,
+                Remedy::Allowed(key.allows.to_string()),
+            );
+        }
+    }
+
+    /// A value that Serverless itself or CloudFormation reads.
+    fn value(&mut self, key: &'static Key, allows: Allows, text: &str, node: &MarkedYaml<'_>) {
+        let is_right = match allows {
+            Allows::Switch => {
+                let is_on = switch(text);
+                self.switched.extend(is_on.map(|is_on| (key.path, is_on)));
+                is_on.is_some()
+            }
+            Allows::Number(from, to) => text.parse().is_ok_and(|it| (from..=to).contains(&it)),
+            Allows::OneOf(words) => words.contains(&text),
+            Allows::Region => crate::ecs::arn::is_region(text),
+            Allows::Name => text
+                .chars()
+                .all(|it| it.is_ascii_alphanumeric() || it == '-'),
+            Allows::Text | Allows::Variable(_) | Allows::Arns | Allows::ArnsOrText => true,
+        };
+        if is_right {
+            return;
+        }
+        let remedy = match allows {
+            Allows::OneOf(words) => nearest(text, words.iter().copied()).map_or_else(
+                || Remedy::Allowed(allows.to_string()),
+                |it| Remedy::DidYouMean(it.to_owned()),
+            ),
+            _ => Remedy::Allowed(allows.to_string()),
+        };
+        let problem = format!("{} cannot be used", values::quoted(text));
+        self.add(node, key.path, &problem, remedy);
+    }
+
+    /// Has each program read its variables, as it will where it is deployed.
+    fn values(&mut self) {
+        // Of a key with two spellings the first of the table counts, as in serverless.yml. The folder of templates is
+        // one of the function's, and not here.
+        let ordered = keys::KEYS.iter().filter_map(|key| {
+            let mut values = self.values.iter();
+            values.find(|it| it.key.path == key.path && it.variable != "TEMPLATES_DIR")
+        });
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for value in ordered {
+            if !pairs.iter().any(|(name, _)| name == value.variable) {
+                pairs.push((value.variable.to_owned(), value.text.clone()));
+            }
+        }
+        let environment = |own: &[String]| -> Vec<_> {
+            let pairs = pairs.iter().filter(|(name, _)| own.contains(name));
+            pairs.cloned().collect()
+        };
+        let parrot = NotifierConfig::read(&environment(&names_of::<NotifierVariables>()));
+        let queue = QueueConfig::read(&environment(&names_of::<QueueVariables>()));
+        let hook = HookConfig::read(&environment(&names_of::<HookVariables>()));
+        let mut problems = Vec::new();
+        match parrot {
+            Ok(parrot) => self.parrot = Some(parrot),
+            Err(error) => problems.extend(error.0),
+        }
+        match queue {
+            Ok(queue) if self.is_on("functions.run_from_queue", false) => {
+                self.warnings.extend(queue.warnings);
+            }
+            Ok(_) => {}
+            Err(error) => problems.extend(error.0),
+        }
+        problems.extend(hook.err().into_iter().flat_map(|error| error.0));
+        for problem in problems {
+            let value = self
+                .values
+                .iter()
+                .find(|it| it.variable == problem.variable);
+            let (line, path) =
+                value.map_or((1, problem.variable.as_str()), |it| (it.line, it.key.path));
+            let found = finding(line, path, &problem.problem, problem.remedy.clone());
+            self.findings.push(found);
+        }
+    }
+
+    fn is_on(&self, key: &str, by_default: bool) -> bool {
+        let switched = self.switched.iter().find(|(path, _)| *path == key);
+        switched.map_or(by_default, |(_, is_on)| *is_on)
+    }
+
+    fn report(self) -> Report {
+        /// What says where messages go.
+        const OF_CHANNELS: [&str; 6] = [
+            ROOT,
+            "slack",
+            "slack.webhookurl",
+            "flowdock",
+            "flowdock.api_token",
+            "the file",
+        ];
+        let is_on = self.is_on("functions.parrot", true);
+        let is_hidden = self
+            .unknown
+            .iter()
+            .any(|it| OF_CHANNELS.contains(&it.as_str()));
+        let mut report = Report {
+            channels: None,
+            warnings: self.warnings,
+            unchecked: self.unknown,
+        };
+        report.unchecked.dedup();
+        let Some(parrot) = self.parrot.filter(|_| is_on) else {
+            return report;
+        };
+        // What is not known here may be what a warning misses.
+        if report.unchecked.is_empty() {
+            report.warnings.extend(parrot.warnings);
+        }
+        if is_hidden {
+            return report;
+        }
+        let channels = parrot.channels.iter();
+        let channels: Vec<_> = channels
+            .filter(|it| !matches!(it, Channel::Terminal(_)))
+            .map(|it| it.dialect().to_string())
+            .collect();
+        if channels.is_empty() {
+            report.warnings.push(
+                "no channel is set, so messages go to the function's log only; set slack.webhookurl or flowdock.api_token"
+                    .to_owned(),
+            );
+        }
+        report.channels = Some(channels);
+        report
+    }
+
+    fn add(&mut self, node: &MarkedYaml<'_>, path: &str, problem: &str, remedy: Remedy) {
+        let line = node.span.start.line();
+        self.findings.push(finding(line, path, problem, remedy));
+    }
+}
+
+fn finding(line: usize, path: &str, problem: &str, remedy: Remedy) -> Finding {
+    let problem = Problem {
+        variable: path.to_owned(),
+        problem: problem.to_owned(),
+        remedy,
+    };
+    Finding { line, problem }
+}
+
+/// Which key may have been meant by one that is none: a neighbour, the same name in another section, or both names
+/// in one.
+fn meant(full: &str, name: &str, siblings: &[&str]) -> Remedy {
+    let section = full.strip_suffix(name).unwrap_or_default();
+    let paths = keys::KEYS.iter().map(|key| key.path);
+    if name.contains('.') {
+        let exact = paths.clone().find(|path| *path == full);
+        let path = exact.or_else(|| nearest(full, paths.clone()));
+        if let Some(below) = path.and_then(|path| path.strip_prefix(section)) {
+            return Remedy::Advice(format!("write `{}`", nested(below)));
+        }
+    }
+    if let Some(sibling) = nearest(name, siblings.iter().copied()) {
+        return Remedy::DidYouMean(format!("{section}{sibling}"));
+    }
+    let of_this_name = keys::KEYS
+        .iter()
+        .filter(|key| key.name() == name)
+        .map(|key| key.path);
+    let elsewhere = of_this_name.chain(nearest(full, paths));
+    match elsewhere.collect::<Vec<_>>()[..] {
+        [] => Remedy::Allowed(siblings.join(", ")),
+        [path, ..] => Remedy::DidYouMean(path.to_owned()),
+    }
+}
+
+/// `slack: {quiet: …}` of `slack.quiet`.
+fn nested(path: &str) -> String {
+    let mut parts = path.rsplit('.');
+    let innermost = format!("{}: …", parts.next().unwrap_or_default());
+    parts.fold(innermost, |below, part| format!("{part}: {{{below}}}"))
+}
+
+#[cfg(test)]
+mod tests;

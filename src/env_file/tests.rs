@@ -1,0 +1,363 @@
+use super::*;
+
+/// What is said of what stands below `mysettings`.
+fn said(settings: &str) -> Vec<String> {
+    let indented: String = settings.lines().map(|line| format!("  {line}\n")).collect();
+    let text = format!("mysettings:\n{indented}");
+    let findings = check(&text).err().unwrap_or_default();
+    findings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+    for (settings, expected) in [
+        (
+            "slack:\n  webhook_url: https://hooks.example.com/very-secret",
+            "3: slack.webhook_url: there is no such key; did you mean `slack.webhookurl`?",
+        ),
+        (
+            "slack:\n  quite: true",
+            "3: slack.quite: there is no such key; did you mean `slack.quiet`?",
+        ),
+        (
+            "webhookurl: https://hooks.example.com/very-secret",
+            "2: webhookurl: there is no such key; did you mean `slack.webhookurl`?",
+        ),
+        (
+            "slack.webhookurl: https://hooks.example.com/very-secret",
+            "2: slack.webhookurl: there is no such key; write `slack: {webhookurl: …}`",
+        ),
+        (
+            "slack.webhook_url: https://hooks.example.com/very-secret",
+            "2: slack.webhook_url: there is no such key; write `slack: {webhookurl: …}`",
+        ),
+        (
+            "ignored:\n  exit_code.container_name: web",
+            "3: ignored.exit_code.container_name: there is no such key; write `exit_code: {container_names: …}`",
+        ),
+        (
+            "memory: 256\nslak: {quiet: true}",
+            "3: slak: there is no such key; did you mean `slack`?",
+        ),
+        (
+            "dedup_tabel: told",
+            "2: dedup_tabel: there is no such key; did you mean `dedup_table`?",
+        ),
+        (
+            "hook_events: true",
+            "2: hook_events: there is no such key; did you mean `deploy_hook.hook_events`?",
+        ),
+        (
+            "rules: {apicalls: false}",
+            "2: rules.apicalls: there is no such key; did you mean `rules.api_calls`?",
+        ),
+        (
+            "rules: {scheduled: false}",
+            "2: rules.scheduled: there is no such key; allowed: api_calls, native",
+        ),
+        (
+            "slack: https://hooks.example.com/very-secret",
+            "2: slack: it has keys of its own, and here it has a value; allowed: webhookurl, username, channel, icon_emoji, quiet, mention below it",
+        ),
+        (
+            "ignored: {exit_code: web}",
+            "2: ignored.exit_code: it has keys of its own, and here it has a value; allowed: container_names below it",
+        ),
+    ] {
+        assert_eq!(said(settings), [expected], "{settings}");
+    }
+}
+
+#[test]
+fn the_root_is_named_too() {
+    for (text, expected) in [
+        (
+            "mysetings:\n  keep: other\n",
+            "1: mysetings: nothing reads this key; did you mean `mysettings`?",
+        ),
+        (
+            "mysettings:\n  keep: other\nslack:\n  quiet: true\n",
+            "3: slack: nothing reads this key; put it below `mysettings`, two spaces further in",
+        ),
+        (
+            "mysettings:\n  keep: other\nchat: &chat {quiet: true}\n",
+            "3: chat: nothing reads this key",
+        ),
+        (
+            "chat: &chat {quiet: true}\nmysettings: {keep: other}\n",
+            "1: chat: nothing reads this key",
+        ),
+        (
+            "mysettings: [a]\n",
+            "1: mysettings: it has keys of its own, and here it has a value",
+        ),
+        ("- a\n", "1: the file: it has keys of its own"),
+        ("a: [\n", "the file: "),
+        (
+            "mysettings: {}\n---\nmysettings: {}\n",
+            "3: the file: it holds more than one document",
+        ),
+        (
+            "mysettings:\n  keep: other\n  keep: other\n",
+            "3: the file: duplicated key",
+        ),
+    ] {
+        let findings = check(text).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        let said = findings[0].to_string();
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_wrong_value_is_named_with_what_is_allowed() {
+    for (settings, expected) in [
+        (
+            "slack: {quiet: yes}",
+            "2: slack.quiet: `yes` is neither; allowed: `true` or `false`",
+        ),
+        (
+            "keep: foo",
+            "2: keep: `foo` is none of its words; allowed: kinds, causes and reasons for dropping",
+        ),
+        (
+            "drop: stop_tsk",
+            "2: drop: `stop_tsk` is none of its words; did you mean `stop_task`?",
+        ),
+        (
+            "keep: [steady_state]",
+            "2: keep: it is a list or has keys of its own; allowed: one text",
+        ),
+        (
+            "ingest: queu",
+            "2: ingest: `queu` cannot be used; did you mean `queue`?",
+        ),
+        (
+            "ingest: kafka",
+            "2: ingest: `kafka` cannot be used; allowed: queue, direct",
+        ),
+        (
+            "log_level: info",
+            "2: log_level: `info` cannot be used; did you mean `INFO`?",
+        ),
+        (
+            "memory: 64",
+            "2: memory: `64` cannot be used; allowed: 128 to 10240",
+        ),
+        (
+            "timeout: soon",
+            "2: timeout: `soon` cannot be used; allowed: 1 to 900",
+        ),
+        (
+            "log_retention: 31",
+            "2: log_retention: `31` cannot be used; allowed: 1, 3, 5",
+        ),
+        (
+            "retry_attempts: 3",
+            "2: retry_attempts: `3` cannot be used; allowed: 0 to 2",
+        ),
+        (
+            "region: ireland",
+            "2: region: `ireland` cannot be used; allowed: a region's name",
+        ),
+        (
+            "stage: a b",
+            "2: stage: `a b` cannot be used; allowed: letters, digits and `-`",
+        ),
+        (
+            "trail: perhaps",
+            "2: trail: `perhaps` cannot be used; allowed: `true` or `false`",
+        ),
+        (
+            "log_tail: {lines: 99}",
+            "2: log_tail.lines: `99` is no such number; allowed: 0 to 50",
+        ),
+        (
+            "deploy_hook: {wait: stoped}",
+            "2: deploy_hook.wait: `stoped` is neither; allowed: `stopped` or `started`",
+        ),
+        (
+            "run_from_queue:\n  allowed_clusters: 'a[b'",
+            "3: run_from_queue.allowed_clusters: ",
+        ),
+        (
+            "alarm_actions: arn:aws:sns:eu-west-1:210987654321:ops",
+            "2: alarm_actions: it is no list; allowed: a list of ARNs",
+        ),
+        (
+            "pass_roles: [job]",
+            "2: pass_roles: `job` is no ARN; allowed: a list of ARNs",
+        ),
+        (
+            "slack: {webhookurl: 'http://example.com/very-secret'}",
+            "2: slack.webhookurl: messages would travel unencrypted; allowed: an https:// address",
+        ),
+        (
+            "slack:\n  channel: #devops",
+            "3: slack.channel: `#` makes a comment of what follows; put the value in quotes",
+        ),
+        (
+            "rules: {native: ''}",
+            "2: rules.native: an empty text cannot be used; allowed: `true` or `false`, or leave the key out",
+        ),
+        (
+            "ingest: ' '",
+            "2: ingest: an empty text cannot be used; allowed: queue, direct, or leave the key out",
+        ),
+        (
+            "memory: ''",
+            "2: memory: an empty text cannot be used; allowed: 128 to 10240",
+        ),
+        (
+            "run_from_queue:\n  allowed_clusters: arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
+            "3: run_from_queue.allowed_clusters: `arn:aws:ecs:eu-west-1:210987654321:cluster/prod` is an ARN, and names are compared; write `prod`",
+        ),
+        (
+            "keep: ignored_cluster",
+            "2: keep: `ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+        ),
+        (
+            "ignored: {clusters: 'dev-{a,b}'}",
+            "2: ignored.clusters: `dev-{a` is no pattern: ",
+        ),
+        // A secret in the wrong place is one all the same.
+        (
+            "slack: {quiet: 'https://hooks.example.com/very-secret'}",
+            "2: slack.quiet: its value is neither",
+        ),
+        (
+            "ingest: https://hooks.example.com/very-secret",
+            "2: ingest: its value cannot be used",
+        ),
+        (
+            "keep: 0123456789abcdef0123456789abcdef",
+            "2: keep: its value is none of its words",
+        ),
+    ] {
+        let said = said(settings);
+        assert_eq!(said.len(), 1, "{settings}: {said:?}");
+        assert!(said[0].starts_with(expected), "{settings}: {}", said[0]);
+        assert!(!said[0].contains("very-secret"), "{settings}: {}", said[0]);
+    }
+}
+
+/// Wherever a secret slipped to, it is not printed.
+#[test]
+fn no_secret_is_printed() {
+    const SECRET: &str = "https://hooks.example.com/services/very-secret";
+    for settings in [
+        format!("slack: {SECRET}"),
+        format!("slack: {{'{SECRET}'}}"),
+        format!("slack: {{'{SECRET}': x}}"),
+        format!("slack: ['{SECRET}']"),
+        format!("'{SECRET}': x"),
+        format!("keep: '{SECRET}'"),
+        format!("keep: ['{SECRET}']"),
+        format!("ignored: {{clusters: '{SECRET}['}}"),
+        format!("ignored: {{exit_code: {{container_names: '{SECRET}'}}}}"),
+        format!("log_tail: {{lines: '{SECRET}', mask: '{SECRET}('}}"),
+        format!("dedup_table: '{SECRET} x'"),
+        format!("pass_roles: ['{SECRET}']"),
+        format!("pass_roles: '{SECRET}'"),
+        format!("stage: '{SECRET}'"),
+        format!("region: '{SECRET}'"),
+        format!("memory: '{SECRET}'"),
+        format!("deploy_hook: {{wait: '{SECRET}', command: \"'{SECRET}\"}}"),
+        format!("slack: {{mention: '{SECRET}'}}"),
+        format!("flowdock: {{api_token: '{SECRET}', url: '{SECRET}?a'}}"),
+        format!("slack: {SECRET}: x"),
+    ] {
+        let said = said(&settings).join("\n");
+        assert!(
+            !said.is_empty() && !said.contains("very-secret"),
+            "{settings}: {said}"
+        );
+    }
+}
+
+/// Everything at once, in the order of the lines.
+#[test]
+fn each_problem_has_its_line() {
+    let said = said("keep: foo\nslack:\n  quiet: yes\n  qiet: true\nmemory: little");
+    let lines: Vec<_> = said
+        .iter()
+        .map(|it| it.split(':').next().unwrap())
+        .collect();
+    assert_eq!(lines, ["2", "4", "5", "6"], "{said:?}");
+}
+
+/// What only Serverless or CloudFormation knows is taken as it is.
+#[test]
+fn unknown_values_are_no_problem() {
+    for settings in [
+        "slack: {webhookurl: '${ssm:/ops/webhook}', quiet: '${param:quiet}'}",
+        "slack: ${file(slack.yml)}",
+        "memory: ${env:MEMORY, '256'}",
+        "stage: ${opt:stage, 'dev'}\nkeep: ${env:KEEP}",
+        "alarm_actions: [!Ref Topic, {Ref: Topic}, '${self:custom.topic}']",
+        "pass_roles: !Split [',', '${env:ROLES}']",
+        "pass_roles: {'Fn::Split': [',', {'Fn::ImportValue': roles}]}",
+        "dedup_table: {Ref: T}\nslack: {webhookurl: {Fn::ImportValue: hook}, quiet: {Ref: Quiet}}",
+        "slack: &chat {quiet: true}\nflowdock:\n  <<: *chat",
+        "slack:\n  channel: # none\nkeep: ''\ndrop: ~\nignored: {clusters: }",
+        "trail: 1\nrules: {native: 'False', api_calls: TRUE}",
+    ] {
+        assert_eq!(said(settings), [""; 0], "{settings}");
+    }
+    for text in [
+        "",
+        "---\n",
+        "# nothing\n",
+        "mysettings:\n",
+        "mysettings: ${file(settings.yml):prod}\n",
+        "prod: {anything: at all}\nmysettings: ${self:prod}\n",
+        "slack: &chat\n  quiet: true\nmysettings:\n  slack: *chat\n",
+        "common:\n  one: &one {quiet: true}\nmysettings: {slack: {<<: *one}}\n",
+    ] {
+        assert!(check(text).is_ok(), "{text}");
+    }
+    for text in [
+        "mysettings: {slack: {webhookurl: '${ssm:/a}'}}",
+        "mysettings: {slack: '${file(slack.yml)}'}",
+        "mysettings: ${file(settings.yml):prod}",
+    ] {
+        let report = check(text).unwrap();
+        assert_eq!(
+            (report.channels, report.warnings),
+            (None, Vec::new()),
+            "{text}"
+        );
+        assert_eq!(report.unchecked.len(), 1, "{text}");
+    }
+    let report = check("mysettings: {memory: '${env:MEMORY}', dedup_table: {Ref: T}}").unwrap();
+    assert_eq!(report.unchecked, ["memory", "dedup_table"]);
+    assert_eq!(report.channels, Some(Vec::new()));
+}
+
+#[test]
+fn the_report_says_where_messages_go() {
+    let channels = |text: &str| check(text).unwrap();
+    let report = channels("mysettings: {slack: {webhookurl: 'https://hooks.example.com/x'}}");
+    assert_eq!(report.channels, Some(vec!["slack".to_owned()]));
+    assert_eq!(report.warnings, [""; 0]);
+    let report = channels("mysettings: {slack: {webhookurl: disabled}}");
+    assert_eq!(report.channels, Some(Vec::new()));
+    assert!(
+        report.warnings[0].starts_with("no channel is set"),
+        "{report:?}"
+    );
+    let report = channels("mysettings: {functions: {parrot: false}}");
+    assert_eq!(report, Report::default());
+    let settings = "mysettings: {functions: {run_from_queue: true}, slack: {webhookurl: 'ssm:/a'}}";
+    assert!(channels(settings).warnings[0].starts_with("nothing may be run"));
+}
+
+#[test]
+fn files_of_today_and_of_carnival_are_accepted() {
+    for text in [
+        include_str!("../../serverless.env.yml.example"),
+        include_str!("../../tests/carnival/serverless.env.yml"),
+    ] {
+        assert_eq!(check(text).err(), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! What the answer to a POST means: delivered, later, refused, or an answer that leaves it open.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Response, StatusCode};
+use serde_json::{Map, Value};
+
+use super::transport::words;
+use super::{Outcome, Silence};
+use crate::aws::secret::Secret;
+
+/// How a channel says that it took a message. A status of 200 alone says nothing: a login page has it, too.
+pub(super) struct Success {
+    pub(super) is_said: fn(&str) -> bool,
+    /// What is expected, in words that follow "not with".
+    pub(super) expected: &'static str,
+    /// What to look at where something else came.
+    pub(super) check: &'static str,
+}
+
+/// Longest part of an answer that is read: an error is a word or a line, or an object around one.
+const LONGEST_ANSWER: usize = 65_536;
+
+/// Longest part of an error that is shown.
+const LONGEST_WORD: usize = 120;
+
+/// Longest part of an answer that is shown where another was expected.
+const LONGEST_QUOTE: usize = 60;
+
+pub(super) async fn read(mut response: Response, address: &Secret, success: &Success) -> Outcome {
+    let status = response.status();
+    let after = retry_after(&response);
+    let body = match beginning(&mut response).await {
+        Ok(body) => body,
+        // The message was taken as a whole, and the answer ends in the middle.
+        Err(error) if status.is_success() => {
+            return Outcome::Unanswered {
+                silence: Silence::Stalled,
+                why: words(error, address),
+            };
+        }
+        Err(_) => String::new(),
+    };
+    // First: half of a secret is not found any more.
+    let body = address.redact(&body);
+    let code = status.as_u16();
+    let why = match (error_word(&body), status.canonical_reason()) {
+        (Some(word), _) => format!("{code} {word}"),
+        (None, _) if status.is_success() && (success.is_said)(body.trim()) => {
+            return Outcome::Delivered;
+        }
+        // A gateway that took it looks like this, and so does a login page.
+        (None, _) if status.is_success() => {
+            return Outcome::Unanswered {
+                silence: Silence::Unexpected,
+                why: unexpected(code, body.trim(), success),
+            };
+        }
+        (None, Some(reason)) => format!("{code} {reason}"),
+        (None, None) => code.to_string(),
+    };
+    match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+            Outcome::Retry { after, why }
+        }
+        _ if status.is_server_error() => Outcome::Retry { after, why },
+        _ => Outcome::Refused { why },
+    }
+}
+
+/// A JSON object that names no error.
+pub(super) fn object(body: &str) -> Option<Map<String, Value>> {
+    match serde_json::from_str(body) {
+        Ok(Value::Object(answer)) => Some(answer),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+async fn beginning(response: &mut Response) -> Result<String, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() >= LONGEST_ANSWER {
+            break;
+        }
+    }
+    body.truncate(LONGEST_ANSWER);
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// A success that is not this channel's: what came, what was expected, and what to check.
+fn unexpected(code: u16, body: &str, success: &Success) -> String {
+    let came = if body.is_empty() {
+        "nothing".to_owned()
+    } else if body.starts_with('<') {
+        "a page".to_owned()
+    } else if body.starts_with('{') || body.starts_with('[') {
+        "other JSON".to_owned()
+    } else {
+        let quote = body.chars().filter(|c| !c.is_control());
+        format!("`{}`", quote.take(LONGEST_QUOTE).collect::<String>())
+    };
+    let Success {
+        expected, check, ..
+    } = success;
+    format!("{code}, but answered with {came}, not with {expected}: {check}")
+}
+
+/// The error that an answer names: Slack's word in plain text, or the field of a JSON object.
+fn error_word(body: &str) -> Option<String> {
+    let body = body.trim();
+    let Some(answer) = object(body) else {
+        return is_word(body).then(|| body.to_owned());
+    };
+    let says_no = ["ok", "success"]
+        .iter()
+        .any(|key| answer.get(*key) == Some(&Value::Bool(false)))
+        || ["error", "errors"]
+            .iter()
+            .any(|key| answer.get(*key).is_some_and(|value| !is_nothing(value)));
+    let field = ["error", "message"]
+        .iter()
+        .find_map(|key| answer.get(*key).and_then(Value::as_str))
+        .map(|text| {
+            let plain = text.chars().filter(|c| !c.is_control());
+            plain.take(LONGEST_WORD).collect()
+        });
+    says_no.then(|| field.unwrap_or_else(|| "an error without a name".to_owned()))
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+/// `channel_is_archived`, `no_text`: <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
+fn is_word(body: &str) -> bool {
+    body.contains('_')
+        && body.len() <= 80
+        && body
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Seconds, or a date. <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| {
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_by_its_own_word() {
+        for (body, word) in [
+            ("ok", None),
+            ("", None),
+            ("{}", None),
+            (r#"{"ok": true, "error": null}"#, None),
+            (r#"{"id": 7, "message": "posted"}"#, None),
+            ("<html>welcome</html>", None),
+            ("channel_is_archived", Some("channel_is_archived")),
+            (
+                r#"{"ok": false, "error": "invalid_auth"}"#,
+                Some("invalid_auth"),
+            ),
+            (r#"{"ok": false}"#, Some("an error without a name")),
+            (r#"{"success": false}"#, Some("an error without a name")),
+            (
+                r#"{"message": "Validation error", "errors": {"content": ["can't be blank"]}}"#,
+                Some("Validation error"),
+            ),
+        ] {
+            assert_eq!(error_word(body).as_deref(), word, "{body}");
+        }
+    }
+}

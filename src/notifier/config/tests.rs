@@ -1,0 +1,654 @@
+use strum::VariantArray as _;
+
+use super::*;
+use crate::aws::secret::SecretSource;
+use crate::ecs::diagnosis::Cause;
+use crate::ecs::notice::Kind;
+use crate::notifier::policy::{CallWord, DropReason, Selection};
+
+fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn problems(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let error = NotifierConfig::read(&environment(pairs)).unwrap_err();
+    error
+        .0
+        .into_iter()
+        .map(|problem| (problem.variable, problem.problem))
+        .collect()
+}
+
+/// A secret that is not kept elsewhere.
+fn here(source: &SecretSource) -> &str {
+    match source {
+        SecretSource::Inline(secret) => secret.expose(),
+        SecretSource::Reference(reference) => panic!("{reference}"),
+    }
+}
+
+fn channel_names(config: &NotifierConfig) -> Vec<String> {
+    config
+        .channels
+        .iter()
+        .map(|channel| channel.dialect().to_string())
+        .collect()
+}
+
+#[test]
+fn nothing_set_is_the_terminal() {
+    let config = NotifierConfig::read(&[]).unwrap();
+    assert_eq!(channel_names(&config), ["terminal"]);
+    assert!(config.warnings.is_empty());
+}
+
+#[test]
+fn the_ancestors_variables_mean_what_they_did() {
+    let config = NotifierConfig::read(&environment(&[
+        (
+            "SLACK_WEBHOOKURL",
+            "https://hooks.example.com/services/T/B/x",
+        ),
+        ("SLACK_CHANNEL", "#devops"),
+        ("SLACK_USERNAME", "ECSParrot"),
+        ("SLACK_ICON_EMOJI", ":bird:"),
+        ("SLACK_QUIET", "True"),
+        ("FLOWDOCK_API_TOKEN", "DISABLED"),
+        ("FLOWDOCK_QUIET", "False"),
+        (
+            "IGNORED_EXIT_CODE_CONTAINER_NAMES",
+            "mongo-router::fake-test",
+        ),
+    ]))
+    .unwrap();
+    assert_eq!(
+        config.filter.policy.ignored_containers,
+        ["mongo-router", "fake-test"]
+    );
+    match &config.channels[..] {
+        [Channel::Slack(slack)] => {
+            assert_eq!(slack.minimum, Minimum::Urgent);
+            assert_eq!(slack.look.channel.as_deref(), Some("#devops"));
+            assert_eq!(slack.look.icon_emoji.as_deref(), Some(":bird:"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_session_in_a_container_has_a_word_of_its_own() {
+    let variables = [
+        ("KEEP", "execute_command, rebalancing"),
+        ("DROP", "execute_command"),
+    ];
+    let policy = NotifierConfig::read(&environment(&variables))
+        .unwrap()
+        .filter
+        .policy;
+    let session = Selection::Call(CallWord::ExecuteCommand);
+    let noise = Selection::Reason(DropReason::Rebalancing);
+    assert_eq!(
+        (policy.keep, policy.drop),
+        (vec![session, noise], vec![session])
+    );
+}
+
+#[test]
+fn empty_and_disabled_are_unset() {
+    for value in ["", " ", "DISABLED", "disabled"] {
+        let config = NotifierConfig::read(&environment(&[
+            ("SLACK_WEBHOOKURL", value),
+            ("FLOWDOCK_API_TOKEN", value),
+        ]));
+        assert_eq!(channel_names(&config.unwrap()), ["terminal"], "{value:?}");
+    }
+}
+
+#[test]
+fn both_channels_need_a_flowdock_that_exists() {
+    let slack = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
+    let token = ("FLOWDOCK_API_TOKEN", "abc123");
+    let url = ("FLOWDOCK_URL", "http://127.0.0.1:8080/");
+    let alone = NotifierConfig::read(&environment(&[slack, token])).unwrap();
+    assert_eq!(channel_names(&alone), ["slack"]);
+    assert_eq!(alone.warnings.len(), 1);
+    let both = NotifierConfig::read(&environment(&[slack, token, url])).unwrap();
+    assert_eq!(channel_names(&both), ["slack", "flowdock"]);
+    assert!(both.warnings.is_empty());
+    match &both.channels[1] {
+        Channel::Flowdock(flowdock) => assert_eq!(
+            format!("{} {}", flowdock.base, here(&flowdock.token)),
+            "http://127.0.0.1:8080/ abc123"
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_no_secret_in_it() {
+    let secret = "http://hooks.example.com/services/T/B/very-secret";
+    let wrong = [
+        ("SLACK_WEBHOOKURL", secret),
+        ("SLACK_QUIET", "maybe"),
+        ("SLACK_MENTION", "@here"),
+        ("FLOWDOCK_API_TOKEN", "a/../very-secret"),
+        ("FLOWDOCK_URL", "ftp://example.com"),
+        ("IGNORED_CLUSTERS", "a[b"),
+        ("KEEP", "task_stopped,nonsense"),
+        ("DROP", "routine_stop"),
+        ("TEMPLATES_DIR", "/nonexistent/templates"),
+        ("ENRICH", "perhaps"),
+        ("LOG_TAIL_LINES", "51"),
+        ("LOG_TAIL_MASK", "password=("),
+        ("DEDUP_TABLE", "told twice"),
+        ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
+        ("SLACK_CHANNEL", "\u{fffd}"),
+    ];
+    let found: Vec<_> = problems(&wrong)
+        .into_iter()
+        .map(|(variable, _)| variable)
+        .collect();
+    let mut expected: Vec<_> = wrong
+        .iter()
+        .map(|(variable, _)| (*variable).to_owned())
+        .collect();
+    let mut sorted = found.clone();
+    sorted.sort();
+    expected.sort();
+    assert_eq!(sorted, expected);
+    let error = NotifierConfig::read(&environment(&wrong)).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("very-secret"));
+    assert!(
+        error
+            .to_string()
+            .contains("KEEP: `nonsense` is none of its words; allowed: kinds, causes and reasons")
+    );
+}
+
+/// Each word by itself, with the one that was meant; the list of all of them stands there once at most.
+#[test]
+fn a_wrong_word_is_said_with_the_right_one() {
+    for (variable, value, expected) in [
+        (
+            "KEEP",
+            "stop_tsk",
+            "`stop_tsk` is none of its words; did you mean `stop_task`?",
+        ),
+        (
+            "KEEP",
+            "StedyState",
+            "`StedyState` is none of its words; did you mean `steady_state`?",
+        ),
+        (
+            "DROP",
+            "outofmemory",
+            "`outofmemory` is none of its words; did you mean `out_of_memory`?",
+        ),
+        (
+            "DROP",
+            "task-stopped",
+            "`task-stopped` is none of its words; did you mean `task_stopped`?",
+        ),
+        (
+            "DROP",
+            "steady_state",
+            "`steady_state` is none of its words; what has this reason is dropped as it is; only KEEP takes it",
+        ),
+        (
+            "KEEP",
+            "not_ecs",
+            "`not_ecs` is none of its words; what has this reason is no event of Amazon ECS",
+        ),
+        (
+            "KEEP",
+            "ignored_cluster",
+            "`ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+        ),
+        (
+            "DROP",
+            "ignored_cluster",
+            "`ignored_cluster` is none of its words; what has this reason is dropped as it is",
+        ),
+        (
+            "DROP",
+            "foo",
+            &format!(
+                "`foo` is none of its words; allowed: kinds and causes: {}",
+                words_of_drop().join(", ")
+            ),
+        ),
+        (
+            "KEEP",
+            "finished stop_task",
+            "`finished stop_task` is none of its words; split words by `,`",
+        ),
+        (
+            "KEEP",
+            "finished::stop_task",
+            "`finished::stop_task` is none of its words; split words by `,`",
+        ),
+    ] {
+        let error = NotifierConfig::read(&environment(&[(variable, value)])).unwrap_err();
+        assert_eq!(error.to_string(), format!("{variable}: {expected}"));
+    }
+    let error = NotifierConfig::read(&environment(&[("DROP", "foo,bar,baz")])).unwrap_err();
+    let lines: Vec<_> = error.0.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[..2].iter().all(|line| line.len() < 150), "{lines:?}");
+    let braces =
+        NotifierConfig::read(&environment(&[("IGNORED_CLUSTERS", "dev-{a,b}")])).unwrap_err();
+    let said = "allowed: glob patterns split by commas, also within `{…}`: write each in full, `dev-a,dev-b`";
+    assert!(braces.to_string().ends_with(said), "{braces}");
+}
+
+fn words_of_drop() -> Vec<&'static str> {
+    let kinds = Kind::VARIANTS.iter().map(<&str>::from);
+    let causes = Cause::VARIANTS.iter().map(<&str>::from);
+    let calls = CallWord::VARIANTS.iter().map(<&str>::from);
+    kinds.chain(causes).chain(calls).collect()
+}
+
+/// Where nobody but the operator sets variables.
+const IN_FUNCTION: (&str, &str) = ("AWS_LAMBDA_FUNCTION_NAME", "parrot");
+const CHANNEL: (&str, &str) = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
+
+fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
+    NotifierConfig::read(&environment(pairs)).unwrap().warnings
+}
+
+/// A name that is nearly ours would have been read by nobody, and nothing posted.
+#[test]
+fn a_misspelt_variable_is_an_error() {
+    for (name, meant) in [
+        ("SLACK_WEBHOOK_URL", "SLACK_WEBHOOKURL"),
+        ("SLACK_WEBHOOK", "SLACK_WEBHOOKURL"),
+        ("SLACK_WEBHOOKURI", "SLACK_WEBHOOKURL"),
+        ("Slack_WebhookUrl", "SLACK_WEBHOOKURL"),
+        ("FLOWDOCK_APITOKEN", "FLOWDOCK_API_TOKEN"),
+        ("SLACK_CHANEL", "SLACK_CHANNEL"),
+        ("SLACK_QUITE", "SLACK_QUIET"),
+        ("SLACK-QUIET", "SLACK_QUIET"),
+        ("DEDUP_TABEL", "DEDUP_TABLE"),
+        ("TEMPLATE_DIR", "TEMPLATES_DIR"),
+        ("KEPE", "KEEP"),
+        ("IGNORE_CLUSTERS", "IGNORED_CLUSTERS"),
+        ("LOG_TAIL_LINE", "LOG_TAIL_LINES"),
+    ] {
+        let misspelt = (name, "https://example.com/very-secret");
+        let expected = format!("{name}: there is no such variable; did you mean `{meant}`?");
+        let in_function = NotifierConfig::read(&environment(&[IN_FUNCTION, misspelt]));
+        assert_eq!(in_function.unwrap_err().to_string(), expected);
+        // In a shell only what decides where messages go is worth a stop.
+        let in_shell = NotifierConfig::read(&environment(&[misspelt]));
+        match meant {
+            "SLACK_WEBHOOKURL" | "FLOWDOCK_API_TOKEN" | "SLACK_CHANNEL" => {
+                assert_eq!(in_shell.unwrap_err().to_string(), expected);
+            }
+            _ => {
+                let expected = expected.replacen(':', " is not read:", 1);
+                assert_eq!(in_shell.unwrap().warnings, [expected]);
+            }
+        }
+    }
+}
+
+/// What is switched off is not set: the other was surely meant.
+#[test]
+fn a_misspelt_channel_beside_one_that_is_off_is_an_error() {
+    let off = ("SLACK_WEBHOOKURL", "DISABLED");
+    let meant = ("SLACK_WEBHOOK_URL", "https://hooks.example.com/x");
+    let found = problems(&[IN_FUNCTION, off, meant]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "SLACK_WEBHOOK_URL");
+    let warned = warnings(&[IN_FUNCTION, CHANNEL, meant]);
+    let expected =
+        "SLACK_WEBHOOK_URL is not read: there is no such variable, and SLACK_WEBHOOKURL is set";
+    assert_eq!(warned, [expected]);
+}
+
+/// One that merely begins as ours do stops nothing that works.
+#[test]
+fn a_likeness_is_a_warning_where_a_channel_is_set() {
+    for name in [
+        "SLACK_BOT_TOKEN",
+        "SLACK_CHANNEL_ID",
+        "SLACK_USER",
+        "SLACK_SIGNING_SECRET",
+    ] {
+        let foreign = (name, "xoxb-very-secret");
+        for set in [&[IN_FUNCTION, CHANNEL, foreign][..], &[foreign]] {
+            let warned = warnings(set).join(" ");
+            let start = format!("{name} is not read: there is no such variable; ");
+            assert!(warned.starts_with(&start), "{warned}");
+            assert!(!warned.contains("very-secret"), "{warned}");
+        }
+        let error = NotifierConfig::read(&environment(&[IN_FUNCTION, foreign])).unwrap_err();
+        let start = format!("{name}: there is no such variable; allowed: SLACK_");
+        assert!(error.to_string().starts_with(&start), "{error}");
+        assert!(!error.to_string().contains("very-secret"), "{error}");
+    }
+}
+
+/// Parts of our names, and their words in other forms, are at least named.
+#[test]
+fn a_part_of_a_name_is_a_warning() {
+    for (name, meant) in [
+        ("WEBHOOK_URL", "SLACK_WEBHOOKURL"),
+        ("WEBHOOKURL", "SLACK_WEBHOOKURL"),
+        ("LOG_LINES", "LOG_TAIL_LINES"),
+        ("IGNORE_CONTAINERS", "IGNORED_EXIT_CODE_CONTAINER_NAMES"),
+        ("DEDUPLICATION_TABLE", "DEDUP_TABLE"),
+        ("TEMPLATES", "TEMPLATES_DIR"),
+        ("TEMPLATES_DIRECTORY", "TEMPLATES_DIR"),
+        ("MENTION", "SLACK_MENTION"),
+        ("API_TOKEN", "FLOWDOCK_API_TOKEN"),
+    ] {
+        let expected =
+            format!("{name} is not read: there is no such variable; did you mean `{meant}`?");
+        let warned = warnings(&[IN_FUNCTION, (name, "very-secret")]);
+        assert_eq!(warned, [expected]);
+    }
+    let quiet =
+        "QUIET is not read: there is no such variable; allowed: FLOWDOCK_QUIET, SLACK_QUIET";
+    assert_eq!(warnings(&[IN_FUNCTION, ("QUIET", "true")]), [quiet]);
+    for name in ["LOG_TAIL", "LOG_TAIL_COUNT"] {
+        let warned = warnings(&[IN_FUNCTION, (name, "20")]);
+        assert_eq!(warned.len(), 1, "{name}: {warned:?}");
+    }
+    // The right one is set, so the other is another program's.
+    assert_eq!(warnings(&[CHANNEL, ("WEBHOOK_URL", "x")]), [""; 0]);
+}
+
+/// A preview reads KEEP and no channel, and only warns.
+#[test]
+fn a_preview_is_stopped_by_no_other_variable() {
+    let both = environment(&[
+        ("KEPE", "other"),
+        ("SLACK_QUITE", "true"),
+        ("LOG_LINES", "1"),
+    ]);
+    assert!(Filter::read(&both).is_ok() && Lookup::read(&both).is_ok());
+    let kept = "KEPE is not read: there is no such variable; did you mean `KEEP`?";
+    let lines = "LOG_LINES is not read: there is no such variable; did you mean `LOG_TAIL_LINES`?";
+    assert_eq!(preview_warnings(&both, false), [kept]);
+    assert_eq!(preview_warnings(&both, true), [kept, lines]);
+}
+
+/// A shell is full of them.
+#[test]
+fn foreign_variables_are_none_of_ours() {
+    let foreign = [
+        "PATH",
+        "HOME",
+        "LANG",
+        "TERM",
+        "SHELL",
+        "PWD",
+        "OLDPWD",
+        "USER",
+        "LOGNAME",
+        "EDITOR",
+        "PS1",
+        "MAIL",
+        "TZ",
+        "DISPLAY",
+        "HOSTNAME",
+        "LS_COLORS",
+        "SSH_AUTH_SOCK",
+        "XDG_RUNTIME_DIR",
+        "LC_ALL",
+        "CI",
+        "GITHUB_TOKEN",
+        "GITHUB_RUN_ID",
+        "CI_COMMIT_SHA",
+        "JAVA_HOME",
+        "CARGO_HOME",
+        "RUST_LOG",
+        "RUST_BACKTRACE",
+        "NODE_ENV",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_LAMBDA_LOG_LEVEL",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_EXECUTION_ENV",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "LD_LIBRARY_PATH",
+        "LOG_LEVEL",
+        "LOG_FILE",
+        "DEBUG",
+        "PROMPT_COMMAND",
+        "COMMAND_MODE",
+        "DATABASE_URL",
+        "TABLE_NAME",
+        "CLUSTER",
+        "SERVICE",
+        "CHANNEL",
+        "URL",
+        "TOKEN",
+        "DEDUP",
+        "NO_PROXY",
+        "SSL_MODE",
+        "drop",
+        "keep",
+        "wait",
+    ];
+    let foreign: Vec<_> = foreign.iter().map(|name| (*name, "something")).collect();
+    let environment = environment(&foreign);
+    assert_eq!(
+        NotifierConfig::read(&environment).unwrap().warnings,
+        [""; 0]
+    );
+    assert_eq!(preview_warnings(&environment, true), [""; 0]);
+}
+
+#[test]
+fn last_words_are_lines_and_masks() {
+    let lookup = |pairs: &[(&str, &str)]| NotifierConfig::read(&environment(pairs)).unwrap().lookup;
+    for pairs in [&[][..], &[("LOG_TAIL_LINES", "0"), ("LOG_TAIL_MASK", "a")]] {
+        assert!(lookup(pairs).log_tail.is_none(), "{pairs:?}");
+    }
+    let pairs = [
+        ("LOG_TAIL_LINES", " 20 "),
+        ("LOG_TAIL_MASK", "a{1,2}::b\n\n  token=\\S+\n"),
+    ];
+    let log_tail = lookup(&pairs).log_tail.unwrap();
+    let masks: Vec<_> = log_tail.masks.iter().map(|it| it.as_str()).collect();
+    assert_eq!(
+        (log_tail.lines, &masks[..]),
+        (20, &["a{1,2}::b", "token=\\S+"][..])
+    );
+    for (wrong, problem) in [
+        ("x*", "matches where nothing is"),
+        ("[", "no regular expression"),
+    ] {
+        let found = problems(&[("LOG_TAIL_MASK", wrong)]);
+        assert!(
+            found.len() == 1 && found[0].1.contains(problem),
+            "{found:?}"
+        );
+    }
+    let unused = [("LOG_TAIL_LINES", "5"), ("ENRICH", "false")];
+    let warnings = NotifierConfig::read(&environment(&unused))
+        .unwrap()
+        .warnings;
+    assert_eq!(
+        warnings,
+        ["LOG_TAIL_LINES does nothing while ENRICH is false"]
+    );
+}
+
+#[test]
+fn http_is_for_loopback() {
+    for allowed in [
+        "http://localhost:1/x",
+        "http://127.0.0.9/x",
+        "http://[::1]:8080/x",
+    ] {
+        assert!(
+            NotifierConfig::read(&environment(&[("SLACK_WEBHOOKURL", allowed)])).is_ok(),
+            "{allowed}"
+        );
+    }
+    for refused in [
+        "http://example.com/x",
+        "http://localhost.example.com/x",
+        "http://127.0.0.1.example.com/x",
+        "https://user:pass@example.com/x",
+        "hooks.slack.com/services/x",
+        "javascript:alert(1)",
+    ] {
+        assert_eq!(
+            problems(&[("SLACK_WEBHOOKURL", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn only_our_names_as_they_are_written() {
+    let config = NotifierConfig::read(&environment(&[
+        ("slack_quiet", "perhaps"),
+        ("drop", "nonsense"),
+        ("Slack_WebhookUrl", "nonsense"),
+        ("SLACK_QUIET", "true"),
+        ("SLACK_WEBHOOKURL", " https://hooks.example.com/x "),
+    ]))
+    .unwrap();
+    match &config.channels[..] {
+        [Channel::Slack(slack)] => {
+            assert_eq!(slack.minimum, Minimum::Urgent);
+            assert_eq!(here(&slack.webhook), "https://hooks.example.com/x");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(config.filter.policy.drop.is_empty());
+}
+
+#[test]
+fn a_flowdock_address_takes_a_path() {
+    let token = ("FLOWDOCK_API_TOKEN", "abc");
+    for refused in [
+        "https://chat.example.com/?a=b",
+        "https://chat.example.com/#c",
+    ] {
+        assert_eq!(
+            problems(&[token, ("FLOWDOCK_URL", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+    for refused in ["..", ".", "a/b", "a b"] {
+        assert_eq!(
+            problems(&[("FLOWDOCK_API_TOKEN", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn secrets_may_be_kept_elsewhere() {
+    for name in ["SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"] {
+        for reference in ["ssm:/ops/webhook", "secretsmanager:chat:slack"] {
+            assert!(
+                NotifierConfig::read(&environment(&[(name, reference)])).is_ok(),
+                "{name} {reference}"
+            );
+        }
+        for wrong in ["ssm:", "secretsmanager:chat:"] {
+            let found = problems(&[(name, wrong)]);
+            assert!(
+                found[0].1.contains("no parameter and no secret"),
+                "{found:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn mentions_are_slacks_own() {
+    for allowed in ["<!subteam^S0123>", "<@U0123> <!here>", "<!channel>"] {
+        assert!(
+            NotifierConfig::read(&environment(&[("SLACK_MENTION", allowed)])).is_ok(),
+            "{allowed}"
+        );
+    }
+    for refused in ["@here", "<https://example.com|x>", "<@>", "hello <!here>"] {
+        assert_eq!(
+            problems(&[("SLACK_MENTION", refused)]).len(),
+            1,
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn a_preview_does_not_look_at_channels() {
+    let wrong = environment(&[("SLACK_WEBHOOKURL", "nonsense"), ("KEEP", "routine_stop")]);
+    assert_eq!(Filter::read(&wrong).unwrap().policy.keep.len(), 1);
+}
+
+#[test]
+fn settings_show_no_secret() {
+    let set = environment(&[
+        ("SLACK_WEBHOOKURL", "https://example.com/very-secret"),
+        ("KEEP", "other"),
+    ]);
+    let settings = settings(&set);
+    assert!(!format!("{settings:?}").contains("very-secret"));
+    let password = environment(&[("FLOWDOCK_URL", "https://user:very-secret@example.com")]);
+    assert!(!format!("{:?}", super::settings(&password)).contains("very-secret"));
+    let misplaced = environment(&[("KEEP", "https://example.com/very-secret")]);
+    assert!(!format!("{:?}", super::settings(&misplaced)).contains("very-secret"));
+    let flowdock = [(
+        "FLOWDOCK_URL",
+        "https://hooks.slack.com/services/very-secret",
+    )];
+    let shown = format!("{:?}", super::settings(&environment(&flowdock)));
+    assert!(shown.contains("\"https://hooks.slack.com\""), "{shown}");
+    assert!(!shown.contains("very-secret"), "{shown}");
+    for name in [
+        "SLACK_CHANNEL",
+        "SLACK_USERNAME",
+        "FLOWDOCK_URL",
+        "TEMPLATES_DIR",
+        "DROP",
+    ] {
+        for secret in ["xoxb-very-secret", "0123456789abcdef0123456789abcdef"] {
+            let shown = format!("{:?}", super::settings(&environment(&[(name, secret)])));
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+    for (name, value) in [
+        ("IGNORED_CLUSTERS", "dev-*,staging-1,staging-2,staging-3"),
+        (
+            "DEDUP_TABLE",
+            "arn:aws:dynamodb:eu-west-1:210987654321:table/told",
+        ),
+    ] {
+        let shown = format!("{:?}", super::settings(&environment(&[(name, value)])));
+        assert!(shown.contains(value), "{shown}");
+    }
+    let keep = settings
+        .iter()
+        .find(|setting| setting.name == "KEEP")
+        .unwrap();
+    assert_eq!(
+        (keep.value.as_str(), keep.source),
+        ("other", Source::Environment)
+    );
+    assert_eq!(
+        settings.len(),
+        crate::config::names_of::<NotifierVariables>().len()
+    );
+}

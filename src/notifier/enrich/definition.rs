@@ -1,0 +1,171 @@
+//! DescribeTaskDefinition: which containers count, what they may use, and where they log to.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html>. A revision
+//! never changes, so each is asked for once in the life of the process.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_ecs::types;
+use aws_sdk_ecs::types::LogDriver;
+
+use super::ask::{Ask, own_arn, region};
+use super::task::fill;
+use crate::aws::{CallError, LogDestination};
+use crate::ecs::notice::{Container, Facts, Kind, LogStream, Notice, TaskFacts};
+
+/// A region and the ARN of a revision there.
+pub(super) type Revision = (String, String);
+
+pub(super) type Found = HashMap<Revision, Arc<Definition>>;
+
+/// The revisions that were asked for. A process tells of few services; should it be many, it begins anew.
+#[derive(Debug, Default)]
+pub(super) struct Definitions(Mutex<Found>);
+
+const MOST_KEPT: usize = 1_000;
+
+#[derive(Debug)]
+pub(super) struct Definition {
+    memory_limit: Option<i64>,
+    containers: HashMap<String, ContainerDefinition>,
+}
+
+#[derive(Debug)]
+struct ContainerDefinition {
+    image: Option<String>,
+    is_essential: bool,
+    memory_limit: Option<i64>,
+    log: Option<LogDestination>,
+}
+
+const SERVICE_CONNECT_PROXY: &str = "ecs-service-connect";
+
+impl Definitions {
+    fn get(&self, revision: &Revision) -> Option<Arc<Definition>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(revision).cloned()
+    }
+
+    fn keep(&self, revision: Revision, definition: Arc<Definition>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST_KEPT {
+            known.clear();
+        }
+        known.insert(revision, definition);
+    }
+}
+
+/// The revision of a task that ended, or that lost a container, after having run: its logs are what is
+/// opened next.
+pub(super) fn missing(notice: &Notice) -> Option<Revision> {
+    let Facts::Task(task) = &notice.facts else {
+        return None;
+    };
+    let is_missing = task
+        .containers
+        .iter()
+        .any(|it| it.log.is_none() && has_run(it, task));
+    let is_about_an_end = matches!(notice.kind, Kind::TaskStopped | Kind::TaskRunning);
+    let (family, revision) = (
+        notice.subject.family.as_deref()?,
+        notice.subject.revision.as_deref()?,
+    );
+    let arn = own_arn(notice, &format!("task-definition/{family}:{revision}"))?;
+    (is_missing && is_about_an_end).then_some((region(notice)?, arn))
+}
+
+/// One that never ran has no log stream to look at.
+fn has_run(container: &Container, task: &TaskFacts) -> bool {
+    container.exit_code.is_some() || (task.started_at.is_some() && container.reason.is_none())
+}
+
+pub(super) async fn ask(ask: &Ask<'_>, known: &Definitions, notices: &[&mut Notice]) -> Found {
+    let wanted: BTreeSet<_> = notices
+        .iter()
+        .filter_map(|notice| missing(notice))
+        .collect();
+    let calls = wanted.into_iter().map(|revision| async move {
+        let definition = match known.get(&revision) {
+            Some(definition) => definition,
+            None => {
+                let definition = Arc::new(describe(ask, &revision).await?);
+                known.keep(revision.clone(), Arc::clone(&definition));
+                definition
+            }
+        };
+        Some((revision, definition))
+    });
+    ask.all(calls).await.into_iter().collect()
+}
+
+async fn describe(ask: &Ask<'_>, (region, arn): &Revision) -> Option<Definition> {
+    const CALL: &str = "DescribeTaskDefinition";
+    let ecs = ask.ecs(region);
+    let answer = async {
+        ecs.describe_task_definition()
+            .task_definition(arn)
+            .send()
+            .await
+            .map_err(|error| CallError::of(CALL, error))
+    };
+    ask.call(CALL, answer).await?.task_definition().map(read)
+}
+
+fn read(definition: &types::TaskDefinition) -> Definition {
+    let containers = definition.container_definitions().iter();
+    let containers = containers.filter_map(|it| Some((it.name()?.to_owned(), container(it))));
+    Definition {
+        memory_limit: definition.memory().and_then(|it| it.parse().ok()),
+        containers: containers.collect(),
+    }
+}
+
+fn container(definition: &types::ContainerDefinition) -> ContainerDefinition {
+    let log = definition.log_configuration();
+    let log = log.filter(|it| *it.log_driver() == LogDriver::Awslogs);
+    ContainerDefinition {
+        image: definition.image().map(str::to_owned),
+        // As ECS has it where a definition leaves it out.
+        is_essential: definition.essential().unwrap_or(true),
+        memory_limit: definition.memory().map(i64::from),
+        log: log.and_then(|it| LogDestination::read(|name| it.options()?.get(name).cloned())),
+    }
+}
+
+pub(super) fn learn(notice: &mut Notice, found: &Found) {
+    let Some(definition) = missing(notice).and_then(|revision| found.get(&revision)) else {
+        return;
+    };
+    let region = region(notice).unwrap_or_default();
+    let task_id = notice.subject.task.clone();
+    let Facts::Task(task) = &mut notice.facts else {
+        return;
+    };
+    fill(&mut task.memory_limit, &definition.memory_limit);
+    let had_run: Vec<_> = task.containers.iter().map(|it| has_run(it, task)).collect();
+    for (container, had_run) in task.containers.iter_mut().zip(had_run) {
+        let Some((name, defined)) = container
+            .name
+            .as_ref()
+            .and_then(|name| definition.containers.get_key_value(name))
+        else {
+            // Service Connect's proxy is in no definition either, but its task needs it.
+            let is_proxy = |name: &String| name.starts_with(SERVICE_CONNECT_PROXY);
+            let may_end = container.name.as_ref().is_some_and(is_proxy);
+            container.essential = Some(may_end);
+            continue;
+        };
+        container.essential = Some(defined.is_essential);
+        fill(&mut container.image, &defined.image);
+        fill(&mut container.memory_limit, &defined.memory_limit);
+        container.log = match (&defined.log, &task_id) {
+            (Some(log), Some(task_id)) if had_run => Some(LogStream {
+                region: log.region(&region).to_owned(),
+                group: log.group.clone(),
+                name: log.stream(name, task_id),
+            }),
+            (_, _) => None,
+        };
+    }
+}

@@ -1,0 +1,146 @@
+//! DescribeServices: what a deployment's id stands for, and whether it came back because a newer one failed.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
+
+use std::collections::HashMap;
+
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent};
+
+use super::ask::{Ask, Cluster, Member, is_name};
+use crate::aws::CallError;
+use crate::ecs::arn;
+use crate::ecs::event::Time;
+use crate::ecs::notice::{Facts, Kind, Notice, Progress};
+use crate::ecs::service_events::{rollback_target, says_rollback};
+
+/// Services in a call.
+const MOST: usize = 10;
+
+/// Each service, as far as it tells of its deployments.
+pub(super) type Deployments = HashMap<Member, Service>;
+
+#[derive(Debug)]
+pub(super) struct Service {
+    deployments: Vec<Deployment>,
+    /// What it says of itself, its last hundred sentences.
+    events: Vec<ServiceEvent>,
+}
+
+/// The service of an event that names no more of a deployment than its id.
+pub(super) fn missing(notice: &Notice) -> Option<Member> {
+    let Facts::Service(facts) = &notice.facts else {
+        return None;
+    };
+    let is_missing = notice.kind == Kind::Deployment
+        && facts.deployment_id.is_some()
+        && facts.progress.is_none();
+    let service = notice.subject.service.clone().filter(|it| is_name(it))?;
+    is_missing.then_some((Cluster::of(notice)?, service))
+}
+
+pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Deployments {
+    let wanted = notices.iter().filter_map(|notice| missing(notice));
+    let described = ask.each(wanted, MOST, |cluster, names| describe(ask, cluster, names));
+    let found = described.await.into_iter().flat_map(|(cluster, services)| {
+        let services = services.into_iter();
+        services.map(move |(name, service)| ((cluster.clone(), name), service))
+    });
+    found.collect()
+}
+
+async fn describe(
+    ask: &Ask<'_>,
+    cluster: Cluster,
+    names: Vec<String>,
+) -> Option<Vec<(String, Service)>> {
+    const CALL: &str = "DescribeServices";
+    let ecs = ask.ecs(&cluster.region);
+    let answer = async {
+        ecs.describe_services()
+            .cluster(cluster.arn)
+            .set_services(Some(names))
+            .send()
+            .await
+            .map_err(|error| CallError::of(CALL, error))
+    };
+    let answer = ask.call(CALL, answer).await?;
+    ask.missing(CALL, answer.failures().len());
+    let services = answer.services().iter();
+    let named = services.filter_map(|service| {
+        let name = service.service_name()?.to_owned();
+        let service = Service {
+            deployments: service.deployments().to_vec(),
+            events: service.events().to_vec(),
+        };
+        Some((name, service))
+    });
+    Some(named.collect())
+}
+
+/// A deployment that is over may be gone from the service: then nothing is said of another in its place.
+pub(super) fn learn(notice: &mut Notice, services: &Deployments) {
+    let found = missing(notice).and_then(|member| services.get(&member));
+    let (Some(service), Facts::Service(facts)) = (found, &mut notice.facts) else {
+        return;
+    };
+    let Some(id) = facts.deployment_id.clone() else {
+        return;
+    };
+    let is_completed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_COMPLETED");
+    facts.came_back = is_completed && service.came_back(&id, facts.updated_at.as_ref());
+    // A rollback may be told under the id of what failed: what runs again is what it goes to. The failure itself is
+    // that of the id.
+    let has_failed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_FAILED");
+    let runs = facts.reason.as_deref().and_then(rollback_target);
+    let runs = runs.filter(|_| !has_failed);
+    let runs = service.deployment(runs.unwrap_or(&id));
+    facts.progress = service.deployment(&id).or(runs).map(progress);
+    let definition = runs.and_then(Deployment::task_definition);
+    if let Some((family, revision)) = definition.map(arn::task_definition) {
+        notice.subject.family = Some(family);
+        notice.subject.revision = revision;
+    }
+}
+
+fn progress(deployment: &Deployment) -> Progress {
+    Progress {
+        desired: i64::from(deployment.desired_count()),
+        running: i64::from(deployment.running_count()),
+        pending: i64::from(deployment.pending_count()),
+        failed: i64::from(deployment.failed_tasks()),
+    }
+}
+
+impl Service {
+    fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments.iter().find(|it| it.id() == Some(id))
+    }
+
+    /// After a rollback the old deployment goes through its states again, under its old id; the one that failed
+    /// leaves the list as soon as its tasks are gone, and only the service's own events still tell of it. What is
+    /// later than the state in question is another story.
+    fn came_back(&self, id: &str, at: Option<&Time>) -> bool {
+        let at = at.and_then(Time::instant).map(|it| it.as_second());
+        let is_before = |time: Option<&DateTime>| match (time, at) {
+            (Some(time), Some(at)) => time.secs() <= at,
+            (_, _) => true,
+        };
+        let is_later = |one: Option<&DateTime>, other: Option<&DateTime>| {
+            one.zip(other).is_some_and(|(one, other)| one > other)
+        };
+        let own = self.deployment(id);
+        let says_so = own.and_then(Deployment::rollout_state_reason);
+        let has_failed = |it: &Deployment| {
+            it.rollout_state() == Some(&DeploymentRolloutState::Failed)
+                && own.is_some_and(|own| is_later(it.created_at(), own.created_at()))
+                && is_before(it.created_at())
+        };
+        let is_rollback = |it: &ServiceEvent| {
+            it.message().and_then(rollback_target) == Some(id) && is_before(it.created_at())
+        };
+        says_so.is_some_and(says_rollback)
+            || self.deployments.iter().any(has_failed)
+            || self.events.iter().any(is_rollback)
+    }
+}

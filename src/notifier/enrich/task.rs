@@ -1,0 +1,119 @@
+//! DescribeTasks: what the agent's report and a call's answer leave out of a task.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
+
+use std::collections::HashMap;
+
+use super::ask::{Ask, Cluster, Member, is_id};
+use crate::aws::{CallError, Task};
+use crate::ecs::classify::actor_of_started_by;
+use crate::ecs::notice::{Container, Facts, Kind, Notice, TaskFacts, TaskSource};
+
+/// Tasks in a call.
+const MOST: usize = 100;
+
+pub(super) type Tasks = HashMap<Member, Task>;
+
+/// The task of a report or call that does not name the service.
+pub(super) fn missing(notice: &Notice) -> Option<Member> {
+    let is_poor = match (&notice.facts, notice.kind) {
+        (Facts::Task(task), _) => task.told_by == TaskSource::AgentReport,
+        (Facts::Call(_), Kind::StopTask) => true,
+        (_, _) => false,
+    };
+    let subject = &notice.subject;
+    let is_idless = subject.service.is_none() && subject.family.is_none();
+    let is_missing = is_poor && (matches!(notice.facts, Facts::Task(_)) || is_idless);
+    let task = subject.task.clone().filter(|it| is_id(it))?;
+    is_missing.then_some((Cluster::of(notice)?, task))
+}
+
+pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Tasks {
+    let wanted = notices.iter().filter_map(|notice| missing(notice));
+    let described = ask.each(wanted, MOST, |cluster, tasks| describe(ask, cluster, tasks));
+    let found = described.await.into_iter().flat_map(|(cluster, tasks)| {
+        let tasks = tasks.into_iter();
+        tasks.map(move |task| ((cluster.clone(), task.id().to_owned()), task))
+    });
+    found.collect()
+}
+
+async fn describe(ask: &Ask<'_>, cluster: Cluster, tasks: Vec<String>) -> Option<Vec<Task>> {
+    const CALL: &str = "DescribeTasks";
+    let ecs = ask.ecs(&cluster.region);
+    let answer = async {
+        ecs.describe_tasks()
+            .cluster(cluster.arn)
+            .set_tasks(Some(tasks))
+            .send()
+            .await
+            .map_err(|error| CallError::of(CALL, error))
+    };
+    let answer = ask.call(CALL, answer).await?;
+    ask.missing(CALL, answer.failures().len());
+    Some(answer.tasks().iter().map(Task::read).collect())
+}
+
+/// What the event says itself stays: it is about that moment, and AWS tells of a later one.
+pub(super) fn learn(notice: &mut Notice, tasks: &Tasks) {
+    let Some(task) = missing(notice).and_then(|member| tasks.get(&member)) else {
+        return;
+    };
+    let (subject, learned) = (&mut notice.subject, &task.subject);
+    fill(&mut subject.service, &learned.service);
+    fill(&mut subject.family, &learned.family);
+    fill(&mut subject.revision, &learned.revision);
+    fill(&mut subject.container_instance, &learned.container_instance);
+    fill(&mut subject.availability_zone, &learned.availability_zone);
+    let Facts::Task(facts) = &mut notice.facts else {
+        return;
+    };
+    learn_facts(facts, &task.facts, notice.kind);
+    // The agent that reports is nobody to ask; whoever started the task may be.
+    notice.actor = facts.started_by.as_deref().map(actor_of_started_by);
+}
+
+fn learn_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
+    facts.told_by = TaskSource::StateChange;
+    fill(&mut facts.started_by, &learned.started_by);
+    fill(&mut facts.launch_type, &learned.launch_type);
+    fill(&mut facts.capacity_provider, &learned.capacity_provider);
+    fill(&mut facts.started_at, &learned.started_at);
+    fill(&mut facts.memory_limit, &learned.memory_limit);
+    if kind == Kind::TaskStopped {
+        fill(&mut facts.stop_code, &learned.stop_code);
+        fill(&mut facts.stopped_reason, &learned.stopped_reason);
+        fill(&mut facts.stopped_at, &learned.stopped_at);
+    }
+    for container in &learned.containers {
+        let mut known = facts.containers.iter_mut();
+        match known.find(|it| it.name == container.name) {
+            Some(known) => learn_container(known, container, kind),
+            // The agent reports those that changed; how the others are now is not what the event is about.
+            None => facts.containers.push(Container {
+                last_status: None,
+                exit_code: container.exit_code.filter(|_| kind == Kind::TaskStopped),
+                reason: container
+                    .reason
+                    .clone()
+                    .filter(|_| kind == Kind::TaskStopped),
+                ..container.clone()
+            }),
+        }
+    }
+}
+
+fn learn_container(known: &mut Container, learned: &Container, kind: Kind) {
+    fill(&mut known.image, &learned.image);
+    fill(&mut known.memory_limit, &learned.memory_limit);
+    if kind == Kind::TaskStopped {
+        fill(&mut known.exit_code, &learned.exit_code);
+        fill(&mut known.reason, &learned.reason);
+    }
+}
+
+pub(super) fn fill<T: Clone>(known: &mut Option<T>, learned: &Option<T>) {
+    if known.is_none() {
+        known.clone_from(learned);
+    }
+}

@@ -1,0 +1,346 @@
+//! Takes events out of whatever they arrive in: Lambda payload in, [`Item`]s out.
+//!
+//! EventBridge, SQS, SNS, both of these, a failed invocation's record, CloudTrail's own files, or a list of
+//! any: one payload may hold many events, and each is read, judged and accounted for by itself.
+
+use std::sync::Arc;
+
+use aws_lambda_events::sqs::SqsMessage;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use crate::aws::visibility::ReceivedMessage;
+use crate::ecs::event::{EcsEvent, Fields, NotAnEvent};
+
+/// An event, or what stood in its place, with the record to give back when it is not told.
+#[derive(Debug, Clone)]
+pub struct Item {
+    pub receipt: Option<Receipt>,
+    pub event: Result<EcsEvent, IngestError>,
+}
+
+/// The SQS message that brought an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub id: String,
+    /// For changing the record's visibility.
+    pub held: Option<Arc<ReceivedMessage>>,
+    /// Which of its events, from 0.
+    pub number: usize,
+}
+
+/// Who must hear of what failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Lambda itself: a failure fails the invocation.
+    Lambda,
+    /// A queue, which takes single records back.
+    Queue,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    #[error(transparent)]
+    NotAnEvent(#[from] NotAnEvent),
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    #[error("an SQS record without a body")]
+    NoBody,
+    #[error("an SNS record without a message")]
+    NoMessage,
+    #[error("wrapped more than {DEEPEST} times")]
+    TooDeep,
+    #[error(
+        "more than {MOST_OF_A_RECORD} events in one record: none of them is read; split it and send the parts"
+    )]
+    TooMany,
+    #[error(
+        "the batch before this record holds {MOST_OF_A_BATCH} events: this one waits for the next batch"
+    )]
+    BatchFull,
+}
+
+/// Events of one record, or of one payload that no queue brought. A CloudTrail log file of real calls is smaller; a
+/// record of 256 kB could be a list of 127,000 empty objects, which would take the whole function's memory.
+const MOST_OF_A_RECORD: usize = 10_000;
+
+/// Events of all records of a batch: more than Lambda's 6 MB hold of real ones.
+const MOST_OF_A_BATCH: usize = 20_000;
+
+/// More wrappings than the world makes (SNS in SQS in a failed invocation's record in SQS).
+const DEEPEST: usize = 8;
+
+/// Everything in a payload, in its order. A record that holds too much is one item that says so.
+pub fn open(payload: &Value) -> Vec<Item> {
+    let mut opened = Opened::default();
+    Unwrapping {
+        opened: &mut opened,
+        receipt: None,
+        depth: 0,
+    }
+    .unwrap_value(payload);
+    opened.items
+}
+
+/// What a dead letter holds for a function: the payload of a failed invocation's record, or itself.
+pub fn payload_of(letter: &Value) -> &Value {
+    let fields = Fields::new(letter);
+    match is_on_failure_record(fields) {
+        true => fields.object("requestPayload").value(),
+        false => letter,
+    }
+}
+
+/// Who sent a payload.
+pub fn sender(payload: &Value) -> Sender {
+    let mut records = Fields::new(payload).list("Records").into_iter();
+    match records.next() {
+        Some(first) if is_sqs(first) => Sender::Queue,
+        Some(_) | None => Sender::Lambda,
+    }
+}
+
+/// What was found so far, within the limits.
+#[derive(Debug, Default)]
+struct Opened {
+    items: Vec<Item>,
+    /// Where those of the record at hand begin.
+    record: usize,
+    /// The record at hand holds too much: nothing more of it is added.
+    is_over: bool,
+}
+
+impl Opened {
+    fn begin_record(&mut self) {
+        self.record = self.items.len();
+        self.is_over = false;
+    }
+
+    fn add(&mut self, receipt: Option<&Receipt>, event: Result<EcsEvent, IngestError>) {
+        if self.is_over {
+            return;
+        }
+        let receipt = receipt.map(|it| Receipt {
+            number: self.items.len() - self.record,
+            ..it.clone()
+        });
+        let limit = if self.items.len() - self.record >= MOST_OF_A_RECORD {
+            Some(IngestError::TooMany)
+        } else if self.items.len() >= MOST_OF_A_BATCH {
+            Some(IngestError::BatchFull)
+        } else {
+            None
+        };
+        let event = match limit {
+            None => event,
+            Some(error) => {
+                self.items.truncate(self.record);
+                self.is_over = true;
+                Err(error)
+            }
+        };
+        self.items.push(Item { receipt, event });
+    }
+}
+
+struct Unwrapping<'a> {
+    opened: &'a mut Opened,
+    receipt: Option<Receipt>,
+    depth: usize,
+}
+
+impl Unwrapping<'_> {
+    fn unwrap_value(&mut self, value: &Value) {
+        if self.opened.is_over {
+            return;
+        }
+        if self.depth > DEEPEST {
+            return self.add(Err(IngestError::TooDeep));
+        }
+        if let Value::Array(values) = value {
+            let mut inner = self.deeper();
+            return values.iter().for_each(|value| inner.unwrap_value(value));
+        }
+        let fields = Fields::new(value);
+        if let Some(Value::Array(records)) = value.get("Records") {
+            records.iter().for_each(|record| self.unwrap_record(record));
+        } else if is_on_failure_record(fields) {
+            self.deeper()
+                .unwrap_value(fields.object("requestPayload").value());
+        } else if fields.text("Type").as_deref() == Some("Notification") {
+            self.unwrap_message(fields);
+        } else {
+            self.add(EcsEvent::read(value).map_err(Into::into));
+        }
+    }
+
+    fn unwrap_record(&mut self, record: &Value) {
+        let fields = Fields::new(record);
+        if is_sqs(fields) {
+            // A batch within a batch is a part of its record.
+            if self.receipt.is_none() {
+                self.opened.begin_record();
+            }
+            self.unwrap_sqs(record);
+        } else if fields.is_present("Sns") {
+            self.unwrap_message(fields.object("Sns"));
+        } else {
+            self.add(EcsEvent::read(record).map_err(Into::into));
+        }
+    }
+
+    fn unwrap_sqs(&mut self, record: &Value) {
+        // A field of a type that SQS never sends must not cost the record its receipt.
+        let message = SqsMessage::deserialize(record).unwrap_or_else(|_| {
+            let fields = Fields::new(record);
+            let mut message = SqsMessage::default();
+            message.message_id = fields.text("messageId");
+            message.body = fields.text("body");
+            message
+        });
+        let mut inner = self.deeper();
+        // A batch within a batch: only the outer record can be given back.
+        let held = ReceivedMessage::of(&message).map(Arc::new);
+        let id = message.message_id.filter(|id| !id.is_empty());
+        let receipt = || {
+            id.map(|id| Receipt {
+                id,
+                held,
+                number: 0,
+            })
+        };
+        inner.receipt = inner.receipt.take().or_else(receipt);
+        match message.body {
+            Some(body) => inner.unwrap_text(&body),
+            None => inner.add(Err(IngestError::NoBody)),
+        }
+    }
+
+    /// An SNS notification: <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>
+    fn unwrap_message(&mut self, notification: Fields<'_>) {
+        match notification.text("Message") {
+            Some(message) => self.deeper().unwrap_text(&message),
+            None => self.add(Err(IngestError::NoMessage)),
+        }
+    }
+
+    fn unwrap_text(&mut self, text: &str) {
+        match serde_json::from_str(text) {
+            Ok(value) => self.unwrap_value(&value),
+            Err(error) => self.add(Err(IngestError::NotJson(error.to_string()))),
+        }
+    }
+
+    fn deeper(&mut self) -> Unwrapping<'_> {
+        Unwrapping {
+            opened: self.opened,
+            receipt: self.receipt.clone(),
+            depth: self.depth + 1,
+        }
+    }
+
+    fn add(&mut self, event: Result<EcsEvent, IngestError>) {
+        self.opened.add(self.receipt.as_ref(), event);
+    }
+}
+
+fn is_sqs(record: Fields<'_>) -> bool {
+    record.text("eventSource").as_deref() == Some("aws:sqs")
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
+fn is_on_failure_record(fields: Fields<'_>) -> bool {
+    fields.value().get("requestPayload").is_some() && fields.value().get("requestContext").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A list of so many empty objects, as one text.
+    fn list(many: usize) -> String {
+        format!("[{}]", vec!["{}"; many].join(","))
+    }
+
+    fn batch(bodies: &[String]) -> Value {
+        let record = |(number, body): (usize, &String)| json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": body});
+        json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})
+    }
+
+    /// Each record's id, the events in it, and its last error.
+    fn opened(payload: &Value) -> Vec<(String, usize, Option<IngestError>)> {
+        let mut records: Vec<(String, usize, Option<IngestError>)> = Vec::new();
+        for item in open(payload) {
+            let id = item.receipt.map(|it| it.id).unwrap_or_default();
+            let error = item.event.err();
+            match records.last_mut().filter(|it| it.0 == id) {
+                Some(record) => *record = (id, record.1 + 1, error),
+                None => records.push((id, 1, error)),
+            }
+        }
+        records
+    }
+
+    /// It alone fails, whatever it is wrapped in, and as one item.
+    #[test]
+    fn a_record_that_holds_too_much_is_one_error() {
+        let good = json!({"source": "aws.ecs", "detail": {}}).to_string();
+        let in_sns = json!({"Type": "Notification", "Message": list(127_000)}).to_string();
+        let nested = batch(&vec![list(600); 20]).to_string();
+        let found = opened(&batch(&[good.clone(), list(127_000), in_sns, nested, good]));
+        let too_many = |id: &str| (id.to_owned(), 1, Some(IngestError::TooMany));
+        let good = |id: &str| (id.to_owned(), 1, None);
+        assert_eq!(
+            found,
+            [
+                good("0"),
+                too_many("1"),
+                too_many("2"),
+                too_many("3"),
+                good("4")
+            ]
+        );
+        let direct: Value = serde_json::from_str(&list(MOST_OF_A_RECORD + 1)).unwrap();
+        assert_eq!(opened(&direct), [too_many("")]);
+    }
+
+    /// CloudTrail's own file, which is a list of calls under `Records`; and other records that are no SQS messages.
+    #[test]
+    fn too_many_records_without_a_queue_are_one_error() {
+        let call = json!({"eventSource": "ecs.amazonaws.com", "eventName": "StopTask"});
+        let event = json!({"source": "aws.ecs", "detail-type": "AWS API Call via CloudTrail", "detail": call});
+        let sns = json!({"Sns": {"Message": event.to_string()}});
+        for record in [&call, &sns, &json!({"Sns": {}})] {
+            let file = json!({"Records": vec![record; 12_000]});
+            assert_eq!(
+                opened(&file),
+                [(String::new(), 1, Some(IngestError::TooMany))]
+            );
+            let good = event.to_string();
+            let found = opened(&batch(&[good.clone(), file.to_string(), good]));
+            let none = |id: &str| (id.to_owned(), 1, None);
+            let too_many = ("1".to_owned(), 1, Some(IngestError::TooMany));
+            assert_eq!(found, [none("0"), too_many, none("2")]);
+        }
+        let file = json!({"Records": vec![&call; 3]});
+        assert_eq!(opened(&file), [(String::new(), 3, None)]);
+    }
+
+    #[test]
+    fn as_many_as_are_allowed_are_read() {
+        let found = opened(&batch(&[list(MOST_OF_A_RECORD)]));
+        assert_eq!((found.len(), found[0].1), (1, MOST_OF_A_RECORD));
+    }
+
+    /// What comes after a full batch is not lost: it is for the next.
+    #[test]
+    fn what_a_batch_has_no_room_for_waits() {
+        let found = opened(&batch(&vec![list(8_000); 4]));
+        let sizes: Vec<_> = found.iter().map(|it| it.1).collect();
+        assert_eq!(sizes, [8_000, 8_000, 1, 1]);
+        assert_eq!(found[2].2, Some(IngestError::BatchFull));
+        assert_eq!(found[3].2, Some(IngestError::BatchFull));
+    }
+}

@@ -1,0 +1,253 @@
+//! Decides what is posted, and how urgent it is: `&Notice` in, [`Decision`] out.
+//!
+//! Every event that is not posted is dropped for a [`DropReason`] with a name. An operator can ask for the reason, and
+//! [`Policy::keep`] can bring the event back. Why a task stopped is found out by [`crate::ecs::diagnosis`].
+
+mod operator;
+mod service_event;
+mod task_stop;
+
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
+use crate::ecs::diagnosis::Cause;
+use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange};
+use crate::ecs::notice::{CallFacts, CallPurpose, Facts, Kind, Notice, TaskFacts, UnknownFacts};
+use crate::ecs::service_events;
+
+pub use operator::{CallWord, Policy, Selection};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Drop(DropReason),
+    Keep(Priority),
+}
+
+/// How a notice is posted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Priority {
+    pub cause: Option<Cause>,
+    pub severity: Severity,
+    /// Whether channels with the minimum `urgent` get it too.
+    pub urgent: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Success,
+    Warning,
+    Critical,
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum DropReason {
+    RoutineLaunch,
+    TransitionalState,
+    CoveredByTask,
+    Autoscaling,
+    ReadOnly,
+    AwsInternal,
+    StillRunning,
+    RoutineStop,
+    SteadyState,
+    Rebalancing,
+    RoutineDraining,
+    AgentReconnect,
+    ResourcesOnly,
+    NotEcs,
+    IgnoredCluster,
+    IgnoredService,
+    DroppedByConfig,
+    Duplicate,
+}
+
+impl Decision {
+    /// The word for it: a kept notice's cause or else its kind, a dropped one's reason.
+    pub fn reason(self, kind: Kind) -> &'static str {
+        match self {
+            Self::Drop(reason) => reason.into(),
+            Self::Keep(Priority {
+                cause: Some(cause), ..
+            }) => cause.into(),
+            Self::Keep(Priority { cause: None, .. }) => kind.into(),
+        }
+    }
+}
+
+fn not_urgent(severity: Severity) -> Decision {
+    Decision::Keep(Priority {
+        cause: None,
+        severity,
+        urgent: false,
+    })
+}
+
+fn urgent(severity: Severity) -> Decision {
+    Decision::Keep(Priority {
+        cause: None,
+        severity,
+        urgent: true,
+    })
+}
+
+/// Decides by what a notice means, then by what the operator configured.
+pub fn decide(notice: &Notice, policy: &Policy) -> Decision {
+    policy.apply(notice, meaning(notice, policy))
+}
+
+fn meaning(notice: &Notice, policy: &Policy) -> Decision {
+    match &notice.facts {
+        Facts::Call(call) => of_call(call, notice),
+        Facts::Task(task) => of_task(task, notice, policy),
+        Facts::Service(service) if notice.kind == Kind::Deployment => {
+            service_event::of_deployment(service)
+        }
+        Facts::Service(service) => service_event::of_action(service),
+        Facts::Instance(instance) => of_instance(instance),
+        Facts::Health(health) => of_health(health),
+        Facts::Hook(hook) => of_hook(hook),
+        Facts::Unknown(unknown) => match unknown.event_type.as_deref() {
+            // A name that says failure is one, and what ERROR is said of it has come to its end.
+            Some("ERROR") if service_events::says_failed(name(unknown)) => {
+                urgent(Severity::Critical)
+            }
+            // AWS's daemon events write WARNING where all others write WARN.
+            Some("ERROR" | "WARN" | "WARNING") => urgent(Severity::Warning),
+            // They write INFO where a daemon goes back to its previous revision.
+            _ if service_events::says_trouble(name(unknown)) => urgent(Severity::Warning),
+            Some(_) | None => not_urgent(Severity::Info),
+        },
+        Facts::Foreign => Decision::Drop(DropReason::NotEcs),
+    }
+}
+
+fn of_call(call: &CallFacts, notice: &Notice) -> Decision {
+    let by_service = notice.actor.as_ref().is_some_and(|actor| actor.is_service);
+    match (call.purpose, &call.error) {
+        (CallPurpose::Read, _) => Decision::Drop(DropReason::ReadOnly),
+        (_, Some(error)) if is_aws_internal(&error.code) => Decision::Drop(DropReason::AwsInternal),
+        (_, Some(_)) => urgent(Severity::Warning),
+        (CallPurpose::Launch, None) if !call.failures.is_empty() => Decision::Keep(Priority {
+            cause: Some(Cause::LaunchFailed),
+            severity: Severity::Critical,
+            urgent: true,
+        }),
+        (CallPurpose::Launch, None) if by_service => Decision::Drop(DropReason::RoutineLaunch),
+        (CallPurpose::ContainerReport, None) => Decision::Drop(DropReason::CoveredByTask),
+        (
+            CallPurpose::ChangeService {
+                by_autoscaling: true,
+            },
+            None,
+        ) => Decision::Drop(DropReason::Autoscaling),
+        (
+            CallPurpose::ChangeInstances { by_service: true }
+            | CallPurpose::DeregisterInstance {
+                by_service: true, ..
+            },
+            None,
+        ) if call.failures.is_empty() => Decision::Drop(DropReason::RoutineDraining),
+        (
+            CallPurpose::StopTask
+            | CallPurpose::Remove { by_service: false }
+            | CallPurpose::DeregisterInstance {
+                forced: true,
+                by_service: false,
+            },
+            None,
+        ) => urgent(Severity::Warning),
+        (
+            CallPurpose::Launch
+            | CallPurpose::ChangeService {
+                by_autoscaling: false,
+            }
+            | CallPurpose::Remove { by_service: true }
+            | CallPurpose::ChangeInstances { .. }
+            | CallPurpose::DeregisterInstance { .. }
+            | CallPurpose::Change,
+            None,
+        ) => not_urgent(Severity::Info),
+    }
+}
+
+/// Errors that are AWS's own or pass by themselves: the caller's SDK tries again.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html>
+fn is_aws_internal(code: &str) -> bool {
+    const CODES: [&str; 12] = [
+        "InternalFailure",
+        "InternalError",
+        "InternalServerError",
+        "InternalServerException",
+        "ServerException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+    ];
+    code.split('.').any(|part| CODES.contains(&part))
+}
+
+fn of_task(task: &TaskFacts, notice: &Notice, policy: &Policy) -> Decision {
+    match notice.kind {
+        Kind::TaskStopped => task_stop::decide(task, &notice.subject),
+        Kind::TaskStarted => not_urgent(Severity::Info),
+        _ => of_running(task, policy),
+    }
+}
+
+/// A task between two states, or one that goes on running.
+fn of_running(task: &TaskFacts, policy: &Policy) -> Decision {
+    let is_running = task.last_status.as_deref() == Some("RUNNING")
+        && task.desired_status.as_deref() != Some("STOPPED");
+    let has_failed = task.containers.iter().any(|container| {
+        container.last_status.as_deref() == Some("STOPPED")
+            && container.exit_code.is_some_and(|code| code != 0)
+            && !policy.ignores_exit_of(container)
+    });
+    match (is_running, has_failed) {
+        (true, true) => not_urgent(Severity::Warning),
+        (true, false) => Decision::Drop(DropReason::StillRunning),
+        (_, _) => Decision::Drop(DropReason::TransitionalState),
+    }
+}
+
+/// ECS sends one for every task that comes or goes, and for every agent's reconnect.
+fn of_instance(instance: &InstanceStateChange) -> Decision {
+    match (instance.status.as_deref(), instance.agent_connected) {
+        // REGISTRATION_FAILED: an instance that was paid for takes no task.
+        (Some(status), _) if service_events::says_failed(status) => urgent(Severity::Warning),
+        (Some(status), _) if status != "ACTIVE" => not_urgent(Severity::Info),
+        (_, Some(false)) => Decision::Drop(DropReason::AgentReconnect),
+        (_, _) => Decision::Drop(DropReason::ResourcesOnly),
+    }
+}
+
+fn of_health(health: &InstanceHealthChange) -> Decision {
+    match health.overall_status.as_deref() {
+        Some("OK") => not_urgent(Severity::Success),
+        Some("IMPAIRED") => urgent(Severity::Warning),
+        Some(_) | None => not_urgent(Severity::Info),
+    }
+}
+
+fn name(unknown: &UnknownFacts) -> &str {
+    unknown.event_name.as_deref().unwrap_or_default()
+}
+
+/// `HOOK_AWAITING_ACTION` stands still until somebody calls ContinueServiceDeployment.
+fn of_hook(hook: &HookStateChange) -> Decision {
+    match hook.event_name.as_deref() {
+        Some("HOOK_AWAITING_ACTION") => urgent(Severity::Warning),
+        Some("HOOK_FAILED" | "HOOK_TIMED_OUT") => urgent(Severity::Warning),
+        Some(name) if service_events::says_trouble(name) => urgent(Severity::Warning),
+        Some("HOOK_SUCCEEDED") => not_urgent(Severity::Success),
+        Some(_) | None => not_urgent(Severity::Info),
+    }
+}

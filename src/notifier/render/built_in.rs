@@ -1,0 +1,115 @@
+//! The templates that come with the program: `templates/` of the source tree.
+
+use super::Sort;
+use crate::ecs::notice::Kind;
+
+/// Templates by name and text.
+pub(super) type Sources = Vec<(String, &'static str)>;
+
+/// What renders one sort: its own template and the parts that it includes, and those that they include. The others
+/// would only be compiled for nothing.
+pub(super) fn of(sort: Sort) -> Sources {
+    let text = match sort {
+        Sort::Of(kind) => text(kind),
+        Sort::Summary => include_str!("../../../templates/summary.tera"),
+        Sort::Default => DEFAULT,
+    };
+    let parts = parts();
+    let mut sources = vec![(format!("{}.tera", sort.name()), text)];
+    let mut read = 0;
+    while let Some((_, text)) = sources.get(read) {
+        for name in included(text) {
+            let part = parts.iter().find(|(part, _)| part == name);
+            sources.extend(part.filter(|part| !sources.contains(part)).cloned());
+        }
+        read += 1;
+    }
+    sources
+}
+
+/// The names in `{% include "…" %}`.
+fn included(text: &'static str) -> impl Iterator<Item = &'static str> {
+    let rests = text.split("{% include \"").skip(1);
+    rests.filter_map(|rest| rest.split('"').next())
+}
+
+const DEFAULT: &str = include_str!("../../../templates/default.tera");
+
+pub(super) fn parts() -> Sources {
+    [
+        ("default.tera", DEFAULT),
+        (
+            "parts/advice.tera",
+            include_str!("../../../templates/parts/advice.tera"),
+        ),
+        (
+            "parts/cause.tera",
+            include_str!("../../../templates/parts/cause.tera"),
+        ),
+        (
+            "parts/changes.tera",
+            include_str!("../../../templates/parts/changes.tera"),
+        ),
+        (
+            "parts/containers.tera",
+            include_str!("../../../templates/parts/containers.tera"),
+        ),
+        (
+            "parts/failures.tera",
+            include_str!("../../../templates/parts/failures.tera"),
+        ),
+        (
+            "parts/instance.tera",
+            include_str!("../../../templates/parts/instance.tera"),
+        ),
+        (
+            "parts/log_tail.tera",
+            include_str!("../../../templates/parts/log_tail.tera"),
+        ),
+        (
+            "parts/launch.tera",
+            include_str!("../../../templates/parts/launch.tera"),
+        ),
+        (
+            "parts/subject.tera",
+            include_str!("../../../templates/parts/subject.tera"),
+        ),
+        (
+            "parts/task.tera",
+            include_str!("../../../templates/parts/task.tera"),
+        ),
+        (
+            "parts/where.tera",
+            include_str!("../../../templates/parts/where.tera"),
+        ),
+        (
+            "parts/who.tera",
+            include_str!("../../../templates/parts/who.tera"),
+        ),
+    ]
+    .map(|(name, text)| (name.to_owned(), text))
+    .to_vec()
+}
+
+fn text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::RunTask => include_str!("../../../templates/run_task.tera"),
+        Kind::StartTask => include_str!("../../../templates/start_task.tera"),
+        Kind::StopTask => include_str!("../../../templates/stop_task.tera"),
+        Kind::TaskStarted => include_str!("../../../templates/task_started.tera"),
+        Kind::TaskRunning => include_str!("../../../templates/task_running.tera"),
+        Kind::TaskStopped => include_str!("../../../templates/task_stopped.tera"),
+        Kind::InstanceRegistered => include_str!("../../../templates/instance_registered.tera"),
+        Kind::InstanceDeregistered => include_str!("../../../templates/instance_deregistered.tera"),
+        Kind::InstanceState => include_str!("../../../templates/instance_state.tera"),
+        Kind::InstanceHealth => include_str!("../../../templates/instance_health.tera"),
+        Kind::ServiceChanged => include_str!("../../../templates/service_changed.tera"),
+        Kind::TaskDefinition => include_str!("../../../templates/task_definition.tera"),
+        Kind::ApiCall => include_str!("../../../templates/api_call.tera"),
+        Kind::ApiDenied => include_str!("../../../templates/api_denied.tera"),
+        Kind::ServiceAction => include_str!("../../../templates/service_action.tera"),
+        Kind::Deployment => include_str!("../../../templates/deployment.tera"),
+        Kind::DeploymentHook => include_str!("../../../templates/deployment_hook.tera"),
+        Kind::Other => include_str!("../../../templates/other.tera"),
+    }
+}

@@ -1,0 +1,599 @@
+//! The names that a template can use: one flat set for every kind.
+//!
+//! A fact that an event lacks is none, so that only a misspelt name is undefined. Every text is made harmless
+//! here, once for all dialects, before any dialect escapes it.
+
+mod clean;
+mod fields;
+mod summary;
+mod words;
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use serde::Serialize;
+
+use super::Dialect;
+use crate::ecs::arn::Arn;
+use crate::ecs::diagnosis::Cause;
+use crate::ecs::diagnosis::{
+    blames, blames_container, explain, in_words, launches, says_nothing, signal,
+};
+use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
+use crate::ecs::links;
+use crate::ecs::notice::{
+    CallFacts, CallPurpose, Facts, Kind, Notice, Resource, ServiceFacts, TaskFacts, TaskSource,
+    UnknownFacts,
+};
+use crate::ecs::service_events::{is_rollback, rollback_target, without_names};
+use crate::notifier::group::{Form, Group};
+use crate::notifier::policy::Priority;
+use clean::{clean, clean_all};
+use summary::{Count, counts, lines};
+use words::{
+    deployment_reason, deployment_text, duration, event_text, event_why, hook_text, hook_why,
+    image, plural,
+};
+
+pub(super) use summary::MOST_LINES;
+pub(super) use words::mark;
+
+/// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
+const LONGEST_LIST: usize = 100;
+
+/// Ids of tasks that a message of many names.
+const MOST_TASKS: usize = 5;
+
+/// Links to the logs of containers; a task may have ten, most of them somebody's sidecars.
+const MOST_LOGS: usize = 4;
+
+/// What a template sees, cleaned.
+pub(super) struct Context {
+    values: tera::Context,
+    event_id: String,
+}
+
+impl Context {
+    /// `headlines` are those of a summary's parts, in the dialect's markup.
+    pub(super) fn new(dialect: Dialect, group: &Group<'_>, headlines: &[String]) -> Self {
+        let notice = group.first();
+        let mut names = Names::new(dialect, notice, group.priority);
+        names.add_digest(group);
+        let mut values = tera::Context::new();
+        for (name, value) in clean_all(&names, dialect) {
+            values.insert_value(name, value);
+        }
+        values.insert_value("lines", lines(group, headlines));
+        Self {
+            values,
+            event_id: dialect.escape(&clean(
+                notice.origin.event_id.as_deref().unwrap_or("without an id"),
+                dialect,
+            )),
+        }
+    }
+
+    pub(super) fn values(&self) -> &tera::Context {
+        &self.values
+    }
+
+    pub(super) fn event_id(&self) -> &str {
+        &self.event_id
+    }
+}
+
+/// Every name that there is.
+pub(super) fn names() -> &'static HashSet<String> {
+    static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
+    NAMES.get_or_init(|| {
+        clean_all(&Names::default(), Dialect::Terminal)
+            .into_iter()
+            .map(|(name, _)| name.to_owned())
+            .collect()
+    })
+}
+
+/// Documented in README, "Templates"; a test holds both together.
+#[derive(Debug, Default, Serialize)]
+struct Names {
+    // Every message.
+    channel: &'static str,
+    kind: &'static str,
+    severity: &'static str,
+    mark: &'static str,
+    urgent: bool,
+    cause: Option<&'static str>,
+    cause_text: Option<String>,
+    advice: Option<&'static str>,
+    advice_url: Option<&'static str>,
+    event_id: Option<String>,
+    detail_type: Option<String>,
+    source: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    happened_at: Option<String>,
+    // What one message tells of many.
+    count: usize,
+    first_at: Option<String>,
+    last_at: Option<String>,
+    task_ids: Vec<String>,
+    counts: Vec<Count>,
+    /// Set apart from the others, because its texts are markup already.
+    lines: Vec<()>,
+    others: usize,
+    // What it is about.
+    cluster: Option<String>,
+    service: Option<String>,
+    family: Option<String>,
+    revision: Option<String>,
+    task_definition: Option<String>,
+    task: Option<String>,
+    task_short: Option<String>,
+    instance: Option<String>,
+    ec2_instance: Option<String>,
+    resource: Option<String>,
+    availability_zone: Option<String>,
+    cluster_url: Option<String>,
+    service_url: Option<String>,
+    task_definition_url: Option<String>,
+    task_url: Option<String>,
+    logs_url: Option<String>,
+    instance_url: Option<String>,
+    links: Vec<Link>,
+    // Who did it.
+    actor: Option<String>,
+    actor_via: Option<String>,
+    source_ip: Option<String>,
+    // API calls.
+    call: Option<String>,
+    error_code: Option<String>,
+    error_message: Option<String>,
+    failures: Vec<Failure>,
+    launched: usize,
+    changes: Vec<Labelled>,
+    forced: bool,
+    effect: Option<&'static str>,
+    // Tasks.
+    status: Option<String>,
+    desired_status: Option<String>,
+    stop_code: Option<String>,
+    stopped_reason: Option<String>,
+    started_by: Option<String>,
+    launch_type: Option<String>,
+    ran_for: Option<String>,
+    containers: Vec<Container>,
+    blames_container: bool,
+    is_report: bool,
+    // Services and deployments.
+    event_name: Option<String>,
+    event_text: Option<String>,
+    event_why: Option<&'static str>,
+    event_type: Option<String>,
+    reason: Option<String>,
+    deployment: Option<String>,
+    is_rollback: bool,
+    capacity_providers: Vec<String>,
+    tasks: Vec<String>,
+    instances: Vec<String>,
+    targets: Vec<String>,
+    running_tasks: Option<i64>,
+    desired_tasks: Option<i64>,
+    pending_tasks: Option<i64>,
+    failed_tasks: Option<i64>,
+    service_deployment: Option<String>,
+    hook: Option<String>,
+    hook_type: Option<String>,
+    lifecycle_stage: Option<String>,
+    expires_at: Option<String>,
+    timeout_action: Option<String>,
+    // Container instances.
+    agent_version: Option<String>,
+    docker_version: Option<String>,
+    health_checks: Vec<Check>,
+    // What AWS invents tomorrow.
+    fields: Vec<Labelled>,
+}
+
+#[derive(Debug, Serialize)]
+struct Container {
+    name: String,
+    image: Option<String>,
+    status: Option<String>,
+    exit_code: Option<i64>,
+    signal: Option<&'static str>,
+    reason: Option<String>,
+    blamed: bool,
+    logs_url: Option<String>,
+    log_tail: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Link {
+    text: String,
+    url: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    reason: String,
+    detail: Option<String>,
+    resource: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Labelled {
+    label: String,
+    value: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Check {
+    name: String,
+    status: Option<String>,
+    reason: Option<String>,
+    since: Option<String>,
+}
+
+impl Names {
+    fn new(dialect: Dialect, notice: &Notice, priority: Priority) -> Self {
+        let origin = &notice.origin;
+        let subject = &notice.subject;
+        let pages = notice.links.clone();
+        let actor = notice.actor.clone();
+        let mut names = Self {
+            channel: dialect.into(),
+            kind: notice.kind.into(),
+            severity: priority.severity.into(),
+            mark: mark(priority.severity),
+            urgent: priority.urgent,
+            cause: priority.cause.map(Into::into),
+            cause_text: priority.cause.map(in_words).map(str::to_owned),
+            event_id: origin.event_id.clone(),
+            detail_type: origin.detail_type.clone(),
+            source: origin.source.clone(),
+            account: origin.account.clone(),
+            region: origin.region.clone(),
+            happened_at: text(origin.time.as_ref()),
+            cluster: subject.cluster.clone(),
+            service: subject.service.clone(),
+            family: subject.family.clone(),
+            revision: subject.revision.clone(),
+            task_definition: subject.task_definition(),
+            task: subject.task.clone(),
+            task_short: subject.task_short(),
+            instance: subject.container_instance.clone(),
+            ec2_instance: subject.ec2_instance.clone(),
+            resource: subject.resource.as_ref().map(Resource::in_words),
+            availability_zone: subject.availability_zone.clone(),
+            cluster_url: pages.cluster,
+            service_url: pages.service,
+            task_definition_url: pages.task_definition,
+            task_url: pages.task,
+            logs_url: pages.logs,
+            instance_url: pages.container_instance,
+            actor: actor.as_ref().map(|actor| actor.name.clone()),
+            actor_via: actor.as_ref().and_then(|actor| actor.via.clone()),
+            source_ip: actor.and_then(|actor| actor.source_ip),
+            ..Self::default()
+        };
+        names.add_facts(&notice.facts, notice.kind, priority);
+        names.links = names.all_links();
+        names
+    }
+
+    fn add_digest(&mut self, group: &Group<'_>) {
+        let times = group
+            .notices
+            .iter()
+            .filter_map(|it| it.origin.time.as_ref());
+        let mut times: Vec<_> = times.collect();
+        times.sort_by_key(|time| time.instant());
+        self.count = group.notices.len();
+        self.first_at = text(times.first().copied());
+        self.last_at = text(times.last().copied());
+        if self.count > 1 {
+            let tasks = group
+                .notices
+                .iter()
+                .filter_map(|it| it.subject.task_short());
+            self.task_ids = tasks.take(MOST_TASKS).collect();
+        }
+        // Only of tasks the words are about those that are counted.
+        let is_of_tasks = matches!(group.first().facts, Facts::Task(_));
+        if self.count > 1 && is_of_tasks {
+            self.cause_text = self.cause_text.take().map(|words| plural(&words));
+        }
+        if group.form == Form::Summary {
+            let others = group.parts.iter().skip(MOST_LINES);
+            self.others = others.map(|part| part.notices.len()).sum();
+            self.counts = counts(group);
+            let cluster = &group.first().subject.cluster;
+            let is_one = group
+                .notices
+                .iter()
+                .all(|it| it.subject.cluster == *cluster);
+            self.cluster = cluster.clone().filter(|_| is_one);
+        }
+    }
+
+    /// What to open next, the most useful first.
+    fn all_links(&self) -> Vec<Link> {
+        let link = |what: &str, name: &Option<String>, url: &Option<String>| {
+            let text = match name {
+                Some(name) => format!("{what} {name}"),
+                None => what.to_owned(),
+            };
+            url.clone().map(|url| Link { text, url })
+        };
+        let instance = self.ec2_instance.clone().or_else(|| self.instance.clone());
+        let task = link("task", &self.task_short, &self.task_url);
+        let streams = self.containers.iter().filter(|it| it.logs_url.is_some());
+        let logs = streams.take(MOST_LOGS).map(|container| {
+            link(
+                "logs of",
+                &Some(container.name.clone()),
+                &container.logs_url,
+            )
+        });
+        let mut logs: Vec<_> = logs.collect();
+        if logs.is_empty() {
+            logs.push(link("logs", &None, &self.logs_url));
+        }
+        let others = [
+            link("service", &self.service, &self.service_url),
+            link(
+                "task definition",
+                &self.task_definition,
+                &self.task_definition_url,
+            ),
+            link("instance", &instance, &self.instance_url),
+            link("cluster", &self.cluster, &self.cluster_url),
+        ];
+        let links = std::iter::once(task).chain(logs).chain(others);
+        links.flatten().collect()
+    }
+
+    fn add_facts(&mut self, facts: &Facts, kind: Kind, priority: Priority) {
+        match facts {
+            Facts::Call(call) => self.add_call(call),
+            Facts::Task(task) => self.add_task(task, kind, priority),
+            Facts::Service(service) => {
+                self.add_service(service);
+                if kind == Kind::Deployment {
+                    self.add_deployment(service);
+                }
+            }
+            Facts::Instance(instance) => self.add_instance(instance),
+            Facts::Health(health) => self.add_health(health),
+            Facts::Hook(hook) => self.add_hook(hook),
+            Facts::Unknown(unknown) => self.add_unknown(unknown),
+            Facts::Foreign => {}
+        }
+    }
+
+    fn add_call(&mut self, call: &CallFacts) {
+        self.call = Some(call.name.clone());
+        self.error_code = call.error.as_ref().map(|error| error.code.clone());
+        self.error_message = call.error.as_ref().and_then(|error| error.message.clone());
+        self.failures = first(&call.failures, |failure| Failure {
+            reason: launches::in_words(&failure.reason),
+            detail: failure.detail.clone(),
+            resource: failure
+                .arn
+                .as_deref()
+                .map(|arn| Arn::parse(arn).map_or(arn, |arn| arn.resource).to_owned()),
+        });
+        self.launched = call.launched;
+        self.advise_on_launch(call.failures.iter().map(|failure| failure.reason.as_str()));
+        if let (CallPurpose::Launch, Some(message)) = (call.purpose, &self.error_message) {
+            self.advice = launches::exception_advice(message);
+            self.advice_url = self.advice.map(|_| launches::PAGE);
+        }
+        self.changes = first(&call.changes, |change| Labelled {
+            label: change.label.to_owned(),
+            value: change.value.clone(),
+        });
+        self.forced = matches!(
+            call.purpose,
+            CallPurpose::DeregisterInstance { forced: true, .. }
+        );
+        self.reason = call.reason.clone();
+        self.effect = call.effect;
+        self.status = call
+            .changes
+            .iter()
+            .find(|change| change.label == "Status")
+            .map(|change| change.value.clone());
+        self.agent_version = call.agent_version.clone();
+        self.docker_version = call.docker_version.clone();
+    }
+
+    fn add_task(&mut self, task: &TaskFacts, kind: Kind, priority: Priority) {
+        self.status = task.last_status.clone();
+        self.desired_status = task.desired_status.clone();
+        self.stop_code = task.stop_code.clone();
+        self.stopped_reason = task.stopped_reason.clone();
+        self.started_by = task.started_by.clone();
+        self.launch_type = task
+            .capacity_provider
+            .clone()
+            .or_else(|| task.launch_type.clone());
+        self.ran_for = match (kind, &task.started_at, &task.stopped_at) {
+            (Kind::TaskStopped, Some(started), Some(stopped)) => {
+                stopped.since(started).map(duration)
+            }
+            (_, _, _) => None,
+        };
+        self.cause_text = self
+            .cause_text
+            .take()
+            .or((kind == Kind::TaskStopped).then(|| "stopped".to_owned()));
+        if let Some(cause) = priority.cause {
+            let explanation = explain(cause, task);
+            self.cause_text = Some(explanation.words);
+            self.advice = explanation.advice;
+            self.advice_url = explanation.page;
+        }
+        self.containers = containers(task, priority.cause);
+        self.blames_container =
+            blames_container(priority.cause, task) && self.containers.iter().any(|it| it.blamed);
+        self.say_reasons_once();
+        self.is_report = task.told_by == TaskSource::AgentReport;
+    }
+
+    /// ECS gives the reason of a container again as the task's, cut short now and then, or a reason that only points
+    /// at a container.
+    fn say_reasons_once(&mut self) {
+        let Some(mut of_task) = self.stopped_reason.take() else {
+            return;
+        };
+        let reasons = self.containers.iter().filter_map(|it| it.reason.as_ref());
+        let cut = of_task.trim_end_matches(['.', '…']);
+        if let Some(whole) = reasons
+            .clone()
+            .find(|it| it.len() > of_task.len() && it.starts_with(cut))
+        {
+            of_task = whole.clone();
+        }
+        let is_repeated = reasons.clone().any(|it| of_task.contains(it.as_str()));
+        let has_ended = |it: &Container| it.exit_code.is_some() || it.reason.is_some();
+        let says_more = self.containers.iter().any(has_ended) && says_nothing(&of_task);
+        if says_more || (is_repeated && self.blames_container) {
+            return;
+        }
+        for container in &mut self.containers {
+            container.reason.take_if(|of| of_task.contains(of.as_str()));
+        }
+        self.stopped_reason = Some(of_task);
+    }
+
+    /// What to do about the first of these reasons that has a remedy.
+    fn advise_on_launch<'a>(&mut self, reasons: impl IntoIterator<Item = &'a str>) {
+        self.advice = reasons.into_iter().find_map(launches::advice);
+        self.advice_url = self.advice.map(|_| launches::PAGE);
+    }
+
+    fn add_service(&mut self, service: &ServiceFacts) {
+        self.event_name = service.event_name.clone();
+        let words = service.event_name.as_deref().and_then(event_text);
+        self.event_text = words.map(str::to_owned);
+        self.event_type = service.event_type.clone();
+        self.reason = service.reason.as_deref().map(launches::in_words);
+        let said = service.reason.as_deref().map(without_names);
+        self.advise_on_launch(said.as_deref());
+        self.event_why = service.event_name.as_deref().and_then(event_why);
+        self.tasks = first(&service.tasks, Clone::clone);
+        self.instances = first(&service.container_instances, Clone::clone);
+        self.targets = first(&service.targets, Clone::clone);
+        self.running_tasks = service.progress.map(|it| it.running);
+        self.desired_tasks = service
+            .progress
+            .map(|it| it.desired)
+            .or(service.desired_count);
+        self.pending_tasks = service.progress.map(|it| it.pending);
+        self.failed_tasks = service.progress.map(|it| it.failed);
+        self.capacity_providers = first(&service.capacity_providers, Clone::clone);
+    }
+
+    fn add_deployment(&mut self, service: &ServiceFacts) {
+        self.deployment = service.deployment_id.clone();
+        self.is_rollback = is_rollback(service);
+        self.event_text = service.event_name.as_deref().map(deployment_text);
+        let reason = service.reason.as_deref();
+        let target = reason.and_then(rollback_target);
+        let id = target.or(service.deployment_id.as_deref());
+        self.reason =
+            reason.and_then(|it| deployment_reason(it, id, self.task_definition.as_deref()));
+    }
+
+    fn add_instance(&mut self, instance: &InstanceStateChange) {
+        self.status = instance.status.clone();
+        self.reason = instance.status_reason.clone();
+        self.agent_version = instance.agent_version.clone();
+        self.docker_version = instance.docker_version.clone();
+        self.running_tasks = instance.running_tasks;
+    }
+
+    fn add_health(&mut self, health: &InstanceHealthChange) {
+        self.status = health.overall_status.clone();
+        self.capacity_providers = health.capacity_provider.iter().cloned().collect();
+        self.health_checks = first(&health.health_checks, |check| Check {
+            name: check
+                .kind
+                .clone()
+                .unwrap_or_else(|| "health check".to_owned()),
+            status: check.status.clone(),
+            reason: check.reason.clone(),
+            since: text(check.since.as_ref()),
+        });
+    }
+
+    fn add_hook(&mut self, hook: &HookStateChange) {
+        self.event_name = hook.event_name.clone();
+        self.event_text = hook.event_name.as_deref().map(hook_text);
+        self.event_why = hook.event_name.as_deref().and_then(hook_why);
+        self.reason = hook.reason.clone();
+        self.hook = hook.hook_id.clone().filter(|id| is_shell_safe(id));
+        self.service_deployment = hook
+            .service_deployment_arn
+            .clone()
+            .filter(|arn| is_shell_safe(arn));
+        self.hook_type = hook.hook_type.clone();
+        self.lifecycle_stage = hook.lifecycle_stage.clone();
+        self.expires_at = text(hook.expires_at.as_ref());
+        self.timeout_action = hook.timeout_action.clone();
+    }
+
+    fn add_unknown(&mut self, unknown: &UnknownFacts) {
+        self.event_name = unknown.event_name.clone();
+        self.event_type = unknown.event_type.clone();
+        self.reason = unknown.reason.clone();
+        self.fields = first(&unknown.fields, |(label, value)| Labelled {
+            label: label.clone(),
+            value: value.clone(),
+        });
+    }
+}
+
+/// What stands in a command to copy: an id or an ARN that a shell takes literally and a program for no option.
+fn is_shell_safe(text: &str) -> bool {
+    text.len() <= 300
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c))
+}
+
+/// Those that tell why first.
+fn containers(task: &TaskFacts, cause: Option<Cause>) -> Vec<Container> {
+    let is_blamed = blames(cause, task);
+    let mut containers: Vec<_> = task
+        .containers
+        .iter()
+        .map(|facts| Container {
+            name: facts
+                .name
+                .clone()
+                .unwrap_or_else(|| "a container".to_owned()),
+            image: facts.image.as_deref().map(image),
+            status: facts.last_status.clone(),
+            exit_code: facts.exit_code,
+            signal: facts.exit_code.and_then(signal),
+            reason: facts.reason.clone(),
+            blamed: is_blamed(facts),
+            logs_url: facts.log.as_ref().and_then(links::log_stream),
+            log_tail: facts.log_tail.clone(),
+        })
+        .collect();
+    containers.sort_by_key(|container| !container.blamed);
+    containers.truncate(LONGEST_LIST);
+    containers
+}
+
+fn first<T, U>(items: &[T], make: impl Fn(&T) -> U) -> Vec<U> {
+    items.iter().take(LONGEST_LIST).map(make).collect()
+}
+
+fn text(time: Option<&Time>) -> Option<String> {
+    time.map(|time| time.text().to_owned())
+}

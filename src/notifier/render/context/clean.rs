@@ -1,0 +1,119 @@
+//! Makes a text from an event harmless: on one line, without control or direction characters, and cut to a
+//! length that leaves room for the rest.
+
+use serde::Serialize;
+use tera::Value;
+
+use super::fields::fields;
+use crate::notifier::render::Dialect;
+use crate::notifier::render::dialect::{COUNT_IS_SAID, LINE_OF_BLOCK};
+use crate::text::characters::is_unseen;
+
+/// UTF-16 units of one value once it is escaped: a line holds four values at most and a headline five, so
+/// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
+const LONGEST_VALUE: usize = 700;
+
+/// A text of so many units is short enough however it is escaped: nothing becomes longer than `&amp;`.
+const LONGEST_PLAIN: usize = LONGEST_VALUE / 5;
+
+/// The fields of a struct by name, every text in them cleaned.
+pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(&'static str, Value)> {
+    let fields = fields(names).into_iter();
+    fields
+        .map(|(name, value)| (name, clean_value(value, dialect)))
+        .collect()
+}
+
+fn clean_value(value: Value, dialect: Dialect) -> Value {
+    if let Some(text) = value.as_str() {
+        return match is_clean(text) {
+            true => value,
+            false => Value::normal_string(&clean(text, dialect)),
+        };
+    }
+    if let Some(items) = value.as_array() {
+        let items = items.iter().map(|item| clean_value(item.clone(), dialect));
+        return Value::from(items.collect::<Vec<_>>());
+    }
+    if !value.is_map() {
+        return value;
+    }
+    let entries = value.into_map().unwrap_or_default().into_iter();
+    let cleaned = entries.map(|(key, value)| match key.as_str() {
+        Some("log_tail") => (key, clean_lines(&value, dialect)),
+        _ => (key, clean_value(value, dialect)),
+    });
+    Value::from(cleaned.collect::<tera::Map>())
+}
+
+fn clean_lines(lines: &Value, dialect: Dialect) -> Value {
+    let lines = lines.as_array().into_iter().flatten();
+    let lines = lines.filter_map(Value::as_str).map(|line| {
+        let line = clean_as_it_stands(line.trim_end(), dialect);
+        Value::normal_string(&line)
+    });
+    Value::from(lines.collect::<Vec<_>>())
+}
+
+/// One line, nothing invisible that a terminal or a reader would obey, and not too long.
+pub(super) fn clean(text: &str, dialect: Dialect) -> String {
+    clean_as_it_stands(text.trim(), dialect)
+}
+
+/// Whether cleaning would leave a text as it is. Most are, and to see it costs less than to clean.
+fn is_clean(text: &str) -> bool {
+    text.len() <= LONGEST_PLAIN
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+}
+
+/// The same with the space before it, which is part of a program's lines.
+fn clean_as_it_stands(text: &str, dialect: Dialect) -> String {
+    let harmless = text
+        .chars()
+        .filter(|c| !is_unseen(*c) && ![LINE_OF_BLOCK, COUNT_IS_SAID].contains(c))
+        .map(harmless);
+    let mut cleaned = String::with_capacity(text.len().min(LONGEST_VALUE));
+    let mut length = 0;
+    for character in harmless {
+        length += dialect.escaped_length(character);
+        if length > LONGEST_VALUE {
+            cleaned.push('…');
+            break;
+        }
+        cleaned.push(character);
+    }
+    cleaned
+}
+
+fn harmless(character: char) -> char {
+    match character {
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}' => ' ',
+        control if control.is_control() => '\u{fffd}',
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_become_harmless() {
+        let cleaned = clean(" a\r\nb\tc\u{1b}[31m\u{202e}d\u{200b} ", Dialect::Slack);
+        assert_eq!(cleaned, "a  b c\u{fffd}[31md");
+    }
+
+    #[test]
+    fn a_long_value_is_cut_by_what_it_becomes() {
+        let plain = clean(&"ä".repeat(2000), Dialect::Slack);
+        assert_eq!(plain.chars().count(), LONGEST_VALUE + 1);
+        let ampersands = clean(&"&".repeat(2000), Dialect::Slack);
+        assert_eq!(
+            ampersands.chars().count(),
+            LONGEST_VALUE / "&amp;".len() + 1
+        );
+        assert!(plain.ends_with('…') && ampersands.ends_with('…'));
+    }
+}

@@ -1,0 +1,76 @@
+//! What one message says of many that are not alike.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use tera::Value;
+
+use super::LONGEST_LIST;
+use crate::notifier::group::Group;
+
+/// Parts of a summary that have a line each: more than Slack shows.
+pub(in crate::notifier::render) const MOST_LINES: usize = 50;
+
+/// How many of a sort a summary tells.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Count {
+    kind: &'static str,
+    cause: Option<&'static str>,
+    /// The service, or else the family.
+    workload: Option<String>,
+    cluster: Option<String>,
+    count: usize,
+}
+
+/// What each part says, with what to open of it: the task where it is one, else what they have in common.
+pub(super) fn lines(group: &Group<'_>, headlines: &[String]) -> Value {
+    let lines = group.parts.iter().zip(headlines).map(|(part, headline)| {
+        let links = &part.first().links;
+        let task = links.task.as_ref().filter(|_| part.notices.len() == 1);
+        let others = [
+            ("task", task),
+            ("service", links.service.as_ref()),
+            ("task definition", links.task_definition.as_ref()),
+            ("instance", links.container_instance.as_ref()),
+            ("cluster", links.cluster.as_ref()),
+        ];
+        let found = others
+            .into_iter()
+            .find_map(|(text, url)| url.map(|url| (text, url)));
+        let url = found.map(|(_, url)| url.as_str());
+        let mut line = tera::Map::new();
+        line.insert("text".into(), Value::safe_string(headline));
+        line.insert("link".into(), found.map(|(text, _)| text).into());
+        line.insert("url".into(), url.into());
+        Value::from(line)
+    });
+    Value::from(lines.collect::<Vec<_>>())
+}
+
+/// By sort, the most first.
+pub(super) fn counts(group: &Group<'_>) -> Vec<Count> {
+    let mut sorts: HashMap<_, usize> = HashMap::new();
+    for (notice, cause) in group.notices.iter().zip(&group.causes) {
+        let subject = &notice.subject;
+        let workload = subject.service.as_ref().or(subject.family.as_ref());
+        let sort = (notice.kind, *cause, workload, subject.cluster.as_ref());
+        *sorts.entry(sort).or_default() += 1;
+    }
+    let counts = sorts
+        .into_iter()
+        .map(|((kind, cause, workload, cluster), count)| Count {
+            kind: kind.into(),
+            cause: cause.map(Into::into),
+            workload: workload.cloned(),
+            cluster: cluster.cloned(),
+            count,
+        });
+    let mut counts: Vec<_> = counts.collect();
+    counts.sort_by(|one, other| {
+        let name = |it: &Count| (it.workload.clone(), it.cluster.clone(), it.kind, it.cause);
+        let by_count = other.count.cmp(&one.count);
+        by_count.then_with(|| name(one).cmp(&name(other)))
+    });
+    counts.truncate(LONGEST_LIST);
+    counts
+}

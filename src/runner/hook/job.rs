@@ -1,0 +1,188 @@
+//! The task that a hook runs: from the configuration and, for Amazon ECS's own hooks, from the deployment.
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::run_task::RunTaskInput;
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride,
+    KeyValuePair, LaunchType, NetworkConfiguration, TaskOverride,
+};
+
+use super::HookConfig;
+use super::PROGRAM;
+use crate::aws::CallError;
+use crate::runner::clone::first_essential;
+use crate::runner::definition::{self, DefinitionError};
+use crate::runner::request::{InvalidRequest, RunRequest};
+use crate::runner::task::{self, StartError};
+use crate::runner::token::{mark, token};
+
+/// What is to be run, complete.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub task_definition: String,
+    pub cluster: String,
+    /// The definition's own where there is none.
+    pub command: Option<Vec<String>>,
+    /// The container whose exit code counts.
+    pub container: String,
+    pub network: Option<AwsVpcConfiguration>,
+    pub launch_type: Option<LaunchType>,
+    pub strategy: Vec<CapacityProviderStrategyItem>,
+    pub platform_version: Option<String>,
+    pub variables: Vec<(&'static str, String)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error("the configuration is wrong: {0}")]
+    Configuration(String),
+    #[error("{0} is not set, which CodeDeploy's hooks need")]
+    Unset(&'static str),
+    #[error("{0}")]
+    Incomplete(String),
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl JobError {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => {
+                error.is_retryable()
+            }
+            Self::Start(error) => error.is_retryable(),
+            Self::Definition(DefinitionError::Nothing(_)) => true,
+            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) | Self::Request(_) => {
+                false
+            }
+        }
+    }
+
+    /// With what to do about it.
+    pub fn in_words(&self) -> String {
+        let advice = match self {
+            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => error.advice(),
+            Self::Start(error) => error.advice(),
+            Self::Definition(DefinitionError::Nothing(_))
+            | Self::Configuration(_)
+            | Self::Unset(_)
+            | Self::Incomplete(_)
+            | Self::Request(_) => None,
+        };
+        match advice {
+            Some(advice) => format!("{self}; {advice}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+impl Job {
+    /// The ancestor's: all six variables, one task on Fargate.
+    pub fn configured(config: &HookConfig) -> Result<Self, JobError> {
+        let text = |name, value: &Option<String>| value.clone().ok_or(JobError::Unset(name));
+        let network = network(config)?;
+        if config.security_groups.is_empty() {
+            return Err(JobError::Unset("SECURITY_GROUPS"));
+        }
+        Ok(Self {
+            task_definition: text("TASK_DEFINITION", &config.task_definition)?,
+            cluster: text("CLUSTER_NAME", &config.cluster)?,
+            command: Some(config.command.clone().ok_or(JobError::Unset("COMMAND"))?),
+            container: text("CONTAINER_NAME", &config.container)?,
+            network: Some(network.ok_or(JobError::Unset("SUBNETS"))?),
+            launch_type: Some(LaunchType::Fargate),
+            strategy: Vec::new(),
+            platform_version: None,
+            variables: Vec::new(),
+        })
+    }
+
+    /// The container to run in, where none is named: the definition's first essential one.
+    pub async fn container_of(ecs: &Client, task_definition: &str) -> Result<String, JobError> {
+        let definition = definition::describe(ecs, task_definition).await?;
+        let nothing = || JobError::Incomplete(format!("`{task_definition}` has no containers"));
+        first_essential(&definition).ok_or_else(nothing)
+    }
+
+    /// Starts it, once for each `caller` and `stage`; the task's ARN.
+    pub async fn start(
+        &self,
+        ecs: &Client,
+        caller: &str,
+        stage: &str,
+        turn: u32,
+    ) -> Result<String, JobError> {
+        let request = self.request(caller, token(&[PROGRAM, caller, stage, &turn.to_string()]))?;
+        let started = task::start(ecs, &request).await?;
+        let first = started.tasks.into_iter().next();
+        first.ok_or_else(|| StartError::NotPlaced(started.failures).into())
+    }
+
+    fn request(&self, caller: &str, token: String) -> Result<RunRequest, JobError> {
+        let network = self.network.clone();
+        let network = network.map(|it| {
+            NetworkConfiguration::builder()
+                .awsvpc_configuration(it)
+                .build()
+        });
+        let variables = self
+            .variables
+            .iter()
+            .map(|(name, value)| KeyValuePair::builder().name(*name).value(value).build());
+        let variables: Vec<_> = variables.collect();
+        let container = ContainerOverride::builder()
+            .name(&self.container)
+            .set_command(self.command.clone())
+            .set_environment(Some(variables).filter(|variables| !variables.is_empty()))
+            .build();
+        let input = RunTaskInput::builder()
+            .task_definition(&self.task_definition)
+            .cluster(&self.cluster)
+            .count(1)
+            .overrides(
+                TaskOverride::builder()
+                    .container_overrides(container)
+                    .build(),
+            )
+            .set_network_configuration(network)
+            .set_launch_type(
+                self.launch_type
+                    .clone()
+                    .filter(|_| self.strategy.is_empty()),
+            )
+            .set_capacity_provider_strategy(Some(self.strategy.clone()).filter(|it| !it.is_empty()))
+            .set_platform_version(self.platform_version.clone())
+            .started_by(mark(PROGRAM, caller))
+            .client_token(token)
+            .build()
+            .map_err(|error| JobError::Incomplete(error.to_string()))?;
+        Ok(RunRequest::new(input)?)
+    }
+}
+
+/// The network that is configured, if one is.
+pub(super) fn network(config: &HookConfig) -> Result<Option<AwsVpcConfiguration>, JobError> {
+    if config.subnets.is_empty() {
+        return Ok(None);
+    }
+    let public = if config.assign_public_ip {
+        AssignPublicIp::Enabled
+    } else {
+        AssignPublicIp::Disabled
+    };
+    let groups = Some(config.security_groups.clone()).filter(|groups| !groups.is_empty());
+    AwsVpcConfiguration::builder()
+        .set_subnets(Some(config.subnets.clone()))
+        .set_security_groups(groups)
+        .assign_public_ip(public)
+        .build()
+        .map(Some)
+        .map_err(|error| JobError::Incomplete(error.to_string()))
+}

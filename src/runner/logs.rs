@@ -1,0 +1,326 @@
+//! Follows what a task's containers log to CloudWatch: every line once, the oldest first.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>: an empty page
+//! is not the end of a stream; the end is where the token that comes back is the one that was sent. A token
+//! is where we are, so that a call that fails is made again without losing or repeating a line; a time would
+//! not do, since lines share milliseconds.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use serde_json::{Map, Value, json};
+
+use super::clone::log_driver;
+use super::definition::Definition;
+use crate::aws::service::{Client, logs};
+use crate::aws::{CallError, ErrorKind, LogDestination, Session};
+use crate::ecs::arn;
+
+/// One container's log of one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    pub task: String,
+    pub container: String,
+    pub region: String,
+    pub group: String,
+    pub name: String,
+}
+
+/// A container whose log cannot be followed, and the driver that takes it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    pub container: String,
+    pub driver: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub task: String,
+    pub container: String,
+    /// Milliseconds since 1970, as the container's log driver had it.
+    pub at: i64,
+    pub text: String,
+}
+
+/// The streams that a task's containers write, and those that write elsewhere.
+pub fn streams(
+    definition: &Definition,
+    tasks: &[String],
+    region: &str,
+) -> (Vec<Stream>, Vec<InFlight>) {
+    let mut streams = Vec::new();
+    let mut elsewhere = Vec::new();
+    for container in definition.containers() {
+        let name = container
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let driver = log_driver(container).unwrap_or("none");
+        match destination(container).filter(|_| driver == "awslogs") {
+            Some(log) => {
+                streams.extend(tasks.iter().map(|task| stream(&log, task, name, region)));
+            }
+            None => elsewhere.push(InFlight {
+                container: name.to_owned(),
+                driver: driver.to_owned(),
+            }),
+        }
+    }
+    (streams, elsewhere)
+}
+
+fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
+    let options = container.get("logConfiguration")?.get("options")?;
+    LogDestination::read(|name| options.get(name).and_then(Value::as_str).map(str::to_owned))
+}
+
+fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> Stream {
+    let id = arn::name(task);
+    Stream {
+        task: id.to_owned(),
+        container: container.to_owned(),
+        region: log.region(region).to_owned(),
+        group: log.group.clone(),
+        name: log.stream(container, id),
+    }
+}
+
+/// Reads several streams, a page of each at a time.
+#[derive(Debug)]
+pub struct LogTailer {
+    tails: Vec<Tail>,
+}
+
+/// What a round brought.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// Oldest first; of one stream in the stream's own order.
+    pub lines: Vec<Line>,
+    /// A stream was not read to its end.
+    pub has_more: bool,
+    /// Streams that can not be read from now on.
+    pub lost: Vec<(Stream, CallError)>,
+    /// Streams that could not be read now.
+    pub failing: bool,
+}
+
+#[derive(Debug)]
+struct Tail {
+    client: Client,
+    stream: Stream,
+    token: Option<String>,
+    is_lost: bool,
+}
+
+/// What reading one page of one stream brought.
+enum Page {
+    Lines {
+        lines: Vec<Line>,
+        is_last: bool,
+    },
+    /// The stream is made when its container starts.
+    NotYet,
+    Failing,
+    Lost(CallError),
+}
+
+impl LogTailer {
+    pub fn new(session: &Session, streams: Vec<Stream>) -> Self {
+        let mut clients: BTreeMap<String, Client> = BTreeMap::new();
+        let tails = streams.into_iter().map(|stream| {
+            let client = clients
+                .entry(stream.region.clone())
+                .or_insert_with(|| session.logs(&stream.region));
+            Tail {
+                client: client.clone(),
+                stream,
+                token: None,
+                is_lost: false,
+            }
+        });
+        Self {
+            tails: tails.collect(),
+        }
+    }
+
+    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+        self.tails.iter().map(|tail| &tail.stream)
+    }
+
+    /// Whether there is a stream left that can be read.
+    pub fn is_open(&self) -> bool {
+        self.tails.iter().any(|tail| !tail.is_lost)
+    }
+
+    pub fn has_several_containers(&self) -> bool {
+        self.differ(|stream| &stream.container)
+    }
+
+    pub fn has_several_tasks(&self) -> bool {
+        self.differ(|stream| &stream.task)
+    }
+
+    fn differ(&self, part: impl Fn(&Stream) -> &str) -> bool {
+        let mut parts = self.streams().map(part);
+        let first = parts.next();
+        parts.any(|other| Some(other) != first)
+    }
+
+    /// Reads the next page of every stream. A round that is dropped half-way has read nothing.
+    pub async fn round(&mut self) -> Round {
+        let open = self.tails.iter().filter(|tail| !tail.is_lost);
+        let answers = join_all(open.map(Tail::read)).await;
+        let mut round = Round::default();
+        let mut pages = Vec::new();
+        let open = self.tails.iter_mut().filter(|tail| !tail.is_lost);
+        for (tail, answer) in open.zip(answers) {
+            match tail.turn(answer) {
+                Page::Lines { lines, is_last } => {
+                    pages.push(lines);
+                    round.has_more |= !is_last;
+                }
+                Page::NotYet => {}
+                Page::Failing => round.failing = true,
+                Page::Lost(error) => {
+                    tail.is_lost = true;
+                    round.lost.push((tail.stream.clone(), error));
+                }
+            }
+        }
+        round.lines = merge(pages);
+        round
+    }
+}
+
+impl Tail {
+    async fn read(&self) -> Result<logs::Page, CallError> {
+        // Forward tokens are for this direction only.
+        let mut input = json!({
+            "logGroupName": self.stream.group,
+            "logStreamName": self.stream.name,
+            "startFromHead": true,
+        });
+        if let Some(token) = &self.token {
+            input["nextToken"] = token.as_str().into();
+        }
+        logs::get_log_events(&self.client, &input).await
+    }
+
+    fn turn(&mut self, answer: Result<logs::Page, CallError>) -> Page {
+        let page = match answer {
+            Ok(page) => page,
+            Err(error) if error.has_code("ResourceNotFoundException") => return Page::NotYet,
+            Err(error) if error.is_retryable() => return Page::Failing,
+            Err(error) => return Page::Lost(error),
+        };
+        let lines = page.events.into_iter().map(|event| Line {
+            task: self.stream.task.clone(),
+            container: self.stream.container.clone(),
+            at: event.timestamp.unwrap_or_default(),
+            text: event.message.unwrap_or_default(),
+        });
+        let lines = lines.collect();
+        let next = page.next_forward_token;
+        let is_last = next.is_none() || next == self.token;
+        self.token = next.or_else(|| self.token.take());
+        Page::Lines { lines, is_last }
+    }
+}
+
+/// Lines of several streams by their time, those of each stream in its own order.
+fn merge(pages: Vec<Vec<Line>>) -> Vec<Line> {
+    let mut pages: Vec<_> = pages
+        .into_iter()
+        .map(|page| page.into_iter().peekable())
+        .collect();
+    let mut lines = Vec::new();
+    loop {
+        let heads = pages.iter_mut().enumerate();
+        let heads = heads.filter_map(|(index, page)| Some((page.peek()?.at, index)));
+        let Some((_, oldest)) = heads.min() else {
+            return lines;
+        };
+        lines.extend(pages[oldest].next());
+    }
+}
+
+/// What to do where a log may not be read.
+pub fn advice(stream: &Stream, error: &CallError) -> Option<String> {
+    (error.kind == ErrorKind::Denied).then(|| {
+        format!(
+            "allow logs:GetLogEvents on log group `{}`; the task is not touched by this",
+            stream.group
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oldest_first_and_every_stream_in_its_own_order() {
+        let line = |container: &str, at, text: &str| Line {
+            task: "1a2b".to_owned(),
+            container: container.to_owned(),
+            at,
+            text: text.to_owned(),
+        };
+        // A driver may write lines with clocks that go back; their order is the stream's.
+        let app = vec![
+            line("app", 5, "a"),
+            line("app", 3, "b"),
+            line("app", 9, "c"),
+        ];
+        let sidecar = vec![line("sidecar", 4, "x"), line("sidecar", 4, "y")];
+        let merged = merge(vec![app, sidecar, Vec::new()]);
+        let texts: Vec<_> = merged.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(texts, ["x", "y", "a", "b", "c"]);
+    }
+
+    #[test]
+    fn streams_by_prefix_container_and_task() {
+        let awslogs = |options: Value| json!({"logDriver": "awslogs", "options": options});
+        let body = json!({"containerDefinitions": [
+            {"name": "app", "logConfiguration": awslogs(json!(
+                {"awslogs-group": "/g", "awslogs-stream-prefix": "p", "awslogs-region": "us-east-1"}))},
+            {"name": "near", "logConfiguration": awslogs(json!(
+                {"awslogs-group": "/g", "awslogs-stream-prefix": "p"}))},
+            {"name": "unnamed", "logConfiguration": awslogs(json!({"awslogs-group": "/g"}))},
+            {"name": "router", "logConfiguration": {"logDriver": "awsfirelens"}},
+            {"name": "silent"},
+        ]});
+        let Value::Object(body) = body else {
+            unreachable!()
+        };
+        let definition = Definition {
+            body,
+            tags: Vec::new(),
+        };
+        let tasks = ["arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b".to_owned()];
+        let (streams, elsewhere) = streams(&definition, &tasks, "eu-west-1");
+        let streams: Vec<_> = streams
+            .iter()
+            .map(|it| (it.region.as_str(), it.group.as_str(), it.name.as_str()))
+            .collect();
+        assert_eq!(
+            streams,
+            [
+                ("us-east-1", "/g", "p/app/1a2b"),
+                ("eu-west-1", "/g", "p/near/1a2b")
+            ]
+        );
+        let elsewhere: Vec<_> = elsewhere
+            .iter()
+            .map(|it| (it.container.as_str(), it.driver.as_str()))
+            .collect();
+        assert_eq!(
+            elsewhere,
+            [
+                ("unnamed", "awslogs"),
+                ("router", "awsfirelens"),
+                ("silent", "none")
+            ]
+        );
+    }
+}

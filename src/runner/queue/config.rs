@@ -1,0 +1,131 @@
+//! The configuration of `run-from-queue`.
+
+use crate::config::values::{globs, quoted, split};
+use crate::config::variables::Variables as _;
+use crate::config::{ConfigError, Problem, QueueVariables, Remedy, check_certificates, finish};
+use crate::ecs::arn;
+use crate::runner::queue::{Allowed, Patterns};
+
+#[derive(Debug)]
+pub struct QueueConfig {
+    pub allowed: Allowed,
+    /// What is allowed but surely not meant.
+    pub warnings: Vec<String>,
+}
+
+impl QueueConfig {
+    /// # Errors
+    ///
+    /// [`ConfigError`] with every problem that there is.
+    pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        let set = QueueVariables::read_all(environment, &mut problems, &mut warnings);
+        check_certificates(environment, &mut problems);
+        let (clusters, definitions) = (set.allowed_clusters, set.allowed_task_definitions);
+        let nothing = clusters.is_none() || definitions.is_none();
+        let warning = "nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS";
+        warnings.extend(nothing.then(|| warning.to_owned()));
+        let queue = Self {
+            allowed: Allowed {
+                clusters: patterns("ALLOWED_CLUSTERS", clusters.as_deref(), &mut problems),
+                task_definitions: patterns(
+                    "ALLOWED_TASK_DEFINITIONS",
+                    definitions.as_deref(),
+                    &mut problems,
+                ),
+            },
+            warnings,
+        };
+        finish(queue, problems)
+    }
+}
+
+fn patterns(name: &'static str, value: Option<&str>, problems: &mut Vec<Problem>) -> Patterns {
+    refuse_arns(name, value, problems);
+    let texts = split(value, ",").map(str::to_owned).collect();
+    Patterns::new(globs(name, value, problems), texts)
+}
+
+/// An ARN would match nothing, because what a message asks for is compared by its name.
+fn refuse_arns(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) {
+    for text in split(value, ",").filter(|it| it.contains('/')) {
+        let (problem, advice) = match text.starts_with("arn:") {
+            true => (
+                format!("`{text}` is an ARN, and names are compared"),
+                format!("write `{}`", arn::name(text)),
+            ),
+            false => (
+                format!("{} is no name", quoted(text)),
+                "write names, or patterns of names, without `/`".to_owned(),
+            ),
+        };
+        problems.push(Problem {
+            variable: name.to_owned(),
+            problem,
+            remedy: Remedy::Advice(advice),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    const IN_FUNCTION: (&str, &str) = ("AWS_LAMBDA_FUNCTION_NAME", "function");
+
+    #[test]
+    fn a_misspelt_variable_is_an_error() {
+        let error = QueueConfig::read(&environment(&[("ALLOWED_CLUSTER", "prod")])).unwrap_err();
+        let expected = "did you mean `ALLOWED_CLUSTERS`?";
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+
+    #[test]
+    fn a_similar_variable_is_a_warning_where_all_is_set() {
+        let foreign = ("ALLOWED_ORIGINS", "*");
+        let clusters = ("ALLOWED_CLUSTERS", "prod");
+        let definitions = ("ALLOWED_TASK_DEFINITIONS", "*");
+        let read = |pairs: &[(&str, &str)]| QueueConfig::read(&environment(pairs));
+        let queue = read(&[IN_FUNCTION, foreign, clusters, definitions]).unwrap();
+        let warning = &queue.warnings[0];
+        assert!(
+            warning.starts_with("ALLOWED_ORIGINS is not read"),
+            "{warning}"
+        );
+        assert!(read(&[IN_FUNCTION, foreign, clusters]).is_err());
+    }
+
+    #[test]
+    fn other_programs_variables_are_no_warning() {
+        let foreign = environment(&[IN_FUNCTION, ("SLACK_WEBHOOKURL", "x"), ("WAIT", "stopped")]);
+        let queue = QueueConfig::read(&foreign).unwrap();
+        assert_eq!(queue.warnings.len(), 1, "{:?}", queue.warnings);
+    }
+
+    #[test]
+    fn arns_are_refused_where_names_are_compared() {
+        for (name, arn, said) in [
+            (
+                "ALLOWED_CLUSTERS",
+                "arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
+                "write `prod`",
+            ),
+            (
+                "ALLOWED_TASK_DEFINITIONS",
+                "arn:aws:ecs:eu-west-1:210987654321:task-definition/migrate:3",
+                "write `migrate:3`",
+            ),
+        ] {
+            let value = format!("other-*,{arn}");
+            let error = QueueConfig::read(&environment(&[(name, &value)])).unwrap_err();
+            let expected = format!("{name}: `{arn}` is an ARN, and names are compared; {said}");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The folders of `src`, and what each may import.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+/// From the programs down. A folder imports from those below it, and from itself; those of one row do not know each
+/// other.
+const LAYERS: [&[&str]; 8] = [
+    &["bin"],
+    &["env_file"],
+    &["notifier", "runner"],
+    &["config"],
+    &["aws"],
+    &["http"],
+    &["ecs"],
+    &["text"],
+];
+
+/// What stages without I/O have no use for.
+const NOT_PURE: [&str; 8] = [
+    "aws_sdk",
+    "aws_config",
+    "aws_smithy",
+    "reqwest",
+    "tokio",
+    "std::fs",
+    "std::env",
+    "SystemTime::now",
+];
+
+fn layer(folder: &str) -> usize {
+    let found = LAYERS.iter().position(|row| row.contains(&folder));
+    found.unwrap_or_else(|| panic!("{folder} is in no layer"))
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(rust_files(&path)),
+            false => found.extend(
+                path.extension()
+                    .is_some_and(|it| it == "rs")
+                    .then_some(path),
+            ),
+        }
+    }
+    found
+}
+
+/// The top-level folder of each file, and the folders that it names in `crate::…` or `ecs_parrot::…`.
+fn imports() -> Vec<(String, PathBuf, Vec<String>)> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    // Links in documentation name what stands above, too.
+    let import = Regex::new(r"(?m)^[^/\n]*?\b(?:crate|ecs_parrot)::([a-z_]+)").unwrap();
+    let files = rust_files(&source).into_iter().filter_map(|path| {
+        let relative = path.strip_prefix(&source).unwrap();
+        let folder = relative.iter().next().unwrap().to_str().unwrap();
+        let folder = folder.trim_end_matches(".rs").to_owned();
+        if folder == "lib" {
+            return None;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let is_program = folder == "bin";
+        let named = import.captures_iter(&text).filter_map(|it| {
+            // Within a program `crate` is the program itself.
+            let is_own = is_program && it[0].contains("crate::");
+            (!is_own).then(|| it[1].to_owned())
+        });
+        Some((folder, relative.to_owned(), named.collect()))
+    });
+    files.collect()
+}
+
+#[test]
+fn imports_go_one_way() {
+    let imports = imports();
+    assert!(imports.len() > 150, "{}", imports.len());
+    for (folder, file, named) in imports {
+        for other in named {
+            assert!(
+                other == folder || layer(&folder) < layer(&other),
+                "src/{} imports {other}, which stands beside or above {folder}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn what_ecs_says_is_read_without_io() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for folder in ["ecs", "text"] {
+        let files = rust_files(&source.join(folder));
+        assert!(!files.is_empty());
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            for word in NOT_PURE {
+                assert!(!text.contains(word), "{} names {word}", file.display());
+            }
+        }
+    }
+}
