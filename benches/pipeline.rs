@@ -14,12 +14,12 @@ use std::path::Path;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group};
-use ecs_parrot::notifier::channel::slack;
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
 use ecs_parrot::notifier::dispatch::evaluate;
 use ecs_parrot::notifier::group::{Item, Plan};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::Policy;
-use ecs_parrot::notifier::render::{Dialect, Renderer};
+use ecs_parrot::notifier::render::{Renderer, View};
 use serde_json::{Value, json};
 
 criterion_group!(benches, parsing, kinds, sizes, batches);
@@ -38,14 +38,13 @@ fn tell(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
         .map(|item| item.event.unwrap());
     let decided: Vec<_> = events.map(|event| evaluate(&event, policy)).collect();
     let items = decided.iter().enumerate();
-    let items = items.filter_map(|(place, decided)| Item::of(place, decided));
+    let items = items.filter_map(|(index, decided)| Item::of(index, decided));
     let mut plan = Plan::of(&items.collect::<Vec<_>>());
     let mut bytes = 0;
     while let Some(group) = plan.next(None) {
-        let message = renderer.render_or_fall_back(Dialect::Slack, &group.group);
-        bytes += slack::payload(&message, &slack::Look::default())
-            .to_string()
-            .len();
+        let message = renderer.render_or_fall_back(View::of(ChannelType::Slack), &group.group);
+        let slack = ConfiguredChannel::unconfigured(ChannelType::Slack).channel;
+        bytes += slack.payload(&message).unwrap().to_string().len();
     }
     bytes
 }

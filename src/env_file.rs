@@ -12,13 +12,13 @@ use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 use crate::config::{
     HookVariables, NotifierVariables, Problem, QueueVariables, Remedy, names_of, values,
 };
-use crate::notifier::channel::Channel;
+use crate::notifier::channel::ChannelType;
 use crate::notifier::config::NotifierConfig;
 use crate::runner::hook::HookConfig;
 use crate::runner::queue::QueueConfig;
 use crate::text::spelling::nearest;
 use keys::{Allows, Key};
-use node::{is_unknown, scalar, switch};
+use node::{is_unknown, json, scalar, switch};
 
 /// The only key of the file that is read.
 pub const ROOT: &str = "mysettings";
@@ -244,6 +244,17 @@ impl Checked<'_> {
         }
         let line = node.span.start.line();
         match (key.allows, text) {
+            (Allows::Channels(variable), text) => {
+                match text.or_else(|| Some(json(node)?.to_string())) {
+                    Some(text) => self.values.push(Value {
+                        key,
+                        variable,
+                        text,
+                        line,
+                    }),
+                    None => self.unknown.push(key.path.to_owned()),
+                }
+            }
             (Allows::Arns | Allows::ArnsOrText, None) => self.arns(key, node),
             (Allows::ArnsOrText, Some(text)) => {
                 for part in values::split(Some(&text), ",") {
@@ -288,6 +299,7 @@ impl Checked<'_> {
                 self.add(node, key.path, problem, Remedy::Allowed(remedy));
             }
             Allows::Variable(_)
+            | Allows::Channels(_)
             | Allows::Text
             | Allows::Arns
             | Allows::ArnsOrText
@@ -335,7 +347,11 @@ impl Checked<'_> {
             Allows::Name => text
                 .chars()
                 .all(|it| it.is_ascii_alphanumeric() || it == '-'),
-            Allows::Text | Allows::Variable(_) | Allows::Arns | Allows::ArnsOrText => true,
+            Allows::Text
+            | Allows::Variable(_)
+            | Allows::Channels(_)
+            | Allows::Arns
+            | Allows::ArnsOrText => true,
         };
         if is_right {
             return;
@@ -369,7 +385,9 @@ impl Checked<'_> {
             let pairs = pairs.iter().filter(|(name, _)| own.contains(name));
             pairs.cloned().collect()
         };
-        let parrot = NotifierConfig::read(&environment(&names_of::<NotifierVariables>()));
+        let of_parrot = environment(&names_of::<NotifierVariables>());
+        self.check_size(&of_parrot);
+        let parrot = NotifierConfig::read(&of_parrot);
         let queue = QueueConfig::read(&environment(&names_of::<QueueVariables>()));
         let hook = HookConfig::read(&environment(&names_of::<HookVariables>()));
         let mut problems = Vec::new();
@@ -386,15 +404,37 @@ impl Checked<'_> {
         }
         problems.extend(hook.err().into_iter().flat_map(|error| error.0));
         for problem in problems {
-            let value = self
-                .values
-                .iter()
-                .find(|it| it.variable == problem.variable);
-            let (line, path) =
-                value.map_or((1, problem.variable.as_str()), |it| (it.line, it.key.path));
-            let found = finding(line, path, &problem.problem, problem.remedy.clone());
+            // Behind the variable's name a problem may say which part of its value is wrong.
+            let (variable, part) = match problem.variable.split_once(", ") {
+                Some((variable, part)) => (variable, format!(", {part}")),
+                None => (problem.variable.as_str(), String::new()),
+            };
+            let value = self.values.iter().find(|it| it.variable == variable);
+            let (line, path) = value.map_or((1, variable), |it| (it.line, it.key.path));
+            let path = format!("{path}{part}");
+            let found = finding(line, &path, &problem.problem, problem.remedy.clone());
             self.findings.push(found);
         }
+    }
+
+    /// Lambda refuses a function whose variables are larger, and CloudFormation says so only in the middle of a
+    /// deployment. <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+    fn check_size(&mut self, environment: &[(String, String)]) {
+        const MOST: usize = 4_096;
+        let bytes = environment
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        let bytes: usize = bytes.sum();
+        if bytes <= MOST {
+            return;
+        }
+        let largest = self.values.iter().max_by_key(|it| it.text.len());
+        let (line, path) = largest.map_or((1, "the file"), |it| (it.line, it.key.path));
+        let problem =
+            format!("the function's variables have {bytes} bytes, and Lambda allows {MOST}");
+        let advice = "keep the list of channels in a parameter and write `channels: ssm:/path`";
+        let remedy = Remedy::Advice(advice.to_owned());
+        self.findings.push(finding(line, path, &problem, remedy));
     }
 
     fn is_on(&self, key: &str, by_default: bool) -> bool {
@@ -404,8 +444,9 @@ impl Checked<'_> {
 
     fn report(self) -> Report {
         /// What says where messages go.
-        const OF_CHANNELS: [&str; 6] = [
+        const OF_CHANNELS: [&str; 7] = [
             ROOT,
+            "channels",
             "slack",
             "slack.webhookurl",
             "flowdock",
@@ -433,14 +474,16 @@ impl Checked<'_> {
         if is_hidden {
             return report;
         }
-        let channels = parrot.channels.iter();
+        let kept_at = parrot.channels.kept_at.map(|it| format!("those of {it}"));
+        let channels = parrot.channels.configured.into_iter();
         let channels: Vec<_> = channels
-            .filter(|it| !matches!(it, Channel::Terminal(_)))
-            .map(|it| it.dialect().to_string())
+            .filter(|it| it.channel_type != ChannelType::Terminal)
+            .map(|it| it.name)
+            .chain(kept_at)
             .collect();
         if channels.is_empty() {
             report.warnings.push(
-                "no channel is set, so messages go to the function's log only; set slack.webhookurl or flowdock.api_token"
+                "no channel is set, so messages go to the function's log only; set channels or slack.webhookurl"
                     .to_owned(),
             );
         }

@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod enrich;
 pub mod group;
 pub mod ingest;
+pub mod message;
 pub mod metrics;
 pub mod policy;
 pub mod render;

@@ -69,7 +69,22 @@ const secretOf = (reference) => {
   return arn('secretsmanager', `secret:${place.split(':')[0]}-??????`);
 };
 
+// Every text in a list or an object, however deep.
+const texts = (value) => {
+  if (value !== null && typeof value === 'object') {
+    return Object.values(value).flatMap(texts);
+  }
+  return value === null || value === undefined ? [] : [String(value).trim()];
+};
+
+const channels = ({ resolveVariable }) => resolveVariable(`self:custom.mysettings.channels, ''`);
+
 module.exports = {
+  // The list as JSON, or the text that says where it is kept.
+  channels: async (context) => {
+    const list = await channels(context);
+    return list !== null && typeof list === 'object' ? JSON.stringify(list) : String(list ?? '').trim();
+  },
   // Seconds until a record is shown again of which the function set nothing: it could not start, crashed or timed out.
   // Lambda asks for at least six times its time-out and the batching window, and twenty of them shall be four hours.
   // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -110,11 +125,10 @@ module.exports = {
         };
   },
   // The secrets of the notifier's channels that are kept elsewhere; none by default.
-  channelSecrets: async ({ resolveVariable }) => {
-    const read = (path) => resolveVariable(`self:custom.mysettings.${path}, ''`);
-    const values = [await read('slack.webhookurl'), await read('flowdock.api_token')];
-    const references = values.map((value) => String(value ?? '').trim());
-    const arns = references.filter((it) => /^(ssm|secretsmanager):/.test(it)).map(secretOf);
+  channelSecrets: async (context) => {
+    const read = (path) => context.resolveVariable(`self:custom.mysettings.${path}, ''`);
+    const values = [await read('slack.webhookurl'), await read('flowdock.api_token'), await channels(context)];
+    const arns = texts(values).filter((it) => /^(ssm|secretsmanager):/.test(it)).map(secretOf);
     return arns.length === 0
       ? [{ 'Fn::Sub': 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/none/none' }]
       : arns;

@@ -39,6 +39,7 @@ locals {
       memory  = 256
       timeout = 15
       environment = {
+        CHANNELS                          = var.channels
         SLACK_WEBHOOKURL                  = var.slack_webhookurl
         SLACK_CHANNEL                     = var.slack_channel
         SLACK_USERNAME                    = var.slack_username

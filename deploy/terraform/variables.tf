@@ -61,6 +61,13 @@ variable "pass_role_arns" {
 }
 
 # parrot's variables; README.md explains them. Empty is unset.
+variable "channels" {
+  description = "The channels: jsonencode([{ name = \"ops\", type = \"slack\", url = \"ssm:/parrot/ops\" }]), or ssm:/path where that list is kept."
+  type        = string
+  default     = ""
+  sensitive   = true
+}
+
 variable "slack_webhookurl" {
   type      = string
   default   = ""

@@ -7,7 +7,6 @@ use ecs_parrot::aws::Session;
 use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::function::{self, failed};
 use ecs_parrot::config;
-use ecs_parrot::notifier::channel::Channel;
 use ecs_parrot::notifier::config::{NotifierConfig, Place};
 use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier};
 use ecs_parrot::notifier::ingest::Sender;
@@ -20,7 +19,7 @@ use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let notifier = match start() {
+    let notifier = match start().await {
         Ok(notifier) => notifier,
         Err(error) => return function::cannot_start(&format!("{error:#}")),
     };
@@ -28,28 +27,28 @@ async fn main() -> ExitCode {
     let metrics = collect();
     function::serve(|event: LambdaEvent<Value>| async move {
         let deadline = Deadline::at(event.context.deadline());
-        let account = notifier.notify(&event.payload, deadline).await;
+        let report = notifier.notify(&event.payload, deadline).await;
         flush(metrics);
         // The queue's own delay holds for what it does not hear of in time.
-        deadline.hold(notifier.return_to_queue(&account)).await;
-        answer(&account, &event.context)
+        deadline.hold(notifier.return_to_queue(&report)).await;
+        answer(&report, &event.context)
     })
     .await
 }
 
-fn start() -> anyhow::Result<Notifier> {
+async fn start() -> anyhow::Result<Notifier> {
     function::enter()?;
-    let config = NotifierConfig::read(&config::environment())?;
+    let open = |http, _| async move { Session::of_function(&http) }.boxed();
+    let config = NotifierConfig::load(config::environment(), open).await?;
     config
         .warnings
         .iter()
         .for_each(|warning| tracing::warn!("{warning}"));
-    if let [Channel::Terminal(_)] = &config.channels[..] {
+    if config.channels.is_log_only() {
         tracing::warn!(
-            "no channel is configured, so messages stand in this log only; set SLACK_WEBHOOKURL or FLOWDOCK_API_TOKEN"
+            "no channel is configured, so messages are written to this log only; set CHANNELS or SLACK_WEBHOOKURL"
         );
     }
-    let open = |http, _| async move { Session::of_function(&http) }.boxed();
     let notifier = config.notifier(Place::Function, open)?;
     let warnings = notifier.renderer.warnings().iter();
     warnings.for_each(|warning| tracing::warn!("{warning}"));
@@ -78,29 +77,29 @@ fn flush(metrics: Option<&Collector>) {
 
 /// A queue gets the records back that failed; for everybody else the invocation fails, so that Lambda
 /// tries again and keeps the payload.
-fn answer(account: &BatchReport, context: &Context) -> Result<Value, Diagnostic> {
-    match (account.sender, account.failed().next()) {
-        (Sender::Queue, _) => answer_queue(account),
+fn answer(report: &BatchReport, context: &Context) -> Result<Value, Diagnostic> {
+    match (report.sender, report.failed().next()) {
+        (Sender::Queue, _) => answer_queue(report),
         (Sender::Lambda, Some(entry)) => Err(failure(entry)),
-        (Sender::Lambda, None) => Ok(counts(account, context)),
+        (Sender::Lambda, None) => Ok(counts(report, context)),
     }
 }
 
 /// What became of the events, for whoever asks: `ecs-parrot redrive` does. Lambda itself reads no answer.
-fn counts(account: &BatchReport, context: &Context) -> Value {
+fn counts(report: &BatchReport, context: &Context) -> Value {
     let asked = context.client_context.as_ref();
     if asked.is_none_or(|it| !it.custom.contains_key(COUNTS_PLEASE)) {
         return Value::Null;
     }
-    let (posted, dropped) = account.posted_and_dropped();
+    let (posted, dropped) = report.posted_and_dropped();
     json!({"posted": posted, "dropped": dropped})
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn answer_queue(account: &BatchReport) -> Result<Value, Diagnostic> {
+fn answer_queue(report: &BatchReport) -> Result<Value, Diagnostic> {
     let mut response = SqsBatchResponse::default();
     let mut given_back = Vec::new();
-    for entry in account.failed() {
+    for entry in report.failed() {
         // Without an id a single record cannot be given back, only the whole batch.
         let Some(receipt) = &entry.receipt else {
             return Err(failure(entry));

@@ -93,7 +93,10 @@ impl Stakes {
     fn is_stopped_by(&self, meant: &str, in_function: bool) -> bool {
         match self {
             Self::Channel(channels) => {
-                in_function || channels.contains(&meant) || DESTINATIONS.contains(&meant)
+                // A shell's CHANNEL is mostly another program's.
+                let is_ours = meant.contains('_');
+                in_function
+                    || is_ours && (channels.contains(&meant) || DESTINATIONS.contains(&meant))
             }
             Self::Each(_) => true,
             Self::None => false,

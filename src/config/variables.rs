@@ -11,6 +11,8 @@ use crate::aws::secret::Secret;
 /// Those of `parrot` and of the command line's notifier.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct NotifierVariables {
+    /// It may hold secrets.
+    pub(crate) channels: Option<Secret>,
     pub(crate) slack_webhookurl: Option<Secret>,
     pub(crate) slack_channel: Option<String>,
     pub(crate) slack_username: Option<String>,
@@ -36,7 +38,7 @@ pub struct NotifierVariables {
 }
 
 impl Variables for NotifierVariables {
-    const STAKES: Stakes = Stakes::Channel(&["SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"]);
+    const STAKES: Stakes = Stakes::Channel(&["CHANNELS", "SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"]);
 }
 
 /// Those of `run-from-queue`.

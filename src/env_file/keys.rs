@@ -20,6 +20,8 @@ pub enum Allows {
     Switch,
     /// From and to.
     Number(u32, u32),
+    /// The list of channels, or where it is kept: what the variable of this name allows, as JSON.
+    Channels(&'static str),
     /// One of these, as it is written here.
     OneOf(&'static [&'static str]),
     /// A list of ARNs, or of functions of CloudFormation that give one.
@@ -53,9 +55,10 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 57] = [
+pub const KEYS: [Key; 58] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
+    key("channels", Allows::Channels("CHANNELS")),
     variable("slack.webhookurl", "SLACK_WEBHOOKURL"),
     variable("slack.username", "SLACK_USERNAME"),
     variable("slack.channel", "SLACK_CHANNEL"),
@@ -158,6 +161,7 @@ impl fmt::Display for Allows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Variable(name) => write!(f, "what {name} allows"),
+            Self::Channels(_) => f.write_str("a list of channels, or `ssm:/path` where it is kept"),
             Self::Text => f.write_str("a text"),
             Self::Switch => f.write_str("`true` or `false`"),
             Self::Number(from, to) => write!(f, "{from} to {to}"),

@@ -1,6 +1,7 @@
 //! What stands at one place of a YAML file, as Serverless will read it.
 
 use saphyr::{MarkedYaml, Scalar, YamlData};
+use serde_json::{Map, Value};
 
 /// As Serverless's `strToBool` reads it.
 pub(super) fn switch(text: &str) -> Option<bool> {
@@ -43,5 +44,29 @@ pub(super) fn scalar(node: &MarkedYaml<'_>) -> Option<String> {
         | YamlData::Tagged(..)
         | YamlData::Alias(_)
         | YamlData::BadValue => None,
+    }
+}
+
+/// A list or a mapping as Serverless puts it into the environment: JSON. None where a part of it is not known here.
+pub(super) fn json(node: &MarkedYaml<'_>) -> Option<Value> {
+    if is_unknown(node) {
+        return None;
+    }
+    match &node.data {
+        YamlData::Sequence(items) => items
+            .iter()
+            .map(json)
+            .collect::<Option<_>>()
+            .map(Value::Array),
+        YamlData::Mapping(mapping) => {
+            let entries = mapping
+                .iter()
+                .map(|(key, value)| Some((scalar(key)?, json(value)?)));
+            entries.collect::<Option<Map<_, _>>>().map(Value::Object)
+        }
+        YamlData::Value(Scalar::Null) => Some(Value::Null),
+        YamlData::Value(Scalar::Boolean(is_on)) => Some(Value::from(*is_on)),
+        YamlData::Value(Scalar::Integer(number)) => Some(Value::from(*number)),
+        _ => scalar(node).map(Value::from),
     }
 }

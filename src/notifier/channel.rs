@@ -1,35 +1,145 @@
-//! Brings a message to a channel: [`Message`] in, [`Outcome`] out.
+//! Where messages are sent: [`Message`] in, [`Outcome`] out.
 //!
-//! The channels are a closed set: whoever adds one is led by the compiler through what it must have.
+//! Each type of channel has one file, with its settings, its markup, its limits, its payload and its way of sending.
+//! [`ChannelType`] lists the types; nothing else in the project does. CONTRIBUTING says how to add one.
 
 mod address;
 mod answer;
 mod fit;
-pub mod flowdock;
+mod flowdock;
 mod http;
+pub mod markup;
 mod retry;
-pub mod slack;
+pub mod settings;
+mod slack;
+mod teams;
 pub mod terminal;
 mod transport;
 
+use std::fmt;
 use std::time::Duration;
 
-pub use address::{problem_of, problem_of_token};
-pub use flowdock::Flowdock;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
+
 pub use http::Http;
 pub use retry::{Attempts, persist};
-pub use slack::Slack;
-pub use terminal::Terminal;
 
+use crate::notifier::message::Message;
 use crate::notifier::policy::Priority;
-use crate::notifier::render::{Dialect, Message};
+use markup::Markup;
+use settings::{SettingDefinition, Settings};
 
-/// Where messages go.
-#[derive(Debug, Clone)]
-pub enum Channel {
-    Slack(Slack),
-    Flowdock(Flowdock),
-    Terminal(Terminal),
+/// Chat services take a message a second from a webhook.
+/// <https://docs.slack.dev/apis/web-api/rate-limits>
+pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Every type of channel, by the name that it has in a configuration.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum ChannelType {
+    Slack,
+    Teams,
+    Flowdock,
+    Terminal,
+}
+
+impl ChannelType {
+    pub fn definition(self) -> &'static Definition {
+        match self {
+            Self::Slack => &slack::DEFINITION,
+            Self::Teams => &teams::DEFINITION,
+            Self::Flowdock => &flowdock::DEFINITION,
+            Self::Terminal => &terminal::DEFINITION,
+        }
+    }
+
+    pub fn markup(self) -> &'static dyn Markup {
+        self.definition().markup
+    }
+}
+
+/// What a type of channel is.
+pub struct Definition {
+    pub markup: &'static dyn Markup,
+    /// What may be configured, besides the name, the type and the minimum.
+    pub settings: &'static [SettingDefinition],
+    /// A channel with these settings. None where a setting that is needed is missing or wrong; that is noted.
+    pub read: fn(&mut Settings<'_>) -> Option<Box<dyn Channel>>,
+    /// Whether the page of a preview shows it where no channel is configured.
+    pub is_previewed: bool,
+    /// A channel without a configuration, for previews: it has a payload, and nowhere to send it.
+    pub unconfigured: fn() -> Box<dyn Channel>,
+}
+
+/// One channel of a type, with its settings.
+pub trait Channel: fmt::Debug + Send + Sync {
+    /// The body that is sent. None where nothing but text is.
+    fn payload(&self, message: &Message) -> Option<Value>;
+
+    /// Tries once.
+    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome>;
+
+    /// How its reader sees a message. Its `html` is the same message with HTML for markup.
+    fn show(&self, message: &Message, html: &Message) -> Shown;
+
+    /// The service's own limit: so long between two messages. None where there is no limit.
+    fn interval(&self) -> Option<Duration>;
+}
+
+/// A message as its reader sees it. All texts are HTML, but for the colour.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Shown {
+    /// The name under which it is posted.
+    pub sender: String,
+    /// Of the bar beside it, `#rrggbb`.
+    pub color: &'static str,
+    pub headline: String,
+    pub lines: Vec<String>,
+    pub tags: Vec<String>,
+}
+
+/// A channel of the configuration.
+#[derive(Debug)]
+pub struct ConfiguredChannel {
+    /// Its identity: in metrics, logs and the dedup store.
+    pub name: String,
+    pub channel_type: ChannelType,
+    pub minimum: Minimum,
+    pub channel: Box<dyn Channel>,
+}
+
+impl ConfiguredChannel {
+    /// One with its type's name and no settings, for previews.
+    pub fn unconfigured(channel_type: ChannelType) -> Self {
+        Self {
+            name: channel_type.to_string(),
+            channel_type,
+            minimum: Minimum::All,
+            channel: (channel_type.definition().unconfigured)(),
+        }
+    }
+
+    pub fn wants(&self, priority: Priority) -> bool {
+        match self.minimum {
+            Minimum::All => true,
+            Minimum::Urgent => priority.urgent,
+        }
+    }
+}
+
+/// What a channel is sent.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Display, EnumString, VariantArray, IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Minimum {
+    #[default]
+    All,
+    Urgent,
 }
 
 /// What came of a delivery.
@@ -61,50 +171,6 @@ pub enum Silence {
     Closed,
     /// A success came, but not in this channel's words.
     Unexpected,
-}
-
-/// What a channel is told of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Minimum {
-    #[default]
-    All,
-    /// Quiet mode.
-    Urgent,
-}
-
-impl Minimum {
-    fn wants(self, priority: Priority) -> bool {
-        match self {
-            Self::All => true,
-            Self::Urgent => priority.urgent,
-        }
-    }
-}
-
-impl Channel {
-    pub fn dialect(&self) -> Dialect {
-        match self {
-            Self::Slack(_) => Dialect::Slack,
-            Self::Flowdock(_) => Dialect::Flowdock,
-            Self::Terminal(_) => Dialect::Terminal,
-        }
-    }
-
-    pub fn wants(&self, priority: Priority) -> bool {
-        match self {
-            Self::Slack(slack) => slack.minimum.wants(priority),
-            Self::Flowdock(flowdock) => flowdock.minimum.wants(priority),
-            Self::Terminal(_) => true,
-        }
-    }
-
-    pub async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
-        match self {
-            Self::Slack(slack) => slack.deliver(http, message).await,
-            Self::Flowdock(flowdock) => flowdock.deliver(http, message).await,
-            Self::Terminal(terminal) => terminal.print(message),
-        }
-    }
 }
 
 impl Outcome {

@@ -3,17 +3,17 @@
 //! Variables and their meaning are carnival-ecs-parrot's where it had them. Empty means unset, because the
 //! Serverless framework hands unset keys on as `''`. No problem's text holds a value that may be a secret.
 
-mod address;
+mod channels;
 mod selections;
 mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reqwest::Url;
+use strum::VariantArray as _;
 
-use crate::aws::secret::{REDACTED, Secret};
-use crate::aws::secret_store::SecretStore;
+use crate::aws::secret::REDACTED;
+use crate::aws::secret_store::{SecretStore, SecretStoreError};
 use crate::aws::{LazySession, Open};
 use crate::config::misspelt::{self, Stakes};
 use crate::config::values::{globs, may_be_secret, quoted, switch};
@@ -22,14 +22,17 @@ use crate::config::{
     ConfigError, DISABLED, NotifierVariables, Problem, check_certificates, finish,
 };
 use crate::http::SharedClient;
-use crate::notifier::channel::{
-    Channel, Flowdock, Http, Minimum, Slack, Terminal, flowdock, slack,
-};
+use crate::notifier::channel::settings::{SettingDefinition, shown_address, shown_secret};
+use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
 use crate::notifier::dedup::{DedupStore, Table};
 use crate::notifier::dispatch::Notifier;
 use crate::notifier::enrich::{Enricher, Limits, LogTail};
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
+
+use channels::resolve;
+
+pub use channels::{Channels, ShownChannel};
 
 /// What [`Filter`] and [`Lookup`] read of them.
 const FILTER: [&str; 6] = [
@@ -45,7 +48,7 @@ const LOOKUP: [&str; 3] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK"];
 /// The `parrot` function's configuration, and `ecs-parrot notify`'s.
 #[derive(Debug)]
 pub struct NotifierConfig {
-    pub channels: Vec<Channel>,
+    pub channels: Channels,
     pub filter: Filter,
     pub lookup: Lookup,
     /// The table of what was told.
@@ -54,7 +57,16 @@ pub struct NotifierConfig {
     pub warnings: Vec<String>,
 }
 
-/// What decides which events are told and in which words: all that a preview needs.
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("CHANNELS cannot be read: {0}")]
+    Channels(#[from] SecretStoreError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// What decides which events are posted and in which words: all that a preview needs.
 #[derive(Debug, Default)]
 pub struct Filter {
     pub policy: Policy,
@@ -95,6 +107,19 @@ pub enum Source {
 }
 
 impl NotifierConfig {
+    /// With the list of channels read from where it is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretStoreError`] where that cannot be read, [`ConfigError`] with every problem that there is.
+    pub async fn load(
+        mut environment: Vec<(String, String)>,
+        open: Open,
+    ) -> Result<Self, LoadError> {
+        resolve(&mut environment, open).await?;
+        Ok(Self::read(&environment)?)
+    }
+
     /// # Errors
     ///
     /// [`ConfigError`] with every problem that there is.
@@ -109,9 +134,7 @@ impl NotifierConfig {
             warnings.push("LOG_TAIL_LINES does nothing while ENRICH is false".to_owned());
         }
         let dedup_table = values::table(variables.dedup_table.as_deref(), &mut problems);
-        let slack = slack(&variables, &mut problems);
-        let flowdock = flowdock(&variables, &mut problems, &mut warnings);
-        let channels = channels(slack, flowdock, &variables, &mut warnings);
+        let channels = channels::read(environment, &mut problems, &mut warnings);
         finish(
             Self {
                 channels,
@@ -151,7 +174,7 @@ impl NotifierConfig {
             session,
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
-            channels: self.channels,
+            channels: self.channels.configured,
             http: Http::with_secret_store(http, secret_store),
         })
     }
@@ -194,6 +217,21 @@ impl Filter {
         let filter = filter(&variables, &mut problems);
         finish(filter, problems)
     }
+}
+
+/// The channels that the page of a preview shows. What is wrong with them is not a preview's to say.
+pub fn preview_channels(environment: &[(String, String)]) -> Vec<ConfiguredChannel> {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let channels = channels::read(environment, &mut problems, &mut warnings).configured;
+    let is_chat = |it: &ConfiguredChannel| it.channel_type != ChannelType::Terminal;
+    if channels.iter().any(is_chat) {
+        return channels;
+    }
+    let types = ChannelType::VARIANTS.iter().copied();
+    types
+        .filter(|it| it.definition().is_previewed)
+        .map(ConfiguredChannel::unconfigured)
+        .collect()
 }
 
 /// What a preview says of variables that look like the ones that it reads. It sends nothing, and so it stops for none.
@@ -240,7 +278,10 @@ pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
 /// A secret may stand in the wrong variable: a webhook's address, a token, or an address with a password.
 fn shown(name: &str, value: String) -> String {
     let is_secret = match name {
-        "FLOWDOCK_URL" => return host(value.trim()).unwrap_or_else(|| REDACTED.to_owned()),
+        "CHANNELS" => return shown_secret(&value),
+        _ if setting_of(name).is_some_and(|it| it.is_address) => {
+            return shown_address(value.trim());
+        }
         "TEMPLATES_DIR" => !Path::new(&value).is_dir() && may_be_secret(&value),
         "DEDUP_TABLE" => !value.starts_with("arn:") && may_be_secret(&value),
         _ => {
@@ -254,23 +295,22 @@ fn shown(name: &str, value: String) -> String {
     }
 }
 
-/// An address without what may be a secret in it.
-fn host(address: &str) -> Option<String> {
-    let url = Url::parse(address).ok()?;
-    let port = url.port().map(|it| format!(":{it}")).unwrap_or_default();
-    Some(format!("{}://{}{port}", url.scheme(), url.host_str()?))
+fn default_of(name: &str) -> &'static str {
+    match (name, setting_of(name)) {
+        (_, Some(setting)) if setting.is_secret => DISABLED,
+        (_, Some(setting)) => setting.default,
+        ("SLACK_QUIET" | "FLOWDOCK_QUIET", None) => "false",
+        ("ENRICH", None) => "true in the function, false here",
+        ("LOG_TAIL_LINES", None) => "0",
+        (_, None) => "",
+    }
 }
 
-fn default_of(name: &str) -> &'static str {
-    match name {
-        "SLACK_WEBHOOKURL" | "FLOWDOCK_API_TOKEN" => DISABLED,
-        "SLACK_QUIET" | "FLOWDOCK_QUIET" => "false",
-        "ENRICH" => "true in the function, false here",
-        "LOG_TAIL_LINES" => "0",
-        "FLOWDOCK_URL" => flowdock::VENDOR_URL,
-        "FLOWDOCK_USERNAME" => flowdock::DEFAULT_USERNAME,
-        _ => "",
-    }
+/// The setting of a channel that a variable holds.
+fn setting_of(variable: &str) -> Option<&'static SettingDefinition> {
+    let types = ChannelType::VARIANTS.iter();
+    let mut settings = types.flat_map(|it| it.definition().settings);
+    settings.find(|it| it.variable == Some(variable))
 }
 
 fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter {
@@ -316,93 +356,6 @@ fn templates_dir(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Pat
         ));
     }
     Some(dir)
-}
-
-fn slack(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Option<Slack> {
-    let minimum = minimum("SLACK_QUIET", variables.slack_quiet.as_deref(), problems);
-    let mention = values::mention(variables.slack_mention.as_deref(), problems);
-    let webhook = enabled(variables.slack_webhookurl.as_ref())?;
-    Some(Slack {
-        webhook: address::webhook("SLACK_WEBHOOKURL", webhook, problems),
-        look: slack::Look {
-            channel: variables.slack_channel.clone(),
-            username: variables.slack_username.clone(),
-            icon_emoji: variables.slack_icon_emoji.clone(),
-            mention,
-        },
-        minimum,
-    })
-}
-
-fn flowdock(
-    variables: &NotifierVariables,
-    problems: &mut Vec<Problem>,
-    warnings: &mut Vec<String>,
-) -> Option<Flowdock> {
-    let minimum = minimum(
-        "FLOWDOCK_QUIET",
-        variables.flowdock_quiet.as_deref(),
-        problems,
-    );
-    let url = variables.flowdock_url.as_deref().map(str::trim);
-    if let Some(url) = url {
-        address::check_base("FLOWDOCK_URL", url, problems);
-    }
-    let token = enabled(variables.flowdock_api_token.as_ref())?;
-    let token = address::token("FLOWDOCK_API_TOKEN", token, problems);
-    if url.is_none() && enabled(variables.slack_webhookurl.as_ref()).is_none() {
-        warnings.push(
-            "Flowdock closed in 2022; set FLOWDOCK_URL to a server that speaks its API, or use Slack"
-                .to_owned(),
-        );
-    }
-    Some(Flowdock {
-        base: url.unwrap_or(flowdock::VENDOR_URL).to_owned(),
-        token,
-        look: flowdock::Look {
-            username: variables.flowdock_username.clone(),
-            icon_emoji: variables.flowdock_icon_emoji.clone(),
-        },
-        minimum,
-    })
-}
-
-/// Both may be on. The ancestor took Slack where both were set, and its users' Flowdock is gone: so it is
-/// only told where `FLOWDOCK_URL` says that there is one.
-fn channels(
-    slack: Option<Slack>,
-    flowdock: Option<Flowdock>,
-    variables: &NotifierVariables,
-    warnings: &mut Vec<String>,
-) -> Vec<Channel> {
-    match (slack, flowdock) {
-        (Some(slack), Some(_)) if variables.flowdock_url.is_none() => {
-            warnings.push(
-                "Slack and Flowdock are both set; only Slack is used, because FLOWDOCK_URL is not set"
-                    .to_owned(),
-            );
-            vec![Channel::Slack(slack)]
-        }
-        (None, None) => vec![Channel::Terminal(Terminal)],
-        (slack, flowdock) => {
-            let slack = slack.map(Channel::Slack);
-            slack
-                .into_iter()
-                .chain(flowdock.map(Channel::Flowdock))
-                .collect()
-        }
-    }
-}
-
-fn enabled(secret: Option<&Secret>) -> Option<&Secret> {
-    secret.filter(|secret| !secret.expose().trim().eq_ignore_ascii_case(DISABLED))
-}
-
-fn minimum(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) -> Minimum {
-    match switch(name, value, problems) {
-        Some(true) => Minimum::Urgent,
-        Some(false) | None => Minimum::All,
-    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl DedupStore {
     }
 
     /// Which of these were told already: read in a batch, before anything else is asked about them.
-    pub async fn told(&self, keys: impl IntoIterator<Item = DedupKey>) -> HashSet<DedupKey> {
+    pub async fn posted(&self, keys: impl IntoIterator<Item = DedupKey>) -> HashSet<DedupKey> {
         // Duplicates in a batch ask for the same; DynamoDB refuses a question that holds another twice.
         let keys: BTreeSet<_> = keys.into_iter().collect();
         let (told, unknown): (Vec<_>, Vec<_>) =

@@ -12,16 +12,11 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::{Decision, Priority, Severity};
 use key::GroupKey;
-
-/// Chat services take a message a second from a webhook.
-/// <https://docs.slack.dev/apis/web-api/rate-limits>
-pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What one message tells.
 #[derive(Debug, Clone)]
@@ -44,20 +39,20 @@ pub enum Form {
     Summary,
 }
 
-/// A notice that a channel is told, with its place in the batch.
+/// A notice that a channel is told, with its index in the batch.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
-    pub place: usize,
+    pub index: usize,
     pub notice: &'a Notice,
     pub priority: Priority,
 }
 
 impl<'a> Item<'a> {
     /// None of what is dropped.
-    pub fn of(place: usize, (notice, decision): &'a (Notice, Decision)) -> Option<Self> {
+    pub fn of(index: usize, (notice, decision): &'a (Notice, Decision)) -> Option<Self> {
         match decision {
             Decision::Keep(priority) => Some(Self {
-                place,
+                index,
                 notice,
                 priority: *priority,
             }),
@@ -66,10 +61,10 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A group with the places of all that it tells.
+/// A group with the indexes of all that it tells.
 #[derive(Debug, Clone)]
 pub struct PlannedMessage<'a> {
-    pub places: Vec<usize>,
+    pub indexes: Vec<usize>,
     pub group: Group<'a>,
 }
 
@@ -109,12 +104,12 @@ struct Critical<'a> {
 impl<'a> Plan<'a> {
     pub fn of(items: &[Item<'a>]) -> Self {
         let mut alike: Vec<PlannedMessage<'a>> = Vec::new();
-        let mut places: HashMap<_, usize> = HashMap::new();
+        let mut indexes: HashMap<_, usize> = HashMap::new();
         for item in items {
-            match places.entry(GroupKey::of(item)) {
-                Entry::Occupied(place) => alike[*place.get()].add(item),
-                Entry::Vacant(place) => {
-                    place.insert(alike.len());
+            match indexes.entry(GroupKey::of(item)) {
+                Entry::Occupied(index) => alike[*index.get()].add(item),
+                Entry::Vacant(index) => {
+                    index.insert(alike.len());
                     alike.push(PlannedMessage::of(item));
                 }
             }
@@ -194,7 +189,7 @@ fn ranked(loud: Vec<PlannedMessage<'_>>) -> (VecDeque<Critical<'_>>, VecDeque<Pl
     let mut critical: VecDeque<_> = with_none.collect();
     let mut warning = VecDeque::new();
     for group in others {
-        let number = critical.partition_point(|it| it.group.places[0] < group.places[0]);
+        let number = critical.partition_point(|it| it.group.indexes[0] < group.indexes[0]);
         match critical.range_mut(number..).next() {
             Some(next) if group.may_lead_to(&next.group) => next.before.push_back(group),
             Some(_) | None => warning.push_back(group),
@@ -206,13 +201,13 @@ fn ranked(loud: Vec<PlannedMessage<'_>>) -> (VecDeque<Critical<'_>>, VecDeque<Pl
 impl<'a> PlannedMessage<'a> {
     fn of(item: &Item<'a>) -> Self {
         Self {
-            places: vec![item.place],
+            indexes: vec![item.index],
             group: Group::of_one(item.notice, item.priority),
         }
     }
 
     fn add(&mut self, item: &Item<'a>) {
-        self.places.push(item.place);
+        self.indexes.push(item.index);
         self.group.notices.push(item.notice);
         self.group.causes.push(item.priority.cause);
     }
@@ -227,11 +222,11 @@ impl<'a> PlannedMessage<'a> {
     /// All of these in one, the gravest first.
     fn summary(groups: VecDeque<Self>) -> Option<Self> {
         let first = groups.front()?.group.priority;
-        let mut places = Vec::new();
+        let mut indexes = Vec::new();
         let (mut notices, mut causes) = (Vec::new(), Vec::new());
         let mut parts = Vec::new();
         for group in groups {
-            places.extend(group.places);
+            indexes.extend(group.indexes);
             notices.extend(group.group.notices.iter().copied());
             causes.extend(group.group.causes.iter().copied());
             parts.push(group.group);
@@ -241,7 +236,7 @@ impl<'a> PlannedMessage<'a> {
             (Reverse(severity), Reverse(part.notices.len()))
         });
         Some(Self {
-            places,
+            indexes,
             group: Group {
                 notices,
                 causes,

@@ -10,7 +10,6 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 
 use crate::notifier::policy::DropReason;
-use crate::notifier::render::Dialect;
 
 /// Says what is measured in what.
 pub fn describe() {
@@ -40,9 +39,8 @@ pub fn count_kept() {
 }
 
 /// One kept event in one channel, by what came of it: `Delivered`, `Failed`, `Duplicates`, `Filtered` or `InFlight`.
-pub fn count_delivery(channel: Dialect, status: &'static str) {
-    let channel: &'static str = channel.into();
-    counter!(status, "Channel" => channel).increment(1);
+pub fn count_delivery(channel: &str, status: &'static str) {
+    counter!(status, "Channel" => channel.to_owned()).increment(1);
     if status == FAILED {
         // An alarm cannot add up channels.
         counter!("DeliveryFailures").increment(1);
@@ -53,16 +51,15 @@ pub fn count_delivery(channel: Dialect, status: &'static str) {
 pub const FAILED: &str = "Failed";
 
 /// A message, whatever came of it.
-pub fn count_message(channel: Dialect, took: Duration) {
-    let channel: &'static str = channel.into();
-    counter!("Messages", "Channel" => channel).increment(1);
-    histogram!("DeliveryTime", "Channel" => channel).record(took.as_secs_f64() * 1_000.0);
+pub fn count_message(channel: &str, took: Duration) {
+    counter!("Messages", "Channel" => channel.to_owned()).increment(1);
+    histogram!("DeliveryTime", "Channel" => channel.to_owned())
+        .record(took.as_secs_f64() * 1_000.0);
 }
 
 /// An attempt after the first.
-pub fn count_retry(channel: Dialect) {
-    let channel: &'static str = channel.into();
-    counter!("Retries", "Channel" => channel).increment(1);
+pub fn count_retry(channel: &str) {
+    counter!("Retries", "Channel" => channel.to_owned()).increment(1);
 }
 
 /// A call that brought no fact.

@@ -6,7 +6,8 @@
 
 mod built_in;
 mod context;
-mod dialect;
+mod functions;
+mod html;
 mod own;
 
 use std::sync::OnceLock;
@@ -14,26 +15,68 @@ use std::sync::OnceLock;
 use strum::VariantArray;
 use tera::Tera;
 
-pub use dialect::Dialect;
 pub use own::{OwnTemplates, TemplateFile};
 
 use crate::ecs::notice::Kind;
+use crate::notifier::channel::ChannelType;
+use crate::notifier::channel::markup::Markup;
 use crate::notifier::group::{Form, Group};
-use crate::notifier::policy::Severity;
+use crate::notifier::message::{Line, Message};
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
-use dialect::{COUNT_IS_SAID, LINE_OF_BLOCK};
+use functions::compile;
+use functions::marks::{BLOCK, BOLD, COUNT_IS_SAID, END_OF_BOLD, LINE_OF_BLOCK};
+use html::Html;
 
-/// What a channel says, before it is put into the channel's JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    pub kind: Kind,
-    pub severity: Severity,
-    pub urgent: bool,
-    /// The first line, in the channel's markup.
-    pub headline: String,
-    /// The other lines, in the channel's markup.
-    pub details: Vec<String>,
+/// For which channel a message is rendered, and in which markup.
+#[derive(Clone, Copy)]
+pub struct View {
+    channel: ChannelType,
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, VariantArray)]
+enum Format {
+    /// The channel's own.
+    Own,
+    /// As the page of a preview shows it.
+    Html,
+}
+
+impl View {
+    /// In the channel's own markup.
+    pub fn of(channel: ChannelType) -> Self {
+        let format = Format::Own;
+        Self { channel, format }
+    }
+
+    /// With the channel's templates, in HTML.
+    pub fn html(channel: ChannelType) -> Self {
+        let format = Format::Html;
+        Self { channel, format }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let formats = Format::VARIANTS.iter();
+        formats.flat_map(|format| {
+            ChannelType::VARIANTS.iter().map(|channel| Self {
+                channel: *channel,
+                format: *format,
+            })
+        })
+    }
+
+    fn markup(self) -> &'static dyn Markup {
+        match self.format {
+            Format::Own => self.channel.markup(),
+            Format::Html => &Html,
+        }
+    }
+
+    /// Its place in [`View::all`].
+    fn index(self) -> usize {
+        self.format as usize * ChannelType::VARIANTS.len() + self.channel as usize
+    }
 }
 
 /// A template that does not compile, or cannot be rendered.
@@ -61,7 +104,7 @@ impl Default for Renderer {
 
 impl Renderer {
     pub fn new(own: Option<OwnTemplates>) -> Self {
-        let slots = Dialect::VARIANTS.len() * Sort::SLOTS;
+        let slots = View::all().count() * Sort::SLOTS;
         Self {
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),
@@ -78,23 +121,23 @@ impl Renderer {
     /// # Errors
     ///
     /// [`TemplateError`] where that template fails, or uses a name that no notice has.
-    pub fn render(&self, dialect: Dialect, group: &Group<'_>) -> Result<Message, TemplateError> {
-        let context = Context::new(dialect, group, &self.headlines(dialect, group));
-        match self.candidates(dialect, Sort::of(group)).next() {
+    pub fn render(&self, view: View, group: &Group<'_>) -> Result<Message, TemplateError> {
+        let context = Context::new(view, group, &self.headlines(view, group));
+        match self.candidates(view, Sort::of(group)).next() {
             Some(candidate) => {
                 let candidate = candidate?;
                 candidate.check_names()?;
-                candidate.render(group, &context)
+                candidate.render(view, group, &context)
             }
             None => Ok(last_resort(group, &context)),
         }
     }
 
     /// Words a notice whatever happens: a template that fails gives way to the next of the lookup.
-    pub fn render_or_fall_back(&self, dialect: Dialect, group: &Group<'_>) -> Message {
-        let context = Context::new(dialect, group, &self.headlines(dialect, group));
-        for candidate in self.candidates(dialect, Sort::of(group)) {
-            match candidate.and_then(|it| it.render(group, &context)) {
+    pub fn render_or_fall_back(&self, view: View, group: &Group<'_>) -> Message {
+        let context = Context::new(view, group, &self.headlines(view, group));
+        for candidate in self.candidates(view, Sort::of(group)) {
+            match candidate.and_then(|it| it.render(view, group, &context)) {
                 Ok(message) => return message,
                 Err(error) => tracing::error!(%error, "a template failed; trying the next"),
             }
@@ -103,10 +146,10 @@ impl Renderer {
     }
 
     /// What the parts of a summary would say first, each by its own template: a sentence, and the same as ever.
-    fn headlines(&self, dialect: Dialect, group: &Group<'_>) -> Vec<String> {
+    fn headlines(&self, view: View, group: &Group<'_>) -> Vec<String> {
         let parts = group.parts.iter().take(MOST_LINES);
         let headlines = parts.map(|part| {
-            let headline = self.render_or_fall_back(dialect, part).headline;
+            let headline = self.render_or_fall_back(view, part).headline;
             let mark = mark(part.priority.severity);
             let text = headline.strip_prefix(mark).unwrap_or(&headline);
             text.trim_start().to_owned()
@@ -118,73 +161,74 @@ impl Renderer {
     /// that kind, before any default.
     fn candidates(
         &self,
-        dialect: Dialect,
+        view: View,
         sort: Sort,
     ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
         let name = sort.name();
-        let of_kind = [format!("{dialect}/{name}.tera"), format!("{name}.tera")];
+        let of_kind = [
+            format!("{}/{name}.tera", view.channel),
+            format!("{name}.tera"),
+        ];
         let default = ["default.tera".to_owned()];
-        let own_of_kind = self.own_candidates(dialect, of_kind.to_vec());
-        let own_default = self.own_candidates(dialect, default.to_vec());
+        let own_of_kind = self.own_candidates(view, of_kind.to_vec());
+        let own_default = self.own_candidates(view, default.to_vec());
         own_of_kind
-            .chain(self.built_in_candidates(dialect, sort, of_kind.to_vec()))
+            .chain(self.built_in_candidates(view, sort, of_kind.to_vec()))
             .chain(own_default)
-            .chain(self.built_in_candidates(dialect, Sort::Default, default.to_vec()))
+            .chain(self.built_in_candidates(view, Sort::Default, default.to_vec()))
     }
 
     /// Own templates, and built-in ones with own parts in them.
     fn own_candidates(
         &self,
-        dialect: Dialect,
+        view: View,
         names: Vec<String>,
     ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        self.own.iter().flat_map(move |own| {
-            let tera = own.tera(dialect);
-            let names = names
-                .clone()
-                .into_iter()
-                .filter(|name| tera.contains_template(name));
-            names.map(move |name| {
-                Ok(Candidate {
-                    tera,
-                    name,
-                    own: Some(own),
-                })
-            })
+        self.own.iter().flat_map(move |own| match own.tera(view) {
+            Ok(tera) => {
+                let names = names.iter().filter(|name| tera.contains_template(name));
+                let found = names.map(|name| {
+                    Ok(Candidate {
+                        tera,
+                        name: name.clone(),
+                        own: Some(own),
+                    })
+                });
+                found.collect()
+            }
+            Err(error) => vec![Err(error)],
         })
     }
 
     /// Compiled only when all before them have failed.
     fn built_in_candidates(
         &self,
-        dialect: Dialect,
+        view: View,
         sort: Sort,
         names: Vec<String>,
     ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        std::iter::once_with(move || self.built_in(dialect, sort)).flat_map(
-            move |tera| match tera {
-                Ok(tera) => names
-                    .iter()
-                    .filter(|name| tera.contains_template(name))
-                    .map(|name| {
-                        Ok(Candidate {
-                            tera,
-                            name: name.clone(),
-                            own: None,
-                        })
+        std::iter::once_with(move || self.built_in(view, sort)).flat_map(move |tera| match tera {
+            Ok(tera) => names
+                .iter()
+                .filter(|name| tera.contains_template(name))
+                .map(|name| {
+                    Ok(Candidate {
+                        tera,
+                        name: name.clone(),
+                        own: None,
                     })
-                    .collect(),
-                Err(error) => vec![Err(error)],
-            },
-        )
+                })
+                .collect(),
+            Err(error) => vec![Err(error)],
+        })
     }
 
-    fn built_in(&self, dialect: Dialect, sort: Sort) -> Result<&Tera, TemplateError> {
-        let slot = dialect as usize * Sort::SLOTS + sort.slot();
+    fn built_in(&self, view: View, sort: Sort) -> Result<&Tera, TemplateError> {
+        let slot = view.index() * Sort::SLOTS + sort.slot();
         self.built_in[slot]
             .get_or_init(|| {
                 let sources = built_in::of(sort);
-                dialect.compile(sources.clone()).map_err(|error| {
+                compile(view.markup(), sources.clone()).map_err(|error| {
                     TemplateError::read(&error, &|name| format!("built-in {name}"))
                 })
             })
@@ -204,18 +248,18 @@ pub fn in_force(renderer: &Renderer) -> Vec<(String, String)> {
     };
     let mut found = Vec::new();
     for sort in Sort::all() {
-        let of = |dialect: &Dialect| {
+        let of = |channel: &ChannelType| {
             let path = own
-                .name_in_force(*dialect, sort)
+                .name_in_force(*channel, sort)
                 .and_then(|it| own.path_of(&it));
             path.unwrap_or_else(|| BUILT_IN.to_owned())
         };
-        let sources: Vec<_> = Dialect::VARIANTS.iter().map(of).collect();
+        let sources: Vec<_> = ChannelType::VARIANTS.iter().map(of).collect();
         if sources.iter().all(|source| *source == sources[0]) {
             found.push((sort.name().to_owned(), sources[0].clone()));
         } else {
-            let each = Dialect::VARIANTS.iter().zip(sources);
-            found.extend(each.map(|(dialect, it)| (format!("{dialect}/{}", sort.name()), it)));
+            let each = ChannelType::VARIANTS.iter().zip(sources);
+            found.extend(each.map(|(channel, it)| (format!("{channel}/{}", sort.name()), it)));
         }
     }
     found.extend(own.parts_in_force());
@@ -283,16 +327,17 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    fn render(&self, group: &Group<'_>, context: &Context) -> Result<Message, TemplateError> {
+    fn render(
+        &self,
+        view: View,
+        group: &Group<'_>,
+        context: &Context,
+    ) -> Result<Message, TemplateError> {
         let text = self
             .tera
             .render(&self.name, context.values())
             .map_err(|error| self.error(&error))?;
-        let mut lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .map(|line| line.replace(LINE_OF_BLOCK, "\n"));
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let headline = lines.next().ok_or_else(|| TemplateError {
             file: self.file(&self.name),
             line: None,
@@ -300,12 +345,12 @@ impl Candidate<'_> {
         })?;
         let count = group.notices.len();
         let is_said = headline.contains(COUNT_IS_SAID);
-        let headline = headline.replace(COUNT_IS_SAID, "");
-        let lines = lines.map(|line| line.replace(COUNT_IS_SAID, ""));
+        let headline = in_markup(view, headline);
         let headline = match group.form {
             Form::Same if count > 1 && !is_said => format!("{headline} ×{count}"),
             Form::Same | Form::Summary => headline,
         };
+        let lines = lines.map(|text| line(view, text));
         Ok(message(group, headline, lines.collect()))
     }
 
@@ -387,6 +432,37 @@ impl TemplateError {
     }
 }
 
+/// A line as the templates made it, with its marks, in a channel's markup.
+fn line(view: View, text: &str) -> Line {
+    let fact = text.strip_prefix(BOLD).and_then(|rest| {
+        let (label, value) = rest.split_once(END_OF_BOLD)?;
+        Some((label, value.strip_prefix(':')?))
+    });
+    let whole = in_markup(view, text);
+    Line {
+        label: fact.map(|(label, _)| in_markup(view, label)),
+        value: match fact {
+            Some((_, value)) => in_markup(view, value.trim_start()),
+            None => whole.clone(),
+        },
+        text: whole,
+        is_block: text.starts_with(BLOCK),
+    }
+}
+
+/// Puts markup and line breaks in the place of the marks.
+fn in_markup(view: View, text: &str) -> String {
+    let mut parts = text.split(BOLD);
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (bold, rest) = part.split_once(END_OF_BOLD).unwrap_or((part, ""));
+        whole.push_str(&view.markup().bold(bold));
+        whole.push_str(rest);
+    }
+    whole.retain(|it| it != COUNT_IS_SAID && it != BLOCK);
+    whole.replace(LINE_OF_BLOCK, "\n")
+}
+
 /// What is said when not even the built-in default renders: that something happened, and its id.
 fn last_resort(group: &Group<'_>, context: &Context) -> Message {
     let kind = group.first().kind;
@@ -394,7 +470,7 @@ fn last_resort(group: &Group<'_>, context: &Context) -> Message {
     message(group, headline, Vec::new())
 }
 
-fn message(group: &Group<'_>, headline: String, details: Vec<String>) -> Message {
+fn message(group: &Group<'_>, headline: String, details: Vec<Line>) -> Message {
     Message {
         kind: group.first().kind,
         severity: group.priority.severity,

@@ -9,7 +9,6 @@ use crate::notifier::dedup::Unanswered;
 use crate::notifier::ingest::{IngestError, Receipt, Sender};
 use crate::notifier::metrics;
 use crate::notifier::policy::Decision;
-use crate::notifier::render::Dialect;
 
 /// What became of every event of a payload.
 #[derive(Debug)]
@@ -35,8 +34,9 @@ pub struct EventReport {
 
 #[derive(Debug)]
 pub struct Delivery {
-    pub channel: Dialect,
-    pub result: DeliveryStatus,
+    /// The channel's name.
+    pub channel: String,
+    pub status: DeliveryStatus,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Entry {
             Decision::Keep(_) => {
                 metrics::count_kept();
                 for delivery in &told.deliveries {
-                    metrics::count_delivery(delivery.channel, delivery.metric());
+                    metrics::count_delivery(&delivery.channel, delivery.metric());
                 }
             }
         }
@@ -154,13 +154,13 @@ impl EventReport {
 
     /// Whether a channel took it just now.
     pub fn is_delivered(&self) -> bool {
-        let is_delivered = |it: &Delivery| it.result == DeliveryStatus::Tried(Outcome::Delivered);
+        let is_delivered = |it: &Delivery| it.status == DeliveryStatus::Tried(Outcome::Delivered);
         self.deliveries.iter().any(is_delivered)
     }
 
     /// When the queue shall show it again: the latest that a channel wants.
-    pub fn again(&self) -> RetryDelay {
-        let all = self.deliveries.iter().filter_map(Delivery::again);
+    pub fn retry_delay(&self) -> RetryDelay {
+        let all = self.deliveries.iter().filter_map(Delivery::retry_delay);
         all.max().unwrap_or(RetryDelay::Later(None))
     }
 
@@ -175,8 +175,8 @@ impl EventReport {
 
 impl Delivery {
     /// None where it need not come again for this channel.
-    fn again(&self) -> Option<RetryDelay> {
-        match &self.result {
+    fn retry_delay(&self) -> Option<RetryDelay> {
+        match &self.status {
             DeliveryStatus::Filtered
             | DeliveryStatus::Duplicate
             | DeliveryStatus::Tried(Outcome::Delivered) => None,
@@ -198,7 +198,7 @@ impl Delivery {
 
     /// The name of the metric that counts it.
     fn metric(&self) -> &'static str {
-        match &self.result {
+        match &self.status {
             DeliveryStatus::Filtered => "Filtered",
             DeliveryStatus::Duplicate => "Duplicates",
             DeliveryStatus::InFlight => "InFlight",
@@ -212,7 +212,7 @@ impl Delivery {
     }
 
     fn failure(&self) -> Option<String> {
-        match &self.result {
+        match &self.status {
             DeliveryStatus::Filtered | DeliveryStatus::Duplicate => None,
             DeliveryStatus::InFlight => Some(format!("{}: {IN_FLIGHT}", self.channel)),
             DeliveryStatus::Tried(Outcome::Delivered) => None,
@@ -229,10 +229,10 @@ impl Delivery {
 
 impl std::fmt::Display for Delivery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let channel = self.channel;
-        match &self.result {
-            DeliveryStatus::Filtered => write!(f, "{channel} quiet"),
-            DeliveryStatus::Duplicate => write!(f, "{channel} already told"),
+        let channel = &self.channel;
+        match &self.status {
+            DeliveryStatus::Filtered => write!(f, "{channel} filtered"),
+            DeliveryStatus::Duplicate => write!(f, "{channel} duplicate"),
             DeliveryStatus::InFlight => write!(f, "{channel} failed ({IN_FLIGHT})"),
             DeliveryStatus::Tried(Outcome::Delivered) => write!(f, "{channel} delivered"),
             DeliveryStatus::Tried(Outcome::Retry { why, .. } | Outcome::Unanswered { why, .. }) => {

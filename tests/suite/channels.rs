@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use ecs_parrot::aws::secret::Secret;
 use ecs_parrot::ecs::notice::Kind;
-use ecs_parrot::notifier::channel::{
-    Channel, Flowdock, Http, Minimum, Outcome, Silence, Slack, flowdock, slack,
-};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Http, Outcome, Silence};
+use ecs_parrot::notifier::config::NotifierConfig;
+use ecs_parrot::notifier::message::{Line, Message};
 use ecs_parrot::notifier::policy::Severity;
-use ecs_parrot::notifier::render::Message;
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -21,41 +20,68 @@ fn message(severity: Severity) -> Message {
         severity,
         urgent: true,
         headline: "checkout ran out of memory".to_owned(),
-        details: vec![
-            "*Why*: too little".to_owned(),
-            "*Where*: prod-web".to_owned(),
-        ],
+        details: vec![fact("Why", "too little"), fact("Where", "prod-web")],
     }
 }
 
-fn slack_at(base: &str) -> Channel {
-    Channel::Slack(Slack {
-        webhook: Secret::new(format!("{base}/v1/messages/chat/{TOKEN}")).into(),
-        look: slack::Look {
-            channel: Some("#devops".to_owned()),
-            username: Some("ECSParrot".to_owned()),
-            icon_emoji: Some(":bird:".to_owned()),
-            mention: Some("<!subteam^S123>".to_owned()),
-        },
-        minimum: Minimum::All,
-    })
+fn fact(label: &str, value: &str) -> Line {
+    Line {
+        label: Some(label.to_owned()),
+        value: value.to_owned(),
+        text: format!("*{label}*: {value}"),
+        is_block: false,
+    }
 }
 
-fn flowdock_at(base: &str) -> Channel {
-    Channel::Flowdock(Flowdock {
-        base: base.to_owned(),
-        token: Secret::new(TOKEN.to_owned()).into(),
-        look: flowdock::Look {
-            username: Some("Parrot".to_owned()),
-            icon_emoji: Some(":bird:".to_owned()),
-        },
-        minimum: Minimum::All,
-    })
+/// The only channel of this configuration.
+fn channel(settings: Value) -> ConfiguredChannel {
+    let variable = ("CHANNELS".to_owned(), json!([settings]).to_string());
+    let mut channels = NotifierConfig::read(&[variable])
+        .unwrap()
+        .channels
+        .configured;
+    assert_eq!(channels.len(), 1);
+    channels.remove(0)
 }
 
-/// Every channel that posts somewhere; a new one stands here too.
-fn all_at(base: &str) -> [Channel; 2] {
-    [slack_at(base), flowdock_at(base)]
+/// A channel of each type that posts somewhere. The compiler asks here for a new one.
+fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel> {
+    let url = format!("{base}/v1/messages/chat/{TOKEN}");
+    let settings = match channel_type {
+        ChannelType::Slack => json!({
+            "url": url,
+            "channel": "#devops",
+            "username": "ECSParrot",
+            "icon_emoji": ":bird:",
+            "mention": "<!subteam^S123>",
+        }),
+        ChannelType::Teams => json!({"url": url}),
+        ChannelType::Flowdock => json!({
+            "url": base,
+            "token": TOKEN,
+            "username": "Parrot",
+            "icon_emoji": ":bird:",
+        }),
+        ChannelType::Terminal => return None,
+    };
+    let mut settings = settings;
+    settings["name"] = json!("ops");
+    settings["type"] = json!(channel_type.to_string());
+    Some(channel(settings))
+}
+
+fn slack_at(base: &str) -> ConfiguredChannel {
+    channel_at(ChannelType::Slack, base).unwrap()
+}
+
+fn flowdock_at(base: &str) -> ConfiguredChannel {
+    channel_at(ChannelType::Flowdock, base).unwrap()
+}
+
+/// Every channel that posts somewhere.
+fn all_at(base: &str) -> Vec<ConfiguredChannel> {
+    let types = ChannelType::VARIANTS.iter();
+    types.filter_map(|it| channel_at(*it, base)).collect()
 }
 
 async fn server(answer: ResponseTemplate) -> MockServer {
@@ -85,7 +111,8 @@ async fn slack_is_sent_the_headline_once_and_the_details_in_colour() {
     let server = server(ResponseTemplate::new(200).set_body_string("ok")).await;
     let channel = slack_at(&server.uri());
     let outcome = channel
-        .deliver(&Http::default(), &message(Severity::Critical))
+        .channel
+        .send(&Http::default(), &message(Severity::Critical))
         .await;
     assert_eq!(outcome, Outcome::Delivered);
     let text = "*Why*: too little\n*Where*: prod-web";
@@ -105,17 +132,19 @@ async fn slack_is_sent_the_headline_once_and_the_details_in_colour() {
 
 #[tokio::test]
 async fn only_critical_messages_call_somebody() {
-    let look = slack::Look {
-        mention: Some("<!here>".to_owned()),
-        ..slack::Look::default()
-    };
+    let slack = channel(json!({
+        "name": "ops",
+        "type": "slack",
+        "url": "https://hooks.example.com/x",
+        "mention": "<!here>",
+    }));
     for (severity, calls) in [
         (Severity::Info, false),
         (Severity::Success, false),
         (Severity::Warning, false),
         (Severity::Critical, true),
     ] {
-        let payload = slack::payload(&message(severity), &look);
+        let payload = slack.channel.payload(&message(severity)).unwrap();
         assert_eq!(
             payload["text"].as_str().unwrap().starts_with("<!here> "),
             calls,
@@ -130,7 +159,8 @@ async fn flowdock_is_sent_one_text_with_tags() {
     let server = server(ResponseTemplate::new(200).set_body_string("{}")).await;
     let channel = flowdock_at(&server.uri());
     let outcome = channel
-        .deliver(&Http::default(), &message(Severity::Warning))
+        .channel
+        .send(&Http::default(), &message(Severity::Warning))
         .await;
     assert_eq!(outcome, Outcome::Delivered);
     let expected = json!({
@@ -184,7 +214,8 @@ async fn each_answer_has_its_meaning() {
         let server = server(answer).await;
         for channel in all_at(&server.uri()) {
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             let expected = match expected {
                 Refused(why) => Outcome::Refused {
@@ -199,7 +230,7 @@ async fn each_answer_has_its_meaning() {
         }
         assert_eq!(
             bodies(&server).await.len(),
-            2,
+            all_at("https://example.com").len(),
             "{status}: one attempt a channel"
         );
     }
@@ -210,41 +241,54 @@ async fn each_answer_has_its_meaning() {
 #[tokio::test]
 async fn each_channel_has_its_own_success() {
     const PAGE: &str = "<!DOCTYPE html><html><title>Sign in</title></html>";
-    // What Slack and what Flowdock makes of it; none where it is a success.
-    for (status, body, slack, flowdock) in [
-        (200, "ok", None, Some("`ok`")),
-        (200, "ok\n", None, Some("`ok`")),
-        (200, r#"{"success":true}"#, None, None),
-        (200, r#"{"ok":true,"error":null}"#, None, None),
-        (200, "{}", Some("other JSON"), None),
+    // What Slack, Flowdock and Teams make of it; none where it is a success.
+    for (status, body, slack, flowdock, teams) in [
+        (200, "ok", None, Some("`ok`"), None),
+        (200, "ok\n", None, Some("`ok`"), None),
+        (200, r#"{"success":true}"#, None, None, None),
+        (200, r#"{"ok":true,"error":null}"#, None, None, None),
+        (200, "{}", Some("other JSON"), None, None),
         (
             202,
             r#"{"id":7,"event":"message"}"#,
             Some("other JSON"),
             None,
+            None,
         ),
-        (200, PAGE, Some("a page"), Some("a page")),
-        (200, "\n  <html>x</html>", Some("a page"), Some("a page")),
-        (200, "[]", Some("other JSON"), Some("other JSON")),
-        (200, "", Some("nothing"), Some("nothing")),
-        (204, "", Some("nothing"), Some("nothing")),
-        (200, "welcome", Some("`welcome`"), Some("`welcome`")),
-        (201, "okay", Some("`okay`"), Some("`okay`")),
+        (200, PAGE, Some("a page"), Some("a page"), Some("a page")),
+        (
+            200,
+            "\n  <html>x</html>",
+            Some("a page"),
+            Some("a page"),
+            Some("a page"),
+        ),
+        (200, "[]", Some("other JSON"), Some("other JSON"), None),
+        (202, "", Some("nothing"), Some("nothing"), None),
+        (204, "", Some("nothing"), Some("nothing"), None),
+        (200, "welcome", Some("`welcome`"), Some("`welcome`"), None),
+        (201, "okay", Some("`okay`"), Some("`okay`"), None),
     ] {
         let server = server(ResponseTemplate::new(status).set_body_string(body)).await;
-        let hints = [
-            (
-                slack,
-                "not with `ok`: is SLACK_WEBHOOKURL the webhook's own address?",
-            ),
-            (
-                flowdock,
-                "not with a JSON object: is FLOWDOCK_URL the address of a server that speaks Flowdock's API?",
-            ),
-        ];
-        for (channel, (came, hint)) in all_at(&server.uri()).iter().zip(hints) {
+        for channel in all_at(&server.uri()) {
+            let (came, hint) = match channel.channel_type {
+                ChannelType::Slack => (
+                    slack,
+                    "not with `ok`: is `url` (SLACK_WEBHOOKURL) the webhook's own address?",
+                ),
+                ChannelType::Flowdock => (
+                    flowdock,
+                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server that speaks Flowdock's API?",
+                ),
+                ChannelType::Teams => (
+                    teams,
+                    "not with an empty answer: is `url` the address that the workflow shows?",
+                ),
+                ChannelType::Terminal => continue,
+            };
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             let expected = match came {
                 None => Outcome::Delivered,
@@ -267,7 +311,8 @@ async fn a_redirect_is_not_followed() {
             server(ResponseTemplate::new(status).insert_header("location", address.as_str())).await;
         for channel in all_at(&here.uri()) {
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             assert!(
                 matches!(outcome, Outcome::Refused { .. }),
@@ -281,13 +326,10 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn who_does_not_answer_is_given_up_after_five_seconds() {
     let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
-    let [slack, flowdock] = all_at(&server.uri());
+    let channels = all_at(&server.uri());
     let (http, message) = (Http::default(), message(Severity::Info));
-    let (first, second) = tokio::join!(
-        slack.deliver(&http, &message),
-        flowdock.deliver(&http, &message)
-    );
-    for outcome in [first, second] {
+    let sending = channels.iter().map(|it| it.channel.send(&http, &message));
+    for outcome in futures::future::join_all(sending).await {
         assert_eq!(
             outcome,
             Outcome::Unanswered {
@@ -307,7 +349,8 @@ async fn nobody_there_may_be_somebody_later() {
         .unwrap();
     for channel in all_at(&format!("http://{address}")) {
         match channel
-            .deliver(&Http::default(), &message(Severity::Info))
+            .channel
+            .send(&Http::default(), &message(Severity::Info))
             .await
         {
             Outcome::Retry { after: None, why } => {
@@ -326,7 +369,8 @@ async fn a_server_that_echoes_the_address_does_not_get_it_into_the_log() {
         let server = server(ResponseTemplate::new(status).set_body_json(&echo)).await;
         for channel in all_at(&server.uri()) {
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             let shown = format!("{outcome:?} {channel:?}");
             assert!(shown.contains("no such hook"), "{shown}");
@@ -344,7 +388,8 @@ async fn half_of_an_address_is_not_told_either() {
         let server = server(ResponseTemplate::new(404).set_body_json(&echo)).await;
         for channel in all_at(&server.uri()) {
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             let shown = format!("{outcome:?}");
             assert!(!shown.contains(&TOKEN[..8]), "{before}: {shown}");
@@ -360,7 +405,8 @@ async fn an_endless_answer_is_no_success() {
         let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
         for channel in all_at(&server.uri()) {
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             let is_open = matches!(
                 outcome,
@@ -381,10 +427,13 @@ async fn an_unexpected_answer_keeps_the_secret() {
     let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
     for channel in all_at(&server.uri()) {
         let outcome = channel
-            .deliver(&Http::default(), &message(Severity::Info))
+            .channel
+            .send(&Http::default(), &message(Severity::Info))
             .await;
         let shown = format!("{outcome:?}");
-        assert!(shown.contains("posted to"), "{shown}");
+        // Teams takes any words for a success.
+        let is_teams = channel.channel_type == ChannelType::Teams;
+        assert!(is_teams || shown.contains("posted to"), "{shown}");
         assert!(!shown.contains(TOKEN), "{shown}");
     }
 }
@@ -416,7 +465,8 @@ async fn a_message_that_may_have_arrived_is_told_apart() {
         });
         for channel in all_at(&format!("http://{address}")) {
             let outcome = channel
-                .deliver(&Http::default(), &message(Severity::Info))
+                .channel
+                .send(&Http::default(), &message(Severity::Info))
                 .await;
             match outcome {
                 Outcome::Unanswered {

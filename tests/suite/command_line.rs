@@ -469,6 +469,7 @@ fn templates_that_never_serve_are_said() {
             &[
                 "stop_task.tera",
                 "slack/stop_task.tera",
+                "teams/stop_task.tera",
                 "flowdock/stop_task.tera",
                 "terminal/stop_task.tera",
             ],
@@ -556,13 +557,13 @@ fn what_is_no_time_is_an_error_in_a_preview() {
     for (text, shown_as) in [
         (
             "{{ time(at=cluster) }}",
-            Err("`prod-web` is no time; the names that are one: happened_at, first_at"),
+            Err("`prod-web` is not a time; the names of times: happened_at, first_at"),
         ),
         (
             "{{ time(at=\"yesterday evening\") }}",
-            Err("`yesterday evening` is no time"),
+            Err("`yesterday evening` is not a time"),
         ),
-        ("{{ time(at=count) }}", Err("`1` is no time")),
+        ("{{ time(at=count) }}", Err("`1` is not a time")),
         (
             "when {{ time(at=\"2026-11-21T15:00:00Z\") }}",
             Ok("when 2026-11-21 15:00:00 UTC"),
@@ -616,7 +617,7 @@ fn an_own_template_that_is_wrong_is_named_with_its_line() {
     for (name, advice) in [
         (
             "slak/task_stopped.tera",
-            "`slak` is no channel; did you mean `slack`?\n",
+            "`slak` is not a channel type; did you mean `slack`?\n",
         ),
         (
             "slack.tera",

@@ -284,8 +284,8 @@ fn readmes_messages_are_real() {
             .remove(0)
             .unwrap();
         let priority = evaluated.priority().unwrap();
-        let worded = events::word(events::renderer(), &evaluated.notice, priority).unwrap();
-        let real = terminal::plain(&worded.terminal);
+        let rendered = events::render(events::renderer(), &evaluated.notice, priority).unwrap();
+        let real = terminal::plain(&rendered.terminal);
         assert_eq!(
             shown.lines().count(),
             real.lines().count(),

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use ecs_parrot::ecs::notice::Notice;
-use ecs_parrot::notifier::channel::{flowdock, slack, terminal};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, terminal};
 use ecs_parrot::notifier::dispatch;
 use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::{Decision, Policy, Priority};
-use ecs_parrot::notifier::render::{Dialect, Message, Renderer, TemplateError};
+use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
 use serde_json::Value;
+use strum::VariantArray as _;
 
 /// Fields that decide what an event is; all others are facts about it.
 pub(crate) const DECIDING: [&str; 16] = [
@@ -118,34 +120,57 @@ impl Evaluated {
     }
 }
 
-/// A message in all dialects, as it would be posted or printed.
-pub(crate) struct Worded {
-    pub(crate) slack: Message,
-    pub(crate) slack_payload: Value,
-    pub(crate) flowdock: Message,
-    pub(crate) flowdock_payload: Value,
+/// A message as every type of channel would post or print it.
+pub(crate) struct Rendered {
+    channels: Vec<RenderedChannel>,
     pub(crate) terminal: String,
 }
 
-/// Words a notice by the templates of its kind alone, so that one that fails is seen.
-pub(crate) fn word(
+pub(crate) struct RenderedChannel {
+    pub(crate) channel_type: ChannelType,
+    pub(crate) message: Message,
+    /// None for the terminal.
+    pub(crate) payload: Option<Value>,
+}
+
+impl Rendered {
+    pub(crate) fn channels(&self) -> &[RenderedChannel] {
+        &self.channels
+    }
+
+    pub(crate) fn of(&self, channel_type: ChannelType) -> &RenderedChannel {
+        let mut channels = self.channels.iter();
+        channels.find(|it| it.channel_type == channel_type).unwrap()
+    }
+}
+
+/// Renders a notice by the templates of its kind alone, so that one that fails is seen.
+pub(crate) fn render(
     renderer: &Renderer,
     notice: &Notice,
     priority: Priority,
-) -> Result<Worded, TemplateError> {
-    word_digest(renderer, &Group::of_one(notice, priority))
+) -> Result<Rendered, TemplateError> {
+    render_group(renderer, &Group::of_one(notice, priority))
 }
 
 /// The same for several notices in one.
-pub(crate) fn word_digest(renderer: &Renderer, group: &Group<'_>) -> Result<Worded, TemplateError> {
-    let slack = renderer.render(Dialect::Slack, group)?;
-    let flowdock = renderer.render(Dialect::Flowdock, group)?;
-    let terminal = renderer.render(Dialect::Terminal, group)?;
-    Ok(Worded {
-        slack_payload: slack::payload(&slack, &slack::Look::default()),
-        flowdock_payload: flowdock::payload(&flowdock, &flowdock::Look::default()),
+pub(crate) fn render_group(
+    renderer: &Renderer,
+    group: &Group<'_>,
+) -> Result<Rendered, TemplateError> {
+    let channels = ChannelType::VARIANTS.iter().map(|channel_type| {
+        let message = renderer.render(View::of(*channel_type), group)?;
+        let channel = ConfiguredChannel::unconfigured(*channel_type).channel;
+        Ok(RenderedChannel {
+            channel_type: *channel_type,
+            payload: channel.payload(&message),
+            message,
+        })
+    });
+    let channels = channels.collect::<Result<_, TemplateError>>()?;
+    let terminal = renderer.render(View::of(ChannelType::Terminal), group)?;
+    Ok(Rendered {
+        channels,
         terminal: terminal::text(&terminal),
-        slack,
-        flowdock,
     })
 }

@@ -1,15 +1,17 @@
-//! Hostile values through every template and every dialect: no ping, no forged link, no broken message.
+//! Hostile values through every template and every markup: no ping, no forged link, no broken message.
 
 use std::sync::LazyLock;
 
 use ecs_parrot::ecs::notice::{Facts, LogStream};
+use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
-use ecs_parrot::notifier::render::{Message, Renderer};
+use ecs_parrot::notifier::render::Renderer;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::events;
+use crate::events::{self, Rendered};
 
 /// What somebody would write into a stop reason, a service's name or an image's tag.
 pub(crate) const HOSTILE: [&str; 14] = [
@@ -35,7 +37,7 @@ static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
 });
 static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
-static FLOWDOCK_OWN: LazyLock<Regex> = LazyLock::new(|| {
+static MARKDOWN_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
 });
 static SGR: LazyLock<Regex> = LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;]*m").unwrap());
@@ -98,21 +100,18 @@ fn nothing_that_is_looked_up_becomes_markup() {
             });
         }
         let priority = evaluated.priority().unwrap();
-        let worded = events::word(renderer, &evaluated.notice, priority).unwrap();
-        slack_is_clean(&without_blocks(worded.slack), hostile);
-        flowdock_is_clean(&without_blocks(worded.flowdock), hostile);
-        slack_keeps_limits(&worded.slack_payload, hostile);
-        terminal_is_clean(&worded.terminal.replace("\n  | ", " "), hostile);
+        let rendered = events::render(renderer, &evaluated.notice, priority).unwrap();
+        is_clean(&rendered, hostile);
     }
 }
 
 /// A count of many has many hands in it, and so has a message for several.
 #[test]
-fn nothing_in_a_digest_becomes_markup() {
-    becomes_no_markup_in_digests(&events::one_of_each_kind());
+fn nothing_in_a_group_becomes_markup() {
+    becomes_no_markup_in_groups(&events::one_of_each_kind());
 }
 
-pub(crate) fn becomes_no_markup_in_digests(samples: &[&(String, Value)]) {
+pub(crate) fn becomes_no_markup_in_groups(samples: &[&(String, Value)]) {
     let renderer = events::renderer();
     for hostile in HOSTILE {
         let payloads: Vec<_> = samples
@@ -127,9 +126,9 @@ pub(crate) fn becomes_no_markup_in_digests(samples: &[&(String, Value)]) {
         let items = evaluated
             .iter()
             .enumerate()
-            .filter_map(|(place, evaluated)| {
+            .filter_map(|(index, evaluated)| {
                 Some(Item {
-                    place,
+                    index,
                     notice: &evaluated.notice,
                     priority: evaluated.priority()?,
                 })
@@ -138,32 +137,56 @@ pub(crate) fn becomes_no_markup_in_digests(samples: &[&(String, Value)]) {
         for budget in [None, Some(1)] {
             let mut plan = Plan::of(&items);
             while let Some(group) = plan.next(budget) {
-                let worded = events::word_digest(renderer, &group.group).unwrap();
-                slack_is_clean(&worded.slack, hostile);
-                slack_keeps_limits(&worded.slack_payload, hostile);
-                flowdock_is_clean(&worded.flowdock, hostile);
-                terminal_is_clean(&worded.terminal, hostile);
+                let rendered = events::render_group(renderer, &group.group).unwrap();
+                is_clean(&rendered, hostile);
             }
         }
     }
 }
 
-/// A message's lines but for its blocks, each of which is one line until it is posted: a fence, lines without
-/// a backtick or a bracket, a fence.
-fn without_blocks(mut message: Message) -> Message {
-    message.details.retain(|line| {
-        let block = line
-            .strip_prefix("```\n")
-            .and_then(|it| it.strip_suffix("\n```"));
-        if let Some(block) = block {
-            assert!(!block.contains(['`', '<', '>', '\r', '\u{1b}']), "{block}");
+/// In every type of channel: what is shown, and what is sent.
+fn is_clean(rendered: &Rendered, context: &str) {
+    for channel in rendered.channels() {
+        let (message, payload) = (&channel.message, channel.payload.as_ref());
+        match channel.channel_type {
+            ChannelType::Slack => {
+                slack_is_clean(&without_blocks(message, "```\n", "\n```"), context);
+                slack_keeps_limits(payload.unwrap(), context);
+            }
+            ChannelType::Teams => {
+                markdown_is_clean(&without_blocks(message, "", ""), context);
+                teams_keeps_limits(payload.unwrap(), context);
+            }
+            ChannelType::Flowdock => {
+                markdown_is_clean(&without_blocks(message, "```\n", "\n```"), context);
+                let content = payload.unwrap()["content"].as_str().unwrap();
+                assert!(content.encode_utf16().count() <= 8_096, "{context}");
+            }
+            ChannelType::Terminal => {
+                terminal_is_clean(&rendered.terminal.replace("\n  | ", " "), context);
+            }
         }
-        block.is_none()
+    }
+}
+
+/// A message's lines but for its blocks. Where a markup has a fence, the lines of a block hold neither a backtick nor a
+/// bracket; where it has none, they are sent as text that is no markup.
+fn without_blocks(message: &Message, fence: &str, end: &str) -> Message {
+    let mut message = message.clone();
+    message.details.retain(|line| {
+        if line.is_block {
+            let inner = line.text.strip_prefix(fence);
+            let inner = inner.and_then(|it| it.strip_suffix(end)).unwrap();
+            assert!(!inner.contains(['\r', '\u{1b}']), "{inner}");
+            let is_fenced = !fence.is_empty();
+            assert!(!is_fenced || !inner.contains(['`', '<', '>']), "{inner}");
+        }
+        !line.is_block
     });
     message
 }
 
-/// Words every event of a payload and looks at each message; how many there were.
+/// Renders every event of a payload and looks at each message. Returns how many there were.
 fn check(renderer: &Renderer, payload: &Value, context: &str) -> usize {
     let mut messages = 0;
     for evaluated in events::evaluate(payload, &Policy::default()) {
@@ -171,14 +194,9 @@ fn check(renderer: &Renderer, payload: &Value, context: &str) -> usize {
         let Some(priority) = evaluated.priority() else {
             continue;
         };
-        let worded = events::word(renderer, &evaluated.notice, priority)
+        let rendered = events::render(renderer, &evaluated.notice, priority)
             .unwrap_or_else(|error| panic!("{context}: {error}"));
-        slack_is_clean(&worded.slack, context);
-        slack_keeps_limits(&worded.slack_payload, context);
-        flowdock_is_clean(&worded.flowdock, context);
-        let content = worded.flowdock_payload["content"].as_str().unwrap();
-        assert!(content.encode_utf16().count() <= 8_096, "{context}");
-        terminal_is_clean(&worded.terminal, context);
+        is_clean(&rendered, context);
         messages += 1;
     }
     messages
@@ -200,9 +218,9 @@ pub(crate) fn slack_is_clean(message: &Message, context: &str) {
     }
 }
 
-fn flowdock_is_clean(message: &Message, context: &str) {
+fn markdown_is_clean(message: &Message, context: &str) {
     for line in lines(message) {
-        let rest = FLOWDOCK_OWN.replace_all(line, "");
+        let rest = MARKDOWN_OWN.replace_all(line, "");
         assert!(
             !rest.contains(['[', ']', '<', '>', '\n', '\r']) && !line.contains('\\'),
             "{context}: {line}"
@@ -250,8 +268,17 @@ fn slack_keeps_limits(payload: &Value, context: &str) {
     );
 }
 
+/// A card's texts are those of the message, and log lines are runs of text, which are no markup.
+fn teams_keeps_limits(payload: &Value, context: &str) {
+    let length = payload.to_string().len();
+    assert!(length <= 21_000, "{context}: {length}");
+    let card = &payload["attachments"][0]["content"];
+    assert!(!card.to_string().contains("{{"), "{context}: {card}");
+}
+
 fn lines(message: &Message) -> impl Iterator<Item = &String> {
-    std::iter::once(&message.headline).chain(&message.details)
+    let details = message.details.iter().map(|line| &line.text);
+    std::iter::once(&message.headline).chain(details)
 }
 
 /// `@name` where a chat service would look for one.

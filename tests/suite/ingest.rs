@@ -163,7 +163,7 @@ async fn a_success_in_other_words_gets_a_message_three_times() {
         assert_eq!(texts(&slack).await.len(), 3, "{log}");
         let says = format!(
             "sent 3 times, and 200, but answered with {came}, not with `ok`: \
-             is SLACK_WEBHOOKURL the webhook's own address?; it may have arrived, and is not sent again"
+             is `url` (SLACK_WEBHOOKURL) the webhook's own address?; it may have arrived, and is not sent again"
         );
         assert!(log.contains(&says), "{log}");
     }

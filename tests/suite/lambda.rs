@@ -123,7 +123,7 @@ async fn a_quiet_channel_hears_only_what_is_loud() {
     assert_eq!(texts(&flowdock).await.len(), 2);
     assert_eq!(
         event_lines(&log)[0]["channels"],
-        "slack quiet, flowdock delivered"
+        "slack filtered, flowdock delivered"
     );
 }
 

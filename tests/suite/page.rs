@@ -36,10 +36,9 @@ fn every_event_stands_on_the_page_with_its_message() {
     assert_eq!(dom.matches("<article").count(), samples);
     for part in [
         "out_of_memory<span class=\"why\">task_stopped, critical, urgent</span><code>",
-        "<div class=\"attachment\" style=\"border-color: #a30200\">",
+        "<div class=\"message\" style=\"border-color: #a30200\">",
         "<b>Why</b>: <code>checkout</code> exited 137 (SIGKILL)",
         "rel=\"noreferrer\">task 62e6771e</a>",
-        "<span class=\"tag\">#critical</span>",
         "<span class=\"decision drop\">drop</span>routine_stop",
     ] {
         assert!(dom.contains(part), "{part}");

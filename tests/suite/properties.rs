@@ -1,9 +1,10 @@
 //! Whatever arrives gets a decision, and none of it panics.
 
+use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::channel::terminal;
 use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::policy::Policy;
-use ecs_parrot::notifier::render::{Dialect, Renderer};
+use ecs_parrot::notifier::render::{Renderer, View};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -61,10 +62,13 @@ fn decide(payload: &Value, renderer: &Renderer) {
         let Some(priority) = evaluated.priority() else {
             continue;
         };
-        let worded = events::word(renderer, &evaluated.notice, priority)
+        let rendered = events::render(renderer, &evaluated.notice, priority)
             .unwrap_or_else(|error| panic!("{error}\n{payload}"));
-        assert!(!worded.slack.headline.is_empty());
-        hostile::slack_is_clean(&worded.slack, &payload.to_string());
+        assert!(!rendered.of(ChannelType::Slack).message.headline.is_empty());
+        hostile::slack_is_clean(
+            &rendered.of(ChannelType::Slack).message,
+            &payload.to_string(),
+        );
     }
 }
 
@@ -106,13 +110,13 @@ proptest! {
         let renderer = events::renderer();
         decide(&payload, renderer);
         let evaluated = events::evaluate(&payload, &Policy::default()).remove(0).unwrap();
-        let worded = events::word(renderer, &evaluated.notice, evaluated.priority().unwrap()).unwrap();
+        let rendered = events::render(renderer, &evaluated.notice, evaluated.priority().unwrap()).unwrap();
         let usual = events::sample("stop_task-by-iam-user");
         let usual = events::evaluate(&usual, &Policy::default()).remove(0).unwrap();
-        let usual = events::word(renderer, &usual.notice, usual.priority().unwrap()).unwrap();
+        let usual = events::render(renderer, &usual.notice, usual.priority().unwrap()).unwrap();
         let lines = |text: &str| terminal::plain(text).lines().count();
-        prop_assert_eq!(lines(&worded.terminal), lines(&usual.terminal));
-        prop_assert_eq!(worded.slack.details.len(), usual.slack.details.len());
+        prop_assert_eq!(lines(&rendered.terminal), lines(&usual.terminal));
+        prop_assert_eq!(rendered.of(ChannelType::Slack).message.details.len(), usual.of(ChannelType::Slack).message.details.len());
     }
 }
 
@@ -159,7 +163,7 @@ fn is_accounted_for(payload: &Value, decisions: usize) {
     assert!(decisions > 0 || may_be_empty, "lost: {payload}");
 }
 
-/// A decision, and words for what is kept; one dialect, because templates are the same for all.
+/// A decision, and words for what is kept; one markup, because templates are the same for all.
 fn survive(payload: &Value, renderer: &Renderer) {
     let evaluated = events::evaluate(payload, &Policy::default());
     is_accounted_for(payload, evaluated.len());
@@ -168,7 +172,7 @@ fn survive(payload: &Value, renderer: &Renderer) {
             continue;
         };
         let message = renderer.render(
-            Dialect::Terminal,
+            View::of(ChannelType::Terminal),
             &Group::of_one(&evaluated.notice, priority),
         );
         assert!(message.is_ok(), "{message:?}\n{payload}");

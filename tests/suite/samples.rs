@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use ecs_parrot::ecs::diagnosis::{self, Cause};
 use ecs_parrot::ecs::notice::{Container, Facts, Host, Kind, Notice, TaskFacts};
-use ecs_parrot::notifier::channel::terminal;
+use ecs_parrot::notifier::channel::{ChannelType, terminal};
 use ecs_parrot::notifier::policy::{Decision, Policy, decide};
 use ecs_parrot::notifier::render::Renderer;
 use regex::Regex;
 use serde_json::Value;
+use strum::VariantArray as _;
 
 use crate::events::{self, Evaluated};
 
@@ -62,7 +63,7 @@ fn decision(evaluated: &Evaluated) -> String {
 }
 
 #[test]
-fn every_sample_in_every_channel() {
+fn every_samples_message() {
     let renderer = events::renderer();
     insta::glob!("../../samples", "*.json", |path| {
         let payload = events::read(path);
@@ -83,13 +84,35 @@ fn show(renderer: &Renderer, evaluated: &Evaluated) -> String {
     let Some(priority) = evaluated.priority() else {
         return head;
     };
-    let worded = events::word(renderer, &evaluated.notice, priority).unwrap();
-    format!(
-        "{head}{}\n-- slack\n{}\n-- flowdock\n{}\n",
-        terminal::plain(&worded.terminal),
-        pretty(&worded.slack_payload),
-        pretty(&worded.flowdock_payload),
-    )
+    let rendered = events::render(renderer, &evaluated.notice, priority).unwrap();
+    format!("{head}{}\n", terminal::plain(&rendered.terminal))
+}
+
+/// What each type of channel posts of a few samples. The text of all samples is the same in each but for its markup.
+#[test]
+fn payloads_of_each_channel_type() {
+    const SAMPLES: [&str; 5] = [
+        "task_stopped-out-of-memory",
+        "api_denied-run-task",
+        "deployment-completed",
+        "service_action-service-task-placement-failure",
+        "deployment_hook-awaiting-action",
+    ];
+    let renderer = events::renderer();
+    let types = ChannelType::VARIANTS.iter();
+    for channel_type in types.filter(|it| **it != ChannelType::Terminal) {
+        let mut shown = String::new();
+        for sample in SAMPLES {
+            for evaluated in events::evaluate(&events::sample(sample), &Policy::default()) {
+                let evaluated = evaluated.unwrap();
+                let priority = evaluated.priority().unwrap();
+                let rendered = events::render(renderer, &evaluated.notice, priority).unwrap();
+                let payload = rendered.of(*channel_type).payload.as_ref().unwrap();
+                shown.push_str(&format!("== {sample}\n{}\n", pretty(payload)));
+            }
+        }
+        insta::assert_snapshot!(format!("payloads_of_{channel_type}"), shown);
+    }
 }
 
 fn pretty(value: &Value) -> String {
@@ -100,8 +123,6 @@ fn pretty(value: &Value) -> String {
 #[test]
 fn every_kind_cause_and_reason_has_a_sample() {
     use ecs_parrot::notifier::policy::DropReason;
-    use strum::VariantArray as _;
-
     let mut seen = std::collections::BTreeSet::new();
     for (_, payload) in events::all() {
         for evaluated in events::evaluate(payload, &Policy::default()) {
@@ -140,7 +161,7 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
             let Some(priority) = evaluated.priority() else {
                 continue;
             };
-            let text = events::word(renderer, &evaluated.notice, priority)
+            let text = events::render(renderer, &evaluated.notice, priority)
                 .unwrap()
                 .terminal;
             let text = terminal::plain(&text);
@@ -194,7 +215,7 @@ fn an_event_without_facts_still_reads_well() {
             let Some(priority) = evaluated.priority() else {
                 continue;
             };
-            let text = events::word(renderer, &evaluated.notice, priority)
+            let text = events::render(renderer, &evaluated.notice, priority)
                 .unwrap()
                 .terminal;
             for line in terminal::plain(&text).lines() {

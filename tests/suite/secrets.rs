@@ -155,7 +155,7 @@ async fn what_cannot_be_opened() {
             "ssm:/ops/webhook",
             "/ops/webhook",
             "very-secret",
-            "it is no address",
+            "not an address",
         ),
         ("ssm:/ops/webhook", "/ops/webhook", " ", "is empty"),
         (

@@ -1,5 +1,6 @@
 //! Slack's own Python SDK looks at every payload: samples, hostile ones, and the longest that there are.
 
+use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::policy::Policy;
 use serde_json::Value;
 
@@ -36,9 +37,12 @@ fn slack_payloads(event: &Value) -> Vec<Value> {
         .filter_map(|evaluated| {
             let priority = evaluated.priority()?;
             Some(
-                events::word(renderer, &evaluated.notice, priority)
+                events::render(renderer, &evaluated.notice, priority)
                     .unwrap()
-                    .slack_payload,
+                    .of(ChannelType::Slack)
+                    .payload
+                    .clone()
+                    .unwrap(),
             )
         })
         .collect()

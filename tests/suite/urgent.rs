@@ -106,7 +106,7 @@ fn a_refused_deletion_says_nothing_of_an_effect() {
         .remove(0)
         .unwrap();
     assert_eq!(evaluated.notice.kind, Kind::ApiDenied);
-    let message = events::word(
+    let message = events::render(
         &Default::default(),
         &evaluated.notice,
         evaluated.priority().unwrap(),
@@ -180,7 +180,7 @@ fn a_placement_failure_is_explained() {
         let evaluated = events::evaluate(&event, &Policy::default())
             .remove(0)
             .unwrap();
-        let message = events::word(
+        let message = events::render(
             &Default::default(),
             &evaluated.notice,
             evaluated.priority().unwrap(),

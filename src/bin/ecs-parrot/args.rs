@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
-use ecs_parrot::notifier::render::Dialect;
+use ecs_parrot::notifier::channel::ChannelType;
 use strum::VariantArray as _;
 
 use crate::run::args::RunArgs;
@@ -73,7 +73,7 @@ pub(crate) struct PreviewArgs {
     pub(crate) output: Output,
     /// One channel's message only; text is the terminal's by default, JSON has every chat's
     #[arg(long, value_parser = channels())]
-    pub(crate) channel: Option<Dialect>,
+    pub(crate) channel: Option<ChannelType>,
     /// Ask AWS, with your own credentials, for what the events lack
     #[arg(long)]
     pub(crate) enrich: bool,
@@ -154,7 +154,7 @@ fn message_group(text: &str) -> Result<String, String> {
 }
 
 /// Every channel's name, as the library has it.
-fn channels() -> impl TypedValueParser<Value = Dialect> {
-    let names = Dialect::VARIANTS.iter().map(<&str>::from);
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<Dialect>())
+fn channels() -> impl TypedValueParser<Value = ChannelType> {
+    let names = ChannelType::VARIANTS.iter().map(<&str>::from);
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<ChannelType>())
 }

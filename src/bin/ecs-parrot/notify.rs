@@ -7,7 +7,7 @@ use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::{LazySession, Session, SessionError};
 use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::notifier::channel::Channel;
+use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::config::{NotifierConfig, Place};
 use ecs_parrot::notifier::dispatch::Notifier;
 use ecs_parrot::notifier::ingest;
@@ -21,7 +21,11 @@ use crate::input::{self, Input};
 
 pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
-    let config = NotifierConfig::read(&config::environment())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let config = NotifierConfig::load(config::environment(), open_as_caller);
+    let config = runtime.block_on(config)?;
     for warning in &config.warnings {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
@@ -32,16 +36,13 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     for warning in notifier.renderer.warnings() {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     if notifier.enricher.is_some() && !runtime.block_on(can_ask(&notifier.session)) {
         notifier.enricher = None;
     }
-    runtime.block_on(tell_all(&notifier, &args.inputs))
+    runtime.block_on(post_all(&notifier, &args.inputs))
 }
 
-/// AWS with the credentials of whoever runs this.
+/// AWS with the credentials of the person who runs this.
 pub(crate) fn open_as_caller(
     http: SharedClient,
     region: String,
@@ -49,18 +50,16 @@ pub(crate) fn open_as_caller(
     async move { Session::of_environment(&http, region).await }.boxed()
 }
 
-/// Whether there are credentials to ask AWS with; where there are none, it is said once and not for each event.
+/// Whether there are credentials for AWS. Where there are none, this is printed once and not for each event.
 pub(crate) async fn can_ask(session: &LazySession) -> bool {
     let opened = session.own().await;
     if let Err(error) = &opened {
-        anstream::eprintln!(
-            "ecs-parrot: AWS is not asked, and messages lack what it knows: {error}"
-        );
+        anstream::eprintln!("ecs-parrot: AWS is not asked, so messages lack its facts: {error}");
     }
     opened.is_ok()
 }
 
-/// Of the outcome of each event enough is printed; of a template that failed only the log tells.
+/// The outcome of each event is printed. A template that failed is named in the log only.
 pub(crate) fn log_to_standard_error() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new(
@@ -74,7 +73,7 @@ pub(crate) fn log_to_standard_error() {
         .init();
 }
 
-async fn tell_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::Result<ExitCode> {
+async fn post_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::Result<ExitCode> {
     let inputs = input::read(paths);
     let all = inputs.len();
     let mut failed = Vec::new();
@@ -82,7 +81,7 @@ async fn tell_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::
     let mut output = Output { is_closed: false };
     for input in inputs {
         let name = input.name.clone();
-        if !tell(notifier, input, &mut totals, &mut output).await {
+        if !post(notifier, input, &mut totals, &mut output).await {
             failed.push(name);
         }
     }
@@ -91,8 +90,8 @@ async fn tell_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::
     Ok(status)
 }
 
-/// Sends every event of a payload; false if something failed, or was not sent because nobody reads on.
-async fn tell(notifier: &Notifier, input: Input, totals: &mut Totals, output: &mut Output) -> bool {
+/// Posts every event of a payload. False if something failed, or was not sent because standard output is closed.
+async fn post(notifier: &Notifier, input: Input, totals: &mut Totals, output: &mut Output) -> bool {
     let bold = anstyle::Style::new().bold();
     let payload = match input.payload {
         Ok(payload) => payload,
@@ -109,7 +108,7 @@ async fn tell(notifier: &Notifier, input: Input, totals: &mut Totals, output: &m
             totals.unsent += 1;
             continue;
         }
-        for entry in notifier.tell(vec![item], Deadline::NONE).await {
+        for entry in notifier.dispatch(vec![item], Deadline::NONE).await {
             totals.add(&entry);
             output.print(&outcome(&entry, notifier));
         }
@@ -117,7 +116,7 @@ async fn tell(notifier: &Notifier, input: Input, totals: &mut Totals, output: &m
     totals.failed + totals.unsent == failed
 }
 
-/// Standard output. Whoever closes it has seen enough, as `head` has: nothing more is sent.
+/// Standard output. Once it is closed, as `head` does, nothing more is sent.
 struct Output {
     is_closed: bool,
 }
@@ -142,9 +141,9 @@ impl Totals {
     fn add(&mut self, entry: &Entry) {
         let count = match (&entry.result, entry.failure()) {
             (Err(_), _) | (Ok(_), Some(_)) => &mut self.failed,
-            (Ok(told), None) => match told.decision {
+            (Ok(report), None) => match report.decision {
                 Decision::Drop(_) => &mut self.dropped,
-                Decision::Keep(_) if told.is_delivered() => &mut self.posted,
+                Decision::Keep(_) if report.is_delivered() => &mut self.posted,
                 Decision::Keep(_) => &mut self.unwanted,
             },
         };
@@ -172,25 +171,26 @@ impl std::fmt::Display for Totals {
     }
 }
 
-/// On standard error. Where it is closed, too, nobody is there to hear it, and the exit status says enough.
+/// On standard error. Where it is closed too, the exit status is all that is left.
 fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// What is said below a message; the terminal's own delivery speaks for itself.
+/// What is printed below a message. A message on this terminal needs nothing more.
 fn outcome(entry: &Entry, notifier: &Notifier) -> String {
-    let told = match &entry.result {
-        Ok(told) => told,
+    let report = match &entry.result {
+        Ok(report) => report,
         Err(error) => return format!("error: {error}\n"),
     };
-    let kind = told.kind;
-    let reason = told.decision.reason(kind);
-    if told.deliveries.is_empty() {
-        return format!("not told: {reason} ({kind})\n");
+    let kind = report.kind;
+    let reason = report.decision.reason(kind);
+    if report.deliveries.is_empty() {
+        return format!("not posted: {reason} ({kind})\n");
     }
-    if let [Channel::Terminal(_)] = &notifier.channels[..] {
+    let mut types = notifier.channels.iter().map(|it| it.channel_type);
+    if types.all(|it| it == ChannelType::Terminal) {
         return String::new();
     }
-    let lines: Vec<_> = told.deliveries.iter().map(ToString::to_string).collect();
+    let lines: Vec<_> = report.deliveries.iter().map(ToString::to_string).collect();
     format!("{reason} ({kind}): {}\n", lines.join(", "))
 }

@@ -1,7 +1,6 @@
 //! `ecs-parrot preview`: what would be told, and why, without priority anybody.
 
 mod line;
-mod markup;
 mod page;
 
 use std::io::Write as _;
@@ -13,14 +12,14 @@ use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::config;
 use ecs_parrot::ecs::notice::Notice;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::notifier::channel::{flowdock, slack, terminal};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, terminal};
 use ecs_parrot::notifier::config::{self as notifier_config, Filter, Lookup};
 use ecs_parrot::notifier::dispatch::{evaluate, look_up};
 use ecs_parrot::notifier::enrich::{Enricher, Limits};
 use ecs_parrot::notifier::group::{Group, Item, Plan, PlannedMessage};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::Decision;
-use ecs_parrot::notifier::render::{Dialect, Message, Renderer, TemplateError};
+use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
@@ -28,6 +27,7 @@ use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
 use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
 use line::Line;
+use page::ChannelView;
 
 pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
@@ -57,6 +57,10 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
         renderer,
         enricher,
         channel: args.channel,
+        shown: match args.output {
+            Output::Html => notifier_config::preview_channels(&environment),
+            Output::Text | Output::Json => Vec::new(),
+        },
     };
     let mut printer = Printer::new(args.output);
     let inputs = input::read(&args.inputs);
@@ -78,7 +82,9 @@ struct Preview {
     filter: Filter,
     renderer: Renderer,
     enricher: Option<Enricher>,
-    channel: Option<Dialect>,
+    channel: Option<ChannelType>,
+    /// Those of the page; none where none is made.
+    shown: Vec<ConfiguredChannel>,
 }
 
 impl Preview {
@@ -112,15 +118,15 @@ impl Preview {
             })
             .collect();
         let mut plan = Plan::of(&items(&decided));
-        while let Some(PlannedMessage { places, group }) = plan.next(None) {
-            self.tell(&mut lines, &places, &group);
+        while let Some(PlannedMessage { indexes, group }) = plan.next(None) {
+            self.add_message(&mut lines, &indexes, &group);
         }
         lines
     }
 
-    /// A message stands in the line of the first event that it tells; the others name that.
-    fn tell(&self, lines: &mut [Line], places: &[usize], group: &Group<'_>) {
-        let Some((first, others)) = places.split_first() else {
+    /// A message stands in the line of its first event. The other events name that one.
+    fn add_message(&self, lines: &mut [Line], indexes: &[usize], group: &Group<'_>) {
+        let Some((first, others)) = indexes.split_first() else {
             return;
         };
         let id = lines[*first].event_id.clone();
@@ -137,9 +143,9 @@ impl Preview {
 
     fn kept(&self, group: &Group<'_>) -> Result<Line, TemplateError> {
         let priority = group.priority;
-        let message = self.renderer.render(Dialect::Terminal, group)?;
-        let terminal = terminal::text(&message);
-        let text = terminal::plain(&terminal);
+        let view = View::of(ChannelType::Terminal);
+        let message = self.renderer.render(view, group)?;
+        let text = terminal::plain(&terminal::text(&message));
         Ok(Line {
             severity: Some(priority.severity.into()),
             urgent: Some(priority.urgent),
@@ -147,39 +153,60 @@ impl Preview {
             text: Some(text),
             payloads: Some(self.payloads(group)?),
             shown: self.shown(group)?,
-            terminal,
+            views: self.views(group)?,
             ..Line::default()
         })
     }
 
-    /// The bodies that would be posted, of every chat or of the one that was asked for.
+    /// The bodies that would be sent, of every type of channel or of the one that was asked for. What a channel's
+    /// configuration adds is not in them.
     fn payloads(&self, group: &Group<'_>) -> Result<Map<String, Value>, TemplateError> {
-        let wanted = |dialect: &&Dialect| self.channel.is_none_or(|channel| channel == **dialect);
+        let wanted = |it: &&ChannelType| self.channel.is_none_or(|channel| channel == **it);
         let mut payloads = Map::new();
-        for dialect in Dialect::VARIANTS.iter().filter(wanted) {
-            let message = self.renderer.render(*dialect, group)?;
-            payloads.extend(payload(*dialect, &message).map(|body| (dialect.to_string(), body)));
+        for channel_type in ChannelType::VARIANTS.iter().filter(wanted) {
+            let message = self.renderer.render(View::of(*channel_type), group)?;
+            let channel = ConfiguredChannel::unconfigured(*channel_type);
+            let payload = channel.channel.payload(&message);
+            payloads.extend(payload.map(|body| (channel.name, body)));
         }
         Ok(payloads)
     }
 
+    /// What `--output text` prints.
     fn shown(&self, group: &Group<'_>) -> Result<String, TemplateError> {
-        let dialect = self.channel.unwrap_or(Dialect::Terminal);
-        let message = self.renderer.render(dialect, group)?;
-        Ok(match dialect {
-            Dialect::Terminal => terminal::text(&message),
-            Dialect::Slack | Dialect::Flowdock => {
-                let lines = message.details.iter().map(|line| format!("\n  {line}"));
-                std::iter::once(message.headline).chain(lines).collect()
-            }
-        })
+        let channel = self.channel.unwrap_or(ChannelType::Terminal);
+        let message = self.renderer.render(View::of(channel), group)?;
+        if channel == ChannelType::Terminal {
+            return Ok(terminal::text(&message));
+        }
+        let lines = message
+            .details
+            .iter()
+            .map(|line| format!("\n  {}", line.text));
+        Ok(std::iter::once(message.headline).chain(lines).collect())
+    }
+
+    /// The message as the reader of each channel on the page sees it.
+    fn views(&self, group: &Group<'_>) -> Result<Vec<ChannelView>, TemplateError> {
+        let views = self.shown.iter().map(|configured| {
+            let channel_type = configured.channel_type;
+            let message = self.renderer.render(View::of(channel_type), group)?;
+            let html = self.renderer.render(View::html(channel_type), group)?;
+            Ok(ChannelView {
+                name: configured.name.clone(),
+                channel_type: channel_type.into(),
+                is_wanted: configured.wants(group.priority),
+                shown: configured.channel.show(&message, &html),
+            })
+        });
+        views.collect()
     }
 }
 
-/// What is told of a batch.
+/// What is posted of a batch.
 fn items<E>(decided: &[Result<(Notice, Decision), E>]) -> Vec<Item<'_>> {
     let read = decided.iter().enumerate();
-    let told = read.filter_map(|(place, decided)| Item::of(place, decided.as_ref().ok()?));
+    let told = read.filter_map(|(index, decided)| Item::of(index, decided.as_ref().ok()?));
     told.collect()
 }
 
@@ -194,15 +221,6 @@ fn line(notice: &Notice, decision: Decision) -> Line {
         },
         reason: Some(decision.reason(notice.kind)),
         ..Line::default()
-    }
-}
-
-/// What a chat would be sent, without what a channel's configuration adds.
-fn payload(dialect: Dialect, message: &Message) -> Option<Value> {
-    match dialect {
-        Dialect::Slack => Some(slack::payload(message, &slack::Look::default())),
-        Dialect::Flowdock => Some(flowdock::payload(message, &flowdock::Look::default())),
-        Dialect::Terminal => None,
     }
 }
 

@@ -33,12 +33,27 @@ fn show() -> anyhow::Result<ExitCode> {
     }
     let config = NotifierConfig::read(&environment)?;
     let renderer = config.filter.renderer()?;
-    let channels: Vec<_> = config
-        .channels
-        .iter()
-        .map(|channel| channel.dialect().to_string())
-        .collect();
-    writeln!(out, "\nmessages go to: {}", channels.join(", "))?;
+    match &config.channels.kept_at {
+        Some(reference) => writeln!(
+            out,
+            "\nchannels: those of {reference}, read when a program starts, and"
+        )?,
+        None => writeln!(out, "\nchannels:")?,
+    }
+    for channel in &config.channels.shown {
+        writeln!(out, "  {} ({})", channel.name, channel.channel_type)?;
+        for setting in &channel.settings {
+            let value = match setting.value.as_str() {
+                "" => "-",
+                value => value,
+            };
+            writeln!(
+                out,
+                "    {:30} {value:24} ({})",
+                setting.name, setting.source
+            )?;
+        }
+    }
     match config.filter.templates_dir {
         None => writeln!(out, "templates: all built-in")?,
         Some(_) => {

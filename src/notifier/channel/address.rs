@@ -4,11 +4,14 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+/// What an address may be.
+pub(super) const ALLOWED: &str = "an https:// address, http:// for a loopback host only";
+
 /// # Errors
 ///
 /// What is wrong with an address, without the address.
-pub fn problem_of(text: &str) -> Result<(), &'static str> {
-    let url = Url::parse(text).map_err(|_| "it is no address")?;
+pub(super) fn problem_of(text: &str) -> Result<(), &'static str> {
+    let url = Url::parse(text).map_err(|_| "not an address")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it holds a user name or a password");
     }
@@ -32,7 +35,7 @@ fn is_loopback(url: &Url) -> bool {
 /// # Errors
 ///
 /// What is wrong with a token, without the token.
-pub fn problem_of_token(text: &str) -> Result<(), &'static str> {
+pub(super) fn problem_of_token(text: &str) -> Result<(), &'static str> {
     let is_token = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));

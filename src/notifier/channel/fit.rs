@@ -11,35 +11,42 @@ pub(super) struct Limits {
 /// Room for the line that says what was left out.
 const NOTE: usize = 60;
 
+/// UTF-16 units: chat services count as JavaScript does.
 pub(super) fn length(text: &str) -> usize {
-    // A character is one unit and begins with a byte that continues none; what takes four bytes is two units.
-    let units = |byte: u8| usize::from(byte & 0xc0 != 0x80) + usize::from(byte >= 0xf0);
-    text.bytes().map(units).sum()
+    text.encode_utf16().count()
 }
 
 /// The lines that fit, from the first on, and a line that says so where some do not.
 pub(super) fn fit(lines: &[String], limits: Limits) -> Vec<String> {
+    fitting(lines, lines, limits)
+}
+
+/// The same in other words: `shown` has as many lines, and those whose counterpart in `lines` fits are kept.
+pub(super) fn fitting(lines: &[String], shown: &[String], limits: Limits) -> Vec<String> {
     let mut kept = Vec::with_capacity(lines.len());
-    let mut room = limits.total.saturating_sub(NOTE);
-    let mut left_out = 0_usize;
-    for line in lines {
+    let mut budget = limits.total.saturating_sub(NOTE);
+    for (line, shown) in lines.iter().zip(shown) {
         let needed = length(line) + 1;
-        if needed <= limits.line && needed <= room {
-            room -= needed;
-            kept.push(line.clone());
-        } else {
-            left_out += 1;
-            // Where the room is used up, nothing after it is squeezed in; a monster alone stops nobody.
-            if needed <= limits.line {
-                room = 0;
-            }
+        if needed <= limits.line && needed <= budget {
+            budget -= needed;
+            kept.push(shown.clone());
+        } else if needed <= limits.line {
+            // The first line that does not fit ends the message; a line that is too long by itself is skipped.
+            budget = 0;
         }
     }
-    if left_out > 0 {
-        let lines = if left_out == 1 { "line" } else { "lines" };
-        kept.push(format!("… {left_out} more {lines} left out"));
-    }
+    let left_out = lines.len() - kept.len();
+    kept.extend(note(left_out));
     kept
+}
+
+/// Says how many lines were left out.
+pub(super) fn note(left_out: usize) -> Option<String> {
+    match left_out {
+        0 => None,
+        1 => Some("… 1 more line left out".to_owned()),
+        _ => Some(format!("… {left_out} more lines left out")),
+    }
 }
 
 #[cfg(test)]

@@ -3,83 +3,162 @@
 //! `POST …/v1/messages/chat/:token` with `content` (8,096 characters), `external_user_name` and `tags`
 //! (flowdock/api-docs, `docs/chat.md`).
 
+use std::io;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use reqwest::Url;
 use serde_json::{Value, json};
 
+use super::address::{self, problem_of, problem_of_token};
 use super::answer::{Success, object};
-use super::fit::{Limits, fit, length};
-use super::{Http, Minimum, Outcome, problem_of_token};
+use super::fit::{Limits, fit, fitting, length};
+use super::markup::{Markup, Piece, escape, escape_markdown, write_escaped};
+use super::settings::{SettingDefinition, Settings, no_secret};
+use super::{Channel, Definition, Http, MESSAGE_INTERVAL, Outcome, Shown};
 use crate::aws::secret::{Secret, SecretSource};
+use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
-use crate::notifier::render::Message;
+
+pub(super) static DEFINITION: Definition = Definition {
+    markup: &Markdown,
+    settings: &[
+        SettingDefinition::secret("token", Some("FLOWDOCK_API_TOKEN")),
+        SettingDefinition {
+            default: VENDOR_URL,
+            ..SettingDefinition::address("url", Some("FLOWDOCK_URL"))
+        },
+        SettingDefinition {
+            default: DEFAULT_USERNAME,
+            ..SettingDefinition::text("username", Some("FLOWDOCK_USERNAME"))
+        },
+        SettingDefinition::text("icon_emoji", Some("FLOWDOCK_ICON_EMOJI")),
+    ],
+    read,
+    is_previewed: false,
+    unconfigured: || {
+        Box::new(Flowdock {
+            base: None,
+            token: no_secret(),
+            username: None,
+            icon_emoji: None,
+        })
+    },
+};
 
 const LONGEST_CONTENT: usize = 8_096;
 
-pub const VENDOR_URL: &str = "https://api.flowdock.com";
+const VENDOR_URL: &str = "https://api.flowdock.com";
 
-pub const DEFAULT_USERNAME: &str = "ECSParrot";
+const DEFAULT_USERNAME: &str = "ECSParrot";
 
-#[derive(Debug, Clone)]
-pub struct Flowdock {
-    /// The server's address.
-    pub base: String,
-    pub token: SecretSource,
-    pub look: Look,
-    pub minimum: Minimum,
+const TOKEN: &str = "letters, digits, `-`, `_` and `.`";
+
+/// The answer is `{}`, or the message as an object.
+const SUCCESS: Success = Success {
+    is_said: |body| object(body).is_some(),
+    expected: "a JSON object",
+    check: "is `url` (FLOWDOCK_URL) the address of a server that speaks Flowdock's API?",
+};
+
+#[derive(Debug)]
+struct Flowdock {
+    /// The server's address; none is the vendor's.
+    base: Option<String>,
+    token: SecretSource,
+    username: Option<String>,
+    icon_emoji: Option<String>,
 }
 
-#[derive(Debug, Clone, Default)]
-pub struct Look {
-    pub username: Option<String>,
-    pub icon_emoji: Option<String>,
+fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
+    let base = settings.address("url");
+    // The vendor's own address stands for it in variables only, as with carnival-ecs-parrot.
+    let base = settings.require("url", base, address::ALLOWED);
+    if let Some(Err(problem)) = base.as_deref().map(problem_of_base) {
+        settings.problem("url", problem, address::ALLOWED);
+    }
+    let token = settings.secret("token", problem_of_token, TOKEN);
+    let token = settings.require("token", token, TOKEN);
+    let flowdock = Flowdock {
+        base,
+        username: settings.text("username"),
+        icon_emoji: settings.text("icon_emoji"),
+        token: token?,
+    };
+    Some(Box::new(flowdock))
+}
+
+/// A path is put behind this address.
+fn problem_of_base(text: &str) -> Result<(), &'static str> {
+    problem_of(text)?;
+    let has_more = Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_some());
+    match has_more {
+        true => Err("it holds a query or a fragment, where a path must follow"),
+        false => Ok(()),
+    }
 }
 
 impl Flowdock {
     /// The address of the chat that a token opens.
     fn address(&self, token: &Secret) -> Result<Secret, &'static str> {
         problem_of_token(token.expose())?;
-        let base = self.base.trim_end_matches('/');
-        Ok(Secret::new(format!(
-            "{base}/v1/messages/chat/{}",
-            token.expose()
-        )))
+        let base = self.base.as_deref().unwrap_or(VENDOR_URL);
+        let base = base.trim_end_matches('/');
+        let token = token.expose();
+        Ok(Secret::new(format!("{base}/v1/messages/chat/{token}")))
     }
 
-    pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
-        let address = |token: &Secret| self.address(token);
-        http.post(
-            &self.token,
-            address,
-            &payload(message, &self.look),
-            &SUCCESS,
-        )
-        .await
+    fn user(&self) -> &str {
+        self.username.as_deref().unwrap_or(DEFAULT_USERNAME)
+    }
+
+    fn headline(&self, message: &Message) -> String {
+        match &self.icon_emoji {
+            Some(icon) => format!("{icon} {}", message.headline),
+            None => message.headline.clone(),
+        }
+    }
+
+    fn limits(&self, message: &Message) -> Limits {
+        let headline = length(&self.headline(message)) + 1;
+        Limits {
+            line: LONGEST_CONTENT,
+            total: LONGEST_CONTENT.saturating_sub(headline),
+        }
     }
 }
 
-/// `{}`, or the message as an object.
-const SUCCESS: Success = Success {
-    is_said: |body| object(body).is_some(),
-    expected: "a JSON object",
-    check: "is FLOWDOCK_URL the address of a server that speaks Flowdock's API?",
-};
+impl Channel for Flowdock {
+    fn payload(&self, message: &Message) -> Option<Value> {
+        let mut lines = vec![self.headline(message)];
+        lines.extend(fit(&message.texts(), self.limits(message)));
+        Some(json!({
+            "content": lines.join("\n"),
+            "external_user_name": self.user(),
+            "tags": tags(message),
+        }))
+    }
 
-/// The body that is posted.
-pub fn payload(message: &Message, look: &Look) -> Value {
-    let headline = match &look.icon_emoji {
-        Some(icon) => format!("{icon} {}", message.headline),
-        None => message.headline.clone(),
-    };
-    let limits = Limits {
-        line: LONGEST_CONTENT,
-        total: LONGEST_CONTENT.saturating_sub(length(&headline) + 1),
-    };
-    let mut lines = vec![headline];
-    lines.extend(fit(&message.details, limits));
-    json!({
-        "content": lines.join("\n"),
-        "external_user_name": look.username.as_deref().unwrap_or(DEFAULT_USERNAME),
-        "tags": tags(message),
-    })
+    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
+        let address = |token: &Secret| self.address(token);
+        let body = self.payload(message).unwrap_or_default();
+        async move { http.post(&self.token, address, &body, &SUCCESS).await }.boxed()
+    }
+
+    fn show(&self, message: &Message, html: &Message) -> Shown {
+        Shown {
+            sender: self.user().to_owned(),
+            headline: self.headline(html),
+            lines: fitting(&message.texts(), &html.texts(), self.limits(message)),
+            tags: tags(message),
+            ..Shown::default()
+        }
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        Some(MESSAGE_INTERVAL)
+    }
 }
 
 fn tags(message: &Message) -> Vec<String> {
@@ -87,4 +166,37 @@ fn tags(message: &Message) -> Vec<String> {
     let mut tags = vec!["ecs".to_owned(), message.kind.to_string()];
     tags.extend((message.severity != Severity::Info).then(|| severity.to_owned()));
     tags
+}
+
+struct Markdown;
+
+impl Markup for Markdown {
+    fn escape_char(&self, starts_word: bool, character: char) -> Piece {
+        escape_markdown(starts_word, character)
+    }
+
+    fn bold(&self, escaped: &str) -> String {
+        format!("**{escaped}**")
+    }
+
+    fn code(&self, raw: &str) -> String {
+        format!("`{}`", escape(self, raw))
+    }
+
+    fn block(&self, raw: &[&str], separator: &str) -> String {
+        let lines: Vec<_> = raw.iter().map(|line| escape(self, line)).collect();
+        format!("```{separator}{}{separator}```", lines.join(separator))
+    }
+
+    fn link(&self, url: &str, escaped: &str) -> String {
+        format!("[{escaped}]({url})")
+    }
+
+    fn time(&self, _: i64, utc: &str) -> String {
+        utc.to_owned()
+    }
+
+    fn escape_fn(&self) -> fn(&str, &mut dyn io::Write) -> io::Result<()> {
+        |text, out| write_escaped(&Markdown, text, out)
+    }
 }

@@ -1,16 +1,38 @@
-//! Slack's incoming webhooks, and whatever speaks their JSON.
+//! Slack's incoming webhooks, and whatever speaks their JSON: Mattermost, Rocket.Chat.
 //!
 //! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use std::io;
+use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::address::{ALLOWED, problem_of};
 use super::answer::{Success, object};
-use super::fit::{Limits, fit, length};
-use super::{Http, Minimum, Outcome, problem_of};
+use super::fit::{Limits, fit, fitting, length};
+use super::markup::{Markup, Piece, escape_markdown, write_escaped};
+use super::settings::{SettingDefinition, Settings, no_secret};
+use super::{Channel, Definition, Http, MESSAGE_INTERVAL, Outcome, Shown};
 use crate::aws::secret::{Secret, SecretSource};
+use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
-use crate::notifier::render::Message;
+
+pub(super) static DEFINITION: Definition = Definition {
+    markup: &Mrkdwn,
+    settings: &[
+        SettingDefinition::secret("url", Some("SLACK_WEBHOOKURL")),
+        SettingDefinition::text("channel", Some("SLACK_CHANNEL")),
+        SettingDefinition::text("username", Some("SLACK_USERNAME")),
+        SettingDefinition::text("icon_emoji", Some("SLACK_ICON_EMOJI")),
+        SettingDefinition::text("mention", Some("SLACK_MENTION")),
+    ],
+    read,
+    is_previewed: true,
+    unconfigured: || Box::new(Slack::new(no_secret())),
+};
 
 /// Characters of a section's text. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
 const SECTION: usize = 3_000;
@@ -21,21 +43,21 @@ const LIMITS: Limits = Limits {
     total: 10_000,
 };
 
-#[derive(Debug, Clone)]
-pub struct Slack {
-    pub webhook: SecretSource,
-    pub look: Look,
-    pub minimum: Minimum,
-}
+const SUCCESS: Success = Success {
+    is_said: says_ok,
+    expected: "`ok`",
+    check: "is `url` (SLACK_WEBHOOKURL) the webhook's own address?",
+};
 
-/// How messages look; legacy webhooks honour the overrides, an app's webhook ignores them.
-#[derive(Debug, Clone, Default)]
-pub struct Look {
-    pub channel: Option<String>,
-    pub username: Option<String>,
-    pub icon_emoji: Option<String>,
-    /// Who is called for critical messages, in Slack's own markup.
-    pub mention: Option<String>,
+/// How messages look besides their text: legacy webhooks honour channel, name and icon, an app's webhook ignores them.
+#[derive(Debug)]
+struct Slack {
+    webhook: SecretSource,
+    channel: Option<String>,
+    username: Option<String>,
+    icon_emoji: Option<String>,
+    /// Put before critical messages, in Slack's own markup.
+    mention: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,62 +80,112 @@ struct Attachment<'a> {
     blocks: Vec<Value>,
 }
 
+fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
+    let webhook = settings.secret("url", problem_of, ALLOWED);
+    let webhook = settings.require("url", webhook, ALLOWED);
+    let mention = settings.text("mention");
+    if mention.as_deref().is_some_and(|it| !are_mentions(it)) {
+        let allowed = "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces";
+        settings.problem("mention", "not a mention in Slack's markup", allowed);
+    }
+    let slack = Slack {
+        channel: settings.text("channel"),
+        username: settings.text("username"),
+        icon_emoji: settings.text("icon_emoji"),
+        mention,
+        ..Slack::new(webhook?)
+    };
+    Some(Box::new(slack))
+}
+
 impl Slack {
-    pub(super) async fn deliver(&self, http: &Http, message: &Message) -> Outcome {
-        let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
-        http.post(
-            &self.webhook,
-            address,
-            &payload(message, &self.look),
-            &SUCCESS,
-        )
-        .await
+    fn new(webhook: SecretSource) -> Self {
+        Self {
+            webhook,
+            channel: None,
+            username: None,
+            icon_emoji: None,
+            mention: None,
+        }
     }
 }
 
-const SUCCESS: Success = Success {
-    is_said: says_ok,
-    expected: "`ok`",
-    check: "is SLACK_WEBHOOKURL the webhook's own address?",
-};
+/// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
+fn are_mentions(text: &str) -> bool {
+    text.split_whitespace().all(is_mention)
+}
+
+fn is_mention(word: &str) -> bool {
+    let inner = word.strip_prefix('<').and_then(|it| it.strip_suffix('>'));
+    let Some(inner) = inner else {
+        return false;
+    };
+    let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
+    let group = inner.strip_prefix("!subteam^");
+    match group.or_else(|| inner.strip_prefix('@')) {
+        Some(id) => is_id(id),
+        None => matches!(inner, "!here" | "!channel" | "!everyone"),
+    }
+}
+
+impl Channel for Slack {
+    fn payload(&self, message: &Message) -> Option<Value> {
+        let mention = self.mention.as_deref();
+        let mention = mention.filter(|_| message.severity == Severity::Critical);
+        let blocks = sections(&fit(&message.texts(), LIMITS));
+        let payload = Payload {
+            text: match mention {
+                Some(mention) => format!("{mention} {}", message.headline),
+                None => message.headline.clone(),
+            },
+            attachments: match blocks.is_empty() {
+                true => Vec::new(),
+                false => vec![Attachment {
+                    color: named_color(message.severity),
+                    fallback: &message.headline,
+                    blocks,
+                }],
+            },
+            channel: self.channel.as_deref(),
+            username: self.username.as_deref(),
+            icon_emoji: self.icon_emoji.as_deref(),
+        };
+        Some(json!(payload))
+    }
+
+    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
+        let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
+        let body = self.payload(message).unwrap_or_default();
+        async move { http.post(&self.webhook, address, &body, &SUCCESS).await }.boxed()
+    }
+
+    fn show(&self, message: &Message, html: &Message) -> Shown {
+        Shown {
+            sender: self
+                .username
+                .clone()
+                .unwrap_or_else(|| "ecs-parrot".to_owned()),
+            color: color(message.severity),
+            headline: html.headline.clone(),
+            lines: fitting(&message.texts(), &html.texts(), LIMITS),
+            tags: Vec::new(),
+        }
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        Some(MESSAGE_INTERVAL)
+    }
+}
 
 /// Slack and [Mattermost](https://developers.mattermost.com/integrate/webhooks/incoming/) answer `ok`,
 /// [Rocket.Chat](https://github.com/RocketChat/Rocket.Chat/issues/29230) `{"success": true}`, others that speak
 /// Slack's JSON `{"ok": true}`.
 fn says_ok(body: &str) -> bool {
-    let is_yes = |answer: serde_json::Map<String, Value>| {
-        ["ok", "success"]
-            .iter()
-            .any(|key| answer.get(*key) == Some(&Value::Bool(true)))
+    let is_yes = |answer: Map<String, Value>| {
+        let mut keys = ["ok", "success"].iter();
+        keys.any(|key| answer.get(*key) == Some(&Value::Bool(true)))
     };
     body == "ok" || object(body).is_some_and(is_yes)
-}
-
-/// The body that is posted.
-pub fn payload(message: &Message, look: &Look) -> Value {
-    let mention = look
-        .mention
-        .as_deref()
-        .filter(|_| message.severity == Severity::Critical);
-    let blocks = sections(&fit(&message.details, LIMITS));
-    let payload = Payload {
-        text: match mention {
-            Some(mention) => format!("{mention} {}", message.headline),
-            None => message.headline.clone(),
-        },
-        attachments: match blocks.is_empty() {
-            true => Vec::new(),
-            false => vec![Attachment {
-                color: color(message.severity),
-                fallback: &message.headline,
-                blocks,
-            }],
-        },
-        channel: look.channel.as_deref(),
-        username: look.username.as_deref(),
-        icon_emoji: look.icon_emoji.as_deref(),
-    };
-    json!(payload)
 }
 
 /// As few sections as hold all lines.
@@ -136,11 +208,76 @@ fn section(text: String) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
-fn color(severity: Severity) -> &'static str {
+/// Slack's own names for colours.
+/// <https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments>
+fn named_color(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "#8a939b",
         Severity::Success => "good",
         Severity::Warning => "warning",
         Severity::Critical => "danger",
     }
+}
+
+/// What these names look like.
+fn color(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "#8a939b",
+        Severity::Success => "#2eb886",
+        Severity::Warning => "#daa038",
+        Severity::Critical => "#a30200",
+    }
+}
+
+/// Slack's markup. <https://docs.slack.dev/messaging/formatting-message-text>
+struct Mrkdwn;
+
+impl Markup for Mrkdwn {
+    /// Slack has an escape for three characters.
+    /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
+    fn escape_char(&self, starts_word: bool, character: char) -> Piece {
+        match character {
+            '&' => Piece::Text("&amp;"),
+            '<' => Piece::Text("&lt;"),
+            '>' => Piece::Text("&gt;"),
+            '[' | ']' | '\\' | '#' => Piece::Char(character),
+            _ => escape_markdown(starts_word, character),
+        }
+    }
+
+    fn bold(&self, escaped: &str) -> String {
+        format!("*{escaped}*")
+    }
+
+    fn code(&self, raw: &str) -> String {
+        format!("`{}`", within_code(raw))
+    }
+
+    fn block(&self, raw: &[&str], separator: &str) -> String {
+        let lines: Vec<_> = raw.iter().map(|line| within_code(line)).collect();
+        format!("```{separator}{}{separator}```", lines.join(separator))
+    }
+
+    /// <https://docs.slack.dev/messaging/formatting-message-text#linking-urls>
+    fn link(&self, url: &str, escaped: &str) -> String {
+        let (url, text) = (url.replace('&', "&amp;"), escaped.replace('|', "∣"));
+        format!("<{url}|{text}>")
+    }
+
+    /// Slack shows it in each reader's own time zone.
+    fn time(&self, seconds: i64, utc: &str) -> String {
+        format!("<!date^{seconds}^{{date_num}} {{time_secs}}|{utc}>")
+    }
+
+    fn escape_fn(&self) -> fn(&str, &mut dyn io::Write) -> io::Result<()> {
+        |text, out| write_escaped(&Mrkdwn, text, out)
+    }
+}
+
+/// Between backticks nothing is markup but the backtick and Slack's three escapes.
+fn within_code(raw: &str) -> String {
+    raw.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('`', "ˋ")
 }

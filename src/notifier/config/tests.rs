@@ -1,10 +1,12 @@
+use serde_json::{Value, json};
 use strum::VariantArray as _;
 
 use super::*;
-use crate::aws::secret::SecretSource;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Kind;
-use crate::notifier::policy::{CallWord, DropReason, Selection};
+use crate::notifier::channel::Minimum;
+use crate::notifier::message::Message;
+use crate::notifier::policy::{CallWord, DropReason, Selection, Severity};
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
@@ -22,20 +24,27 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// A secret that is not kept elsewhere.
-fn here(source: &SecretSource) -> &str {
-    match source {
-        SecretSource::Inline(secret) => secret.expose(),
-        SecretSource::Reference(reference) => panic!("{reference}"),
-    }
+/// What a channel would post of a critical message.
+fn payload(config: &NotifierConfig, index: usize) -> Value {
+    let message = Message {
+        kind: Kind::TaskStopped,
+        severity: Severity::Critical,
+        urgent: true,
+        headline: "web failed".to_owned(),
+        details: Vec::new(),
+    };
+    let channel = &config.channels.configured[index].channel;
+    channel.payload(&message).unwrap()
+}
+
+fn minimums(config: &NotifierConfig) -> Vec<Minimum> {
+    let channels = config.channels.configured.iter();
+    channels.map(|it| it.minimum).collect()
 }
 
 fn channel_names(config: &NotifierConfig) -> Vec<String> {
-    config
-        .channels
-        .iter()
-        .map(|channel| channel.dialect().to_string())
-        .collect()
+    let channels = config.channels.configured.iter();
+    channels.map(|it| it.name.clone()).collect()
 }
 
 #[test]
@@ -68,14 +77,10 @@ fn the_ancestors_variables_mean_what_they_did() {
         config.filter.policy.ignored_containers,
         ["mongo-router", "fake-test"]
     );
-    match &config.channels[..] {
-        [Channel::Slack(slack)] => {
-            assert_eq!(slack.minimum, Minimum::Urgent);
-            assert_eq!(slack.look.channel.as_deref(), Some("#devops"));
-            assert_eq!(slack.look.icon_emoji.as_deref(), Some(":bird:"));
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(minimums(&config), [Minimum::Urgent]);
+    let payload = payload(&config, 0);
+    assert_eq!(payload["channel"], "#devops");
+    assert_eq!(payload["icon_emoji"], ":bird:");
 }
 
 #[test]
@@ -118,13 +123,12 @@ fn both_channels_need_a_flowdock_that_exists() {
     let both = NotifierConfig::read(&environment(&[slack, token, url])).unwrap();
     assert_eq!(channel_names(&both), ["slack", "flowdock"]);
     assert!(both.warnings.is_empty());
-    match &both.channels[1] {
-        Channel::Flowdock(flowdock) => assert_eq!(
-            format!("{} {}", flowdock.base, here(&flowdock.token)),
-            "http://127.0.0.1:8080/ abc123"
-        ),
-        other => panic!("{other:?}"),
-    }
+    let shown = &both.channels.shown[1].settings;
+    let url = shown.iter().find(|it| it.name == "url").unwrap();
+    assert_eq!(
+        (url.value.as_str(), url.source.as_str()),
+        ("http://127.0.0.1:8080", "FLOWDOCK_URL")
+    );
 }
 
 #[test]
@@ -431,7 +435,6 @@ fn foreign_variables_are_none_of_ours() {
         "TABLE_NAME",
         "CLUSTER",
         "SERVICE",
-        "CHANNEL",
         "URL",
         "TOKEN",
         "DEDUP",
@@ -448,6 +451,14 @@ fn foreign_variables_are_none_of_ours() {
         [""; 0]
     );
     assert_eq!(preview_warnings(&environment, true), [""; 0]);
+}
+
+/// It is another program's in most shells, so it stops nothing there.
+#[test]
+fn a_channel_without_an_s_is_a_warning_in_a_shell() {
+    let warned = warnings(&[("CHANNEL", "stable")]);
+    assert!(warned[0].contains("did you mean `CHANNELS`?"), "{warned:?}");
+    assert_eq!(problems(&[IN_FUNCTION, ("CHANNEL", "stable")]).len(), 1);
 }
 
 #[test]
@@ -524,13 +535,7 @@ fn only_our_names_as_they_are_written() {
         ("SLACK_WEBHOOKURL", " https://hooks.example.com/x "),
     ]))
     .unwrap();
-    match &config.channels[..] {
-        [Channel::Slack(slack)] => {
-            assert_eq!(slack.minimum, Minimum::Urgent);
-            assert_eq!(here(&slack.webhook), "https://hooks.example.com/x");
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(minimums(&config), [Minimum::Urgent]);
     assert!(config.filter.policy.drop.is_empty());
 }
 
@@ -651,4 +656,103 @@ fn settings_show_no_secret() {
         settings.len(),
         crate::config::names_of::<NotifierVariables>().len()
     );
+}
+
+fn channels(list: &Value) -> Result<NotifierConfig, ConfigError> {
+    NotifierConfig::read(&environment(&[("CHANNELS", &list.to_string())]))
+}
+
+#[test]
+fn two_channels_of_one_type_have_their_own_minimum() {
+    let config = channels(&json!([
+        {"name": "ops", "type": "slack", "url": "ssm:/ops/slack"},
+        {"name": "oncall", "type": "slack", "url": "ssm:/oncall/slack", "minimum": "urgent"},
+        {"name": "teams", "type": "teams", "url": "https://prod-1.westeurope.logic.azure.com/x?sig=y"},
+    ]));
+    let config = config.unwrap();
+    assert_eq!(channel_names(&config), ["ops", "oncall", "teams"]);
+    assert_eq!(
+        minimums(&config),
+        [Minimum::All, Minimum::Urgent, Minimum::All]
+    );
+    let shown = format!("{:?}", config.channels.shown);
+    assert!(
+        shown.contains("ssm:/oncall/slack") && !shown.contains("sig=y"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_list_comes_beside_the_variables() {
+    let list = json!([{"name": "teams", "type": "teams", "url": "ssm:/teams"}]);
+    let config = NotifierConfig::read(&environment(&[
+        ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
+        ("CHANNELS", &list.to_string()),
+    ]));
+    assert_eq!(channel_names(&config.unwrap()), ["slack", "teams"]);
+    let twice = json!([{"name": "slack", "type": "teams", "url": "ssm:/teams"}]).to_string();
+    let found = problems(&[
+        ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
+        ("CHANNELS", &twice),
+    ]);
+    assert_eq!(found[0].1, "another channel is called `slack`");
+}
+
+#[test]
+fn a_list_may_be_kept_elsewhere() {
+    let config = NotifierConfig::read(&environment(&[("CHANNELS", "ssm:/parrot/channels")]));
+    let config = config.unwrap();
+    assert_eq!(channel_names(&config), [""; 0]);
+    let kept_at = config.channels.kept_at.map(|it| it.to_string());
+    assert_eq!(kept_at.as_deref(), Some("ssm:/parrot/channels"));
+}
+
+#[test]
+fn everything_wrong_with_a_list_is_said_at_once_and_no_value_in_it() {
+    for (list, expected) in [
+        (
+            "{\"name\": \"ops\"}",
+            "CHANNELS: not a list; allowed: a JSON list",
+        ),
+        (
+            "[very-secret",
+            "CHANNELS: not JSON (expected value at line 1 column 2)",
+        ),
+        ("ssm:", "CHANNELS: it names no parameter"),
+        ("[7]", "CHANNELS, channel 1: not an object"),
+    ] {
+        let error = NotifierConfig::read(&environment(&[("CHANNELS", list)])).unwrap_err();
+        let error = error.to_string();
+        assert!(error.starts_with(expected), "{error}");
+        assert!(!error.contains("very-secret"), "{error}");
+    }
+    let secret = "https://hooks.example.com/very-secret";
+    let error = channels(&json!([
+        {"type": "slack", "url": secret},
+        {"name": "a b", "type": "slack", "url": "http://hooks.example.com/very-secret"},
+        {"name": "ops", "type": "slak", "url": secret},
+        {"name": "ops", "type": "teams"},
+        {"name": "oncall", "type": "slack", "url": secret, "chanel": "#x", "minimum": "quiet"},
+        {"name": "other", "type": "slack", "url": 7, "username": secret, "icon_emoji": ["x"]},
+        {"name": "old", "type": "teams", "url": "https://x.webhook.office.com/very-secret"},
+        {"name": "flow", "type": "flowdock", "token": "abc"},
+    ]));
+    let error = error.unwrap_err().to_string();
+    assert!(!error.contains("very-secret"), "{error}");
+    for expected in [
+        "CHANNELS, channel 1, `name`: it is missing; allowed: 1 to 50 letters",
+        "CHANNELS, channel 2, `name`: not a name",
+        "CHANNELS, channel 2, `url`: messages would travel unencrypted",
+        "CHANNELS, `ops`, `type`: not a type of channel; did you mean `slack`?",
+        "CHANNELS, `ops`, `url`: it is missing",
+        "CHANNELS, `oncall`: it has no setting `chanel`; did you mean `channel`?",
+        "CHANNELS, `oncall`, `minimum`: not a minimum; allowed: `all` or `urgent`",
+        "CHANNELS, `other`, `url`: not a text; allowed: a text",
+        "CHANNELS, `other`, `username`: it looks like a secret, and this setting is shown",
+        "CHANNELS, `other`, `icon_emoji`: not a text; allowed: a text",
+        "CHANNELS, `old`, `url`: an Office 365 connector",
+        "CHANNELS, `flow`, `url`: it is missing",
+    ] {
+        assert!(error.contains(expected), "{expected}\n{error}");
+    }
 }

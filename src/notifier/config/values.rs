@@ -91,34 +91,3 @@ pub(super) fn masks(value: Option<&Secret>, problems: &mut Vec<Problem>) -> Vec<
     }
     masks
 }
-
-/// Who is called: any number of Slack's own mentions, and nothing else.
-/// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
-pub(super) fn mention(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
-    let value = value?.trim();
-    if !value.split_whitespace().all(is_mention) {
-        problems.push(Problem::new(
-            "SLACK_MENTION",
-            "it is no mention in Slack's markup",
-            "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several split by spaces",
-        ));
-    }
-    Some(value.to_owned())
-}
-
-fn is_mention(word: &str) -> bool {
-    let Some(inner) = word
-        .strip_prefix('<')
-        .and_then(|word| word.strip_suffix('>'))
-    else {
-        return false;
-    };
-    let is_id = |id: &str| !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
-    match inner
-        .strip_prefix("!subteam^")
-        .or_else(|| inner.strip_prefix('@'))
-    {
-        Some(id) => is_id(id),
-        None => matches!(inner, "!here" | "!channel" | "!everyone"),
-    }
-}

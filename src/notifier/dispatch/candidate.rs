@@ -1,15 +1,13 @@
-//! Which events of a batch a channel is told of by themselves, and which by another of the same batch.
+//! Which events of a batch stand for themselves in a channel, and which are duplicates of another of the same batch.
 
 use std::collections::HashMap;
 
-use super::Decided;
+use super::event::BatchEvent;
 use crate::notifier::dedup::{DedupKey, Transition, Version};
-use crate::notifier::policy::Priority;
 
-/// An event of the batch that the channel shall be told of, if nobody else tells it.
+/// An event of the batch that the channel gets, unless it has it already.
 pub(super) struct Candidate {
-    pub(super) place: usize,
-    pub(super) priority: Priority,
+    pub(super) index: usize,
     pub(super) key: Option<DedupKey>,
     /// What makes it old news.
     ended_by: Option<DedupKey>,
@@ -22,13 +20,12 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn of(channel: &str, place: usize, priority: Priority, decided: &Decided) -> Self {
-        let notice = decided.notice();
-        let transition = decided.transition();
+    pub(super) fn of(channel: &str, index: usize, event: &BatchEvent) -> Self {
+        let notice = event.kept().map(|(notice, _)| notice);
+        let transition = event.transition();
         let key = |transition: &Transition| DedupKey::new(channel, transition);
         Self {
-            place,
-            priority,
+            index,
             key: transition.as_ref().map(key),
             nearby: transition
                 .iter()
@@ -37,34 +34,34 @@ impl Candidate {
                 .collect(),
             ended_by: transition.and_then(|it| it.followed_by()).as_ref().map(key),
             version: notice.and_then(Version::of),
-            receives: decided.receives(),
+            receives: event.receives(),
         }
     }
 }
 
-/// Those that are told, and the others, each with the one of them that says the same or more: a duplicate, the end of
-/// what begins here, or a later version that came before.
-pub(super) fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usize, usize>) {
+/// Those that stand for themselves, and the duplicates, each with the index of the event that says the same or more:
+/// the same change, the end of what begins here, or a later version that came before.
+pub(super) fn separate(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usize, usize>) {
     let mut firsts: HashMap<DedupKey, usize> = HashMap::new();
     for candidate in &candidates {
         if let Some(key) = &candidate.key {
-            firsts.entry(key.clone()).or_insert(candidate.place);
+            firsts.entry(key.clone()).or_insert(candidate.index);
         }
     }
     let mut latest: HashMap<String, (i64, usize)> = HashMap::new();
-    let (mut told, mut duplicates) = (Vec::new(), HashMap::new());
+    let (mut separate, mut duplicates) = (Vec::new(), HashMap::new());
     for candidate in candidates {
-        let place = candidate.place;
+        let index = candidate.index;
         let first = candidate
             .key
             .as_ref()
             .and_then(|key| firsts.get(key).copied());
-        // The earlier one is told: two that are near each other must not both wait for the other.
+        // The earlier one is posted: two that are near each other must not both wait for the other.
         let mut near = candidate
             .nearby
             .iter()
             .filter_map(|key| firsts.get(key).copied());
-        let near = near.find(|first| *first < place);
+        let near = near.find(|first| *first < index);
         let end = candidate
             .ended_by
             .as_ref()
@@ -74,21 +71,21 @@ pub(super) fn apart(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usiz
             (version.number < *number).then_some(*newer)
         });
         match first
-            .filter(|first| *first != place)
+            .filter(|first| *first != index)
             .or(near)
             .or(end)
             .or(newer)
         {
             Some(other) => {
-                duplicates.insert(place, other);
+                duplicates.insert(index, other);
             }
             None => {
                 if let Some(version) = &candidate.version {
-                    latest.insert(version.subject.clone(), (version.number, place));
+                    latest.insert(version.subject.clone(), (version.number, index));
                 }
-                told.push(candidate);
+                separate.push(candidate);
             }
         }
     }
-    (told, duplicates)
+    (separate, duplicates)
 }

@@ -1,7 +1,6 @@
-//! One channel's share of a batch: what it wants and does not have yet, one after another.
+//! One channel's share of a batch, in four steps: deduplicate, group, send, record.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::iter::successors;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -9,144 +8,185 @@ use std::time::{Duration, SystemTime};
 use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
-use super::Decided;
-use super::candidate::{Candidate, apart};
+use super::budget;
+use super::candidate::{Candidate, separate};
+use super::event::BatchEvent;
 use super::rate_limiter::RateLimiter;
 use crate::aws::deadline::Deadline;
-use crate::notifier::channel::{Attempts, Channel, Http, Outcome, persist};
+use crate::notifier::channel::{Attempts, ConfiguredChannel, Http, Outcome, persist};
 use crate::notifier::dedup::{Claim, DedupKey, DedupStore, Unanswered};
-use crate::notifier::group::{Item, Plan, PlannedMessage};
+use crate::notifier::group::{Group, Item, Plan};
 use crate::notifier::metrics;
-use crate::notifier::render::{Dialect, Renderer};
+use crate::notifier::render::{Renderer, View};
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
 
-/// Claims on their way at the same time.
+/// Calls to the dedup store at the same time.
 const AT_ONCE: usize = 16;
 
-/// For all claims, where there is no end.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// What came of events, each by its index in the batch.
+type Statuses = HashMap<usize, DeliveryStatus>;
 
-/// What sending to a channel needs.
 pub(super) struct ChannelDispatcher<'a> {
-    pub(super) channel: &'a Channel,
+    pub(super) channel: &'a ConfiguredChannel,
     pub(super) renderer: &'a Renderer,
     pub(super) http: &'a Http,
     pub(super) dedup: &'a DedupStore,
-    /// By when the last message is out.
+    /// By when the last message is sent.
     pub(super) deadline: Deadline,
-    /// By when everything is noted.
+    /// By when everything is recorded.
     pub(super) end: Deadline,
 }
 
+/// What is left for a channel after the duplicates.
+struct Deduplicated {
+    /// Those that the channel gets, by their index.
+    granted: HashMap<usize, Candidate>,
+    /// Those for which another event of the batch stands, and which one.
+    duplicates: HashMap<usize, usize>,
+    /// Those that are done already.
+    statuses: Statuses,
+}
+
 impl ChannelDispatcher<'_> {
-    /// What came of each event, in its place; none for one that is not told to anybody.
-    pub(super) async fn serve(&self, decided: &[Decided]) -> Vec<Option<DeliveryStatus>> {
-        let mut sent: Vec<_> = decided.iter().map(|it| self.before_claims(it)).collect();
-        let wanted = decided.iter().enumerate().zip(&sent);
-        let wanted =
-            wanted.filter_map(
-                |((place, decided), sent)| match (decided.priority(), sent) {
-                    (Some(priority), None) => {
-                        Some(Candidate::of(self.name(), place, priority, decided))
-                    }
-                    _ => None,
-                },
-            );
-        let (mut candidates, duplicates) = apart(wanted.collect());
-        candidates.retain(|candidate| {
-            let given_up = self.given_up(candidate);
-            let is_left = given_up.is_none();
-            sent[candidate.place] = given_up;
-            is_left
+    /// What came of each event that is kept.
+    pub(super) async fn dispatch(&self, events: &[BatchEvent]) -> Statuses {
+        let Deduplicated {
+            granted,
+            duplicates,
+            mut statuses,
+        } = self.deduplicate(events).await;
+        let plan = group(events, &granted);
+        statuses.extend(self.send(plan, &granted).await);
+        // A duplicate in the batch shares the status of the event that stands for it.
+        for (index, other) in &duplicates {
+            let last = successors(Some(other), |other| duplicates.get(other)).last();
+            let status = status_of_duplicate(last.and_then(|it| statuses.get(it)));
+            statuses.insert(*index, status);
+        }
+        statuses
+    }
+
+    /// Step 1. What the channel does not want or has already is done; the rest is claimed in the dedup store.
+    async fn deduplicate(&self, events: &[BatchEvent]) -> Deduplicated {
+        let mut statuses = Statuses::new();
+        let mut candidates = Vec::new();
+        for (index, event) in events.iter().enumerate() {
+            let Some((_, priority)) = event.kept() else {
+                continue;
+            };
+            if !self.channel.wants(priority) {
+                statuses.insert(index, DeliveryStatus::Filtered);
+            } else if event.was_posted_to(self.name()) {
+                statuses.insert(index, DeliveryStatus::Duplicate);
+            } else {
+                candidates.push(Candidate::of(self.name(), index, event));
+            }
+        }
+        let (mut candidates, duplicates) = separate(candidates);
+        candidates.retain(|candidate| match self.given_up(candidate) {
+            Some(status) => statuses.insert(candidate.index, status).is_some(),
+            None => true,
         });
-        let answers = self.claim_all(&candidates).await;
+        let claims = self.claim_all(&candidates).await;
         let mut granted = HashMap::new();
-        let mut items = Vec::new();
         for candidate in candidates {
-            let place = candidate.place;
-            match answers.get(&place) {
-                Some(Claim::Duplicate) => sent[place] = Some(DeliveryStatus::Duplicate),
-                Some(Claim::InFlight) => sent[place] = Some(DeliveryStatus::InFlight),
+            match claims.get(&candidate.index) {
+                Some(Claim::Duplicate) => {
+                    statuses.insert(candidate.index, DeliveryStatus::Duplicate);
+                }
+                Some(Claim::InFlight) => {
+                    statuses.insert(candidate.index, DeliveryStatus::InFlight);
+                }
                 // Without an answer in time, better twice than never.
                 Some(Claim::Granted) | None => {
-                    items.extend(decided[place].notice().map(|notice| Item {
-                        place,
-                        notice,
-                        priority: candidate.priority,
-                    }));
-                    granted.insert(place, candidate);
+                    granted.insert(candidate.index, candidate);
                 }
             }
         }
-        for (place, result) in self.tell(&items, &granted).await {
-            sent[place] = Some(result);
+        Deduplicated {
+            granted,
+            duplicates,
+            statuses,
         }
-        // What says the same, or less, in the same batch shares what came of the one that was told.
-        for (place, other) in &duplicates {
-            let last = successors(Some(other), |other| duplicates.get(other)).last();
-            sent[*place] = Some(status_of_duplicate(
-                last.and_then(|told| sent[*told].as_ref()),
-            ));
-        }
-        sent
     }
 
-    /// The dedup store's answers, as far as they come in half of the time that there is.
+    /// The answers that come in time.
     async fn claim_all(&self, candidates: &[Candidate]) -> HashMap<usize, Claim> {
         let claims = candidates
             .iter()
-            .map(|it| async { (it.place, self.claim(it).await) });
+            .map(|it| async { (it.index, self.claim(it).await) });
         let mut claims = stream::iter(claims).buffer_unordered(AT_ONCE);
-        let until = self.deadline.share(TIMEOUT);
+        let until = self.deadline.share(budget::CLAIM);
         let mut answers = HashMap::new();
-        while let Ok(Some((place, claim))) = timeout_at(until, claims.next()).await {
-            answers.insert(place, claim);
+        while let Ok(Some((index, claim))) = timeout_at(until, claims.next()).await {
+            answers.insert(index, claim);
         }
         answers
     }
 
-    /// As few messages as there is time for, one after another, and what came of each.
-    async fn tell(
-        &self,
-        items: &[Item<'_>],
-        granted: &HashMap<usize, Candidate>,
-    ) -> Vec<(usize, DeliveryStatus)> {
-        let mut plan = Plan::of(items);
-        let mut rate_limiter = RateLimiter::new(self.channel);
-        let mut attempts = Attempts::Several;
-        let mut told = Vec::new();
-        let mut closed = None;
-        while let Some(PlannedMessage { places, group }) =
-            plan.next(rate_limiter.budget(self.deadline))
-        {
-            if let Some(closed) = &closed {
-                told.extend(self.note(&places, granted, closed).await);
-                continue;
-            }
-            rate_limiter.wait(self.deadline).await;
-            let dialect = self.channel.dialect();
-            let message = self.renderer.render_or_fall_back(dialect, &group);
-            let attempt = || self.channel.deliver(self.http, &message);
-            let started = Instant::now();
-            let is_busy = AtomicBool::new(false);
-            let retrying = |wait: Duration, why: &str| {
-                is_busy.store(true, Ordering::Relaxed);
-                metrics::count_retry(dialect);
-                say_wait(dialect, wait, why);
-            };
-            let outcome = persist(attempt, self.deadline, attempts, retrying).await;
-            metrics::count_message(dialect, started.elapsed());
-            if is_busy.into_inner() {
-                rate_limiter.slow_down();
-            }
-            told.extend(self.note(&places, granted, &outcome).await);
-            attempts = lesson(&outcome);
-            closed = self.is_closed(&outcome).then_some(outcome);
+    async fn claim(&self, candidate: &Candidate) -> Claim {
+        match &candidate.key {
+            Some(key) => self.dedup.claim(key, self.end_of_claim()).await,
+            None => Claim::Granted,
         }
-        told
     }
 
-    /// Whether the channel wants to hear nothing more in the time that there is.
+    /// The end of the invocation: after it no one works on this any more.
+    fn end_of_claim(&self) -> SystemTime {
+        let left = self.end.left();
+        let lasts = left.map_or(budget::CLAIM_AT_A_TERMINAL, |left| {
+            left + budget::CLAIM_BEYOND_THE_END
+        });
+        SystemTime::now() + lasts
+    }
+
+    /// Step 3. As few messages as there is time for, one after another; each is recorded at once.
+    async fn send(&self, mut plan: Plan<'_>, granted: &HashMap<usize, Candidate>) -> Statuses {
+        let mut limiter = RateLimiter::new(self.channel.channel.interval());
+        let mut attempts = Attempts::Several;
+        let mut statuses = Statuses::new();
+        let mut closed = None;
+        while let Some(planned) = plan.next(limiter.budget(self.deadline)) {
+            if closed.is_none() {
+                limiter.wait(self.deadline).await;
+                let outcome = self
+                    .send_group(&planned.group, attempts, &mut limiter)
+                    .await;
+                attempts = next_attempts(&outcome);
+                statuses.extend(self.record(&planned.indexes, granted, &outcome).await);
+                closed = self.is_closed(&outcome).then_some(outcome);
+            } else if let Some(outcome) = &closed {
+                statuses.extend(self.record(&planned.indexes, granted, outcome).await);
+            }
+        }
+        statuses
+    }
+
+    async fn send_group(
+        &self,
+        group: &Group<'_>,
+        attempts: Attempts,
+        limiter: &mut RateLimiter,
+    ) -> Outcome {
+        let view = View::of(self.channel.channel_type);
+        let message = self.renderer.render_or_fall_back(view, group);
+        let started = Instant::now();
+        let is_busy = AtomicBool::new(false);
+        let attempt = || self.channel.channel.send(self.http, &message);
+        let retrying = |wait: Duration, why: &str| {
+            is_busy.store(true, Ordering::Relaxed);
+            metrics::count_retry(self.name());
+            self.log_wait(wait, why);
+        };
+        let outcome = persist(attempt, self.deadline, attempts, retrying).await;
+        metrics::count_message(self.name(), started.elapsed());
+        if is_busy.into_inner() {
+            limiter.slow_down();
+        }
+        outcome
+    }
+
+    /// Whether the channel takes no more messages in the time that is left.
     fn is_closed(&self, outcome: &Outcome) -> bool {
         match outcome {
             Outcome::Retry {
@@ -159,58 +199,26 @@ impl ChannelDispatcher<'_> {
         }
     }
 
-    /// Records in the dedup store what came of these, as far as there is time.
-    async fn note(
+    /// Step 4. The dedup store learns what came of these, as far as there is time.
+    async fn record(
         &self,
-        places: &[usize],
+        indexes: &[usize],
         granted: &HashMap<usize, Candidate>,
         outcome: &Outcome,
-    ) -> HashMap<usize, DeliveryStatus> {
-        let tried = |place: &usize| (*place, DeliveryStatus::Tried(outcome.clone()));
-        let mut sent: HashMap<_, _> = places.iter().map(tried).collect();
-        let candidates = places.iter().filter_map(|place| granted.get(place));
-        let committed = candidates.map(|it| async { (it.place, self.commit(it, outcome).await) });
-        let committed = stream::iter(committed).buffer_unordered(AT_ONCE);
-        let noted = committed.for_each(|(place, result)| {
-            sent.insert(place, result);
-            ready(())
-        });
-        self.end.hold(noted).await;
-        sent
-    }
-
-    fn before_claims(&self, decided: &Decided) -> Option<DeliveryStatus> {
-        let priority = decided.priority()?;
-        if !self.channel.wants(priority) {
-            return Some(DeliveryStatus::Filtered);
+    ) -> Statuses {
+        let tried = |index: &usize| (*index, DeliveryStatus::Tried(outcome.clone()));
+        let mut statuses: Statuses = indexes.iter().map(tried).collect();
+        let candidates = indexes.iter().filter_map(|index| granted.get(index));
+        let recorded =
+            candidates.map(|it| async { (it.index, self.record_one(it, outcome).await) });
+        let mut recorded = stream::iter(recorded).buffer_unordered(AT_ONCE);
+        while let Some(Some((index, status))) = self.end.hold(recorded.next()).await {
+            statuses.insert(index, status);
         }
-        decided
-            .was_posted_to(self.channel.dialect())
-            .then_some(DeliveryStatus::Duplicate)
+        statuses
     }
 
-    fn name(&self) -> &'static str {
-        self.channel.dialect().into()
-    }
-
-    async fn claim(&self, candidate: &Candidate) -> Claim {
-        match &candidate.key {
-            Some(key) => self.dedup.claim(key, self.end_of_claim()).await,
-            None => Claim::Granted,
-        }
-    }
-
-    /// The end of the invocation: after it nobody works on this any more.
-    fn end_of_claim(&self) -> SystemTime {
-        const AT_A_TERMINAL: Duration = Duration::from_secs(300);
-        // To answer, and for clocks that differ.
-        const MORE: Duration = Duration::from_secs(2);
-        let left = self.end.left().map_or(AT_A_TERMINAL, |left| left + MORE);
-        SystemTime::now() + left
-    }
-
-    /// What came of it, for the dedup store and for whoever brought it.
-    async fn commit(&self, candidate: &Candidate, outcome: &Outcome) -> DeliveryStatus {
+    async fn record_one(&self, candidate: &Candidate, outcome: &Outcome) -> DeliveryStatus {
         let tried = DeliveryStatus::Tried(outcome.clone());
         let Some(key) = &candidate.key else {
             return tried;
@@ -232,7 +240,7 @@ impl ChannelDispatcher<'_> {
         tried
     }
 
-    /// DeliveryStatus again, or not any more, with what is known of how often it was sent.
+    /// It is sent again, or not any more if it was sent too often.
     fn unanswered(&self, key: &DedupKey, count: Unanswered, why: &str) -> DeliveryStatus {
         let (times, what) = match count {
             Unanswered::Sent(times) => (times, "sent"),
@@ -250,24 +258,39 @@ impl ChannelDispatcher<'_> {
 
     /// Whether it was sent without an answer as often as it may be.
     fn given_up(&self, candidate: &Candidate) -> Option<DeliveryStatus> {
-        let key = candidate
-            .key
-            .as_ref()
-            .filter(|_| candidate.receives.is_some())?;
+        let key = candidate.key.as_ref();
+        let key = key.filter(|_| candidate.receives.is_some())?;
         let times = self.dedup.unanswered(key);
         (times >= MOST_UNANSWERED).then(|| DeliveryStatus::GivenUp {
             why: "sent before, and no answer said that it arrived".to_owned(),
         })
     }
+
+    fn name(&self) -> &str {
+        &self.channel.name
+    }
+
+    /// Only waits that a person would notice.
+    fn log_wait(&self, wait: Duration, why: &str) {
+        const NOTICED: Duration = Duration::from_secs(1);
+        if wait >= NOTICED {
+            let (channel, seconds) = (self.name(), wait.as_secs());
+            tracing::warn!("{channel}: {why}; trying again in {seconds} s");
+        }
+    }
 }
 
-/// Says that nothing stands still, where it takes longer than a moment.
-fn say_wait(channel: Dialect, wait: Duration, why: &str) {
-    const MOMENT: Duration = Duration::from_secs(1);
-    if wait >= MOMENT {
-        let seconds = wait.as_secs();
-        tracing::warn!("{channel}: {why}; trying again in {seconds} s");
-    }
+/// Step 2. Which messages the channel gets, the most urgent first.
+fn group<'a>(events: &'a [BatchEvent], granted: &HashMap<usize, Candidate>) -> Plan<'a> {
+    let items = events.iter().enumerate().filter_map(|(index, event)| {
+        let (notice, priority) = event.kept()?;
+        granted.contains_key(&index).then_some(Item {
+            index,
+            notice,
+            priority,
+        })
+    });
+    Plan::of(&items.collect::<Vec<_>>())
 }
 
 fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
@@ -277,9 +300,8 @@ fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
     }
 }
 
-/// What one delivery teaches about the next: a channel that took nothing after several attempts is asked once a
-/// message, until it takes one.
-fn lesson(outcome: &Outcome) -> Attempts {
+/// A channel that took nothing after several attempts is tried once a message, until it takes one.
+fn next_attempts(outcome: &Outcome) -> Attempts {
     match outcome {
         Outcome::Retry { .. } | Outcome::Unanswered { .. } => Attempts::One,
         Outcome::Delivered | Outcome::Refused { .. } => Attempts::Several,

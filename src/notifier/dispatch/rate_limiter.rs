@@ -1,44 +1,44 @@
-//! How fast a channel is told, and how many messages its time suffices for.
+//! How fast a channel is sent messages, and how many more there is time for.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::aws::deadline::Deadline;
-use crate::notifier::channel::Channel;
-use crate::notifier::group::MESSAGE_INTERVAL;
 
-/// Chat services bear a few messages at once, and then one a second; half as many where others tell it too.
+/// Chat services take a few messages at once, and then one in every interval. After a refusal the interval is twice as
+/// long, because others send to the same chat.
 pub(super) struct RateLimiter {
     started: Instant,
     next: Instant,
-    each: Duration,
-    told: u32,
-    is_kept: bool,
+    /// The service's own. None where there is no limit.
+    interval: Option<Duration>,
+    slowed: u32,
+    sent: u32,
 }
 
 impl RateLimiter {
     const AT_ONCE: u32 = 5;
 
-    pub(super) fn new(channel: &Channel) -> Self {
+    pub(super) fn new(interval: Option<Duration>) -> Self {
         Self {
             started: Instant::now(),
             next: Instant::now(),
-            each: MESSAGE_INTERVAL,
-            told: 0,
-            is_kept: is_chat(channel),
+            interval,
+            slowed: 1,
+            sent: 0,
         }
     }
 
-    /// How many messages more the time suffices for; none where that does not matter.
+    /// How many more messages there is time for. None where the number does not matter.
     pub(super) fn budget(&self, deadline: Deadline) -> Option<usize> {
-        let left = deadline.left().filter(|_| self.is_kept)?;
-        let left = left.saturating_sub(self.until_next());
-        // A slow chat takes fewer messages than the limit allows.
-        let taken = self.started.elapsed() / self.told.max(1);
-        let each = match self.told < Self::AT_ONCE {
-            true => self.each,
-            false => self.each.max(taken),
+        let interval = self.interval? * self.slowed;
+        let left = deadline.left()?.saturating_sub(self.until_next());
+        // A slow chat takes fewer messages than its limit allows.
+        let taken = self.started.elapsed() / self.sent.max(1);
+        let each = match self.sent < Self::AT_ONCE {
+            true => interval,
+            false => interval.max(taken),
         };
         usize::try_from(left.as_millis() / each.as_millis()).ok()
     }
@@ -47,31 +47,28 @@ impl RateLimiter {
         self.next.saturating_duration_since(Instant::now())
     }
 
-    /// Until the next message may go, or the time is over: then the channel itself shall say.
+    /// Until the next message may go. Where there is no time for that it goes at once, and the channel decides.
     pub(super) async fn wait(&mut self, deadline: Deadline) {
         let wait = self.until_next();
         // A timer, even of nothing, takes until the next millisecond.
-        if self.is_kept && !wait.is_zero() && deadline.has(wait) {
+        if !wait.is_zero() && deadline.has(wait) {
             tokio::time::sleep(wait).await;
         }
-        self.told += 1;
-        if self.told >= Self::AT_ONCE {
-            self.next = Instant::now() + self.each;
+        self.sent += 1;
+        if self.sent >= Self::AT_ONCE {
+            self.delay_next();
         }
     }
 
-    /// The channel has refused a message for now: it is told by others as well, or in trouble.
+    /// The channel has refused a message for now: others send to it, too, or it is in trouble.
     pub(super) fn slow_down(&mut self) {
-        self.told = self.told.max(Self::AT_ONCE);
-        self.each = MESSAGE_INTERVAL * 2;
-        self.next = Instant::now() + self.each;
+        self.sent = self.sent.max(Self::AT_ONCE);
+        self.slowed = 2;
+        self.delay_next();
     }
-}
 
-fn is_chat(channel: &Channel) -> bool {
-    match channel {
-        Channel::Slack(_) | Channel::Flowdock(_) => true,
-        Channel::Terminal(_) => false,
+    fn delay_next(&mut self) {
+        self.next = Instant::now() + self.interval.unwrap_or_default() * self.slowed;
     }
 }
 
@@ -80,16 +77,9 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
-    use crate::aws::secret::{Secret, SecretSource};
-    use crate::notifier::channel::{Minimum, Slack, slack};
 
-    fn rate_limiter() -> RateLimiter {
-        let webhook = SecretSource::Inline(Secret::new("https://localhost/x".to_owned()));
-        RateLimiter::new(&Channel::Slack(Slack {
-            webhook,
-            look: slack::Look::default(),
-            minimum: Minimum::All,
-        }))
+    fn limiter() -> RateLimiter {
+        RateLimiter::new(Some(Duration::from_secs(1)))
     }
 
     /// With half a second to answer.
@@ -99,36 +89,36 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn five_at_once_and_then_one_a_second() {
-        let (mut rate_limiter, deadline) = (rate_limiter(), ending_after(10));
+        let (mut limiter, deadline) = (limiter(), ending_after(10));
         let mut times = Vec::new();
         for _ in 0..7 {
-            rate_limiter.wait(deadline).await;
-            times.push(rate_limiter.started.elapsed().as_secs());
+            limiter.wait(deadline).await;
+            times.push(limiter.started.elapsed().as_secs());
         }
         assert_eq!(times, [0, 0, 0, 0, 0, 1, 2]);
         // At 3, 4, … 9 s, so that the last is answered by 10 s.
-        assert_eq!(rate_limiter.budget(deadline), Some(7));
+        assert_eq!(limiter.budget(deadline), Some(7));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_channel_has_half_the_room() {
-        let (mut rate_limiter, deadline) = (rate_limiter(), ending_after(10));
-        assert_eq!(rate_limiter.budget(deadline), Some(10));
-        rate_limiter.wait(deadline).await;
-        rate_limiter.slow_down();
-        assert_eq!(rate_limiter.budget(deadline), Some(4));
-        rate_limiter.wait(deadline).await;
-        rate_limiter.wait(deadline).await;
-        assert_eq!(rate_limiter.started.elapsed().as_secs(), 4);
+        let (mut limiter, deadline) = (limiter(), ending_after(10));
+        assert_eq!(limiter.budget(deadline), Some(10));
+        limiter.wait(deadline).await;
+        limiter.slow_down();
+        assert_eq!(limiter.budget(deadline), Some(4));
+        limiter.wait(deadline).await;
+        limiter.wait(deadline).await;
+        assert_eq!(limiter.started.elapsed().as_secs(), 4);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_one_is_taken_at_its_own_pace() {
-        let (mut rate_limiter, deadline) = (rate_limiter(), ending_after(60));
+        let (mut limiter, deadline) = (limiter(), ending_after(60));
         for _ in 0..5 {
-            rate_limiter.wait(deadline).await;
+            limiter.wait(deadline).await;
             tokio::time::sleep(Duration::from_secs(4)).await;
         }
-        assert_eq!(rate_limiter.budget(deadline), Some(10));
+        assert_eq!(limiter.budget(deadline), Some(10));
     }
 }

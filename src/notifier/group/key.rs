@@ -39,7 +39,7 @@ impl<'a> GroupKey<'a> {
         let workload = subject.service.as_deref().or(subject.family.as_deref());
         let detail = match &notice.facts {
             // Without either, they may be anybody's.
-            Facts::Task(_) if workload.is_none() => Detail::Itself(item.place),
+            Facts::Task(_) if workload.is_none() => Detail::Itself(item.index),
             Facts::Task(task) => Detail::Stop(
                 priority.cause.map(|cause| explain(cause, task).words),
                 exit_codes(priority.cause, task),
@@ -73,7 +73,7 @@ impl<'a> GroupKey<'a> {
                 unknown.reason.as_deref(),
             ),
             // Each waits for an answer of its own.
-            Facts::Hook(_) | Facts::Foreign => Detail::Itself(item.place),
+            Facts::Hook(_) | Facts::Foreign => Detail::Itself(item.index),
         };
         // Calls on different things are different news.
         let is_change = matches!(
@@ -88,7 +88,7 @@ impl<'a> GroupKey<'a> {
             workload,
             decision: (priority.cause, priority.severity, priority.urgent),
             detail: if is_change {
-                Detail::Itself(item.place)
+                Detail::Itself(item.index)
             } else {
                 detail
             },

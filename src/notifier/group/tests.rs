@@ -32,23 +32,23 @@ fn priority(urgent: bool) -> Priority {
 /// Services in capital letters are loud.
 fn told(services: &[&str], budget: Option<usize>) -> Vec<String> {
     let notices: Vec<_> = services.iter().map(|it| stopped(it)).collect();
-    let items = notices.iter().enumerate().map(|(place, notice)| Item {
-        place,
+    let items = notices.iter().enumerate().map(|(index, notice)| Item {
+        index,
         notice,
-        priority: priority(services[place].chars().all(char::is_uppercase)),
+        priority: priority(services[index].chars().all(char::is_uppercase)),
     });
     let mut plan = Plan::of(&items.collect::<Vec<_>>());
     let rooms = (0..).map(|told: usize| budget.map(|it| it.saturating_sub(told)));
     let groups: Vec<_> = rooms.map_while(|budget| plan.next(budget)).collect();
-    let mut places: Vec<_> = groups.iter().flat_map(|it| it.places.clone()).collect();
-    places.sort_unstable();
+    let mut indexes: Vec<_> = groups.iter().flat_map(|it| it.indexes.clone()).collect();
+    indexes.sort_unstable();
     assert_eq!(
-        places,
+        indexes,
         (0..services.len()).collect::<Vec<_>>(),
         "all are told, once"
     );
     let worded = groups.iter().map(|group| {
-        let names: Vec<_> = group.places.iter().map(|place| services[*place]).collect();
+        let names: Vec<_> = group.indexes.iter().map(|index| services[*index]).collect();
         match group.group.form {
             Form::Same => names.join(""),
             Form::Summary => format!("[{}]", names.join("")),
@@ -115,8 +115,8 @@ fn ordered(notices: &[Notice], budget: Option<usize>) -> Vec<String> {
     let items: Vec<_> = notices
         .iter()
         .enumerate()
-        .map(|(place, notice)| Item {
-            place,
+        .map(|(index, notice)| Item {
+            index,
             notice,
             priority: Priority {
                 severity: match notice.kind {
@@ -185,8 +185,8 @@ fn a_summary_of_calm_ones_is_no_warning() {
     let notices = [stopped("a"), stopped("b")];
     let summary = |severities: [Severity; 2], volume| {
         let items = notices.iter().zip(severities).enumerate();
-        let items = items.map(|(place, (notice, severity))| Item {
-            place,
+        let items = items.map(|(index, (notice, severity))| Item {
+            index,
             notice,
             priority: Priority {
                 severity,

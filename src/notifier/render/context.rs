@@ -4,7 +4,6 @@
 //! here, once for all dialects, before any dialect escapes it.
 
 mod clean;
-mod fields;
 mod summary;
 mod words;
 
@@ -13,7 +12,7 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-use super::Dialect;
+use super::View;
 use crate::ecs::arn::Arn;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::diagnosis::{
@@ -26,6 +25,8 @@ use crate::ecs::notice::{
     UnknownFacts,
 };
 use crate::ecs::service_events::{is_rollback, rollback_target, without_names};
+use crate::notifier::channel::ChannelType;
+use crate::notifier::channel::markup::escape;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use clean::{clean, clean_all};
@@ -55,21 +56,24 @@ pub(super) struct Context {
 
 impl Context {
     /// `headlines` are those of a summary's parts, in the dialect's markup.
-    pub(super) fn new(dialect: Dialect, group: &Group<'_>, headlines: &[String]) -> Self {
+    pub(super) fn new(view: View, group: &Group<'_>, headlines: &[String]) -> Self {
         let notice = group.first();
-        let mut names = Names::new(dialect, notice, group.priority);
+        let mut names = Names::new(view, notice, group.priority);
         names.add_digest(group);
         let mut values = tera::Context::new();
-        for (name, value) in clean_all(&names, dialect) {
+        for (name, value) in clean_all(&names, view.markup()) {
             values.insert_value(name, value);
         }
         values.insert_value("lines", lines(group, headlines));
         Self {
             values,
-            event_id: dialect.escape(&clean(
-                notice.origin.event_id.as_deref().unwrap_or("without an id"),
-                dialect,
-            )),
+            event_id: escape(
+                view.markup(),
+                &clean(
+                    notice.origin.event_id.as_deref().unwrap_or("without an id"),
+                    view.markup(),
+                ),
+            ),
         }
     }
 
@@ -86,7 +90,7 @@ impl Context {
 pub(super) fn names() -> &'static HashSet<String> {
     static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        clean_all(&Names::default(), Dialect::Terminal)
+        clean_all(&Names::default(), ChannelType::Terminal.markup())
             .into_iter()
             .map(|(name, _)| name.to_owned())
             .collect()
@@ -235,13 +239,13 @@ struct Check {
 }
 
 impl Names {
-    fn new(dialect: Dialect, notice: &Notice, priority: Priority) -> Self {
+    fn new(view: View, notice: &Notice, priority: Priority) -> Self {
         let origin = &notice.origin;
         let subject = &notice.subject;
         let pages = notice.links.clone();
         let actor = notice.actor.clone();
         let mut names = Self {
-            channel: dialect.into(),
+            channel: view.channel.into(),
             kind: notice.kind.into(),
             severity: priority.severity.into(),
             mark: mark(priority.severity),

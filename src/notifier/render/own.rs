@@ -8,12 +8,15 @@ mod folder;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use strum::VariantArray;
 use tera::Tera;
 
-use super::{Dialect, SUMMARY, Sort, TemplateError, built_in};
+use super::functions::compile;
+use super::{SUMMARY, Sort, TemplateError, View, built_in};
 use crate::ecs::notice::Kind;
+use crate::notifier::channel::ChannelType;
 use crate::text::spelling::nearest;
 
 /// A template as it was read: its name in the lookup, where it stands, and its text.
@@ -24,10 +27,11 @@ pub struct TemplateFile {
     pub text: String,
 }
 
-/// The operator's files over the built-in ones, compiled for every dialect.
+/// The operator's files over the built-in ones, compiled for each channel type on first use.
 pub struct OwnTemplates {
     files: BTreeMap<String, TemplateFile>,
-    compiled: Vec<Tera>,
+    /// By [`View::index`], made on first use.
+    compiled: Vec<OnceLock<Result<Tera, TemplateError>>>,
     warnings: Vec<String>,
 }
 
@@ -61,9 +65,9 @@ impl OwnTemplates {
     }
 
     /// Which of the operator's templates words a sort in a channel.
-    pub(super) fn name_in_force(&self, dialect: Dialect, sort: Sort) -> Option<String> {
+    pub(super) fn name_in_force(&self, channel: ChannelType, sort: Sort) -> Option<String> {
         let name = sort.name();
-        let mut names = [format!("{dialect}/{name}.tera"), format!("{name}.tera")].into_iter();
+        let mut names = [format!("{channel}/{name}.tera"), format!("{name}.tera")].into_iter();
         names.find(|name| self.files.contains_key(name))
     }
 
@@ -102,11 +106,11 @@ impl OwnTemplates {
         let own = self.files.values();
         texts.extend(own.map(|file| (file.name.clone(), file.text.as_str())));
         let mut used = BTreeSet::new();
-        let mut open: Vec<_> = Dialect::VARIANTS
+        let mut open: Vec<_> = ChannelType::VARIANTS
             .iter()
-            .flat_map(|dialect| Sort::all().map(|sort| (*dialect, sort)))
-            .map(|(dialect, sort)| {
-                let own = self.name_in_force(dialect, sort);
+            .flat_map(|channel| Sort::all().map(|sort| (*channel, sort)))
+            .map(|(channel, sort)| {
+                let own = self.name_in_force(channel, sort);
                 own.unwrap_or_else(|| format!("{}.tera", sort.name()))
             })
             .collect();
@@ -133,10 +137,11 @@ impl OwnTemplates {
             .map(|file| (file.name.clone(), file))
             .collect();
         files.values().try_for_each(check_name)?;
-        let compiled = Dialect::VARIANTS
-            .iter()
-            .map(|dialect| compile(*dialect, &files))
-            .collect::<Result<_, _>>()?;
+        let compiled: Vec<_> = View::all().map(|_| OnceLock::new()).collect();
+        // A mistake is one in every markup, so one of them finds it.
+        let view = View::of(ChannelType::Terminal);
+        let first = compile_all(view, &files)?;
+        let _ = compiled[view.index()].set(Ok(first));
         Ok(Self {
             files,
             compiled,
@@ -144,8 +149,12 @@ impl OwnTemplates {
         })
     }
 
-    pub(super) fn tera(&self, dialect: Dialect) -> &Tera {
-        &self.compiled[dialect as usize]
+    /// # Errors
+    ///
+    /// As [`OwnTemplates::read`].
+    pub(super) fn tera(&self, view: View) -> Result<&Tera, TemplateError> {
+        let compiled = self.compiled[view.index()].get_or_init(|| compile_all(view, &self.files));
+        compiled.as_ref().map_err(Clone::clone)
     }
 
     pub(super) fn path_of(&self, name: &str) -> Option<String> {
@@ -199,17 +208,14 @@ fn built_in_texts() -> BTreeMap<String, &'static str> {
 }
 
 /// All built-in templates with the operator's in their place: a part that is overridden serves every kind.
-fn compile(
-    dialect: Dialect,
-    files: &BTreeMap<String, TemplateFile>,
-) -> Result<Tera, TemplateError> {
+fn compile_all(view: View, files: &BTreeMap<String, TemplateFile>) -> Result<Tera, TemplateError> {
     let mut sources: BTreeMap<String, &str> = built_in_texts();
     sources.extend(
         files
             .iter()
             .map(|(name, file)| (name.clone(), file.text.as_str())),
     );
-    dialect.compile(sources).map_err(|error| {
+    compile(view.markup(), sources).map_err(|error| {
         TemplateError::read(&error, &|name| match files.get(name) {
             Some(file) => file.path.display().to_string(),
             None => format!("built-in {name}"),
@@ -226,7 +232,7 @@ fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
     let stem = file.name.trim_end_matches(".tera");
     let fits = match stem.split_once('/') {
         Some(("parts", _)) => true,
-        Some((channel, sort)) => Dialect::from_str(channel).is_ok() && is_sort(sort),
+        Some((channel, sort)) => ChannelType::from_str(channel).is_ok() && is_sort(sort),
         None => stem == "default" || is_sort(stem),
     };
     if fits {
@@ -244,13 +250,16 @@ fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
 
 /// What to do about a name that is none: its folder first, because below that any name is wrong.
 fn meant(stem: &str) -> String {
-    let channels: Vec<&str> = Dialect::VARIANTS.iter().map(Into::into).collect();
+    let channels: Vec<&str> = ChannelType::VARIANTS.iter().map(Into::into).collect();
     let folders = channels.iter().copied().chain(["parts"]);
     let (folder, name) = stem.split_once('/').unwrap_or(("", stem));
     if !folder.is_empty() && !channels.contains(&folder) {
         return match nearest(folder, folders) {
-            Some(meant) => format!("`{folder}` is no channel; did you mean `{meant}`?"),
-            None => format!("`{folder}` is no channel; allowed: {}", channels.join(", ")),
+            Some(meant) => format!("`{folder}` is not a channel type; did you mean `{meant}`?"),
+            None => format!(
+                "`{folder}` is not a channel type; allowed: {}",
+                channels.join(", ")
+            ),
         };
     }
     if channels.contains(&name) {

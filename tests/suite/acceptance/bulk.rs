@@ -30,7 +30,7 @@ fn nothing_in_any_sample_becomes_markup() {
 #[test]
 #[ignore = "acceptance"]
 fn nothing_in_a_digest_of_all_samples_becomes_markup() {
-    hostile::becomes_no_markup_in_digests(&samples());
+    hostile::becomes_no_markup_in_groups(&samples());
 }
 
 #[test]

@@ -89,7 +89,7 @@ async fn without_credentials_one_sentence_says_so() {
         assert_eq!(said.matches("AWS is not asked").count(), 1, "{said}");
         assert_eq!(
             said.lines().next().unwrap_or_default(),
-            "ecs-parrot: AWS is not asked, and messages lack what it knows: no AWS credentials: there are none in the \
+            "ecs-parrot: AWS is not asked, so messages lack its facts: no AWS credentials: there are none in the \
              environment, a profile or a role of this machine; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, \
              or log in with `aws sso login`"
         );

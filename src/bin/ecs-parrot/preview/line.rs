@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One line of `--output json`; the names are a contract.
+use super::page::ChannelView;
+
+/// One line of `--output json`. Scripts depend on the names.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Line {
     pub(super) file: String,
@@ -21,15 +23,15 @@ pub(super) struct Line {
     pub(super) payloads: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
-    /// The event in whose line the message stands that tells this one too.
+    /// The event in whose line the message of several events stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) grouped_in: Option<String>,
-    /// What `--output text` prints: the message in the dialect that was asked for.
+    /// What `--output text` prints: the message in the markup that was asked for.
     #[serde(skip)]
     pub(super) shown: String,
-    /// The terminal's message, with its colours.
+    /// The message as each channel's reader sees it, for `--output html`.
     #[serde(skip)]
-    pub(super) terminal: String,
+    pub(super) views: Vec<ChannelView>,
 }
 
 impl Line {

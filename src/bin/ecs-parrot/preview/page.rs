@@ -1,14 +1,26 @@
-//! `--output html`: every event with its decision, and its message as each channel would show it.
+//! `--output html`: every event with its decision, and its message as each channel shows it.
 
+use std::collections::BTreeSet;
+
+use ecs_parrot::notifier::channel::Shown;
 use serde::Serialize;
-use serde_json::Value;
 use tera::{Context, Tera};
 
 use super::line::Line;
-use super::markup;
 
-/// What the page's template sees; what ends in `html` is HTML.
-#[derive(Debug, Default, Serialize)]
+/// A message in one channel.
+#[derive(Debug, Serialize)]
+pub(super) struct ChannelView {
+    pub(super) name: String,
+    pub(super) channel_type: &'static str,
+    /// False where the channel's minimum leaves it out.
+    pub(super) is_wanted: bool,
+    /// Its texts are HTML.
+    pub(super) shown: Shown,
+}
+
+/// What the page's template sees.
+#[derive(Debug, Serialize)]
 struct Event<'a> {
     file: &'a str,
     decision: &'static str,
@@ -18,23 +30,15 @@ struct Event<'a> {
     urgent: bool,
     error: Option<&'a str>,
     grouped_in: Option<&'a str>,
-    slack: Option<Slack>,
-    flowdock: Option<Flowdock>,
-    terminal_html: String,
+    views: &'a [ChannelView],
 }
 
+/// The values of one filter.
 #[derive(Debug, Serialize)]
-struct Slack {
-    headline_html: String,
-    color: &'static str,
-    blocks_html: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Flowdock {
-    user: String,
-    content_html: String,
-    tags: Vec<String>,
+struct Filter {
+    /// The attribute of the events that it selects by.
+    name: &'static str,
+    values: BTreeSet<&'static str>,
 }
 
 pub(super) fn page(lines: &[Line]) -> anyhow::Result<String> {
@@ -46,12 +50,29 @@ pub(super) fn page(lines: &[Line]) -> anyhow::Result<String> {
         let count = events.iter().filter(|it| it.decision == decision).count();
         context.insert(decision, &count);
     }
+    let filters = [
+        filter("decision", &events, |it| it.decision),
+        filter("severity", &events, |it| it.severity),
+        filter("kind", &events, |it| it.kind),
+    ];
+    context.insert("filters", &filters);
     context.insert("events", &events);
     Ok(tera.render("page.html", &context)?)
 }
 
+fn filter(
+    name: &'static str,
+    events: &[Event<'_>],
+    value: impl Fn(&Event<'_>) -> &'static str,
+) -> Filter {
+    let values = events.iter().map(value).filter(|it| !it.is_empty());
+    Filter {
+        name,
+        values: values.collect(),
+    }
+}
+
 fn event(line: &Line) -> Event<'_> {
-    let payload = |channel: &str| line.payloads.as_ref()?.get(channel);
     Event {
         file: &line.file,
         decision: line.decision,
@@ -61,39 +82,6 @@ fn event(line: &Line) -> Event<'_> {
         urgent: line.urgent == Some(true),
         error: line.error.as_deref(),
         grouped_in: line.grouped_in.as_deref(),
-        slack: payload("slack").map(slack),
-        flowdock: payload("flowdock").map(flowdock),
-        terminal_html: markup::terminal(&line.terminal),
+        views: &line.views,
     }
-}
-
-/// The body that would be posted, read as Slack reads it.
-fn slack(payload: &Value) -> Slack {
-    let attachment = &payload["attachments"][0];
-    let blocks = attachment["blocks"].as_array().into_iter().flatten();
-    let texts = blocks.filter_map(|block| block["text"]["text"].as_str());
-    Slack {
-        headline_html: markup::slack(text(&payload["text"])),
-        // https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments
-        color: match attachment["color"].as_str() {
-            Some("good") => "#2eb886",
-            Some("warning") => "#daa038",
-            Some("danger") => "#a30200",
-            Some(_) | None => "#8a939b",
-        },
-        blocks_html: texts.map(markup::slack).collect(),
-    }
-}
-
-fn flowdock(payload: &Value) -> Flowdock {
-    let tags = payload["tags"].as_array().into_iter().flatten();
-    Flowdock {
-        user: text(&payload["external_user_name"]).to_owned(),
-        content_html: markup::flowdock(text(&payload["content"])),
-        tags: tags.map(|tag| text(tag).to_owned()).collect(),
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
 }

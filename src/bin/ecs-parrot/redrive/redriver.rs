@@ -4,13 +4,13 @@ use aws_sdk_sqs::types::Message;
 use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::service::{self, lambda};
 use ecs_parrot::config;
-use ecs_parrot::notifier::channel::{Channel, terminal};
+use ecs_parrot::notifier::channel::{ChannelType, terminal};
 use ecs_parrot::notifier::config::{Filter, NotifierConfig, Place};
 use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier, evaluate};
 use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::Decision;
-use ecs_parrot::notifier::render::{Dialect, Renderer};
+use ecs_parrot::notifier::render::{Renderer, View};
 use serde_json::{Value, json};
 
 use crate::args::RedriveArgs;
@@ -61,7 +61,7 @@ impl Redriver {
                 for warning in &config.warnings {
                     anstream::eprintln!("ecs-parrot: {warning}");
                 }
-                if let [Channel::Terminal(_)] = &config.channels[..] {
+                if config.channels.is_log_only() {
                     anyhow::bail!("{NO_CHANNEL}");
                 }
                 let place = Place::Terminal { enrich: false };
@@ -124,7 +124,9 @@ fn done_by_function(answer: &Value) -> Done {
 }
 
 async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String> {
-    let entries = notifier.tell(ingest::open(payload), Deadline::NONE).await;
+    let entries = notifier
+        .dispatch(ingest::open(payload), Deadline::NONE)
+        .await;
     let failures: Vec<_> = entries.iter().filter_map(|entry| entry.failure()).collect();
     if !failures.is_empty() {
         return Err(failures.join("; ").escape_debug().to_string());
@@ -162,7 +164,8 @@ fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, S
             Decision::Keep(priority) => {
                 result = MessageResult::Posted;
                 let digest = Group::of_one(&notice, priority);
-                let message = renderer.render_or_fall_back(Dialect::Terminal, &digest);
+                let message =
+                    renderer.render_or_fall_back(View::of(ChannelType::Terminal), &digest);
                 terminal::plain(&message.headline)
             }
         });
@@ -176,10 +179,8 @@ fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, S
 /// A dry run shows what would be told; that the run itself could not tell it is said as well.
 fn say_what_local_needs(environment: &[(String, String)]) {
     let problem = match NotifierConfig::read(environment) {
-        Ok(config) => match &config.channels[..] {
-            [Channel::Terminal(_)] => NO_CHANNEL.to_owned(),
-            _ => return,
-        },
+        Ok(config) if config.channels.is_log_only() => NO_CHANNEL.to_owned(),
+        Ok(_) => return,
         Err(error) => error.to_string(),
     };
     anstream::eprintln!("ecs-parrot: without --dry-run this ends at once: {problem}");

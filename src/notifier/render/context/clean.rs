@@ -4,9 +4,8 @@
 use serde::Serialize;
 use tera::Value;
 
-use super::fields::fields;
-use crate::notifier::render::Dialect;
-use crate::notifier::render::dialect::{COUNT_IS_SAID, LINE_OF_BLOCK};
+use crate::notifier::channel::markup::{Markup, escaped_length};
+use crate::notifier::render::functions::marks::is_mark;
 use crate::text::characters::is_unseen;
 
 /// UTF-16 units of one value once it is escaped: a line holds four values at most and a headline five, so
@@ -17,22 +16,23 @@ const LONGEST_VALUE: usize = 700;
 const LONGEST_PLAIN: usize = LONGEST_VALUE / 5;
 
 /// The fields of a struct by name, every text in them cleaned.
-pub(super) fn clean_all(names: &impl Serialize, dialect: Dialect) -> Vec<(&'static str, Value)> {
-    let fields = fields(names).into_iter();
+pub(super) fn clean_all(names: &impl Serialize, markup: &dyn Markup) -> Vec<(String, Value)> {
+    let fields = Value::from_serializable(names).into_map();
+    let fields = fields.unwrap_or_default().into_iter();
     fields
-        .map(|(name, value)| (name, clean_value(value, dialect)))
+        .map(|(name, value)| (name.to_string(), clean_value(value, markup)))
         .collect()
 }
 
-fn clean_value(value: Value, dialect: Dialect) -> Value {
+fn clean_value(value: Value, markup: &dyn Markup) -> Value {
     if let Some(text) = value.as_str() {
         return match is_clean(text) {
             true => value,
-            false => Value::normal_string(&clean(text, dialect)),
+            false => Value::normal_string(&clean(text, markup)),
         };
     }
     if let Some(items) = value.as_array() {
-        let items = items.iter().map(|item| clean_value(item.clone(), dialect));
+        let items = items.iter().map(|item| clean_value(item.clone(), markup));
         return Value::from(items.collect::<Vec<_>>());
     }
     if !value.is_map() {
@@ -40,24 +40,24 @@ fn clean_value(value: Value, dialect: Dialect) -> Value {
     }
     let entries = value.into_map().unwrap_or_default().into_iter();
     let cleaned = entries.map(|(key, value)| match key.as_str() {
-        Some("log_tail") => (key, clean_lines(&value, dialect)),
-        _ => (key, clean_value(value, dialect)),
+        Some("log_tail") => (key, clean_lines(&value, markup)),
+        _ => (key, clean_value(value, markup)),
     });
     Value::from(cleaned.collect::<tera::Map>())
 }
 
-fn clean_lines(lines: &Value, dialect: Dialect) -> Value {
+fn clean_lines(lines: &Value, markup: &dyn Markup) -> Value {
     let lines = lines.as_array().into_iter().flatten();
     let lines = lines.filter_map(Value::as_str).map(|line| {
-        let line = clean_as_it_stands(line.trim_end(), dialect);
+        let line = clean_as_it_stands(line.trim_end(), markup);
         Value::normal_string(&line)
     });
     Value::from(lines.collect::<Vec<_>>())
 }
 
 /// One line, nothing invisible that a terminal or a reader would obey, and not too long.
-pub(super) fn clean(text: &str, dialect: Dialect) -> String {
-    clean_as_it_stands(text.trim(), dialect)
+pub(super) fn clean(text: &str, markup: &dyn Markup) -> String {
+    clean_as_it_stands(text.trim(), markup)
 }
 
 /// Whether cleaning would leave a text as it is. Most are, and to see it costs less than to clean.
@@ -69,15 +69,15 @@ fn is_clean(text: &str) -> bool {
 }
 
 /// The same with the space before it, which is part of a program's lines.
-fn clean_as_it_stands(text: &str, dialect: Dialect) -> String {
+fn clean_as_it_stands(text: &str, markup: &dyn Markup) -> String {
     let harmless = text
         .chars()
-        .filter(|c| !is_unseen(*c) && ![LINE_OF_BLOCK, COUNT_IS_SAID].contains(c))
+        .filter(|c| !is_unseen(*c) && !is_mark(*c))
         .map(harmless);
     let mut cleaned = String::with_capacity(text.len().min(LONGEST_VALUE));
     let mut length = 0;
     for character in harmless {
-        length += dialect.escaped_length(character);
+        length += escaped_length(markup, character);
         if length > LONGEST_VALUE {
             cleaned.push('…');
             break;
@@ -98,18 +98,22 @@ fn harmless(character: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notifier::channel::ChannelType;
 
     #[test]
     fn values_become_harmless() {
-        let cleaned = clean(" a\r\nb\tc\u{1b}[31m\u{202e}d\u{200b} ", Dialect::Slack);
+        let cleaned = clean(
+            " a\r\nb\tc\u{1b}[31m\u{202e}d\u{200b} ",
+            ChannelType::Slack.markup(),
+        );
         assert_eq!(cleaned, "a  b c\u{fffd}[31md");
     }
 
     #[test]
     fn a_long_value_is_cut_by_what_it_becomes() {
-        let plain = clean(&"ä".repeat(2000), Dialect::Slack);
+        let plain = clean(&"ä".repeat(2000), ChannelType::Slack.markup());
         assert_eq!(plain.chars().count(), LONGEST_VALUE + 1);
-        let ampersands = clean(&"&".repeat(2000), Dialect::Slack);
+        let ampersands = clean(&"&".repeat(2000), ChannelType::Slack.markup());
         assert_eq!(
             ampersands.chars().count(),
             LONGEST_VALUE / "&amp;".len() + 1

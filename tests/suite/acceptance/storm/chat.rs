@@ -137,7 +137,7 @@ fn text(body: &Value) -> String {
     let blocks: Vec<_> = blocks
         .map(|block| block["text"]["text"].as_str().unwrap())
         .collect();
-    if headline.contains("told together") {
+    if headline.contains("grouped:") {
         return blocks.join("\n");
     }
     headline.to_owned()

@@ -1,0 +1,341 @@
+//! The channels: the list `CHANNELS`, and those that have variables of their own.
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use strum::VariantArray as _;
+
+use crate::aws::secret::{Reference, Secret, SecretSource};
+use crate::aws::secret_store::{SecretStore, SecretStoreError};
+use crate::aws::{LazySession, Open};
+use crate::config::values::switch;
+use crate::config::{DISABLED, Problem, Remedy};
+use crate::http::SharedClient;
+use crate::notifier::channel::settings::{
+    Place, SettingDefinition, Settings, ShownSetting, is_unset, shown, unknown,
+};
+use crate::notifier::channel::{ChannelType, ConfiguredChannel, Minimum};
+use crate::text::spelling::nearest;
+
+/// What every channel of the list has, besides the settings of its type.
+const COMMON: [&str; 3] = ["name", "type", "minimum"];
+
+const MINIMUMS: &str = "`all` or `urgent`";
+
+const LIST: &str = "a JSON list of channels, such as `[{\"name\": \"ops\", \"type\": \"slack\", \"url\": \"ssm:/parrot/ops\"}]`";
+
+const NAMES: &str = "1 to 50 letters, digits, `-` and `_`";
+
+/// The channels of a configuration.
+#[derive(Debug, Default)]
+pub struct Channels {
+    pub configured: Vec<ConfiguredChannel>,
+    pub shown: Vec<ShownChannel>,
+    /// Where the list is kept, if it is not here. It is read by [`resolve`].
+    pub kept_at: Option<Reference>,
+}
+
+/// A channel as `ecs-parrot config` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownChannel {
+    pub name: String,
+    pub channel_type: ChannelType,
+    pub settings: Vec<ShownSetting>,
+}
+
+/// Puts the list that `CHANNELS` points at in its place.
+///
+/// # Errors
+///
+/// [`SecretStoreError`] where it cannot be read.
+pub(super) async fn resolve(
+    environment: &mut [(String, String)],
+    open: Open,
+) -> Result<(), SecretStoreError> {
+    let channels = environment.iter_mut().find(|(name, _)| name == "CHANNELS");
+    let Some((_, value)) = channels else {
+        return Ok(());
+    };
+    let source = SecretSource::read(&Secret::new(value.clone()));
+    if let Ok(SecretSource::Reference(reference)) = source {
+        let session = LazySession::new(open, SharedClient::default());
+        let store = SecretStore::new(Arc::new(session));
+        value.clear();
+        value.push_str(store.open(&reference).await?.expose());
+    }
+    Ok(())
+}
+
+pub(super) fn read(
+    environment: &[(String, String)],
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) -> Channels {
+    let mut channels = Channels::default();
+    channels.read_variables(environment, problems, warnings);
+    channels.read_list(variable(environment, "CHANNELS"), problems);
+    if channels.configured.is_empty() && channels.kept_at.is_none() && problems.is_empty() {
+        let place = Place::Variables;
+        channels.add(
+            "terminal",
+            ChannelType::Terminal,
+            Minimum::All,
+            place,
+            BTreeMap::new(),
+            problems,
+        );
+    }
+    channels
+}
+
+impl Channels {
+    /// Whether nothing is sent to a chat.
+    pub fn is_log_only(&self) -> bool {
+        let mut types = self.configured.iter().map(|it| it.channel_type);
+        self.kept_at.is_none() && types.all(|it| it == ChannelType::Terminal)
+    }
+
+    /// carnival-ecs-parrot took Slack where both were set, and Flowdock's vendor is gone. So Flowdock is used beside
+    /// Slack only where `FLOWDOCK_URL` names a server.
+    fn read_variables(
+        &mut self,
+        environment: &[(String, String)],
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<String>,
+    ) {
+        let slack =
+            self.read_variables_of(ChannelType::Slack, "SLACK_QUIET", environment, problems);
+        let has_url = variable(environment, "FLOWDOCK_URL").is_some();
+        let flowdock = self.read_variables_of(
+            ChannelType::Flowdock,
+            "FLOWDOCK_QUIET",
+            environment,
+            problems,
+        );
+        match (slack, flowdock, has_url) {
+            (true, true, false) => {
+                self.configured.pop();
+                self.shown.pop();
+                warnings.push(
+                    "Slack and Flowdock are both set; only Slack is used, because FLOWDOCK_URL is not set"
+                        .to_owned(),
+                );
+            }
+            (false, true, false) => warnings.push(
+                "Flowdock closed in 2022; set FLOWDOCK_URL to a server that speaks its API, or use Slack"
+                    .to_owned(),
+            ),
+            (_, _, _) => {}
+        }
+    }
+
+    /// False where the variables make no channel.
+    fn read_variables_of(
+        &mut self,
+        channel_type: ChannelType,
+        quiet: &'static str,
+        environment: &[(String, String)],
+        problems: &mut Vec<Problem>,
+    ) -> bool {
+        let minimum = match switch(quiet, variable(environment, quiet), problems) {
+            Some(true) => Minimum::Urgent,
+            Some(false) | None => Minimum::All,
+        };
+        let value = |setting: &SettingDefinition| {
+            let text = variable(environment, setting.variable?)?;
+            let is_off = setting.is_secret && text.trim().eq_ignore_ascii_case(DISABLED);
+            (!is_off).then(|| (setting.name, Value::from(text)))
+        };
+        let settings = channel_type.definition().settings;
+        let values = settings.iter().filter_map(value).collect();
+        let name: &str = channel_type.into();
+        self.add(
+            name,
+            channel_type,
+            minimum,
+            Place::Variables,
+            values,
+            problems,
+        )
+    }
+
+    fn read_list(&mut self, value: Option<&str>, problems: &mut Vec<Problem>) {
+        let Some(text) = value else {
+            return;
+        };
+        let mut wrong = |problem: &str| problems.push(Problem::new("CHANNELS", problem, LIST));
+        match SecretSource::read(&Secret::new(text.to_owned())) {
+            Ok(SecretSource::Reference(reference)) => return self.kept_at = Some(reference),
+            Ok(SecretSource::Inline(_)) => {}
+            Err(problem) => return wrong(problem),
+        }
+        let entries = match serde_json::from_str(text) {
+            Ok(Value::Array(entries)) => entries,
+            Ok(_) => return wrong("not a list"),
+            // It says where, and shows nothing of the text.
+            Err(error) => return wrong(&format!("not JSON ({error})")),
+        };
+        for (number, entry) in entries.into_iter().enumerate() {
+            self.read_entry(number + 1, entry, problems);
+        }
+    }
+
+    fn read_entry(&mut self, number: usize, entry: Value, problems: &mut Vec<Problem>) {
+        let place = format!("channel {number}");
+        let Value::Object(entry) = entry else {
+            let place = format!("CHANNELS, {place}");
+            return problems.push(Problem::new(
+                &place,
+                "not an object",
+                "an object with `name` and `type`",
+            ));
+        };
+        let name = self.name(&entry, &place, problems);
+        let place = name.as_ref().map_or(place, |name| format!("`{name}`"));
+        let channel_type = channel_type(&entry, &place, problems);
+        let minimum = minimum(&entry, &place, problems);
+        let Some(channel_type) = channel_type else {
+            return;
+        };
+        let settings = channel_type.definition().settings;
+        let known: Vec<_> = settings.iter().map(|it| it.name).chain(COMMON).collect();
+        let strange = entry.keys().filter(|key| !known.contains(&key.as_str()));
+        problems.extend(strange.map(|key| unknown(&format!("CHANNELS, {place}"), key, &known)));
+        let value = |it: &SettingDefinition| Some((it.name, entry.get(it.name)?.clone()));
+        let values = settings.iter().filter_map(value).collect();
+        let name = name.unwrap_or_else(|| format!("channel-{number}"));
+        self.add(
+            &name,
+            channel_type,
+            minimum,
+            Place::List(place),
+            values,
+            problems,
+        );
+    }
+
+    /// Its identity: no other channel may have it.
+    fn name(
+        &self,
+        entry: &Map<String, Value>,
+        place: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Option<String> {
+        let place = format!("CHANNELS, {place}, `name`");
+        let mut wrong = |problem: &str| problems.push(Problem::new(&place, problem, NAMES));
+        let Some(name) = entry.get("name").filter(|it| !is_unset(it)) else {
+            wrong("it is missing");
+            return None;
+        };
+        let is_of_name = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+        let name = name
+            .as_str()
+            .filter(|it| it.len() <= 50 && it.chars().all(is_of_name));
+        let Some(name) = name else {
+            wrong("not a name");
+            return None;
+        };
+        if self.shown.iter().any(|it| it.name == name) {
+            wrong(&format!("another channel is called `{name}`"));
+        }
+        Some(name.to_owned())
+    }
+
+    /// False where the settings make no channel.
+    fn add(
+        &mut self,
+        name: &str,
+        channel_type: ChannelType,
+        minimum: Minimum,
+        place: Place,
+        values: BTreeMap<&'static str, Value>,
+        problems: &mut Vec<Problem>,
+    ) -> bool {
+        let definition = channel_type.definition();
+        let settings = shown(&place, definition.settings, &values);
+        let channel = (definition.read)(&mut Settings::new(
+            place,
+            definition.settings,
+            values,
+            problems,
+        ));
+        let Some(channel) = channel else {
+            return false;
+        };
+        self.shown.push(ShownChannel {
+            name: name.to_owned(),
+            channel_type,
+            settings: with_minimum(settings, minimum),
+        });
+        self.configured.push(ConfiguredChannel {
+            name: name.to_owned(),
+            channel_type,
+            minimum,
+            channel,
+        });
+        true
+    }
+}
+
+fn with_minimum(mut settings: Vec<ShownSetting>, minimum: Minimum) -> Vec<ShownSetting> {
+    let source = match minimum {
+        Minimum::All => "default",
+        Minimum::Urgent => "set",
+    };
+    settings.push(ShownSetting {
+        name: "minimum",
+        value: minimum.to_string(),
+        source: source.to_owned(),
+    });
+    settings
+}
+
+/// A variable that is set.
+fn variable<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = environment.iter().find(|(it, _)| it == name);
+    let value = found.map(|(_, value)| value.as_str());
+    value.filter(|it| !it.trim().is_empty())
+}
+
+fn channel_type(
+    entry: &Map<String, Value>,
+    place: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<ChannelType> {
+    let variable = format!("CHANNELS, {place}, `type`");
+    let types: Vec<&str> = ChannelType::VARIANTS.iter().map(Into::into).collect();
+    let (problem, remedy) = match entry.get("type").filter(|it| !is_unset(it)) {
+        None => ("it is missing", Remedy::Allowed(types.join(", "))),
+        Some(Value::String(text)) => match ChannelType::from_str(text.trim()) {
+            Ok(channel_type) => return Some(channel_type),
+            Err(_) => match nearest(text, types.iter().copied()) {
+                Some(meant) => (
+                    "not a type of channel",
+                    Remedy::DidYouMean(meant.to_owned()),
+                ),
+                None => ("not a type of channel", Remedy::Allowed(types.join(", "))),
+            },
+        },
+        Some(_) => ("not a text", Remedy::Allowed(types.join(", "))),
+    };
+    problems.push(Problem {
+        variable,
+        problem: problem.to_owned(),
+        remedy,
+    });
+    None
+}
+
+fn minimum(entry: &Map<String, Value>, place: &str, problems: &mut Vec<Problem>) -> Minimum {
+    let Some(value) = entry.get("minimum").filter(|it| !is_unset(it)) else {
+        return Minimum::All;
+    };
+    let minimum = value.as_str().and_then(|it| it.trim().parse().ok());
+    minimum.unwrap_or_else(|| {
+        let place = format!("CHANNELS, {place}, `minimum`");
+        problems.push(Problem::new(&place, "not a minimum", MINIMUMS));
+        Minimum::All
+    })
+}
