@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use strum::VariantArray as _;
 
-use crate::aws::secret::REDACTED;
+use crate::aws::secret::{REDACTED, Reference};
 use crate::aws::secret_store::{SecretStore, SecretStoreError};
 use crate::aws::{LazySession, Open};
 use crate::config::misspelt::{self, Stakes};
@@ -60,8 +60,11 @@ pub struct NotifierConfig {
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    #[error("CHANNELS cannot be read: {0}")]
-    Channels(#[from] SecretStoreError),
+    #[error("CHANNELS cannot be read from {reference}")]
+    Channels {
+        reference: Reference,
+        source: SecretStoreError,
+    },
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
@@ -111,7 +114,7 @@ impl NotifierConfig {
     ///
     /// # Errors
     ///
-    /// [`SecretStoreError`] where that cannot be read, [`ConfigError`] with every problem that there is.
+    /// [`LoadError`] where that cannot be read, or with every problem that there is.
     pub async fn load(
         mut environment: Vec<(String, String)>,
         open: Open,

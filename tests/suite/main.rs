@@ -10,6 +10,7 @@
 
 mod acceptance;
 mod calm;
+mod channel_list;
 mod channels;
 mod chat;
 mod command_line;

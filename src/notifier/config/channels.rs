@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
+use super::LoadError;
 use crate::aws::secret::{Reference, Secret, SecretSource};
-use crate::aws::secret_store::{SecretStore, SecretStoreError};
+use crate::aws::secret_store::SecretStore;
 use crate::aws::{LazySession, Open};
 use crate::config::values::switch;
 use crate::config::{DISABLED, Problem, Remedy};
@@ -49,11 +50,11 @@ pub struct ShownChannel {
 ///
 /// # Errors
 ///
-/// [`SecretStoreError`] where it cannot be read.
+/// [`LoadError::Channels`] where it cannot be read.
 pub(super) async fn resolve(
     environment: &mut [(String, String)],
     open: Open,
-) -> Result<(), SecretStoreError> {
+) -> Result<(), LoadError> {
     let channels = environment.iter_mut().find(|(name, _)| name == "CHANNELS");
     let Some((_, value)) = channels else {
         return Ok(());
@@ -62,8 +63,9 @@ pub(super) async fn resolve(
     if let Ok(SecretSource::Reference(reference)) = source {
         let session = LazySession::new(open, SharedClient::default());
         let store = SecretStore::new(Arc::new(session));
-        value.clear();
-        value.push_str(store.open(&reference).await?.expose());
+        let list = store.open(&reference).await;
+        let list = list.map_err(|source| LoadError::Channels { reference, source })?;
+        *value = list.expose().to_owned();
     }
     Ok(())
 }
