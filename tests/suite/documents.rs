@@ -34,8 +34,23 @@ fn variables() -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn readme_explains_every_variable() {
-    assert_eq!(missing(variables(), &text("README.md")), [""; 0]);
+fn the_configuration_page_has_every_variable() {
+    assert_eq!(
+        missing(variables(), &text("docs/configuration.md")),
+        [""; 0]
+    );
+}
+
+/// A page explains the variables of each function. Two functions have a page of their own.
+#[test]
+fn each_function_has_a_page_that_explains_its_variables() {
+    for (function, names) in config::names() {
+        let page = match function {
+            "parrot" => "docs/configuration.md".to_owned(),
+            _ => format!("docs/{function}.md"),
+        };
+        assert_eq!(missing(names, &text(&page)), [""; 0], "{page}");
+    }
 }
 
 #[test]
@@ -123,11 +138,11 @@ fn the_example_configuration_has_every_key() {
 }
 
 #[test]
-fn readme_explains_every_key_and_what_it_allows() {
-    let readme = text("README.md");
+fn the_configuration_page_explains_every_key_and_what_it_allows() {
+    let page = text("docs/configuration.md");
     for key in &keys::KEYS {
         let quoted = format!("`{}`", key.path);
-        let mut rows = readme
+        let mut rows = page
             .lines()
             .filter(|line| line.starts_with("| `") && line.contains(&quoted));
         let found = match key.allows {
@@ -136,26 +151,29 @@ fn readme_explains_every_key_and_what_it_allows() {
         };
         assert!(
             found,
-            "no row of README has {quoted} and what it allows: {:?}",
+            "no row of docs/configuration.md has {quoted} and what it allows: {:?}",
             key.allows
         );
     }
 }
 
 #[test]
-fn readme_explains_every_word_of_keep_and_drop() {
+fn the_events_page_explains_every_word_of_keep_and_drop() {
     let words = Kind::VARIANTS
         .iter()
         .map(ToString::to_string)
         .chain(Cause::VARIANTS.iter().map(ToString::to_string))
         .chain(CallWord::VARIANTS.iter().map(ToString::to_string))
         .chain(DropReason::VARIANTS.iter().map(ToString::to_string));
-    assert_eq!(missing(words, &text("README.md")), [""; 0]);
+    assert_eq!(missing(words, &text("docs/events.md")), [""; 0]);
 }
 
 #[test]
-fn readme_lists_every_name_that_a_template_can_use() {
-    assert_eq!(missing(render::names(), &text("README.md")), [""; 0]);
+fn the_templates_page_lists_every_name_that_a_template_can_use() {
+    assert_eq!(
+        missing(render::names(), &text("docs/templates.md")),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -200,9 +218,9 @@ fn every_ignored_test_is_of_the_second_circle() {
     assert!(counted > 40, "{counted}");
 }
 
-/// Of both ways in which events reach the function.
+/// For both ways in which events reach the function.
 #[test]
-fn readme_names_what_the_stack_makes() {
+fn the_deploy_page_names_what_the_stack_makes() {
     let service = text("serverless.yml");
     let documents = Yaml::load_from_str(&service).unwrap();
     let prefixes = documents[0]["custom"]["rulePrefix"].as_mapping().unwrap();
@@ -220,7 +238,7 @@ fn readme_names_what_the_stack_makes() {
         .map(|name| name.replace("${self:service}-${sls:stage}", "ecs-parrot-dev"))
         .collect();
     assert_eq!(names.len(), 6);
-    assert_eq!(missing(names, &text("README.md")), [""; 0]);
+    assert_eq!(missing(names, &text("docs/deploy.md")), [""; 0]);
 }
 
 /// How long events are tried depends on `ingest`, and an alarm's text does not.
@@ -270,47 +288,53 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// README's messages are what the samples say; only addresses are cut, at an ellipsis.
+/// The messages that the pages show are those of the samples. A line may be cut, at an ellipsis.
 #[test]
-fn readmes_messages_are_real() {
-    let readme = text("README.md");
-    let mut found = 0;
-    for part in readme.split("(`samples/").skip(1) {
-        let Some((name, rest)) = part.split_once(".json`):\n\n```text\n") else {
-            continue;
-        };
-        let (shown, _) = rest.split_once("\n```").unwrap();
-        let evaluated = events::evaluate(&events::sample(name), &Policy::default())
-            .remove(0)
-            .unwrap();
-        let priority = evaluated.priority().unwrap();
-        let rendered = events::render(events::renderer(), &evaluated.notice, priority).unwrap();
-        let real = terminal::plain(&rendered.terminal);
-        assert_eq!(
-            shown.lines().count(),
-            real.lines().count(),
-            "{name}\n{real}"
-        );
-        for (shown, real) in shown.lines().zip(real.lines()) {
-            match shown.strip_suffix('…') {
-                Some(beginning) => assert!(real.starts_with(beginning), "{name}: {real}"),
-                None => assert_eq!(shown, real, "{name}"),
-            }
+fn the_messages_that_the_pages_show_are_real() {
+    for (page, expected) in [("README.md", 2), ("docs/events.md", 4)] {
+        let page = text(page);
+        let mut found = 0;
+        for part in page.split("(`samples/").skip(1) {
+            let Some((name, rest)) = part.split_once(".json`):\n\n```text\n") else {
+                continue;
+            };
+            let (shown, _) = rest.split_once("\n```").unwrap();
+            compare_message(name, shown);
+            found += 1;
         }
-        found += 1;
+        assert_eq!(found, expected);
     }
-    assert_eq!(found, 4);
 }
 
-/// What README's tables of decisions say of a word: a kind, a cause or a reason for dropping.
-fn decisions_of_readme() -> BTreeMap<String, BTreeSet<String>> {
+fn compare_message(name: &str, shown: &str) {
+    let evaluated = events::evaluate(&events::sample(name), &Policy::default())
+        .remove(0)
+        .unwrap();
+    let priority = evaluated.priority().unwrap();
+    let rendered = events::render(events::renderer(), &evaluated.notice, priority).unwrap();
+    let real = terminal::plain(&rendered.terminal);
+    assert_eq!(
+        shown.lines().count(),
+        real.lines().count(),
+        "{name}\n{real}"
+    );
+    for (shown, real) in shown.lines().zip(real.lines()) {
+        match shown.strip_suffix('…') {
+            Some(beginning) => assert!(real.starts_with(beginning), "{name}: {real}"),
+            None => assert_eq!(shown, real, "{name}"),
+        }
+    }
+}
+
+/// The outcomes that the tables of docs/events.md allow for a word: a kind, a cause or a reason for dropping.
+fn documented_decisions() -> BTreeMap<String, BTreeSet<String>> {
     let outcome = Regex::new("drop|(?:urgent, )?(?:critical|warning|info|success)").unwrap();
     let word = Regex::new("`([a-z_]+)`").unwrap();
-    let readme = text("README.md");
-    let (_, section) = readme
-        .split_once("### API calls (from CloudTrail)")
+    let page = text("docs/events.md");
+    let (_, section) = page
+        .split_once("\n## API calls (from CloudTrail)\n")
         .unwrap();
-    let (section, _) = section.split_once("### Reasons for dropping").unwrap();
+    let (section, _) = section.split_once("\n## Reasons for dropping\n").unwrap();
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in section.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = row.trim_matches('|').split(" | ").collect();
@@ -331,11 +355,11 @@ fn decisions_of_readme() -> BTreeMap<String, BTreeSet<String>> {
     found
 }
 
-/// Each sample's decision stands in README, and what README says without a condition has a sample.
+/// The tables of docs/events.md allow each sample's decision.
 #[test]
-fn readmes_tables_decide_as_the_samples_do() {
-    let readme = decisions_of_readme();
-    assert!(readme.len() > 30, "{readme:?}");
+fn the_tables_of_decisions_agree_with_the_samples() {
+    let documented = documented_decisions();
+    assert!(documented.len() > 30, "{documented:?}");
     for line in include_str!("decisions.tsv").lines().skip(1) {
         let fields: Vec<_> = line.split('\t').collect();
         let [_, decision, reason, severity, urgent] = fields[..] else {
@@ -346,13 +370,128 @@ fn readmes_tables_decide_as_the_samples_do() {
             (_, "yes") => format!("urgent, {severity}"),
             (_, _) => severity.to_owned(),
         };
-        // Said in a sentence below the tables.
+        // A sentence below the tables says it.
         if reason == "not_ecs" {
             continue;
         }
-        let allowed = readme
+        let allowed = documented
             .get(reason)
-            .unwrap_or_else(|| panic!("README lacks {reason}"));
-        assert!(allowed.contains(&outcome), "{line}: README has {allowed:?}");
+            .unwrap_or_else(|| panic!("docs/events.md lacks {reason}"));
+        assert!(
+            allowed.contains(&outcome),
+            "{line}: docs/events.md has {allowed:?}"
+        );
+    }
+}
+
+/// README is for the first ten minutes; everything else has a page.
+#[test]
+fn readme_is_short_and_lists_every_page() {
+    let readme = text("README.md");
+    assert!(
+        readme.lines().count() <= 250,
+        "{} lines",
+        readme.lines().count()
+    );
+    for page in pages() {
+        assert!(readme.contains(&format!("]({page})")), "{page} in README");
+    }
+}
+
+/// The documents in `docs`, and those beside README.
+fn pages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let in_docs = files(&root.join("docs"));
+    let in_docs = in_docs
+        .iter()
+        .filter(|file| file.extension().is_some_and(|it| it == "md"))
+        .map(|file| file.strip_prefix(root).unwrap().display().to_string());
+    let beside = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned);
+    in_docs.chain(beside).collect()
+}
+
+/// How GitHub makes an anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+fn anchors(page: &str) -> BTreeSet<String> {
+    // Every second part stands between the marks of a code block.
+    let text = page.split("```").step_by(2);
+    let headings = text
+        .flat_map(str::lines)
+        .filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| anchor(line.trim_start_matches('#').trim()))
+        .collect()
+}
+
+#[test]
+fn every_link_between_the_pages_leads_somewhere() {
+    let link = Regex::new(r"\]\(([^()\s]+)\)").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = 0;
+    for page in pages().into_iter().chain(["README.md".to_owned()]) {
+        let content = text(&page);
+        for target in link.captures_iter(&content) {
+            let target = &target[1];
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => root.join(&page),
+                file => root.join(&page).parent().unwrap().join(file),
+            };
+            assert!(file.exists(), "{page}: {target}");
+            if !heading.is_empty() {
+                let headings = anchors(&fs::read_to_string(&file).unwrap());
+                assert!(headings.contains(heading), "{page}: {target}");
+            }
+            found += 1;
+        }
+    }
+    assert!(found > 80, "{found}");
+}
+
+/// Files have moved before, and the documents kept their old names.
+#[test]
+fn the_files_that_the_architecture_names_exist() {
+    let path = Regex::new(r"`((?:src|tests|benches|deploy|docs|fuzz)/[a-z0-9_./-]+)`").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = text("ARCHITECTURE.md");
+    let named: BTreeSet<_> = path
+        .captures_iter(&page)
+        .map(|it| it[1].to_owned())
+        .collect();
+    assert!(named.len() > 40, "{named:?}");
+    for path in named {
+        assert!(root.join(&path).exists(), "{path}");
+    }
+}
+
+/// docs/run.md has a row for each statement of the policy.
+#[test]
+fn the_run_page_explains_its_policy() {
+    let policy: serde_json::Value = serde_json::from_str(&text("docs/policies/run.json")).unwrap();
+    let page = text("docs/run.md");
+    let statements = policy["Statement"].as_array().unwrap();
+    assert!(!statements.is_empty());
+    for statement in statements {
+        let sid = statement["Sid"].as_str().unwrap();
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{sid}` |")));
+        let row = row.unwrap_or_else(|| panic!("{sid} in docs/run.md"));
+        let actions = match &statement["Action"] {
+            serde_json::Value::Array(actions) => actions.clone(),
+            action => vec![action.clone()],
+        };
+        for action in actions {
+            assert!(row.contains(action.as_str().unwrap()), "{row}: {action}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! README's IAM policy, and the ancestor's nine permissions, against the calls that are really made.
+//! The IAM policy of docs/policies/run.json, and ecs-one-off-task's nine permissions, against the calls that are made.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,9 @@ use super::{MIGRATE, account, exits_with, run, web};
 use crate::fake_aws::policy::Policy;
 use crate::fake_aws::{FakeAws, Life, Log};
 
-const README: &str = include_str!("../../../README.md");
-
-/// The policy as README shows it.
+/// The policy that docs/run.md tells its reader to use.
 pub(super) fn of_readme() -> Value {
-    let (_, rest) = README
-        .split_once("#### The IAM policy of whoever runs it")
-        .unwrap();
-    let (_, rest) = rest.split_once("```json\n").unwrap();
-    let (policy, _) = rest.split_once("```").unwrap();
-    serde_json::from_str(policy).unwrap()
+    serde_json::from_str(include_str!("../../../docs/policies/run.json")).unwrap()
 }
 
 /// For what is not about permissions, in other clusters than README's.
