@@ -220,7 +220,7 @@ pub struct Change {
 
 #[derive(Debug, Clone, Default)]
 pub struct TaskFacts {
-    pub told_by: TaskSource,
+    pub reported_by: TaskSource,
     pub last_status: Option<String>,
     pub desired_status: Option<String>,
     pub stop_code: Option<String>,

@@ -40,7 +40,7 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
             ..Subject::default()
         },
         facts: Facts::Task(Box::new(TaskFacts {
-            told_by: TaskSource::AgentReport,
+            reported_by: TaskSource::AgentReport,
             last_status: status,
             stopped_reason: request.text("reason"),
             stopped_at: request.time("executionStoppedAt"),

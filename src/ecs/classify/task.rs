@@ -85,7 +85,7 @@ pub(super) fn service_of_group(group: Option<&str>) -> Option<String> {
 
 fn facts(task: &TaskStateChange) -> TaskFacts {
     TaskFacts {
-        told_by: TaskSource::StateChange,
+        reported_by: TaskSource::StateChange,
         last_status: task.last_status.clone(),
         desired_status: task.desired_status.clone(),
         stop_code: task.stop_code.clone(),

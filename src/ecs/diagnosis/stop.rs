@@ -54,7 +54,7 @@ impl<'a> Stop<'a> {
         let was_told_to = self.was_asked_for() || self.could_not_be_stopped();
         let is_done = self.is_done() && !was_told_to;
         // The agent does not say who sent the signal.
-        let by_nobody_known = self.task.told_by == TaskSource::AgentReport
+        let by_nobody_known = self.task.reported_by == TaskSource::AgentReport
             && failed
             && self.task.stopped_reason.is_none()
             && !has_reasons
@@ -136,7 +136,7 @@ impl<'a> Stop<'a> {
 
     /// The agent's report has no times: there, a container that ran is one with an exit code.
     fn never_started(&self) -> bool {
-        match self.task.told_by {
+        match self.task.reported_by {
             TaskSource::StateChange => self.task.started_at.is_none(),
             TaskSource::AgentReport => self.exits().next().is_none(),
         }

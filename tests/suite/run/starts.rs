@@ -279,7 +279,7 @@ async fn a_start_that_is_throttled_to_the_end_leaves_nothing_behind() {
     assert!(
         finished
             .err
-            .contains("advice: AWS has too many calls of this account"),
+            .contains("advice: this account makes too many calls to AWS"),
         "{finished:?}"
     );
     assert_eq!(aws.bodies("RunTask").len(), 8);
