@@ -166,10 +166,10 @@ impl Detail {
                 Self::Deployment(DeploymentStateChange::read(fields))
             }
             Some("ECS Hook State Change") => Self::Hook(HookStateChange::read(fields)),
-            Some("ECS ContainerState Instance State Change") => {
+            Some("ECS Container Instance State Change") => {
                 Self::Instance(InstanceStateChange::read(fields))
             }
-            Some("ECS ContainerState Instance Health Change") => {
+            Some("ECS Container Instance Health Change") => {
                 Self::InstanceHealth(InstanceHealthChange::read(fields))
             }
             Some(_) | None => Self::Unknown(detail.clone()),

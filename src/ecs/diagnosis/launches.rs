@@ -216,11 +216,11 @@ mod tests {
             ),
             (
                 "You've reached the limit on the number of tasks you can run concurrently",
-                "the account's quota of tasks",
+                "the account's quota of running tasks",
             ),
             (
                 "You've reached the limit on the number of vCPUs you can run concurrently",
-                "the account's quota of vCPUs",
+                "the account's quota of running vCPUs",
             ),
             (
                 "Tasks provisioning capacity limit exceeded.",

@@ -185,7 +185,7 @@ pub(super) const ENTRIES: &[StopEntry] = &[
             &["not found", "no such file or directory"],
         ]),
         "failed to start: its command is not in the image",
-        "check that the image has the file in entryPoint or command, and the interpreter in a script's first line",
+        "check that the program in entryPoint or command exists in the image, and the interpreter in a script's first line",
         GuidePage::Start,
     ),
     entry_of(

@@ -119,7 +119,7 @@ pub(super) const ENTRIES: &[StopEntry] = &[
         ApplicationExit,
         Condition::Exit(127),
         "could not find its command",
-        "check that the image has the file in entryPoint or command",
+        "check that the program in entryPoint or command exists in the image",
         GuidePage::Stopped,
     ),
     entry_of(
