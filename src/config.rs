@@ -16,7 +16,8 @@ pub use variables::{HookVariables, NotifierVariables, QueueVariables, names, nam
 /// A secret with this value counts as unset.
 pub(crate) const DISABLED: &str = "DISABLED";
 
-/// The environment of this process. Bytes that are not Unicode become U+FFFD. A variable of ours that has one is refused.
+/// The environment of this process. Bytes that are not Unicode become U+FFFD. A variable of ours that has one is
+/// refused.
 pub fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .map(|(name, value)| {

@@ -1,4 +1,5 @@
-//! Connects the SDK to our HTTP client: <https://docs.rs/aws-smithy-runtime-api/latest/aws_smithy_runtime_api/client/http/>.
+//! Connects the SDK to our HTTP client:
+//! <https://docs.rs/aws-smithy-runtime-api/latest/aws_smithy_runtime_api/client/http/>.
 
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ impl HttpClient for SharedClient {
 }
 
 /// The SDK has one timeout for connecting and one for the first byte. Our client has the same connect timeout for all
-/// calls. So a call with a short connect timeout, such as the search for an instance's role, gets the sum of both as the
-/// timeout of the whole call.
+/// calls. So a call with a short connect timeout, such as the search for an instance's role, gets the sum of both as
+/// the timeout of the whole call.
 fn timeout(settings: &HttpConnectorSettings) -> Option<Duration> {
     let connecting = settings.connect_timeout()?;
     Some(connecting + settings.read_timeout()?)
@@ -70,8 +71,8 @@ fn convert(request: HttpRequest) -> Result<Request, ConnectorError> {
 }
 
 /// The SDK wants to close the connection of a call that failed with 5xx, and logs an error if it does not know the
-/// connection. `reqwest` itself closes connections that timed out or broke, and cannot be asked to close others. So closing
-/// this one does nothing.
+/// connection. `reqwest` itself closes connections that timed out or broke, and cannot be asked to close others. So
+/// closing this one does nothing.
 fn unknown_connection() -> ConnectionMetadata {
     ConnectionMetadata::builder()
         .proxied(false)

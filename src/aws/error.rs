@@ -150,7 +150,8 @@ const THROTTLING: [&str; 4] = [
     "Too many concurrent attempts",
 ];
 
-/// Errors of one kind have many names, which differ by service and age. Some are reported under the name of another kind.
+/// Errors of one kind have many names, which differ by service and age. Some are reported under the name of another
+/// kind.
 fn kind(code: &str, message: &str, status: Option<u16>) -> ErrorKind {
     let says = |mark: &str| message.contains(mark);
     match code {

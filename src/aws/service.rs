@@ -1,8 +1,8 @@
 //! Calls services without their SDK crates, where only few calls are needed.
 //!
-//! An SDK crate is always built and linked as a whole: five of them were two fifths of the build, for eight calls in all
-//! (docs/performance.md). These calls use the SDK's runtime instead. The SDK still provides credentials, signatures,
-//! retries, timeouts, errors and endpoints. Only the format of the requests is written here.
+//! An SDK crate is always built and linked as a whole: five of them were two fifths of the build, for eight calls in
+//! all (docs/performance.md). These calls use the SDK's runtime instead. The SDK still provides credentials,
+//! signatures, retries, timeouts, errors and endpoints. Only the format of the requests is written here.
 
 mod endpoint;
 pub mod lambda;

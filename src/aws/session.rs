@@ -30,8 +30,8 @@ pub struct Session {
     region: Region,
 }
 
-/// Opens a session, with the region to use if the environment names none. Functions and people keep their credentials in
-/// different places, and a function's program needs only its own way.
+/// Opens a session, with the region to use if the environment names none. Functions and people keep their credentials
+/// in different places, and a function's program needs only its own way.
 pub type Open = fn(SharedClient, String) -> BoxFuture<'static, Result<Session, SessionError>>;
 
 /// A session that is opened on first use.
@@ -51,7 +51,8 @@ impl LazySession {
         }
     }
 
-    /// The session in the environment's region. If it names none, resources are not found, and the call's error says so.
+    /// The session in the environment's region. If it names none, resources are not found, and the call's error says
+    /// so.
     pub async fn own(&self) -> Result<&Session, SessionError> {
         self.get("us-east-1").await
     }
@@ -136,8 +137,8 @@ impl Session {
     }
 
     /// The session of a Lambda function. Lambda puts region and credentials into the environment. The places where a
-    /// person keeps them (profiles, logins, an instance's role) are not searched, and the code for it is not even linked:
-    /// it would cost each cold start more than everything else.
+    /// person keeps them (profiles, logins, an instance's role) are not searched, and the code for it is not even
+    /// linked: it would cost each cold start more than everything else.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
     pub fn of_function(http: &SharedClient) -> Result<Self, SessionError> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -161,8 +162,8 @@ impl Session {
         })
     }
 
-    /// Finds credentials and region in the environment. If it names no region, `region` is used. Without credentials this
-    /// fails now with one sentence, and not later at each call.
+    /// Finds credentials and region in the environment. If it names no region, `region` is used. Without credentials
+    /// this fails now with one sentence, and not later at each call.
     pub async fn of_environment(http: &SharedClient, region: String) -> Result<Self, SessionError> {
         check_certificates()?;
         check_endpoints()?;

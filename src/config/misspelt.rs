@@ -18,10 +18,10 @@ pub(crate) enum OnMisspelling {
 /// These decide where a message goes, together with the variables of the channels themselves.
 const DESTINATIONS: [&str; 2] = ["SLACK_CHANNEL", "FLOWDOCK_URL"];
 
-/// A typing error in the name of a variable that is not set is an error. A name that only begins like several of ours is a
-/// warning if the program has what it needs. A name that resembles a part of ours is always a warning. A shell also has
-/// variables of other programs: there a typing error is an error only in the name of a variable that decides where
-/// messages go.
+/// A typing error in the name of a variable that is not set is an error. A name that only begins like several of ours
+/// is a warning if the program has what it needs. A name that resembles a part of ours is always a warning. A shell
+/// also has variables of other programs: there a typing error is an error only in the name of a variable that decides
+/// where messages go.
 pub(crate) fn check(
     own: &[String],
     on_misspelling: &OnMisspelling,
@@ -149,8 +149,8 @@ fn is_of_lambda(name: &str) -> bool {
 }
 
 /// A fast check that excludes most variables, because the exact one would slow down every cold start. A typing error
-/// leaves the start or the end of a long name unchanged. So a long name can resemble one of ours only if ours contains its
-/// first or its last letters.
+/// leaves the start or the end of a long name unchanged. So a long name can resemble one of ours only if ours contains
+/// its first or its last letters.
 fn may_resemble(name: &str, own: &[String]) -> bool {
     const END: usize = 3;
     let bytes = name.as_bytes();

@@ -75,8 +75,8 @@ impl Variables for HookVariables {
 pub(crate) trait Variables: Default + Serialize + DeserializeOwned {
     const ON_MISSPELLING: OnMisspelling;
 
-    /// All values are texts, so that none can have a wrong type here. Only our names in exactly this spelling count: envy
-    /// also accepts other letter cases, but `drop` in a shell is not our variable.
+    /// All values are texts, so that none can have a wrong type here. Only our names in exactly this spelling count:
+    /// envy also accepts other letter cases, but `drop` in a shell is not our variable.
     fn read(environment: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
         read(&names_of::<Self>(), environment, problems)
     }

@@ -1,8 +1,8 @@
 //! Finds out why a task stopped, from the texts and codes of ECS.
 //!
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>. The first
-//! cause that matches is used. The causes that matter most to a reader come first. Reasons are checked before stop codes,
-//! because the codes are few and less exact.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>. The first cause that
+//! matches is used. The causes that matter most to a reader come first. Reasons are checked before stop codes, because
+//! the codes are few and less exact.
 
 mod blame;
 pub mod launches;

@@ -52,8 +52,8 @@ pub fn task(region: &str, cluster: &str, task: &str) -> Option<String> {
     Console::of_region(region)?.task(cluster, task, "configuration")
 }
 
-/// The page of a CloudWatch Logs stream. The console parses the part after `#` as a second address, so names are encoded
-/// twice, with `$` in place of `%`: `/ecs/web` becomes `$252Fecs$252Fweb`.
+/// The page of a CloudWatch Logs stream. The console parses the part after `#` as a second address, so names are
+/// encoded twice, with `$` in place of `%`: `/ecs/web` becomes `$252Fecs$252Fweb`.
 pub fn log_stream(stream: &LogStream) -> Option<String> {
     let Console { region, domain } = Console::of_region(&stream.region)?;
     let encoded = |name: &str| {

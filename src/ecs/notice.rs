@@ -1,8 +1,8 @@
 //! The types that the stages pass on.
 //!
-//! [`classify`](crate::ecs::classify) turns an event into a [`Notice`], [`policy`](crate::notifier::policy) decides about
-//! it, and [`render`](crate::notifier::render) writes the message. A notice holds facts as AWS gave them: nothing here is
-//! escaped or cut.
+//! [`classify`](crate::ecs::classify) turns an event into a [`Notice`], [`policy`](crate::notifier::policy) decides
+//! about it, and [`render`](crate::notifier::render) writes the message. A notice holds facts as AWS gave them: nothing
+//! here is escaped or cut.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 

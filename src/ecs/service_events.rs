@@ -23,8 +23,8 @@ pub fn without_names(reason: &str) -> String {
     outside.collect()
 }
 
-/// "ECS deployment circuit breaker: rolling back to deploymentId …", and a similar text for alarms. The event at the end
-/// of a rollback looks like the end of any deployment, so `came_back` is fetched from AWS.
+/// "ECS deployment circuit breaker: rolling back to deploymentId …", and a similar text for alarms. The event at the
+/// end of a rollback looks like the end of any deployment, so `came_back` is fetched from AWS.
 pub fn is_rollback(service: &ServiceFacts) -> bool {
     service.came_back
         || service.reason.as_deref().is_some_and(says_rollback)

@@ -1,7 +1,7 @@
 //! Configures TLS with the authorities whose certificates are trusted.
 //!
-//! Mozilla's authorities are compiled in, because reading and parsing the system's takes longer than all other work of a
-//! cold start (docs/performance.md). `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them, as in other programs.
+//! Mozilla's authorities are compiled in, because reading and parsing the system's takes longer than all other work of
+//! a cold start (docs/performance.md). `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them, as in other programs.
 //! `AWS_CA_BUNDLE` only adds others: it is set for AWS, and the chats must stay reachable.
 
 use std::path::Path;

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use strsim::osa_distance;
 
-/// The nearest known word, if it is near enough. Letter case and separators do not count. A few letters may be wrong, or
-/// the end may be missing.
+/// The nearest known word, if it is near enough. Letter case and separators do not count. A few letters may be wrong,
+/// or the end may be missing.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = normalized(word);
     let near = words.into_iter().filter_map(|candidate| {

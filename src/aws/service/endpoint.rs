@@ -31,14 +31,16 @@ fn configured(config: &SdkConfig, service: Service) -> Option<String> {
     own.or(general)
 }
 
-/// The SDK has the rules for partitions, FIPS and dual stack in the crate of each service. Apart from the exceptions here,
-/// the host names of these services differ from those of ECS only in the first label.
+/// The SDK has the rules for partitions, FIPS and dual stack in the crate of each service. Apart from the exceptions
+/// here, the host names of these services differ from those of ECS only in the first label.
 async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     let region = config.region().ok_or("no region is set")?.to_string();
-    // The usual hosts of Secrets Manager support IPv6, and there are no dual-stack ones: <https://docs.aws.amazon.com/general/latest/gr/asm.html>.
+    // The usual hosts of Secrets Manager support IPv6, and there are no dual-stack ones:
+    // <https://docs.aws.amazon.com/general/latest/gr/asm.html>.
     let dual_stack = config.use_dual_stack() == Some(true) && service != SECRETS_MANAGER;
     // In GovCloud the usual hosts of these services support FIPS, and there are no special ones:
-    // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>, <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
+    // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>,
+    // <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
     let is_fips_by_default = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS)
         && region.starts_with("us-gov-")
         && !dual_stack;

@@ -22,7 +22,8 @@ pub struct InvokeAnswer {
     pub is_error: bool,
 }
 
-/// Invokes a function by its name or ARN, and waits for its answer. `context` is the client context, at most 3,583 bytes.
+/// Invokes a function by its name or ARN, and waits for its answer. `context` is the client context, at most 3,583
+/// bytes.
 ///
 /// # Errors
 ///

@@ -96,7 +96,8 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
     })
 }
 
-/// Whether a person used the console. CloudTrail then names the console as the invoking service, but it is not a service.
+/// Whether a person used the console. CloudTrail then names the console as the invoking service, but it is not a
+/// service.
 fn is_console(invoked_by: &str) -> bool {
     [
         "signin.amazonaws.com",

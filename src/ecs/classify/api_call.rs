@@ -1,7 +1,8 @@
 //! Classifies CloudTrail's calls by their names in the API.
 //!
 //! An agent's report of a task is also a call, but it is classified as the change of the task that it reports. Requests
-//! and answers follow the API reference: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
+//! and answers follow the API reference:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 mod changes;
 mod subject;

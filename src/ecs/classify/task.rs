@@ -47,8 +47,9 @@ fn kind(task: &TaskStateChange) -> Kind {
     }
 }
 
-/// If a time is missing or unreadable, the event counts as a start, because a message too many is better than one too few.
-/// A task in which a container has already failed does not count as started: its message shows the failure instead.
+/// If a time is missing or unreadable, the event counts as a start, because a message too many is better than one too
+/// few. A task in which a container has already failed does not count as started: its message shows the failure
+/// instead.
 fn has_just_started(task: &TaskStateChange) -> bool {
     let is_soon = match (&task.started_at, &task.updated_at) {
         (Some(started), Some(updated)) => updated

@@ -1,4 +1,5 @@
-//! Classifies event types that are not known here. All their fields are kept, and the usual field names give the subject.
+//! Classifies event types that are not known here. All their fields are kept, and the usual field names give the
+//! subject.
 
 use serde_json::Value;
 

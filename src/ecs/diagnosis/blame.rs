@@ -43,8 +43,8 @@ fn never_ran(container: &Container) -> bool {
     container.exit_code.is_none() && could_not.iter().any(|it| reason.starts_with(it))
 }
 
-/// The reasons that ECS gives for a stop: for the task, and for each container that may have ended it. Reasons that only
-/// follow from the stop itself are left out.
+/// The reasons that ECS gives for a stop: for the task, and for each container that may have ended it. Reasons that
+/// only follow from the stop itself are left out.
 pub(super) fn ecs_reasons(task: &TaskFacts) -> impl Iterator<Item = &str> {
     let containers = task.containers.iter().filter(|it| may_end_task(it, task));
     let of_containers = containers.filter_map(|it| it.reason.as_deref());

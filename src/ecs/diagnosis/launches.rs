@@ -36,8 +36,8 @@ pub fn is_retryable(reason: &str) -> bool {
     find(reason).is_some_and(|failure| failure.is_retryable)
 }
 
-/// The same for the message of an exception, because RunTask reports some of the reasons as exceptions. Only sentences are
-/// searched there: the message may contain a name such as `AGENT`.
+/// The same for the message of an exception, because RunTask reports some of the reasons as exceptions. Only sentences
+/// are searched there: the message may contain a name such as `AGENT`.
 pub fn exception_is_retryable(message: &str) -> Option<bool> {
     find_sentence(message).map(|failure| failure.is_retryable)
 }

@@ -23,7 +23,7 @@ impl<'a> Stop<'a> {
         Self { task, subject }
     }
 
-    /// First come the causes that count whoever requested the stop, then the reasons of ECS, then the exits.
+    /// First come the causes that do not depend on who requested the stop, then the reasons of ECS, then the exits.
     pub fn meaning(&self) -> Meaning {
         let cause = match () {
             () if ecs_reasons(self.task).any(says_out_of_memory) => Cause::OutOfMemory,
@@ -49,7 +49,8 @@ impl<'a> Stop<'a> {
         let failed = self.counting_exits().any(|code| code != 0);
         let has_exits = self.counting_exits().next().is_some();
         let has_reasons = self.has_reasons();
-        // To stop a container, ECS sends SIGTERM, then SIGKILL. An exit by one of them, or a clean exit, follows from that.
+        // To stop a container, ECS sends SIGTERM, then SIGKILL. An exit by one of them, or a clean exit, follows from
+        // that.
         let exits_cleanly = self.exits_cleanly();
         let ecs_stopped_it = self.was_asked_for() || self.could_not_be_stopped();
         let is_done = self.is_done() && !ecs_stopped_it;
@@ -144,8 +145,8 @@ impl<'a> Stop<'a> {
         }
     }
 
-    /// Whether a reason has the form `SomethingError: …`, which ECS uses for failures. Spot interruptions have it too, but
-    /// they do not count.
+    /// Whether a reason has the form `SomethingError: …`, which ECS uses for failures. Spot interruptions have it too,
+    /// but they do not count.
     fn names_an_error(&self) -> bool {
         ecs_reasons(self.task).any(|reason| {
             reason.split_once(':').is_some_and(|(name, _)| {
@@ -161,8 +162,8 @@ impl<'a> Stop<'a> {
         self.was_asked_for() || self.user_stopped_it()
     }
 
-    /// Whether a person or a service requested the stop. Every stop code except these two means so. If the code is missing,
-    /// a reason means so too, unless it only refers to a container.
+    /// Whether a person or a service requested the stop. Every stop code except these two means so. If the code is
+    /// missing, a reason means so too, unless it only refers to a container.
     pub fn was_asked_for(&self) -> bool {
         match self.task.stop_code {
             Some(_) => !self.stop_code(&["EssentialContainerExited", "TaskFailedToStart"]),
@@ -178,7 +179,7 @@ impl<'a> Stop<'a> {
         self.stop_code(&["UserInitiated"]) || reason.contains("Task stopped by user")
     }
 
-    /// Whether ECS could not stop a container. It had then asked the container to stop before.
+    /// Whether ECS failed to stop a container, which means that it had asked the container to stop.
     fn could_not_be_stopped(&self) -> bool {
         let mut containers = self.task.containers.iter();
         containers.any(|it| it.reason.as_deref().is_some_and(is_of_stopping))
@@ -226,8 +227,9 @@ impl<'a> Stop<'a> {
         reason.contains("performing maintenance")
     }
 
-    /// A task that was killed on a draining instance had to leave it, if nothing else explains the stop. An instance that
-    /// is gone or disconnected now may have worked at that time. So that state changes only the message, not the cause.
+    /// A task that was killed on a draining instance had to leave it, if nothing else explains the stop. An instance
+    /// that is gone or disconnected now may have worked at that time. So that state changes only the message, not the
+    /// cause.
     fn had_to_leave(&self) -> bool {
         let by_ecs = self.task.stop_code.is_none() || self.was_asked_for();
         let was_killed = self.counting_exits().any(|code| matches!(code, 137 | 143));

@@ -1,9 +1,9 @@
 //! Explains a stop: the cause in words, what to do about it, and AWS's page about it.
 //!
-//! There is one table, which is searched from the top: the first entry of a cause whose condition holds explains the stop.
-//! The last entry of each cause always holds. The texts in the conditions are those of
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>, of the ECS
-//! agent, and of the programs that ECS quotes in them: Docker, containerd, the registries, AWS's SDK for Go.
+//! There is one table, which is searched from the top: the first entry of a cause whose condition holds explains the
+//! stop. The last entry of each cause always holds. The texts in the conditions are those of
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>, of the ECS agent, and
+//! of the programs that ECS quotes in them: Docker, containerd, the registries, AWS's SDK for Go.
 
 mod failed_to_start;
 mod image_pull;

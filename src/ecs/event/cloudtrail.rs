@@ -1,6 +1,7 @@
 //! "AWS API Call via CloudTrail": who called what, and how ECS answered.
 //!
-//! Record contents: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+//! Record contents:
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
 use serde_json::Value;
 
@@ -27,7 +28,8 @@ pub struct ApiCall {
     pub response: Value,
 }
 
-/// `userIdentity`: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
+/// `userIdentity`:
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
     /// `type`: IAMUser, AssumedRole, Root, AWSService …

@@ -21,8 +21,8 @@ impl<'a> Fields<'a> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    /// A text, trimmed, unless it is empty. CloudTrail writes `""` for a missing value, and some of Docker's reasons end
-    /// with a line break.
+    /// A text, trimmed, unless it is empty. CloudTrail writes `""` for a missing value, and some of Docker's reasons
+    /// end with a line break.
     pub fn text(self, key: &str) -> Option<String> {
         self.get(key).and_then(text)
     }

@@ -1,6 +1,7 @@
 //! Lists what a call requested, as labels and values.
 //!
-//! The labels follow the API's parameters: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
+//! The labels follow the API's parameters:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 use serde_json::Value;
 
@@ -233,7 +234,8 @@ fn tasks(name: &str, request: Fields<'_>) -> Option<Change> {
     })
 }
 
-/// UpdateContainerInstancesState takes several instances. People know an instance by its EC2 id, which is in the answer.
+/// UpdateContainerInstancesState takes several instances. People know an instance by its EC2 id, which is in the
+/// answer.
 fn instances(request: Fields<'_>, response: Fields<'_>) -> Option<Change> {
     let asked = request.texts("containerInstances");
     let answered = response.list("containerInstances").into_iter();
@@ -284,8 +286,8 @@ fn command(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Chan
     })
 }
 
-/// An ARN as its resource, `service/prod/web`; a task definition as family and revision; a role as its name. Other values
-/// do not change.
+/// An ARN as its resource, `service/prod/web`; a task definition as family and revision; a role as its name. Other
+/// values do not change.
 fn shown(value: &str) -> String {
     match Arn::parse(value) {
         Some(arn)

@@ -92,8 +92,8 @@ fn short_name(kind: &str, text: &str) -> String {
     }
 }
 
-/// The ARN that a call is about, from any parameter: `resourceArn`, `serviceDeploymentArn`, `daemonArn`, or one that ECS
-/// adds in the future. A call is not about its roles, its definitions or its cluster.
+/// The ARN that a call is about, from any parameter: `resourceArn`, `serviceDeploymentArn`, `daemonArn`, or one that
+/// ECS adds in the future. A call is not about its roles, its definitions or its cluster.
 fn named_arn(request: Fields<'_>) -> Option<String> {
     const EXCLUDED: [&str; 4] = [
         "clusterArn",

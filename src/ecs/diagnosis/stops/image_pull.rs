@@ -8,9 +8,8 @@ use super::{Condition, StopEntry, entry_of};
 use crate::ecs::diagnosis::Cause::ImagePull;
 
 pub(super) const ENTRIES: &[StopEntry] = &[
-    // The agent's own sentences come before the errors that it quotes, because a quoted error mentions both a wrong name
-    // and a missing permission.
-    // https://github.com/aws/amazon-ecs-agent, agent/engine/errormessages
+    // The agent's own sentences come before the errors that it quotes, because a quoted error mentions both a wrong
+    // name and a missing permission. https://github.com/aws/amazon-ecs-agent, agent/engine/errormessages
     entry_of(
         ImagePull,
         Condition::ReasonHas(&[&["check that the role has the permissions"]]),
