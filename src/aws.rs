@@ -1,5 +1,4 @@
-//! AWS as both halves see it: a session with an account and a region, the calls that are made with it, and what a call
-//! that failed means for whoever made it.
+//! What both halves need of AWS: a session with an account and a region, calls with it, and what a failed call means.
 
 mod connector;
 pub mod deadline;
@@ -22,8 +21,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
-/// Sends `body` in place of what the SDK made of its own types, which drop every field they do not know.
-/// For `customize().mutate_request(…)`; it comes before the signature.
+/// Replaces the body of a request by `body`. The SDK builds bodies from its own types, which drop every field that they
+/// do not know. For `customize().mutate_request(…)`, which runs before the request is signed.
 pub fn with_body(body: &Value) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
     let body = body.to_string();
     move |request| {

@@ -1,8 +1,7 @@
-//! How configuration is read, whatever it configures: variables as texts, what is wrong with them, and names that look
-//! like a variable's.
+//! Reads configuration: the variables as texts, their problems, and variables with misspelt names.
 //!
-//! Empty means unset, because the Serverless framework hands unset keys on as `''`. No problem's text holds a value
-//! that may be a secret. What the variables mean is read beside what they configure.
+//! An empty value counts as unset, because the Serverless framework passes unset keys on as `''`. The text of a problem
+//! never shows a value that may be a secret. The meaning of each variable is read in the module that uses it.
 
 pub(crate) mod misspelt;
 mod problem;
@@ -14,10 +13,11 @@ use crate::http::certificates;
 pub use problem::{ConfigError, Problem, Remedy};
 pub use variables::{HookVariables, NotifierVariables, QueueVariables, names, names_of};
 
-/// What stands in a secret's place when there is none.
+/// A secret with this value counts as unset.
 pub(crate) const DISABLED: &str = "DISABLED";
 
-/// The environment of this process; what is not Unicode is marked so and refused where it is ours.
+/// The environment of this process. Bytes that are not Unicode become U+FFFD. A variable of ours that has one is
+/// refused.
 pub fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .map(|(name, value)| {
@@ -29,13 +29,13 @@ pub fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
-/// What is wrong with the variables that name certificates.
+/// Checks the variables that name certificates.
 pub(crate) fn check_certificates(environment: &[(String, String)], problems: &mut Vec<Problem>) {
     let found = certificates::problems(environment).into_iter();
     problems.extend(found.map(|(name, it)| Problem::new(name, &it, certificates::ALLOWED)));
 }
 
-/// A value, unless something is wrong.
+/// Returns the value if there are no problems.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What Amazon ECS says, and what it means. Pure: no I/O, no clock, no SDK.
+//! Reads the events of Amazon ECS and finds out what they mean. This part is pure: no I/O, no clock, no SDK.
 //!
 //! ```text
 //! JSON ─ event ▶ EcsEvent ─ classify ▶ Notice ─ diagnosis ▶ Cause

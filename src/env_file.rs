@@ -1,5 +1,6 @@
-//! Checks `serverless.env.yml` before anything is built or deployed of it: every key against the table of [`keys`],
-//! and every value by the program that will read it.
+//! Checks `serverless.env.yml` before the build and the deployment.
+//!
+//! Each key must be in the table of [`keys`]. Each value is read by the same code as in the deployed program.
 
 mod anchors;
 pub mod keys;
@@ -20,21 +21,21 @@ use crate::text::spelling::nearest;
 use keys::{Allows, Key};
 use node::{is_unknown, json, scalar, switch};
 
-/// The only key of the file that is read.
+/// The top-level key. Only the keys below it are read.
 pub const ROOT: &str = "mysettings";
 
 /// What the file deploys.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Where messages go; none where a variable of Serverless says it.
+    /// The channels that messages go to. `None` if a Serverless variable decides it.
     pub channels: Option<Vec<String>>,
-    /// What is allowed but surely not meant.
+    /// Settings that are allowed but are probably a mistake.
     pub warnings: Vec<String>,
-    /// The keys whose values only Serverless or CloudFormation knows.
+    /// Keys whose values only Serverless or CloudFormation knows.
     pub unchecked: Vec<String>,
 }
 
-/// Something wrong, and the line in which it stands.
+/// A problem and its line in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub line: usize,
@@ -49,7 +50,7 @@ impl fmt::Display for Finding {
 
 /// # Errors
 ///
-/// Everything that is wrong, in the order of the file's lines.
+/// All problems, in the order of their lines.
 pub fn check(text: &str) -> Result<Report, Vec<Finding>> {
     let documents = MarkedYaml::load_from_str(text).map_err(|error| {
         let line = error.marker().line();
@@ -85,10 +86,10 @@ pub fn check(text: &str) -> Result<Report, Vec<Finding>> {
     }
 }
 
-const YAML: &str = "it is no YAML; put texts with `:`, `#`, `*`, `&`, `!`, `@` in quotes";
+const YAML: &str = "it is not valid YAML; put texts with `:`, `#`, `*`, `&`, `!`, `@` in quotes";
 
-/// A value that a program will read.
-struct Value {
+/// A value that a program reads as a variable.
+struct VariableValue {
     key: &'static Key,
     variable: &'static str,
     text: String,
@@ -97,15 +98,15 @@ struct Value {
 
 #[derive(Default)]
 struct Checked<'t> {
-    /// The file's.
+    /// The lines of the file.
     lines: Vec<&'t str>,
     findings: Vec<Finding>,
-    values: Vec<Value>,
-    /// Keys whose values are known to Serverless alone.
+    values: Vec<VariableValue>,
+    /// Keys whose values only Serverless or CloudFormation knows.
     unknown: Vec<String>,
     parrot: Option<NotifierConfig>,
     warnings: Vec<String>,
-    switched: Vec<(&'static str, bool)>,
+    switches: Vec<(&'static str, bool)>,
 }
 
 impl Checked<'_> {
@@ -113,37 +114,39 @@ impl Checked<'_> {
         let Some(entries) = self.entries(document, "the file", &[ROOT]) else {
             return;
         };
-        let mut is_elsewhere = false;
+        let mut is_variable = false;
         for (name, _, value) in &entries {
             if name == ROOT {
                 match is_unknown(value) {
-                    // It may take one of the other keys, by the stage for example.
-                    true => is_elsewhere = true,
+                    // `${self:prod}` takes the settings from another top-level key, which is then in use.
+                    true => is_variable = true,
                     false => self.section("", value),
                 }
             }
         }
-        if is_elsewhere {
+        if is_variable {
             self.unknown.push(ROOT.to_owned());
             return;
         }
         for (at, (name, key, _)) in entries.iter().enumerate() {
             let next = entries.get(at + 1).map(|(_, key, _)| key.span.start.line());
-            if name == ROOT || anchors::serve(&self.lines, key.span.start.line(), next) {
+            if name == ROOT || anchors::has_used_anchor(&self.lines, key.span.start.line(), next) {
                 continue;
             }
             let remedy = match keys::below("").contains(&name.as_str()) {
-                true => Remedy::Advice(format!("put it below `{ROOT}`, two spaces further in")),
+                true => Remedy::Advice(format!(
+                    "move it below `{ROOT}` and indent it by two spaces"
+                )),
                 false => match nearest(name, [ROOT]) {
                     Some(meant) => Remedy::DidYouMean(meant.to_owned()),
-                    None => Remedy::Allowed(format!("`{ROOT}` and what stands below it")),
+                    None => Remedy::Allowed(format!("`{ROOT}` and the keys below it")),
                 },
             };
-            self.add(key, name, "nothing reads this key", remedy);
+            self.add(key, name, "this key is not read", remedy);
         }
     }
 
-    /// `path` is that of the section, empty for the outermost.
+    /// `path` is the path of the section. It is empty for the section below [`ROOT`].
     fn section(&mut self, path: &str, node: &MarkedYaml<'_>) {
         let known = keys::below(path);
         let shown = if path.is_empty() { ROOT } else { path };
@@ -164,14 +167,14 @@ impl Checked<'_> {
                     key,
                     &full,
                     "there is no such key",
-                    meant(&full, &name, &known),
+                    suggestion(&full, &name, &known),
                 );
             }
         }
     }
 
-    /// The keys of a mapping, each with the nodes of its name and of its value; none of what is empty, unknown or,
-    /// which is an error, no mapping.
+    /// The keys of a mapping, each with the nodes of its name and of its value. `None` if the value is empty or
+    /// unknown, or if it is not a mapping, which is reported as an error.
     fn entries<'n, 'y>(
         &mut self,
         node: &'n MarkedYaml<'y>,
@@ -184,9 +187,9 @@ impl Checked<'_> {
         }
         let YamlData::Mapping(mapping) = &node.data else {
             if !matches!(&node.data, YamlData::Value(Scalar::Null)) {
-                // What stands there may be a secret.
-                let problem = "it has keys of its own, and here it has a value";
-                let remedy = Remedy::Allowed(format!("{} below it", known.join(", ")));
+                // The value is not shown, because it may be a secret.
+                let problem = "expected keys below it, but found a value";
+                let remedy = Remedy::Allowed(known.join(", "));
                 self.add(node, path, problem, remedy);
             }
             return None;
@@ -194,25 +197,30 @@ impl Checked<'_> {
         let mut entries = Vec::new();
         for (key, value) in mapping {
             match scalar(key) {
-                // YAML's way to take another mapping's keys along.
+                // `<<` is YAML's merge key: it includes the keys of another mapping.
                 Some(name) if name == "<<" => {
                     entries.extend(self.entries(value, path, known).into_iter().flatten());
                 }
                 Some(name) if values::may_be_secret(&name) => {
                     let remedy = Remedy::Allowed(known.join(", "));
-                    self.add(key, path, "a value stands where a key must", remedy);
+                    self.add(
+                        key,
+                        path,
+                        "expected a key below it, but found a value",
+                        remedy,
+                    );
                 }
                 Some(name) => entries.push((name, key, value)),
                 None => {
                     let remedy = Remedy::Allowed(known.join(", "));
-                    self.add(key, path, "a key in it is no text", remedy);
+                    self.add(key, path, "a key below it is not a text", remedy);
                 }
             }
         }
         Some(entries)
     }
 
-    /// `channel: #devops` is a key without a value.
+    /// Reports a value that YAML reads as a comment: `channel: #devops` is a key without a value.
     fn comment(&mut self, key: &'static Key, name: &MarkedYaml<'_>) {
         let line = name.span.start.line();
         let text = self.lines.get(line.saturating_sub(1)).copied();
@@ -225,7 +233,7 @@ impl Checked<'_> {
             self.add(
                 name,
                 key.path,
-                "`#` makes a comment of what follows",
+                "`#` starts a comment, so the key has no value",
                 remedy,
             );
         }
@@ -246,7 +254,7 @@ impl Checked<'_> {
         match (key.allows, text) {
             (Allows::Channels(variable), text) => {
                 match text.or_else(|| Some(json(node)?.to_string())) {
-                    Some(text) => self.values.push(Value {
+                    Some(text) => self.values.push(VariableValue {
                         key,
                         variable,
                         text,
@@ -263,23 +271,23 @@ impl Checked<'_> {
             }
             (Allows::Arns, Some(_)) => {
                 let remedy = Remedy::Allowed("a list of ARNs, `[arn:…, arn:…]`".to_owned());
-                self.add(node, key.path, "it is no list", remedy);
+                self.add(node, key.path, "it is not a list", remedy);
             }
             (_, None) => {
                 let remedy = Remedy::Allowed(match key.allows {
                     Allows::Variable(_) => {
-                        "one text; several words are split as README says".to_owned()
+                        "one text; README says how to write several values in it".to_owned()
                     }
                     other => other.to_string(),
                 });
                 self.add(
                     node,
                     key.path,
-                    "it is a list or has keys of its own",
+                    "expected a text, but found a list or keys",
                     remedy,
                 );
             }
-            (Allows::Variable(variable), Some(text)) => self.values.push(Value {
+            (Allows::Variable(variable), Some(text)) => self.values.push(VariableValue {
                 key,
                 variable,
                 text,
@@ -289,8 +297,8 @@ impl Checked<'_> {
         }
     }
 
-    /// Only a key that is missing or has no value takes its default: an empty text is a value, which no switch, number
-    /// or closed list has.
+    /// A key takes its default only if it is missing or has no value. An empty text is a value, but a switch, a
+    /// number or a closed list does not allow it.
     fn empty(&mut self, key: &'static Key, node: &MarkedYaml<'_>) {
         match key.allows {
             Allows::Switch | Allows::Number(..) | Allows::OneOf(_) => {
@@ -311,10 +319,10 @@ impl Checked<'_> {
     fn arns(&mut self, key: &'static Key, node: &MarkedYaml<'_>) {
         let YamlData::Sequence(items) = &node.data else {
             let remedy = Remedy::Allowed(key.allows.to_string());
-            return self.add(node, key.path, "it has keys of its own", remedy);
+            return self.add(node, key.path, "expected a list, but found keys", remedy);
         };
         for item in items {
-            // What is no text is a function of CloudFormation's, `!Ref Topic`.
+            // An item that is not a text is a CloudFormation function, such as `!Ref Topic`.
             if let Some(text) = scalar(item).filter(|_| !is_unknown(item)) {
                 self.arn(key, item, &text);
             }
@@ -323,7 +331,7 @@ impl Checked<'_> {
 
     fn arn(&mut self, key: &'static Key, node: &MarkedYaml<'_>, text: &str) {
         if !text.starts_with("arn:") && !text.contains("${") {
-            let problem = format!("{} is no ARN", values::quoted(text));
+            let problem = format!("{} is not an ARN", values::quoted(text));
             self.add(
                 node,
                 key.path,
@@ -333,12 +341,12 @@ impl Checked<'_> {
         }
     }
 
-    /// A value that Serverless itself or CloudFormation reads.
+    /// Checks a value that Serverless or CloudFormation reads.
     fn value(&mut self, key: &'static Key, allows: Allows, text: &str, node: &MarkedYaml<'_>) {
-        let is_right = match allows {
+        let is_allowed = match allows {
             Allows::Switch => {
                 let is_on = switch(text);
-                self.switched.extend(is_on.map(|is_on| (key.path, is_on)));
+                self.switches.extend(is_on.map(|is_on| (key.path, is_on)));
                 is_on.is_some()
             }
             Allows::Number(from, to) => text.parse().is_ok_and(|it| (from..=to).contains(&it)),
@@ -353,7 +361,7 @@ impl Checked<'_> {
             | Allows::Arns
             | Allows::ArnsOrText => true,
         };
-        if is_right {
+        if is_allowed {
             return;
         }
         let remedy = match allows {
@@ -367,10 +375,10 @@ impl Checked<'_> {
         self.add(node, key.path, &problem, remedy);
     }
 
-    /// Has each program read its variables, as it will where it is deployed.
+    /// Reads the variables with the code of each program.
     fn values(&mut self) {
-        // Of a key with two spellings the first of the table counts, as in serverless.yml. The folder of templates is
-        // one of the function's, and not here.
+        // If a key has two spellings, the first one in the table counts, as in serverless.yml. The templates folder is
+        // not checked, because it exists only in the deployed function.
         let ordered = keys::KEYS.iter().filter_map(|key| {
             let mut values = self.values.iter();
             values.find(|it| it.key.path == key.path && it.variable != "TEMPLATES_DIR")
@@ -438,13 +446,13 @@ impl Checked<'_> {
     }
 
     fn is_on(&self, key: &str, by_default: bool) -> bool {
-        let switched = self.switched.iter().find(|(path, _)| *path == key);
+        let switched = self.switches.iter().find(|(path, _)| *path == key);
         switched.map_or(by_default, |(_, is_on)| *is_on)
     }
 
     fn report(self) -> Report {
-        /// What says where messages go.
-        const OF_CHANNELS: [&str; 7] = [
+        /// While one of these is unknown, the channels are unknown too.
+        const CHANNEL_KEYS: [&str; 7] = [
             ROOT,
             "channels",
             "slack",
@@ -454,10 +462,10 @@ impl Checked<'_> {
             "the file",
         ];
         let is_on = self.is_on("functions.parrot", true);
-        let is_hidden = self
+        let are_channels_unknown = self
             .unknown
             .iter()
-            .any(|it| OF_CHANNELS.contains(&it.as_str()));
+            .any(|it| CHANNEL_KEYS.contains(&it.as_str()));
         let mut report = Report {
             channels: None,
             warnings: self.warnings,
@@ -467,11 +475,11 @@ impl Checked<'_> {
         let Some(parrot) = self.parrot.filter(|_| is_on) else {
             return report;
         };
-        // What is not known here may be what a warning misses.
+        // A warning may ask for a value that is set but unknown here.
         if report.unchecked.is_empty() {
             report.warnings.extend(parrot.warnings);
         }
-        if is_hidden {
+        if are_channels_unknown {
             return report;
         }
         let kept_at = parrot.channels.kept_at.map(|it| format!("those of {it}"));
@@ -506,9 +514,9 @@ fn finding(line: usize, path: &str, problem: &str, remedy: Remedy) -> Finding {
     Finding { line, problem }
 }
 
-/// Which key may have been meant by one that is none: a neighbour, the same name in another section, or both names
-/// in one.
-fn meant(full: &str, name: &str, siblings: &[&str]) -> Remedy {
+/// Suggests a known key for an unknown one: a similar name in the same section, or the same name in another section. A
+/// name with dots may be a whole path.
+fn suggestion(full: &str, name: &str, siblings: &[&str]) -> Remedy {
     let section = full.strip_suffix(name).unwrap_or_default();
     let paths = keys::KEYS.iter().map(|key| key.path);
     if name.contains('.') {
@@ -532,7 +540,7 @@ fn meant(full: &str, name: &str, siblings: &[&str]) -> Remedy {
     }
 }
 
-/// `slack: {quiet: …}` of `slack.quiet`.
+/// Turns `slack.quiet` into `slack: {quiet: …}`.
 fn nested(path: &str) -> String {
     let mut parts = path.rsplit('.');
     let innermost = format!("{}: …", parts.next().unwrap_or_default());

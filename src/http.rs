@@ -1,6 +1,6 @@
-//! The HTTP client that every connection is made with: to the chats and to AWS.
+//! The HTTP client for all connections, to the chats and to AWS.
 //!
-//! There is one, so that TLS is configured once, and the authorities' certificates are read at most once.
+//! There is only one, so that TLS is configured once and the certificates are read at most once.
 
 pub mod certificates;
 mod tls;
@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use reqwest::{Client, redirect};
 
-/// For the connection alone. Whoever sends also limits the whole: without a limit of its own a request waits for ever.
+/// For connecting only. Each request needs a timeout of its own too: without one it may wait for ever.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The client, made on first use: a function that drops its event needs none. Clones share it and its connections.
+/// The client, created on first use, because a function that drops its event needs none. Clones share it and its
+/// connections.
 #[derive(Debug, Clone, Default)]
 pub struct SharedClient(Arc<OnceLock<Client>>);
 
@@ -21,14 +22,14 @@ pub struct SharedClient(Arc<OnceLock<Client>>);
 pub enum ClientError {
     #[error("TLS cannot be configured: {0}")]
     Tls(#[from] rustls::Error),
-    #[error("the HTTP client cannot be made: {0}")]
+    #[error("the HTTP client cannot be created: {0}")]
     Http(#[from] reqwest::Error),
 }
 
 impl SharedClient {
     /// # Errors
     ///
-    /// [`ClientError`] where TLS cannot be configured.
+    /// [`ClientError`] if TLS cannot be configured.
     pub fn get(&self) -> Result<&Client, ClientError> {
         if let Some(client) = self.0.get() {
             return Ok(client);

@@ -1,4 +1,4 @@
-//! What every part does with words: invisible characters, spelling, name patterns.
+//! Text functions that all parts use: invisible characters, spelling, name patterns.
 
 pub mod characters;
 pub mod globs;

@@ -1,4 +1,5 @@
-//! The SDK's way to our HTTP client: <https://docs.rs/aws-smithy-runtime-api/latest/aws_smithy_runtime_api/client/http/>.
+//! Connects the SDK to our HTTP client:
+//! <https://docs.rs/aws-smithy-runtime-api/latest/aws_smithy_runtime_api/client/http/>.
 
 use std::time::Duration;
 
@@ -22,14 +23,15 @@ impl HttpClient for SharedClient {
     ) -> SharedHttpConnector {
         SharedHttpConnector::new(Connector {
             client: self.clone(),
-            limit: limit(settings),
+            timeout: timeout(settings),
         })
     }
 }
 
-/// The SDK limits a connection and the wait for the first byte; the client has one limit for connections. So whoever
-/// gives up early, as those do who look for an instance's role, gets both limits as one.
-fn limit(settings: &HttpConnectorSettings) -> Option<Duration> {
+/// The SDK has one timeout for connecting and one for the first byte. Our client has the same connect timeout for all
+/// calls. So a call with a short connect timeout, such as the search for an instance's role, gets the sum of both as
+/// the timeout of the whole call.
+fn timeout(settings: &HttpConnectorSettings) -> Option<Duration> {
     let connecting = settings.connect_timeout()?;
     Some(connecting + settings.read_timeout()?)
 }
@@ -37,20 +39,20 @@ fn limit(settings: &HttpConnectorSettings) -> Option<Duration> {
 #[derive(Debug)]
 struct Connector {
     client: SharedClient,
-    /// From the first byte that is sent to the last of the answer. Without one, the SDK's own limits hold.
-    limit: Option<Duration>,
+    /// For the whole call. Without it, only the SDK's own timeouts apply.
+    timeout: Option<Duration>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, limit) = (self.client.clone(), self.limit);
+        let (client, timeout) = (self.client.clone(), self.timeout);
         HttpConnectorFuture::new(async move {
             let client = client
                 .get()
                 .map_err(|error| ConnectorError::user(error.into()))?;
-            let mut request = written(request)?;
-            *request.timeout_mut() = limit;
-            let response = client.execute(request).await.map_err(on_the_way)?;
+            let mut request = convert(request)?;
+            *request.timeout_mut() = timeout;
+            let response = client.execute(request).await.map_err(connector_error)?;
             let response = ::http::Response::from(response).map(SdkBody::from_body_1_x);
             HttpResponse::try_from(response)
                 .map_err(|error| ConnectorError::other(error.into(), None))
@@ -58,7 +60,7 @@ impl HttpConnector for Connector {
     }
 }
 
-fn written(request: HttpRequest) -> Result<Request, ConnectorError> {
+fn convert(request: HttpRequest) -> Result<Request, ConnectorError> {
     let request = request.try_into_http1x();
     let request = request.map_err(|error| ConnectorError::user(error.into()))?;
     if let Some(connection) = request.extensions().get::<CaptureSmithyConnection>() {
@@ -68,8 +70,9 @@ fn written(request: HttpRequest) -> Result<Request, ConnectorError> {
     request.map_err(|error| ConnectorError::user(error.into()))
 }
 
-/// The SDK has a connection closed whose call failed with 5xx, and logs an error where it knows of none. `reqwest` closes
-/// those that timed out or broke, and has no way to close another.
+/// The SDK wants to close the connection of a call that failed with 5xx, and logs an error if it does not know the
+/// connection. `reqwest` itself closes connections that timed out or broke, and cannot be asked to close others. So
+/// closing this one does nothing.
 fn unknown_connection() -> ConnectionMetadata {
     ConnectionMetadata::builder()
         .proxied(false)
@@ -77,9 +80,9 @@ fn unknown_connection() -> ConnectionMetadata {
         .build()
 }
 
-/// The SDK repeats what timed out and what failed on the way.
-fn on_the_way(error: reqwest::Error) -> ConnectorError {
-    // An address may hold an account's id.
+/// The SDK retries timeouts and I/O errors.
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    // A URL may contain an account id.
     let error = error.without_url();
     match () {
         () if error.is_timeout() => ConnectorError::timeout(error.into()),

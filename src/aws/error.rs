@@ -1,4 +1,4 @@
-//! What it means that a call failed, and what to do about it.
+//! Failed calls: what a failure means, and what to do about it.
 
 use std::error::Error;
 
@@ -19,18 +19,18 @@ pub struct CallError {
     pub kind: ErrorKind,
 }
 
-/// What is to be done about a call that failed.
+/// Why a call failed, as far as it decides what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// IAM says no, now and the next time.
+    /// IAM does not allow the call. A retry does not help.
     Denied,
     /// The credentials are wrong or have expired.
     Credentials,
-    /// Too many calls: later it may work.
+    /// There were too many calls. A retry may succeed later.
     Throttled,
-    /// No answer, or the service's own failure: later it may work.
+    /// There was no answer, or the service itself failed. A retry may succeed later.
     Unavailable,
-    /// The service does not want this call as it is.
+    /// The service does not accept the call as it is.
     Refused,
 }
 
@@ -40,16 +40,16 @@ impl CallError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let code = error.code().map(str::to_owned);
-        // Some errors are a name and nothing more.
-        let said = error
+        // Some errors have a name but no message.
+        let text = error
             .message()
             .filter(|it| !it.is_empty())
             .map(str::to_owned);
         let status = error.raw_response().map(|raw| raw.status().as_u16());
-        let message = match (&said, &code) {
-            (Some(said), _) => said.clone(),
+        let message = match (&text, &code) {
+            (Some(text), _) => text.clone(),
             (None, Some(code)) => code.clone(),
-            (None, None) => unanswered(&error, status),
+            (None, None) => without_message(&error, status),
         };
         let kind = match &error {
             _ if has_bad_credentials(&error) => ErrorKind::Credentials,
@@ -73,23 +73,23 @@ impl CallError {
         self.code.as_deref() == Some(code)
     }
 
-    /// What to do about it, where the message itself does not say.
+    /// What to do about it, if the message itself does not say so.
     pub fn advice(&self) -> Option<String> {
         match self.kind {
             ErrorKind::Denied => Some(match self.denied_action() {
                 Some("iam:PassRole") => pass_role(self.denied_resource().unwrap_or("*")),
-                Some(action) => format!("allow {action} to whoever runs this"),
-                None => format!("allow {} to whoever runs this", self.call),
+                Some(action) => format!("allow {action} to the user or role that runs this"),
+                None => format!("allow {} to the user or role that runs this", self.call),
             }),
-            ErrorKind::Credentials if self.is_of_another_time() => Some(
-                "set this machine's clock: AWS takes signatures of the last five minutes"
+            ErrorKind::Credentials if self.is_clock_error() => Some(
+                "correct this machine's clock: AWS accepts a signature only for five minutes"
                     .to_owned(),
             ),
             ErrorKind::Credentials => Some("renew the credentials".to_owned()),
             ErrorKind::Throttled => {
-                Some("AWS has too many calls of this account: try again later".to_owned())
+                Some("this account makes too many calls to AWS: try again later".to_owned())
             }
-            // The message says it.
+            // The message already says what to do.
             ErrorKind::Unavailable if self.message.contains(UNKNOWN_AUTHORITY) => None,
             ErrorKind::Unavailable => {
                 Some("check the region's name and the network, or try again later".to_owned())
@@ -99,25 +99,25 @@ impl CallError {
             }
             ErrorKind::Refused if self.call == "DescribeTaskDefinition" => Some(
                 "check the task definition's name and the region: \
-                 `aws ecs list-task-definition-families` names those there are"
+                 `aws ecs list-task-definition-families` lists the existing ones"
                     .to_owned(),
             ),
             ErrorKind::Refused => None,
         }
     }
 
-    fn is_of_another_time(&self) -> bool {
+    fn is_clock_error(&self) -> bool {
         let marks = ["Signature expired", "Signature not yet current"];
         self.has_code("RequestTimeTooSkewed")
             || marks.iter().any(|mark| self.message.contains(mark))
     }
 
-    /// The action that IAM denied, `iam:PassRole`, in AWS's own words.
+    /// The action that IAM denied, as AWS names it: `iam:PassRole`.
     pub fn denied_action(&self) -> Option<&str> {
         self.word_after("is not authorized to perform: ")
     }
 
-    /// The resource that IAM denied it on.
+    /// The resource for which IAM denied it.
     pub fn denied_resource(&self) -> Option<&str> {
         self.word_after("on resource: ")
     }
@@ -130,7 +130,7 @@ impl CallError {
     }
 }
 
-/// The statement that lets us hand a role to a task.
+/// The IAM statement that allows passing a role to a task.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security_iam_troubleshoot.html>
 fn pass_role(role: &str) -> String {
     let statement = serde_json::json!({
@@ -139,10 +139,10 @@ fn pass_role(role: &str) -> String {
         "Resource": role,
         "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
     });
-    format!("allow it with {statement}, or take a task role out")
+    format!("allow it with {statement}, or remove the task role")
 }
 
-/// ECS calls EC2, and puts EC2's throttling into an error of its own.
+/// ECS calls EC2, and reports EC2's throttling in an error of another name.
 const THROTTLING: [&str; 4] = [
     "Rate exceeded",
     "Request limit exceeded",
@@ -150,7 +150,8 @@ const THROTTLING: [&str; 4] = [
     "Too many concurrent attempts",
 ];
 
-/// AWS's errors of one kind have many names, by service and age; some hide in another's.
+/// Errors of one kind have many names, which differ by service and age. Some are reported under the name of another
+/// kind.
 fn kind(code: &str, message: &str, status: Option<u16>) -> ErrorKind {
     let says = |mark: &str| message.contains(mark);
     match code {
@@ -174,7 +175,7 @@ fn kind(code: &str, message: &str, status: Option<u16>) -> ErrorKind {
     }
 }
 
-fn unanswered(error: &(dyn Error + 'static), status: Option<u16>) -> String {
+fn without_message(error: &(dyn Error + 'static), status: Option<u16>) -> String {
     match status {
         Some(status) => format!("AWS answered {status} without a reason"),
         None => {
@@ -188,17 +189,17 @@ fn unanswered(error: &(dyn Error + 'static), status: Option<u16>) -> String {
     }
 }
 
-/// How rustls begins to say whom it does not trust.
+/// The beginning of rustls's message about a certificate that is not trusted.
 const UNKNOWN_CERTIFICATE: &str = "invalid peer certificate";
 
-/// What to do about it.
-const UNKNOWN_AUTHORITY: &str = "name its authority in AWS_CA_BUNDLE, a file of PEM certificates; this system's own are not read";
+/// What to do about such a certificate.
+const UNKNOWN_AUTHORITY: &str = "set AWS_CA_BUNDLE to a PEM file with the certificate of its authority; this system's own certificates are not read";
 
 fn has_bad_credentials(error: &(dyn Error + 'static)) -> bool {
     sources(error).any(|error| error.is::<CredentialsError>())
 }
 
-/// The last cause of an error: what the layers above it say is known.
+/// The innermost cause of an error. The outer ones add nothing that the reader needs.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     sources(error)
         .last()
@@ -222,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_one_kind_under_many_names() {
+    fn each_error_name_has_its_kind() {
         for (code, message, status, expected) in [
             ("AccessDeniedException", "no", 400, ErrorKind::Denied),
             (
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_denied_on_what() {
+    fn the_denied_action_and_resource_are_read() {
         let error = CallError {
             call: "RegisterTaskDefinition",
             code: Some("AccessDeniedException".to_owned()),

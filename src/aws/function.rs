@@ -1,4 +1,4 @@
-//! What the programs of all Lambda functions share: the way in, and the loop.
+//! What the programs of all Lambda functions share: the start, and the loop that answers invocations.
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -13,11 +13,11 @@ use serde_json::value::RawValue;
 )]
 pub struct NotAFunction;
 
-/// Logs as Lambda wants it, and sees whether Lambda is there.
+/// Sets up logging for Lambda, and checks that Lambda started the program.
 ///
 /// # Errors
 ///
-/// [`NotAFunction`] for whoever starts the program by hand.
+/// [`NotAFunction`] if the program was started by hand.
 pub fn enter() -> Result<(), NotAFunction> {
     lambda_runtime::tracing::init_default_subscriber();
     match std::env::var_os("AWS_LAMBDA_RUNTIME_API") {
@@ -26,7 +26,7 @@ pub fn enter() -> Result<(), NotAFunction> {
     }
 }
 
-/// Says why a function does not start, line by line, because each problem is one to mend.
+/// Logs why a function does not start. Each problem has a line of its own, because each one must be fixed.
 pub fn cannot_start(error: &str) -> ExitCode {
     error
         .lines()
@@ -34,8 +34,8 @@ pub fn cannot_start(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Answers invocations for as long as Lambda has some. The payload is read here and not by the runtime, which notes
-/// the path to each value in case one of them is wrong.
+/// Answers invocations until Lambda ends the program. The payload is parsed here and not by the runtime, because the
+/// runtime's parser spends time on recording the path to each value for its error messages.
 pub async fn serve<F, A>(handler: F) -> ExitCode
 where
     F: Fn(LambdaEvent<Value>) -> A,
@@ -57,13 +57,13 @@ where
     }
 }
 
-/// What an invocation has left.
+/// The time that an invocation has left.
 pub fn time_left(event: &LambdaEvent<Value>) -> Duration {
     let left = event.context.deadline().duration_since(SystemTime::now());
     left.unwrap_or_default()
 }
 
-/// An invocation that fails by a stable name, so that alarms can be made of it.
+/// The error of a failed invocation. Its type is a stable name, so that alarms can match it.
 pub fn failed(error_type: &str, error_message: String) -> Diagnostic {
     Diagnostic {
         error_type: error_type.to_owned(),

@@ -1,20 +1,20 @@
-//! A value that opens something: it is used, never shown.
+//! Secret values, which are used but never shown.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Text whose `Debug` says nothing, and which has no `Display`.
+/// A text whose `Debug` does not show it, and that has no `Display`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "String")]
 pub struct Secret(SecretString);
 
-/// What stands where a secret would.
+/// Replaces a secret in a text.
 pub const REDACTED: &str = "[redacted]";
 
-/// Parts of a secret shorter than this are no secret by themselves (`v1`, `chat`).
-const SHORTEST_PART: usize = 8;
+/// Parts of a secret that are shorter than this are not secret by themselves (`v1`, `chat`).
+const MIN_PART_LENGTH: usize = 8;
 
 impl Secret {
     pub fn new(text: String) -> Self {
@@ -26,16 +26,16 @@ impl Secret {
         self.0.expose_secret()
     }
 
-    /// A text of somebody else's with this secret and its parts taken out: servers echo what they are sent.
+    /// Removes this secret and its parts from a text of another program: servers often repeat what they received.
     pub fn redact(&self, text: &str) -> String {
         let secret = self.expose();
-        // Most answers are a word.
-        if text.len() < SHORTEST_PART.min(secret.len()) {
+        // Most answers are one short word, which needs no search.
+        if text.len() < MIN_PART_LENGTH.min(secret.len()) {
             return text.to_owned();
         }
         let parts = secret
             .split(['/', '?', '&', '='])
-            .filter(|part| part.len() >= SHORTEST_PART);
+            .filter(|part| part.len() >= MIN_PART_LENGTH);
         std::iter::once(secret)
             .chain(parts)
             .filter(|part| !part.is_empty())
@@ -43,26 +43,26 @@ impl Secret {
     }
 }
 
-/// A secret, or where it is kept.
+/// A secret, or a reference to it.
 #[derive(Debug, Clone)]
 pub enum SecretSource {
     Inline(Secret),
     Reference(Reference),
 }
 
-/// The place of a secret; its name is none.
+/// The place where a secret is stored. The name of the place is not secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reference {
-    /// `ssm:/ops/webhook`, of AWS Systems Manager's Parameter Store.
+    /// `ssm:/ops/webhook`, in the Parameter Store of AWS Systems Manager.
     Parameter(String),
-    /// `secretsmanager:ID` or `secretsmanager:ID:KEY`, the key being one of the secret's JSON object.
+    /// `secretsmanager:ID` or `secretsmanager:ID:KEY`. The key is one of the secret's JSON object.
     SecretsManager { id: String, key: Option<String> },
 }
 
 impl SecretSource {
     /// # Errors
     ///
-    /// What is wrong with a text that begins as a reference and is none.
+    /// The problem of a text that begins like a reference but is not a valid one.
     pub fn read(secret: &Secret) -> Result<Self, &'static str> {
         let text = secret.expose().trim();
         match Reference::read(text) {
@@ -85,9 +85,9 @@ impl Reference {
             is_name(name).then(|| Self::Parameter(name.to_owned()))
         } else {
             let place = text.strip_prefix("secretsmanager:")?;
-            // An ARN has six colons of its own.
-            let own = if place.starts_with("arn:") { 6 } else { 0 };
-            let (id, key) = match place.match_indices(':').nth(own) {
+            // An ARN itself contains six colons.
+            let in_arn = if place.starts_with("arn:") { 6 } else { 0 };
+            let (id, key) = match place.match_indices(':').nth(in_arn) {
                 Some((end, _)) => (&place[..end], Some(place[end + 1..].to_owned())),
                 None => (place, None),
             };
@@ -97,7 +97,7 @@ impl Reference {
                 key,
             })
         };
-        Some(reference.ok_or("it names no parameter and no secret"))
+        Some(reference.ok_or("it does not name a parameter or a secret"))
     }
 }
 
@@ -117,7 +117,7 @@ impl From<String> for Secret {
     }
 }
 
-/// A secret is read from a configuration and never written into one.
+/// A secret is read from a configuration, but never written into one.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(REDACTED)
@@ -129,16 +129,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_does_not_print() {
+    fn debug_does_not_show_a_secret() {
         let secret = Secret::new("xoxb-very-secret".to_owned());
         assert!(!format!("{secret:?} {secret:#?}").contains("xoxb"));
     }
 
     #[test]
-    fn places_of_secrets() {
+    fn references_are_read() {
         let read = |text: &str| match SecretSource::read(&Secret::new(text.to_owned())) {
             Ok(SecretSource::Reference(reference)) => reference.to_string(),
-            Ok(SecretSource::Inline(_)) => "here".to_owned(),
+            Ok(SecretSource::Inline(_)) => "inline".to_owned(),
             Err(problem) => problem.to_owned(),
         };
         let arn = "secretsmanager:arn:aws:secretsmanager:eu-west-1:210987654321:secret:chat-Qm4xZr";
@@ -158,9 +158,13 @@ mod tests {
             "secretsmanager:chat:",
             "secretsmanager::slack",
         ] {
-            assert_eq!(read(text), "it names no parameter and no secret", "{text}");
+            assert_eq!(
+                read(text),
+                "it does not name a parameter or a secret",
+                "{text}"
+            );
         }
-        assert_eq!(read("https://hooks.example/ssm:/x"), "here");
+        assert_eq!(read("https://hooks.example/ssm:/x"), "inline");
         let Ok(SecretSource::Reference(Reference::SecretsManager { id, key })) =
             SecretSource::read(&Secret::new(format!("{arn}:slack")))
         else {
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_whole_nor_in_parts() {
+    fn a_secret_and_its_parts_are_redacted() {
         let secret =
             Secret::new("https://hooks.example/services/T0000/B0000/abcdefgh1234".to_owned());
         let echoed = "no route /services/T0000/B0000/abcdefgh1234 here";

@@ -1,4 +1,4 @@
-//! Secrets that are kept elsewhere: fetched at first need, kept in memory, fetched anew when they are wrong.
+//! Fetches secrets from AWS when they are first needed, caches them, and fetches them again when they are wrong.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,20 +11,20 @@ use crate::aws::secret::{Reference, Secret, SecretSource};
 use crate::aws::service::{SECRETS_MANAGER, SYSTEMS_MANAGER};
 use crate::aws::{CallError, LazySession, SessionError};
 
-/// A secret that is wrong, and was asked for again, is asked for once more no sooner than this.
-const SHORTEST_AGE: Duration = Duration::from_secs(30);
+/// A wrong secret is fetched again at most once in this time.
+const MIN_RENEWAL_INTERVAL: Duration = Duration::from_secs(30);
 
-/// For looking again.
-const LIMIT: Duration = Duration::from_secs(3);
+/// For fetching a secret again.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub struct SecretStore {
     session: Arc<LazySession>,
-    kept: Mutex<HashMap<Reference, Kept>>,
+    cache: Mutex<HashMap<Reference, CachedSecret>>,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct CachedSecret {
     secret: Secret,
     renewed: Option<Instant>,
 }
@@ -33,15 +33,15 @@ struct Kept {
 pub enum SecretStoreError {
     #[error(transparent)]
     Session(#[from] SessionError),
-    #[error("{0}; allow it to this function's role")]
+    #[error("{0}; allow this call to the function's role")]
     Denied(CallError),
     #[error(transparent)]
     Call(CallError),
     #[error("{0} is empty")]
     Empty(Reference),
-    #[error("{0} has no such key, or is no JSON object")]
+    #[error("{0} has no such key, or is not a JSON object")]
     NoKey(Reference),
-    #[error("{0} needs AWS, which is not asked here")]
+    #[error("{0} must be fetched from AWS, which this command does not call")]
     NoSecretStore(Reference),
 }
 
@@ -49,45 +49,48 @@ impl SecretStore {
     pub fn new(session: Arc<LazySession>) -> Self {
         Self {
             session,
-            kept: Mutex::new(HashMap::new()),
+            cache: Mutex::new(HashMap::new()),
         }
     }
 
-    /// The secret itself.
+    /// The secret, from the cache or from AWS.
     pub async fn open(&self, reference: &Reference) -> Result<Secret, SecretStoreError> {
         match self.get(reference) {
-            Some(kept) => Ok(kept.secret),
+            Some(cached) => Ok(cached.secret),
             None => self.fetch(reference).await,
         }
     }
 
-    /// The secret as it is now, where that differs from what was said to be wrong.
+    /// Fetches a secret that was wrong, and returns it if it has changed.
     pub async fn renew(&self, reference: &Reference) -> Option<Secret> {
         let old = self.get(reference)?;
-        if old.renewed.is_some_and(|at| at.elapsed() < SHORTEST_AGE) {
+        if old
+            .renewed
+            .is_some_and(|at| at.elapsed() < MIN_RENEWAL_INTERVAL)
+        {
             return None;
         }
-        self.stamp(reference);
-        let why = match timeout(LIMIT, self.fetch(reference)).await {
+        self.note_renewal(reference);
+        let why = match timeout(RENEWAL_TIMEOUT, self.fetch(reference)).await {
             Ok(Ok(new)) => return (new.expose() != old.secret.expose()).then_some(new),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
         let why = why.escape_debug();
-        tracing::warn!(%reference, %why, "a secret that the channel refuses could not be looked at again");
+        tracing::warn!(%reference, %why, "a secret that the channel refuses could not be fetched again");
         None
     }
 
-    fn stamp(&self, reference: &Reference) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept.get_mut(reference) {
-            kept.renewed = Some(Instant::now());
+    fn note_renewal(&self, reference: &Reference) {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = cache.get_mut(reference) {
+            cached.renewed = Some(Instant::now());
         }
     }
 
-    fn get(&self, reference: &Reference) -> Option<Kept> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(reference).cloned()
+    fn get(&self, reference: &Reference) -> Option<CachedSecret> {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.get(reference).cloned()
     }
 
     async fn fetch(&self, reference: &Reference) -> Result<Secret, SecretStoreError> {
@@ -116,19 +119,21 @@ impl SecretStore {
             .map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty());
         let text = text.ok_or_else(|| SecretStoreError::Empty(reference.clone()))?;
-        let secret = Secret::new(of_key(reference, text)?);
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = all.entry(reference.clone()).or_insert_with(|| Kept {
-            secret: secret.clone(),
-            renewed: None,
-        });
-        kept.secret = secret.clone();
+        let secret = Secret::new(value_of_key(reference, text)?);
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = cache
+            .entry(reference.clone())
+            .or_insert_with(|| CachedSecret {
+                secret: secret.clone(),
+                renewed: None,
+            });
+        cached.secret = secret.clone();
         Ok(secret)
     }
 }
 
-/// The value of the key that a reference names.
-fn of_key(reference: &Reference, text: String) -> Result<String, SecretStoreError> {
+/// The value of the key that a reference names, or the whole text if it names none.
+fn value_of_key(reference: &Reference, text: String) -> Result<String, SecretStoreError> {
     let Reference::SecretsManager { key: Some(key), .. } = reference else {
         return Ok(text);
     };
@@ -146,7 +151,7 @@ fn refused(error: CallError) -> SecretStoreError {
     }
 }
 
-/// The secret itself. Without a store only an inline one can be had.
+/// The secret of a source. Without a store, only an inline secret can be opened.
 pub async fn open(
     secret_store: Option<&SecretStore>,
     source: &SecretSource,

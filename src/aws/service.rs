@@ -1,8 +1,8 @@
-//! Services of which few calls are needed, without their SDK crates.
+//! Calls services without their SDK crates, where only few calls are needed.
 //!
-//! An SDK crate is built and linked whole: five of them made up two fifths of the build, for eight calls in all
-//! (docs/performance.md). These calls go through the SDK's own runtime instead. Credentials, signatures, retries,
-//! time-outs, errors and endpoints are the SDK's; only the shape of the request is written here.
+//! An SDK crate is always built and linked as a whole: five of them were two fifths of the build, for eight calls in
+//! all (docs/performance.md). These calls use the SDK's runtime instead. The SDK still provides credentials,
+//! signatures, retries, timeouts, errors and endpoints. Only the format of the requests is written here.
 
 mod endpoint;
 pub mod lambda;
@@ -19,14 +19,14 @@ use serde_json::{Map, Value};
 
 use super::{CallError, ErrorKind};
 
-/// A service of AWS, by the names that it goes by.
+/// An AWS service and its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
-    /// In `AWS_ENDPOINT_URL_…` and in profiles.
+    /// Its name in `AWS_ENDPOINT_URL_…` and in profiles.
     pub id: &'static str,
-    /// In host names and in signatures.
+    /// Its name in host names and in signatures.
     pub name: &'static str,
-    /// In `x-amz-target`, before the operation; empty where the service does not speak AWS JSON.
+    /// Its name in `x-amz-target`, before the operation. Empty if the service does not use the AWS JSON protocol.
     pub target: &'static str,
 }
 
@@ -65,11 +65,11 @@ pub const SYSTEMS_MANAGER: Service = Service {
 pub struct Client {
     config: SdkConfig,
     service: Service,
-    /// What it has learned of this machine's clock.
+    /// Measures how far this machine's clock differs from AWS's.
     clock: SharedInterceptor,
 }
 
-/// A POST, but for what the SDK adds.
+/// A POST request, without what the SDK adds to it.
 #[derive(Clone)]
 pub struct Request {
     /// AWS's name of the call, `GetParameter`.
@@ -88,10 +88,10 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
-/// What the service answered in place of a result.
+/// The error that a service answered.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct ServiceError(ErrorMetadata);
+struct ErrorResponse(ErrorMetadata);
 
 impl Client {
     pub fn new(config: SdkConfig, service: Service) -> Self {
@@ -108,7 +108,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`CallError`], after the session's retries, and where the answer is not a JSON object.
+    /// [`CallError`], after the session's retries, or if the answer is not a JSON object.
     pub async fn call(&self, operation: &'static str, input: &Value) -> Result<Value, CallError> {
         let target = format!("{}.{operation}", self.service.target);
         let request = Request {
@@ -121,7 +121,7 @@ impl Client {
             body: input.to_string(),
         };
         let response = self.send(request).await?;
-        // CloudWatch Logs answers some calls with nothing.
+        // CloudWatch Logs answers some calls with an empty body.
         if response.body.is_empty() {
             return Ok(Value::Object(Map::new()));
         }
@@ -159,13 +159,13 @@ impl Response {
     }
 }
 
-impl ProvideErrorMetadata for ServiceError {
+impl ProvideErrorMetadata for ErrorResponse {
     fn meta(&self) -> &ErrorMetadata {
         &self.0
     }
 }
 
-// Bodies hold secrets and events.
+// `Debug` does not show bodies, because they hold secrets and events.
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! A session: credentials and a region, from which clients are made.
+//! A session: credentials and a region, from which clients are created.
 
 use std::time::Duration;
 
@@ -20,22 +20,21 @@ use super::service::{self, Service};
 use crate::ecs::arn;
 use crate::http::{SharedClient, certificates};
 
-/// A server that accepts a call and never answers would hold us for ever: the SDK has no limit of its own.
-const ATTEMPT: Duration = Duration::from_secs(20);
-const CALL: Duration = Duration::from_secs(60);
+/// The SDK has no timeout of its own for these, so a server that never answers would block the program for ever.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Credentials and region, from which clients are made.
 #[derive(Debug, Clone)]
 pub struct Session {
     config: SdkConfig,
     region: Region,
 }
 
-/// How a session is opened, given a region for where the environment names none: a function and a person have
-/// their credentials in other places, and a function's program has no use for the other ways.
+/// Opens a session, with the region to use if the environment names none. Functions and people keep their credentials
+/// in different places, and a function's program needs only its own way.
 pub type Open = fn(SharedClient, String) -> BoxFuture<'static, Result<Session, SessionError>>;
 
-/// A session that is opened by whoever needs it first.
+/// A session that is opened on first use.
 #[derive(Debug)]
 pub struct LazySession {
     open: Open,
@@ -52,7 +51,8 @@ impl LazySession {
         }
     }
 
-    /// In the environment's region; where it names none, nothing is found, and the call says so.
+    /// The session in the environment's region. If it names none, resources are not found, and the call's error says
+    /// so.
     pub async fn own(&self) -> Result<&Session, SessionError> {
         self.get("us-east-1").await
     }
@@ -67,24 +67,26 @@ impl LazySession {
 pub enum SessionError {
     #[error("no region: give --region, or set AWS_REGION, or `region` in the profile")]
     NoRegion,
-    #[error("`{0}` is no region's name: they look like `eu-west-1`")]
-    NoRegionsName(String),
+    #[error("`{0}` is not a region name: expected one such as `eu-west-1`")]
+    InvalidRegion(String),
     #[error(
-        "profile `{profile}`{from} is not there or gives no credentials ({why}): see `aws configure list-profiles`"
+        "profile `{profile}`{from} does not exist or gives no credentials ({why}): see `aws configure list-profiles`"
     )]
     NoProfile {
         profile: String,
-        /// Where it was named, if not by a flag.
+        /// The variable that named it, if it was not a flag.
         from: &'static str,
         why: String,
     },
-    #[error("no credentials: {0}; give --profile, or set AWS_ACCESS_KEY_ID and its companions")]
+    #[error(
+        "no credentials: {0}; give --profile, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
     NoCredentials(String),
     #[error(
-        "no AWS credentials: {0}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, or log in with `aws sso login`"
+        "no AWS credentials: {0}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or log in with `aws sso login`"
     )]
     NoneInEnvironment(String),
-    #[error("{0} is no address: give one that begins with https:// or http://, or unset it")]
+    #[error("{0} is not an address: give one that begins with https:// or http://, or unset it")]
     Endpoint(String),
     #[error("{variable}: {problem}; allowed: {}", certificates::ALLOWED)]
     Certificates {
@@ -100,8 +102,8 @@ impl Session {
         profile: Option<&str>,
         region: Option<&str>,
     ) -> Result<Self, SessionError> {
-        trusts_somebody()?;
-        endpoints_are_addresses()?;
+        check_certificates()?;
+        check_endpoints()?;
         let mut loader = loader(http);
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);
@@ -112,7 +114,7 @@ impl Session {
         let mut config = loader.load().await;
         let region = config.region().cloned().ok_or(SessionError::NoRegion)?;
         if !arn::is_region(region.as_ref()) {
-            return Err(SessionError::NoRegionsName(region.to_string()));
+            return Err(SessionError::InvalidRegion(region.to_string()));
         }
         if let Some(profile) = profile {
             config = with_profile(config, http, profile, &region);
@@ -121,7 +123,7 @@ impl Session {
             let variable = std::env::var("AWS_PROFILE").ok();
             variable.filter(|profile| !profile.is_empty())
         };
-        credentials(&config).await.map_err(|why| {
+        check_credentials(&config).await.map_err(|why| {
             let (profile, from) = match profile {
                 Some(profile) => (Some(profile.to_owned()), ""),
                 None => (of_environment(), " of AWS_PROFILE"),
@@ -134,9 +136,9 @@ impl Session {
         Ok(Self { config, region })
     }
 
-    /// A Lambda function's own. Lambda puts region and credentials into the environment; the places where a
-    /// person keeps them (profiles, logins, an instance's role) are not looked at, nor even linked: finding them
-    /// would cost each cold start more than all else.
+    /// The session of a Lambda function. Lambda puts region and credentials into the environment. The places where a
+    /// person keeps them (profiles, logins, an instance's role) are not searched, and the code for it is not even
+    /// linked: it would cost each cold start more than everything else.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
     pub fn of_function(http: &SharedClient) -> Result<Self, SessionError> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -160,15 +162,15 @@ impl Session {
         })
     }
 
-    /// Whatever the environment gives; where it names no region, this one. Without credentials it fails now, in one
-    /// sentence, rather than at each call.
+    /// Finds credentials and region in the environment. If it names no region, `region` is used. Without credentials
+    /// this fails now with one sentence, and not later at each call.
     pub async fn of_environment(http: &SharedClient, region: String) -> Result<Self, SessionError> {
-        trusts_somebody()?;
-        endpoints_are_addresses()?;
+        check_certificates()?;
+        check_endpoints()?;
         let config = loader(http).load().await;
         let fallback = || Region::new(region);
         let region = config.region().cloned().unwrap_or_else(fallback);
-        let checked = credentials(&config).await;
+        let checked = check_credentials(&config).await;
         checked.map_err(SessionError::NoneInEnvironment)?;
         Ok(Self { config, region })
     }
@@ -181,24 +183,24 @@ impl Session {
         aws_sdk_ecs::Client::new(&self.config)
     }
 
-    /// ECS in another region, for whoever would rather have no answer than a late one.
+    /// ECS in another region, for calls whose answer is useless when it is late.
     pub fn ecs_with_short_timeout(&self, region: &str) -> aws_sdk_ecs::Client {
         let config = aws_sdk_ecs::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
-            .retry_config(hurry())
+            .retry_config(one_quick_retry())
             .build();
         aws_sdk_ecs::Client::from_conf(config)
     }
 
     /// The same for CloudWatch Logs.
     pub fn logs_with_short_timeout(&self, region: &str) -> service::Client {
-        let config = self.config.to_builder().retry_config(hurry());
+        let config = self.config.to_builder().retry_config(one_quick_retry());
         Self::logs_of(config, region)
     }
 
-    /// Lambda, for whoever waits for a function's answer: as long as a function may take, and once, because an
-    /// invocation that is repeated does its work twice.
-    pub fn lambda_without_haste(&self) -> service::Client {
+    /// Lambda, for waiting until a function has answered. The timeout is longer than a function may run. There are no
+    /// retries, because a repeated invocation does its work twice.
+    pub fn lambda_with_long_timeout(&self) -> service::Client {
         const LONGEST: Duration = Duration::from_secs(910);
         let config = self.config.to_builder();
         let config = config
@@ -207,14 +209,14 @@ impl Session {
         service::Client::new(config.build(), service::LAMBDA)
     }
 
-    /// A service for which no SDK crate is linked.
+    /// A client for a service whose SDK crate is not linked.
     pub fn service(&self, service: Service) -> service::Client {
         service::Client::new(self.config.clone(), service)
     }
 
     pub fn dynamo_db_with_short_timeout(&self) -> aws_sdk_dynamodb::Client {
         let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-            .retry_config(hurry())
+            .retry_config(one_quick_retry())
             .build();
         aws_sdk_dynamodb::Client::from_conf(config)
     }
@@ -234,7 +236,7 @@ impl Session {
     }
 }
 
-/// `AWS_ENDPOINT_URL_DYNAMODB` and its like, for a function that reads no profile.
+/// Reads `AWS_ENDPOINT_URL_DYNAMODB` and similar variables, for a function, which reads no profile.
 #[derive(Debug)]
 struct EndpointVariables;
 
@@ -246,8 +248,8 @@ impl LoadServiceConfig for EndpointVariables {
     }
 }
 
-/// The SDK takes any text for an address, and panics at an empty one.
-fn endpoints_are_addresses() -> Result<(), SessionError> {
+/// The SDK accepts any text as an address, and panics if it is empty.
+fn check_endpoints() -> Result<(), SessionError> {
     let is_address = |value: &str| value.starts_with("https://") || value.starts_with("http://");
     let mut endpoints = std::env::vars_os().filter_map(|(name, value)| {
         let name = name.into_string().ok()?;
@@ -258,8 +260,8 @@ fn endpoints_are_addresses() -> Result<(), SessionError> {
     wrong.map_or(Ok(()), |(name, _)| Err(SessionError::Endpoint(name)))
 }
 
-/// Without a certificate every call would fail, each with another error.
-fn trusts_somebody() -> Result<(), SessionError> {
+/// Without a certificate every call would fail, each with a different error.
+fn check_certificates() -> Result<(), SessionError> {
     let environment: Vec<_> = certificates::VARIABLES
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
@@ -270,8 +272,8 @@ fn trusts_somebody() -> Result<(), SessionError> {
     })
 }
 
-/// One more attempt, soon.
-fn hurry() -> RetryConfig {
+/// For calls that must not take long: one more attempt, soon after the first.
+fn one_quick_retry() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(2)
         .with_initial_backoff(Duration::from_millis(100))
@@ -285,13 +287,13 @@ fn loader(http: &SharedClient) -> ConfigLoader {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
         .build()
 }
 
-/// A profile that is named goes before credentials that lie in the environment, as with the AWS CLI; the SDK
-/// by itself would take those, and another account with them.
+/// A named profile takes precedence over credentials in the environment, as in the AWS CLI. The SDK by itself would use
+/// those of the environment, which may belong to another account.
 fn with_profile(
     config: SdkConfig,
     http: &SharedClient,
@@ -311,14 +313,14 @@ fn with_profile(
         .build()
 }
 
-/// Whether there are any, or why not.
-async fn credentials(config: &SdkConfig) -> Result<(), String> {
+/// Checks that there are credentials, or says why there are none.
+async fn check_credentials(config: &SdkConfig) -> Result<(), String> {
     let provider = config
         .credentials_provider()
         .ok_or_else(|| "none are configured".to_owned())?;
     match provider.provide_credentials().await {
         Ok(_) => Ok(()),
-        // The SDK's own words are a list of all places, over several lines.
+        // The SDK's own message lists all places, on several lines.
         Err(CredentialsError::CredentialsNotLoaded(_)) => {
             Err("there are none in the environment, a profile or a role of this machine".to_owned())
         }

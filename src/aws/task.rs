@@ -1,4 +1,4 @@
-//! A task as DescribeTasks shows it, in the nouns of [`notice`](crate::ecs::notice).
+//! A task from DescribeTasks, in the types of [`notice`](crate::ecs::notice).
 
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types;
@@ -73,7 +73,7 @@ fn subject(task: &types::Task) -> Subject {
 
 fn facts(task: &types::Task) -> TaskFacts {
     TaskFacts {
-        told_by: TaskSource::StateChange,
+        reported_by: TaskSource::StateChange,
         last_status: owned(task.last_status()),
         desired_status: owned(task.desired_status()),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
@@ -103,7 +103,7 @@ fn container(container: &types::Container) -> Container {
     }
 }
 
-/// An empty text says as little as none.
+/// An empty text counts as missing.
 fn owned(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! When a queue shows a record again that was given back: later and later.
+//! Sets when a message that was returned to a queue becomes visible again, with growing delays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,18 +11,19 @@ use futures::{StreamExt as _, stream};
 use crate::aws::CallError;
 use crate::ecs::arn::Arn;
 
-/// Before a record is shown for the second time, and at most.
+/// The delay before a message is received for the second time.
 const SHORTEST_DELAY: Duration = Duration::from_secs(30);
+/// The delay does not grow beyond this.
 const LONGEST_DELAY: Duration = Duration::from_secs(900);
 
-/// Records of one call.
+/// The number of messages in one call.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
-const MOST: usize = 10;
+const MAX_BATCH: usize = 10;
 
-/// Calls on their way at the same time.
-const AT_ONCE: usize = 8;
+/// The number of calls at the same time.
+const CONCURRENT_CALLS: usize = 8;
 
-/// A record of a queue, as far as the queue must be told of it.
+/// A message that was received, with what is needed to change its visibility.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedMessage {
     queue_url: String,
@@ -31,14 +32,14 @@ pub struct ReceivedMessage {
 }
 
 impl ReceivedMessage {
-    /// How often the queue has handed it out, this time included.
+    /// How often it has been received, this time included.
     pub fn receives(&self) -> u32 {
         self.receives
     }
 
     /// In seconds.
-    fn delay(&self, again: RetryDelay) -> i32 {
-        let delay = match again {
+    fn delay(&self, retry: RetryDelay) -> i32 {
+        let delay = match retry {
             RetryDelay::Now => Duration::ZERO,
             RetryDelay::Later(least) => {
                 let least = least.unwrap_or_default().min(LONGEST_DELAY);
@@ -49,7 +50,7 @@ impl ReceivedMessage {
         i32::try_from(delay.as_secs()).unwrap_or(i32::MAX)
     }
 
-    /// None for a record that no queue of AWS's has handed out.
+    /// `None` for a record that did not come from an SQS queue.
     pub fn of(record: &SqsMessage) -> Option<Self> {
         Some(Self {
             queue_url: queue_url(record.event_source_arn.as_deref()?)?,
@@ -59,55 +60,55 @@ impl ReceivedMessage {
     }
 }
 
-/// When a record that was given back is shown again.
+/// When a message that was returned to the queue becomes visible again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RetryDelay {
-    /// What can never work reaches the dead-letter queue the sooner.
+    /// At once. A message that can never succeed reaches the dead-letter queue sooner in this way.
     Now,
-    /// Each time twice as late, and no sooner than this.
+    /// After a delay that doubles at each receive, and is at least this long.
     Later(Option<Duration>),
-    /// As late as this, however often it came.
+    /// After this delay, however often it was received.
     After(Duration),
 }
 
-/// Tells queues when to show these records again. They come back without this too, as late as the queue has it.
+/// Sets when these messages become visible again. If a call fails, the queue's own visibility timeout applies.
 pub async fn change_visibility(
     sqs: &Client,
-    records: impl IntoIterator<Item = (&ReceivedMessage, RetryDelay)>,
+    messages: impl IntoIterator<Item = (&ReceivedMessage, RetryDelay)>,
 ) {
     let mut queues: BTreeMap<&str, Vec<(&ReceivedMessage, RetryDelay)>> = BTreeMap::new();
-    for (held, again) in records {
+    for (message, retry) in messages {
         queues
-            .entry(&held.queue_url)
+            .entry(&message.queue_url)
             .or_default()
-            .push((held, again));
+            .push((message, retry));
     }
     let parts = queues
         .iter()
-        .flat_map(|(queue, records)| records.chunks(MOST).map(move |part| (*queue, part)));
+        .flat_map(|(queue, messages)| messages.chunks(MAX_BATCH).map(move |part| (*queue, part)));
     let changed: Vec<_> = stream::iter(parts)
         .map(|(queue, part)| change_batch(sqs, queue, part))
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENT_CALLS)
         .collect()
         .await;
     if let Some(error) = changed.into_iter().find_map(Result::err) {
         let error = error.escape_debug();
-        tracing::warn!(%error, "the queue's own delay holds");
+        tracing::warn!(%error, "the queue's visibility timeout applies");
     }
 }
 
 async fn change_batch(
     sqs: &Client,
     queue: &str,
-    records: &[(&ReceivedMessage, RetryDelay)],
+    messages: &[(&ReceivedMessage, RetryDelay)],
 ) -> Result<(), String> {
     const CALL: &str = "ChangeMessageVisibilityBatch";
     let mut call = sqs.change_message_visibility_batch().queue_url(queue);
-    for (place, (held, again)) in records.iter().enumerate() {
+    for (index, (message, retry)) in messages.iter().enumerate() {
         let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
-            .id(place.to_string())
-            .receipt_handle(&held.handle)
-            .visibility_timeout(held.delay(*again))
+            .id(index.to_string())
+            .receipt_handle(&message.handle)
+            .visibility_timeout(message.delay(*retry))
             .build()
             .map_err(|error| error.to_string())?;
         call = call.entries(entry);
@@ -123,7 +124,7 @@ async fn change_batch(
     }
 }
 
-/// How often the queue has handed a record out, this time included.
+/// How often a record has been received, this time included.
 pub fn receives(record: &SqsMessage) -> u32 {
     let count = record.attributes.get("ApproximateReceiveCount");
     let count = count.and_then(|count| count.parse().ok());
@@ -136,7 +137,7 @@ fn delay_after(receives: u32) -> Duration {
     doubled.unwrap_or(LONGEST_DELAY).min(LONGEST_DELAY)
 }
 
-/// A queue's URL, made of its ARN.
+/// The URL of a queue, built from its ARN.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
 pub fn queue_url(queue: &str) -> Option<String> {
     let Arn {
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_of_queues() {
+    fn queue_urls_are_built_from_arns() {
         for (arn, url) in [
             (
                 "arn:aws:sqs:eu-west-1:210987654321:jobs",

@@ -1,41 +1,43 @@
-//! Variables that are set, that nobody reads, and that look like one that somebody does: what was meant by them would
-//! have no effect, and nobody would hear of it.
+//! Finds variables that no program reads, but whose names look like known ones.
+//!
+//! Their names are probably misspelt. Without this check they would have no effect, and no one would notice.
 
 use super::{DISABLED, Problem, Remedy, names};
-use crate::text::spelling::{is_slip, nearest};
+use crate::text::spelling::{is_typo, nearest};
 
-/// What depends on the variables of one program, and so how much what looks like one of them matters.
-pub(crate) enum Stakes {
-    /// The notifier has to send somewhere, and one of these is enough.
-    Channel(&'static [&'static str]),
-    /// Nothing is allowed without each of these.
-    Each(&'static [&'static str]),
-    /// No variable of somebody else's may stop this program: it is only warned.
-    None,
+/// When a misspelt name is an error and not only a warning.
+pub(crate) enum OnMisspelling {
+    /// The notifier needs a channel, and one of these is enough.
+    NeedsOneOf(&'static [&'static str]),
+    /// The program allows nothing unless all of these are set.
+    NeedsAll(&'static [&'static str]),
+    /// A misspelt name is never an error: the variable may belong to another program.
+    Warn,
 }
 
-/// With the channels themselves, the variables that decide where a message goes.
+/// These decide where a message goes, together with the variables of the channels themselves.
 const DESTINATIONS: [&str; 2] = ["SLACK_CHANNEL", "FLOWDOCK_URL"];
 
-/// A slip in the name of one that is not set is an error. What merely begins as several of ours do is a warning
-/// wherever the program has what it needs, and any likeness to a part of a name is one. A shell has other programs'
-/// variables too: there only a slip in what decides where messages go is an error.
+/// A typing error in the name of a variable that is not set is an error. A name that only begins like several of ours
+/// is a warning if the program has what it needs. A name that resembles a part of ours is always a warning. A shell
+/// also has variables of other programs: there a typing error is an error only in the name of a variable that decides
+/// where messages go.
 pub(crate) fn check(
     own: &[String],
-    stakes: &Stakes,
+    on_misspelling: &OnMisspelling,
     environment: &[(String, String)],
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
 ) {
     let values = Values(environment);
     let in_function = values.is_set("AWS_LAMBDA_FUNCTION_NAME");
-    let foreign = environment.iter().filter(|(name, value)| {
+    let unread = environment.iter().filter(|(name, value)| {
         !is_of_lambda(name)
             && !own.contains(name)
             && !value.trim().is_empty()
             && may_resemble(name, own)
     });
-    for (name, _) in foreign {
+    for (name, _) in unread {
         let Some(resemblance) = resemblance(name, own, in_function) else {
             continue;
         };
@@ -43,24 +45,24 @@ pub(crate) fn check(
             continue;
         }
         let remedy = match &resemblance {
-            Resemblance::Slip(meant) => Remedy::DidYouMean((*meant).to_owned()),
+            Resemblance::Typo(meant) => Remedy::DidYouMean((*meant).to_owned()),
             Resemblance::Part(wholes) if wholes.len() == 1 => Remedy::DidYouMean(wholes.concat()),
-            Resemblance::Part(known) | Resemblance::Family(known) => {
+            Resemblance::Part(known) | Resemblance::SamePrefix(known) => {
                 Remedy::Allowed(known.join(", "))
             }
         };
         let is_error = match &resemblance {
-            Resemblance::Slip(meant) if values.is_set(meant) => {
+            Resemblance::Typo(meant) if values.is_set(meant) => {
                 warnings.push(format!(
                     "{name} is not read: there is no such variable, and {meant} is set"
                 ));
                 continue;
             }
             Resemblance::Part(wholes) if wholes.iter().any(|it| values.is_set(it)) => continue,
-            Resemblance::Slip(meant) => stakes.is_stopped_by(meant, in_function),
+            Resemblance::Typo(meant) => on_misspelling.is_error_for(meant, in_function),
             Resemblance::Part(_) => false,
-            Resemblance::Family(known) => {
-                in_function && known.iter().any(|it| stakes.lacks(it, &values))
+            Resemblance::SamePrefix(known) => {
+                in_function && known.iter().any(|it| on_misspelling.lacks(it, &values))
             }
         };
         let problem = "there is no such variable".to_owned();
@@ -78,7 +80,7 @@ pub(crate) fn check(
 struct Values<'a>(&'a [(String, String)]);
 
 impl Values<'_> {
-    /// What is empty or switched off sets nothing.
+    /// An empty or disabled value counts as unset.
     fn is_set(&self, name: &str) -> bool {
         let mut found = self.0.iter().filter(|(set, _)| set == name);
         found.any(|(_, value)| {
@@ -88,51 +90,51 @@ impl Values<'_> {
     }
 }
 
-impl Stakes {
-    /// By a slip in the name of this variable.
-    fn is_stopped_by(&self, meant: &str, in_function: bool) -> bool {
+impl OnMisspelling {
+    /// Whether a typing error in the name of this variable is an error.
+    fn is_error_for(&self, meant: &str, in_function: bool) -> bool {
         match self {
-            Self::Channel(channels) => {
+            Self::NeedsOneOf(channels) => {
                 // A shell's CHANNEL is mostly another program's.
                 let is_ours = meant.contains('_');
                 in_function
                     || is_ours && (channels.contains(&meant) || DESTINATIONS.contains(&meant))
             }
-            Self::Each(_) => true,
-            Self::None => false,
+            Self::NeedsAll(_) => true,
+            Self::Warn => false,
         }
     }
 
-    /// Whether nothing works, and this variable would help.
+    /// Whether the program lacks something that this variable would provide.
     fn lacks(&self, name: &str, values: &Values<'_>) -> bool {
         match self {
-            Self::Channel(channels) => {
+            Self::NeedsOneOf(channels) => {
                 channels.contains(&name) && !channels.iter().any(|it| values.is_set(it))
             }
-            Self::Each(needed) => needed.contains(&name) && !values.is_set(name),
-            Self::None => false,
+            Self::NeedsAll(needed) => needed.contains(&name) && !values.is_set(name),
+            Self::Warn => false,
         }
     }
 }
 
-/// What a name looks like.
+/// How an unread name resembles known ones.
 enum Resemblance<'a> {
-    /// This one with a slip or two.
-    Slip(&'a str),
-    /// It begins as all of these do.
-    Family(Vec<&'a str>),
-    /// A part of each of these, or their words in other forms.
+    /// It is this name with a typing error.
+    Typo(&'a str),
+    /// It begins like all of these.
+    SamePrefix(Vec<&'a str>),
+    /// It is a part of each of these, or has words of theirs in other forms.
     Part(Vec<&'a str>),
 }
 
 fn resemblance<'a>(name: &str, own: &'a [String], in_function: bool) -> Option<Resemblance<'a>> {
     let near = near(name, own);
     let is_longer = |it: &str| name.strip_prefix(it).is_some_and(|it| it.starts_with('_'));
-    let slip = near.filter(|it| is_slip(name, it) && !is_longer(it));
-    // A single short word of a shell may be anybody's.
+    let typo = near.filter(|it| is_typo(name, it) && !is_longer(it));
+    // In a shell, a single short word may belong to any program.
     let may_be_part = name.contains('_') || name.len() > if in_function { 3 } else { 8 };
-    slip.map(Resemblance::Slip)
-        .or_else(|| family(name, own).map(Resemblance::Family))
+    typo.map(Resemblance::Typo)
+        .or_else(|| same_prefix(name, own).map(Resemblance::SamePrefix))
         .or_else(|| wholes(name, own, may_be_part).map(Resemblance::Part))
         .or_else(|| {
             let near = near.filter(|it| it.contains('_'))?;
@@ -140,7 +142,7 @@ fn resemblance<'a>(name: &str, own: &'a [String], in_function: bool) -> Option<R
         })
 }
 
-/// Lambda sets some thirty, and none of ours begins so: a cold start has no time to look at them.
+/// Lambda sets about thirty variables, and none of ours begins like them. Skipping them saves time at a cold start.
 fn is_of_lambda(name: &str) -> bool {
     const OTHERS: [&str; 4] = ["LANG", "LD_LIBRARY_PATH", "PATH", "TZ"];
     name.starts_with("AWS_")
@@ -149,8 +151,9 @@ fn is_of_lambda(name: &str) -> bool {
         || OTHERS.contains(&name)
 }
 
-/// Most variables are nothing like ours, and every cold start would pay for a closer look at them: a name that is long
-/// enough for a slip to leave one of its ends whole begins or ends as a part of ours does.
+/// A fast check that excludes most variables, because the exact one would slow down every cold start. A typing error
+/// leaves the start or the end of a long name unchanged. So a long name can resemble one of ours only if ours contains
+/// its first or its last letters.
 fn may_resemble(name: &str, own: &[String]) -> bool {
     const END: usize = 3;
     let bytes = name.as_bytes();
@@ -170,17 +173,18 @@ fn is_of_another_program(name: &str) -> bool {
     all.any(|it| it == name)
 }
 
-/// A word of one part, such as KEEP, is like many that are somebody else's: only in its own letters.
+/// A name of one word, such as KEEP, resembles many names of other programs. It is suggested only for a name in capital
+/// letters that begins with the same letter.
 fn near<'a>(name: &str, own: &'a [String]) -> Option<&'a str> {
-    let alike = own.iter().filter(|it| match it.contains('_') {
+    let comparable = own.iter().filter(|it| match it.contains('_') {
         true => name.contains(['_', '-']) || name.len() > 8,
         false => name.chars().next() == it.chars().next() && name == name.to_uppercase(),
     });
-    nearest(name, alike.map(String::as_str))
+    nearest(name, comparable.map(String::as_str))
 }
 
-/// Those that begin as this name does, up to the last mark that they share: `SLACK_`, `LOG_TAIL_`.
-fn family<'a>(name: &str, own: &'a [String]) -> Option<Vec<&'a str>> {
+/// The names that begin like this one, up to the last `_` that they share: `SLACK_`, `LOG_TAIL_`.
+fn same_prefix<'a>(name: &str, own: &'a [String]) -> Option<Vec<&'a str>> {
     let (first, _) = name.split_once('_')?;
     let is_member = |it: &&str| it.split_once('_').is_some_and(|(start, _)| start == first);
     let members: Vec<_> = own.iter().map(String::as_str).filter(is_member).collect();
@@ -192,8 +196,8 @@ fn family<'a>(name: &str, own: &'a [String]) -> Option<Vec<&'a str>> {
     name.starts_with(shared).then_some(members)
 }
 
-/// Those of which this is a part: `WEBHOOK_URL` is the end of `SLACK_WEBHOOKURL`, `LOG_LINES` has words of
-/// `LOG_TAIL_LINES`, and `TASK_DEF` the beginnings of those of `TASK_DEFINITION`.
+/// The names of which this one is a part: `WEBHOOK_URL` is the end of `SLACK_WEBHOOKURL`, `LOG_LINES` has words of
+/// `LOG_TAIL_LINES`, and `TASK_DEF` has the beginnings of the words of `TASK_DEFINITION`.
 fn wholes<'a>(name: &str, own: &'a [String], may_be_part: bool) -> Option<Vec<&'a str>> {
     if !may_be_part || name != name.to_uppercase() {
         return None;
@@ -203,7 +207,7 @@ fn wholes<'a>(name: &str, own: &'a [String], may_be_part: bool) -> Option<Vec<&'
     (!wholes.is_empty()).then_some(wholes)
 }
 
-/// In their order, from the first or up to the last.
+/// Whether `part` has words of `whole` in the same order, and one of them is the first or the last word of `whole`.
 fn has_words(whole: &str, part: &str) -> bool {
     let letters = part.replace('_', "");
     let mut ends = whole.match_indices('_').map(|(at, _)| &whole[at + 1..]);
@@ -223,7 +227,7 @@ fn has_words(whole: &str, part: &str) -> bool {
             .all(|part| rest.any(|word| is_form(word, part)))
 }
 
-/// The same word, longer or shorter: `IGNORE` and `IGNORED`, `DEF` and `DEFINITION`.
+/// Whether both are forms of one word: `IGNORE` and `IGNORED`, `DEF` and `DEFINITION`.
 fn is_form(one: &str, other: &str) -> bool {
     let shorter = one.len().min(other.len());
     one == other || (shorter >= 3 && (one.starts_with(other) || other.starts_with(one)))

@@ -1,8 +1,8 @@
-//! What is wrong with a configuration, in words: what, where, and what to do about it.
+//! Problems of a configuration: which variable, what is wrong, and what to do about it.
 
 use std::fmt;
 
-/// A variable that cannot be used as it is.
+/// A variable that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub variable: String,
@@ -14,7 +14,7 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
     Allowed(String),
-    /// The word that was surely meant.
+    /// The word that was probably meant.
     DidYouMean(String),
     Advice(String),
 }

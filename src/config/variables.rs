@@ -1,14 +1,14 @@
-//! Every variable that a program reads, as a text.
+//! The variables that each program reads, as texts.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Problem;
-use super::misspelt::{self, Stakes};
+use super::misspelt::{self, OnMisspelling};
 use crate::aws::secret::Secret;
 
-/// Those of `parrot` and of the command line's notifier.
+/// The variables of `parrot` and of the command line's notifier.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct NotifierVariables {
     /// It may hold secrets.
@@ -32,16 +32,17 @@ pub struct NotifierVariables {
     pub(crate) templates_dir: Option<String>,
     pub(crate) enrich: Option<String>,
     pub(crate) log_tail_lines: Option<String>,
-    /// It may name what it masks.
+    /// It may contain the texts that it masks.
     pub(crate) log_tail_mask: Option<Secret>,
     pub(crate) dedup_table: Option<String>,
 }
 
 impl Variables for NotifierVariables {
-    const STAKES: Stakes = Stakes::Channel(&["CHANNELS", "SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"]);
+    const ON_MISSPELLING: OnMisspelling =
+        OnMisspelling::NeedsOneOf(&["CHANNELS", "SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"]);
 }
 
-/// Those of `run-from-queue`.
+/// The variables of `run-from-queue`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct QueueVariables {
     pub(crate) allowed_clusters: Option<String>,
@@ -49,10 +50,11 @@ pub struct QueueVariables {
 }
 
 impl Variables for QueueVariables {
-    const STAKES: Stakes = Stakes::Each(&["ALLOWED_CLUSTERS", "ALLOWED_TASK_DEFINITIONS"]);
+    const ON_MISSPELLING: OnMisspelling =
+        OnMisspelling::NeedsAll(&["ALLOWED_CLUSTERS", "ALLOWED_TASK_DEFINITIONS"]);
 }
 
-/// Those of `deploy-hook`.
+/// The variables of `deploy-hook`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct HookVariables {
     pub(crate) task_definition: Option<String>,
@@ -67,29 +69,28 @@ pub struct HookVariables {
 }
 
 impl Variables for HookVariables {
-    /// A deployment must not fail for a variable that is somebody else's.
-    const STAKES: Stakes = Stakes::None;
+    /// A deployment must not fail because of another program's variable.
+    const ON_MISSPELLING: OnMisspelling = OnMisspelling::Warn;
 }
 
-/// A struct of optional texts, whose fields are the variables in small letters.
+/// A struct of optional texts. Its field names are the names of the variables in lower case.
 pub(crate) trait Variables: Default + Serialize + DeserializeOwned {
-    /// What depends on them.
-    const STAKES: Stakes;
+    const ON_MISSPELLING: OnMisspelling;
 
-    /// Texts only, so that no value can be of a wrong type here. Only our own names as they are written: envy
-    /// reads any spelling, and `drop` in somebody's shell is not ours.
+    /// All values are texts, so that none can have a wrong type here. Only our names in exactly this spelling count:
+    /// envy also accepts other letter cases, but `drop` in a shell is not our variable.
     fn read(environment: &[(String, String)], problems: &mut Vec<Problem>) -> Self {
         read(&names_of::<Self>(), environment, problems)
     }
 
-    /// The same, and says what is set and was surely meant to be one of them.
+    /// The same, and also reports variables whose names are misspelt.
     fn read_all(
         environment: &[(String, String)],
         problems: &mut Vec<Problem>,
         warnings: &mut Vec<String>,
     ) -> Self {
         let own = names_of::<Self>();
-        misspelt::check(&own, &Self::STAKES, environment, problems, warnings);
+        misspelt::check(&own, &Self::ON_MISSPELLING, environment, problems, warnings);
         read(&own, environment, problems)
     }
 
@@ -131,13 +132,13 @@ fn entries(variables: &impl Serialize) -> Vec<(String, Option<String>)> {
     }
 }
 
-/// Every variable of a struct of them.
+/// The names of all variables of a struct.
 pub fn names_of<T: Default + Serialize>() -> Vec<String> {
     let names = entries(&T::default()).into_iter();
     names.map(|(name, _)| name).collect()
 }
 
-/// Every variable that a program reads, by the program's name.
+/// The names of all variables, by the program that reads them.
 pub fn names() -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("parrot", names_of::<NotifierVariables>()),

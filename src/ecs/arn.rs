@@ -1,4 +1,4 @@
-//! Amazon Resource Names, both the old ECS format without a cluster and the new one with it.
+//! Amazon Resource Names, in the old ECS format without a cluster and in the new format with one.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>
 
@@ -9,7 +9,7 @@ pub struct Arn<'a> {
     pub service: &'a str,
     pub region: &'a str,
     pub account: &'a str,
-    /// What follows the account: `task/prod/1a2b` or `cluster/prod`.
+    /// The part after the account: `task/prod/1a2b` or `cluster/prod`.
     pub resource: &'a str,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Arn<'a> {
         self.resource.split(['/', ':']).next().unwrap_or_default()
     }
 
-    /// The cluster's name, where this is the new format of something in a cluster, or a cluster.
+    /// The cluster's name, if this is a cluster, or a resource of a cluster in the new format.
     pub fn cluster(self) -> Option<&'a str> {
         let mut parts = self.resource.split('/');
         match (parts.next()?, parts.next()?, parts.next()) {
@@ -52,7 +52,7 @@ impl<'a> Arn<'a> {
     }
 }
 
-/// A resource's own name: the last part of an ARN's path, or the text itself where it is no ARN.
+/// The name of a resource: the last part of the path, of an ARN or of any other text.
 pub fn name(text: &str) -> &str {
     match Arn::parse(text) {
         Some(arn) => arn.resource.rsplit('/').next().unwrap_or(arn.resource),
@@ -60,7 +60,7 @@ pub fn name(text: &str) -> &str {
     }
 }
 
-/// Family and revision of a task definition, from its ARN, `family:revision` or the family alone.
+/// The family and the revision of a task definition, from its ARN, from `family:revision`, or from the family alone.
 pub fn task_definition(text: &str) -> (String, Option<String>) {
     match name(text).split_once(':') {
         Some((family, revision)) if !revision.is_empty() => {
@@ -71,7 +71,7 @@ pub fn task_definition(text: &str) -> (String, Option<String>) {
     }
 }
 
-/// Whether this is a region's name, `eu-west-1` or `us-gov-east-1`: words of small letters, then a number.
+/// Whether this is a region's name, `eu-west-1` or `us-gov-east-1`: words of lower-case letters, then a number.
 pub fn is_region(text: &str) -> bool {
     let mut words: Vec<_> = text.split('-').collect();
     let number = words.pop().unwrap_or_default();
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_its_own_name() {
+    fn a_text_that_is_not_an_arn_is_a_name() {
         assert_eq!(name("prod"), "prod");
         assert_eq!(name("prod/1a2b"), "1a2b");
         assert_eq!(Arn::parse("prod"), None);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_regions() {
+    fn region_names_are_recognized() {
         for name in [
             "eu-west-1",
             "us-gov-east-1",

@@ -1,6 +1,6 @@
-//! Says what an event is about: [`EcsEvent`] in, [`Notice`] out.
+//! Finds out what an event is about: turns an [`EcsEvent`] into a [`Notice`].
 //!
-//! Facts, no decision: whether anybody is told is [`triage`](crate::notifier::policy)'s to say.
+//! A notice holds only facts. [`policy`](crate::notifier::policy) decides whether a message is sent.
 
 mod actor;
 mod api_call;
@@ -15,8 +15,8 @@ pub use actor::of_started_by as actor_of_started_by;
 use crate::ecs::event::{Detail, EcsEvent, Envelope, Fields};
 use crate::ecs::notice::{Actor, Facts, Kind, Links, Notice, Origin, Subject};
 
-/// What a part of `classify` found out about an event; the rest of a [`Notice`] is the same for all.
-struct Finding {
+/// The parts of a [`Notice`] that depend on the type of the event. The other parts are the same for all types.
+struct Classification {
     kind: Kind,
     subject: Subject,
     facts: Facts,
@@ -25,7 +25,7 @@ struct Finding {
 
 pub fn classify(event: &EcsEvent) -> Notice {
     let envelope = &event.envelope;
-    let finding = match &event.detail {
+    let classification = match &event.detail {
         Detail::ApiCall(call) => api_call::find(call),
         Detail::Task(task) => task::find(task, envelope),
         Detail::ServiceAction(action) => service::find_action(action, envelope),
@@ -34,7 +34,7 @@ pub fn classify(event: &EcsEvent) -> Notice {
         Detail::Instance(change) => instance::find_state(change),
         Detail::InstanceHealth(change) => instance::find_health(change),
         Detail::Unknown(detail) => unknown::find(detail, envelope),
-        Detail::Foreign => Finding {
+        Detail::Foreign => Classification {
             kind: Kind::Other,
             subject: Subject::default(),
             facts: Facts::Foreign,
@@ -42,21 +42,21 @@ pub fn classify(event: &EcsEvent) -> Notice {
         },
     };
     let origin = origin(event);
-    let links = match finding.facts {
+    let links = match classification.facts {
         Facts::Foreign => Links::default(),
-        _ => crate::ecs::links::links(finding.kind, &finding.subject, &origin),
+        _ => crate::ecs::links::links(classification.kind, &classification.subject, &origin),
     };
     Notice {
-        kind: finding.kind,
+        kind: classification.kind,
         origin,
-        subject: finding.subject,
-        facts: finding.facts,
-        actor: finding.actor,
+        subject: classification.subject,
+        facts: classification.facts,
+        actor: classification.actor,
         links,
     }
 }
 
-/// CloudTrail's own id names the call better than EventBridge's: it is the same in every delivery.
+/// CloudTrail's id identifies a call better than EventBridge's id, because it is the same in every delivery.
 fn origin(event: &EcsEvent) -> Origin {
     let envelope = &event.envelope;
     let call = match &event.detail {
@@ -93,7 +93,7 @@ fn origin(event: &EcsEvent) -> Origin {
     }
 }
 
-/// An ARN of ECS's that tells where an event comes from if its envelope does not.
+/// An ECS ARN in the event. It shows the account and the region if the envelope does not.
 fn arn_in(event: &EcsEvent) -> Option<String> {
     let detail: Vec<Option<String>> = match &event.detail {
         Detail::Task(task) => vec![task.task_arn.clone(), task.cluster_arn.clone()],
@@ -129,7 +129,7 @@ fn arn_in(event: &EcsEvent) -> Option<String> {
     arns.find(|text| Arn::parse(text).is_some_and(|arn| arn.service == "ecs"))
 }
 
-/// The cluster, by its own ARN or by that of anything in it.
+/// The cluster's name, from its own ARN or from the ARN of a resource in it.
 fn cluster_name(cluster_arn: Option<&str>, members: &[Option<&str>]) -> Option<String> {
     cluster_arn.map(arn::name).map(str::to_owned).or_else(|| {
         members
@@ -140,7 +140,7 @@ fn cluster_name(cluster_arn: Option<&str>, members: &[Option<&str>]) -> Option<S
     })
 }
 
-/// The first of the envelope's resources that is of this type.
+/// The first resource of this type in the envelope.
 fn resource<'a>(envelope: &'a Envelope, kind: &str) -> Option<&'a str> {
     envelope
         .resources
@@ -160,13 +160,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn region_and_account_stand_in_arns_too() {
+    fn region_and_account_are_also_read_from_arns() {
         let mut event = json!({
             "source": "aws.ecs", "detail-type": "ECS Service Action",
             "resources": ["arn:aws:ecs:eu-west-1:210987654321:service/prod/web"],
             "detail": {"eventName": "SERVICE_HEALTH_UNKNOWN"},
         });
-        let place = |event: &serde_json::Value| {
+        let region_and_account = |event: &serde_json::Value| {
             let origin = classify(&EcsEvent::read(event).unwrap()).origin;
             (
                 origin.region.unwrap_or_default(),
@@ -174,15 +174,21 @@ mod tests {
             )
         };
         let expected = |region: &str, account: &str| (region.to_owned(), account.to_owned());
-        assert_eq!(place(&event), expected("eu-west-1", "210987654321"));
+        assert_eq!(
+            region_and_account(&event),
+            expected("eu-west-1", "210987654321")
+        );
         event["region"] = json!("eu-central-1");
-        assert_eq!(place(&event), expected("eu-central-1", "210987654321"));
-        // Somebody else's resource tells nothing of where this happened.
+        assert_eq!(
+            region_and_account(&event),
+            expected("eu-central-1", "210987654321")
+        );
+        // A resource of another account does not show where this happened.
         event["account"] = json!("309876543210");
         event["region"] = json!("");
-        assert_eq!(place(&event), expected("", "309876543210"));
+        assert_eq!(region_and_account(&event), expected("", "309876543210"));
         event["account"] = json!("");
         event["resources"] = json!(["arn:aws:ec2:eu-west-1:210987654321:instance/i-1"]);
-        assert_eq!(place(&event), expected("", ""));
+        assert_eq!(region_and_account(&event), expected("", ""));
     }
 }

@@ -1,8 +1,8 @@
-//! Why a task stopped, from the strings and codes that ECS leaves behind.
+//! Finds out why a task stopped, from the texts and codes of ECS.
 //!
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>. The first
-//! cause that matches counts; the order is from what a reader must know to what explains itself. A reason is
-//! believed before a stop code, because the codes are few and say less.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>. The first cause that
+//! matches is used. The causes that matter most to a reader come first. Reasons are checked before stop codes, because
+//! the codes are few and less exact.
 
 mod blame;
 pub mod launches;
@@ -13,13 +13,13 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::ecs::notice::{Subject, TaskFacts};
 use blame::{ecs_reasons, may_end_task};
-use stops::Said;
+use stops::StopFacts;
 
 pub use blame::{blames, blames_container, says_nothing};
 pub use stop::{Meaning, Stop};
-pub use stops::{Entry, Explanation, table};
+pub use stops::{Explanation, StopEntry, table};
 
-/// Why something happened, where the event tells.
+/// Why something happened, if the event shows it.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
 )]
@@ -41,7 +41,7 @@ pub enum Cause {
 
 const IMAGE_PULL: &str = "CannotPull";
 
-/// Why a task stopped, whoever wanted to hear of it.
+/// Why a task stopped.
 pub fn cause(task: &TaskFacts, subject: &Subject) -> Cause {
     let stop = Stop::new(task, subject);
     match stop.meaning() {
@@ -52,22 +52,22 @@ pub fn cause(task: &TaskFacts, subject: &Subject) -> Cause {
 
 /// What a cause means for this task, and what to do about it.
 pub fn explain(cause: Cause, task: &TaskFacts) -> Explanation {
-    let said = said(task);
-    stops::entry(cause, &said).explain(task, &said)
+    let facts = stop_facts(task);
+    stops::entry(cause, &facts).explain(task, &facts)
 }
 
-/// The line of the table that explains a stop.
-pub fn entry(cause: Cause, task: &TaskFacts) -> &'static Entry {
-    stops::entry(cause, &said(task))
+/// The entry of the table that explains a stop.
+pub fn entry(cause: Cause, task: &TaskFacts) -> &'static StopEntry {
+    stops::entry(cause, &stop_facts(task))
 }
 
-fn said(task: &TaskFacts) -> Said<'_> {
+fn stop_facts(task: &TaskFacts) -> StopFacts<'_> {
     let is_blamed = blames(None, task);
     let failed = || task.containers.iter().filter(|it| is_blamed(it));
     let mut may_end = task.containers.iter().filter(|it| may_end_task(it, task));
     let reasons = task.containers.iter().filter_map(|it| it.reason.as_deref());
     let of_stopping = reasons.filter(|it| is_of_stopping(it));
-    Said {
+    StopFacts {
         has_wrong_format: failed().any(|it| {
             let mut lines = it.log_tail.iter();
             lines.any(|line| line.contains(stops::WRONG_FORMAT))
@@ -79,17 +79,16 @@ fn said(task: &TaskFacts) -> Said<'_> {
             .into_iter()
             .flatten()
             .any(|it| it.starts_with("FARGATE")),
-        ..Said::of_reasons(ecs_reasons(task).chain(of_stopping).collect())
+        ..StopFacts::of_reasons(ecs_reasons(task).chain(of_stopping).collect())
     }
 }
 
-/// `OutOfMemoryError: Container killed due to memory usage`; the name of the error is missing now and then.
+/// `OutOfMemoryError: Container killed due to memory usage`; the name of the error is sometimes missing.
 fn says_out_of_memory(reason: &str) -> bool {
     reason.contains("OutOfMemoryError") || reason.contains("killed due to memory usage")
 }
 
-/// Whether a container has this reason because it was being stopped, and ECS could not do so in time. It is no failure
-/// of its own.
+/// Whether ECS gave this reason because it could not stop the container in time. The container itself did not fail.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
 pub fn is_of_stopping(reason: &str) -> bool {
     reason.contains("CannotStopContainerError") || reason.contains("ould not transition to stopped")
@@ -100,7 +99,7 @@ fn has_stop_code(task: &TaskFacts, codes: &[&str]) -> bool {
     code.is_some_and(|code| codes.contains(&code))
 }
 
-/// The task's reason where it is ECS's own: whoever calls StopTask may write anything there.
+/// The task's stopped reason, if ECS wrote it. A caller of StopTask can write any text there.
 fn ecs_stopped_reason(task: &TaskFacts) -> Option<&str> {
     let reason = task.stopped_reason.as_deref()?;
     let is_ecs = !has_stop_code(task, &["UserInitiated"])
@@ -108,7 +107,7 @@ fn ecs_stopped_reason(task: &TaskFacts) -> Option<&str> {
     is_ecs.then_some(reason)
 }
 
-/// What an exit code above 128 says: the number of the signal that ended the process.
+/// The signal that ended a process. An exit code above 128 is the number of the signal plus 128.
 pub fn signal(exit_code: i64) -> Option<&'static str> {
     match exit_code {
         129 => Some("SIGHUP"),
@@ -126,7 +125,7 @@ pub fn signal(exit_code: i64) -> Option<&'static str> {
     }
 }
 
-/// A cause in words that finish "the task …".
+/// A cause in words that complete the sentence "the task …".
 pub fn in_words(cause: Cause) -> &'static str {
     match cause {
         Cause::LaunchFailed => "could not be launched",
@@ -139,7 +138,7 @@ pub fn in_words(cause: Cause) -> &'static str {
         Cause::StoppedByUser => "was stopped by request",
         Cause::ApplicationExit => "exited with an error",
         Cause::Finished => "finished",
-        Cause::ExitedInService => "exited, though its service wants it running",
+        Cause::ExitedInService => "exited, although its service must keep running",
         Cause::UnknownCause => "stopped",
     }
 }

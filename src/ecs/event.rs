@@ -1,9 +1,9 @@
-//! Reads EventBridge envelopes and CloudTrail records into typed events.
+//! Turns EventBridge events and CloudTrail records into typed events.
 //!
-//! First of the pure stages: JSON in, [`EcsEvent`] out. ECS adds fields and types without notice
+//! This is the first of the pure stages: JSON in, [`EcsEvent`] out. ECS adds fields and types without notice
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_cwe_events.html>), so every field is
-//! optional and a type that is not known here is a variant, not an error. Only what cannot be an event at
-//! all is refused.
+//! optional, and a type that is not known here is a variant and not an error. Only a value that cannot be an event is
+//! an error.
 
 mod cloudtrail;
 mod deployment;
@@ -20,7 +20,7 @@ pub use deployment::{DeploymentStateChange, HookStateChange};
 pub use fields::Fields;
 pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange, docker_version};
 pub use service::ServiceAction;
-pub use task::{Container, TaskStateChange};
+pub use task::{ContainerState, TaskStateChange};
 pub use time::Time;
 
 /// One event, with where it came from.
@@ -30,7 +30,7 @@ pub struct EcsEvent {
     pub detail: Detail,
 }
 
-/// What EventBridge writes on every event; of a bare CloudTrail record, its own words for the same.
+/// The fields that EventBridge adds to every event. For a bare CloudTrail record, its fields with the same meaning.
 #[derive(Debug, Clone, Default)]
 pub struct Envelope {
     pub id: Option<String>,
@@ -42,7 +42,7 @@ pub struct Envelope {
     pub resources: Vec<String>,
 }
 
-/// The closed set of what ecs-parrot can read.
+/// All types of events that ecs-parrot knows.
 #[derive(Debug, Clone)]
 pub enum Detail {
     ApiCall(Box<ApiCall>),
@@ -52,13 +52,13 @@ pub enum Detail {
     Hook(HookStateChange),
     Instance(InstanceStateChange),
     InstanceHealth(InstanceHealthChange),
-    /// A type of ECS's own that is not known here: told with its fields.
+    /// An ECS event whose type is not known here, with its fields.
     Unknown(Value),
-    /// An event of somebody else.
+    /// An event that is not from ECS.
     Foreign,
 }
 
-/// Why a JSON value is no event at all.
+/// Why a JSON value is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnEvent {
     #[error("not an event: {found} instead of a JSON object")]
@@ -79,8 +79,8 @@ impl EcsEvent {
     ///
     /// # Errors
     ///
-    /// [`NotAnEvent`] for a value that is no object, names no source, or is an ECS event whose `detail` is
-    /// no object.
+    /// [`NotAnEvent`] for a value that is not an object or has no source, and for an ECS event whose `detail` is not an
+    /// object.
     pub fn read(value: &Value) -> Result<Self, NotAnEvent> {
         if !value.is_object() {
             return Err(NotAnEvent::NotAnObject {
@@ -153,7 +153,7 @@ impl Detail {
     fn read(detail_type: Option<&str>, detail: &Value) -> Self {
         let fields = Fields::new(detail);
         match detail_type {
-            // "AWS Service Event via CloudTrail" and whatever CloudTrail sends next have the same record.
+            // All types of CloudTrail have the same record, also "AWS Service Event via CloudTrail" and future ones.
             Some(name) if name.ends_with("via CloudTrail") => {
                 match fields.text("eventSource").as_deref() {
                     None | Some(ECS_EVENT_SOURCE) => Self::ApiCall(Box::new(ApiCall::read(fields))),
@@ -177,7 +177,7 @@ impl Detail {
     }
 }
 
-/// What a JSON value is, in words for an error message.
+/// The type of a JSON value, in words for an error message.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

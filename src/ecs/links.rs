@@ -1,14 +1,14 @@
 //! Addresses of the ECS console.
 //!
-//! A wrong link at 3 a.m. is worse than none, so a link is made only where region, partition and names are
-//! all known and well-formed. Path segments are percent-encoded: names come from events.
+//! A wrong link is worse than no link. So a link is created only if region, partition and names are all known and
+//! well-formed. Path segments are percent-encoded, because the names come from events.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::ecs::arn;
 use crate::ecs::notice::{Kind, Links, LogStream, Origin, Subject};
 
-/// What may stand unencoded in a path segment (RFC 3986, unreserved).
+/// Only the unreserved characters of RFC 3986 stay unencoded in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -47,13 +47,13 @@ pub fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
     }
 }
 
-/// The page of a task in a cluster, both by name.
+/// The page of a task, by the names of the cluster and the task.
 pub fn task(region: &str, cluster: &str, task: &str) -> Option<String> {
     Console::of_region(region)?.task(cluster, task, "configuration")
 }
 
-/// A stream of CloudWatch Logs. The console reads what follows its `#` as an address of its own, so names
-/// are encoded twice, with `$` for `%`: `/ecs/web` becomes `$252Fecs$252Fweb`.
+/// The page of a CloudWatch Logs stream. The console parses the part after `#` as a second address, so names are
+/// encoded twice, with `$` in place of `%`: `/ecs/web` becomes `$252Fecs$252Fweb`.
 pub fn log_stream(stream: &LogStream) -> Option<String> {
     let Console { region, domain } = Console::of_region(&stream.region)?;
     let encoded = |name: &str| {
@@ -67,7 +67,7 @@ pub fn log_stream(stream: &LogStream) -> Option<String> {
     ))
 }
 
-/// The tab of a service's page that has more to say.
+/// The tab of the service's page that shows more about the event.
 fn service_tab(kind: Kind, subject: &Subject) -> &'static str {
     match kind {
         _ if is_resource(
@@ -83,7 +83,7 @@ fn service_tab(kind: Kind, subject: &Subject) -> &'static str {
     }
 }
 
-/// Capacity providers stand beside the instances of a cluster.
+/// The console shows capacity providers on the same tab as instances.
 fn cluster_tab(subject: &Subject) -> &'static str {
     match is_resource(subject, &["capacity-provider"]) {
         true => "infrastructure",
@@ -103,7 +103,7 @@ struct Console<'a> {
 }
 
 impl<'a> Console<'a> {
-    /// None for a text that is no region, and for the isolated partitions, whose consoles are not public.
+    /// `None` for a text that is not a region, and for the isolated partitions, whose consoles are not public.
     fn of_region(region: &'a str) -> Option<Self> {
         if region.contains("-iso") {
             return None;
@@ -121,7 +121,7 @@ impl<'a> Console<'a> {
         self.page(&["clusters", cluster, "tasks", task, tab])
     }
 
-    /// None where a name would lead elsewhere: browsers take `..` for the folder above, encoded or not.
+    /// `None` if a name would change the path: browsers read `..` as the parent folder, encoded or not.
     fn page(&self, segments: &[&str]) -> Option<String> {
         if segments
             .iter()
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_that_is_none_gives_no_link() {
+    fn an_invalid_region_gives_no_link() {
         for region in [
             "",
             "evil.example",
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_stream_is_encoded_as_its_console_wants_it() {
+    fn a_log_stream_is_encoded_for_its_console() {
         let mut stream = LogStream {
             region: "cn-north-1".to_owned(),
             group: "/ecs/web [$1]".to_owned(),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_dots_leads_nowhere() {
+    fn a_name_of_dots_gives_no_link() {
         for name in ["..", ".", ""] {
             assert_eq!(task_link("eu-west-1", name, "1a2b"), None, "{name:?}");
             assert_eq!(task_link("eu-west-1", "prod", name), None, "{name:?}");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_linked() {
+    fn an_unknown_name_gives_no_link() {
         let subject = Subject {
             task: Some("1a2b".to_owned()),
             ..Subject::default()

@@ -1,13 +1,14 @@
-//! What we say: the nouns that the stages hand on.
+//! The types that the stages pass on.
 //!
-//! [`classify`](crate::ecs::classify) makes a [`Notice`] of an event, [`triage`](crate::notifier::policy) judges it and
-//! [`render`](crate::notifier::render) words it. A notice holds facts as AWS gave them; nothing here is escaped or cut.
+//! [`classify`](crate::ecs::classify) turns an event into a [`Notice`], [`policy`](crate::notifier::policy) decides
+//! about it, and [`render`](crate::notifier::render) writes the message. A notice holds facts as AWS gave them: nothing
+//! here is escaped or cut.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 
-/// What kind of message an event makes: the name of its template.
+/// The kind of an event's message. It is also the name of the template.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
 )]
@@ -33,7 +34,7 @@ pub enum Kind {
     Other,
 }
 
-/// One event, ready to be judged and worded.
+/// One event, ready for the decision and for the message.
 #[derive(Debug, Clone)]
 pub struct Notice {
     pub kind: Kind,
@@ -44,11 +45,11 @@ pub struct Notice {
     pub links: Links,
 }
 
-/// Where and when the event came about.
+/// Where and when the event happened.
 #[derive(Debug, Clone, Default)]
 pub struct Origin {
     pub event_id: Option<String>,
-    /// CloudTrail's own id of a call, which is the same in every delivery.
+    /// CloudTrail's id of a call, which is the same in every delivery.
     pub call_id: Option<String>,
     pub source: Option<String>,
     pub detail_type: Option<String>,
@@ -68,11 +69,11 @@ pub struct Subject {
     pub container_instance: Option<String>,
     pub ec2_instance: Option<String>,
     pub availability_zone: Option<String>,
-    /// What has no field of its own here: a capacity provider, a daemon, a service deployment.
+    /// A resource that has no field of its own here: a capacity provider, a daemon, a service deployment.
     pub resource: Option<Resource>,
 }
 
-/// Something of ECS's, by the type in its ARN and its name.
+/// An ECS resource: the type in its ARN, and its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// `capacity-provider`, `daemon`, `service-deployment`, `task-set` …
@@ -104,7 +105,7 @@ impl Subject {
         })
     }
 
-    /// What a person says of a task's id.
+    /// The first characters of the task's id, which people use.
     pub fn task_short(&self) -> Option<String> {
         self.task
             .as_deref()
@@ -112,7 +113,7 @@ impl Subject {
     }
 }
 
-/// Console pages in the event's own region and partition; none where an address would be a guess.
+/// Console pages in the region and partition of the event. `None` if the address is not certain.
 #[derive(Debug, Clone, Default)]
 pub struct Links {
     pub cluster: Option<String>,
@@ -123,18 +124,18 @@ pub struct Links {
     pub container_instance: Option<String>,
 }
 
-/// Who did it, as a person would say it.
+/// Who did it, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     pub name: String,
     /// The console, a tool, or the AWS service that acted on the actor's behalf.
     pub via: Option<String>,
     pub source_ip: Option<String>,
-    /// An AWS service acted, not a person or a person's tool.
+    /// Whether an AWS service acted, and not a person or a person's tool.
     pub is_service: bool,
 }
 
-/// What happened, by the family of the event.
+/// What happened, by the type of the event.
 #[derive(Debug, Clone)]
 pub enum Facts {
     Call(CallFacts),
@@ -143,9 +144,9 @@ pub enum Facts {
     Instance(InstanceStateChange),
     Health(InstanceHealthChange),
     Hook(HookStateChange),
-    /// A type of ECS's own that we do not know: all its fields.
+    /// An ECS event whose type is not known here: all its fields.
     Unknown(UnknownFacts),
-    /// Somebody else's event.
+    /// An event that is not from ECS.
     Foreign,
 }
 
@@ -153,39 +154,39 @@ pub enum Facts {
 pub struct CallFacts {
     pub name: String,
     pub purpose: CallPurpose,
-    pub error: Option<CallError>,
+    pub error: Option<ApiError>,
     pub failures: Vec<Failure>,
-    /// Tasks that RunTask or StartTask did start.
+    /// The number of tasks that RunTask or StartTask started.
     pub launched: usize,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
-    /// What a call that removes something does to what runs.
+    /// What a removing call does to what is running.
     pub effect: Option<&'static str>,
-    /// What the call asked for, as label and value.
+    /// What the call requested, as labels and values.
     pub changes: Vec<Change>,
     pub agent_version: Option<String>,
     pub docker_version: Option<String>,
 }
 
-/// What a call is for, as far as triage treats it differently.
+/// The purpose of a call, as far as the policy treats it differently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CallPurpose {
-    /// Looks without touching.
+    /// Reads and changes nothing.
     Read,
     /// Starts tasks.
     Launch,
     StopTask,
-    /// An agent's report that the task's own report covers.
+    /// An agent's report about something that the report of the task includes.
     ContainerReport,
     ChangeService {
         by_autoscaling: bool,
     },
-    /// Takes away what runs, or what others run on: a deletion, a service scaled to 0, a deployment that is
-    /// stopped.
+    /// Removes something that is running, or that tasks need to run: a deletion, a service scaled to 0, a stopped
+    /// deployment.
     Remove {
         by_service: bool,
     },
-    /// Drains a container instance, or has it take tasks again.
+    /// Drains a container instance, or makes it active again.
     ChangeInstances {
         by_service: bool,
     },
@@ -198,12 +199,12 @@ pub enum CallPurpose {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallError {
+pub struct ApiError {
     pub code: String,
     pub message: Option<String>,
 }
 
-/// `failures[]` of calls that succeed in part: RunTask, StartTask, UpdateContainerInstancesState.
+/// `failures[]` of calls that may succeed partly: RunTask, StartTask, UpdateContainerInstancesState.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -220,7 +221,7 @@ pub struct Change {
 
 #[derive(Debug, Clone, Default)]
 pub struct TaskFacts {
-    pub told_by: TaskSource,
+    pub reported_by: TaskSource,
     pub last_status: Option<String>,
     pub desired_status: Option<String>,
     pub stop_code: Option<String>,
@@ -231,11 +232,11 @@ pub struct TaskFacts {
     pub started_at: Option<Time>,
     pub stopped_at: Option<Time>,
     pub updated_at: Option<Time>,
-    /// Counts the states of a task.
+    /// Increases with each change of the task's state.
     pub version: Option<i64>,
     /// MiB for all containers together.
     pub memory_limit: Option<i64>,
-    /// What is wrong with the instance under the task; AWS knows, the event does not.
+    /// The problem of the instance that the task runs on. It is not in the event; it is fetched from AWS.
     pub host: Option<Host>,
     pub containers: Vec<Container>,
 }
@@ -246,27 +247,27 @@ pub struct Container {
     pub name: Option<String>,
     pub image: Option<String>,
     pub last_status: Option<String>,
-    /// Absent for a container that never ran, and for some that did.
+    /// Missing for a container that never ran, and for some that did.
     pub exit_code: Option<i64>,
     pub reason: Option<String>,
     /// MiB that it may use before it is killed.
     pub memory_limit: Option<i64>,
-    /// Whether the task ends when it does: its task definition says so.
+    /// Whether the task stops when this container stops. The task definition says so.
     pub essential: Option<bool>,
-    /// The operator does not want to hear of its exits.
+    /// Whether the configuration ignores its exits.
     pub is_ignored: bool,
-    /// Where it logs to, as far as its task definition says.
+    /// The stream of its log, if the task definition names it.
     pub log: Option<LogStream>,
-    /// The last lines of its log, where they were asked for.
+    /// The last lines of its log, if they were fetched.
     pub log_tail: Vec<String>,
 }
 
-/// What GuardDuty's Runtime Monitoring calls its container. It adds it to tasks on Fargate.
+/// The name of the container that GuardDuty's Runtime Monitoring adds to tasks on Fargate.
 /// <https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html>
 const GUARDDUTY_AGENT: &str = "aws-guardduty-agent";
 
 impl Container {
-    /// AWS added it to the task: no task definition has it, and no task ends because it does.
+    /// Whether AWS added this container to the task. No task definition has it, and a task does not stop because of it.
     pub fn is_added_by_aws(&self) -> bool {
         let name = self.name.as_deref().unwrap_or_default();
         name.starts_with(GUARDDUTY_AGENT)
@@ -281,22 +282,22 @@ pub struct LogStream {
     pub name: String,
 }
 
-/// A container instance that keeps no task.
+/// The state of a container instance that cannot keep its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     Draining,
     AgentDisconnected,
-    /// Deregistered, or unknown to ECS by now.
+    /// Deregistered, or no longer known to ECS.
     Gone,
 }
 
-/// Who reports the state of a task: the reports differ in what they leave out.
+/// Who reported the state of a task. The reports differ in the fields that they lack.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TaskSource {
-    /// "ECS Task State Change": everything.
+    /// "ECS Task State Change", which has all fields.
     #[default]
     StateChange,
-    /// The agent's SubmitTaskStateChange: no stop code, no group, no times.
+    /// The agent's SubmitTaskStateChange, which has no stop code, no group and no times.
     AgentReport,
 }
 
@@ -309,10 +310,10 @@ pub struct ServiceFacts {
     pub deployment_id: Option<String>,
     /// When the deployment reached this state.
     pub updated_at: Option<Time>,
-    /// The deployment runs again because a newer one failed; AWS knows, the event does not.
+    /// Whether the deployment runs again because a newer one failed. It is not in the event; it is fetched from AWS.
     pub came_back: bool,
     pub desired_count: Option<i64>,
-    /// How far the deployment is; AWS knows, the event does not.
+    /// The progress of the deployment. It is not in the event; it is fetched from AWS.
     pub progress: Option<Progress>,
     pub capacity_providers: Vec<String>,
     pub container_instances: Vec<String>,
@@ -321,13 +322,13 @@ pub struct ServiceFacts {
     pub targets: Vec<String>,
 }
 
-/// Tasks of a deployment.
+/// The numbers of tasks of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub desired: i64,
     pub running: i64,
     pub pending: i64,
-    /// That stopped or failed to start, since the last healthy one.
+    /// Tasks that stopped or failed to start since the last healthy one.
     pub failed: i64,
 }
 
@@ -336,6 +337,6 @@ pub struct UnknownFacts {
     pub event_type: Option<String>,
     pub event_name: Option<String>,
     pub reason: Option<String>,
-    /// Path and value of every field, in the order of the paths.
+    /// The path and the value of every field, in the order of the paths.
     pub fields: Vec<(String, String)>,
 }

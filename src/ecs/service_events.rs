@@ -1,12 +1,12 @@
-//! What the names and texts of the service scheduler's events say.
+//! Reads the names and texts of the service scheduler's events.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/track-service-rebalancing.html>
 
 use crate::ecs::notice::ServiceFacts;
 
-/// A service event's text without what stands in parentheses: these are names, and a service may be called `health`
-/// or `AGENT`.
+/// The text of a service event without the parts in parentheses. Those parts are names, and a service may have the name
+/// `health` or `AGENT`.
 pub fn without_names(reason: &str) -> String {
     let mut depth = 0_usize;
     let outside = reason.chars().filter(|character| match character {
@@ -23,15 +23,15 @@ pub fn without_names(reason: &str) -> String {
     outside.collect()
 }
 
-/// "ECS deployment circuit breaker: rolling back to deploymentId …"; alarms word it alike. The end of a rollback
-/// reads like that of any deployment: only AWS knows that it came back.
+/// "ECS deployment circuit breaker: rolling back to deploymentId …", and a similar text for alarms. The event at the
+/// end of a rollback looks like the end of any deployment, so `came_back` is fetched from AWS.
 pub fn is_rollback(service: &ServiceFacts) -> bool {
     service.came_back
         || service.reason.as_deref().is_some_and(says_rollback)
         || service.event_name.as_deref().is_some_and(says_rollback)
 }
 
-/// A name or a sentence.
+/// Whether a name or a sentence reports a rollback.
 pub fn says_rollback(text: &str) -> bool {
     let text = text.to_ascii_lowercase().replace('_', " ");
     let marks = ["rolling back", "rolled back", "rollback", "reverting to"];
@@ -39,7 +39,7 @@ pub fn says_rollback(text: &str) -> bool {
     says_so && !text.contains("no rollback")
 }
 
-/// The deployment that a service goes back to: "… rolling back to deploymentId ecs-svc/1234." and, among a service's
+/// The deployment that a service rolls back to: "… rolling back to deploymentId ecs-svc/1234." and, among a service's
 /// events, "(service web) rolling back to deployment ecs-svc/1234."
 pub fn rollback_target(text: &str) -> Option<&str> {
     let (_, after) = text.split_once("rolling back to deployment")?;
@@ -51,14 +51,14 @@ pub fn rollback_target(text: &str) -> Option<&str> {
     Some(&target[..end])
 }
 
-/// Whether an event's or a state's name says that something failed.
+/// Whether the name of an event or of a state reports a failure.
 pub fn says_failed(name: &str) -> bool {
     ["_FAILURE", "_FAILED"]
         .iter()
         .any(|end| name.ends_with(end))
 }
 
-/// … or that it does not do what it should.
+/// Whether the name of an event or of a state reports a failure, a problem or a rollback.
 pub fn says_trouble(name: &str) -> bool {
     says_failed(name)
         || ["_IMPAIRED", "_UNHEALTHY", "_TIMED_OUT"]
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_a_rollback_goes() {
+    fn the_target_of_a_rollback_is_read() {
         for (text, expected) in [
             (
                 "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/582.",

@@ -1,10 +1,10 @@
-//! Keys beside `mysettings` that only hold what it takes along by an alias.
+//! Finds top-level keys that only hold YAML anchors, whose values `mysettings` uses by aliases.
 
 use regex::Regex;
 
-/// Whether an anchor, `&chat`, stands in the lines of a key, up to the next one's, and its alias, `*chat`, below them.
-/// The parser replaces aliases by what they mean, so that this is asked of the text.
-pub(super) fn serve(lines: &[&str], from: usize, next: Option<usize>) -> bool {
+/// Whether the lines of a key, up to the next key, have an anchor (`&chat`) and the lines below have its alias
+/// (`*chat`). This searches the text, because the parser replaces aliases by their values.
+pub(super) fn has_used_anchor(lines: &[&str], from: usize, next: Option<usize>) -> bool {
     let to = next.map_or(lines.len(), |line| line.saturating_sub(1));
     let (Some(own), Some(rest)) = (lines.get(from.saturating_sub(1)..to), lines.get(to..)) else {
         return false;
@@ -14,7 +14,7 @@ pub(super) fn serve(lines: &[&str], from: usize, next: Option<usize>) -> bool {
     anchors.any(|name| aliases.contains(&name))
 }
 
-/// The names behind such a mark, where a value begins.
+/// The names that follow this mark at the start of a value.
 fn marked<'t>(lines: &[&'t str], mark: char) -> Vec<&'t str> {
     let mark = regex::escape(&mark.to_string());
     let Ok(name) = Regex::new(&format!(r"(?:^|[\s\[{{,]){mark}([^\s,\[\]{{}}]+)")) else {

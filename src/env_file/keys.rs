@@ -1,36 +1,37 @@
-//! Every key of `serverless.env.yml` and what it allows: the one table that the file is checked against, and that
-//! serverless.yml, the example and README are held against.
+//! Every key of `serverless.env.yml` and what it allows.
+//!
+//! The file is checked against this table. Tests compare the table with serverless.yml, the example file and README.
 
 use std::fmt;
 
 /// A key below `mysettings`.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// Its own name behind the names of the sections around it, `slack.webhookurl`.
+    /// The names of its sections and its own name, joined by dots: `slack.webhookurl`.
     pub path: &'static str,
     pub allows: Allows,
 }
 
-/// What a key's value may be. None at all is allowed everywhere, and a variable of Serverless, `${…}`, too.
+/// What the value of a key may be. Every key also allows no value, and a Serverless variable, `${…}`.
 #[derive(Debug, Clone, Copy)]
 pub enum Allows {
-    /// What the variable of this name allows: a program reads it.
+    /// A program reads the value as the variable of this name, and that code decides what is allowed.
     Variable(&'static str),
     Text,
     Switch,
-    /// From and to.
+    /// A number from the first to the second.
     Number(u32, u32),
     /// The list of channels, or where it is kept: what the variable of this name allows, as JSON.
     Channels(&'static str),
-    /// One of these, as it is written here.
+    /// One of these, in exactly this spelling.
     OneOf(&'static [&'static str]),
-    /// A list of ARNs, or of functions of CloudFormation that give one.
+    /// A list of ARNs, or of CloudFormation functions that return ARNs.
     Arns,
-    /// The same, or a text of ARNs split by `,`.
+    /// The same, or a text of ARNs separated by `,`.
     ArnsOrText,
     /// A region's name, `eu-west-1`.
     Region,
-    /// What names of resources are made of: letters, digits and `-`.
+    /// A part of resource names: letters, digits and `-`.
     Name,
 }
 
@@ -38,7 +39,7 @@ pub enum Allows {
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html>
 const MEMORY: Allows = Allows::Number(128, 10_240);
 
-/// What CloudWatch Logs takes.
+/// The numbers of days that CloudWatch Logs allows.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
 const RETENTION: Allows = Allows::OneOf(&[
     "1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731",
@@ -74,7 +75,7 @@ pub const KEYS: [Key; 58] = [
         "ignored.exit_code.container_names",
         "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     ),
-    // carnival-ecs-parrot's example has `ignore`, its documentation `ignored`.
+    // The example file of carnival-ecs-parrot has `ignore`, its documentation has `ignored`.
     variable(
         "ignore.exit_code.container_names",
         "IGNORED_EXIT_CODE_CONTAINER_NAMES",
@@ -140,7 +141,8 @@ impl Key {
     }
 }
 
-/// What may stand below a section, keys and sections; none where it is no section. The outermost is ``.
+/// The keys and sections directly below a section, or nothing if there is no such section. The empty text means the
+/// top section.
 pub(super) fn below(section: &str) -> Vec<&'static str> {
     let mut names: Vec<&str> = Vec::new();
     for key in &KEYS {

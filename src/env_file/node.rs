@@ -1,9 +1,9 @@
-//! What stands at one place of a YAML file, as Serverless will read it.
+//! Reads single YAML nodes the way Serverless reads them.
 
 use saphyr::{MarkedYaml, Scalar, YamlData};
 use serde_json::{Map, Value};
 
-/// As Serverless's `strToBool` reads it.
+/// Reads a switch like Serverless's `strToBool`.
 pub(super) fn switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" => Some(true),
@@ -12,7 +12,7 @@ pub(super) fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// A variable of Serverless, or a function of CloudFormation: nothing is known of what it gives.
+/// Whether this is a Serverless variable or a CloudFormation function. Its value is not known here.
 pub(super) fn is_unknown(node: &MarkedYaml<'_>) -> bool {
     match &node.data {
         YamlData::Value(Scalar::String(text)) => text.contains("${"),
@@ -25,12 +25,12 @@ pub(super) fn is_unknown(node: &MarkedYaml<'_>) -> bool {
     }
 }
 
-/// In its long form, `Ref: Topic`.
+/// Whether this is the key of a CloudFormation function in its long form, `Ref: Topic`.
 fn is_function(key: &str) -> bool {
     key == "Ref" || key.starts_with("Fn::")
 }
 
-/// A value as Serverless puts it into the environment.
+/// The text that Serverless puts into the environment for this value.
 pub(super) fn scalar(node: &MarkedYaml<'_>) -> Option<String> {
     match &node.data {
         YamlData::Value(Scalar::String(text)) => Some(text.to_string()),

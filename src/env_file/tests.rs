@@ -1,7 +1,7 @@
 use super::*;
 
-/// What is said of what stands below `mysettings`.
-fn said(settings: &str) -> Vec<String> {
+/// The problems of a file with these settings below `mysettings`.
+fn problems_of(settings: &str) -> Vec<String> {
     let indented: String = settings.lines().map(|line| format!("  {line}\n")).collect();
     let text = format!("mysettings:\n{indented}");
     let findings = check(&text).err().unwrap_or_default();
@@ -9,7 +9,7 @@ fn said(settings: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+fn an_unknown_key_gets_a_suggestion() {
     for (settings, expected) in [
         (
             "slack:\n  webhook_url: https://hooks.example.com/very-secret",
@@ -40,7 +40,7 @@ fn an_unknown_key_is_named_with_the_one_that_was_meant() {
             "3: slak: there is no such key; did you mean `slack`?",
         ),
         (
-            "dedup_tabel: told",
+            "dedup_tabel: events",
             "2: dedup_tabel: there is no such key; did you mean `dedup_table`?",
         ),
         (
@@ -57,41 +57,41 @@ fn an_unknown_key_is_named_with_the_one_that_was_meant() {
         ),
         (
             "slack: https://hooks.example.com/very-secret",
-            "2: slack: it has keys of its own, and here it has a value; allowed: webhookurl, username, channel, icon_emoji, quiet, mention below it",
+            "2: slack: expected keys below it, but found a value; allowed: webhookurl, username, channel, icon_emoji, quiet, mention",
         ),
         (
             "ignored: {exit_code: web}",
-            "2: ignored.exit_code: it has keys of its own, and here it has a value; allowed: container_names below it",
+            "2: ignored.exit_code: expected keys below it, but found a value; allowed: container_names",
         ),
     ] {
-        assert_eq!(said(settings), [expected], "{settings}");
+        assert_eq!(problems_of(settings), [expected], "{settings}");
     }
 }
 
 #[test]
-fn the_root_is_named_too() {
+fn top_level_keys_are_checked_too() {
     for (text, expected) in [
         (
             "mysetings:\n  keep: other\n",
-            "1: mysetings: nothing reads this key; did you mean `mysettings`?",
+            "1: mysetings: this key is not read; did you mean `mysettings`?",
         ),
         (
             "mysettings:\n  keep: other\nslack:\n  quiet: true\n",
-            "3: slack: nothing reads this key; put it below `mysettings`, two spaces further in",
+            "3: slack: this key is not read; move it below `mysettings` and indent it by two spaces",
         ),
         (
             "mysettings:\n  keep: other\nchat: &chat {quiet: true}\n",
-            "3: chat: nothing reads this key",
+            "3: chat: this key is not read",
         ),
         (
             "chat: &chat {quiet: true}\nmysettings: {keep: other}\n",
-            "1: chat: nothing reads this key",
+            "1: chat: this key is not read",
         ),
         (
             "mysettings: [a]\n",
-            "1: mysettings: it has keys of its own, and here it has a value",
+            "1: mysettings: expected keys below it, but found a value",
         ),
-        ("- a\n", "1: the file: it has keys of its own"),
+        ("- a\n", "1: the file: expected keys below it"),
         ("a: [\n", "the file: "),
         (
             "mysettings: {}\n---\nmysettings: {}\n",
@@ -104,17 +104,17 @@ fn the_root_is_named_too() {
     ] {
         let findings = check(text).unwrap_err();
         assert_eq!(findings.len(), 1, "{findings:?}");
-        let said = findings[0].to_string();
-        assert!(said.contains(expected), "{text}: {said}");
+        let found = findings[0].to_string();
+        assert!(found.contains(expected), "{text}: {found}");
     }
 }
 
 #[test]
-fn a_wrong_value_is_named_with_what_is_allowed() {
+fn a_wrong_value_is_reported_with_what_is_allowed() {
     for (settings, expected) in [
         (
             "slack: {quiet: yes}",
-            "2: slack.quiet: `yes` is neither; allowed: `true` or `false`",
+            "2: slack.quiet: `yes` cannot be used; allowed: `true` or `false`",
         ),
         (
             "keep: foo",
@@ -126,7 +126,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
         (
             "keep: [steady_state]",
-            "2: keep: it is a list or has keys of its own; allowed: one text",
+            "2: keep: expected a text, but found a list or keys; allowed: one text",
         ),
         (
             "ingest: queu",
@@ -182,11 +182,11 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
         (
             "alarm_actions: arn:aws:sns:eu-west-1:210987654321:ops",
-            "2: alarm_actions: it is no list; allowed: a list of ARNs",
+            "2: alarm_actions: it is not a list; allowed: a list of ARNs",
         ),
         (
             "pass_roles: [job]",
-            "2: pass_roles: `job` is no ARN; allowed: a list of ARNs",
+            "2: pass_roles: `job` is not an ARN; allowed: a list of ARNs",
         ),
         (
             "slack: {webhookurl: 'http://example.com/very-secret'}",
@@ -194,7 +194,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
         (
             "slack:\n  channel: #devops",
-            "3: slack.channel: `#` makes a comment of what follows; put the value in quotes",
+            "3: slack.channel: `#` starts a comment, so the key has no value; put the value in quotes",
         ),
         (
             "rules: {native: ''}",
@@ -218,12 +218,12 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
         (
             "ignored: {clusters: 'dev-{a,b}'}",
-            "2: ignored.clusters: `dev-{a` is no pattern: ",
+            "2: ignored.clusters: `dev-{a` is not a valid pattern: ",
         ),
-        // A secret in the wrong place is one all the same.
+        // A secret under the wrong key is not shown either.
         (
             "slack: {quiet: 'https://hooks.example.com/very-secret'}",
-            "2: slack.quiet: its value is neither",
+            "2: slack.quiet: its value cannot be used",
         ),
         (
             "ingest: https://hooks.example.com/very-secret",
@@ -234,14 +234,18 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
             "2: keep: its value is none of its words",
         ),
     ] {
-        let said = said(settings);
-        assert_eq!(said.len(), 1, "{settings}: {said:?}");
-        assert!(said[0].starts_with(expected), "{settings}: {}", said[0]);
-        assert!(!said[0].contains("very-secret"), "{settings}: {}", said[0]);
+        let found = problems_of(settings);
+        assert_eq!(found.len(), 1, "{settings}: {found:?}");
+        assert!(found[0].starts_with(expected), "{settings}: {}", found[0]);
+        assert!(
+            !found[0].contains("very-secret"),
+            "{settings}: {}",
+            found[0]
+        );
     }
 }
 
-/// Wherever a secret slipped to, it is not printed.
+/// A secret is not printed, whichever key it stands under.
 #[test]
 fn no_secret_is_printed() {
     const SECRET: &str = "https://hooks.example.com/services/very-secret";
@@ -267,28 +271,28 @@ fn no_secret_is_printed() {
         format!("flowdock: {{api_token: '{SECRET}', url: '{SECRET}?a'}}"),
         format!("slack: {SECRET}: x"),
     ] {
-        let said = said(&settings).join("\n");
+        let found = problems_of(&settings).join("\n");
         assert!(
-            !said.is_empty() && !said.contains("very-secret"),
-            "{settings}: {said}"
+            !found.is_empty() && !found.contains("very-secret"),
+            "{settings}: {found}"
         );
     }
 }
 
-/// Everything at once, in the order of the lines.
+/// All problems are reported at once, in the order of their lines.
 #[test]
 fn each_problem_has_its_line() {
-    let said = said("keep: foo\nslack:\n  quiet: yes\n  qiet: true\nmemory: little");
-    let lines: Vec<_> = said
+    let found = problems_of("keep: foo\nslack:\n  quiet: yes\n  qiet: true\nmemory: little");
+    let lines: Vec<_> = found
         .iter()
         .map(|it| it.split(':').next().unwrap())
         .collect();
-    assert_eq!(lines, ["2", "4", "5", "6"], "{said:?}");
+    assert_eq!(lines, ["2", "4", "5", "6"], "{found:?}");
 }
 
-/// What only Serverless or CloudFormation knows is taken as it is.
+/// Values that only Serverless or CloudFormation knows are accepted.
 #[test]
-fn unknown_values_are_no_problem() {
+fn unknown_values_are_accepted() {
     for settings in [
         "slack: {webhookurl: '${ssm:/ops/webhook}', quiet: '${param:quiet}'}",
         "slack: ${file(slack.yml)}",
@@ -302,7 +306,7 @@ fn unknown_values_are_no_problem() {
         "slack:\n  channel: # none\nkeep: ''\ndrop: ~\nignored: {clusters: }",
         "trail: 1\nrules: {native: 'False', api_calls: TRUE}",
     ] {
-        assert_eq!(said(settings), [""; 0], "{settings}");
+        assert_eq!(problems_of(settings), [""; 0], "{settings}");
     }
     for text in [
         "",
@@ -335,7 +339,7 @@ fn unknown_values_are_no_problem() {
 }
 
 #[test]
-fn the_report_says_where_messages_go() {
+fn the_report_names_the_channels() {
     let channels = |text: &str| check(text).unwrap();
     let report = channels("mysettings: {slack: {webhookurl: 'https://hooks.example.com/x'}}");
     assert_eq!(report.channels, Some(vec!["slack".to_owned()]));
@@ -353,7 +357,7 @@ fn the_report_says_where_messages_go() {
 }
 
 #[test]
-fn files_of_today_and_of_carnival_are_accepted() {
+fn the_example_and_the_file_of_carnival_are_accepted() {
     for text in [
         include_str!("../../serverless.env.yml.example"),
         include_str!("../../tests/carnival/serverless.env.yml"),

@@ -1,5 +1,6 @@
-//! What the variables name that say whose certificates are trusted. It is checked at the start: without a certificate
-//! every connection would fail, each with another error.
+//! Checks the files and folders that the variables for trusted certificates name.
+//!
+//! This happens at the start, because without a certificate every connection would fail, each with a different error.
 
 use std::path::Path;
 
@@ -11,16 +12,16 @@ const FOLDERS: &str = "SSL_CERT_DIR";
 /// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html>
 pub(super) const BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// Those that replace the authorities that are compiled in.
+/// These replace the authorities that are compiled in.
 pub(super) const REPLACING: [&str; 2] = [FILE, FOLDERS];
 
-/// The variables that say so.
+/// All variables that name certificates.
 pub const VARIABLES: [&str; 3] = [FILE, FOLDERS, BUNDLE];
 
-/// What they may name.
+/// What these variables may name.
 pub const ALLOWED: &str = "certificates of authorities as PEM; unset it to trust the usual ones";
 
-/// What is wrong with these variables, by their names.
+/// The problems of these variables, each with the variable's name.
 pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)> {
     let mut problems = Vec::new();
     let value = |name: &str| {
@@ -47,7 +48,7 @@ pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)>
             .collect();
         let has_any =
             value(FILE).is_some() || found.iter().any(|(_, found)| !found.certs.is_empty());
-        // One that is not there is an error; one that is empty beside others is not.
+        // A missing folder is an error. An empty folder is not, if another place has a certificate.
         let wrong = found.iter().find(|(folder, found)| {
             !has_any || !Path::new(folder).is_dir() && found.certs.is_empty()
         });
@@ -58,7 +59,7 @@ pub fn problems(environment: &[(String, String)]) -> Vec<(&'static str, String)>
     problems
 }
 
-/// What is wrong with a file or a folder that gives no certificate of an authority.
+/// Why a file or a folder gives no certificate of an authority, or `None` if it gives one.
 fn problem(path: &str, found: &CertificateResult) -> Option<String> {
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(found.certs.iter().cloned());
@@ -77,7 +78,7 @@ mod tests {
 
     use super::*;
 
-    fn said(pairs: &[(&str, &Path)]) -> Vec<String> {
+    fn problems_of(pairs: &[(&str, &Path)]) -> Vec<String> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let environment: Vec<_> = pairs
             .iter()
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_no_certificate_is_named() {
+    fn a_path_without_certificates_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let (good, empty) = (folder.path().join("good"), folder.path().join("empty"));
         std::fs::create_dir(&good).unwrap();
@@ -134,7 +135,7 @@ mod tests {
                 Some("SSL_CERT_DIR: `{}` cannot be read: No such file"),
             ),
         ] {
-            let found = said(pairs);
+            let found = problems_of(pairs);
             assert_eq!(
                 found.len(),
                 usize::from(expected.is_some()),
@@ -149,7 +150,7 @@ mod tests {
             }
         }
         std::fs::write(&text, "no certificate").unwrap();
-        let found = said(&[("SSL_CERT_FILE", &text)]);
+        let found = problems_of(&[("SSL_CERT_FILE", &text)]);
         assert!(found[0].contains("holds no certificate"), "{found:?}");
     }
 }

@@ -1,8 +1,8 @@
-//! Whose certificates are trusted.
+//! Configures TLS with the authorities whose certificates are trusted.
 //!
-//! Mozilla's authorities are compiled in: reading and parsing the system's takes longer than all else at a cold start
-//! (docs/performance.md). `SSL_CERT_FILE` and `SSL_CERT_DIR` name others in their place, as everywhere.
-//! `AWS_CA_BUNDLE` names further ones: who sets it means AWS, and the chats are still to be reached.
+//! Mozilla's authorities are compiled in, because reading and parsing the system's takes longer than all other work of
+//! a cold start (docs/performance.md). `SSL_CERT_FILE` and `SSL_CERT_DIR` replace them, as in other programs.
+//! `AWS_CA_BUNDLE` only adds others: it is set for AWS, and the chats must stay reachable.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) fn config() -> Result<ClientConfig, rustls::Error> {
     Ok(config.with_root_certificates(roots()).with_no_client_auth())
 }
 
-/// What cannot be read was said at the start, by [`super::certificates::problems`].
+/// Files that cannot be read are skipped here: [`super::certificates::problems`] has reported them at the start.
 fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     match REPLACING.iter().any(|name| value(name).is_some()) {

@@ -15,7 +15,7 @@ use strum::VariantArray as _;
 use crate::aws::secret::{REDACTED, Reference};
 use crate::aws::secret_store::{SecretStore, SecretStoreError};
 use crate::aws::{LazySession, Open};
-use crate::config::misspelt::{self, Stakes};
+use crate::config::misspelt::{self, OnMisspelling};
 use crate::config::values::{globs, may_be_secret, quoted, switch};
 use crate::config::variables::Variables as _;
 use crate::config::{
@@ -248,7 +248,7 @@ pub fn preview_warnings(environment: &[(String, String)], asks_aws: bool) -> Vec
     let mut warnings = Vec::new();
     misspelt::check(
         &own,
-        &Stakes::None,
+        &OnMisspelling::Warn,
         environment,
         &mut Vec::new(),
         &mut warnings,

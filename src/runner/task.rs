@@ -36,7 +36,7 @@ impl StartError {
                 ErrorKind::Throttled | ErrorKind::Unavailable => true,
                 ErrorKind::Denied | ErrorKind::Credentials => false,
                 ErrorKind::Refused => {
-                    let by_words = launches::exception_passes(&error.message);
+                    let by_words = launches::exception_is_retryable(&error.message);
                     by_words.unwrap_or_else(|| LIMITS.iter().any(|code| error.has_code(code)))
                 }
             },
@@ -112,7 +112,10 @@ fn already_running(error: Option<&RunTaskError>) -> Option<Vec<String>> {
 /// Whether what was not placed may find a place later. ECS gives no reason where it repeats an answer that held
 /// nothing but failures.
 fn may_find_place(failures: &[Failure]) -> bool {
-    failures.is_empty() || failures.iter().any(|it| launches::passes(&reason(it)))
+    failures.is_empty()
+        || failures
+            .iter()
+            .any(|it| launches::is_retryable(&reason(it)))
 }
 
 pub async fn stop(ecs: &Client, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {

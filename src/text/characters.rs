@@ -1,4 +1,4 @@
-//! Characters that a reader does not see, or that make text read other than it is written.
+//! Characters that are invisible, or that make a text look different from its content.
 
 /// Soft hyphens, fillers, tags, zero widths, direction marks, joiners, marks of annotations.
 pub fn is_unseen(character: char) -> bool {

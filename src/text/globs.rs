@@ -1,15 +1,15 @@
-//! Patterns of names, as shells have them.
+//! Name patterns, as in a shell.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
-/// Patterns of names, `*` and `?` and `[…]`.
+/// Name patterns with `*`, `?` and `[…]`.
 #[derive(Debug, Clone, Default)]
 pub struct Globs(GlobSet);
 
 impl Globs {
     /// # Errors
     ///
-    /// The first pattern that is none.
+    /// The first invalid pattern.
     pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, globset::Error> {
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {

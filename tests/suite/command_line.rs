@@ -392,7 +392,7 @@ fn an_endpoint_that_is_no_address_is_named() {
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env(variable, value)
             .shown();
-        let said = format!("{variable} is no address: give one that begins with https://");
+        let said = format!("{variable} is not an address: give one that begins with https://");
         assert!(shown.contains(&said), "{shown}");
     }
 }

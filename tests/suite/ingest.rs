@@ -274,5 +274,8 @@ async fn a_queue_that_does_not_listen() {
     aws.refuse("ChangeMessageVisibilityBatch", 9, &Refusal::throttled());
     let (answer, log) = run(&aws, 404).await;
     assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 4);
-    assert!(log.contains("the queue's own delay holds"), "{log}");
+    assert!(
+        log.contains("the queue's visibility timeout applies"),
+        "{log}"
+    );
 }

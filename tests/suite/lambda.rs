@@ -340,7 +340,7 @@ fn a_wrong_configuration_stops_the_start() {
     assert!(!status.success());
     for problem in [
         "SLACK_WEBHOOKURL: messages would travel unencrypted; allowed: an https:// address",
-        "SLACK_QUIET: `perhaps` is neither; allowed: `true` or `false`",
+        "SLACK_QUIET: `perhaps` cannot be used; allowed: `true` or `false`",
         "DEDUP_TABLE: `x` is no table's name; allowed: 3 to 255 letters",
     ] {
         assert!(log.contains(problem), "{problem} in {log}");

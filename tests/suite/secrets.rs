@@ -143,7 +143,7 @@ async fn what_cannot_be_opened() {
             "secretsmanager:chat:slack",
             "chat",
             "very-secret",
-            "has no such key, or is no JSON object",
+            "has no such key, or is not a JSON object",
         ),
         (
             "ssm:/ops/webhook",
@@ -162,7 +162,7 @@ async fn what_cannot_be_opened() {
             "ssm:/ops/webhook",
             "denied",
             "x",
-            "allow it to this function's role",
+            "allow this call to the function's role",
         ),
     ];
     let denied = &denied;

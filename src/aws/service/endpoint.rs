@@ -1,4 +1,4 @@
-//! Where a service is: the address that is configured, or the region's.
+//! The address of a service: the configured one, or else the one of the region.
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
@@ -14,7 +14,7 @@ pub(super) async fn of(config: &SdkConfig, service: Service) -> Result<String, B
     }
 }
 
-/// `AWS_ENDPOINT_URL_SSM` and its like in a profile go before `AWS_ENDPOINT_URL`:
+/// `AWS_ENDPOINT_URL_SSM` and similar names, also in a profile, take precedence over `AWS_ENDPOINT_URL`:
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
 fn configured(config: &SdkConfig, service: Service) -> Option<String> {
     let general = config.endpoint_url().map(str::to_owned);
@@ -31,25 +31,27 @@ fn configured(config: &SdkConfig, service: Service) -> Option<String> {
     own.or(general)
 }
 
-/// The SDK knows partitions, FIPS and dual stack, in each service's crate. But for what stands here, the services' host
-/// names differ from ECS's in the first label alone.
+/// The SDK has the rules for partitions, FIPS and dual stack in the crate of each service. Apart from the exceptions
+/// here, the host names of these services differ from those of ECS only in the first label.
 async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     let region = config.region().ok_or("no region is set")?.to_string();
-    // Its usual hosts have IPv6, and there are no others: <https://docs.aws.amazon.com/general/latest/gr/asm.html>.
+    // The usual hosts of Secrets Manager support IPv6, and there are no dual-stack ones:
+    // <https://docs.aws.amazon.com/general/latest/gr/asm.html>.
     let dual_stack = config.use_dual_stack() == Some(true) && service != SECRETS_MANAGER;
-    // In GovCloud their usual hosts have FIPS, and there are no others:
-    // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>, <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
-    let is_fips_anyway = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS)
+    // In GovCloud the usual hosts of these services support FIPS, and there are no special ones:
+    // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>,
+    // <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
+    let is_fips_by_default = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS)
         && region.starts_with("us-gov-")
         && !dual_stack;
     let params = Params::builder()
         .region(region)
-        .use_fips(config.use_fips() == Some(true) && !is_fips_anyway)
+        .use_fips(config.use_fips() == Some(true) && !is_fips_by_default)
         .use_dual_stack(dual_stack)
         .build()?;
     let of_ecs = DefaultResolver::new().resolve_endpoint(&params).await?;
     let rest = of_ecs.url().strip_prefix("https://ecs");
-    let rest = rest.ok_or("ECS has another host name than expected")?;
+    let rest = rest.ok_or("ECS has an unexpected host name")?;
     Ok(format!("https://{}{rest}", service.name))
 }
 
@@ -70,7 +72,7 @@ mod tests {
         found.unwrap_or_else(|error| format!("error: {error}"))
     }
 
-    /// As the services' own crates have them (1.133 of Systems Manager, 1.156 of Lambda and their like).
+    /// The expected hosts are those of the services' own crates (1.133 of Systems Manager, 1.156 of Lambda and so on).
     #[tokio::test]
     async fn every_partition_has_its_hosts() {
         for (service, region, fips, dual_stack, expected) in [
@@ -193,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_that_is_configured_goes_first() {
+    async fn a_configured_address_takes_precedence() {
         let config = SdkConfig::builder()
             .region(Region::new("eu-west-1"))
             .endpoint_url("http://127.0.0.1:1")
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_region_there_is_none() {
+    async fn without_a_region_there_is_no_endpoint() {
         let error = of(&SdkConfig::builder().build(), LAMBDA).await.unwrap_err();
         assert_eq!(error.to_string(), "no region is set");
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Client, Request};
 use crate::aws::CallError;
 
-/// RFC 3986's unreserved characters stand in a path as they are.
+/// The unreserved characters of RFC 3986 need no encoding in a path.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -16,23 +16,24 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 
 /// What a function answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct InvokeAnswer {
     pub payload: String,
-    /// The function failed: the payload is its error.
+    /// Whether the function failed. The payload is then its error.
     pub is_error: bool,
 }
 
-/// Invokes a function by its name or ARN, and waits for its answer. `context` is the client context, at most 3,583 bytes.
+/// Invokes a function by its name or ARN, and waits for its answer. `context` is the client context, at most 3,583
+/// bytes.
 ///
 /// # Errors
 ///
-/// [`CallError`] where the function was not invoked, or nobody knows.
+/// [`CallError`] if the function was not invoked, or if this is unknown.
 pub async fn invoke(
     lambda: &Client,
     function: &str,
     payload: &Value,
     context: &Value,
-) -> Result<Answer, CallError> {
+) -> Result<InvokeAnswer, CallError> {
     let function = utf8_percent_encode(function, SEGMENT);
     let request = Request {
         operation: "Invoke",
@@ -44,7 +45,7 @@ pub async fn invoke(
         body: payload.to_string(),
     };
     let response = lambda.send(request).await?;
-    Ok(Answer {
+    Ok(InvokeAnswer {
         is_error: response.header("x-amz-function-error").is_some(),
         payload: String::from_utf8_lossy(&response.body).into_owned(),
     })

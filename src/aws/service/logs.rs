@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Client;
 use crate::aws::{CallError, ErrorKind};
 
-/// What is read of an answer.
+/// The part of an answer that is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Page {
@@ -26,7 +26,7 @@ pub struct LogEvent {
 
 /// # Errors
 ///
-/// [`CallError`], also where the answer is not of this shape.
+/// [`CallError`], also if the answer does not have this structure.
 pub async fn get_log_events(logs: &Client, input: &Value) -> Result<Page, CallError> {
     const CALL: &str = "GetLogEvents";
     let answer = logs.call(CALL, input).await?;

@@ -1,4 +1,4 @@
-//! One call through the SDK's runtime, put together as the SDK's own crates do it.
+//! Makes one call with the SDK's runtime, in the same way as the SDK's own crates.
 
 use aws_config::{BehaviorVersion, Region};
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
@@ -34,13 +34,13 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 
-use super::{Client, Request, Response, ServiceError};
+use super::{Client, ErrorResponse, Request, Response};
 
 pub(super) async fn invoke(
     client: &Client,
     endpoint: &str,
     request: Request,
-) -> Result<Response, SdkError<ServiceError, HttpResponse>> {
+) -> Result<Response, SdkError<ErrorResponse, HttpResponse>> {
     let config = &client.config;
     let retries = config.retry_config().cloned();
     let timeouts = config.timeout_config().cloned();
@@ -51,11 +51,11 @@ pub(super) async fn invoke(
         .endpoint_url(endpoint)
         .standard_retry(&retries.unwrap_or_else(RetryConfig::standard))
         .timeout_config(timeouts.unwrap_or_else(TimeoutConfig::disabled))
-        .runtime_plugin(as_client(client))
+        .runtime_plugin(client_plugin(client))
         .retry_classifier(HttpStatusCodeClassifier::default())
-        .retry_classifier(TransientErrorClassifier::<ServiceError>::new())
-        .retry_classifier(AwsErrorCodeClassifier::<ServiceError>::new())
-        .retry_classifier(ServiceClockSkewClassifier::<ServiceError>::new())
+        .retry_classifier(TransientErrorClassifier::<ErrorResponse>::new())
+        .retry_classifier(AwsErrorCodeClassifier::<ErrorResponse>::new())
+        .retry_classifier(ServiceClockSkewClassifier::<ErrorResponse>::new())
         .interceptor(client.clock.clone())
         .interceptor(RequestInfoInterceptor::new())
         .interceptor(UserAgentInterceptor::new())
@@ -79,13 +79,13 @@ fn write(request: &Request) -> Result<HttpRequest, BoxError> {
     Ok(written)
 }
 
-fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ServiceError>> {
+fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ErrorResponse>> {
     if !response.status().is_success() {
-        // Services that speak JSON wrap their errors alike, whichever protocol they have.
+        // All services that answer with JSON format their errors in the same way, whichever protocol they have.
         let protocol = AwsJsonRpcProtocol::aws_json_1_1();
         let metadata = protocol.parse_error_metadata(response, &ConfigBag::base());
         let metadata = metadata.map(|it| it.build()).unwrap_or_default();
-        return Err(OrchestratorError::operation(ServiceError(metadata)));
+        return Err(OrchestratorError::operation(ErrorResponse(metadata)));
     }
     let headers = response.headers().iter();
     Ok(Response {
@@ -96,8 +96,8 @@ fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ServiceEr
     })
 }
 
-/// Credentials, region and signature, as the SDK's own clients have them.
-fn as_client(client: &Client) -> StaticRuntimePlugin {
+/// Credentials, region and signature, set up as in the SDK's own clients.
+fn client_plugin(client: &Client) -> StaticRuntimePlugin {
     let Client {
         config, service, ..
     } = client;
@@ -109,7 +109,7 @@ fn as_client(client: &Client) -> StaticRuntimePlugin {
     let partition = region.as_ref().map_or("none", Region::as_ref);
     layer.store_put(RetryPartition::new(format!("{}-{partition}", service.name)));
     layer.store_put(ApiMetadata::new(service.name, env!("CARGO_PKG_VERSION")));
-    // The SDK does not log the answers of such a call.
+    // With this the SDK does not log the answers.
     layer.store_put(SensitiveOutput);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     layer.store_put(SigV4OperationSigningConfig {

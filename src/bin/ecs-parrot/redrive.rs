@@ -45,7 +45,7 @@ async fn redrive(args: &RedriveArgs, redriver: Redriver) -> anyhow::Result<ExitC
     signals.catch()?;
     let mut run = Redrive {
         is_dry: args.dry_run,
-        lambda: session.lambda_without_haste(),
+        lambda: session.lambda_with_long_timeout(),
         redriver,
         queue,
         bar,

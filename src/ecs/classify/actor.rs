@@ -1,9 +1,9 @@
-//! Who did it, read from CloudTrail's `userIdentity` or a task's `startedBy` as a person would say it.
+//! Reads who did something from CloudTrail's `userIdentity` or from a task's `startedBy`, in words for people.
 
 use crate::ecs::event::{ApiCall, Identity};
 use crate::ecs::notice::Actor;
 
-/// AWS services by the host name that CloudTrail gives them.
+/// AWS services, by the host names that CloudTrail uses for them.
 const SERVICES: [(&str, &str); 12] = [
     ("application-autoscaling", "Application Auto Scaling"),
     ("autoscaling", "EC2 Auto Scaling"),
@@ -19,11 +19,12 @@ const SERVICES: [(&str, &str); 12] = [
     ("states", "Step Functions"),
 ];
 
-/// How the agent and the instance that it runs on are called.
+/// The names for the agent and for the instance that it runs on.
 const AGENT: &str = "the ECS agent";
 const INSTANCE: &str = "instance ";
 
-/// Tools by what their user agents contain, the more specific first: Terraform also names the SDK.
+/// Tools, by a text in their user agents. More specific texts come first, because Terraform's user agent also names the
+/// SDK.
 const TOOLS: [(&str, &str); 14] = [
     ("Amazon ECS Agent", AGENT),
     ("console.amazonaws.com", "the console"),
@@ -44,15 +45,15 @@ const TOOLS: [(&str, &str); 14] = [
     ("aws-sdk", "an SDK"),
 ];
 
-/// The service-linked role of target tracking and step scaling; a call may lack `invokedBy`.
+/// The service-linked role of target tracking and step scaling. It identifies calls that lack `invokedBy`.
 const AUTOSCALING_ROLE: &str = "AWSServiceRoleForApplicationAutoScaling";
 const AUTOSCALING_HOST: &str = "application-autoscaling.amazonaws.com";
 
-/// How the roles begin that only a service can take.
+/// The names of service-linked roles begin like this. Only AWS services can assume these roles.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/using-service-linked-roles.html>
 const LINKED_ROLE: &str = "AWSServiceRoleFor";
 
-/// What IAM Identity Center puts before the permission set's name in a role's name.
+/// IAM Identity Center puts this before the permission set's name in a role's name.
 const SSO_ROLE_PREFIX: &str = "AWSReservedSSO_";
 
 pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
@@ -62,7 +63,7 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
         .as_deref()
         .filter(|host| !is_console(host));
     let service = invoked_by.map(service_name);
-    let is_itself = identity.kind.as_deref() == Some("AWSService");
+    let is_aws_service = identity.kind.as_deref() == Some("AWSService");
     let tool = identity
         .invoked_by
         .as_deref()
@@ -78,14 +79,14 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
         .is_some_and(|name| name.starts_with(AGENT));
     let tool = tool.filter(|_| !is_agent);
     let name = match (person, &service) {
-        (Some(name), _) if !is_itself => name,
+        (Some(name), _) if !is_aws_service => name,
         (_, Some(service)) => service.clone(),
         (Some(name), None) => name,
-        (None, None) if is_itself => "an AWS service".to_owned(),
+        (None, None) if is_aws_service => "an AWS service".to_owned(),
         (None, None) => return None,
     };
     Some(Actor {
-        is_service: is_itself || service.is_some(),
+        is_service: is_aws_service || service.is_some(),
         via: service.filter(|service| *service != name).or(tool),
         name,
         source_ip: call
@@ -95,7 +96,8 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
     })
 }
 
-/// A person at work in the console is not a service, though CloudTrail names one as the invoker.
+/// Whether a person used the console. CloudTrail then names the console as the invoking service, but it is not a
+/// service.
 fn is_console(invoked_by: &str) -> bool {
     [
         "signin.amazonaws.com",
@@ -105,7 +107,7 @@ fn is_console(invoked_by: &str) -> bool {
     .contains(&invoked_by)
 }
 
-/// Application Auto Scaling, by any of the three marks that it leaves.
+/// Whether Application Auto Scaling made the call. Any of several fields can show it.
 pub(super) fn is_autoscaling(call: &ApiCall) -> bool {
     let has =
         |text: &Option<String>, mark: &str| text.as_deref().is_some_and(|it| it.contains(mark));
@@ -115,10 +117,10 @@ pub(super) fn is_autoscaling(call: &ApiCall) -> bool {
         || has(&call.user_agent, AUTOSCALING_HOST)
 }
 
-/// An AWS service that acts by itself: scaling, draining, the end of a deployment. CloudFormation and its like do
-/// what somebody wrote into a template.
-pub(super) fn is_service_itself(call: &ApiCall) -> bool {
-    const FOR_SOMEBODY: [&str; 4] = [
+/// Whether an AWS service acted on its own: scaling, draining, the end of a deployment. CloudFormation and similar
+/// services do what a person wrote in a template.
+pub(super) fn is_service_on_its_own(call: &ApiCall) -> bool {
+    const ON_BEHALF_OF_PEOPLE: [&str; 4] = [
         "cloudformation",
         "elasticbeanstalk",
         "proton",
@@ -131,7 +133,7 @@ pub(super) fn is_service_itself(call: &ApiCall) -> bool {
         .filter(|host| !is_console(host));
     if let Some(host) = host {
         let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
-        return !FOR_SOMEBODY.contains(&service);
+        return !ON_BEHALF_OF_PEOPLE.contains(&service);
     }
     let is_linked =
         |text: &Option<String>| text.as_deref().is_some_and(|it| it.contains(LINKED_ROLE));
@@ -140,7 +142,7 @@ pub(super) fn is_service_itself(call: &ApiCall) -> bool {
         || is_linked(&identity.arn)
 }
 
-/// `startedBy` of a task: a deployment of the service scheduler, a rule, or whatever RunTask was given.
+/// The actor in `startedBy` of a task: the service scheduler, a rule or schedule, or the text that RunTask was given.
 pub fn of_started_by(started_by: &str) -> Actor {
     let (name, is_service) = match started_by.split_once('/') {
         Some(("ecs-svc", _)) => ("the ECS service scheduler".to_owned(), true),
@@ -177,7 +179,7 @@ fn person(identity: &Identity) -> Option<String> {
     }
 }
 
-/// A role's session is named after who took the role: a person, a build, or an EC2 instance.
+/// The actor of a role's session. Its name shows who assumed the role: a person, a build, or an EC2 instance.
 fn session(identity: &Identity) -> Option<String> {
     let Some(arn) = identity.arn.as_deref() else {
         // `AROA…:session`
@@ -221,14 +223,14 @@ fn service_name(host: &str) -> String {
     SERVICES
         .iter()
         .find(|(name, _)| *name == service)
-        .map_or_else(|| host.to_owned(), |(_, spoken)| (*spoken).to_owned())
+        .map_or_else(|| host.to_owned(), |(_, shown)| (*shown).to_owned())
 }
 
 fn tool(user_agent: &str) -> Option<String> {
     TOOLS
         .iter()
         .find(|(mark, _)| user_agent.contains(mark))
-        .map(|(_, spoken)| (*spoken).to_owned())
+        .map(|(_, shown)| (*shown).to_owned())
 }
 
 #[cfg(test)]
@@ -254,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn people_and_machines() {
+    fn people_and_instances_are_named() {
         let sts = "arn:aws:sts::210987654321:assumed-role";
         let sso = "AWSReservedSSO_PowerUserAccess_0123456789abcdef";
         for (call, expected) in [
@@ -300,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_agent_of_an_instance() {
+    fn the_agent_of_an_instance_is_named() {
         let mut report = call(
             "AssumedRole",
             "arn:aws:sts::210987654321:assumed-role/ecsInstanceRole/i-0abc1234def56789a",
@@ -313,7 +315,7 @@ mod tests {
             name_and_via(&report),
             ("the ECS agent on i-0abc1234def56789a".to_owned(), None)
         );
-        // Somebody who logged in to it is not the agent.
+        // A person who logged in to the instance is not the agent.
         report.user_agent = Some("aws-cli/2.31.0 md/awscrt#0.27".to_owned());
         assert_eq!(
             name_and_via(&report),
@@ -325,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn federated_people_and_scheduled_things() {
+    fn federated_identities_are_named() {
         for (kind, arn, expected) in [
             (
                 "FederatedUser",
@@ -349,27 +351,27 @@ mod tests {
     }
 
     #[test]
-    fn services_alone_and_on_behalf_of_somebody() {
+    fn services_are_named_alone_and_on_behalf_of_people() {
         let alone = call("AWSService", "", None, Some("events.amazonaws.com"));
         assert_eq!(name_and_via(&alone), ("EventBridge".to_owned(), None));
-        let behalf = call(
+        let on_behalf = call(
             "AssumedRole",
             "arn:aws:sts::210987654321:assumed-role/deployer/maya",
             None,
             Some("cloudformation.amazonaws.com"),
         );
         assert_eq!(
-            name_and_via(&behalf),
+            name_and_via(&on_behalf),
             (
                 "maya (role deployer)".to_owned(),
                 Some("CloudFormation".to_owned())
             )
         );
-        assert!(of_call(&behalf).unwrap().is_service);
+        assert!(of_call(&on_behalf).unwrap().is_service);
     }
 
     #[test]
-    fn who_acts_by_itself() {
+    fn services_that_act_on_their_own_are_recognized() {
         let sts = "arn:aws:sts::210987654321:assumed-role";
         for (role, invoked_by, expected) in [
             ("AWSServiceRoleForECS", None, true),
@@ -386,13 +388,17 @@ mod tests {
                 Some(role),
                 invoked_by,
             );
-            assert_eq!(is_service_itself(&call), expected, "{role} {invoked_by:?}");
+            assert_eq!(
+                is_service_on_its_own(&call),
+                expected,
+                "{role} {invoked_by:?}"
+            );
         }
-        assert!(is_service_itself(&call("AWSService", "", None, None)));
+        assert!(is_service_on_its_own(&call("AWSService", "", None, None)));
     }
 
     #[test]
-    fn a_person_in_the_console_is_no_service() {
+    fn a_person_in_the_console_is_not_a_service() {
         for host in ["signin.amazonaws.com", "AWS Internal"] {
             let call = call(
                 "IAMUser",
@@ -410,12 +416,12 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_that_says_nothing_is_nobody() {
+    fn an_empty_identity_has_no_actor() {
         assert_eq!(of_call(&ApiCall::default()), None);
     }
 
     #[test]
-    fn what_started_a_task() {
+    fn the_starter_of_a_task_is_named() {
         assert_eq!(
             of_started_by("ecs-svc/123").name,
             "the ECS service scheduler"

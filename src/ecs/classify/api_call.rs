@@ -1,22 +1,23 @@
-//! CloudTrail's calls: what each one means, by the API's own names.
+//! Classifies CloudTrail's calls by their names in the API.
 //!
-//! Calls that are no call by what they say (an agent's report of a task) become what they report. Requests
-//! and answers follow the API reference: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
+//! An agent's report of a task is also a call, but it is classified as the change of the task that it reports. Requests
+//! and answers follow the API reference:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 mod changes;
 mod subject;
 
-use super::{Finding, actor, cluster_name, owned_name};
+use super::{Classification, actor, cluster_name, owned_name};
 use crate::ecs::event::{self, ApiCall, Fields};
 use crate::ecs::notice::{
-    CallError, CallFacts, CallPurpose, Container, Facts, Failure, Kind, Subject, TaskFacts,
+    ApiError, CallFacts, CallPurpose, Container, Facts, Failure, Kind, Subject, TaskFacts,
     TaskSource,
 };
 
-/// What reads, by the API's naming, where CloudTrail does not say `readOnly`.
-const READING: [&str; 4] = ["Describe", "List", "Get", "Discover"];
+/// The names of reading calls begin like this. It is needed if CloudTrail does not set `readOnly`.
+const READING_PREFIXES: [&str; 4] = ["Describe", "List", "Get", "Discover"];
 
-pub(super) fn find(call: &ApiCall) -> Finding {
+pub(super) fn find(call: &ApiCall) -> Classification {
     let request = Fields::new(&call.request);
     match call.name.as_deref().unwrap_or_default() {
         "SubmitTaskStateChange" if call.error_code.is_none() => agent_report(call, request),
@@ -24,11 +25,11 @@ pub(super) fn find(call: &ApiCall) -> Finding {
     }
 }
 
-/// SubmitTaskStateChange: the agent on an instance reports how a task does.
-fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
+/// SubmitTaskStateChange: the agent on an instance reports the state of a task.
+fn agent_report(call: &ApiCall, request: Fields<'_>) -> Classification {
     let status = request.text("status");
     let task = request.text("task");
-    Finding {
+    Classification {
         kind: match status.as_deref() {
             Some("STOPPED") => Kind::TaskStopped,
             Some("RUNNING") => Kind::TaskStarted,
@@ -40,7 +41,7 @@ fn agent_report(call: &ApiCall, request: Fields<'_>) -> Finding {
             ..Subject::default()
         },
         facts: Facts::Task(Box::new(TaskFacts {
-            told_by: TaskSource::AgentReport,
+            reported_by: TaskSource::AgentReport,
             last_status: status,
             stopped_reason: request.text("reason"),
             stopped_at: request.time("executionStoppedAt"),
@@ -66,9 +67,9 @@ fn container(fields: Fields<'_>) -> Container {
     }
 }
 
-fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
+fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Classification {
     let response = Fields::new(&call.response);
-    let error = call.error_code.clone().map(|code| CallError {
+    let error = call.error_code.clone().map(|code| ApiError {
         code,
         message: call.error_message.clone(),
     });
@@ -80,7 +81,7 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Finding {
     let purpose = purpose(call, name, request);
     let container_instance = response.object("containerInstance");
     let versions = container_instance.object("versionInfo");
-    Finding {
+    Classification {
         kind,
         subject: subject::subject(call, name, request, response),
         facts: Facts::Call(CallFacts {
@@ -118,7 +119,7 @@ fn kind(name: &str) -> Kind {
 }
 
 fn purpose(call: &ApiCall, name: &str, request: Fields<'_>) -> CallPurpose {
-    let by_service = actor::is_service_itself(call);
+    let by_service = actor::is_service_on_its_own(call);
     match name {
         _ if reads(call, name) => CallPurpose::Read,
         "RunTask" | "StartTask" => CallPurpose::Launch,
@@ -139,7 +140,7 @@ fn purpose(call: &ApiCall, name: &str, request: Fields<'_>) -> CallPurpose {
     }
 }
 
-/// What deletes nothing that runs, and nothing that anything runs on.
+/// These calls delete neither running tasks nor anything that tasks need to run.
 const HARMLESS_DELETIONS: [&str; 4] = [
     "DeleteAccountSetting",
     "DeleteAttributes",
@@ -149,10 +150,10 @@ const HARMLESS_DELETIONS: [&str; 4] = [
 
 fn removes(call: &ApiCall, name: &str, request: Fields<'_>) -> bool {
     match name {
-        // Each task's stop is a kind of its own.
+        // It has a purpose of its own.
         "StopTask" => false,
         "ContinueServiceDeployment" => request.text("action").as_deref() == Some("ROLLBACK"),
-        // Scaling to 0 is what Application Auto Scaling is there for.
+        // Application Auto Scaling scales services to 0 as a matter of routine.
         "UpdateService" => {
             request.number("desiredCount") == Some(0) && !actor::is_autoscaling(call)
         }
@@ -166,7 +167,7 @@ fn removes(call: &ApiCall, name: &str, request: Fields<'_>) -> bool {
     }
 }
 
-/// What becomes of what runs.
+/// What a removing call does to what is running.
 fn effect(name: &str, request: Fields<'_>, purpose: CallPurpose) -> Option<&'static str> {
     if !matches!(purpose, CallPurpose::Remove { .. }) {
         return None;
@@ -178,25 +179,28 @@ fn effect(name: &str, request: Fields<'_>, purpose: CallPurpose) -> Option<&'sta
         }
         "UpdateService" => "all its tasks stop",
         "DeleteDaemon" => "its task stops on every instance",
-        "DeleteCluster" => "nothing can run in it any more",
-        "DeleteCapacityProvider" => "no task is placed by it any more",
-        "StopServiceDeployment" if is_abort => "the deployment stops where it is",
+        "DeleteCluster" => "nothing can run in it any longer",
+        "DeleteCapacityProvider" => "it places no more tasks",
+        "StopServiceDeployment" if is_abort => "the deployment stops without a rollback",
         "StopServiceDeployment" | "ContinueServiceDeployment" => {
-            "the service goes back to its previous revision"
+            "the service rolls back to its previous revision"
         }
-        _ => "what it names no longer exists",
+        _ => "the resource no longer exists",
     })
 }
 
 fn reads(call: &ApiCall, name: &str) -> bool {
-    call.read_only == Some(true) || READING.iter().any(|prefix| name.starts_with(prefix))
+    call.read_only == Some(true)
+        || READING_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
 fn reason(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<String> {
     let given = request.text("reason");
     let answered = response.object("task").text("stoppedReason");
     match name {
-        // ECS's own words where the caller gave none.
+        // ECS sets this text if the caller gave no reason.
         "StopTask" => given
             .or(answered)
             .filter(|reason| reason != "Task stopped by user"),

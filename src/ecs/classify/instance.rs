@@ -1,11 +1,11 @@
-//! Container instances: the hosts of EC2 tasks.
+//! Classifies events of container instances, the hosts of EC2 tasks.
 
-use super::{Finding, cluster_name, owned_name};
+use super::{Classification, cluster_name, owned_name};
 use crate::ecs::event::{InstanceHealthChange, InstanceStateChange};
 use crate::ecs::notice::{Facts, Kind, Subject};
 
-pub(super) fn find_state(change: &InstanceStateChange) -> Finding {
-    Finding {
+pub(super) fn find_state(change: &InstanceStateChange) -> Classification {
+    Classification {
         kind: Kind::InstanceState,
         subject: Subject {
             availability_zone: change.availability_zone.clone(),
@@ -20,8 +20,8 @@ pub(super) fn find_state(change: &InstanceStateChange) -> Finding {
     }
 }
 
-pub(super) fn find_health(change: &InstanceHealthChange) -> Finding {
-    Finding {
+pub(super) fn find_health(change: &InstanceHealthChange) -> Classification {
+    Classification {
         kind: Kind::InstanceHealth,
         subject: subject(
             change.cluster_arn.as_deref(),

@@ -1,16 +1,16 @@
-//! Service actions, deployments and their hooks: all about one service.
+//! Classifies service actions, deployments and their hooks. Each is about one service.
 
-use super::{Finding, cluster_name, owned_name, resource};
+use super::{Classification, cluster_name, owned_name, resource};
 use crate::ecs::arn::Arn;
 use crate::ecs::event::{DeploymentStateChange, Envelope, HookStateChange, ServiceAction};
 use crate::ecs::notice::{Facts, Kind, ServiceFacts, Subject};
 
-pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Finding {
+pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Classification {
     let is_deployment = action
         .event_name
         .as_deref()
         .is_some_and(|name| name.starts_with("SERVICE_DEPLOYMENT_"));
-    Finding {
+    Classification {
         kind: if is_deployment {
             Kind::Deployment
         } else {
@@ -40,8 +40,11 @@ pub(super) fn find_action(action: &ServiceAction, envelope: &Envelope) -> Findin
     }
 }
 
-pub(super) fn find_deployment(change: &DeploymentStateChange, envelope: &Envelope) -> Finding {
-    Finding {
+pub(super) fn find_deployment(
+    change: &DeploymentStateChange,
+    envelope: &Envelope,
+) -> Classification {
+    Classification {
         kind: Kind::Deployment,
         subject: subject(change.cluster_arn.as_deref(), resource(envelope, "service")),
         facts: Facts::Service(ServiceFacts {
@@ -56,7 +59,7 @@ pub(super) fn find_deployment(change: &DeploymentStateChange, envelope: &Envelop
     }
 }
 
-pub(super) fn find_hook(change: &HookStateChange, envelope: &Envelope) -> Finding {
+pub(super) fn find_hook(change: &HookStateChange, envelope: &Envelope) -> Classification {
     let service = change
         .service_arn
         .as_deref()
@@ -65,7 +68,7 @@ pub(super) fn find_hook(change: &HookStateChange, envelope: &Envelope) -> Findin
         .service_deployment_arn
         .as_deref()
         .or_else(|| resource(envelope, "service-deployment"));
-    Finding {
+    Classification {
         kind: Kind::DeploymentHook,
         subject: Subject {
             cluster: cluster_name(change.cluster_arn.as_deref(), &[service, deployment]),

@@ -1,20 +1,20 @@
-//! "ECS Task State Change": which task of which service is where in its life.
+//! Classifies "ECS Task State Change": which task of which service is in which state.
 
 use jiff::SignedDuration;
 
-use super::{Finding, actor, cluster_name, owned_name, resource};
+use super::{Classification, actor, cluster_name, owned_name, resource};
 use crate::ecs::arn;
 use crate::ecs::event::{self, Envelope, TaskStateChange};
 use crate::ecs::notice::{Container, Facts, Kind, Subject, TaskFacts, TaskSource};
 
-pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
-    // `detail.taskArn` and `resources` may differ; the detail is what the rest of the fields speak of.
+pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Classification {
+    // `detail.taskArn` and `resources` may differ. The other fields belong to the task in the detail.
     let task_arn = task
         .task_arn
         .as_deref()
         .or_else(|| resource(envelope, "task"));
     let (family, revision) = family_and_revision(task);
-    Finding {
+    Classification {
         kind: kind(task),
         subject: Subject {
             cluster: cluster_name(task.cluster_arn.as_deref(), &[task_arn]),
@@ -31,8 +31,8 @@ pub(super) fn find(task: &TaskStateChange, envelope: &Envelope) -> Finding {
     }
 }
 
-/// How long after its start a RUNNING event may still be the news of the start itself: what comes later in a
-/// task's life (an attachment, an agent, a sidecar) repeats RUNNING with the same `startedAt`.
+/// A RUNNING event reports the start itself only if it comes this soon after the start. Later changes of a task (an
+/// attachment, an agent, a sidecar) repeat RUNNING with the same `startedAt`.
 const JUST_STARTED: SignedDuration = SignedDuration::from_secs(60);
 
 fn kind(task: &TaskStateChange) -> Kind {
@@ -47,8 +47,9 @@ fn kind(task: &TaskStateChange) -> Kind {
     }
 }
 
-/// Where a time is missing or unreadable the start is told: a line too many rather than one too few. A task
-/// that has lost a container already is told as one that runs with a failure.
+/// If a time is missing or unreadable, the event counts as a start, because a message too many is better than one too
+/// few. A task in which a container has already failed does not count as started: its message shows the failure
+/// instead.
 fn has_just_started(task: &TaskStateChange) -> bool {
     let is_soon = match (&task.started_at, &task.updated_at) {
         (Some(started), Some(updated)) => updated
@@ -56,9 +57,9 @@ fn has_just_started(task: &TaskStateChange) -> bool {
             .is_none_or(|passed| passed <= JUST_STARTED),
         (_, _) => true,
     };
-    let has_stopped = |it: &event::Container| it.last_status.as_deref() == Some("STOPPED");
+    let has_stopped = |it: &event::ContainerState| it.last_status.as_deref() == Some("STOPPED");
     let has_failed =
-        |it: &event::Container| has_stopped(it) && it.exit_code.is_some_and(|code| code != 0);
+        |it: &event::ContainerState| has_stopped(it) && it.exit_code.is_some_and(|code| code != 0);
     is_soon && !task.containers.iter().any(has_failed)
 }
 
@@ -78,14 +79,14 @@ fn family_and_revision(task: &TaskStateChange) -> (Option<String>, Option<String
     }
 }
 
-/// `service:web` → `web`; a group may as well be `family:web`, a word without a colon, or missing.
+/// `service:web` → `web`. A group can also be `family:web`, a word without a colon, or missing.
 pub(super) fn service_of_group(group: Option<&str>) -> Option<String> {
     group?.strip_prefix("service:").map(str::to_owned)
 }
 
 fn facts(task: &TaskStateChange) -> TaskFacts {
     TaskFacts {
-        told_by: TaskSource::StateChange,
+        reported_by: TaskSource::StateChange,
         last_status: task.last_status.clone(),
         desired_status: task.desired_status.clone(),
         stop_code: task.stop_code.clone(),
@@ -103,14 +104,14 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
     }
 }
 
-fn container(told: &event::Container) -> Container {
+fn container(state: &event::ContainerState) -> Container {
     Container {
-        name: told.name.clone(),
-        image: told.image.clone(),
-        last_status: told.last_status.clone(),
-        exit_code: told.exit_code,
-        reason: told.reason.clone(),
-        memory_limit: told.memory,
+        name: state.name.clone(),
+        image: state.image.clone(),
+        last_status: state.last_status.clone(),
+        exit_code: state.exit_code,
+        reason: state.reason.clone(),
+        memory_limit: state.memory,
         ..Container::default()
     }
 }

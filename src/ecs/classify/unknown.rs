@@ -1,16 +1,17 @@
-//! What AWS invents tomorrow: told with all its fields, found as well as the usual names allow.
+//! Classifies event types that are not known here. All their fields are kept, and the usual field names give the
+//! subject.
 
 use serde_json::Value;
 
-use super::{Finding, cluster_name, owned_name, resource};
+use super::{Classification, cluster_name, owned_name, resource};
 use crate::ecs::arn;
 use crate::ecs::event::{Envelope, Fields};
 use crate::ecs::notice::{Facts, Kind, Resource, Subject, UnknownFacts};
 
-/// More than a message can show; the rest is only counted.
-const MOST_FIELDS: usize = 100;
+/// More than a message can show. Further fields are left out.
+const MAX_FIELDS: usize = 100;
 
-pub(super) fn find(detail: &Value, envelope: &Envelope) -> Finding {
+pub(super) fn find(detail: &Value, envelope: &Envelope) -> Classification {
     let fields = Fields::new(detail);
     let task = fields
         .text("taskArn")
@@ -36,7 +37,7 @@ pub(super) fn find(detail: &Value, envelope: &Envelope) -> Finding {
         instance.as_deref(),
         daemon.as_deref(),
     ];
-    Finding {
+    Classification {
         kind: Kind::Other,
         subject: Subject {
             cluster: cluster_name(cluster.as_deref(), &members),
@@ -73,7 +74,7 @@ fn flat(detail: &Value) -> Vec<(String, String)> {
 }
 
 fn walk(path: String, value: &Value, found: &mut Vec<(String, String)>) {
-    if found.len() >= MOST_FIELDS {
+    if found.len() >= MAX_FIELDS {
         return;
     }
     let below = |key: &str| {

@@ -1,4 +1,4 @@
-//! Which container ended a task, and which one the message names.
+//! Finds which container ended a task, and which one the message names.
 
 use super::{IMAGE_PULL, ecs_stopped_reason, has_stop_code, is_of_stopping, says_out_of_memory};
 use crate::ecs::diagnosis::Cause;
@@ -6,12 +6,14 @@ use crate::ecs::notice::{Container, TaskFacts};
 
 /// Whether the task may have ended because of this container.
 ///
-/// Its definition says so. Where that is not known: not what AWS added to the task, which no definition has, not
-/// what never ran in a task that did run, for then the task did not wait for it, and not what has a reason where
-/// another container's own exit explains the end.
+/// The task definition says so. If it is not known, these containers cannot have ended the task:
+///
+/// - a container that AWS added, because no definition has it;
+/// - a container that never ran in a task that did run, because the task did not wait for it;
+/// - a container with a reason, if another container's own exit explains the end.
 pub(super) fn may_end_task(container: &Container, task: &TaskFacts) -> bool {
     let ran = task.started_at.is_some();
-    let was_left_out = ran && never_ran(container);
+    let was_not_needed = ran && never_ran(container);
     let has_reason = container
         .reason
         .as_deref()
@@ -25,10 +27,10 @@ pub(super) fn may_end_task(container: &Container, task: &TaskFacts) -> bool {
     };
     container
         .essential
-        .unwrap_or_else(|| !container.is_added_by_aws() && !was_left_out && !is_explained())
+        .unwrap_or_else(|| !container.is_added_by_aws() && !was_not_needed && !is_explained())
 }
 
-/// ECS had not told it to end, as far as its exit code says.
+/// Whether it ended without a signal from ECS, as far as its exit code shows.
 fn ended_by_itself(container: &Container) -> bool {
     let may_end = container.essential.unwrap_or(!container.is_added_by_aws());
     let by_itself = !matches!(container.exit_code, None | Some(137 | 143));
@@ -41,27 +43,27 @@ fn never_ran(container: &Container) -> bool {
     container.exit_code.is_none() && could_not.iter().any(|it| reason.starts_with(it))
 }
 
-/// What ECS says of a stop: of the task, and of each container that may have ended it. What happened because the
-/// task was being stopped is left out.
+/// The reasons that ECS gives for a stop: for the task, and for each container that may have ended it. Reasons that
+/// only follow from the stop itself are left out.
 pub(super) fn ecs_reasons(task: &TaskFacts) -> impl Iterator<Item = &str> {
     let containers = task.containers.iter().filter(|it| may_end_task(it, task));
     let of_containers = containers.filter_map(|it| it.reason.as_deref());
-    let own = of_containers.filter(move |it| !is_of_stopping(it) && !was_called_off(it, task));
+    let own = of_containers.filter(move |it| !is_of_stopping(it) && !was_canceled(it, task));
     ecs_stopped_reason(task).into_iter().chain(own)
 }
 
-/// A start that somebody stopped half-way.
-fn was_called_off(reason: &str, task: &TaskFacts) -> bool {
-    let by_whom = [
+/// Whether the container's start was canceled because the task had to stop.
+fn was_canceled(reason: &str, task: &TaskFacts) -> bool {
+    let requested = [
         "UserInitiated",
         "ServiceSchedulerInitiated",
         "SpotInterruption",
         "TerminationNotice",
     ];
-    reason.contains("context canceled") && has_stop_code(task, &by_whom)
+    reason.contains("context canceled") && has_stop_code(task, &requested)
 }
 
-/// Which containers failed. When one does, ECS ends the others by a signal: these did not fail.
+/// Which containers failed. If one fails, ECS ends the others by a signal, and those did not fail.
 pub fn blames(cause: Option<Cause>, task: &TaskFacts) -> impl Fn(&Container) -> bool {
     let failed = |it: &Container| it.exit_code.is_some_and(|code| code != 0);
     let failed_itself = move |it: &Container| {
@@ -69,7 +71,7 @@ pub fn blames(cause: Option<Cause>, task: &TaskFacts) -> impl Fn(&Container) -> 
     };
     let may_end = |it: &Container| may_end_task(it, task);
     let counts = move |it: &Container| may_end(it) && !it.is_ignored;
-    // What cannot end a task, or does not interest the operator, is to blame only where nothing else is.
+    // A container that cannot end the task, or that the configuration ignores, counts only if no other one failed.
     let mut containers = task.containers.iter();
     let any_counts = containers.any(|it| counts(it) && (failed(it) || it.reason.is_some()));
     let may_be =
@@ -83,7 +85,7 @@ pub fn blames(cause: Option<Cause>, task: &TaskFacts) -> impl Fn(&Container) -> 
     move |it| match cause {
         Some(Cause::OutOfMemory) if any_has(says_out_of_memory) => has(it, says_out_of_memory),
         Some(Cause::ImagePull) if any_has(says_pull) => has(it, says_pull),
-        // ECS ended the others by a signal.
+        // Exits by a signal do not count: ECS ended those containers.
         Some(Cause::FailedToStart) if !any_itself => {
             counts(it) && it.exit_code.is_some_and(|code| !matches!(code, 137 | 143))
         }
@@ -97,7 +99,7 @@ fn says_pull(reason: &str) -> bool {
     reason.contains(IMAGE_PULL)
 }
 
-/// Whether a container tells why the task stopped, rather than the task's own reason.
+/// Whether a container explains the stop better than the task's own reason.
 pub fn blames_container(cause: Option<Cause>, task: &TaskFacts) -> bool {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     match cause {
@@ -116,7 +118,7 @@ pub fn blames_container(cause: Option<Cause>, task: &TaskFacts) -> bool {
     }
 }
 
-/// ECS's words for most stops, which only say that a container has the reason.
+/// Whether the task's reason is empty, or only says that a container has the reason.
 pub fn says_nothing(stopped_reason: &str) -> bool {
     stopped_reason.is_empty()
         || stopped_reason.starts_with("Essential container in task exited")

@@ -1,45 +1,45 @@
-//! Why RunTask did not place a task, by the reason of its failure: in words, and what to do about it.
+//! Explains the reasons for which RunTask did not place a task, and says what to do.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
 
-/// AWS's page about all of them.
+/// AWS's page about all these reasons.
 pub const PAGE: &str =
     "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html";
 
-/// What to do about it.
+/// What to do about a reason.
 pub fn advice(reason: &str) -> Option<&'static str> {
     find(reason).map(|failure| failure.advice)
 }
 
-/// The reason with what it means, where it is a word of ECS's own and no sentence.
+/// The reason, with its meaning if it is a code of ECS and not a sentence.
 pub fn in_words(reason: &str) -> String {
-    let is_word = !reason.chars().any(char::is_lowercase);
+    let is_code = !reason.chars().any(char::is_lowercase);
     match find(reason).and_then(|failure| failure.words) {
-        Some(words) if is_word => format!("{words} ({reason})"),
+        Some(words) if is_code => format!("{words} ({reason})"),
         Some(_) | None => reason.to_owned(),
     }
 }
 
-/// What a word of ECS's own means.
+/// The meaning of a code of ECS, with the code.
 pub fn words(reason: &str) -> Option<String> {
     let meaning = find(reason)?.words?;
     Some(format!("{meaning} ({reason})"))
 }
 
-/// Whether ECS gives this reason where a task finds no place.
+/// Whether this is one of ECS's reasons for not placing a task.
 pub fn is_known(reason: &str) -> bool {
     find(reason).is_some()
 }
 
-/// Whether the same request may find a place later.
-pub fn passes(reason: &str) -> bool {
-    find(reason).is_some_and(|failure| failure.passes)
+/// Whether the same request may succeed later.
+pub fn is_retryable(reason: &str) -> bool {
+    find(reason).is_some_and(|failure| failure.is_retryable)
 }
 
-/// The same for the message of an exception: RunTask gives some of the reasons as one. Only sentences count there: it
-/// may name somebody's `AGENT`.
-pub fn exception_passes(message: &str) -> Option<bool> {
-    find_sentence(message).map(|failure| failure.passes)
+/// The same for the message of an exception, because RunTask reports some of the reasons as exceptions. Only sentences
+/// are searched there: the message may contain a name such as `AGENT`.
+pub fn exception_is_retryable(message: &str) -> Option<bool> {
+    find_sentence(message).map(|failure| failure.is_retryable)
 }
 
 /// What to do about an exception that has one of the reasons.
@@ -59,28 +59,28 @@ fn find_sentence(message: &str) -> Option<&'static LaunchFailure> {
 }
 
 struct LaunchFailure {
-    /// In a failure's reason.
+    /// A text in the failure's reason.
     mark: &'static str,
-    /// Waiting may help: somebody else's task ends, an instance joins, AWS finds capacity.
-    passes: bool,
-    /// What the mark means; none where the reason is a sentence.
+    /// Whether waiting may help: another task ends, an instance joins, AWS gets more capacity.
+    is_retryable: bool,
+    /// The meaning of the mark. `None` if the reason is a sentence.
     words: Option<&'static str>,
     advice: &'static str,
 }
 
-const fn passing(mark: &'static str, advice: &'static str) -> LaunchFailure {
+const fn temporary(mark: &'static str, advice: &'static str) -> LaunchFailure {
     LaunchFailure {
         mark,
-        passes: true,
+        is_retryable: true,
         words: None,
         advice,
     }
 }
 
-const fn lasting(mark: &'static str, advice: &'static str) -> LaunchFailure {
+const fn permanent(mark: &'static str, advice: &'static str) -> LaunchFailure {
     LaunchFailure {
         mark,
-        passes: false,
+        is_retryable: false,
         words: None,
         advice,
     }
@@ -95,100 +95,100 @@ impl LaunchFailure {
     }
 }
 
-/// The narrower marks before the wider.
+/// More specific marks come before more general ones.
 const LAUNCH_FAILURES: &[LaunchFailure] = &[
-    passing(
+    temporary(
         "RESOURCE:FARGATE",
         "AWS has no Fargate capacity there now: try again later, or in subnets of other zones",
     ).meaning("Fargate has no capacity now"),
-    passing(
+    temporary(
         "RESOURCE:CPU",
-        "no instance has this much CPU left: add instances, or ask for less",
+        "no instance has enough free CPU: add instances, or request less",
     ).meaning("not enough free CPU"),
-    passing(
+    temporary(
         "RESOURCE:MEMORY",
-        "no instance has this much memory left: add instances, or ask for less",
+        "no instance has enough free memory: add instances, or request less",
     ).meaning("not enough free memory"),
-    passing(
+    temporary(
         "RESOURCE:ENI",
-        "no instance has a network interface left: add instances, or turn on awsvpcTrunking",
+        "no instance has a free network interface: add instances, or turn on awsvpcTrunking",
     ).meaning("no free network interface"),
-    passing(
+    temporary(
         "RESOURCE:PORT",
-        "the host port is taken on every instance: leave the host port out",
-    ).meaning("a host port is taken"),
-    passing("RESOURCE:GPU", "no instance has a GPU left: add instances").meaning("no free GPU"),
-    passing(
+        "the host port is in use on every instance: remove the host port",
+    ).meaning("a host port is in use"),
+    temporary("RESOURCE:GPU", "no instance has a free GPU: add instances").meaning("no free GPU"),
+    temporary(
         "RESOURCE",
-        "no instance has what the task asks for: add instances, or ask for less",
-    ).meaning("not enough of what it asks for"),
-    passing(
+        "no instance has enough free resources: add instances, or request less",
+    ).meaning("not enough free resources"),
+    temporary(
         "AGENT",
-        "the instance's ECS agent is not connected: see to the instance, or let another take its place",
+        "the instance's ECS agent is not connected: repair the instance, or replace it",
     ).meaning("the ECS agent is not connected"),
-    lasting(
+    permanent(
         "ATTRIBUTE",
-        "no instance has an attribute that the task needs: an agent too old, or no log driver of that name",
+        "no instance has an attribute that the task needs: check the agent's version and the log driver",
     ).meaning("no instance has an attribute that the task needs"),
-    lasting("MemberOf", "no instance fits the placement constraints"),
-    passing(
+    permanent("MemberOf", "no instance fits the placement constraints"),
+    temporary(
         "No Container Instances",
         "the cluster has no instances: add some, or run it on Fargate",
     ),
-    passing(
+    temporary(
         "EMPTY CAPACITY PROVIDER",
-        "the capacity provider has no instances yet: wait for them, or raise its minimum",
+        "the capacity provider has no instances yet: wait for them, or raise its minimum size",
     ).meaning("the capacity provider has no instances"),
-    passing(
+    temporary(
         "NO ACTIVE INSTANCES",
-        "the capacity provider has no active instances: see to its Auto Scaling group",
+        "the capacity provider has no active instances: check its Auto Scaling group",
     ).meaning("the capacity provider has no active instances"),
-    lasting(
+    permanent(
         "LOCATION",
-        "the instance is in another Availability Zone than the subnets: name subnets of its zone",
+        "the instance is in another Availability Zone than the subnets: use subnets of its zone",
     ).meaning("the instance is in another Availability Zone than the subnets"),
-    passing(
+    temporary(
         "Capacity is unavailable",
         "AWS has no capacity there now: try again later, or in other subnets",
     ),
-    passing(
+    temporary(
         "limit on the number of tasks",
-        "the account's quota of tasks at once is reached: wait, or have it raised",
+        "the account's quota of running tasks is reached: wait, or request an increase",
     ),
-    // Fargate's quotas count vCPUs, on demand and on Spot each for itself.
-    passing(
+    // Fargate has one quota of vCPUs for On-Demand and one for Spot.
+    temporary(
         "limit on the number of vCPUs",
-        "the account's quota of vCPUs at once is reached: wait, or have it raised",
+        "the account's quota of running vCPUs is reached: wait, or request an increase",
     ),
-    passing(
+    temporary(
         "you can run concurrently",
-        "a quota of the account for what runs at once is reached: wait, or have it raised",
+        "a quota of the account for running tasks is reached: wait, or request an increase",
     ),
-    // More tasks than a capacity provider may wait with for instances.
+    // Too many tasks of capacity providers wait for instances.
     // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
-    passing(
+    temporary(
         "provisioning capacity limit exceeded",
         "too many tasks of the cluster are PROVISIONING: wait until instances have joined it",
     ),
-    passing(
+    temporary(
         "Request limit exceeded",
-        "AWS has too many calls of this account: try again later",
+        "this account makes too many calls to AWS: try again later",
     ),
-    passing(
+    temporary(
         "Rate exceeded",
-        "AWS has too many calls of this account: try again later",
+        "this account makes too many calls to AWS: try again later",
     ),
-    lasting(
+    permanent(
         "is above your limit",
-        "the task is larger than the account's quota: ask for less, or have it raised",
+        "the task is larger than the account's quota: make it smaller, or request an increase",
     ),
-    lasting(
+    permanent(
         "account is currently blocked",
         "AWS has blocked the account: ask AWS Support",
     ),
-    lasting("INACTIVE", "it was deleted: name one that is active").meaning("no longer active"),
-    lasting("MISSING", "it does not exist in this cluster and region").meaning("not found"),
-    passing("try again later", "AWS says that it passes: try again later"),
+    permanent("INACTIVE", "it was deleted: use an active one").meaning("no longer active"),
+    permanent("MISSING", "it does not exist in this cluster and region").meaning("not found"),
+    temporary("try again later", "AWS says that a later attempt may succeed: try again later"),
 ];
 
 #[cfg(test)]
@@ -196,11 +196,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_as_ecs_writes_them() {
+    fn each_reason_of_ecs_has_advice() {
         for (reason, start) in [
-            ("RESOURCE:CPU", "no instance has this much CPU"),
+            ("RESOURCE:CPU", "no instance has enough free CPU"),
             ("RESOURCE:PORTS:8080", "the host port"),
-            ("RESOURCE:ENI", "no instance has a network"),
+            ("RESOURCE:ENI", "no instance has a free network"),
             ("AGENT", "the instance's ECS agent"),
             (
                 "MemberOf placement constraint unsatisfied.",
@@ -216,11 +216,11 @@ mod tests {
             ),
             (
                 "You've reached the limit on the number of tasks you can run concurrently",
-                "the account's quota of tasks",
+                "the account's quota of running tasks",
             ),
             (
                 "You've reached the limit on the number of vCPUs you can run concurrently",
-                "the account's quota of vCPUs",
+                "the account's quota of running vCPUs",
             ),
             (
                 "Tasks provisioning capacity limit exceeded.",
@@ -233,9 +233,9 @@ mod tests {
         assert_eq!(advice("SOMETHING:NEW"), None);
     }
 
-    /// The words are AWS's, from its pages and from public issues.
+    /// The messages are AWS's, from its pages and from public issues.
     #[test]
-    fn limits_that_pass_and_limits_that_do_not() {
+    fn temporary_and_permanent_limits() {
         for (message, expected) in [
             (
                 "You've reached the limit on the number of vCPUs you can run concurrently",
@@ -263,23 +263,23 @@ mod tests {
             ("TaskDefinition is inactive", None),
             ("Unable to describe task definition RESOURCE-AGENT", None),
         ] {
-            assert_eq!(exception_passes(message), expected, "{message}");
+            assert_eq!(exception_is_retryable(message), expected, "{message}");
             assert_eq!(
-                passes(message),
+                is_retryable(message),
                 expected == Some(true) || message.contains("RESOURCE")
             );
         }
     }
 
     #[test]
-    fn a_word_is_explained_and_a_sentence_is_not() {
+    fn a_code_is_explained_and_a_sentence_is_not() {
         assert_eq!(
             in_words("RESOURCE:CPU"),
             "not enough free CPU (RESOURCE:CPU)"
         );
         assert_eq!(
             in_words("RESOURCE:PORTS:8080"),
-            "a host port is taken (RESOURCE:PORTS:8080)"
+            "a host port is in use (RESOURCE:PORTS:8080)"
         );
         assert_eq!(
             in_words("EMPTY CAPACITY PROVIDER"),

@@ -1,4 +1,4 @@
-//! A stopped task, and what its strings, codes and exits mean together.
+//! Decides what the texts, codes and exits of a stopped task mean together.
 
 use super::blame::{ecs_reasons, may_end_task, says_nothing};
 use super::{
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::ecs::notice::{Container, Host, Subject, TaskFacts, TaskSource};
 
-/// A stopped task, with what is asked of it.
+/// A stopped task and its subject.
 pub struct Stop<'a> {
     task: &'a TaskFacts,
     subject: &'a Subject,
@@ -14,7 +14,7 @@ pub struct Stop<'a> {
 
 pub enum Meaning {
     Because(Cause),
-    /// A service shrinks, replaces its tasks or moves them to another zone.
+    /// A service scales in, replaces its tasks or moves them to another zone.
     RoutineOfService,
 }
 
@@ -23,13 +23,13 @@ impl<'a> Stop<'a> {
         Self { task, subject }
     }
 
-    /// From what holds whoever wanted the stop, over what ECS says of it, to what the exits say.
+    /// First come the causes that do not depend on who requested the stop, then the reasons of ECS, then the exits.
     pub fn meaning(&self) -> Meaning {
         let cause = match () {
             () if ecs_reasons(self.task).any(says_out_of_memory) => Cause::OutOfMemory,
             () if self.ecs_says(IMAGE_PULL) => Cause::ImagePull,
             () if self.never_started() && self.names_an_error() => Cause::FailedToStart,
-            () if self.is_service_at_work() => return Meaning::RoutineOfService,
+            () if self.is_service_routine() => return Meaning::RoutineOfService,
             () if self.health_check_failed() => Cause::HealthCheck,
             () if self.says_spot() => Cause::SpotInterruption,
             () if self.says_host_is_gone() => Cause::HostGone,
@@ -44,27 +44,28 @@ impl<'a> Stop<'a> {
         Meaning::Because(cause)
     }
 
-    /// By who asked for the stop and how the containers ended.
+    /// The cause, from who requested the stop and how the containers ended.
     pub fn by_its_end(&self) -> Cause {
         let failed = self.counting_exits().any(|code| code != 0);
         let has_exits = self.counting_exits().next().is_some();
         let has_reasons = self.has_reasons();
-        // ECS sends SIGTERM, then SIGKILL: an exit by either is its doing, and so is a clean one.
-        let by_signal_at_most = self.exits_cleanly();
-        let was_told_to = self.was_asked_for() || self.could_not_be_stopped();
-        let is_done = self.is_done() && !was_told_to;
-        // The agent does not say who sent the signal.
-        let by_nobody_known = self.task.told_by == TaskSource::AgentReport
+        // To stop a container, ECS sends SIGTERM, then SIGKILL. An exit by one of them, or a clean exit, follows from
+        // that.
+        let exits_cleanly = self.exits_cleanly();
+        let ecs_stopped_it = self.was_asked_for() || self.could_not_be_stopped();
+        let is_done = self.is_done() && !ecs_stopped_it;
+        // The agent's report does not say who sent the signal.
+        let is_sender_unknown = self.task.reported_by == TaskSource::AgentReport
             && failed
             && self.task.stopped_reason.is_none()
             && !has_reasons
             && !is_done;
         match () {
             () if self.user_stopped_it() => Cause::StoppedByUser,
-            () if by_signal_at_most && (was_told_to || by_nobody_known) && self.had_to_leave() => {
+            () if exits_cleanly && (ecs_stopped_it || is_sender_unknown) && self.had_to_leave() => {
                 Cause::HostGone
             }
-            () if by_signal_at_most && (was_told_to || by_nobody_known) => Cause::UnknownCause,
+            () if exits_cleanly && (ecs_stopped_it || is_sender_unknown) => Cause::UnknownCause,
             () if is_done && self.is_in_service() => Cause::ExitedInService,
             () if is_done => Cause::Finished,
             () if failed => Cause::ApplicationExit,
@@ -79,7 +80,7 @@ impl<'a> Stop<'a> {
     /// "Scaling activity initiated by (deployment …)", "Availability-zone rebalancing initiated by (deployment
     /// …)": the scheduler names the deployment for which it stopped the task.
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/track-service-rebalancing.html>
-    fn is_service_at_work(&self) -> bool {
+    fn is_service_routine(&self) -> bool {
         let reason = ecs_stopped_reason(self.task).unwrap_or_default();
         let reason = reason.to_ascii_lowercase();
         let marks = [
@@ -103,14 +104,15 @@ impl<'a> Stop<'a> {
         self.counting_exits().all(|code| code == 0)
     }
 
-    /// A container that exits 0 may end its task; ECS then stops the others, by SIGTERM and by SIGKILL.
+    /// Whether the task finished. A container that exits 0 may end its task; ECS then stops the others by SIGTERM and
+    /// SIGKILL.
     fn is_done(&self) -> bool {
         let has_reasons = self.has_reasons();
         let is_clean = self.exits().all(is_clean_or_killed);
         !has_reasons && is_clean && self.counting_exits().any(|code| code == 0)
     }
 
-    /// A container of a task that never ran has ended: that one says why, not what a start needs.
+    /// Whether a container ended while the task was still starting. Its exit then explains the stop.
     fn ended_at_once(&self) -> bool {
         let reason = ecs_stopped_reason(self.task).unwrap_or_default();
         self.stop_code(&["TaskFailedToStart"])
@@ -124,25 +126,27 @@ impl<'a> Stop<'a> {
             && self.exits().next().is_none()
             && !self.task.containers.is_empty();
         let code = self.stop_code(&["TaskFailedToStart"]) && self.task.started_at.is_none();
-        code || (nothing_ran && !self.was_wanted())
+        code || (nothing_ran && !self.was_requested())
     }
 
     fn says_it_never_ran(&self) -> bool {
         let says_so = |reason: &str| {
-            FAILURES.iter().any(|it| reason.starts_with(it)) || stops::names_a_failed_start(reason)
+            START_FAILURES.iter().any(|it| reason.starts_with(it))
+                || stops::names_a_failed_start(reason)
         };
         self.never_started() && ecs_stopped_reason(self.task).is_some_and(says_so)
     }
 
-    /// The agent's report has no times: there, a container that ran is one with an exit code.
+    /// The agent's report has no times. There, a container that ran is one that has an exit code.
     fn never_started(&self) -> bool {
-        match self.task.told_by {
+        match self.task.reported_by {
             TaskSource::StateChange => self.task.started_at.is_none(),
             TaskSource::AgentReport => self.exits().next().is_none(),
         }
     }
 
-    /// `SomethingError: …`, the form of every reason that ECS gives for a failure. Spot has it too.
+    /// Whether a reason has the form `SomethingError: …`, which ECS uses for failures. Spot interruptions have it too,
+    /// but they do not count.
     fn names_an_error(&self) -> bool {
         ecs_reasons(self.task).any(|reason| {
             reason.split_once(':').is_some_and(|(name, _)| {
@@ -153,13 +157,13 @@ impl<'a> Stop<'a> {
         })
     }
 
-    /// Stopping a task before it ran is not a failure where somebody asked for it.
-    fn was_wanted(&self) -> bool {
+    /// If the stop was requested, a task that never ran has not failed.
+    fn was_requested(&self) -> bool {
         self.was_asked_for() || self.user_stopped_it()
     }
 
-    /// Every stop code but these two says that somebody or something asked for the stop. Where the code is missing, so
-    /// does every reason that does not just point at a container.
+    /// Whether a person or a service requested the stop. Every stop code except these two means so. If the code is
+    /// missing, a reason means so too, unless it only refers to a container.
     pub fn was_asked_for(&self) -> bool {
         match self.task.stop_code {
             Some(_) => !self.stop_code(&["EssentialContainerExited", "TaskFailedToStart"]),
@@ -175,14 +179,14 @@ impl<'a> Stop<'a> {
         self.stop_code(&["UserInitiated"]) || reason.contains("Task stopped by user")
     }
 
-    /// ECS had told the container to stop before this happened.
+    /// Whether ECS failed to stop a container, which means that it had asked the container to stop.
     fn could_not_be_stopped(&self) -> bool {
         let mut containers = self.task.containers.iter();
         containers.any(|it| it.reason.as_deref().is_some_and(is_of_stopping))
             || ecs_stopped_reason(self.task).is_some_and(is_of_stopping)
     }
 
-    /// "Task failed ELB health checks in …", "Task failed container health checks": of whomever they are.
+    /// "Task failed ELB health checks in …", "Task failed container health checks", and so on.
     fn health_check_failed(&self) -> bool {
         ecs_reasons(self.task).any(|reason| {
             let reason = reason.to_ascii_lowercase();
@@ -198,7 +202,7 @@ impl<'a> Stop<'a> {
         own || self.ecs_says(SPOT_ERROR)
     }
 
-    /// Terminated, stopped, drained, deregistered, or maintained by AWS.
+    /// Whether the host was terminated, stopped, drained or deregistered, or is under maintenance by AWS.
     fn says_host_is_gone(&self) -> bool {
         let reason = ecs_stopped_reason(self.task).unwrap_or_default();
         let reason = reason.to_ascii_lowercase();
@@ -210,7 +214,7 @@ impl<'a> Stop<'a> {
         host || instance || self.is_maintenance()
     }
 
-    /// "infrastructure reported unhealthy": AWS does not say what was wrong with it.
+    /// "infrastructure reported unhealthy". AWS gives no further details.
     fn says_host_is_unhealthy(&self) -> bool {
         let reason = ecs_stopped_reason(self.task).unwrap_or_default();
         reason.contains("infrastructure") && reason.contains("unhealthy")
@@ -223,15 +227,16 @@ impl<'a> Stop<'a> {
         reason.contains("performing maintenance")
     }
 
-    /// Where nothing else explains it, a task that is killed on an instance that drains had to go. An instance
-    /// that is gone or silent by now may have been well then: that is for the words, not for the decision.
+    /// A task that was killed on a draining instance had to leave it, if nothing else explains the stop. An instance
+    /// that is gone or disconnected now may have worked at that time. So that state changes only the message, not the
+    /// cause.
     fn had_to_leave(&self) -> bool {
         let by_ecs = self.task.stop_code.is_none() || self.was_asked_for();
         let was_killed = self.counting_exits().any(|code| matches!(code, 137 | 143));
         self.task.host == Some(Host::Draining) && by_ecs && was_killed
     }
 
-    /// The service scheduler started it, also where the group does not name the service.
+    /// Whether the service scheduler started it, even if the group does not name the service.
     pub fn is_in_service(&self) -> bool {
         let started_by = self.task.started_by.as_deref().unwrap_or_default();
         self.subject.service.is_some() || started_by.starts_with("ecs-svc/")
@@ -245,14 +250,14 @@ impl<'a> Stop<'a> {
         ecs_reasons(self.task).any(|reason| reason.contains(mark))
     }
 
-    /// Of the containers that may have ended the task.
+    /// The exit codes of the containers that may have ended the task.
     fn exits(&self) -> impl Iterator<Item = i64> {
         let containers = self.task.containers.iter();
         let may_end = containers.filter(|it| may_end_task(it, self.task));
         may_end.filter_map(|container| container.exit_code)
     }
 
-    /// The same without those that the operator asked to ignore.
+    /// The same without the containers that the configuration ignores.
     fn counting_exits(&self) -> impl Iterator<Item = i64> {
         self.counting().filter_map(|container| container.exit_code)
     }
@@ -269,8 +274,8 @@ impl<'a> Stop<'a> {
     }
 }
 
-/// How ECS begins a sentence about a start that failed, where it gives no error a name.
-const FAILURES: [&str; 4] = [
+/// ECS's sentences about a failed start begin like this if they have no error name.
+const START_FAILURES: [&str; 4] = [
     "Task failed to start",
     "Timeout waiting for ",
     "Unable to ",
@@ -279,7 +284,7 @@ const FAILURES: [&str; 4] = [
 
 const SPOT_ERROR: &str = "SpotInterruptionError";
 
-/// 137 is SIGKILL and 143 SIGTERM: how a container ends that is told to.
+/// 137 is SIGKILL and 143 is SIGTERM, the signals that ECS sends to stop a container.
 fn is_clean_or_killed(code: i64) -> bool {
     matches!(code, 0 | 137 | 143)
 }

@@ -1,9 +1,9 @@
-//! What ECS's strings mean: a cause in words, what to do about it, and AWS's page that explains it.
+//! Explains a stop: the cause in words, what to do about it, and AWS's page about it.
 //!
-//! One table, read from the top: the first entry of a cause whose sign is there explains the stop, and the
-//! last entry of each cause explains what no other does. The strings are those of
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>, of the ECS
-//! agent, and of the programs that ECS quotes in them: Docker, containerd, the registries, AWS's SDK for Go.
+//! There is one table, which is searched from the top: the first entry of a cause whose condition holds explains the
+//! stop. The last entry of each cause always holds. The texts in the conditions are those of
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>, of the ECS agent, and
+//! of the programs that ECS quotes in them: Docker, containerd, the registries, AWS's SDK for Go.
 
 mod failed_to_start;
 mod image_pull;
@@ -14,12 +14,12 @@ mod page;
 use super::launches;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{Host, TaskFacts};
-use page::Page;
+use page::GuidePage;
 
 /// Why a task stopped, for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// Finishes "the task …".
+    /// Completes the sentence "the task …".
     pub words: String,
     /// What to do, in one line.
     pub advice: Option<&'static str>,
@@ -27,42 +27,42 @@ pub struct Explanation {
     pub page: Option<&'static str>,
 }
 
-/// One line of the table.
+/// One entry of the table.
 #[derive(Debug)]
-pub struct Entry {
+pub struct StopEntry {
     pub cause: Cause,
-    sign: Sign,
+    condition: Condition,
     pub words: &'static str,
-    /// Empty where there is nothing to do.
+    /// Empty if there is nothing to do.
     pub advice: &'static str,
-    page: Page,
+    page: GuidePage,
 }
 
-/// By what an entry is known.
+/// When an entry explains a stop.
 #[derive(Debug)]
-enum Sign {
-    /// ECS says one of each group, in any case of letters.
-    Says(&'static [&'static [&'static str]]),
-    /// ECS or the container itself says that the image is for another CPU.
+enum Condition {
+    /// The reasons of ECS contain one text of each group, in any letter case.
+    ReasonHas(&'static [&'static [&'static str]]),
+    /// A reason or a container's log says that the image is for another CPU.
     WrongFormat,
     Exit(i64),
-    /// A container ran and ended, though the task never did run.
+    /// A container ran and ended, but the task as a whole never ran.
     ContainerEnded,
-    On(Host),
+    HostIs(Host),
     /// The task ran on Fargate.
     OnFargate,
     Always,
 }
 
 /// The entry that explains a stop. Every cause has one.
-pub(super) fn entry(cause: Cause, said: &Said<'_>) -> &'static Entry {
+pub(super) fn entry(cause: Cause, facts: &StopFacts<'_>) -> &'static StopEntry {
     let entries = || table().filter(|entry| entry.cause == cause);
-    let found = entries().find(|entry| entry.sign.is_in(said));
+    let found = entries().find(|entry| entry.condition.holds(facts));
     found.or_else(|| entries().last()).unwrap_or(&UNEXPLAINED)
 }
 
-/// The table, for whoever checks that every line of it is shown to somebody.
-pub fn table() -> impl Iterator<Item = &'static Entry> {
+/// The whole table. A test checks that some sample shows every entry.
+pub fn table() -> impl Iterator<Item = &'static StopEntry> {
     let tables = [
         image_pull::ENTRIES,
         failed_to_start::ENTRIES,
@@ -71,63 +71,66 @@ pub fn table() -> impl Iterator<Item = &'static Entry> {
     tables.into_iter().flatten()
 }
 
-/// Whether ECS's reason is one that only a task has that never ran.
+/// Whether only a task that never ran can have this reason.
 pub(super) fn names_a_failed_start(reason: &str) -> bool {
-    let said = Said::of_reason(reason);
-    let in_table = failed_to_start::ENTRIES
-        .iter()
-        .any(|entry| matches!(entry.sign, Sign::Says(_)) && entry.sign.is_in(&said));
+    let facts = StopFacts::of_reason(reason);
+    let in_table = failed_to_start::ENTRIES.iter().any(|entry| {
+        matches!(entry.condition, Condition::ReasonHas(_)) && entry.condition.holds(&facts)
+    });
     in_table || launches::is_known(reason)
 }
 
-impl Entry {
-    pub(super) fn explain(&self, task: &TaskFacts, said: &Said<'_>) -> Explanation {
-        if let Some(explanation) = self.of_placement(said) {
+impl StopEntry {
+    pub(super) fn explain(&self, task: &TaskFacts, facts: &StopFacts<'_>) -> Explanation {
+        if let Some(explanation) = self.of_placement(facts) {
             return explanation;
         }
         Explanation {
-            words: self.with_figures(task, said),
+            words: self.with_details(task, facts),
             advice: Some(self.advice).filter(|advice| !advice.is_empty()),
             page: Some(self.page.address()).filter(|_| !self.advice.is_empty()),
         }
     }
 
-    /// A task that found no place stops with the reason that RunTask's failures have.
-    fn of_placement(&self, said: &Said<'_>) -> Option<Explanation> {
-        let is_general = self.cause == Cause::FailedToStart && matches!(self.sign, Sign::Always);
-        let reason = said.reasons.iter().find(|it| launches::is_known(it))?;
+    /// A task that ECS could not place stops with one of the reasons of RunTask's failures.
+    fn of_placement(&self, facts: &StopFacts<'_>) -> Option<Explanation> {
+        let is_general =
+            self.cause == Cause::FailedToStart && matches!(self.condition, Condition::Always);
+        let reason = facts.reasons.iter().find(|it| launches::is_known(it))?;
         is_general.then(|| Explanation {
             words: match launches::words(reason) {
                 Some(words) => format!("failed to start: {words}"),
-                None => "failed to start: no place was found".to_owned(),
+                None => "failed to start: ECS could not place it".to_owned(),
             },
             advice: launches::advice(reason),
             page: Some(launches::PAGE),
         })
     }
 
-    /// With the limit that was hit, the exit code, or the target group that found the task unhealthy, where
-    /// they are known.
-    fn with_figures(&self, task: &TaskFacts, said: &Said<'_>) -> String {
+    /// The words, with the memory limit, the exit code, or the target group that found the task unhealthy, if they are
+    /// known.
+    fn with_details(&self, task: &TaskFacts, facts: &StopFacts<'_>) -> String {
         let words = self.words;
-        let exit = said.exits.first();
-        match (self.cause, &self.sign, exit) {
+        let exit = facts.exits.first();
+        match (self.cause, &self.condition, exit) {
             (Cause::OutOfMemory, _, _) => match memory_limit(task) {
                 Some(limit) => format!("{words} (limit {limit} MiB)"),
                 None => words.to_owned(),
             },
-            (Cause::HealthCheck, _, _) => match said.target_group() {
+            (Cause::HealthCheck, _, _) => match facts.target_group() {
                 Some(group) => format!("{words} {group}"),
                 None => words.to_owned(),
             },
-            (Cause::ApplicationExit, Sign::Always, Some(code)) => format!("exited with {code}"),
-            (Cause::ApplicationExit, Sign::Exit(code), _) => format!("{words} (exit {code})"),
+            (Cause::ApplicationExit, Condition::Always, Some(code)) => {
+                format!("exited with {code}")
+            }
+            (Cause::ApplicationExit, Condition::Exit(code), _) => format!("{words} (exit {code})"),
             (_, _, _) => words.to_owned(),
         }
     }
 }
 
-/// Of the container that was killed, or else of the task.
+/// The limit of the container that was killed, or else of the task.
 fn memory_limit(task: &TaskFacts) -> Option<i64> {
     let mut containers = task.containers.iter();
     let killed = containers.find(|it| {
@@ -138,30 +141,30 @@ fn memory_limit(task: &TaskFacts) -> Option<i64> {
     own.filter(|limit| *limit > 0).or(task.memory_limit)
 }
 
-/// What Linux says of a program for another CPU.
+/// Linux's error for a program that was built for another CPU.
 pub(super) const WRONG_FORMAT: &str = "exec format error";
 
-/// What is known of a stop, as the signs ask for it.
+/// The facts of a stop that the conditions need.
 #[derive(Default)]
-pub(super) struct Said<'a> {
-    /// ECS's reasons, as they are.
+pub(super) struct StopFacts<'a> {
+    /// The reasons of ECS, unchanged.
     pub(super) reasons: Vec<&'a str>,
-    /// The same as the table's marks are written.
+    /// The same in the spelling of the texts in the table.
     pub(super) texts: Vec<String>,
-    /// A container that failed said so itself: all else that applications say explains nothing.
+    /// Whether the log of a failed container says so. No other output of applications is used.
     pub(super) has_wrong_format: bool,
-    /// Of the containers that failed.
+    /// The exit codes of the containers that failed.
     pub(super) exits: Vec<i64>,
-    /// A container that may end the task has an exit code, 0 included.
+    /// Whether a container that may end the task has an exit code, also 0.
     pub(super) has_ended: bool,
     pub(super) host: Option<Host>,
     pub(super) is_on_fargate: bool,
 }
 
-impl<'a> Said<'a> {
+impl<'a> StopFacts<'a> {
     pub(super) fn of_reasons(reasons: Vec<&'a str>) -> Self {
         Self {
-            texts: reasons.iter().map(|reason| plain(reason)).collect(),
+            texts: reasons.iter().map(|reason| normalized(reason)).collect(),
             reasons,
             ..Self::default()
         }
@@ -186,24 +189,24 @@ impl<'a> Said<'a> {
     }
 }
 
-/// Small letters and no contractions: AWS writes "can’t", "can't" and "cannot" in sentences of one kind.
-fn plain(reason: &str) -> String {
+/// In lower case and without contractions: AWS writes "can’t", "can't" and "cannot" in sentences of one kind.
+fn normalized(reason: &str) -> String {
     let text = reason.to_lowercase().replace('’', "'");
     text.replace("can't", "cannot")
         .replace("doesn't", "does not")
 }
 
-impl Sign {
-    fn is_in(&self, said: &Said<'_>) -> bool {
+impl Condition {
+    fn holds(&self, facts: &StopFacts<'_>) -> bool {
         match self {
-            Self::Says(groups) => groups
+            Self::ReasonHas(groups) => groups
                 .iter()
-                .all(|marks| marks.iter().any(|mark| said.has(mark))),
-            Self::WrongFormat => said.has_wrong_format || said.has(WRONG_FORMAT),
-            Self::Exit(code) => said.exits.contains(code),
-            Self::ContainerEnded => said.has_ended,
-            Self::On(host) => said.host == Some(*host),
-            Self::OnFargate => said.is_on_fargate,
+                .all(|marks| marks.iter().any(|mark| facts.has(mark))),
+            Self::WrongFormat => facts.has_wrong_format || facts.has(WRONG_FORMAT),
+            Self::Exit(code) => facts.exits.contains(code),
+            Self::ContainerEnded => facts.has_ended,
+            Self::HostIs(host) => facts.host == Some(*host),
+            Self::OnFargate => facts.is_on_fargate,
             Self::Always => true,
         }
     }
@@ -211,27 +214,27 @@ impl Sign {
 
 const fn entry_of(
     cause: Cause,
-    sign: Sign,
+    condition: Condition,
     words: &'static str,
     advice: &'static str,
-    page: Page,
-) -> Entry {
-    Entry {
+    page: GuidePage,
+) -> StopEntry {
+    StopEntry {
         cause,
-        sign,
+        condition,
         words,
         advice,
         page,
     }
 }
 
-/// In the place of a cause that has no entry: a test shows that there is none.
-const UNEXPLAINED: Entry = entry_of(
+/// Used for a cause without an entry. A test checks that every cause has one.
+const UNEXPLAINED: StopEntry = entry_of(
     Cause::UnknownCause,
-    Sign::Always,
+    Condition::Always,
     "stopped",
     "",
-    Page::Stopped,
+    GuidePage::Stopped,
 );
 
 #[cfg(test)]
@@ -241,26 +244,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cause_is_explained_and_the_last_of_its_entries_always() {
+    fn the_last_entry_of_every_cause_always_holds() {
         for cause in Cause::VARIANTS {
             let last = table().filter(|entry| entry.cause == *cause).last();
             assert!(
-                last.is_some_and(|entry| matches!(entry.sign, Sign::Always)),
+                last.is_some_and(|entry| matches!(entry.condition, Condition::Always)),
                 "{cause}"
             );
         }
     }
 
     #[test]
-    fn marks_are_plain_and_no_entry_hides_behind_another() {
+    fn marks_are_normalized_and_no_entry_hides_another() {
         for (number, entry) in table().enumerate() {
-            if let Sign::Says(groups) = &entry.sign {
+            if let Condition::ReasonHas(groups) = &entry.condition {
                 for mark in groups.iter().copied().flatten() {
-                    assert_eq!(*mark, plain(mark), "{}", entry.words);
+                    assert_eq!(*mark, normalized(mark), "{}", entry.words);
                 }
             }
-            let hides = |before: &&Entry| {
-                before.cause == entry.cause && matches!(before.sign, Sign::Always)
+            let hides = |before: &&StopEntry| {
+                before.cause == entry.cause && matches!(before.condition, Condition::Always)
             };
             assert!(
                 table().take(number).find(hides).is_none(),

@@ -1,6 +1,7 @@
 //! "AWS API Call via CloudTrail": who called what, and how ECS answered.
 //!
-//! Record contents: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+//! Record contents:
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
 
 use serde_json::Value;
 
@@ -22,24 +23,25 @@ pub struct ApiCall {
     pub user_agent: Option<String>,
     pub source_ip: Option<String>,
     pub identity: Identity,
-    /// Null for a call that was refused, and for some that were not.
+    /// Null for denied calls, and for some others.
     pub request: Value,
     pub response: Value,
 }
 
-/// `userIdentity`: <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
+/// `userIdentity`:
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>
 #[derive(Debug, Clone, Default)]
 pub struct Identity {
     /// `type`: IAMUser, AssumedRole, Root, AWSService …
     pub kind: Option<String>,
     pub arn: Option<String>,
     pub user_name: Option<String>,
-    /// `principalId`, of a role session `ID:SESSION`.
+    /// `principalId`. For the session of a role it is `ID:SESSION`.
     pub principal: Option<String>,
     pub account: Option<String>,
-    /// The AWS service that called, on its own or on somebody's behalf.
+    /// The AWS service that made the call, on its own or on behalf of a person.
     pub invoked_by: Option<String>,
-    /// The role behind a session.
+    /// The role of a session.
     pub role: Option<String>,
 }
 

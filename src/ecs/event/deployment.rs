@@ -1,4 +1,4 @@
-//! "ECS Deployment State Change" and "ECS Hook State Change": a rollout, and what it waits for.
+//! "ECS Deployment State Change" and "ECS Hook State Change": a deployment, and the hooks that it waits for.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>
@@ -10,7 +10,7 @@ pub struct DeploymentStateChange {
     pub event_type: Option<String>,
     pub event_name: Option<String>,
     pub deployment_id: Option<String>,
-    /// Only newer events name it.
+    /// Only newer events have it.
     pub cluster_arn: Option<String>,
     pub reason: Option<String>,
     pub updated_at: Option<Time>,

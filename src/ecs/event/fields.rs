@@ -1,10 +1,10 @@
-//! Reads fields of a JSON object as the world sends them: missing, null, empty, or of another type.
+//! Reads fields of a JSON object that may be missing, null, empty, or of another type.
 
 use serde_json::Value;
 
 use super::Time;
 
-/// A JSON value looked at as an object; one that is no object has no fields.
+/// A JSON value that is read as an object. A value that is not an object has no fields.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a>(&'a Value);
 
@@ -21,8 +21,8 @@ impl<'a> Fields<'a> {
         self.0.get(key).filter(|value| !value.is_null())
     }
 
-    /// A text that says something, trimmed: CloudTrail writes `""` for "none", Docker ends its reasons in a line
-    /// break now and then.
+    /// A text, trimmed, unless it is empty. CloudTrail writes `""` for a missing value, and some of Docker's reasons
+    /// end with a line break.
     pub fn text(self, key: &str) -> Option<String> {
         self.get(key).and_then(text)
     }
@@ -34,7 +34,7 @@ impl<'a> Fields<'a> {
             .collect()
     }
 
-    /// A whole number; ECS writes some of them as text.
+    /// A whole number. ECS writes some numbers as texts.
     pub fn number(self, key: &str) -> Option<i64> {
         match self.get(key)? {
             Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `1.0` is a whole number too.
+/// `1.0` is also a whole number.
 fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < 1e15).then_some(number as i64)
 }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_is_there_and_bears_what_is_not() {
+    fn missing_and_unexpected_values_are_accepted() {
         let value = json!({
             "word": "x", "empty": "", "blank": " ", "null": null, "seven": 7, "eight": "8", "nine": 9.0,
             "yes": true, "no": "False", "list": ["a", 1, null, {}], "object": {"inner": "y"}

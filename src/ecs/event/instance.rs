@@ -1,4 +1,4 @@
-//! "ECS Container Instance State Change" and "… Health Change": the hosts under EC2 tasks.
+//! "ECS Container Instance State Change" and "… Health Change": the hosts of EC2 tasks.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html>
 
@@ -17,7 +17,7 @@ pub struct InstanceStateChange {
     pub docker_version: Option<String>,
     pub running_tasks: Option<i64>,
     pub updated_at: Option<Time>,
-    /// Counts the states of an instance.
+    /// Increases with each change of the instance's state.
     pub version: Option<i64>,
 }
 
@@ -96,7 +96,7 @@ fn availability_zone(fields: Fields<'_>) -> Option<String> {
     named.find_map(|it| it.text("value"))
 }
 
-/// `versionInfo.dockerVersion`, which the agent reports as "DockerVersion: 25.0.6".
+/// Reads `versionInfo.dockerVersion`, which the agent reports as "DockerVersion: 25.0.6".
 pub fn docker_version(version_info: Fields<'_>) -> Option<String> {
     let text = version_info.text("dockerVersion")?;
     Some(text.trim_start_matches("DockerVersion:").trim().to_owned())

@@ -1,13 +1,13 @@
-//! "ECS Service Action": what the service scheduler has to say.
+//! "ECS Service Action": events of the service scheduler.
 //!
-//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>. The service itself
-//! stands only in the envelope's `resources`.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>. The service is
+//! named only in the envelope's `resources`.
 
 use super::{Fields, Time};
 
 #[derive(Debug, Clone, Default)]
 pub struct ServiceAction {
-    /// INFO, WARN or ERROR; it differs by source for one `event_name`.
+    /// INFO, WARN or ERROR. AWS's sources disagree about it for some values of `event_name`.
     pub event_type: Option<String>,
     pub event_name: Option<String>,
     pub cluster_arn: Option<String>,

@@ -1,4 +1,4 @@
-//! "ECS Task State Change": a task as DescribeTasks would show it.
+//! "ECS Task State Change": a task with the fields of DescribeTasks.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
 
@@ -10,7 +10,7 @@ pub struct TaskStateChange {
     pub task_arn: Option<String>,
     pub task_definition_arn: Option<String>,
     pub container_instance_arn: Option<String>,
-    /// `service:NAME`, `family:NAME`, or any word that RunTask was given.
+    /// `service:NAME`, `family:NAME`, or any text that RunTask was given.
     pub group: Option<String>,
     pub launch_type: Option<String>,
     pub capacity_provider: Option<String>,
@@ -26,15 +26,15 @@ pub struct TaskStateChange {
     pub version: Option<i64>,
     /// MiB for all containers together.
     pub memory: Option<i64>,
-    pub containers: Vec<Container>,
+    pub containers: Vec<ContainerState>,
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Container {
+pub struct ContainerState {
     pub name: Option<String>,
     pub image: Option<String>,
     pub last_status: Option<String>,
-    /// Absent for a container that never ran, and for some that did.
+    /// Missing for a container that never ran, and for some that did.
     pub exit_code: Option<i64>,
     pub reason: Option<String>,
     /// MiB that it may use before it is killed.
@@ -65,13 +65,13 @@ impl TaskStateChange {
             containers: fields
                 .list("containers")
                 .into_iter()
-                .map(Container::read)
+                .map(ContainerState::read)
                 .collect(),
         }
     }
 }
 
-impl Container {
+impl ContainerState {
     fn read(fields: Fields<'_>) -> Self {
         Self {
             name: fields.text("name"),

@@ -1,15 +1,15 @@
-//! Points in time as AWS writes them.
+//! Reads times in the formats that AWS uses.
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 
-/// A time, or the text that stood where one was expected: an unknown format is shown, not lost.
+/// A time and its text. If the format is unknown, only the text is there, so that it can still be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Time {
     text: String,
     instant: Option<Timestamp>,
 }
 
-/// CloudTrail's console writes these; all times of AWS's events are UTC.
+/// The formats of CloudTrail's console. All times in AWS events are in UTC.
 const WORDED_FORMATS: [&str; 2] = ["%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p"];
 
 impl Time {
@@ -26,10 +26,10 @@ impl Time {
         self.instant
     }
 
-    /// How long after `earlier` this is; none where either is unknown or they stand the wrong way round.
+    /// The time from `earlier` to this. `None` if one of them is unknown, or if `earlier` is the later one.
     pub fn since(&self, earlier: &Self) -> Option<SignedDuration> {
-        let passed = self.instant?.duration_since(earlier.instant?);
-        (!passed.is_negative()).then_some(passed)
+        let elapsed = self.instant?.duration_since(earlier.instant?);
+        (!elapsed.is_negative()).then_some(elapsed)
     }
 }
 
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_way_that_aws_writes_a_time() {
+    fn every_time_format_of_aws_is_read() {
         for (text, expected) in [
             ("2026-11-05T12:34:56Z", "2026-11-05T12:34:56Z"),
             ("2026-11-05T12:34:56.7Z", "2026-11-05T12:34:56.7Z"),
@@ -67,13 +67,13 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_parse_stays_as_text() {
+    fn an_unknown_format_is_kept_as_text() {
         let time = Time::read("next Tuesday".to_owned());
         assert_eq!((time.text(), time.instant()), ("next Tuesday", None));
     }
 
     #[test]
-    fn time_runs_forwards() {
+    fn a_duration_is_never_negative() {
         let early = Time::read("2026-11-05T12:00:00Z".to_owned());
         let late = Time::read("2026-11-05T12:01:30Z".to_owned());
         assert_eq!(late.since(&early), Some(SignedDuration::from_secs(90)));

@@ -17,7 +17,7 @@ pub(super) type Tasks = HashMap<Member, Task>;
 /// The task of a report or call that does not name the service.
 pub(super) fn missing(notice: &Notice) -> Option<Member> {
     let is_poor = match (&notice.facts, notice.kind) {
-        (Facts::Task(task), _) => task.told_by == TaskSource::AgentReport,
+        (Facts::Task(task), _) => task.reported_by == TaskSource::AgentReport,
         (Facts::Call(_), Kind::StopTask) => true,
         (_, _) => false,
     };
@@ -74,7 +74,7 @@ pub(super) fn learn(notice: &mut Notice, tasks: &Tasks) {
 }
 
 fn learn_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
-    facts.told_by = TaskSource::StateChange;
+    facts.reported_by = TaskSource::StateChange;
     fill(&mut facts.started_by, &learned.started_by);
     fill(&mut facts.launch_type, &learned.launch_type);
     fill(&mut facts.capacity_provider, &learned.capacity_provider);

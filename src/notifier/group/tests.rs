@@ -1,7 +1,7 @@
 //! What is told first, by itself and in a summary.
 
 use super::*;
-use crate::ecs::notice::{CallError, CallFacts, Kind, Links, Origin, Subject};
+use crate::ecs::notice::{ApiError, CallFacts, Kind, Links, Origin, Subject};
 
 fn stopped(service: &str) -> Notice {
     Notice {
@@ -93,7 +93,7 @@ fn beyond_it_the_loud_are_counted_by_themselves() {
 }
 
 /// A StopTask in a cluster, by an actor each; refused, or not.
-fn call(cluster: &str, actor: &str, error: Option<CallError>) -> Notice {
+fn call(cluster: &str, actor: &str, error: Option<ApiError>) -> Notice {
     Notice {
         kind: Kind::StopTask,
         facts: Facts::Call(CallFacts {
@@ -146,7 +146,7 @@ fn ordered(notices: &[Notice], budget: Option<usize>) -> Vec<String> {
 fn critical_ones_go_first() {
     let mut oom = stopped("oom");
     oom.subject.cluster = Some("prod".to_owned());
-    let refused = CallError {
+    let refused = ApiError {
         code: "AccessDenied".to_owned(),
         message: None,
     };

@@ -114,7 +114,7 @@ fn selects(selections: &[Selection], notice: &Notice, meaning: Decision) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ecs::notice::{CallError, CallFacts, Links, Origin, Subject};
+    use crate::ecs::notice::{ApiError, CallFacts, Links, Origin, Subject};
 
     fn notice(kind: Kind) -> Notice {
         Notice {
@@ -205,7 +205,7 @@ mod tests {
         let session = |error: Option<&str>| Notice {
             facts: Facts::Call(CallFacts {
                 name: "ExecuteCommand".to_owned(),
-                error: error.map(|code| CallError {
+                error: error.map(|code| ApiError {
                     code: code.to_owned(),
                     message: None,
                 }),

@@ -442,7 +442,7 @@ impl Names {
         self.blames_container =
             blames_container(priority.cause, task) && self.containers.iter().any(|it| it.blamed);
         self.say_reasons_once();
-        self.is_report = task.told_by == TaskSource::AgentReport;
+        self.is_report = task.reported_by == TaskSource::AgentReport;
     }
 
     /// ECS gives the reason of a container again as the task's, cut short now and then, or a reason that only points

@@ -90,7 +90,7 @@ async fn without_credentials_one_sentence_says_so() {
         assert_eq!(
             said.lines().next().unwrap_or_default(),
             "ecs-parrot: AWS is not asked, so messages lack its facts: no AWS credentials: there are none in the \
-             environment, a profile or a role of this machine; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its companions, \
+             environment, a profile or a role of this machine; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
              or log in with `aws sso login`"
         );
         assert!(aws.calls().is_empty());

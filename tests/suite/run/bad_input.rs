@@ -145,18 +145,18 @@ async fn more_subnets_than_aws_takes() {
 async fn an_account_that_cannot_be_used() {
     for (variables, flags, status, told) in [
         (vec![("AWS_REGION", "")], "", 1, "no region: give --region"),
-        (vec![], "--region mars", 2, "`mars` is no region's name"),
+        (vec![], "--region mars", 2, "`mars` is not a region name"),
         (
             vec![],
             "--profile nobody",
             1,
-            "profile `nobody` is not there or gives no credentials",
+            "profile `nobody` does not exist or gives no credentials",
         ),
         (
             vec![("AWS_ACCESS_KEY_ID", ""), ("AWS_PROFILE", "nosuch")],
             "",
             1,
-            "profile `nosuch` of AWS_PROFILE is not there or gives no credentials",
+            "profile `nosuch` of AWS_PROFILE does not exist or gives no credentials",
         ),
         (
             vec![("AWS_ACCESS_KEY_ID", "")],

@@ -86,7 +86,7 @@ async fn a_task_that_never_ran_fails_with_its_cause_and_advice() {
             "ResourceInitializationError: unable to pull secrets or registry auth",
             "",
             "failed to start: ResourceInitializationError",
-            "check the execution role's rights",
+            "check the execution role's permissions",
         ),
     ] {
         let aws = account().await;

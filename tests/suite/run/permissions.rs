@@ -172,10 +172,10 @@ async fn a_denied_role_is_named_with_the_statement_to_add() {
     let report = finished.json();
     let advice = report["advice"].as_str().unwrap();
     let (_, statement) = advice.split_once("allow it with ").unwrap();
-    let (statement, rest) = statement.split_once(", or take").unwrap();
+    let (statement, rest) = statement.split_once(", or remove").unwrap();
     let statement: Value = serde_json::from_str(statement).unwrap();
     assert_eq!(statement["Resource"], role("web-task"));
-    assert_eq!(rest, " a task role out with --task-role none");
+    assert_eq!(rest, " the task role with --task-role none");
     assert_eq!(aws.left_behind(), [""; 0]);
 
     let mut statements = json!([statement]);
@@ -198,9 +198,9 @@ async fn a_denied_action_is_named() {
     let finished = run(&aws, MIGRATE).await;
     assert_eq!(finished.status, 1);
     assert!(
-        finished
-            .err
-            .contains("advice: allow ecs:DescribeTaskDefinition to whoever runs this"),
+        finished.err.contains(
+            "advice: allow ecs:DescribeTaskDefinition to the user or role that runs this"
+        ),
         "{finished:?}"
     );
 }

@@ -20,15 +20,11 @@ fn failure(reason: &str) -> Life {
 async fn a_task_that_finds_no_place_leaves_nothing_behind() {
     // What may pass is asked for eight times, for about a minute.
     let cases = [
-        (
-            "RESOURCE:MEMORY",
-            8,
-            "no instance has this much memory left",
-        ),
+        ("RESOURCE:MEMORY", 8, "no instance has enough free memory"),
         (
             "You've reached the limit on the number of vCPUs you can run concurrently",
             8,
-            "the account's quota of vCPUs at once is reached",
+            "the account's quota of running vCPUs is reached",
         ),
         (
             "ATTRIBUTE",
@@ -156,7 +152,7 @@ async fn some_of_several_tasks() {
         report["warnings"][0]
             .as_str()
             .unwrap()
-            .contains("no instance has this much CPU left")
+            .contains("no instance has enough free CPU")
     );
 }
 
@@ -279,7 +275,7 @@ async fn a_start_that_is_throttled_to_the_end_leaves_nothing_behind() {
     assert!(
         finished
             .err
-            .contains("advice: AWS has too many calls of this account"),
+            .contains("advice: this account makes too many calls to AWS"),
         "{finished:?}"
     );
     assert_eq!(aws.bodies("RunTask").len(), 8);

@@ -115,7 +115,7 @@ impl Problem {
     /// The process's exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Session(SessionError::NoRegionsName(_)) => 2,
+            Self::Usage(_) | Self::Session(SessionError::InvalidRegion(_)) => 2,
             Self::Interrupted(signal) => signal.status(),
             Self::Of { problem, .. } => problem.status(),
             Self::TimedOut { .. } => TIMED_OUT,

@@ -1,6 +1,7 @@
-//! What a call asked for, as label and value.
+//! Lists what a call requested, as labels and values.
 //!
-//! The labels follow the API's parameters: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
+//! The labels follow the API's parameters:
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 use serde_json::Value;
 
@@ -8,8 +9,8 @@ use crate::ecs::arn::{self, Arn};
 use crate::ecs::event::Fields;
 use crate::ecs::notice::Change;
 
-/// The parameters that change something a reader would ask about, in the order a reader would ask.
-const TOLD: [(&str, &str); 22] = [
+/// The parameters that matter to a reader, in the order in which they are shown.
+const SHOWN: [(&str, &str); 22] = [
     ("status", "Status"),
     ("action", "Decision"),
     ("stopType", "Stop type"),
@@ -37,20 +38,20 @@ const TOLD: [(&str, &str); 22] = [
     ("primaryTaskSet", "Primary task set"),
 ];
 
-/// A switch that says something where it is off too.
+/// A switch that is also shown when it is off.
 const PROTECTION: &str = "protectionEnabled";
 
 pub(super) fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> Vec<Change> {
     let is_launch = matches!(name, "RunTask" | "StartTask");
-    let told = TOLD
+    let parameters = SHOWN
         .iter()
         .filter(|(key, _)| !(is_launch && *key == "taskDefinition"));
-    let parameters = told.filter_map(|(key, label)| {
+    let parameters = parameters.filter_map(|(key, label)| {
         let value = request.text(key)?;
         let value = match (*key, value.as_str()) {
             (PROTECTION, "true") => "on".to_owned(),
             (PROTECTION, _) => "off".to_owned(),
-            // A switch that is off changes nothing.
+            // Any other switch that is off changes nothing.
             (_, "false") => return None,
             (_, value) => shown(value),
         };
@@ -69,7 +70,7 @@ pub(super) fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> 
         .collect()
 }
 
-/// What the two calls about a service deployment do where they do not say it.
+/// What the two calls about a service deployment do by default.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html>,
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html>
 fn default_decision(name: &str, request: Fields<'_>) -> Option<Change> {
@@ -85,7 +86,7 @@ fn default_decision(name: &str, request: Fields<'_>) -> Option<Change> {
     })
 }
 
-/// Where tasks are placed: the providers of a cluster or a daemon, and how they share.
+/// Where tasks are placed: the capacity providers of a cluster or a daemon, and their weights.
 fn capacity(name: &str, request: Fields<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     for key in ["capacityProviders", "capacityProviderArns"] {
@@ -107,7 +108,7 @@ fn capacity(name: &str, request: Fields<'_>) -> Vec<Change> {
         ("defaultCapacityProviderStrategy", "Default strategy"),
         ("capacityProviderStrategy", "Capacity provider strategy"),
     ] {
-        let items = request.list(key).into_iter().filter_map(share);
+        let items = request.list(key).into_iter().filter_map(strategy_item);
         let items: Vec<_> = items.collect();
         if !items.is_empty() {
             changes.push(Change {
@@ -119,8 +120,8 @@ fn capacity(name: &str, request: Fields<'_>) -> Vec<Change> {
     changes
 }
 
-/// `FARGATE_SPOT (weight 4, base 1)`.
-fn share(item: Fields<'_>) -> Option<String> {
+/// One item of a capacity provider strategy: `FARGATE_SPOT (weight 4, base 1)`.
+fn strategy_item(item: Fields<'_>) -> Option<String> {
     let provider = item.text("capacityProvider")?;
     let numbers: Vec<_> = ["weight", "base"]
         .iter()
@@ -132,7 +133,7 @@ fn share(item: Fields<'_>) -> Option<String> {
     })
 }
 
-/// What is set for a whole cluster.
+/// The settings of a whole cluster.
 fn cluster(name: &str, request: Fields<'_>) -> Vec<Change> {
     if !matches!(
         name,
@@ -165,7 +166,7 @@ fn cluster(name: &str, request: Fields<'_>) -> Vec<Change> {
     .collect()
 }
 
-/// What a capacity provider, a daemon, a task set or an express service is made to be.
+/// The nested settings of a capacity provider, a daemon, a task set or an express service.
 fn structures(name: &str, request: Fields<'_>) -> Vec<Change> {
     let is_daemon = name.ends_with("Daemon");
     let structures = [
@@ -175,16 +176,17 @@ fn structures(name: &str, request: Fields<'_>) -> Vec<Change> {
         ("scalingTarget", "Scaling target", true),
         ("deploymentConfiguration", "Deployment", is_daemon),
     ];
-    let told = structures.into_iter().filter(|(_, _, is_told)| *is_told);
-    told.filter_map(|(key, label, _)| {
-        let mut found = Vec::new();
-        leaves("", request.object(key).value(), &mut found);
-        listed(label, found)
-    })
-    .collect()
+    let shown = structures.into_iter().filter(|(_, _, is_shown)| *is_shown);
+    shown
+        .filter_map(|(key, label, _)| {
+            let mut found = Vec::new();
+            leaves("", request.object(key).value(), &mut found);
+            listed(label, found)
+        })
+        .collect()
 }
 
-/// `executeCommandConfiguration.logging = OVERRIDE`, for each value that there is.
+/// Adds each value with its path: `executeCommandConfiguration.logging = OVERRIDE`.
 fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(entries) => {
@@ -205,7 +207,7 @@ fn leaves(path: &str, value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// PutAttributes: what the instances can be chosen by from now on.
+/// PutAttributes and DeleteAttributes change the attributes by which instances can be selected.
 fn attributes(name: &str, request: Fields<'_>) -> Option<Change> {
     if !matches!(name, "PutAttributes" | "DeleteAttributes") {
         return None;
@@ -223,7 +225,7 @@ fn attributes(name: &str, request: Fields<'_>) -> Option<Change> {
     listed("Attributes", attributes.collect())
 }
 
-/// UpdateTaskProtection takes several; a single one is what the call is about.
+/// UpdateTaskProtection takes several tasks. A single task is already the subject of the call.
 fn tasks(name: &str, request: Fields<'_>) -> Option<Change> {
     let tasks = request.texts("tasks");
     (name == "UpdateTaskProtection" && tasks.len() > 1).then(|| Change {
@@ -232,7 +234,8 @@ fn tasks(name: &str, request: Fields<'_>) -> Option<Change> {
     })
 }
 
-/// UpdateContainerInstancesState takes several. People know an instance by EC2's name, which the answer has.
+/// UpdateContainerInstancesState takes several instances. People know an instance by its EC2 id, which is in the
+/// answer.
 fn instances(request: Fields<'_>, response: Fields<'_>) -> Option<Change> {
     let asked = request.texts("containerInstances");
     let answered = response.list("containerInstances").into_iter();
@@ -249,7 +252,7 @@ fn instances(request: Fields<'_>, response: Fields<'_>) -> Option<Change> {
     })
 }
 
-/// What a new task definition runs: a reader knows a release by its image.
+/// The images of a new task definition, because a reader recognizes a release by its image.
 fn images(name: &str, request: Fields<'_>) -> Option<Change> {
     if !matches!(
         name,
@@ -262,7 +265,7 @@ fn images(name: &str, request: Fields<'_>) -> Option<Change> {
     listed("Images", images.collect())
 }
 
-/// ExecuteCommand opens a shell in production: what was run, and where.
+/// ExecuteCommand often opens a shell in production, so the command and the container are shown.
 fn command(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Change> {
     if name != "ExecuteCommand" {
         return None;
@@ -283,8 +286,8 @@ fn command(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Chan
     })
 }
 
-/// An ARN by its resource, `service/prod/web`, a task definition by family and revision, a role by its name; all
-/// else as it is.
+/// An ARN as its resource, `service/prod/web`; a task definition as family and revision; a role as its name. Other
+/// values do not change.
 fn shown(value: &str) -> String {
     match Arn::parse(value) {
         Some(arn)
@@ -321,7 +324,7 @@ mod tests {
 
     use super::*;
 
-    fn told(name: &str, request: Value, response: Value) -> Vec<String> {
+    fn shown_changes(name: &str, request: Value, response: Value) -> Vec<String> {
         changes(name, Fields::new(&request), Fields::new(&response))
             .into_iter()
             .map(|change| format!("{}: {}", change.label, change.value))
@@ -329,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_is_said() {
+    fn requested_values_are_shown() {
         let role = "arn:aws:iam::210987654321:role/ecs/web";
         for (name, request, expected) in [
             (
@@ -412,22 +415,27 @@ mod tests {
                 vec!["Stop type: ABORT"],
             ),
         ] {
-            assert_eq!(told(name, request, Value::Null), expected, "{name}");
+            assert_eq!(
+                shown_changes(name, request, Value::Null),
+                expected,
+                "{name}"
+            );
         }
     }
 
     #[test]
-    fn instances_are_named_as_people_know_them() {
+    fn instances_are_named_by_their_ec2_ids() {
         let request = json!({"containerInstances": ["c1", "c2"], "status": "DRAINING"});
         let instance = |id: &str| json!({"ec2InstanceId": id});
         let both = json!({"containerInstances": [instance("i-1"), instance("i-2")]});
-        let told = |response| told("UpdateContainerInstancesState", request.clone(), response);
-        assert_eq!(told(both)[1], "Container instances: i-1, i-2");
+        let shown =
+            |response| shown_changes("UpdateContainerInstancesState", request.clone(), response);
+        assert_eq!(shown(both)[1], "Container instances: i-1, i-2");
         for part in [
             json!({"containerInstances": [instance("i-1")]}),
             Value::Null,
         ] {
-            assert_eq!(told(part)[1], "Container instances: c1, c2");
+            assert_eq!(shown(part)[1], "Container instances: c1, c2");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a call is about: by what it asked for and was answered, else by the ARNs that it names.
+//! Finds what a call is about: from its request and its answer, or else from the ARNs in them.
 
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub(super) fn subject(
         instance_arn.as_deref(),
     ];
     let named = named_arn(request)
-        .or_else(|| refused_resource(call))
+        .or_else(|| denied_resource(call))
         .map(|arn| subject_of_arn(&arn, call))
         .unwrap_or_default();
     Subject {
@@ -60,7 +60,7 @@ pub(super) fn subject(
     }
 }
 
-/// UpdateContainerInstancesState answers with a list.
+/// UpdateContainerInstancesState answers with a list. The instance is clear only if there is one.
 fn only_instance(response: Fields<'_>) -> Option<String> {
     match response.list("containerInstances").as_slice() {
         [instance] => instance.text("ec2InstanceId"),
@@ -68,7 +68,7 @@ fn only_instance(response: Fields<'_>) -> Option<String> {
     }
 }
 
-/// What has parameters of its own: a capacity provider, a task set, a daemon that is made.
+/// A resource that a parameter names directly: a capacity provider, a task set, a new daemon.
 fn resource(name: &str, request: Fields<'_>) -> Option<Resource> {
     let provider = || match name {
         "CreateCapacityProvider" | "UpdateCapacityProvider" => request.text("name"),
@@ -78,11 +78,11 @@ fn resource(name: &str, request: Fields<'_>) -> Option<Resource> {
         .or_else(|| Some(("capacity-provider", provider()?)))
         .or_else(|| Some(("task-set", request.text("taskSet")?)))
         .or_else(|| Some(("daemon", request.text("daemonName")?)))?;
-    Some(Resource::new(kind, &own_id(kind, &value)))
+    Some(Resource::new(kind, &short_name(kind, &value)))
 }
 
-/// A task set is called `ecs-svc/1234` everywhere, all else by the last part of its ARN.
-fn own_id(kind: &str, text: &str) -> String {
+/// The name of a resource: the last part of its ARN. Only the name of a task set has two parts, `ecs-svc/1234`.
+fn short_name(kind: &str, text: &str) -> String {
     match kind {
         "task-set" => text
             .rfind("ecs-svc/")
@@ -92,10 +92,10 @@ fn own_id(kind: &str, text: &str) -> String {
     }
 }
 
-/// The ARN that a call is about, whatever the parameter: `resourceArn`, `serviceDeploymentArn`, `daemonArn`, or that
-/// of the next thing that ECS invents. Of the others (roles, definitions, clusters) it has others for a subject.
+/// The ARN that a call is about, from any parameter: `resourceArn`, `serviceDeploymentArn`, `daemonArn`, or one that
+/// ECS adds in the future. A call is not about its roles, its definitions or its cluster.
 fn named_arn(request: Fields<'_>) -> Option<String> {
-    const OTHERS: [&str; 4] = [
+    const EXCLUDED: [&str; 4] = [
         "clusterArn",
         "taskRoleArn",
         "executionRoleArn",
@@ -109,14 +109,14 @@ fn named_arn(request: Fields<'_>) -> Option<String> {
     };
     let keys = parameters
         .keys()
-        .filter(|key| key.ends_with("Arn") && !OTHERS.contains(&key.as_str()));
+        .filter(|key| key.ends_with("Arn") && !EXCLUDED.contains(&key.as_str()));
     let mut arns = keys.filter_map(|key| request.text(key));
     arns.find(|arn| Arn::parse(arn).is_some_and(|arn| arn.service == "ecs"))
 }
 
-/// A refused call shows nothing of what it asked for but in IAM's words: "… is not authorized to perform:
+/// A denied call often has no request. Then only IAM's message names the resource: "… is not authorized to perform:
 /// ecs:StopTask on resource: arn:aws:ecs:… because …".
-fn refused_resource(call: &ApiCall) -> Option<String> {
+fn denied_resource(call: &ApiCall) -> Option<String> {
     let (_, rest) = call
         .error_message
         .as_deref()?
@@ -124,7 +124,7 @@ fn refused_resource(call: &ApiCall) -> Option<String> {
     rest.split_whitespace().next().map(str::to_owned)
 }
 
-/// Only of ECS's own resources in the call's own account: links lead into that one's console.
+/// Only for ECS resources in the account of the call, because links open the console of that account.
 fn subject_of_arn(text: &str, call: &ApiCall) -> Subject {
     let Some(arn) = Arn::parse(text) else {
         return Subject::default();
@@ -136,7 +136,7 @@ fn subject_of_arn(text: &str, call: &ApiCall) -> Subject {
     if arn.service != "ecs" || !is_own {
         return Subject::default();
     }
-    // A policy's pattern names nothing that could be opened.
+    // A pattern from a policy is not the name of one resource, so it gives no link.
     let whole = |name: &str| (!name.contains('*')).then(|| name.to_owned());
     let deployed_service = || match arn.kind() {
         // `service-deployment/CLUSTER/SERVICE/ID`.
@@ -163,22 +163,22 @@ fn subject_of_arn(text: &str, call: &ApiCall) -> Subject {
     }
 }
 
-/// What no other field of a subject names.
+/// A resource for which a subject has no other field.
 fn resource_of_arn(text: &str, arn: Arn<'_>) -> Option<Resource> {
-    const IN_FLIGHT: [&str; 5] = [
+    const WITH_OWN_FIELD: [&str; 5] = [
         "cluster",
         "service",
         "task",
         "task-definition",
         "container-instance",
     ];
-    let name = own_id(arn.kind(), text);
+    let name = short_name(arn.kind(), text);
     let is_one = !arn.kind().is_empty() && !name.is_empty() && !name.contains('*');
-    (is_one && !IN_FLIGHT.contains(&arn.kind())).then(|| Resource::new(arn.kind(), &name))
+    (is_one && !WITH_OWN_FIELD.contains(&arn.kind())).then(|| Resource::new(arn.kind(), &name))
 }
 
-/// A call that leaves its cluster out means the one called `default`. A refused call often shows nothing of
-/// what it asked for, and then says nothing of its cluster either.
+/// A call without a cluster uses the cluster `default`. A denied call often has no request, and then its cluster is not
+/// known.
 fn default_cluster(name: &str, request: Fields<'_>) -> Option<String> {
     let takes_cluster = matches!(
         name,
@@ -195,19 +195,19 @@ fn default_cluster(name: &str, request: Fields<'_>) -> Option<String> {
     (takes_cluster && request.value().is_object()).then(|| "default".to_owned())
 }
 
-struct Task {
+struct TaskReference {
     arn: Option<String>,
     group: Option<String>,
 }
 
 /// The task of StopTask, or the only one that a launch started.
-fn task(request: Fields<'_>, response: Fields<'_>) -> Task {
+fn task(request: Fields<'_>, response: Fields<'_>) -> TaskReference {
     let stopped = response.object("task");
     let launched = match response.list("tasks").as_slice() {
         [task] => task.text("taskArn"),
         _ => None,
     };
-    Task {
+    TaskReference {
         arn: stopped
             .text("taskArn")
             .or(launched)
@@ -217,7 +217,7 @@ fn task(request: Fields<'_>, response: Fields<'_>) -> Task {
     }
 }
 
-/// `serviceName` on create, `service` on update and delete.
+/// The parameter is `serviceName` on create, and `service` on update and delete.
 fn service(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<String> {
     match name {
         "CreateService" => request
@@ -230,7 +230,7 @@ fn service(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Stri
     }
 }
 
-/// What ECS answered names the revision; what was asked for may be the family alone.
+/// The answer of ECS names the revision. The request may have only the family.
 fn task_definition(request: Fields<'_>, response: Fields<'_>) -> Option<String> {
     response
         .object("taskDefinition")
@@ -257,7 +257,7 @@ mod tests {
 
     use super::*;
 
-    fn about(name: &str, request: Value) -> Subject {
+    fn subject_of(name: &str, request: Value) -> Subject {
         let call = ApiCall {
             account: Some("210987654321".to_owned()),
             ..ApiCall::default()
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_of_ecs_is_named() {
+    fn each_resource_type_is_named() {
         let arn = |resource: &str| format!("arn:aws:ecs:eu-west-1:210987654321:{resource}");
         for (name, request, cluster, service, resource) in [
             (
@@ -340,7 +340,7 @@ mod tests {
                 None,
             ),
         ] {
-            let found = about(name, request);
+            let found = subject_of(name, request);
             assert_eq!(
                 (
                     found.cluster.as_deref(),

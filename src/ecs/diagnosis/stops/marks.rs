@@ -1,4 +1,5 @@
-//! Words that several entries of the table look for. Small letters, because the reasons are compared in them.
+//! Texts that several entries of the table search for. They are in lower case, like the reasons that they are compared
+//! with.
 
 pub(super) const DENIED: &[&str] = &[
     "accessdenied",

@@ -1,7 +1,7 @@
 //! Pages of the Amazon ECS developer guide.
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Page {
+pub(super) enum GuidePage {
     ApiFailures,
     Architecture,
     CannotInspect,
@@ -22,7 +22,7 @@ pub(super) enum Page {
     Volume,
 }
 
-impl Page {
+impl GuidePage {
     pub(super) const fn address(self) -> &'static str {
         macro_rules! guide {
             ($page:literal) => {
