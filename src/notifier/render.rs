@@ -25,7 +25,7 @@ use crate::notifier::message::{Line, Message};
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
 use functions::compile;
-use functions::marks::{BLOCK, BOLD, COUNT_IS_SAID, END_OF_BOLD, LINE_OF_BLOCK};
+use functions::marks::{BLOCK, BOLD, COUNT_IS_SAID, END_OF_BOLD, LINE_OF_BLOCK, is_mark};
 use html::Html;
 
 /// For which channel a message is rendered, and in which markup.
@@ -438,20 +438,28 @@ fn line(view: View, text: &str) -> Line {
         let (label, value) = rest.split_once(END_OF_BOLD)?;
         Some((label, value.strip_prefix(':')?))
     });
-    let whole = in_markup(view, text);
-    Line {
-        label: fact.map(|(label, _)| in_markup(view, label)),
-        value: match fact {
-            Some((_, value)) => in_markup(view, value.trim_start()),
-            None => whole.clone(),
+    match fact {
+        Some((label, value)) => {
+            let (label, value) = (in_markup(view, label), in_markup(view, value.trim_start()));
+            Line {
+                text: format!("{}: {value}", view.markup().bold(&label)),
+                label: Some(label),
+                value,
+                is_block: false,
+            }
+        }
+        None => Line {
+            is_block: text.starts_with(BLOCK),
+            ..Line::of_text(in_markup(view, text))
         },
-        text: whole,
-        is_block: text.starts_with(BLOCK),
     }
 }
 
 /// Puts markup and line breaks in the place of the marks.
 fn in_markup(view: View, text: &str) -> String {
+    if !text.contains(is_mark) {
+        return text.to_owned();
+    }
     let mut parts = text.split(BOLD);
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {

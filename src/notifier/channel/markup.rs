@@ -63,8 +63,17 @@ impl Piece {
     }
 }
 
+/// Characters that mean nothing in any markup: most values have no others.
+fn is_plain(raw: &str) -> bool {
+    raw.bytes()
+        .all(|it| it.is_ascii_alphanumeric() || b" .,:;/-+=()%".contains(&it))
+}
+
 /// A value of an event, as it may stand in a message.
 pub fn escape(markup: &dyn Markup, raw: &str) -> String {
+    if is_plain(raw) {
+        return raw.to_owned();
+    }
     let mut escaped = String::with_capacity(raw.len());
     let mut starts_word = true;
     for character in raw.chars() {
@@ -82,7 +91,10 @@ pub fn escape(markup: &dyn Markup, raw: &str) -> String {
 ///
 /// The writer's own.
 pub fn write_escaped(markup: &dyn Markup, raw: &str, out: &mut dyn io::Write) -> io::Result<()> {
-    out.write_all(escape(markup, raw).as_bytes())
+    match is_plain(raw) {
+        true => out.write_all(raw.as_bytes()),
+        false => out.write_all(escape(markup, raw).as_bytes()),
+    }
 }
 
 /// UTF-16 units of a character once it is escaped, at most.
