@@ -10,6 +10,7 @@
 
 pub mod clone;
 pub mod definition;
+pub mod error;
 pub mod hook;
 pub mod log_group;
 pub mod logs;

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::SqsEvent;
 use ecs_parrot::aws::Session;
 use ecs_parrot::aws::function::{self, failed, time_left};
 use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
 use ecs_parrot::runner::queue::QueueConfig;
-use ecs_parrot::runner::queue::{Entry, Refusal, RunFromQueue, rerun};
+use ecs_parrot::runner::queue::{RecordError, RecordReport, RunFromQueue, rerun};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
@@ -61,10 +61,10 @@ async fn answer(queue: &RunFromQueue, payload: Value, time: Duration) -> Result<
                 return Ok(json!({"tasks": []}));
             }
             let again = timeout(time, queue.run_again(detail, Timestamp::now())).await;
-            let tasks = again.unwrap_or(Err(Refusal::Time)).map_err(|refusal| {
-                let advice = refusal.advice_for_rerun();
-                tracing::error!(task = %detail["taskArn"], decision = "not again", reason = %refusal, advice);
-                failed("NotStarted", refusal.to_string())
+            let tasks = again.unwrap_or(Err(RecordError::Time)).map_err(|error| {
+                let advice = error.advice_for_rerun();
+                tracing::error!(task = %detail["taskArn"], decision = "not again", reason = %error, advice);
+                failed("NotStarted", error.to_string())
             })?;
             tracing::info!(task = %detail["taskArn"], decision = "again", tasks = tasks.join(","));
             Ok(json!({"tasks": tasks}))
@@ -77,18 +77,14 @@ async fn answer(queue: &RunFromQueue, payload: Value, time: Duration) -> Result<
     }
 }
 
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn answer_queue(entries: &[Entry]) -> Result<Value, Diagnostic> {
-    let mut response = SqsBatchResponse::default();
-    for entry in entries {
-        let Err(refusal) = &entry.result else {
-            continue;
-        };
-        // Without an id a single record cannot be given back, only the whole batch.
-        if entry.message_id.is_empty() {
-            return Err(failed("NotAMessage", refusal.to_string()));
-        }
-        response.add_failure(entry.message_id.clone());
-    }
-    Ok(json!(response))
+/// The records that are returned to the queue.
+fn answer_queue(reports: &[RecordReport]) -> Result<Value, Diagnostic> {
+    let failed = reports.iter().filter_map(|report| {
+        let error = report.result.as_ref().err()?;
+        Some(match report.message_id.as_str() {
+            "" => Err(failed("NotAMessage", error.to_string())),
+            id => Ok(id),
+        })
+    });
+    function::batch_response(failed)
 }

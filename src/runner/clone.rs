@@ -5,7 +5,7 @@ mod container;
 
 use serde_json::{Map, Value, json};
 
-use super::definition::{Definition, is_essential};
+use super::definition::{TaskDefinition, is_essential};
 use container::{name_of, redirect, run_once, set_variable};
 
 pub use container::log_driver;
@@ -43,7 +43,7 @@ pub struct Changes {
     pub memory: Option<String>,
     pub task_role: TaskRole,
     pub tags: Vec<(String, String)>,
-    pub host: Host,
+    pub host: LaunchTarget,
     pub logs: LogGroup,
 }
 
@@ -57,7 +57,7 @@ pub enum TaskRole {
 
 /// What the task will run on, as far as its definition must fit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
+pub enum LaunchTarget {
     Fargate,
     /// An instance, in the network that its definition asks for: one was given.
     InstanceWithNetwork,
@@ -74,7 +74,7 @@ pub struct LogGroup {
 
 /// What RegisterTaskDefinition takes.
 #[derive(Debug, Clone)]
-pub struct Clone {
+pub struct ClonedDefinition {
     pub body: Map<String, Value>,
     /// The container that was changed: its exit code is the task's.
     pub container: String,
@@ -99,13 +99,16 @@ pub enum CloneError {
 }
 
 /// Makes the copy of `reference` that `changes` ask for.
-pub fn clone(reference: &Definition, changes: &Changes) -> Result<Clone, CloneError> {
+pub fn clone(
+    reference: &TaskDefinition,
+    changes: &Changes,
+) -> Result<ClonedDefinition, CloneError> {
     let container = chosen(reference, changes.container.as_deref())?;
     let mut body = reference.body.clone();
     for field in READ_ONLY {
         body.remove(field);
     }
-    let mut copy = Clone {
+    let mut copy = ClonedDefinition {
         body,
         container,
         notes: Vec::new(),
@@ -121,7 +124,7 @@ pub fn clone(reference: &Definition, changes: &Changes) -> Result<Clone, CloneEr
     Ok(copy)
 }
 
-fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneError> {
+fn chosen(reference: &TaskDefinition, wanted: Option<&str>) -> Result<String, CloneError> {
     let family = reference.text("family").unwrap_or_default().to_owned();
     let names = reference.containers().map(|it| name_of(it).to_owned());
     let names: Vec<_> = names.collect();
@@ -137,7 +140,7 @@ fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneE
 }
 
 /// The container that a task is about, where none is named.
-pub fn first_essential(definition: &Definition) -> Option<String> {
+pub fn first_essential(definition: &TaskDefinition) -> Option<String> {
     definition
         .containers()
         .find(|container| is_essential(container))
@@ -145,7 +148,7 @@ pub fn first_essential(definition: &Definition) -> Option<String> {
         .map(|container| name_of(container).to_owned())
 }
 
-impl Clone {
+impl ClonedDefinition {
     /// The same definition without its tags, for callers who may not give any.
     #[must_use]
     pub fn without_tags(&self) -> Map<String, Value> {
@@ -181,11 +184,11 @@ impl Clone {
         self.containers().find(|it| name_of(it) == chosen)
     }
 
-    fn fit_host(&mut self, host: Host) {
+    fn fit_host(&mut self, host: LaunchTarget) {
         match host {
-            Host::Fargate => self.fit_fargate(),
-            Host::InstanceWithNetwork => self.fit_instance(),
-            Host::Instance => {
+            LaunchTarget::Fargate => self.fit_fargate(),
+            LaunchTarget::InstanceWithNetwork => self.fit_instance(),
+            LaunchTarget::Instance => {
                 self.fit_instance();
                 if self.text("networkMode") == Some("awsvpc") {
                     self.body.remove("networkMode");

@@ -14,7 +14,7 @@ use crate::aws::{CallError, ErrorKind, with_body};
 
 /// A task definition that is registered.
 #[derive(Debug, Clone, Default)]
-pub struct Definition {
+pub struct TaskDefinition {
     /// `taskDefinition` of DescribeTaskDefinition's answer.
     pub body: Map<String, Value>,
     /// They come beside the definition, and must be given again with its copy.
@@ -29,7 +29,7 @@ pub enum DefinitionError {
     Nothing(&'static str),
 }
 
-impl Definition {
+impl TaskDefinition {
     pub fn arn(&self) -> &str {
         self.text("taskDefinitionArn").unwrap_or_default()
     }
@@ -62,7 +62,7 @@ pub fn is_essential(container: &Map<String, Value>) -> bool {
 }
 
 /// The definition of an ARN, `family:revision`, or a family's latest ACTIVE one.
-pub async fn describe(ecs: &Client, name: &str) -> Result<Definition, DefinitionError> {
+pub async fn describe(ecs: &Client, name: &str) -> Result<TaskDefinition, DefinitionError> {
     match describe_with(ecs, name, &[TaskDefinitionField::Tags]).await {
         // Whoever may not read tags has none to pass on.
         Err(DefinitionError::Call(error)) if error.kind == ErrorKind::Denied => {
@@ -76,7 +76,7 @@ async fn describe_with(
     ecs: &Client,
     name: &str,
     include: &[TaskDefinitionField],
-) -> Result<Definition, DefinitionError> {
+) -> Result<TaskDefinition, DefinitionError> {
     const CALL: &str = "DescribeTaskDefinition";
     let include = Some(include.to_vec()).filter(|include| !include.is_empty());
     let body = Body::default();
@@ -95,7 +95,7 @@ async fn describe_with(
 pub async fn register(
     ecs: &Client,
     definition: &Map<String, Value>,
-) -> Result<Definition, DefinitionError> {
+) -> Result<TaskDefinition, DefinitionError> {
     const CALL: &str = "RegisterTaskDefinition";
     let body = Body::default();
     ecs.register_task_definition()
@@ -122,11 +122,11 @@ pub async fn deregister(ecs: &Client, arn: &str) -> Result<(), CallError> {
 struct Body(Arc<Mutex<Value>>);
 
 impl Body {
-    fn definition(&self) -> Option<Definition> {
+    fn definition(&self) -> Option<TaskDefinition> {
         let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tags = answer.get_mut("tags").map(Value::take);
         match answer.get_mut("taskDefinition").map(Value::take) {
-            Some(Value::Object(body)) => Some(Definition {
+            Some(Value::Object(body)) => Some(TaskDefinition {
                 body,
                 tags: match tags {
                     Some(Value::Array(tags)) => tags,

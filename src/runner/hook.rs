@@ -19,12 +19,12 @@ use tokio::time::timeout;
 
 use crate::aws::{Task, service};
 use crate::config::ConfigError;
-use crate::runner::definition::{self, Definition};
-use crate::runner::outcome::{End, mark_essential};
+use crate::runner::definition::{self, TaskDefinition};
+use crate::runner::outcome::{TaskEnd, mark_essential};
 use crate::runner::task;
 use code_deploy::Execution;
 use job::JobError;
-use lifecycle::Lifecycle;
+use lifecycle::LifecycleCall;
 
 pub use config::{HookConfig, Wait};
 
@@ -45,7 +45,7 @@ pub struct DeployHook {
 #[derive(Debug)]
 pub enum Caller {
     CodeDeploy(Execution),
-    Ecs(Box<Lifecycle>),
+    Ecs(Box<LifecycleCall>),
     /// The event of a stopped task, with its detail.
     Stop(Value),
 }
@@ -77,7 +77,7 @@ impl Caller {
             return execution.map(Self::CodeDeploy).map_err(|_| UnknownPayload);
         }
         if has("executionId") && has("lifecycleStage") {
-            return Ok(Self::Ecs(Box::new(Lifecycle::read(payload))));
+            return Ok(Self::Ecs(Box::new(LifecycleCall::read(payload))));
         }
         let is_event = payload.get("detail-type") == Some(&Value::from("ECS Task State Change"));
         match payload.get("detail") {
@@ -112,7 +112,7 @@ impl DeployHook {
 }
 
 /// How a task ended, as far as its hook is concerned.
-struct Judged {
+struct TaskResult {
     succeeded: bool,
     why: String,
     /// The task goes on without the container that it was run for.
@@ -124,17 +124,17 @@ const DEFINITION: Duration = Duration::from_secs(5);
 
 impl DeployHook {
     /// Whether a task did what it was run for; none as long as that is open.
-    async fn judge(&self, task: &Task, container: &str) -> Option<Judged> {
-        let seen = End::of(task, container);
+    async fn judge(&self, task: &Task, container: &str) -> Option<TaskResult> {
+        let seen = TaskEnd::of(task, container);
         if !task.has_stopped() && !seen.may_be_left_alone() {
             return None;
         }
         let mut task = task.clone();
         self.mark_essential(&mut task).await;
         forget_own_stop(&mut task, container);
-        let end = End::of(&task, container);
+        let end = TaskEnd::of(&task, container);
         let advice = end.advice().map(|advice| format!("; {advice}"));
-        end.is_over().then(|| Judged {
+        end.is_over().then(|| TaskResult {
             succeeded: end.status() == 0,
             why: format!("{}{}", end.in_words(), advice.unwrap_or_default()),
             runs_on: !task.has_stopped(),
@@ -154,7 +154,7 @@ impl DeployHook {
         }
     }
 
-    async fn definition(&self, name: &str) -> Option<Definition> {
+    async fn definition(&self, name: &str) -> Option<TaskDefinition> {
         match timeout(DEFINITION, definition::describe(&self.ecs, name)).await {
             Ok(Ok(definition)) => return Some(definition),
             Ok(Err(error)) => {

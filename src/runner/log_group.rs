@@ -13,17 +13,19 @@ pub const RETENTIONS: [i32; 22] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    There,
-    CreatedResources,
+pub enum LogGroupState {
+    Existing,
+    Created,
 }
 
 /// Makes the group unless it is there.
-pub async fn ensure(logs: &Client, name: &str) -> Result<Found, CallError> {
+pub async fn ensure(logs: &Client, name: &str) -> Result<LogGroupState, CallError> {
     let input = json!({"logGroupName": name});
     match logs.call("CreateLogGroup", &input).await {
-        Ok(_) => Ok(Found::CreatedResources),
-        Err(error) if error.has_code("ResourceAlreadyExistsException") => Ok(Found::There),
+        Ok(_) => Ok(LogGroupState::Created),
+        Err(error) if error.has_code("ResourceAlreadyExistsException") => {
+            Ok(LogGroupState::Existing)
+        }
         Err(error) => Err(error),
     }
 }

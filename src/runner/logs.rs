@@ -11,14 +11,14 @@ use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::clone::log_driver;
-use super::definition::Definition;
+use super::definition::TaskDefinition;
 use crate::aws::service::{Client, logs};
 use crate::aws::{CallError, ErrorKind, LogDestination, Session};
 use crate::ecs::arn;
 
 /// One container's log of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stream {
+pub struct LogStream {
     pub task: String,
     pub container: String,
     pub region: String,
@@ -28,13 +28,13 @@ pub struct Stream {
 
 /// A container whose log cannot be followed, and the driver that takes it elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InFlight {
+pub struct UnreadLog {
     pub container: String,
     pub driver: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct LogLine {
     pub task: String,
     pub container: String,
     /// Milliseconds since 1970, as the container's log driver had it.
@@ -44,10 +44,10 @@ pub struct Line {
 
 /// The streams that a task's containers write, and those that write elsewhere.
 pub fn streams(
-    definition: &Definition,
+    definition: &TaskDefinition,
     tasks: &[String],
     region: &str,
-) -> (Vec<Stream>, Vec<InFlight>) {
+) -> (Vec<LogStream>, Vec<UnreadLog>) {
     let mut streams = Vec::new();
     let mut elsewhere = Vec::new();
     for container in definition.containers() {
@@ -60,7 +60,7 @@ pub fn streams(
             Some(log) => {
                 streams.extend(tasks.iter().map(|task| stream(&log, task, name, region)));
             }
-            None => elsewhere.push(InFlight {
+            None => elsewhere.push(UnreadLog {
                 container: name.to_owned(),
                 driver: driver.to_owned(),
             }),
@@ -74,9 +74,9 @@ fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
     LogDestination::read(|name| options.get(name).and_then(Value::as_str).map(str::to_owned))
 }
 
-fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> Stream {
+fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> LogStream {
     let id = arn::name(task);
-    Stream {
+    LogStream {
         task: id.to_owned(),
         container: container.to_owned(),
         region: log.region(region).to_owned(),
@@ -88,34 +88,34 @@ fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> St
 /// Reads several streams, a page of each at a time.
 #[derive(Debug)]
 pub struct LogTailer {
-    tails: Vec<Tail>,
+    tails: Vec<StreamTail>,
 }
 
 /// What a round brought.
 #[derive(Debug, Default)]
 pub struct Round {
     /// Oldest first; of one stream in the stream's own order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<LogLine>,
     /// A stream was not read to its end.
     pub has_more: bool,
     /// Streams that can not be read from now on.
-    pub lost: Vec<(Stream, CallError)>,
+    pub lost: Vec<(LogStream, CallError)>,
     /// Streams that could not be read now.
     pub failing: bool,
 }
 
 #[derive(Debug)]
-struct Tail {
+struct StreamTail {
     client: Client,
-    stream: Stream,
+    stream: LogStream,
     token: Option<String>,
     is_lost: bool,
 }
 
 /// What reading one page of one stream brought.
-enum Page {
+enum ReadResult {
     Lines {
-        lines: Vec<Line>,
+        lines: Vec<LogLine>,
         is_last: bool,
     },
     /// The stream is made when its container starts.
@@ -125,13 +125,13 @@ enum Page {
 }
 
 impl LogTailer {
-    pub fn new(session: &Session, streams: Vec<Stream>) -> Self {
+    pub fn new(session: &Session, streams: Vec<LogStream>) -> Self {
         let mut clients: BTreeMap<String, Client> = BTreeMap::new();
         let tails = streams.into_iter().map(|stream| {
             let client = clients
                 .entry(stream.region.clone())
                 .or_insert_with(|| session.logs(&stream.region));
-            Tail {
+            StreamTail {
                 client: client.clone(),
                 stream,
                 token: None,
@@ -143,7 +143,7 @@ impl LogTailer {
         }
     }
 
-    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+    pub fn streams(&self) -> impl Iterator<Item = &LogStream> {
         self.tails.iter().map(|tail| &tail.stream)
     }
 
@@ -160,7 +160,7 @@ impl LogTailer {
         self.differ(|stream| &stream.task)
     }
 
-    fn differ(&self, part: impl Fn(&Stream) -> &str) -> bool {
+    fn differ(&self, part: impl Fn(&LogStream) -> &str) -> bool {
         let mut parts = self.streams().map(part);
         let first = parts.next();
         parts.any(|other| Some(other) != first)
@@ -169,19 +169,19 @@ impl LogTailer {
     /// Reads the next page of every stream. A round that is dropped half-way has read nothing.
     pub async fn round(&mut self) -> Round {
         let open = self.tails.iter().filter(|tail| !tail.is_lost);
-        let answers = join_all(open.map(Tail::read)).await;
+        let answers = join_all(open.map(StreamTail::read)).await;
         let mut round = Round::default();
         let mut pages = Vec::new();
         let open = self.tails.iter_mut().filter(|tail| !tail.is_lost);
         for (tail, answer) in open.zip(answers) {
             match tail.turn(answer) {
-                Page::Lines { lines, is_last } => {
+                ReadResult::Lines { lines, is_last } => {
                     pages.push(lines);
                     round.has_more |= !is_last;
                 }
-                Page::NotYet => {}
-                Page::Failing => round.failing = true,
-                Page::Lost(error) => {
+                ReadResult::NotYet => {}
+                ReadResult::Failing => round.failing = true,
+                ReadResult::Lost(error) => {
                     tail.is_lost = true;
                     round.lost.push((tail.stream.clone(), error));
                 }
@@ -192,7 +192,7 @@ impl LogTailer {
     }
 }
 
-impl Tail {
+impl StreamTail {
     async fn read(&self) -> Result<logs::Page, CallError> {
         // Forward tokens are for this direction only.
         let mut input = json!({
@@ -206,14 +206,14 @@ impl Tail {
         logs::get_log_events(&self.client, &input).await
     }
 
-    fn turn(&mut self, answer: Result<logs::Page, CallError>) -> Page {
+    fn turn(&mut self, answer: Result<logs::Page, CallError>) -> ReadResult {
         let page = match answer {
             Ok(page) => page,
-            Err(error) if error.has_code("ResourceNotFoundException") => return Page::NotYet,
-            Err(error) if error.is_retryable() => return Page::Failing,
-            Err(error) => return Page::Lost(error),
+            Err(error) if error.has_code("ResourceNotFoundException") => return ReadResult::NotYet,
+            Err(error) if error.is_retryable() => return ReadResult::Failing,
+            Err(error) => return ReadResult::Lost(error),
         };
-        let lines = page.events.into_iter().map(|event| Line {
+        let lines = page.events.into_iter().map(|event| LogLine {
             task: self.stream.task.clone(),
             container: self.stream.container.clone(),
             at: event.timestamp.unwrap_or_default(),
@@ -223,12 +223,12 @@ impl Tail {
         let next = page.next_forward_token;
         let is_last = next.is_none() || next == self.token;
         self.token = next.or_else(|| self.token.take());
-        Page::Lines { lines, is_last }
+        ReadResult::Lines { lines, is_last }
     }
 }
 
 /// Lines of several streams by their time, those of each stream in its own order.
-fn merge(pages: Vec<Vec<Line>>) -> Vec<Line> {
+fn merge(pages: Vec<Vec<LogLine>>) -> Vec<LogLine> {
     let mut pages: Vec<_> = pages
         .into_iter()
         .map(|page| page.into_iter().peekable())
@@ -245,7 +245,7 @@ fn merge(pages: Vec<Vec<Line>>) -> Vec<Line> {
 }
 
 /// What to do where a log may not be read.
-pub fn advice(stream: &Stream, error: &CallError) -> Option<String> {
+pub fn advice(stream: &LogStream, error: &CallError) -> Option<String> {
     (error.kind == ErrorKind::Denied).then(|| {
         format!(
             "allow logs:GetLogEvents on log group `{}`; the task is not touched by this",
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn oldest_first_and_every_stream_in_its_own_order() {
-        let line = |container: &str, at, text: &str| Line {
+        let line = |container: &str, at, text: &str| LogLine {
             task: "1a2b".to_owned(),
             container: container.to_owned(),
             at,
@@ -293,7 +293,7 @@ mod tests {
         let Value::Object(body) = body else {
             unreachable!()
         };
-        let definition = Definition {
+        let definition = TaskDefinition {
             body,
             tags: Vec::new(),
         };

@@ -10,7 +10,7 @@ use crate::aws::Task;
 use crate::ecs::diagnosis::{self, Cause};
 use crate::ecs::notice::{Container, Failure};
 
-use super::definition::Definition;
+use super::definition::TaskDefinition;
 
 /// Every task that was started, in the order in which it was, and what was not started.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct RunOutcome {
 
 /// How one task ended.
 #[derive(Debug, Clone, Copy)]
-pub struct End<'a> {
+pub struct TaskEnd<'a> {
     pub task: &'a Task,
     container: &'a str,
 }
@@ -32,14 +32,16 @@ pub struct End<'a> {
 pub const FAILED: u8 = 1;
 
 impl RunOutcome {
-    pub fn ends(&self) -> impl Iterator<Item = End<'_>> {
-        self.tasks.iter().map(|task| End::of(task, &self.container))
+    pub fn ends(&self) -> impl Iterator<Item = TaskEnd<'_>> {
+        self.tasks
+            .iter()
+            .map(|task| TaskEnd::of(task, &self.container))
     }
 
     /// The exit status for whoever asked: of the first task that failed; of the request, where every task
     /// that was started succeeded but not all were.
     pub fn status(&self) -> u8 {
-        let of_tasks = self.ends().map(End::status).find(|status| *status != 0);
+        let of_tasks = self.ends().map(TaskEnd::status).find(|status| *status != 0);
         let of_request = if self.failures.is_empty() && !self.tasks.is_empty() {
             0
         } else {
@@ -51,7 +53,7 @@ impl RunOutcome {
 
 /// Notes which containers end their task: as the definition says; one that it does not have (GuardDuty adds an agent)
 /// does not.
-pub fn mark_essential(task: &mut Task, definition: &Definition) {
+pub fn mark_essential(task: &mut Task, definition: &TaskDefinition) {
     if definition.containers().next().is_none() {
         return;
     }
@@ -61,7 +63,7 @@ pub fn mark_essential(task: &mut Task, definition: &Definition) {
     }
 }
 
-impl<'a> End<'a> {
+impl<'a> TaskEnd<'a> {
     /// `container` is the one whose exit code counts.
     pub fn of(task: &'a Task, container: &'a str) -> Self {
         Self { task, container }

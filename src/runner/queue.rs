@@ -1,14 +1,14 @@
 //! Runs tasks on request of SQS messages: each record by itself, once, or back to the queue.
 //!
 //! ```text
-//! record ─ Message ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ Decision
+//! record ─ RunMessage ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ Decision
 //! ```
 
 mod allowed;
 mod config;
+mod error;
 mod fifo;
 pub mod message;
-mod refusal;
 pub mod rerun;
 
 use std::time::Duration;
@@ -20,16 +20,17 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::visibility::{ReceivedMessage, RetryDelay, change_visibility, receives};
 use crate::runner::definition;
-use crate::runner::request::{InvalidRequest, RunRequest};
+use crate::runner::error::RunError;
+use crate::runner::request::RunRequest;
 use crate::runner::service;
 use crate::runner::task::{self, StartError};
 use crate::runner::token::{mark, token};
-use message::{BadMessage, Message, first_container};
+use message::{InvalidMessage, RunMessage, first_container};
 use rerun::Rerun;
 
 pub use allowed::{Allowed, Patterns};
 pub use config::QueueConfig;
-pub use refusal::Refusal;
+pub use error::RecordError;
 
 /// What `startedBy` of this function's tasks begins with.
 pub const PROGRAM: &str = "run-from-queue";
@@ -49,15 +50,15 @@ pub struct RunFromQueue {
 
 /// What became of a record.
 #[derive(Debug)]
-pub struct Entry {
+pub struct RecordReport {
     pub message_id: String,
-    pub result: Result<Vec<String>, Refusal>,
+    pub result: Result<Vec<String>, RecordError>,
 }
 
 impl RunFromQueue {
     /// Starts what the records ask for, and gives back to the queue what it could not, with a delay. `time` is
     /// what the invocation has left.
-    pub async fn work(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<Entry> {
+    pub async fn work(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<RecordReport> {
         let deadline = tokio::time::Instant::now() + time;
         if records.iter().any(fifo::is_fifo) {
             return self.work_in_order(records, deadline).await;
@@ -69,25 +70,25 @@ impl RunFromQueue {
             .await
     }
 
-    async fn work_on(&self, record: SqsMessage, deadline: tokio::time::Instant) -> Entry {
+    async fn work_on(&self, record: SqsMessage, deadline: tokio::time::Instant) -> RecordReport {
         // In a box: as a part of the batch's future its type would be deeper than compilers go.
         let work = Box::pin(self.run(&record));
         let result = tokio::time::timeout_at(deadline, work).await;
-        let result = result.unwrap_or(Err(Refusal::Time));
+        let result = result.unwrap_or(Err(RecordError::Time));
         let message_id = record.message_id.clone().unwrap_or_default();
-        if let Err(refusal) = &result {
+        if let Err(error) = &result {
             // A future of its own: this one is nested as deep as the compiler follows.
-            Box::pin(self.delay(&record, refusal)).await;
+            Box::pin(self.delay(&record, error)).await;
         }
         tell(&record, &result);
-        Entry { message_id, result }
+        RecordReport { message_id, result }
     }
 
-    async fn run(&self, record: &SqsMessage) -> Result<Vec<String>, Refusal> {
+    async fn run(&self, record: &SqsMessage) -> Result<Vec<String>, RecordError> {
         let Some(seed) = record.message_id.as_deref().filter(|id| !id.is_empty()) else {
-            return Err(BadMessage::NoId.into());
+            return Err(InvalidMessage::NoId.into());
         };
-        let message = Message::read(record.body.as_deref().unwrap_or_default())?;
+        let message = RunMessage::read(record.body.as_deref().unwrap_or_default())?;
         self.allowed.check(&message.request)?;
         let queue = record.event_source_arn.as_deref().unwrap_or_default();
         let mut request = message.request;
@@ -107,7 +108,7 @@ impl RunFromQueue {
         &self,
         request: &mut Map<String, Value>,
         service: Option<&str>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RecordError> {
         let Some(service) = service else {
             return Ok(());
         };
@@ -144,7 +145,7 @@ impl RunFromQueue {
     }
 
     /// A container without a name is the definition's first.
-    async fn fill_container(&self, request: &mut Map<String, Value>) -> Result<(), Refusal> {
+    async fn fill_container(&self, request: &mut Map<String, Value>) -> Result<(), RecordError> {
         if first_container(request)?.contains_key("name") {
             return Ok(());
         }
@@ -170,7 +171,7 @@ impl RunFromQueue {
         mut request: Map<String, Value>,
         seed: &str,
         receives: u32,
-    ) -> Result<Vec<String>, StartOrRequest> {
+    ) -> Result<Vec<String>, RunError> {
         let wanted = request.get("count").and_then(Value::as_u64).unwrap_or(1);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let (mut tasks, mut failed) = (Vec::new(), 0);
@@ -203,31 +204,13 @@ impl RunFromQueue {
 
     /// Sets when the queue shows the record again: later and later while it may pass, at once where it never will,
     /// so that the dead-letter queue gets it. The record comes back without this too.
-    async fn delay(&self, record: &SqsMessage, refusal: &Refusal) {
-        let again = match refusal.is_retryable() {
+    async fn delay(&self, record: &SqsMessage, error: &RecordError) {
+        let again = match error.is_retryable() {
             true => RetryDelay::Later(None),
             false => RetryDelay::Now,
         };
         let held = ReceivedMessage::of(record);
         change_visibility(&self.sqs, held.as_ref().map(|held| (held, again))).await;
-    }
-}
-
-/// A start goes wrong in the request or in the call.
-#[derive(Debug, thiserror::Error)]
-enum StartOrRequest {
-    #[error(transparent)]
-    Request(#[from] InvalidRequest),
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
-
-impl From<StartOrRequest> for Refusal {
-    fn from(error: StartOrRequest) -> Self {
-        match error {
-            StartOrRequest::Request(error) => Self::Request(error),
-            StartOrRequest::Start(error) => Self::Start(error),
-        }
     }
 }
 
@@ -248,22 +231,22 @@ fn queue_name(queue: &str) -> &str {
 }
 
 /// One line a decision. AWS's words do not always name what was asked for.
-fn tell(record: &SqsMessage, result: &Result<Vec<String>, Refusal>) {
+fn tell(record: &SqsMessage, result: &Result<Vec<String>, RecordError>) {
     let message_id = record.message_id.as_deref().unwrap_or_default();
-    let refusal = match result {
+    let error = match result {
         Ok(tasks) => {
             tracing::info!(message_id, decision = "started", tasks = tasks.join(","));
             return;
         }
-        Err(refusal) => refusal,
+        Err(error) => error,
     };
-    let message = Message::read(record.body.as_deref().unwrap_or_default()).ok();
+    let message = RunMessage::read(record.body.as_deref().unwrap_or_default()).ok();
     let named = |field: &str| message.as_ref()?.request.get(field)?.as_str();
     let (cluster, task_definition) = (named("cluster"), named("taskDefinition"));
-    let advice = refusal.advice();
-    if refusal.is_retryable() {
-        tracing::warn!(message_id, decision = "later", reason = %refusal, cluster, task_definition, advice);
+    let advice = error.advice();
+    if error.is_retryable() {
+        tracing::warn!(message_id, decision = "later", reason = %error, cluster, task_definition, advice);
     } else {
-        tracing::error!(message_id, decision = "never", reason = %refusal, cluster, task_definition, advice);
+        tracing::error!(message_id, decision = "never", reason = %error, cluster, task_definition, advice);
     }
 }

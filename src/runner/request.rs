@@ -27,10 +27,10 @@ pub struct RunRequest(RunTaskInput);
 /// Everything that is wrong with a request, at once.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", join(.0))]
-pub struct InvalidRequest(pub Vec<Invalid>);
+pub struct InvalidRequest(pub Vec<RequestProblem>);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
+pub enum RequestProblem {
     #[error("this is no RunTask request: {0}")]
     Json(String),
     #[error("RunTask has no `{key}`{}", or_meant(.meant.as_deref()))]
@@ -77,7 +77,7 @@ fn or_meant(meant: Option<&str>) -> String {
     meant.map_or_else(String::new, |it| format!(" (did you mean `{it}`?)"))
 }
 
-fn join(problems: &[Invalid]) -> String {
+fn join(problems: &[RequestProblem]) -> String {
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     lines.join("; ")
 }
@@ -105,7 +105,9 @@ impl RunRequest {
         match read {
             Ok(input) if problems.is_empty() => Self::new(input),
             Ok(_) => Err(InvalidRequest(problems)),
-            Err(error) => Err(InvalidRequest(vec![Invalid::Json(error.to_string())])),
+            Err(error) => Err(InvalidRequest(vec![RequestProblem::Json(
+                error.to_string(),
+            )])),
         }
     }
 
@@ -151,38 +153,44 @@ impl RunRequest {
         to_json(RunTaskInput::SCHEMA, &self.0)
     }
 
-    fn problems(&self) -> Vec<Invalid> {
+    fn problems(&self) -> Vec<RequestProblem> {
         let it = &self.0;
         let mut problems = Vec::new();
-        let mut refuse = |is_wrong: bool, problem: Invalid| {
+        let mut refuse = |is_wrong: bool, problem: RequestProblem| {
             if is_wrong {
                 problems.push(problem);
             }
         };
         let has_definition = it.task_definition().is_some_and(|name| !name.is_empty());
-        refuse(!has_definition, Invalid::NoTaskDefinition);
+        refuse(!has_definition, RequestProblem::NoTaskDefinition);
         let count = it.count().unwrap_or(1);
-        refuse(!(1..=10).contains(&count), Invalid::Count(count));
+        refuse(!(1..=10).contains(&count), RequestProblem::Count(count));
         for (what, count, limit) in self.sizes() {
-            refuse(count > limit, Invalid::TooMany { what, count, limit });
+            refuse(
+                count > limit,
+                RequestProblem::TooMany { what, count, limit },
+            );
         }
         let overrides = self.overrides_size();
-        refuse(overrides > OVERRIDES, Invalid::OverridesTooLarge(overrides));
+        refuse(
+            overrides > OVERRIDES,
+            RequestProblem::OverridesTooLarge(overrides),
+        );
         let both = it.launch_type().is_some() && !it.capacity_provider_strategy().is_empty();
-        refuse(both, Invalid::LaunchTypeAndProvider);
+        refuse(both, RequestProblem::LaunchTypeAndProvider);
         if let Some(mark) = it.started_by() {
-            refuse(!is_mark(mark), Invalid::StartedBy(mark.to_owned()));
+            refuse(!is_mark(mark), RequestProblem::StartedBy(mark.to_owned()));
         }
         if let Some(token) = it.client_token() {
-            refuse(!is_token(token), Invalid::ClientToken);
+            refuse(!is_token(token), RequestProblem::ClientToken);
         }
         for (field, word, words) in self.words() {
             let word = word.to_owned();
             let is_wrong = !words.contains(&word.as_str());
-            refuse(is_wrong, Invalid::Word { field, word, words });
+            refuse(is_wrong, RequestProblem::Word { field, word, words });
         }
         let propagates_service = it.propagate_tags() == Some(&PropagateTags::Service);
-        refuse(propagates_service, Invalid::PropagatesServiceTags);
+        refuse(propagates_service, RequestProblem::PropagatesServiceTags);
         problems
     }
 
@@ -278,7 +286,7 @@ mod tests {
             .task_definition("web:1")
     }
 
-    fn problems(input: RunTaskInputBuilder) -> Vec<Invalid> {
+    fn problems(input: RunTaskInputBuilder) -> Vec<RequestProblem> {
         match RunRequest::new(input.build().unwrap()) {
             Ok(_) => Vec::new(),
             Err(InvalidRequest(problems)) => problems,
@@ -316,13 +324,16 @@ mod tests {
         for (input, expected) in [
             (input(), vec![]),
             (input().count(10), vec![]),
-            (input().count(11), vec![Invalid::Count(11)]),
-            (input().count(0), vec![Invalid::Count(0)]),
-            (RunTaskInput::builder(), vec![Invalid::NoTaskDefinition]),
+            (input().count(11), vec![RequestProblem::Count(11)]),
+            (input().count(0), vec![RequestProblem::Count(0)]),
+            (
+                RunTaskInput::builder(),
+                vec![RequestProblem::NoTaskDefinition],
+            ),
             (input().network_configuration(network(16)), vec![]),
             (
                 input().network_configuration(network(17)),
-                vec![Invalid::TooMany {
+                vec![RequestProblem::TooMany {
                     what: "subnets",
                     count: 17,
                     limit: 16,
@@ -331,29 +342,32 @@ mod tests {
             (input().overrides(command(8_000)), vec![]),
             (
                 input().overrides(command(8_192)),
-                vec![Invalid::OverridesTooLarge(8_246)],
+                vec![RequestProblem::OverridesTooLarge(8_246)],
             ),
-            (both, vec![Invalid::LaunchTypeAndProvider]),
+            (both, vec![RequestProblem::LaunchTypeAndProvider]),
             (input().started_by("ci/job-1_2"), vec![]),
             (
                 input().started_by("ci job"),
-                vec![Invalid::StartedBy("ci job".to_owned())],
+                vec![RequestProblem::StartedBy("ci job".to_owned())],
             ),
             (
                 input().client_token("a".repeat(65)),
-                vec![Invalid::ClientToken],
+                vec![RequestProblem::ClientToken],
             ),
-            (input().client_token("a b"), vec![Invalid::ClientToken]),
+            (
+                input().client_token("a b"),
+                vec![RequestProblem::ClientToken],
+            ),
             (
                 input().propagate_tags(PropagateTags::Service),
-                vec![Invalid::PropagatesServiceTags],
+                vec![RequestProblem::PropagatesServiceTags],
             ),
             (
                 RunTaskInput::builder().count(12).client_token(""),
                 vec![
-                    Invalid::NoTaskDefinition,
-                    Invalid::Count(12),
-                    Invalid::ClientToken,
+                    RequestProblem::NoTaskDefinition,
+                    RequestProblem::Count(12),
+                    RequestProblem::ClientToken,
                 ],
             ),
         ] {

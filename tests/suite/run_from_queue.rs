@@ -579,9 +579,9 @@ async fn another_functions_task_is_left_to_it() {
         "{answers:?}"
     );
     // There is no message any more that could name another.
-    assert!(!log.contains("let the message name another"), "{log}");
+    assert!(!log.contains("name another one in the message"), "{log}");
     assert!(
-        log.contains("rights of the function's role, and send the task's message again"),
+        log.contains("permissions of the function's role, and send the task's message again"),
         "{log}"
     );
     assert_eq!(aws.tasks().len(), 1);

@@ -11,7 +11,7 @@ use aws_sdk_sqs::Client;
 use ecs_parrot::aws::{CallError, Session};
 use ecs_parrot::ecs::arn;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::runner::queue::message::{Message, NAMES};
+use ecs_parrot::runner::queue::message::{NAMES, RunMessage};
 use ecs_parrot::runner::request::RunRequest;
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ use crate::input::{self, Input};
 use crate::queue_url::{queue_url, region_of};
 
 /// A message that the queue's function would run, as far as can be seen from here.
-struct Checked {
+struct CheckedMessage {
     /// The file's name.
     name: String,
     body: String,
@@ -29,15 +29,8 @@ struct Checked {
     family: String,
 }
 
-pub(crate) fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(send_all(args))
-}
-
 /// Sends what is right, if all is right: a batch half sent is hard to send again.
-async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let inputs = input::read(&args.inputs);
     let all = inputs.len();
     let mut messages = Vec::new();
@@ -78,8 +71,8 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// Which messages were sent before the one that was not, and which were not even tried: later ones may need it.
-fn left(messages: &[Checked], failed: usize) -> String {
-    let names = |of: &[Checked]| {
+fn left(messages: &[CheckedMessage], failed: usize) -> String {
+    let names = |of: &[CheckedMessage]| {
         let names: Vec<_> = of.iter().map(|it| it.name.as_str()).collect();
         if names.is_empty() {
             return "nothing".to_owned();
@@ -98,7 +91,7 @@ async fn send(
     sqs: &Client,
     queue: &str,
     group: Option<&str>,
-    message: &Checked,
+    message: &CheckedMessage,
 ) -> Result<String, CallError> {
     let is_fifo = queue.ends_with(".fifo");
     // Tasks of one family are started in the order of their messages, and wait for no other family's.
@@ -117,13 +110,13 @@ async fn send(
     Ok(sent.message_id().unwrap_or_default().to_owned())
 }
 
-fn check(input: &Input) -> Result<Checked, String> {
+fn check(input: &Input) -> Result<CheckedMessage, String> {
     let body = input.payload.as_ref().map_err(Clone::clone)?.to_string();
-    let message = Message::read(&body).map_err(|error| error.to_string())?;
+    let message = RunMessage::read(&body).map_err(|error| error.to_string())?;
     let request = RunRequest::from_json(&Value::Object(message.request), &NAMES)
         .map_err(|error| error.to_string())?;
     let definition = request.input().task_definition().unwrap_or_default();
-    Ok(Checked {
+    Ok(CheckedMessage {
         name: input.name.clone(),
         family: arn::task_definition(definition).0,
         body,

@@ -21,15 +21,7 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     let command = Args::parse().command;
     let leaves_nothing = command.leaves_nothing();
-    let result = match command {
-        Command::Preview(args) => preview::run(&args),
-        Command::Notify(args) => notify::run(&args),
-        Command::Run(args) => run::run(&args),
-        Command::Enqueue(args) => enqueue::run(&args),
-        Command::Redrive(args) => redrive::run(&args),
-        Command::Config(args) => settings::run(&args),
-    };
-    result.unwrap_or_else(|error| {
+    execute(&command).unwrap_or_else(|error| {
         if is_broken_pipe(&error) && leaves_nothing {
             return ExitCode::SUCCESS;
         }
@@ -44,6 +36,20 @@ fn main() -> ExitCode {
         );
         ExitCode::FAILURE
     })
+}
+
+fn execute(command: &Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match command {
+        Command::Preview(args) => preview::run(args, &runtime),
+        Command::Notify(args) => notify::run(args, &runtime),
+        Command::Redrive(args) => runtime.block_on(redrive::run(args)),
+        Command::Config(args) => settings::run(args),
+        Command::Run(args) => runtime.block_on(run::run(args)),
+        Command::Enqueue(args) => runtime.block_on(enqueue::run(args)),
+    }
 }
 
 /// Whoever read the output has seen enough, as `head` does.

@@ -15,11 +15,12 @@ use ecs_parrot::notifier::policy::Decision;
 use ecs_parrot::notifier::report::Entry;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::runtime::Runtime;
 
 use crate::args::NotifyArgs;
 use crate::input::{self, Input};
 
-pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &NotifyArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let config = NotifierConfig::read(&config::environment())?;
     for warning in &config.warnings {
@@ -32,9 +33,6 @@ pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
     for warning in notifier.renderer.warnings() {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     if notifier.enricher.is_some() && !runtime.block_on(can_ask(&notifier.session)) {
         notifier.enricher = None;
     }

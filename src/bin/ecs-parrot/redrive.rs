@@ -21,19 +21,12 @@ use crate::args::RedriveArgs;
 use crate::notify::log_to_standard_error;
 use crate::queue_url::{queue_url, region_of};
 use crate::run::interrupt::{Interrupts, Signal};
-use queue::{Hidden, OURS, Queue};
-use redriver::{Done, MessageResult, Redriver};
+use queue::{NotReturned, OURS, Queue};
+use redriver::{MessageResult, ProcessedMessage, Redriver};
 
-pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let redriver = Redriver::of(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(redrive(args, redriver))
-}
-
-async fn redrive(args: &RedriveArgs, redriver: Redriver) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
     let http = SharedClient::default();
     let session = Session::open(&http, args.profile.as_deref(), region).await?;
@@ -99,7 +92,7 @@ struct Counts {
 }
 
 /// Why no more messages are taken.
-enum End {
+enum StopReason {
     /// All were seen.
     Empty,
     /// All that could be seen were; so many are hidden by somebody else.
@@ -109,24 +102,24 @@ enum End {
 }
 
 impl Redrive<'_> {
-    async fn work(&mut self, signals: &mut Interrupts) -> End {
+    async fn work(&mut self, signals: &mut Interrupts) -> StopReason {
         // Messages that came again since the last new one.
         let mut again = 0;
         let mut stopping = None;
         loop {
             if let Some(signal) = stopping.or_else(|| signals.pending()) {
-                return End::Signal(signal);
+                return StopReason::Signal(signal);
             }
             let letter = match self.receive(signals).await {
                 Ok(Some(letter)) => letter,
-                Ok(None) => return End::Empty,
+                Ok(None) => return StopReason::Empty,
                 Err(end) => return end,
             };
             if !self.seen.insert(id(&letter).to_owned()) {
                 again += 1;
                 self.take_again(letter).await;
                 if again > 2 * self.seen.len() + FEW {
-                    return End::Failed(anyhow::anyhow!(
+                    return StopReason::Failed(anyhow::anyhow!(
                         "the queue hands out the same messages again and again"
                     ));
                 }
@@ -138,7 +131,7 @@ impl Redrive<'_> {
                 continue;
             };
             if let Err(error) = self.settle(letter, result).await {
-                return End::Failed(anyhow::anyhow!("standard output: {error}"));
+                return StopReason::Failed(anyhow::anyhow!("standard output: {error}"));
             }
         }
     }
@@ -149,7 +142,7 @@ impl Redrive<'_> {
         letter: &Message,
         signals: &mut Interrupts,
         stopping: &mut Option<Signal>,
-    ) -> Option<Result<Done, String>> {
+    ) -> Option<Result<ProcessedMessage, String>> {
         let mut told = pin!(self.redriver.tell(&self.lambda, letter));
         loop {
             tokio::select! {
@@ -188,26 +181,30 @@ impl Redrive<'_> {
 
     /// The next message; none where all were seen. One that is on its way when a signal comes is waited for: it would
     /// be hidden, and nobody would know of it.
-    async fn receive(&mut self, signals: &mut Interrupts) -> Result<Option<Message>, End> {
+    async fn receive(&mut self, signals: &mut Interrupts) -> Result<Option<Message>, StopReason> {
         let mut receive = pin!(self.queue.receive());
         let (received, signal) = tokio::select! {
             received = &mut receive => (received, None),
             signal = signals.next() => (receive.await, Some(signal)),
         };
         self.latest = SystemTime::now();
-        let received = received.map_err(|error| End::Failed(error.into()))?;
+        let received = received.map_err(|error| StopReason::Failed(error.into()))?;
         match (signal, received) {
             (None, received) => Ok(received),
             (Some(signal), received) => {
                 let held = received.map(|letter| (id(&letter).to_owned(), letter));
                 self.held.extend(held);
-                Err(End::Signal(signal))
+                Err(StopReason::Signal(signal))
             }
         }
     }
 
     /// Deletes what was dealt with, holds the rest, and says which.
-    async fn settle(&mut self, letter: Message, result: Result<Done, String>) -> io::Result<()> {
+    async fn settle(
+        &mut self,
+        letter: Message,
+        result: Result<ProcessedMessage, String>,
+    ) -> io::Result<()> {
         let name = id(&letter).to_owned();
         let line = match &result {
             Ok(done) => format!("{name}: {}", done.what),
@@ -225,7 +222,7 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    async fn return_to_queue(&self) -> Option<Hidden> {
+    async fn return_to_queue(&self) -> Option<NotReturned> {
         let hidden = self.queue.return_to_queue(self.held.values()).await;
         self.bar.finish_and_clear();
         hidden
@@ -233,8 +230,8 @@ impl Redrive<'_> {
 
     /// Whether anybody else hides messages, where the queue seems to be empty. Its count lags behind what was deleted
     /// and returned just now.
-    async fn look_for_others(&self, end: End, hidden: Option<&Hidden>) -> End {
-        let End::Empty = end else {
+    async fn look_for_others(&self, end: StopReason, hidden: Option<&NotReturned>) -> StopReason {
+        let StopReason::Empty = end else {
             return end;
         };
         let ours = hidden.map_or(0, |it| u64::try_from(it.messages).unwrap_or(u64::MAX));
@@ -243,17 +240,17 @@ impl Redrive<'_> {
             tokio::time::sleep(pause).await;
             others = match self.queue.hidden().await {
                 Ok(all) => all.saturating_sub(ours),
-                Err(error) => return End::Failed(error.into()),
+                Err(error) => return StopReason::Failed(error.into()),
             };
             if others == 0 {
-                return End::Empty;
+                return StopReason::Empty;
             }
         }
-        End::Others(others)
+        StopReason::Others(others)
     }
 
     /// The totals, and a status that says whether anything is left.
-    fn conclude(&self, end: End, hidden: Option<Hidden>) -> anyhow::Result<ExitCode> {
+    fn conclude(&self, end: StopReason, hidden: Option<NotReturned>) -> anyhow::Result<ExitCode> {
         say(&self.counts.in_words(self.is_dry));
         if !self.undeleted.is_empty() {
             let ids: Vec<_> = self.undeleted.iter().map(String::as_str).collect();
@@ -265,7 +262,7 @@ impl Redrive<'_> {
         }
         let left = match &hidden {
             None => "the queue may hold more; what was held was returned to it",
-            Some(Hidden { messages, why }) => {
+            Some(NotReturned { messages, why }) => {
                 let ours = Duration::from_secs(OURS.unsigned_abs().into());
                 let until = httpdate::fmt_http_date(self.latest + ours);
                 say(&format!(
@@ -276,31 +273,31 @@ impl Redrive<'_> {
         };
         let is_clean = self.counts.kept == 0 && self.undeleted.is_empty() && hidden.is_none();
         match end {
-            End::Empty if is_clean => Ok(ExitCode::SUCCESS),
-            End::Empty => Ok(ExitCode::FAILURE),
-            End::Others(others) => {
+            StopReason::Empty if is_clean => Ok(ExitCode::SUCCESS),
+            StopReason::Empty => Ok(ExitCode::FAILURE),
+            StopReason::Others(others) => {
                 say(&format!(
                     "{others} messages are hidden by another reader or an earlier run; \
                      run redrive again when they are visible"
                 ));
                 Ok(ExitCode::FAILURE)
             }
-            End::Signal(signal) => {
+            StopReason::Signal(signal) => {
                 say(&format!("ecs-parrot: stopped by {signal}; {left}"));
                 Ok(ExitCode::from(signal.status()))
             }
-            End::Failed(error) => Err(anyhow::anyhow!("{error:#}; {left}")),
+            StopReason::Failed(error) => Err(anyhow::anyhow!("{error:#}; {left}")),
         }
     }
 }
 
 impl Counts {
-    fn add(&mut self, result: &Result<Done, String>) {
+    fn add(&mut self, result: &Result<ProcessedMessage, String>) {
         let count = match result {
             Ok(done) => match done.result {
                 MessageResult::Posted => &mut self.told,
                 MessageResult::Dropped => &mut self.dropped,
-                MessageResult::LeftToTheFunction => &mut self.by_function,
+                MessageResult::PostedOrDropped => &mut self.by_function,
             },
             Err(_) => &mut self.kept,
         };

@@ -1,15 +1,15 @@
 //! `ecs-parrot run`: a one-off task with the definition of another, from a terminal or a CI job.
 //!
 //! ```text
-//! RunArgs ─ plan ▶ Plan ─ make ▶ revision, log group ─ start ▶ tasks ─ follow ▶ how they ended ─ report
+//! RunArgs ─ plan ▶ RunPlan ─ make ▶ revision, log group ─ start ▶ tasks ─ follow ▶ how they ended ─ report
 //! ```
 
 pub(crate) mod args;
+mod error;
 mod follow;
 pub(crate) mod interrupt;
 mod make;
 mod plan;
-mod problem;
 mod progress;
 mod report;
 mod start;
@@ -22,51 +22,46 @@ use ecs_parrot::ecs::arn;
 use ecs_parrot::ecs::diagnosis::launches;
 use ecs_parrot::ecs::links;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::runner::definition::{self, Definition};
+use ecs_parrot::runner::definition::{self, TaskDefinition};
 use ecs_parrot::runner::logs::{self, LogTailer};
 use ecs_parrot::runner::outcome::{FAILED, RunOutcome, mark_essential};
-use ecs_parrot::runner::service::{self, Model};
+use ecs_parrot::runner::service::{self, ServiceSettings};
 use ecs_parrot::runner::task::{self, Started};
 use ecs_parrot::runner::wait::TaskWaiter;
 use tokio::time::Instant;
 
 use args::{RunArgs, RunOutput};
+use error::CommandError;
 use follow::{Ended, Follow};
 use interrupt::Interrupts;
 use make::CreatedResources;
-use plan::{Plan, RunOptions};
-use problem::Problem;
-use progress::{Progress, elapsed};
-use report::Report;
+use plan::{RunOptions, RunPlan};
+use progress::{RunProgress, elapsed};
+use report::RunReport;
 
 /// As `timeout` has it.
 pub(crate) const TIMED_OUT: u8 = 124;
 
-pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let status = runtime.block_on(async {
-        let mut run = Run {
-            args,
-            progress: Progress::new(args.output),
-            interrupts: Interrupts::default(),
-            report: Report {
-                cluster: args.cluster.clone(),
-                ..Report::default()
-            },
-        };
-        let result = run.go().await;
-        run.conclude(result)
-    })?;
+pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let mut run = Run {
+        args,
+        progress: RunProgress::new(args.output),
+        interrupts: Interrupts::default(),
+        report: RunReport {
+            cluster: args.cluster.clone(),
+            ..RunReport::default()
+        },
+    };
+    let result = run.go().await;
+    let status = run.conclude(result)?;
     Ok(ExitCode::from(status))
 }
 
 struct Run<'a> {
     args: &'a RunArgs,
-    progress: Progress,
+    progress: RunProgress,
     interrupts: Interrupts,
-    report: Report,
+    report: RunReport,
 }
 
 /// Clients of one account and region.
@@ -82,7 +77,7 @@ impl Run<'_> {
         let http = SharedClient::default();
         let (profile, region) = (self.args.profile.as_deref(), self.args.region.as_deref());
         let session = Session::open(&http, profile, region).await;
-        let session = session.map_err(Problem::from)?;
+        let session = session.map_err(CommandError::Session)?;
         let clients = Clients {
             ecs: session.ecs(),
             logs: session.logs(session.region()),
@@ -116,16 +111,20 @@ impl Run<'_> {
         status
     }
 
-    async fn plan(&mut self, clients: &Clients, options: RunOptions) -> Result<Plan, Problem> {
+    async fn plan(
+        &mut self,
+        clients: &Clients,
+        options: RunOptions,
+    ) -> Result<RunPlan, CommandError> {
         let model = match &self.args.like_service {
             Some(service) => service::describe(&clients.ecs, &self.args.cluster, service)
                 .await
-                .map_err(|error| Problem::from(error).of_args(self.args))?,
-            None => Model::default(),
+                .map_err(|error| CommandError::from(error).of_args(self.args))?,
+            None => ServiceSettings::default(),
         };
         let reference = self.args.from_task.as_ref().or(model.definition.as_ref());
         let Some(reference) = reference else {
-            return Err(Problem::Usage(
+            return Err(CommandError::Usage(
                 "the service has no task definition of its own: give --from-task".to_owned(),
             ));
         };
@@ -135,7 +134,7 @@ impl Run<'_> {
         };
         let reference = definition::describe(&clients.ecs, reference)
             .await
-            .map_err(|error| Problem::from(error).of(typed))?;
+            .map_err(|error| CommandError::from(error).of(typed))?;
         self.report.reference = Some(reference.arn().to_owned());
         let plan = plan::plan(
             self.args,
@@ -148,7 +147,7 @@ impl Run<'_> {
         Ok(plan)
     }
 
-    fn show(&mut self, plan: &Plan) -> anyhow::Result<u8> {
+    fn show(&mut self, plan: &RunPlan) -> anyhow::Result<u8> {
         for note in &plan.notes {
             self.progress.say(&format!("note: {note}"));
         }
@@ -162,23 +161,23 @@ impl Run<'_> {
     }
 
     /// Nothing is made for a cluster that is not there, or whose tasks we may not read.
-    async fn look_into_cluster(&self, clients: &Clients) -> Result<(), Problem> {
+    async fn look_into_cluster(&self, clients: &Clients) -> Result<(), CommandError> {
         let looked = task::look_into(&clients.ecs, &self.args.cluster).await;
         match looked {
             Err(error)
                 if (!error.is_retryable() && !self.args.no_wait)
                     || error.has_code("ClusterNotFoundException") =>
             {
-                Err(Problem::from(error).of_args(self.args))
+                Err(CommandError::from(error).of_args(self.args))
             }
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
     /// A signal that came while a call was made, which is let end: what it made must be known.
-    fn heed_signals(&mut self) -> Result<(), Problem> {
+    fn heed_signals(&mut self) -> Result<(), CommandError> {
         match self.interrupts.pending() {
-            Some(signal) => Err(Problem::Interrupted(signal)),
+            Some(signal) => Err(CommandError::Interrupted(signal)),
             None => Ok(()),
         }
     }
@@ -186,10 +185,10 @@ impl Run<'_> {
     async fn make_and_start(
         &mut self,
         clients: &Clients,
-        plan: &Plan,
+        plan: &RunPlan,
         made: &mut CreatedResources,
         deadline: Option<Instant>,
-    ) -> Result<Started, Problem> {
+    ) -> Result<Started, CommandError> {
         for note in &plan.notes {
             self.warn(note.clone());
         }
@@ -220,7 +219,7 @@ impl Run<'_> {
     async fn follow(
         &mut self,
         clients: &Clients,
-        plan: &Plan,
+        plan: &RunPlan,
         made: &CreatedResources,
         started: Started,
         deadline: Option<Instant>,
@@ -259,14 +258,14 @@ impl Run<'_> {
                 self.tell_outcome(&outcome);
                 Ok(TIMED_OUT)
             }
-            Ended::Interrupted(signal) => Err(Problem::Interrupted(signal).into()),
+            Ended::Interrupted(signal) => Err(CommandError::Interrupted(signal).into()),
         }
     }
 
     fn open_logs(
         &mut self,
         clients: &Clients,
-        definition: &Definition,
+        definition: &TaskDefinition,
         tasks: &[String],
     ) -> LogTailer {
         let region = clients.session.region();
@@ -289,7 +288,7 @@ impl Run<'_> {
         watch: &mut TaskWaiter,
         logs: &mut LogTailer,
         deadline: Option<Instant>,
-    ) -> Result<Ended, Problem> {
+    ) -> Result<Ended, CommandError> {
         let mut follow = Follow::new(watch, logs, &mut self.progress, &mut self.interrupts);
         let ended = follow.until_the_end(deadline).await;
         let reason = match &ended {
@@ -316,7 +315,7 @@ impl Run<'_> {
             let running = watch.still_running();
             let commands = running.map(|task| task::stop_command(&self.args.cluster, task, region));
             let commands = commands.collect();
-            Problem::Wait { error, commands }
+            CommandError::Wait { error, commands }
         })
     }
 
@@ -365,7 +364,7 @@ impl Run<'_> {
         let status = match result {
             Ok(status) => status,
             Err(error) => {
-                let problem = error.downcast::<Problem>()?;
+                let problem = error.downcast::<CommandError>()?;
                 self.progress.say(&format!("ecs-parrot: {problem}"));
                 self.report.advice = problem.advice();
                 if let Some(advice) = &self.report.advice {

@@ -1,17 +1,17 @@
 use super::*;
 
-fn definition(body: Value) -> Definition {
+fn definition(body: Value) -> TaskDefinition {
     let Value::Object(body) = body else {
         panic!("a definition is an object")
     };
-    Definition {
+    TaskDefinition {
         body,
         tags: Vec::new(),
     }
 }
 
 /// A service's definition with two containers, and a field that no SDK knows.
-fn web() -> Definition {
+fn web() -> TaskDefinition {
     definition(json!({
         "taskDefinitionArn": "arn:aws:ecs:eu-west-1:210987654321:task-definition/web:42",
         "revision": 42,
@@ -59,7 +59,7 @@ fn migrate() -> Changes {
         memory: None,
         task_role: TaskRole::OfReference,
         tags: Vec::new(),
-        host: Host::Instance,
+        host: LaunchTarget::Instance,
         logs: LogGroup {
             name: "/ecs/web-migrate".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -68,11 +68,11 @@ fn migrate() -> Changes {
     }
 }
 
-fn body(copy: &Clone) -> Value {
+fn body(copy: &ClonedDefinition) -> Value {
     Value::Object(copy.body.clone())
 }
 
-fn says(copy: &Clone, mark: &str) -> bool {
+fn says(copy: &ClonedDefinition, mark: &str) -> bool {
     copy.notes.iter().any(|note| note.contains(mark))
 }
 
@@ -125,7 +125,7 @@ fn fargate_has_one_network_and_task_sizes() {
     let copy = clone(
         &reference,
         &Changes {
-            host: Host::Fargate,
+            host: LaunchTarget::Fargate,
             ..migrate()
         },
     )
@@ -160,7 +160,7 @@ fn an_instance_takes_what_fargate_ran() {
     }
     assert!(says(&copy, "`awsvpc`") && says(&copy, "ephemeral storage"));
     let networks = Changes {
-        host: Host::InstanceWithNetwork,
+        host: LaunchTarget::InstanceWithNetwork,
         ..migrate()
     };
     let copy = clone(&reference, &networks).unwrap();
@@ -222,7 +222,7 @@ fn sizes_are_the_tasks_or_else_the_containers() {
     assert!(!copy.body.contains_key("memory"));
 
     let on_fargate = Changes {
-        host: Host::Fargate,
+        host: LaunchTarget::Fargate,
         ..sizes("2048")
     };
     let copy = clone(&web(), &on_fargate).unwrap();

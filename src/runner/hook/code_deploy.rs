@@ -47,7 +47,7 @@ pub struct NotReported {
 }
 
 /// How it ended, with why.
-struct End {
+struct HookResult {
     succeeded: bool,
     why: String,
 }
@@ -78,11 +78,11 @@ impl DeployHook {
                 return Ok(json!({"status": "Started"}));
             }
             Ok(Ok(Some(end))) => end,
-            Ok(Err(error)) => End {
+            Ok(Err(error)) => HookResult {
                 succeeded: false,
                 why: self.with_names(error.in_words()),
             },
-            Err(_) => End {
+            Err(_) => HookResult {
                 succeeded: false,
                 why: "this function panicked".to_owned(),
             },
@@ -103,7 +103,11 @@ impl DeployHook {
     }
 
     /// Runs the task; none where the event of its stop will report.
-    async fn run(&self, execution: &Execution, deadline: Instant) -> Result<Option<End>, JobError> {
+    async fn run(
+        &self,
+        execution: &Execution,
+        deadline: Instant,
+    ) -> Result<Option<HookResult>, JobError> {
         let config = self.config()?;
         let mut job = Job::configured(config)?;
         // With WAIT=started the call itself reports.
@@ -121,7 +125,7 @@ impl DeployHook {
         }
         let task = self.start_before(&job, execution, deadline).await?;
         let end = match config.wait {
-            Wait::Started => Some(End {
+            Wait::Started => Some(HookResult {
                 succeeded: true,
                 why: format!("{task} was started"),
             }),
@@ -168,10 +172,7 @@ impl DeployHook {
                 }
             };
             // A token whose answer held nothing but failures has been answered.
-            turn += u32::from(matches!(
-                error,
-                JobError::Start(task::StartError::NotPlaced(_))
-            ));
+            turn += u32::from(error.is_not_placed());
             match pauses.next() {
                 Some(pause) if Instant::now() + pause < deadline => sleep(pause).await,
                 _ => return Err(error),
@@ -179,7 +180,7 @@ impl DeployHook {
         }
     }
 
-    async fn wait(&self, job: &Job, task: String, deadline: Instant) -> End {
+    async fn wait(&self, job: &Job, task: String, deadline: Instant) -> HookResult {
         let mut waiter = TaskWaiter::new(self.ecs.clone(), job.cluster.clone(), vec![task.clone()]);
         let waited = timeout_at(deadline, async {
             loop {
@@ -198,7 +199,7 @@ impl DeployHook {
                 if judged.runs_on {
                     self.stop_rest(&job.cluster, &task, &job.container).await;
                 }
-                return End {
+                return HookResult {
                     succeeded: judged.succeeded,
                     why: judged.why,
                 };
@@ -212,7 +213,7 @@ impl DeployHook {
         let left = stopped
             .err()
             .map(|error| format!("; {task} runs on: {error}"));
-        End {
+        HookResult {
             succeeded: false,
             why: format!("{problem}{}", left.unwrap_or_default()),
         }
@@ -234,11 +235,11 @@ impl DeployHook {
         };
         let judged = self.judge(&task_of(detail), &ours.container).await;
         let end = match judged {
-            Some(judged) => End {
+            Some(judged) => HookResult {
                 succeeded: judged.succeeded,
                 why: judged.why,
             },
-            None => End {
+            None => HookResult {
                 succeeded: false,
                 why: "the event of its stop does not say how the task ended".to_owned(),
             },
@@ -246,7 +247,11 @@ impl DeployHook {
         Ok(self.report(&ours.execution, &end).await?)
     }
 
-    async fn report(&self, execution: &Execution, end: &End) -> Result<Value, CallbackFailed> {
+    async fn report(
+        &self,
+        execution: &Execution,
+        end: &HookResult,
+    ) -> Result<Value, CallbackFailed> {
         let word = if end.succeeded { "Succeeded" } else { "Failed" };
         let (deployment, why) = (&execution.deployment_id, &end.why);
         if end.succeeded {

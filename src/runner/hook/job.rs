@@ -9,10 +9,10 @@ use aws_sdk_ecs::types::{
 
 use super::HookConfig;
 use super::PROGRAM;
-use crate::aws::CallError;
 use crate::runner::clone::first_essential;
-use crate::runner::definition::{self, DefinitionError};
-use crate::runner::request::{InvalidRequest, RunRequest};
+use crate::runner::definition;
+use crate::runner::error::RunError;
+use crate::runner::request::RunRequest;
 use crate::runner::task::{self, StartError};
 use crate::runner::token::{mark, token};
 
@@ -41,40 +41,37 @@ pub enum JobError {
     #[error("{0}")]
     Incomplete(String),
     #[error(transparent)]
-    Request(#[from] InvalidRequest),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    #[error(transparent)]
-    Start(#[from] StartError),
+    Run(RunError),
+}
+
+impl<E> From<E> for JobError
+where
+    RunError: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
+    }
 }
 
 impl JobError {
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => {
-                error.is_retryable()
-            }
-            Self::Start(error) => error.is_retryable(),
-            Self::Definition(DefinitionError::Nothing(_)) => true,
-            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) | Self::Request(_) => {
-                false
-            }
+            Self::Run(error) => error.is_retryable(),
+            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) => false,
         }
+    }
+
+    /// Whether ECS answered RunTask and placed no task.
+    pub fn is_not_placed(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_not_placed())
     }
 
     /// With what to do about it.
     pub fn in_words(&self) -> String {
         let advice = match self {
-            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => error.advice(),
-            Self::Start(error) => error.advice(),
-            Self::Definition(DefinitionError::Nothing(_))
-            | Self::Configuration(_)
-            | Self::Unset(_)
-            | Self::Incomplete(_)
-            | Self::Request(_) => None,
+            Self::Run(error) => error.advice(),
+            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) => None,
         };
         match advice {
             Some(advice) => format!("{self}; {advice}"),

@@ -16,7 +16,6 @@ use super::{DeployHook, PROGRAM};
 use crate::aws::CallError;
 use crate::aws::Task;
 use crate::ecs::arn::{self, Arn};
-use crate::runner::task::StartError;
 
 /// How soon we want to be asked again, in seconds.
 const CALL_BACK: u64 = 30;
@@ -29,7 +28,7 @@ const RESERVE: Duration = Duration::from_secs(2);
 
 /// One call of one hook.
 #[derive(Debug, Clone)]
-pub struct Lifecycle {
+pub struct LifecycleCall {
     execution_id: String,
     stage: String,
     service_arn: Option<String>,
@@ -42,7 +41,7 @@ pub struct Lifecycle {
 }
 
 /// What we answer.
-enum Answer {
+enum HookAnswer {
     Succeeded(String),
     Failed(String),
     InProgress {
@@ -59,7 +58,7 @@ const TURN: &str = "ecsParrotTurn";
 /// Counts the calls that were of no use, one after another: a useful one begins anew.
 const TRIED: &str = "ecsParrotTried";
 
-impl Lifecycle {
+impl LifecycleCall {
     pub(super) fn read(payload: &Value) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let execution = &payload["executionDetails"];
@@ -113,11 +112,11 @@ impl Lifecycle {
     }
 
     /// A call that was of no use, and did no harm.
-    fn again(&self, why: String) -> Answer {
+    fn again(&self, why: String) -> HookAnswer {
         if !self.may_try_again() {
-            return Answer::Failed(self.given_up(&why));
+            return HookAnswer::Failed(self.given_up(&why));
         }
-        Answer::InProgress {
+        HookAnswer::InProgress {
             why,
             remember: vec![(TRIED, json!(self.number(TRIED) + 1))],
         }
@@ -125,7 +124,7 @@ impl Lifecycle {
 }
 
 impl DeployHook {
-    pub(super) async fn lifecycle(&self, call: &Lifecycle, time: Duration) -> Value {
+    pub(super) async fn lifecycle(&self, call: &LifecycleCall, time: Duration) -> Value {
         let work = timeout(time.saturating_sub(RESERVE), self.step(call));
         let answer = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(Ok(answer))) => answer,
@@ -133,18 +132,18 @@ impl DeployHook {
                 later(call, &error)
             }
             Ok(Ok(Err(error))) if error.is_retryable() => {
-                Answer::Failed(call.given_up(&error.in_words()))
+                HookAnswer::Failed(call.given_up(&error.in_words()))
             }
-            Ok(Ok(Err(error))) => Answer::Failed(error.in_words()),
+            Ok(Ok(Err(error))) => HookAnswer::Failed(error.in_words()),
             Ok(Err(_)) => call.again("AWS did not answer in time".to_owned()),
-            Err(_) => Answer::Failed("this function panicked".to_owned()),
+            Err(_) => HookAnswer::Failed("this function panicked".to_owned()),
         };
         call.written(answer)
     }
 
-    async fn step(&self, call: &Lifecycle) -> Result<Answer, JobError> {
+    async fn step(&self, call: &LifecycleCall) -> Result<HookAnswer, JobError> {
         if call.is_rollback() {
-            return Ok(Answer::Succeeded("a rollback runs nothing".to_owned()));
+            return Ok(HookAnswer::Succeeded("a rollback runs nothing".to_owned()));
         }
         let config = self.config()?;
         match call.detail(TASK) {
@@ -153,7 +152,11 @@ impl DeployHook {
         }
     }
 
-    async fn begin(&self, call: &Lifecycle, config: &HookConfig) -> Result<Answer, JobError> {
+    async fn begin(
+        &self,
+        call: &LifecycleCall,
+        config: &HookConfig,
+    ) -> Result<HookAnswer, JobError> {
         let job = self.job(call, config).await?;
         let task = job
             .start(
@@ -163,7 +166,7 @@ impl DeployHook {
                 call.number(TURN),
             )
             .await?;
-        Ok(Answer::InProgress {
+        Ok(HookAnswer::InProgress {
             why: format!("{task} was started"),
             remember: vec![
                 (TASK, json!(task)),
@@ -174,7 +177,7 @@ impl DeployHook {
         })
     }
 
-    async fn look(&self, call: &Lifecycle, task: &str) -> Result<Answer, JobError> {
+    async fn look(&self, call: &LifecycleCall, task: &str) -> Result<HookAnswer, JobError> {
         let cluster = call.detail(CLUSTER).unwrap_or("default");
         let answer = self
             .ecs
@@ -190,14 +193,14 @@ impl DeployHook {
         };
         let started_by = task.facts.started_by.as_deref().unwrap_or_default();
         if !started_by.starts_with(&format!("{PROGRAM}/")) {
-            return Ok(Answer::Failed(format!(
+            return Ok(HookAnswer::Failed(format!(
                 "{} is no task of this function's",
                 task.arn
             )));
         }
         let container = call.detail(CONTAINER).unwrap_or_default();
         let Some(judged) = self.judge(&task, container).await else {
-            return Ok(Answer::InProgress {
+            return Ok(HookAnswer::InProgress {
                 why: format!("the task is {}", task.last_status()),
                 remember: vec![(TRIED, json!(0))],
             });
@@ -206,15 +209,15 @@ impl DeployHook {
             self.stop_rest(cluster, &task.arn, container).await;
         }
         Ok(if judged.succeeded {
-            Answer::Succeeded(judged.why)
+            HookAnswer::Succeeded(judged.why)
         } else {
-            Answer::Failed(judged.why)
+            HookAnswer::Failed(judged.why)
         })
     }
 
     /// What is configured, completed from the revision that is about to go live; the hook's own details go
     /// before both, so that one function serves many services.
-    async fn job(&self, call: &Lifecycle, config: &HookConfig) -> Result<Job, JobError> {
+    async fn job(&self, call: &LifecycleCall, config: &HookConfig) -> Result<Job, JobError> {
         let configured = network(config)?;
         let is_complete =
             config.task_definition.is_some() && config.cluster.is_some() && configured.is_some();
@@ -304,21 +307,21 @@ impl DeployHook {
 }
 
 /// The next call tries again; with a new token, if the old one's answer held nothing but failures.
-fn later(call: &Lifecycle, error: &JobError) -> Answer {
-    let answered = matches!(error, JobError::Start(StartError::NotPlaced(_)));
+fn later(call: &LifecycleCall, error: &JobError) -> HookAnswer {
+    let answered = error.is_not_placed();
     let turn = call.number(TURN) + u32::from(answered);
-    Answer::InProgress {
+    HookAnswer::InProgress {
         why: error.in_words(),
         remember: vec![(TURN, json!(turn)), (TRIED, json!(call.number(TRIED) + 1))],
     }
 }
 
-impl Lifecycle {
-    fn written(&self, answer: Answer) -> Value {
+impl LifecycleCall {
+    fn written(&self, answer: HookAnswer) -> Value {
         let (status, why, remember) = match answer {
-            Answer::Succeeded(why) => ("SUCCEEDED", why, Vec::new()),
-            Answer::Failed(why) => ("FAILED", why, Vec::new()),
-            Answer::InProgress { why, remember } => ("IN_PROGRESS", why, remember),
+            HookAnswer::Succeeded(why) => ("SUCCEEDED", why, Vec::new()),
+            HookAnswer::Failed(why) => ("FAILED", why, Vec::new()),
+            HookAnswer::InProgress { why, remember } => ("IN_PROGRESS", why, remember),
         };
         let (execution, stage) = (&self.execution_id, &self.stage);
         if status == "FAILED" {

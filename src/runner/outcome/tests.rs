@@ -4,7 +4,7 @@ use super::*;
 use crate::ecs::notice::{Subject, TaskFacts};
 
 /// Stop code and reason, exit code and reason of `app`, exit code of `sidecar`.
-type Case = (
+type EndCase = (
     Option<&'static str>,
     &'static str,
     Option<i64>,
@@ -12,7 +12,7 @@ type Case = (
     Option<i64>,
 );
 
-fn outcome((stop_code, reason, exit_code, why, sidecar): Case) -> RunOutcome {
+fn outcome((stop_code, reason, exit_code, why, sidecar): EndCase) -> RunOutcome {
     let container = |name: &str, exit_code, reason: Option<&str>| Container {
         name: Some(name.to_owned()),
         exit_code,
@@ -49,7 +49,7 @@ fn outcome((stop_code, reason, exit_code, why, sidecar): Case) -> RunOutcome {
 fn the_containers_own_exit_code_is_the_status() {
     const EXITED: &str = "Essential container in task exited";
     let essential = Some("EssentialContainerExited");
-    let cases: [(Case, u8, &str); 11] = [
+    let cases: [(EndCase, u8, &str); 11] = [
         (
             (essential, EXITED, Some(0), None, Some(143)),
             0,
@@ -247,7 +247,7 @@ fn which_containers_end_a_task_is_the_definitions() {
     };
     task.facts.containers.push(agent);
     let containers = serde_json::json!([{"name": "app"}, {"name": "sidecar", "essential": false}]);
-    let mut definition = Definition::default();
+    let mut definition = TaskDefinition::default();
     mark_essential(task, &definition);
     assert_eq!(task.facts.containers[0].essential, None, "nothing is known");
     definition

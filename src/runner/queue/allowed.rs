@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::RecordError;
 use crate::ecs::arn;
 use crate::text::globs::Globs;
 
@@ -32,7 +32,7 @@ impl Patterns {
 }
 
 impl Allowed {
-    pub(super) fn check(&self, request: &Map<String, Value>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, request: &Map<String, Value>) -> Result<(), RecordError> {
         let text = |field: &str| request.get(field).and_then(Value::as_str);
         let cluster = arn::name(text("cluster").unwrap_or("default"));
         if !self.clusters.matches(cluster) {
@@ -54,9 +54,14 @@ impl Allowed {
     }
 }
 
-fn refused(what: &'static str, name: &str, variable: &'static str, allowed: &Patterns) -> Refusal {
+fn refused(
+    what: &'static str,
+    name: &str,
+    variable: &'static str,
+    allowed: &Patterns,
+) -> RecordError {
     let patterns: Vec<_> = allowed.texts.iter().map(|it| format!("`{it}`")).collect();
-    Refusal::NotAllowed {
+    RecordError::NotAllowed {
         what,
         name: name.to_owned(),
         variable,
@@ -100,16 +105,16 @@ mod tests {
             let checked = allowed.check(&request(cluster, definition));
             assert_eq!(checked.is_ok(), is_allowed, "{cluster} {definition}");
         }
-        let refusal = Allowed::default()
+        let error = Allowed::default()
             .check(&request("prod", "job-a"))
             .unwrap_err();
         assert!(
-            refusal.to_string().contains("ALLOWED_CLUSTERS is not set"),
-            "{refusal}"
+            error.to_string().contains("ALLOWED_CLUSTERS is not set"),
+            "{error}"
         );
-        let refusal = allowed.check(&request("prod", "web")).unwrap_err();
+        let error = allowed.check(&request("prod", "web")).unwrap_err();
         assert_eq!(
-            refusal.to_string(),
+            error.to_string(),
             "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS has `job-*`"
         );
         let exact = Allowed {

@@ -17,7 +17,7 @@ use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use super::{AT_ONCE, Entry, Refusal, RunFromQueue, tell};
+use super::{AT_ONCE, RecordError, RecordReport, RunFromQueue, tell};
 use crate::aws::CallError;
 use crate::aws::visibility::{ReceivedMessage, RetryDelay, change_visibility, queue_url, receives};
 
@@ -29,7 +29,7 @@ impl RunFromQueue {
         &self,
         records: Vec<SqsMessage>,
         deadline: Instant,
-    ) -> Vec<Entry> {
+    ) -> Vec<RecordReport> {
         let mut groups: BTreeMap<String, Vec<SqsMessage>> = BTreeMap::new();
         for record in records {
             groups.entry(group(&record)).or_default().push(record);
@@ -42,7 +42,11 @@ impl RunFromQueue {
         entries.into_iter().flatten().collect()
     }
 
-    async fn work_on_group(&self, records: Vec<SqsMessage>, deadline: Instant) -> Vec<Entry> {
+    async fn work_on_group(
+        &self,
+        records: Vec<SqsMessage>,
+        deadline: Instant,
+    ) -> Vec<RecordReport> {
         let mut entries = Vec::new();
         let mut records = records.into_iter();
         while let Some(record) = records.next() {
@@ -108,10 +112,10 @@ fn group(record: &SqsMessage) -> String {
     group.cloned().unwrap_or_default()
 }
 
-fn behind(record: SqsMessage) -> Entry {
-    let result = Err(Refusal::Behind);
+fn behind(record: SqsMessage) -> RecordReport {
+    let result = Err(RecordError::Behind);
     tell(&record, &result);
-    Entry {
+    RecordReport {
         message_id: record.message_id.unwrap_or_default(),
         result,
     }

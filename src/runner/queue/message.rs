@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 /// A request that may still lack its network and the name of its container.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Message {
+pub struct RunMessage {
     /// In RunTask's own names.
     pub request: Map<String, Value>,
     /// The service whose network the task takes where the message has none.
@@ -15,7 +15,7 @@ pub struct Message {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadMessage {
+pub enum InvalidMessage {
     #[error(
         "the body is no JSON ({0}); it looks like {{\"ECS\": {{\"cluster\": …, \"taskDefinition\": …}}}}"
     )]
@@ -72,16 +72,16 @@ pub const NAMES: [&str; 10] = [
     "environment",
 ];
 
-impl Message {
-    pub fn read(body: &str) -> Result<Self, BadMessage> {
+impl RunMessage {
+    pub fn read(body: &str) -> Result<Self, InvalidMessage> {
         let mut body = parse(body)?;
         let Some(Value::Object(mut request)) = body.get_mut("ECS").map(Value::take) else {
-            return Err(BadMessage::NoEcs);
+            return Err(InvalidMessage::NoEcs);
         };
         request.retain(|_, value| !is_nothing(value));
         let service = match request.remove("service") {
             Some(Value::String(service)) => Some(service),
-            Some(_) => return Err(BadMessage::Form("service".to_owned(), "text")),
+            Some(_) => return Err(InvalidMessage::Form("service".to_owned(), "text")),
             None => None,
         };
         unalias(&mut request)?;
@@ -90,10 +90,10 @@ impl Message {
 }
 
 /// JSON, or what the ancestor's callers sent for it: Python's single quotes, exchanged once.
-fn parse(body: &str) -> Result<Value, BadMessage> {
+fn parse(body: &str) -> Result<Value, InvalidMessage> {
     serde_json::from_str(body)
         .or_else(|error| serde_json::from_str(&body.replace('\'', "\"")).map_err(|_| error))
-        .map_err(|error| BadMessage::NoJson(error.to_string()))
+        .map_err(|error| InvalidMessage::NoJson(error.to_string()))
 }
 
 /// What says nothing: the ancestor's example has `"referenceId": ""`, and ECS refuses an empty list of tags.
@@ -101,7 +101,7 @@ fn is_nothing(value: &Value) -> bool {
     value.is_null() || value == "" || value == &json!([])
 }
 
-fn unalias(request: &mut Map<String, Value>) -> Result<(), BadMessage> {
+fn unalias(request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
     for (alias, place) in ALIASES.into_iter().chain([SECURITY_GROUPS]) {
         if let Some(value) = request.remove(alias) {
             set(request, alias, place, value)?;
@@ -114,13 +114,13 @@ fn unalias(request: &mut Map<String, Value>) -> Result<(), BadMessage> {
         let value = match alias {
             "environment" => pairs(value)?,
             "command" if !value.is_array() => {
-                return Err(BadMessage::Form(alias.to_owned(), "list"));
+                return Err(InvalidMessage::Form(alias.to_owned(), "list"));
             }
             _ => value,
         };
         let container = first_container(request)?;
         if container.insert(field.to_owned(), value).is_some() {
-            return Err(BadMessage::Twice(alias, "overrides.containerOverrides"));
+            return Err(InvalidMessage::Twice(alias, "overrides.containerOverrides"));
         }
     }
     Ok(())
@@ -131,18 +131,18 @@ fn set(
     alias: &'static str,
     place: &'static [&'static str],
     value: Value,
-) -> Result<(), BadMessage> {
+) -> Result<(), InvalidMessage> {
     let Some((last, outer)) = place.split_last() else {
         return Ok(());
     };
     let mut object = request;
     for name in outer {
         let inner = object.entry(*name).or_insert_with(|| json!({}));
-        let form = || BadMessage::Form((*name).to_owned(), "object");
+        let form = || InvalidMessage::Form((*name).to_owned(), "object");
         object = inner.as_object_mut().ok_or_else(form)?;
     }
     match object.insert((*last).to_owned(), value) {
-        Some(_) => Err(BadMessage::Twice(alias, last)),
+        Some(_) => Err(InvalidMessage::Twice(alias, last)),
         None => Ok(()),
     }
 }
@@ -150,8 +150,8 @@ fn set(
 /// The half-filled network, made where there is none.
 pub(super) fn network(
     request: &mut Map<String, Value>,
-) -> Result<&mut Map<String, Value>, BadMessage> {
-    let form = |name: &str| BadMessage::Form(name.to_owned(), "object");
+) -> Result<&mut Map<String, Value>, InvalidMessage> {
+    let form = |name: &str| InvalidMessage::Form(name.to_owned(), "object");
     request
         .entry("networkConfiguration")
         .or_insert_with(|| json!({}))
@@ -166,8 +166,8 @@ pub(super) fn network(
 /// The first container's override, made where there is none.
 pub(super) fn first_container(
     request: &mut Map<String, Value>,
-) -> Result<&mut Map<String, Value>, BadMessage> {
-    let form = |name: &str, kind| BadMessage::Form(name.to_owned(), kind);
+) -> Result<&mut Map<String, Value>, InvalidMessage> {
+    let form = |name: &str, kind| InvalidMessage::Form(name.to_owned(), kind);
     let overrides = request.entry("overrides").or_insert_with(|| json!({}));
     let overrides = overrides
         .as_object_mut()
@@ -188,9 +188,9 @@ pub(super) fn first_container(
 }
 
 /// The README writes `Name` and `Value`, its example `name` and `value`.
-fn pairs(environment: Value) -> Result<Value, BadMessage> {
+fn pairs(environment: Value) -> Result<Value, InvalidMessage> {
     let Value::Array(pairs) = environment else {
-        return Err(BadMessage::Form("environment".to_owned(), "list"));
+        return Err(InvalidMessage::Form("environment".to_owned(), "list"));
     };
     let lower = |pair: Value| match pair {
         Value::Object(pair) => pair
@@ -211,12 +211,12 @@ mod tests {
     use super::*;
 
     fn request(body: &str) -> Value {
-        Value::Object(Message::read(body).unwrap().request)
+        Value::Object(RunMessage::read(body).unwrap().request)
     }
 
     #[test]
     fn awss_own_names_with_a_service() {
-        let message = Message::read(
+        let message = RunMessage::read(
             r#"{"ECS": {"cluster": "prod", "taskDefinition": "web:6", "service": "web", "referenceId": "", "tags": []},
                 "SQS_Retries": 2}"#,
         )
@@ -301,7 +301,7 @@ mod tests {
                 "`environment` is no list",
             ),
         ] {
-            let error = Message::read(body).unwrap_err().to_string();
+            let error = RunMessage::read(body).unwrap_err().to_string();
             assert!(error.starts_with(told), "{body}: {error}");
         }
     }

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::message::{BadMessage, first_container};
-use super::{PROGRAM, Refusal, RunFromQueue};
+use super::message::{InvalidMessage, first_container};
+use super::{PROGRAM, RecordError, RunFromQueue};
 use crate::ecs::event::Time;
 use crate::runner::request::{OVERRIDES, RunRequest};
 use crate::runner::task::{self, StartError};
@@ -70,7 +70,7 @@ impl Rerun {
 
     /// Has the task carry this, if it has a network whose interface may be late. Where there is no room for all of it,
     /// only the network; where there is none for that, nothing: the task runs, and is not started again.
-    pub(super) fn note(&self, request: &mut Map<String, Value>) -> Result<(), BadMessage> {
+    pub(super) fn note(&self, request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
         forget(request);
         if !self.request.contains_key("networkConfiguration") {
             return Ok(());
@@ -91,10 +91,10 @@ impl Rerun {
         Ok(())
     }
 
-    fn put(&self, request: &mut Map<String, Value>) -> Result<(), BadMessage> {
+    fn put(&self, request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
         let container = first_container(request)?;
         let variables = container.entry("environment").or_insert_with(|| json!([]));
-        let form = || BadMessage::Form("environment".to_owned(), "list");
+        let form = || InvalidMessage::Form("environment".to_owned(), "list");
         let variables = variables.as_array_mut().ok_or_else(form)?;
         variables.push(json!({"name": VARIABLE, "value": json!(self).to_string()}));
         Ok(())
@@ -148,12 +148,16 @@ impl RunFromQueue {
 
     /// Starts a stopped task again, once for each time that it stopped. Whoever is told of the stop again asks under
     /// the same tokens in the same order, and gets the task that runs already.
-    pub async fn run_again(&self, detail: &Value, now: Timestamp) -> Result<Vec<String>, Refusal> {
+    pub async fn run_again(
+        &self,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Result<Vec<String>, RecordError> {
         let Some(mut carried) = Rerun::of_task(detail) else {
-            return Err(BadMessage::Form(VARIABLE.to_owned(), "variable of this task").into());
+            return Err(InvalidMessage::Form(VARIABLE.to_owned(), "variable of this task").into());
         };
         if carried.again >= AT_MOST {
-            return Err(Refusal::Enough(carried.again));
+            return Err(RecordError::TooOften(carried.again));
         }
         carried.again += 1;
         let mut request = request(detail, &carried);

@@ -8,7 +8,7 @@ use aws_smithy_schema::serde::{SerdeError, ShapeDeserializer};
 use aws_smithy_types::{BigDecimal, BigInteger, Blob, DateTime, Document};
 use serde_json::Value;
 
-use super::Invalid;
+use super::RequestProblem;
 use crate::text::spelling::nearest;
 
 const WHOLE: &str = "a whole number";
@@ -19,14 +19,14 @@ pub(super) struct Reader<'a> {
     path: String,
     /// Names beside the model's own that may be meant in the outermost object.
     aliases: &'a [&'static str],
-    problems: &'a RefCell<Vec<Invalid>>,
+    problems: &'a RefCell<Vec<RequestProblem>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(
         value: &'a Value,
         aliases: &'a [&'static str],
-        problems: &'a RefCell<Vec<Invalid>>,
+        problems: &'a RefCell<Vec<RequestProblem>>,
     ) -> Self {
         Self {
             value,
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn push(&self, problem: Invalid) {
+    fn push(&self, problem: RequestProblem) {
         self.problems.borrow_mut().push(problem);
     }
 
@@ -62,8 +62,8 @@ impl<'a> Reader<'a> {
                 Value::Object(_) => "an object",
             };
             self.push(match self.path.as_str() {
-                "" => Invalid::Json(format!("it must be {wanted}, and is {given}")),
-                path => Invalid::Form {
+                "" => RequestProblem::Json(format!("it must be {wanted}, and is {given}")),
+                path => RequestProblem::Form {
                     field: path.to_owned(),
                     wanted,
                     given,
@@ -113,7 +113,7 @@ impl ShapeDeserializer for Reader<'_> {
                 None => {
                     let names = members.iter().filter_map(|it| it.member_name());
                     let meant = nearest(key, names.chain(self.aliases.iter().copied()));
-                    self.push(Invalid::UnknownKey {
+                    self.push(RequestProblem::UnknownKey {
                         key: path,
                         meant: meant.map(|name| self.key(name)),
                     });

@@ -224,7 +224,7 @@ async fn a_start_in_doubt_takes_nothing_back() {
         .unwrap()
         .to_owned();
     let command = format!(
-        "`aws ecs list-tasks --cluster prod --started-by {mark} --region eu-west-1` shows it"
+        "`aws ecs list-tasks --cluster prod --started-by {mark} --region eu-west-1` lists it"
     );
     assert!(finished.err.contains(&command), "{finished:?}");
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_start_that_hangs_is_not_waited_for() {
         let mark = aws.bodies("RunTask")[0]["startedBy"].clone();
         let told = format!(
             "RunTask: AWS has not answered yet; if a task was started, `aws ecs list-tasks --cluster prod --started-by {} \
-             --region eu-west-1` shows it",
+             --region eu-west-1` lists it",
             mark.as_str().unwrap()
         );
         assert!(finished.err.contains(&told), "{finished:?}");

@@ -16,7 +16,7 @@ pub(super) struct Queue<'a> {
 }
 
 /// Messages that could not be returned.
-pub(super) struct Hidden {
+pub(super) struct NotReturned {
     pub(super) messages: usize,
     /// The first error.
     pub(super) why: String,
@@ -73,7 +73,7 @@ impl Queue<'_> {
     pub(super) async fn return_to_queue(
         &self,
         messages: impl IntoIterator<Item = &Message>,
-    ) -> Option<Hidden> {
+    ) -> Option<NotReturned> {
         let returned = messages.into_iter().map(|message| self.show(message));
         let returned: Vec<_> = stream::iter(returned)
             .buffer_unordered(AT_ONCE)
@@ -81,7 +81,7 @@ impl Queue<'_> {
             .await;
         let failed: Vec<_> = returned.into_iter().filter_map(Result::err).collect();
         let why = failed.first().map(ToString::to_string);
-        why.map(|why| Hidden {
+        why.map(|why| NotReturned {
             messages: failed.len(),
             why,
         })

@@ -21,7 +21,7 @@ const NO_CHANNEL: &str = "no channel is configured here, so nobody would read wh
     FLOWDOCK_API_TOKEN, or give --function";
 
 /// A message that need not stay in the queue.
-pub(super) struct Done {
+pub(super) struct ProcessedMessage {
     /// In words.
     pub(super) what: String,
     pub(super) result: MessageResult,
@@ -33,7 +33,7 @@ pub(super) enum MessageResult {
     /// Dropped for a reason, or wanted by no channel.
     Dropped,
     /// Posted or dropped: the function's answer does not say which.
-    LeftToTheFunction,
+    PostedOrDropped,
 }
 
 /// Who tells a letter's events.
@@ -75,7 +75,7 @@ impl Redriver {
         &self,
         lambda: &service::Client,
         letter: &Message,
-    ) -> Result<Done, String> {
+    ) -> Result<ProcessedMessage, String> {
         let body = letter.body().unwrap_or_default();
         let body: Value =
             serde_json::from_str(body).map_err(|error| format!("it is no JSON: {error}"))?;
@@ -89,7 +89,11 @@ impl Redriver {
 }
 
 /// The function's own answer counts: an error, or a record that it gives back, keeps the letter.
-async fn invoke(client: &service::Client, function: &str, payload: &Value) -> Result<Done, String> {
+async fn invoke(
+    client: &service::Client,
+    function: &str,
+    payload: &Value,
+) -> Result<ProcessedMessage, String> {
     let context = json!({"custom": {COUNTS_PLEASE: "true"}});
     let answer = lambda::invoke(client, function, payload, &context).await;
     let answer = answer.map_err(|error| match error.advice() {
@@ -110,20 +114,20 @@ async fn invoke(client: &service::Client, function: &str, payload: &Value) -> Re
     }
 }
 
-fn done_by_function(answer: &Value) -> Done {
+fn done_by_function(answer: &Value) -> ProcessedMessage {
     let (what, result) = match (answer["posted"].as_u64(), answer["dropped"].as_u64()) {
         (Some(0), Some(_)) => ("dropped by the function", MessageResult::Dropped),
         (Some(_), _) => ("told by the function", MessageResult::Posted),
         // One that does not say: of an older version, or not ecs-parrot's.
-        (None, _) => ("told by the function", MessageResult::LeftToTheFunction),
+        (None, _) => ("told by the function", MessageResult::PostedOrDropped),
     };
-    Done {
+    ProcessedMessage {
         what: what.to_owned(),
         result,
     }
 }
 
-async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String> {
+async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, String> {
     let entries = notifier.tell(ingest::open(payload), Deadline::NONE).await;
     let failures: Vec<_> = entries.iter().filter_map(|entry| entry.failure()).collect();
     if !failures.is_empty() {
@@ -141,7 +145,7 @@ async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String>
             (Decision::Keep(_), false) => format!("{reason}, which no channel wants"),
         }
     });
-    Ok(Done {
+    Ok(ProcessedMessage {
         what: words.collect::<Vec<_>>().join(", "),
         result: match told.iter().any(|it| it.is_delivered()) {
             true => MessageResult::Posted,
@@ -151,7 +155,7 @@ async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String>
 }
 
 /// The headline of each event, or why it would be dropped.
-fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, String> {
+fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<ProcessedMessage, String> {
     let mut lines = Vec::new();
     let mut result = MessageResult::Dropped;
     for item in ingest::open(payload) {
@@ -167,7 +171,7 @@ fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, S
             }
         });
     }
-    Ok(Done {
+    Ok(ProcessedMessage {
         what: lines.join("; "),
         result,
     })

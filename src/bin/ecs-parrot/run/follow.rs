@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Clients;
 use super::interrupt::{Interrupts, Signal};
-use super::progress::Progress;
+use super::progress::RunProgress;
 
 /// Between two reads of logs that had nothing more to give. CloudWatch Logs takes 25 such calls a second from
 /// a whole account.
@@ -40,7 +40,7 @@ pub(crate) enum Ended {
 pub(crate) struct Follow<'a> {
     pub(crate) watch: &'a mut TaskWaiter,
     pub(crate) logs: &'a mut LogTailer,
-    pub(crate) progress: &'a mut Progress,
+    pub(crate) progress: &'a mut RunProgress,
     pub(crate) interrupts: &'a mut Interrupts,
     pub(crate) warnings: Vec<String>,
     next_poll: Instant,
@@ -51,7 +51,7 @@ impl<'a> Follow<'a> {
     pub(crate) fn new(
         watch: &'a mut TaskWaiter,
         logs: &'a mut LogTailer,
-        progress: &'a mut Progress,
+        progress: &'a mut RunProgress,
         interrupts: &'a mut Interrupts,
     ) -> Self {
         let now = Instant::now();

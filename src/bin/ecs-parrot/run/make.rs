@@ -3,17 +3,17 @@
 
 use ecs_parrot::aws::{CallError, ErrorKind};
 use ecs_parrot::ecs::arn;
-use ecs_parrot::runner::definition::{self, Definition, DefinitionError};
-use ecs_parrot::runner::log_group::{self, Found};
+use ecs_parrot::runner::definition::{self, DefinitionError, TaskDefinition};
+use ecs_parrot::runner::log_group::{self, LogGroupState};
 
-use super::plan::Plan;
-use super::problem::Problem;
+use super::error::CommandError;
+use super::plan::RunPlan;
 use super::{Clients, Run};
 
 #[derive(Debug, Default)]
 pub(super) struct CreatedResources {
     /// As ECS keeps it; empty until it is registered.
-    pub(super) definition: Definition,
+    pub(super) definition: TaskDefinition,
     /// The log group's name, where we made it.
     log_group: Option<String>,
     /// RunTask was not answered: a task may run that needs both.
@@ -31,9 +31,9 @@ impl Run<'_> {
     pub(super) async fn make(
         &mut self,
         clients: &Clients,
-        plan: &Plan,
+        plan: &RunPlan,
         made: &mut CreatedResources,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), CommandError> {
         made.definition = self.register(clients, plan).await?;
         self.report.task_definition = made.revision().map(str::to_owned);
         self.progress.say(&format!(
@@ -45,7 +45,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn register(&mut self, clients: &Clients, plan: &Plan) -> Result<Definition, Problem> {
+    async fn register(
+        &mut self,
+        clients: &Clients,
+        plan: &RunPlan,
+    ) -> Result<TaskDefinition, CommandError> {
         let registered = definition::register(&clients.ecs, &plan.clone.body).await;
         let denied_tags = matches!(
             &registered,
@@ -62,11 +66,11 @@ impl Run<'_> {
     /// only its making is denied.
     async fn ensure_log_group(&mut self, clients: &Clients, name: &str) -> Option<String> {
         match log_group::ensure(&clients.logs, name).await {
-            Ok(Found::There) => {
+            Ok(LogGroupState::Existing) => {
                 self.progress.say(&format!("logs go to {name}"));
                 None
             }
-            Ok(Found::CreatedResources) => {
+            Ok(LogGroupState::Created) => {
                 let days = self.args.retention_days;
                 self.progress
                     .say(&format!("logs go to {name}, made to keep them {days} days"));

@@ -6,21 +6,23 @@ use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType,
     NetworkConfiguration, Tag,
 };
-use ecs_parrot::runner::clone::{Changes, Clone, Host, LogGroup, TaskRole, clone};
-use ecs_parrot::runner::definition::Definition;
+use ecs_parrot::runner::clone::{
+    Changes, ClonedDefinition, LaunchTarget, LogGroup, TaskRole, clone,
+};
+use ecs_parrot::runner::definition::TaskDefinition;
 use ecs_parrot::runner::request::RunRequest;
-use ecs_parrot::runner::service::Model;
+use ecs_parrot::runner::service::ServiceSettings;
 use uuid::Uuid;
 
 use super::args::{self, RunArgs};
-use super::problem::Problem;
+use super::error::CommandError;
 
 /// The stream prefix of ecs-one-off-task's logs.
 const PREFIX: &str = "ecs";
 
-pub(crate) struct Plan {
-    pub(crate) reference: Definition,
-    pub(crate) clone: Clone,
+pub(crate) struct RunPlan {
+    pub(crate) reference: TaskDefinition,
+    pub(crate) clone: ClonedDefinition,
     pub(crate) log_group: String,
     /// Names the family; the revision is known when it is registered.
     pub(crate) request: RunRequest,
@@ -38,10 +40,10 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
-    pub(crate) fn of(args: &RunArgs) -> Result<Self, Problem> {
+    pub(crate) fn of(args: &RunArgs) -> Result<Self, CommandError> {
         check_name(&args.task_name)?;
         check_image(args.image.as_deref())?;
-        let environment = args.variables().map_err(Problem::Usage)?;
+        let environment = args.variables().map_err(CommandError::Usage)?;
         let command = [args.command.as_slice(), &args.words].concat();
         if command.iter().all(|word| word.trim().is_empty()) {
             return usage("the command is empty: give --command the words of what is to be run");
@@ -62,12 +64,12 @@ impl RunOptions {
     }
 }
 
-fn usage<T>(message: &str) -> Result<T, Problem> {
-    Err(Problem::Usage(message.to_owned()))
+fn usage<T>(message: &str) -> Result<T, CommandError> {
+    Err(CommandError::Usage(message.to_owned()))
 }
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>
-fn check_name(name: &str) -> Result<(), Problem> {
+fn check_name(name: &str) -> Result<(), CommandError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if (1..=255).contains(&name.len()) && name.chars().all(allowed) {
         return Ok(());
@@ -77,7 +79,7 @@ fn check_name(name: &str) -> Result<(), Problem> {
     ))
 }
 
-fn check_image(image: Option<&str>) -> Result<(), Problem> {
+fn check_image(image: Option<&str>) -> Result<(), CommandError> {
     let Some(image) = image else { return Ok(()) };
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_:./@#".contains(c);
     if (1..=255).contains(&image.len()) && image.chars().all(allowed) {
@@ -88,7 +90,7 @@ fn check_image(image: Option<&str>) -> Result<(), Problem> {
     ))
 }
 
-fn words(entry_point: &str) -> Result<Vec<String>, Problem> {
+fn words(entry_point: &str) -> Result<Vec<String>, CommandError> {
     match shell_words::split(entry_point) {
         Ok(words) if !words.is_empty() => Ok(words),
         Ok(_) => usage("--entrypoint is empty: leave it out to use the image's own"),
@@ -105,10 +107,10 @@ fn is_fargate(provider: &str) -> bool {
 pub(crate) fn plan(
     args: &RunArgs,
     options: RunOptions,
-    reference: Definition,
-    model: &Model,
+    reference: TaskDefinition,
+    model: &ServiceSettings,
     region: &str,
-) -> Result<Plan, Problem> {
+) -> Result<RunPlan, CommandError> {
     let capacity = Capacity::of(args, model)?;
     let network = network(args, model)?;
     if capacity.is_fargate() && network.is_none() {
@@ -116,7 +118,8 @@ pub(crate) fn plan(
     }
     let log_group = format!("/ecs/{}", args.task_name);
     let changes = changes(args, &options, region, capacity.host(network.is_some()));
-    let clone = clone(&reference, &changes)?;
+    let clone =
+        clone(&reference, &changes).map_err(|error| CommandError::Usage(error.to_string()))?;
     let mut notes = clone.notes.clone();
     let uses_network = clone.body.get("networkMode").and_then(|it| it.as_str()) == Some("awsvpc");
     if network.is_some() && !uses_network {
@@ -125,7 +128,7 @@ pub(crate) fn plan(
     notes.extend(one_word(&options));
     let request = request(args, capacity, network.filter(|_| uses_network))?;
     let given = options.environment.iter();
-    Ok(Plan {
+    Ok(RunPlan {
         reference,
         clone,
         log_group,
@@ -147,7 +150,7 @@ fn one_word(options: &RunOptions) -> Option<String> {
     })
 }
 
-fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: Host) -> Changes {
+fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: LaunchTarget) -> Changes {
     Changes {
         family: args.task_name.clone(),
         container: args.container.clone(),
@@ -182,7 +185,7 @@ struct Capacity {
 }
 
 impl Capacity {
-    fn of(args: &RunArgs, model: &Model) -> Result<Self, Problem> {
+    fn of(args: &RunArgs, model: &ServiceSettings) -> Result<Self, CommandError> {
         if !args.capacity_provider.is_empty() {
             let items = args.capacity_provider.iter().map(|name| {
                 CapacityProviderStrategyItem::builder()
@@ -191,7 +194,7 @@ impl Capacity {
                     .build()
             });
             let strategy: Result<Vec<_>, _> = items.collect();
-            let strategy = strategy.map_err(|error| Problem::Usage(error.to_string()))?;
+            let strategy = strategy.map_err(|error| CommandError::Usage(error.to_string()))?;
             return Ok(Self {
                 strategy,
                 ..Self::default()
@@ -221,17 +224,20 @@ impl Capacity {
             || providers.any(|item| is_fargate(item.capacity_provider()))
     }
 
-    fn host(&self, has_network: bool) -> Host {
+    fn host(&self, has_network: bool) -> LaunchTarget {
         match (self.is_fargate(), has_network) {
-            (true, _) => Host::Fargate,
-            (false, true) => Host::InstanceWithNetwork,
-            (false, false) => Host::Instance,
+            (true, _) => LaunchTarget::Fargate,
+            (false, true) => LaunchTarget::InstanceWithNetwork,
+            (false, false) => LaunchTarget::Instance,
         }
     }
 }
 
 /// The network of the arguments, with what they leave open from the model.
-fn network(args: &RunArgs, model: &Model) -> Result<Option<AwsVpcConfiguration>, Problem> {
+fn network(
+    args: &RunArgs,
+    model: &ServiceSettings,
+) -> Result<Option<AwsVpcConfiguration>, CommandError> {
     let model = model.network.as_ref();
     let or_model = |given: &[String], of_model: &[String]| {
         if given.is_empty() {
@@ -259,21 +265,21 @@ fn network(args: &RunArgs, model: &Model) -> Result<Option<AwsVpcConfiguration>,
         .assign_public_ip(public.unwrap_or(AssignPublicIp::Disabled))
         .build()
         .map(Some)
-        .map_err(|error| Problem::Usage(error.to_string()))
+        .map_err(|error| CommandError::Usage(error.to_string()))
 }
 
 fn request(
     args: &RunArgs,
     capacity: Capacity,
     network: Option<AwsVpcConfiguration>,
-) -> Result<RunRequest, Problem> {
+) -> Result<RunRequest, CommandError> {
     let token = Uuid::new_v4().simple().to_string();
     let network = network.map(|it| {
         NetworkConfiguration::builder()
             .awsvpc_configuration(it)
             .build()
     });
-    let tags: Result<Vec<Tag>, Problem> = args.tag.iter().map(tag).collect();
+    let tags: Result<Vec<Tag>, CommandError> = args.tag.iter().map(tag).collect();
     let input = RunTaskInput::builder()
         .cluster(&args.cluster)
         .task_definition(&args.task_name)
@@ -286,10 +292,10 @@ fn request(
         .started_by(format!("ecs-parrot-run/{}", &token[..8]))
         .client_token(token)
         .build()
-        .map_err(|error| Problem::Usage(error.to_string()))?;
+        .map_err(|error| CommandError::Usage(error.to_string()))?;
     Ok(RunRequest::new(input)?)
 }
 
-fn tag((key, value): &(String, String)) -> Result<Tag, Problem> {
+fn tag((key, value): &(String, String)) -> Result<Tag, CommandError> {
     Ok(Tag::builder().key(key).value(value).build())
 }

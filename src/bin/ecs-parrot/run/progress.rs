@@ -4,12 +4,12 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use ecs_parrot::runner::logs::{Line, LogTailer};
+use ecs_parrot::runner::logs::{LogLine, LogTailer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::RunOutput;
 
-pub(crate) struct Progress {
+pub(crate) struct RunProgress {
     spinner: Option<ProgressBar>,
     started: Instant,
     output: RunOutput,
@@ -18,7 +18,7 @@ pub(crate) struct Progress {
     is_unread: bool,
 }
 
-impl Progress {
+impl RunProgress {
     pub(crate) fn new(output: RunOutput) -> Self {
         // A terminal in a CI job, which some have, keeps every frame of a moving line.
         let moves = io::stderr().is_terminal() && std::env::var_os("CI").is_none();
@@ -55,7 +55,7 @@ impl Progress {
 
     /// Containers' lines, as they wrote them. Whoever reads them may have seen enough, as `head` has; the exit
     /// code is still wanted.
-    pub(crate) fn logs(&mut self, lines: &[Line], from: &LogTailer) {
+    pub(crate) fn logs(&mut self, lines: &[LogLine], from: &LogTailer) {
         if lines.is_empty() || self.is_unread {
             return;
         }
@@ -92,7 +92,7 @@ fn spinner() -> ProgressBar {
     spinner
 }
 
-fn write_lines(out: &mut impl io::Write, lines: &[Line], from: &LogTailer) -> io::Result<()> {
+fn write_lines(out: &mut impl io::Write, lines: &[LogLine], from: &LogTailer) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     for line in lines {
         let text = line.text.strip_suffix('\n').unwrap_or(&line.text);

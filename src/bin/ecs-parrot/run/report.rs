@@ -6,17 +6,17 @@ use ecs_parrot::aws::secret::REDACTED;
 use ecs_parrot::ecs::event::Time;
 use ecs_parrot::ecs::notice::Failure;
 use ecs_parrot::runner::clone::READ_ONLY;
-use ecs_parrot::runner::logs::Stream;
-use ecs_parrot::runner::outcome::{End, RunOutcome};
+use ecs_parrot::runner::logs::LogStream;
+use ecs_parrot::runner::outcome::{RunOutcome, TaskEnd};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use super::plan::Plan;
+use super::plan::RunPlan;
 
 /// One run; the names are a contract.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct RunReport {
     /// The process's exit status.
     pub(crate) status: u8,
     pub(crate) error: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) struct LogReport {
     log_stream: String,
 }
 
-impl Report {
+impl RunReport {
     pub(crate) fn add_failures(&mut self, failures: &[Failure]) {
         self.failures = failures.iter().map(FailureReport::of).collect();
     }
@@ -80,7 +80,7 @@ impl Report {
         self.tasks = outcome.ends().map(TaskReport::of).collect();
     }
 
-    pub(crate) fn add_streams<'a>(&mut self, streams: impl Iterator<Item = &'a Stream>) {
+    pub(crate) fn add_streams<'a>(&mut self, streams: impl Iterator<Item = &'a LogStream>) {
         self.logs = streams.map(LogReport::of).collect();
     }
 
@@ -91,7 +91,7 @@ impl Report {
 }
 
 impl TaskReport {
-    fn of(end: End<'_>) -> Self {
+    fn of(end: TaskEnd<'_>) -> Self {
         let facts = &end.task.facts;
         let time = |time: &Option<Time>| time.as_ref().map(|time| time.text().to_owned());
         let containers = facts.containers.iter().map(|container| ContainerReport {
@@ -140,7 +140,7 @@ impl FailureReport {
 }
 
 impl LogReport {
-    fn of(stream: &Stream) -> Self {
+    fn of(stream: &LogStream) -> Self {
         Self {
             container: stream.container.clone(),
             task: stream.task.clone(),
@@ -151,7 +151,7 @@ impl LogReport {
 }
 
 /// `--dry-run` for people: what is different from the reference, then the request.
-pub(crate) fn show_plan(plan: &Plan) -> anyhow::Result<()> {
+pub(crate) fn show_plan(plan: &RunPlan) -> anyhow::Result<()> {
     let mut out = anstream::stdout();
     let (old, new) = (pretty(&reference(plan))?, pretty(&copy(plan))?);
     writeln!(out, "task definition, against {}:", plan.reference.arn())?;
@@ -175,7 +175,7 @@ pub(crate) fn show_plan(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// `--dry-run` for programs.
-pub(crate) fn plan_json(plan: &Plan) -> Value {
+pub(crate) fn plan_json(plan: &RunPlan) -> Value {
     json!({
         "reference": reference(plan),
         "task_definition": copy(plan),
@@ -189,7 +189,7 @@ fn pretty(body: &Map<String, Value>) -> serde_json::Result<String> {
 }
 
 /// The reference as RegisterTaskDefinition would take it, for a comparison of like with like.
-fn reference(plan: &Plan) -> Map<String, Value> {
+fn reference(plan: &RunPlan) -> Map<String, Value> {
     let mut body = plan.reference.body.clone();
     for field in READ_ONLY {
         body.remove(field);
@@ -200,7 +200,7 @@ fn reference(plan: &Plan) -> Map<String, Value> {
     hide_values(body, &[])
 }
 
-fn copy(plan: &Plan) -> Map<String, Value> {
+fn copy(plan: &RunPlan) -> Map<String, Value> {
     hide_values(plan.clone.body.clone(), &plan.given_variables)
 }
 

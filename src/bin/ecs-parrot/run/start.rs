@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use ecs_parrot::aws::{CallError, ErrorKind};
+use ecs_parrot::runner::error::RunError;
 use ecs_parrot::runner::request::RunRequest;
 use ecs_parrot::runner::task::{self, StartError, Started};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::error::CommandError;
 use super::follow::over;
 use super::interrupt::Signal;
 use super::make::{CreatedResources, is_denied_tagging};
-use super::plan::Plan;
-use super::problem::Problem;
+use super::plan::RunPlan;
 use super::progress::elapsed;
 use super::{Clients, Run};
 
@@ -25,16 +26,16 @@ impl Run<'_> {
     pub(super) async fn start(
         &mut self,
         clients: &Clients,
-        plan: &Plan,
+        plan: &RunPlan,
         made: &mut CreatedResources,
         deadline: Option<Instant>,
-    ) -> Result<Started, Problem> {
+    ) -> Result<Started, CommandError> {
         let request = plan.request.for_definition(made.definition.arn());
         match self
             .start_patiently(clients, &request, made, deadline)
             .await
         {
-            Err(Problem::Start(StartError::Call(error)))
+            Err(CommandError::Run(RunError::Start(StartError::Call(error))))
                 if request.has_tags() && is_denied_tagging(&error) =>
             {
                 self.warn("the task gets no tags: ecs:TagResource is denied".to_owned());
@@ -53,7 +54,7 @@ impl Run<'_> {
         request: &RunRequest,
         made: &mut CreatedResources,
         deadline: Option<Instant>,
-    ) -> Result<Started, Problem> {
+    ) -> Result<Started, CommandError> {
         let mut request = request.clone();
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(500))
@@ -80,11 +81,11 @@ impl Run<'_> {
                 return Err(self.not_started(clients, &request, made, error));
             };
             if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
-                let problem = self.not_started(clients, &request, made, error);
+                let error = self.not_started(clients, &request, made, error);
                 let limit = self.args.timeout.unwrap_or_default();
-                return Err(Problem::TimedOut {
+                return Err(CommandError::TimedOut {
                     limit: elapsed(limit),
-                    problem: Box::new(problem),
+                    error: Box::new(error),
                 });
             }
             let seconds = pause.as_secs_f32();
@@ -131,12 +132,12 @@ impl Run<'_> {
         request: &RunRequest,
         made: &CreatedResources,
         error: StartError,
-    ) -> Problem {
+    ) -> CommandError {
         if made.is_in_doubt {
-            let problem = self.not_started(clients, request, made, error);
-            self.warn(problem.to_string());
+            let unanswered = self.not_started(clients, request, made, error);
+            self.warn(unanswered.to_string());
         }
-        Problem::Interrupted(signal)
+        CommandError::Interrupted(signal)
     }
 
     fn not_started(
@@ -145,12 +146,15 @@ impl Run<'_> {
         request: &RunRequest,
         made: &CreatedResources,
         error: StartError,
-    ) -> Problem {
+    ) -> CommandError {
         if !made.is_in_doubt {
             return error.into();
         }
         let command = list_command(request, clients.session.region());
-        Problem::Unanswered { error, command }
+        CommandError::Unanswered {
+            error: error.into(),
+            command,
+        }
     }
 }
 
