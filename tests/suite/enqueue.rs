@@ -219,15 +219,15 @@ async fn a_queue_that_is_not_there_is_named() {
         ),
         (
             "arn:aws:sqs:us-east-1:210987654321:jobs",
-            "the queue is in us-east-1, and --region is eu-west-1",
+            "the queue is in us-east-1, but --region is eu-west-1",
         ),
         (
             "arn:aws:sns:eu-west-1:210987654321:jobs",
-            "this is the ARN of `sns`, not of a queue",
+            "expected the ARN of a queue; this is an ARN of `sns`",
         ),
         (
             "my jobs",
-            "neither a queue's URL, nor its name, nor its ARN",
+            "expected the URL, the name or the ARN of a queue",
         ),
     ] {
         let flags = ["--queue", queue, "--region", REGION];

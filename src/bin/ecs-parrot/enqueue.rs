@@ -1,6 +1,7 @@
-//! `ecs-parrot enqueue`: sends messages to the run queue, checked as the queue's function checks them.
+//! `ecs-parrot enqueue`: checks messages as `run-from-queue` does, and sends them to its queue.
 //!
-//! A FIFO queue wants a group, within which it keeps the order, and an id, by which it knows a call that is made again:
+//! A FIFO queue needs a message group and a deduplication id. It keeps the order within a group, and it ignores a message
+//! with an id that it received before:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 
 use std::io::Write as _;
@@ -20,7 +21,7 @@ use crate::args::EnqueueArgs;
 use crate::input::{self, Input};
 use crate::queue_url::{queue_url, region_of};
 
-/// A message that the queue's function would run, as far as can be seen from here.
+/// A message that `run-from-queue` would accept, as far as this program can check it.
 struct CheckedMessage {
     /// The file's name.
     name: String,
@@ -29,7 +30,7 @@ struct CheckedMessage {
     family: String,
 }
 
-/// Sends what is right, if all is right: a batch half sent is hard to send again.
+/// Sends all messages, or none if one of them is wrong: it is hard to send the rest of a batch later.
 pub(crate) async fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let inputs = input::read(&args.inputs);
     let all = inputs.len();
@@ -52,7 +53,7 @@ pub(crate) async fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let session = Session::open(&http, args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
     let queue = queue_url(&sqs, &args.queue).await?;
-    let mut is_read = true;
+    let mut is_open = true;
     for (index, message) in messages.iter().enumerate() {
         let id = match send(&sqs, &queue, args.group.as_deref(), message).await {
             Ok(id) => id,
@@ -63,14 +64,15 @@ pub(crate) async fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
                 left(&messages, index)
             ),
         };
-        // A batch half sent is hard to send again: it is sent to its end, whoever reads on.
+        // All messages are sent, even if standard output is closed: it is hard to send the rest of a batch later.
         let line = format!("{}: sent as {id}", message.name);
-        is_read = is_read && writeln!(anstream::stdout(), "{line}").is_ok();
+        is_open = is_open && writeln!(anstream::stdout(), "{line}").is_ok();
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Which messages were sent before the one that was not, and which were not even tried: later ones may need it.
+/// The messages that were sent before the error, and those that were not. The later ones were not tried, because they may
+/// depend on the one that failed.
 fn left(messages: &[CheckedMessage], failed: usize) -> String {
     let names = |of: &[CheckedMessage]| {
         let names: Vec<_> = of.iter().map(|it| it.name.as_str()).collect();
@@ -86,7 +88,7 @@ fn left(messages: &[CheckedMessage], failed: usize) -> String {
     format!("; sent: {}; not sent: {}", names(sent), names(not_sent))
 }
 
-/// Sends one message; the id that the queue gave it.
+/// Sends one message and returns its message id.
 async fn send(
     sqs: &Client,
     queue: &str,
@@ -94,9 +96,9 @@ async fn send(
     message: &CheckedMessage,
 ) -> Result<String, CallError> {
     let is_fifo = queue.ends_with(".fifo");
-    // Tasks of one family are started in the order of their messages, and wait for no other family's.
+    // Tasks of one family are started in the order of their messages. They do not wait for other families.
     let group = group.or(is_fifo.then_some(message.family.as_str()));
-    // A new id for each message: the same job may be wanted twice within five minutes.
+    // Each message gets a new id: a user may want to run the same job twice within five minutes.
     let deduplication = is_fifo.then(|| Uuid::new_v4().to_string());
     let sent = sqs
         .send_message()

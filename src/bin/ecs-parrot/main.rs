@@ -1,4 +1,4 @@
-//! The command line: look at what would be told, or tell it.
+//! The command line: it shows and posts events, and runs tasks.
 
 mod args;
 mod enqueue;
@@ -13,22 +13,20 @@ mod settings;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use ecs_parrot::aws::CallError;
 
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    let command = Args::parse().command;
-    let leaves_nothing = command.leaves_nothing();
+    let command = Args::read().command;
     execute(&command).unwrap_or_else(|error| {
-        if is_broken_pipe(&error) && leaves_nothing {
+        if is_broken_pipe(&error) && command.is_read_only() {
             return ExitCode::SUCCESS;
         }
         let call = error.chain().find_map(|it| it.downcast_ref::<CallError>());
         let advice = call.and_then(CallError::advice);
         let advice = advice.map(|advice| format!("\necs-parrot: advice: {advice}"));
-        // Where standard error is closed, too, nobody is there to hear it.
+        // Standard error may be closed too. The exit status is enough then.
         let _ = writeln!(
             anstream::stderr(),
             "ecs-parrot: {error:#}{}",
@@ -52,7 +50,7 @@ fn execute(command: &Command) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whoever read the output has seen enough, as `head` does.
+/// Whether the reader of the output closed it, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
