@@ -1,4 +1,4 @@
-//! The Lambda function that runs ECS tasks on request of SQS messages.
+//! The Lambda function that runs ECS tasks for SQS messages.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// Time to give records back and to answer.
+/// Time that is reserved for returning records to the queue and for the answer.
 const RESERVE: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,28 +51,28 @@ async fn start() -> anyhow::Result<RunFromQueue> {
 async fn answer(queue: &RunFromQueue, payload: Value, time: Duration) -> Result<Value, Diagnostic> {
     if payload.get("Records").is_some() {
         let event: SqsEvent = serde_json::from_value(payload)
-            .map_err(|error| failed("NotAMessage", format!("no event of SQS: {error}")))?;
-        return answer_queue(&queue.work(event.records, time).await);
+            .map_err(|error| failed("NotAMessage", format!("not an event of SQS: {error}")))?;
+        return answer_queue(&queue.handle(event.records, time).await);
     }
     match payload.get("detail") {
-        Some(detail) if rerun::is_wanted(detail) => {
+        Some(detail) if rerun::is_late_interface(detail) => {
             if !queue.is_own(detail) {
-                tracing::info!(task = %detail["taskArn"], decision = "ignored", "it does not say that this function started it");
+                tracing::info!(task = %detail["taskArn"], decision = "ignored", "the task does not carry the name of this function");
                 return Ok(json!({"tasks": []}));
             }
             let again = timeout(time, queue.run_again(detail, Timestamp::now())).await;
             let tasks = again.unwrap_or(Err(RecordError::Time)).map_err(|error| {
                 let advice = error.advice_for_rerun();
-                tracing::error!(task = %detail["taskArn"], decision = "not again", reason = %error, advice);
+                tracing::error!(task = %detail["taskArn"], decision = "not_restarted", reason = %error, advice);
                 failed("NotStarted", error.to_string())
             })?;
-            tracing::info!(task = %detail["taskArn"], decision = "again", tasks = tasks.join(","));
+            tracing::info!(task = %detail["taskArn"], decision = "restarted", tasks = tasks.join(","));
             Ok(json!({"tasks": tasks}))
         }
         Some(_) => Ok(json!({"tasks": []})),
         None => Err(failed(
             "NotAMessage",
-            "neither records of SQS nor the event of a stopped task".to_owned(),
+            "expected records of SQS or the event of a stopped task".to_owned(),
         )),
     }
 }

@@ -1,9 +1,9 @@
-//! Follows what a task's containers log to CloudWatch: every line once, the oldest first.
+//! Reads what the containers of tasks log to CloudWatch Logs: each line once, the oldest first.
 //!
-//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>: an empty page
-//! is not the end of a stream; the end is where the token that comes back is the one that was sent. A token
-//! is where we are, so that a call that fails is made again without losing or repeating a line; a time would
-//! not do, since lines share milliseconds.
+//! An empty page is not the end of a stream. The end is reached when the returned token is the one that was sent. A token is
+//! an exact position, so a failed call can be made again without losing or repeating a line. A time is not exact enough,
+//! because several lines may have the same millisecond.
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::aws::service::{Client, logs};
 use crate::aws::{CallError, ErrorKind, LogDestination, Session};
 use crate::ecs::arn;
 
-/// One container's log of one task.
+/// The log stream of one container of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogStream {
     pub task: String,
@@ -26,7 +26,7 @@ pub struct LogStream {
     pub name: String,
 }
 
-/// A container whose log cannot be followed, and the driver that takes it elsewhere.
+/// A container whose log cannot be read here, with its log driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadLog {
     pub container: String,
@@ -37,19 +37,19 @@ pub struct UnreadLog {
 pub struct LogLine {
     pub task: String,
     pub container: String,
-    /// Milliseconds since 1970, as the container's log driver had it.
+    /// Milliseconds since 1970, set by the log driver.
     pub at: i64,
     pub text: String,
 }
 
-/// The streams that a task's containers write, and those that write elsewhere.
+/// The streams of the containers that log to CloudWatch Logs, and the containers that do not.
 pub fn streams(
     definition: &TaskDefinition,
     tasks: &[String],
     region: &str,
 ) -> (Vec<LogStream>, Vec<UnreadLog>) {
     let mut streams = Vec::new();
-    let mut elsewhere = Vec::new();
+    let mut unread = Vec::new();
     for container in definition.containers() {
         let name = container
             .get("name")
@@ -60,13 +60,13 @@ pub fn streams(
             Some(log) => {
                 streams.extend(tasks.iter().map(|task| stream(&log, task, name, region)));
             }
-            None => elsewhere.push(UnreadLog {
+            None => unread.push(UnreadLog {
                 container: name.to_owned(),
                 driver: driver.to_owned(),
             }),
         }
     }
-    (streams, elsewhere)
+    (streams, unread)
 }
 
 fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
@@ -85,22 +85,22 @@ fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> Lo
     }
 }
 
-/// Reads several streams, a page of each at a time.
+/// Reads several streams, one page of each at a time.
 #[derive(Debug)]
 pub struct LogTailer {
     tails: Vec<StreamTail>,
 }
 
-/// What a round brought.
+/// What one round read.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// Oldest first; of one stream in the stream's own order.
+    /// The oldest first. Lines of one stream keep the order of the stream.
     pub lines: Vec<LogLine>,
-    /// A stream was not read to its end.
+    /// Some stream was not read to its end.
     pub has_more: bool,
-    /// Streams that can not be read from now on.
+    /// Streams that cannot be read any more.
     pub lost: Vec<(LogStream, CallError)>,
-    /// Streams that could not be read now.
+    /// Some stream could not be read this time.
     pub failing: bool,
 }
 
@@ -112,13 +112,13 @@ struct StreamTail {
     is_lost: bool,
 }
 
-/// What reading one page of one stream brought.
+/// The result of reading one page of one stream.
 enum ReadResult {
     Lines {
         lines: Vec<LogLine>,
         is_last: bool,
     },
-    /// The stream is made when its container starts.
+    /// The stream does not exist yet. It is created when its container starts.
     NotYet,
     Failing,
     Lost(CallError),
@@ -147,7 +147,7 @@ impl LogTailer {
         self.tails.iter().map(|tail| &tail.stream)
     }
 
-    /// Whether there is a stream left that can be read.
+    /// Whether at least one stream can still be read.
     pub fn is_open(&self) -> bool {
         self.tails.iter().any(|tail| !tail.is_lost)
     }
@@ -166,7 +166,7 @@ impl LogTailer {
         parts.any(|other| Some(other) != first)
     }
 
-    /// Reads the next page of every stream. A round that is dropped half-way has read nothing.
+    /// Reads the next page of each stream. If the future is dropped before its end, nothing was read.
     pub async fn round(&mut self) -> Round {
         let open = self.tails.iter().filter(|tail| !tail.is_lost);
         let answers = join_all(open.map(StreamTail::read)).await;
@@ -174,7 +174,7 @@ impl LogTailer {
         let mut pages = Vec::new();
         let open = self.tails.iter_mut().filter(|tail| !tail.is_lost);
         for (tail, answer) in open.zip(answers) {
-            match tail.turn(answer) {
+            match tail.advance(answer) {
                 ReadResult::Lines { lines, is_last } => {
                     pages.push(lines);
                     round.has_more |= !is_last;
@@ -194,7 +194,7 @@ impl LogTailer {
 
 impl StreamTail {
     async fn read(&self) -> Result<logs::Page, CallError> {
-        // Forward tokens are for this direction only.
+        // The tokens are only valid for reading forward.
         let mut input = json!({
             "logGroupName": self.stream.group,
             "logStreamName": self.stream.name,
@@ -206,7 +206,7 @@ impl StreamTail {
         logs::get_log_events(&self.client, &input).await
     }
 
-    fn turn(&mut self, answer: Result<logs::Page, CallError>) -> ReadResult {
+    fn advance(&mut self, answer: Result<logs::Page, CallError>) -> ReadResult {
         let page = match answer {
             Ok(page) => page,
             Err(error) if error.has_code("ResourceNotFoundException") => return ReadResult::NotYet,
@@ -227,7 +227,7 @@ impl StreamTail {
     }
 }
 
-/// Lines of several streams by their time, those of each stream in its own order.
+/// Merges the lines of several streams by time. Lines of one stream keep their order.
 fn merge(pages: Vec<Vec<LogLine>>) -> Vec<LogLine> {
     let mut pages: Vec<_> = pages
         .into_iter()
@@ -244,11 +244,11 @@ fn merge(pages: Vec<Vec<LogLine>>) -> Vec<LogLine> {
     }
 }
 
-/// What to do where a log may not be read.
+/// What to do if the permission to read a log is missing.
 pub fn advice(stream: &LogStream, error: &CallError) -> Option<String> {
     (error.kind == ErrorKind::Denied).then(|| {
         format!(
-            "allow logs:GetLogEvents on log group `{}`; the task is not touched by this",
+            "allow logs:GetLogEvents on log group `{}`; the task itself is not affected",
             stream.group
         )
     })
@@ -259,14 +259,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn oldest_first_and_every_stream_in_its_own_order() {
+    fn the_oldest_line_first_and_each_stream_in_its_order() {
         let line = |container: &str, at, text: &str| LogLine {
             task: "1a2b".to_owned(),
             container: container.to_owned(),
             at,
             text: text.to_owned(),
         };
-        // A driver may write lines with clocks that go back; their order is the stream's.
+        // The clock of a driver may go back. The order of the stream is kept.
         let app = vec![
             line("app", 5, "a"),
             line("app", 3, "b"),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_by_prefix_container_and_task() {
+    fn stream_names_have_prefix_container_and_task() {
         let awslogs = |options: Value| json!({"logDriver": "awslogs", "options": options});
         let body = json!({"containerDefinitions": [
             {"name": "app", "logConfiguration": awslogs(json!(
@@ -298,7 +298,7 @@ mod tests {
             tags: Vec::new(),
         };
         let tasks = ["arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b".to_owned()];
-        let (streams, elsewhere) = streams(&definition, &tasks, "eu-west-1");
+        let (streams, unread) = streams(&definition, &tasks, "eu-west-1");
         let streams: Vec<_> = streams
             .iter()
             .map(|it| (it.region.as_str(), it.group.as_str(), it.name.as_str()))
@@ -310,12 +310,12 @@ mod tests {
                 ("eu-west-1", "/g", "p/near/1a2b")
             ]
         );
-        let elsewhere: Vec<_> = elsewhere
+        let unread: Vec<_> = unread
             .iter()
             .map(|it| (it.container.as_str(), it.driver.as_str()))
             .collect();
         assert_eq!(
-            elsewhere,
+            unread,
             [
                 ("unnamed", "awslogs"),
                 ("router", "awsfirelens"),

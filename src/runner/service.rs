@@ -1,4 +1,4 @@
-//! A service as a model for a task: the network and the capacity that it runs on.
+//! The settings of a service that a task can take over: its task definition, network and capacity.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType, Service};
@@ -34,18 +34,18 @@ pub async fn describe(
         .send()
         .await
         .map_err(|error| CallError::of("DescribeServices", error))?;
-    // A service that was deleted is INACTIVE, and shown for a while.
-    let is_there = |it: &&Service| it.status() != Some("INACTIVE");
-    let found = answer.services().iter().find(is_there);
+    // A deleted service is INACTIVE, and DescribeServices still returns it for a while.
+    let exists = |it: &&Service| it.status() != Some("INACTIVE");
+    let found = answer.services().iter().find(exists);
     found
-        .map(model)
+        .map(settings)
         .ok_or_else(|| DescribeServiceError::Unknown {
             cluster: cluster.to_owned(),
             service: service.to_owned(),
         })
 }
 
-fn model(service: &Service) -> ServiceSettings {
+fn settings(service: &Service) -> ServiceSettings {
     let network = service.network_configuration();
     ServiceSettings {
         definition: service.task_definition().map(str::to_owned),

@@ -1,4 +1,4 @@
-//! What messages may run.
+//! The clusters and task definitions that messages may use.
 
 use serde_json::{Map, Value};
 
@@ -6,14 +6,14 @@ use super::RecordError;
 use crate::ecs::arn;
 use crate::text::globs::Globs;
 
-/// What may be run; nothing by default. Running a task is acting with its role's rights.
+/// What messages may run; by default nothing. Whoever runs a task has the permissions of its role.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     pub clusters: Patterns,
     pub task_definitions: Patterns,
 }
 
-/// Patterns with their texts, for whoever must be told what they are.
+/// Patterns with their texts, which error messages show.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     globs: Globs,
@@ -21,7 +21,7 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// `texts` are what `globs` was made of.
+    /// `texts` are the patterns of `globs`.
     pub fn new(globs: Globs, texts: Vec<String>) -> Self {
         Self { globs, texts }
     }
@@ -37,7 +37,7 @@ impl Allowed {
         let cluster = arn::name(text("cluster").unwrap_or("default"));
         if !self.clusters.matches(cluster) {
             let allowed = &self.clusters;
-            return Err(refused("cluster", cluster, "ALLOWED_CLUSTERS", allowed));
+            return Err(not_allowed("cluster", cluster, "ALLOWED_CLUSTERS", allowed));
         }
         let Some(definition) = text("taskDefinition") else {
             return Ok(());
@@ -49,12 +49,12 @@ impl Allowed {
             Ok(())
         } else {
             let variable = "ALLOWED_TASK_DEFINITIONS";
-            Err(refused("task definition", full, variable, allowed))
+            Err(not_allowed("task definition", full, variable, allowed))
         }
     }
 }
 
-fn refused(
+fn not_allowed(
     what: &'static str,
     name: &str,
     variable: &'static str,
@@ -66,8 +66,8 @@ fn refused(
         name: name.to_owned(),
         variable,
         allowed: match patterns.as_slice() {
-            [] => "is not set, and without it nothing is".to_owned(),
-            patterns => format!("has {}", patterns.join(", ")),
+            [] => "is not set, so nothing is allowed".to_owned(),
+            patterns => format!("allows {}", patterns.join(", ")),
         },
     }
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_allowed_until_it_is_said() {
+    fn nothing_is_allowed_by_default() {
         let request = |cluster: &str, definition: &str| {
             let request = json!({"cluster": cluster, "taskDefinition": definition});
             request.as_object().unwrap().clone()
@@ -115,7 +115,7 @@ mod tests {
         let error = allowed.check(&request("prod", "web")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS has `job-*`"
+            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS allows `job-*`"
         );
         let exact = Allowed {
             clusters: globs("prod"),

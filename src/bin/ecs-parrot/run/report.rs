@@ -1,4 +1,4 @@
-//! What `--output json` prints, and what `--dry-run` shows.
+//! The output of `--output json` and of `--dry-run`.
 
 use std::io::Write as _;
 
@@ -14,7 +14,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::plan::RunPlan;
 
-/// One run; the names are a contract.
+/// The report of one run. Programs read it, so its names must not change.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct RunReport {
     /// The process's exit status.
@@ -22,11 +22,11 @@ pub(crate) struct RunReport {
     pub(crate) error: Option<String>,
     pub(crate) advice: Option<String>,
     pub(crate) cluster: String,
-    /// The definition that was copied.
+    /// The task definition that was copied.
     pub(crate) reference: Option<String>,
-    /// The copy, where one was registered.
+    /// The registered copy.
     pub(crate) task_definition: Option<String>,
-    /// The container whose exit code counts.
+    /// The container whose exit code decides.
     pub(crate) container: Option<String>,
     pub(crate) tasks: Vec<TaskReport>,
     pub(crate) failures: Vec<FailureReport>,
@@ -39,7 +39,7 @@ pub(crate) struct TaskReport {
     task_arn: String,
     last_status: Option<String>,
     exit_code: Option<i64>,
-    /// The notifier's word for why it stopped.
+    /// Why the task stopped, in the words of the notifier.
     cause: Option<&'static str>,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
@@ -84,7 +84,7 @@ impl RunReport {
         self.logs = streams.map(LogReport::of).collect();
     }
 
-    /// A task of which nothing is known yet but its ARN.
+    /// Tasks of which only the ARN is known yet.
     pub(crate) fn add_started(&mut self, tasks: &[String]) {
         self.tasks = tasks.iter().map(|arn| TaskReport::started(arn)).collect();
     }
@@ -150,11 +150,15 @@ impl LogReport {
     }
 }
 
-/// `--dry-run` for people: what is different from the reference, then the request.
+/// `--dry-run` for people: the differences to the reference, then the request.
 pub(crate) fn show_plan(plan: &RunPlan) -> anyhow::Result<()> {
     let mut out = anstream::stdout();
     let (old, new) = (pretty(&reference(plan))?, pretty(&copy(plan))?);
-    writeln!(out, "task definition, against {}:", plan.reference.arn())?;
+    writeln!(
+        out,
+        "task definition, compared with {}:",
+        plan.reference.arn()
+    )?;
     let diff = TextDiff::from_lines(&old, &new);
     for (index, group) in diff.grouped_ops(3).iter().enumerate() {
         if index > 0 {
@@ -188,7 +192,7 @@ fn pretty(body: &Map<String, Value>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(body).map(|text| text + "\n")
 }
 
-/// The reference as RegisterTaskDefinition would take it, for a comparison of like with like.
+/// The reference without its read-only fields, so that it can be compared with the copy.
 fn reference(plan: &RunPlan) -> Map<String, Value> {
     let mut body = plan.reference.body.clone();
     for field in READ_ONLY {
@@ -204,8 +208,8 @@ fn copy(plan: &RunPlan) -> Map<String, Value> {
     hide_values(plan.clone.body.clone(), &plan.given_variables)
 }
 
-/// Variables often hold what nobody should read in a CI job's log: they are shown by name, those that were
-/// `given` with a mark that makes them differ.
+/// Replaces the values of variables, which are often secrets and must not be in the log of a CI job. The values of the `given`
+/// variables get another replacement, so that the comparison shows them as different.
 fn hide_values(mut body: Map<String, Value>, given: &[String]) -> Map<String, Value> {
     let containers = body.get_mut("containerDefinitions");
     let containers = containers.and_then(Value::as_array_mut);

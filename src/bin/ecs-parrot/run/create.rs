@@ -1,5 +1,5 @@
-//! What is made in AWS for a one-off task, and taken back where no task starts: a revision of its own, and the
-//! log group that it writes to.
+//! The resources that are created in AWS for a one-off task: a task definition revision and a log group. If no task starts,
+//! they are removed.
 
 use ecs_parrot::aws::{CallError, ErrorKind};
 use ecs_parrot::ecs::arn;
@@ -12,36 +12,36 @@ use super::{Clients, Run};
 
 #[derive(Debug, Default)]
 pub(super) struct CreatedResources {
-    /// As ECS keeps it; empty until it is registered.
+    /// The task definition as ECS registered it; empty before that.
     pub(super) definition: TaskDefinition,
-    /// The log group's name, where we made it.
+    /// The name of the log group, if this run created it.
     log_group: Option<String>,
-    /// RunTask was not answered: a task may run that needs both.
+    /// RunTask was not answered. A task may be running that needs both.
     pub(super) is_in_doubt: bool,
 }
 
 impl CreatedResources {
-    /// The revision that was registered.
+    /// The ARN of the registered revision.
     fn revision(&self) -> Option<&str> {
         Some(self.definition.arn()).filter(|arn| !arn.is_empty())
     }
 }
 
 impl Run<'_> {
-    pub(super) async fn make(
+    pub(super) async fn create(
         &mut self,
         clients: &Clients,
         plan: &RunPlan,
-        made: &mut CreatedResources,
+        created: &mut CreatedResources,
     ) -> Result<(), CommandError> {
-        made.definition = self.register(clients, plan).await?;
-        self.report.task_definition = made.revision().map(str::to_owned);
+        created.definition = self.register(clients, plan).await?;
+        self.report.task_definition = created.revision().map(str::to_owned);
         self.progress.say(&format!(
             "registered {}, a copy of {}",
-            arn::name(made.definition.arn()),
+            arn::name(created.definition.arn()),
             arn::name(plan.reference.arn())
         ));
-        made.log_group = self.ensure_log_group(clients, &plan.log_group).await;
+        created.log_group = self.ensure_log_group(clients, &plan.log_group).await;
         Ok(())
     }
 
@@ -62,8 +62,8 @@ impl Run<'_> {
         Ok(registered?)
     }
 
-    /// The name of the group, if it was made now. Without it the task may still run: it is there, perhaps, and
-    /// only its making is denied.
+    /// The name of the log group, if it was created now. After an error the run continues: the group may exist, and only the
+    /// permission to create it may be missing.
     async fn ensure_log_group(&mut self, clients: &Clients, name: &str) -> Option<String> {
         match log_group::ensure(&clients.logs, name).await {
             Ok(LogGroupState::Existing) => {
@@ -72,36 +72,41 @@ impl Run<'_> {
             }
             Ok(LogGroupState::Created) => {
                 let days = self.args.retention_days;
-                self.progress
-                    .say(&format!("logs go to {name}, made to keep them {days} days"));
+                self.progress.say(&format!(
+                    "logs go to {name}, a new log group that keeps them {days} days"
+                ));
                 if let Err(error) = log_group::keep_for(&clients.logs, name, days).await {
-                    self.warn(format!("{name} keeps its lines for ever: {error}"));
+                    self.warn(format!("{name} keeps its lines for ever, because its retention could not be set: {error}"));
                 }
                 Some(name.to_owned())
             }
             Err(error) => {
                 self.warn(format!(
-                    "{name} could not be made; unless it is there, no task will start: {error}"
+                    "{name} could not be created; if it does not exist, no task will start: {error}"
                 ));
                 None
             }
         }
     }
 
-    /// Nothing started: what was made for it goes.
-    pub(super) async fn take_back(&mut self, clients: &Clients, made: &CreatedResources) {
+    /// Removes the created resources after no task was started.
+    pub(super) async fn remove_created(&mut self, clients: &Clients, created: &CreatedResources) {
         if !self.args.keep {
-            self.deregister(clients, made).await;
+            self.deregister(clients, created).await;
         }
-        let Some(group) = &made.log_group else { return };
+        let Some(group) = &created.log_group else {
+            return;
+        };
         match log_group::remove(&clients.logs, group).await {
             Ok(()) => self.progress.say(&format!("removed log group {group}")),
-            Err(error) => self.warn(format!("log group {group} is left behind: {error}")),
+            Err(error) => self.warn(format!("log group {group} was not removed: {error}")),
         }
     }
 
-    pub(super) async fn deregister(&mut self, clients: &Clients, made: &CreatedResources) {
-        let Some(arn) = made.revision() else { return };
+    pub(super) async fn deregister(&mut self, clients: &Clients, created: &CreatedResources) {
+        let Some(arn) = created.revision() else {
+            return;
+        };
         match definition::deregister(&clients.ecs, arn).await {
             Ok(()) => self
                 .progress
@@ -109,15 +114,15 @@ impl Run<'_> {
             Err(error) => {
                 let region = clients.session.region();
                 self.warn(format!(
-                    "{arn} is left behind: {error}; `aws ecs deregister-task-definition \
-                     --task-definition {arn} --region {region}` takes it away"
+                    "{arn} was not deregistered: {error}; to deregister it: `aws ecs deregister-task-definition \
+                     --task-definition {arn} --region {region}`"
                 ));
             }
         }
     }
 }
 
-/// Tags are denied by themselves: whoever may register and run may not always tag.
+/// Whether the permission to set tags is missing. A user may have the permissions to register and run, but not this one.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html>
 pub(super) fn is_denied_tagging(error: &CallError) -> bool {
     error.kind == ErrorKind::Denied && error.message.contains("ecs:TagResource")
