@@ -1,7 +1,7 @@
 //! `ecs-parrot redrive`: posts the events of a dead-letter queue, and deletes each message after that.
 //!
 //! The redrive of SQS works only for dead-letter queues of queues, not for those of functions and rules:
-//! <https://docs.aws.amazon.com/AWSSimpleQueueService/last_receive/APIReference/API_StartMessageMoveTask.html>
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
 
 mod queue;
 mod redriver;
@@ -275,7 +275,7 @@ impl Redrive<'_> {
                 let timeout = Duration::from_secs(VISIBILITY_TIMEOUT.unsigned_abs().into());
                 let until = httpdate::fmt_http_date(self.last_receive + timeout);
                 print_error(&format!(
-                    "{messages} could not be returned to the queue and stay invisible until {until} at the last_receive: {why}"
+                    "{messages} could not be returned to the queue and stay invisible until {until} at the latest: {why}"
                 ));
                 "the queue may contain more messages"
             }
