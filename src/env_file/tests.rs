@@ -174,7 +174,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
         (
             "deploy_hook: {wait: stoped}",
-            "2: deploy_hook.wait: `stoped` is neither; allowed: `stopped` or `started`",
+            "2: deploy_hook.wait: `stoped` is not a known word; allowed: `stopped` or `started`",
         ),
         (
             "run_from_queue:\n  allowed_clusters: 'a[b'",
@@ -349,7 +349,7 @@ fn the_report_says_where_messages_go() {
     let report = channels("mysettings: {functions: {parrot: false}}");
     assert_eq!(report, Report::default());
     let settings = "mysettings: {functions: {run_from_queue: true}, slack: {webhookurl: 'ssm:/a'}}";
-    assert!(channels(settings).warnings[0].starts_with("nothing may be run"));
+    assert!(channels(settings).warnings[0].starts_with("no task may be run"));
 }
 
 #[test]

@@ -55,7 +55,7 @@ async fn a_sidecar_that_crashed_fails_the_deployment() {
         (
             json!({"exitCode": 1}),
             "Failed",
-            "`sidecar` exited with 1; if the task can do without",
+            "`sidecar` exited with 1; if the task can continue without",
         ),
         // ECS stops the other containers when the migration is done.
         (json!({"exitCode": 143}), "Succeeded", "`app` exited with 0"),
