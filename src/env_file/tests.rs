@@ -210,7 +210,7 @@ fn a_wrong_value_is_named_with_what_is_allowed() {
         ),
         (
             "run_from_queue:\n  allowed_clusters: arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
-            "3: run_from_queue.allowed_clusters: `arn:aws:ecs:eu-west-1:210987654321:cluster/prod` is an ARN, and names are compared; write `prod`",
+            "3: run_from_queue.allowed_clusters: `arn:aws:ecs:eu-west-1:210987654321:cluster/prod` is an ARN; expected a name or a pattern of names; write `prod`",
         ),
         (
             "keep: ignored_cluster",
