@@ -5,8 +5,8 @@
 //! ```
 //!
 //! [`definition`] and [`clone`](mod@clone) make a task definition for a one-off task, and [`logs`] reads what its
-//! containers write. These modules do not depend on who asked for the task. There are three front ends: [`queue`], [`hook`]
-//! and `ecs-parrot run`.
+//! containers write. These modules do not depend on who asked for the task. There are three front ends: [`queue`],
+//! [`hook`] and `ecs-parrot run`.
 
 pub mod clone;
 pub mod definition;

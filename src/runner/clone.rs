@@ -1,5 +1,5 @@
-//! A copy of a task definition for a one-off task. The copy keeps every field of the reference, except for the requested
-//! changes and for settings that are wrong for a task that runs once beside its service.
+//! A copy of a task definition for a one-off task. The copy keeps every field of the reference, except for the
+//! requested changes and for settings that are wrong for a task that runs once beside its service.
 
 mod container;
 
@@ -315,8 +315,8 @@ impl ClonedDefinition {
         self.notes.extend(notes);
     }
 
-    /// Sets the sizes of the task if the definition has task sizes, and lets the chosen container use all of them. Otherwise
-    /// sets the sizes of the container.
+    /// Sets the sizes of the task if the definition has task sizes, and lets the chosen container use all of them.
+    /// Otherwise sets the sizes of the container.
     fn resize(&mut self, changes: &Changes) -> Result<(), CloneError> {
         let of_task = self.text("cpu").is_some() || self.text("memory").is_some();
         let (cpu, memory) = (changes.cpu.as_ref(), changes.memory.as_ref());

@@ -1,5 +1,5 @@
-//! Task definitions as the JSON of the API. The SDK's types drop each field that they do not know, but a copy must keep all
-//! of them.
+//! Task definitions as the JSON of the API. The SDK's types drop each field that they do not know, but a copy must keep
+//! all of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,4 +1,5 @@
-//! A lifecycle hook of deployments: it runs a task, and the deployment continues only if the task ends with exit code 0.
+//! A lifecycle hook of deployments: it runs a task, and the deployment continues only if the task ends with exit code
+//! 0.
 //!
 //! ```text
 //! payload ─ Caller ─┬ CodeDeploy: Job ▶ task ─ the call waits, or the stop event reports ▶ Succeeded | Failed
@@ -187,8 +188,8 @@ fn stop_reason(container: &str) -> String {
     format!("{PROGRAM}: `{container}` has ended")
 }
 
-/// Ignores a stop that this function caused. A repeated call, after a lost answer, sees the stop of the first call, but the
-/// container had ended before that.
+/// Ignores a stop that this function caused. A repeated call, after a lost answer, sees the stop of the first call, but
+/// the container had ended before that.
 fn ignore_own_stop(task: &mut Task, container: &str) {
     if task.facts.stopped_reason.as_deref() != Some(&stop_reason(container)) {
         return;

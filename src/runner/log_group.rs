@@ -1,4 +1,5 @@
-//! The log group of a one-off task. It is created with a retention if it does not exist; an existing group is not changed.
+//! The log group of a one-off task. It is created with a retention if it does not exist; an existing group is not
+//! changed.
 
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! Reads what the containers of tasks log to CloudWatch Logs: each line once, the oldest first.
 //!
-//! An empty page is not the end of a stream. The end is reached when the returned token is the one that was sent. A token is
-//! an exact position, so a failed call can be made again without losing or repeating a line. A time is not exact enough,
-//! because several lines may have the same millisecond.
+//! An empty page is not the end of a stream. The end is reached when the returned token is the one that was sent. A
+//! token is an exact position, so a failed call can be made again without losing or repeating a line. A time is not
+//! exact enough, because several lines may have the same millisecond.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::ecs::arn;
 
 /// The log stream of one container of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogStream {
+pub struct ContainerStream {
     pub task: String,
     pub container: String,
     pub region: String,
@@ -47,7 +47,7 @@ pub fn streams(
     definition: &TaskDefinition,
     tasks: &[String],
     region: &str,
-) -> (Vec<LogStream>, Vec<UnreadLog>) {
+) -> (Vec<ContainerStream>, Vec<UnreadLog>) {
     let mut streams = Vec::new();
     let mut unread = Vec::new();
     for container in definition.containers() {
@@ -74,9 +74,9 @@ fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
     LogDestination::read(|name| options.get(name).and_then(Value::as_str).map(str::to_owned))
 }
 
-fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> LogStream {
+fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> ContainerStream {
     let id = arn::name(task);
-    LogStream {
+    ContainerStream {
         task: id.to_owned(),
         container: container.to_owned(),
         region: log.region(region).to_owned(),
@@ -99,7 +99,7 @@ pub struct Round {
     /// Some stream was not read to its end.
     pub has_more: bool,
     /// Streams that cannot be read any more.
-    pub lost: Vec<(LogStream, CallError)>,
+    pub lost: Vec<(ContainerStream, CallError)>,
     /// Some stream could not be read this time.
     pub failing: bool,
 }
@@ -107,7 +107,7 @@ pub struct Round {
 #[derive(Debug)]
 struct StreamTail {
     client: Client,
-    stream: LogStream,
+    stream: ContainerStream,
     token: Option<String>,
     is_lost: bool,
 }
@@ -125,7 +125,7 @@ enum ReadResult {
 }
 
 impl LogTailer {
-    pub fn new(session: &Session, streams: Vec<LogStream>) -> Self {
+    pub fn new(session: &Session, streams: Vec<ContainerStream>) -> Self {
         let mut clients: BTreeMap<String, Client> = BTreeMap::new();
         let tails = streams.into_iter().map(|stream| {
             let client = clients
@@ -143,7 +143,7 @@ impl LogTailer {
         }
     }
 
-    pub fn streams(&self) -> impl Iterator<Item = &LogStream> {
+    pub fn streams(&self) -> impl Iterator<Item = &ContainerStream> {
         self.tails.iter().map(|tail| &tail.stream)
     }
 
@@ -160,7 +160,7 @@ impl LogTailer {
         self.differ(|stream| &stream.task)
     }
 
-    fn differ(&self, part: impl Fn(&LogStream) -> &str) -> bool {
+    fn differ(&self, part: impl Fn(&ContainerStream) -> &str) -> bool {
         let mut parts = self.streams().map(part);
         let first = parts.next();
         parts.any(|other| Some(other) != first)
@@ -245,7 +245,7 @@ fn merge(pages: Vec<Vec<LogLine>>) -> Vec<LogLine> {
 }
 
 /// What to do if the permission to read a log is missing.
-pub fn advice(stream: &LogStream, error: &CallError) -> Option<String> {
+pub fn advice(stream: &ContainerStream, error: &CallError) -> Option<String> {
     (error.kind == ErrorKind::Denied).then(|| {
         format!(
             "allow logs:GetLogEvents on log group `{}`; the task itself is not affected",

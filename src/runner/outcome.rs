@@ -1,10 +1,10 @@
 //! How the tasks of a request ended.
 //!
-//! The exit code of the chosen container decides, but not alone. When an essential container ends, ECS stops all others with
-//! SIGTERM, then SIGKILL. So a container that was stopped before it was done may exit with 0, and one that was no longer
-//! needed exits with 143 or 137. ECS does not report which container ended first: DescribeTasks and the events have times of
-//! the task, but no times of its containers. If the known facts are not enough, the run counts as failed: an unfinished
-//! migration that looks successful is worse than a finished one that somebody has to check.
+//! The exit code of the chosen container decides, but not alone. When an essential container ends, ECS stops all others
+//! with SIGTERM, then SIGKILL. So a container that was stopped before it was done may exit with 0, and one that was no
+//! longer needed exits with 143 or 137. ECS does not report which container ended first: DescribeTasks and the events
+//! have times of the task, but no times of its containers. If the known facts are not enough, the run counts as failed:
+//! an unfinished migration that looks successful is worse than a finished one that somebody has to check.
 
 use crate::aws::Task;
 use crate::ecs::diagnosis::{self, Cause};
@@ -38,8 +38,8 @@ impl RunOutcome {
             .map(|task| TaskEnd::of(task, &self.container))
     }
 
-    /// The exit status of the first task that failed. If all started tasks succeeded but not all tasks were started, it is
-    /// [`FAILED`].
+    /// The exit status of the first task that failed. If all started tasks succeeded but not all tasks were started, it
+    /// is [`FAILED`].
     pub fn status(&self) -> u8 {
         let of_tasks = self.ends().map(TaskEnd::status).find(|status| *status != 0);
         let of_request = if self.failures.is_empty() && !self.tasks.is_empty() {
@@ -78,8 +78,8 @@ impl<'a> TaskEnd<'a> {
         diagnosis::cause(&self.task.facts, &self.task.subject)
     }
 
-    /// Whether it is known how the chosen container ended: either the task has stopped, or the container has ended and the
-    /// task continues without it, because it is not essential.
+    /// Whether it is known how the chosen container ended: either the task has stopped, or the container has ended and
+    /// the task continues without it, because it is not essential.
     pub fn is_over(self) -> bool {
         let task_continues = || {
             self.task_may_continue()
@@ -91,8 +91,8 @@ impl<'a> TaskEnd<'a> {
         self.task.has_stopped() || task_continues()
     }
 
-    /// Whether the chosen container has ended and nothing shows that the task will stop. Only the task definition has the
-    /// answer then.
+    /// Whether the chosen container has ended and nothing shows that the task will stop. Only the task definition has
+    /// the answer then.
     pub fn task_may_continue(self) -> bool {
         !self.task.has_stopped()
             && self.task.facts.desired_status.as_deref() != Some("STOPPED")

@@ -1,4 +1,5 @@
-//! Runs tasks for SQS messages. Each record is handled by itself: its tasks are started once, or it is returned to the queue.
+//! Runs tasks for SQS messages. Each record is handled by itself: its tasks are started once, or it is returned to the
+//! queue.
 //!
 //! ```text
 //! record ─ RunMessage ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ RecordReport
@@ -56,8 +57,8 @@ pub struct RecordReport {
 }
 
 impl RunFromQueue {
-    /// Starts the tasks of the records, and sets when the queue delivers the failed records again. `time` is the time that
-    /// the invocation has left.
+    /// Starts the tasks of the records, and sets when the queue delivers the failed records again. `time` is the time
+    /// that the invocation has left.
     pub async fn handle(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<RecordReport> {
         let deadline = tokio::time::Instant::now() + time;
         if records.iter().any(fifo::is_fifo) {
@@ -167,9 +168,9 @@ impl RunFromQueue {
         Ok(())
     }
 
-    /// Starts all tasks of a request, with as many calls as needed. When a message is received again, its calls have the same
-    /// client tokens, and ECS returns the tasks that it already started. ECS also repeats an answer that contained only
-    /// failures, so the next call gets a token with the next number.
+    /// Starts all tasks of a request, with as many calls as needed. When a message is received again, its calls have
+    /// the same client tokens, and ECS returns the tasks that it already started. ECS also repeats an answer that
+    /// contained only failures, so the next call gets a token with the next number.
     async fn start(
         &self,
         mut request: Map<String, Value>,
@@ -206,9 +207,9 @@ impl RunFromQueue {
         }
     }
 
-    /// Sets when the queue delivers the record again. The delay grows while another try may help. A record that can never
-    /// work becomes visible at once, so that it reaches the dead-letter queue. Without this call the record becomes visible
-    /// again as well, after the visibility timeout of the queue.
+    /// Sets when the queue delivers the record again. The delay grows while another try may help. A record that can
+    /// never work becomes visible at once, so that it reaches the dead-letter queue. Without this call the record
+    /// becomes visible again as well, after the visibility timeout of the queue.
     async fn delay(&self, record: &SqsMessage, error: &RecordError) {
         let delay = match error.is_retryable() {
             true => RetryDelay::Later(None),

@@ -1,7 +1,7 @@
 //! A request to run tasks: the input of RunTask, whichever front end made it.
 //!
-//! It is the SDK's own type, so that new fields of RunTask need no code here. A request that ECS would not accept because of
-//! its size or form is an error here, before anything is created for it.
+//! It is the SDK's own type, so that new fields of RunTask need no code here. A request that ECS would not accept
+//! because of its size or form is an error here, before anything is created for it.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
 
 mod reader;
@@ -96,8 +96,8 @@ impl RunRequest {
         }
     }
 
-    /// Reads a request with the field names of RunTask, `{"cluster": …, "taskDefinition": …}`. An unknown field is an error:
-    /// without it the task would be another than the sender wanted. Suggestions for it include `aliases`.
+    /// Reads a request with the field names of RunTask, `{"cluster": …, "taskDefinition": …}`. An unknown field is an
+    /// error: without it, another task would run than the sender wanted. The suggestion for it may be one of `aliases`.
     pub fn from_json(json: &Value, aliases: &[&'static str]) -> Result<Self, InvalidRequest> {
         let problems = RefCell::new(Vec::new());
         let read = RunTaskInput::deserialize(&mut Reader::new(json, aliases, &problems));

@@ -65,8 +65,9 @@ const QUOTA_CODES: [&str; 3] = [
     "LimitExceeded",
 ];
 
-/// Starts the tasks of a request in one attempt. The caller tries again itself, because it must know whether an attempt was
-/// not answered. A second call with the same client token starts nothing new and returns the tasks of the first call.
+/// Starts the tasks of a request in one attempt. The caller tries again itself, because it must know whether an attempt
+/// was not answered. A second call with the same client token starts nothing new and returns the tasks of the first
+/// call.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 pub async fn start(ecs: &Client, request: &RunRequest) -> Result<Started, StartError> {
     let answer = ecs
@@ -127,8 +128,8 @@ pub async fn stop(ecs: &Client, cluster: &str, task: &str, reason: &str) -> Resu
         .map_err(|error| CallError::of("StopTask", error))
 }
 
-/// Checks that the cluster exists and that its tasks may be described. It describes a task that does not exist: a caller that
-/// waits for tasks already has the permission for this call.
+/// Checks that the cluster exists and that its tasks may be described. It describes a task that does not exist: a
+/// caller that waits for tasks already has the permission for this call.
 pub async fn check_cluster(ecs: &Client, cluster: &str) -> Result<(), CallError> {
     ecs.describe_tasks()
         .cluster(cluster)

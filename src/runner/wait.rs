@@ -56,8 +56,8 @@ impl TaskWaiter {
         self.intervals.next()
     }
 
-    /// Polls once. After an error that may go away (an unknown task, throttling, a failure of the service) the last known
-    /// states stay as they are.
+    /// Polls once. After an error that may go away (an unknown task, throttling, a failure of the service) the last
+    /// known states stay as they are.
     pub async fn poll(&mut self) -> Result<(), WaitError> {
         let answer = self
             .ecs

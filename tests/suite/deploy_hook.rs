@@ -316,7 +316,8 @@ async fn with_wait_started_the_deployment_continues_at_once() {
     );
 }
 
-/// With HOOK_EVENTS a task may take the whole hour of CodeDeploy: the call starts it, and the event of its stop reports.
+/// With HOOK_EVENTS a task may take the whole hour of CodeDeploy: the call starts it, and the event of its stop
+/// reports.
 #[tokio::test]
 async fn a_task_of_forty_minutes_for_code_deploy() {
     for (code, status) in [(0, "Succeeded"), (2, "Failed")] {

@@ -42,8 +42,8 @@ async fn stop_of(aws: &FakeAws, variables: &[(&str, &str)]) -> Value {
     aws.stop_event(&task)
 }
 
-/// A database proxy crashes, ECS stops the migration before it is done, and it exits with 0. The hook fails, whether the call
-/// waits or the event reports.
+/// A database proxy crashes, ECS stops the migration before it is done, and it exits with 0. The hook fails, whether
+/// the call waits or the event reports.
 #[tokio::test]
 async fn a_sidecar_that_crashed_fails_the_deployment() {
     let cases = [
@@ -86,7 +86,8 @@ async fn a_sidecar_that_crashed_fails_the_deployment() {
     }
 }
 
-/// A container that is not essential cannot end a task. If it is not known whether it is essential, the deployment fails.
+/// A container that is not essential cannot end a task. If it is not known whether it is essential, the deployment
+/// fails.
 #[tokio::test]
 async fn essential_containers_decide_if_they_are_known() {
     for (is_denied, status) in [(false, "Succeeded"), (true, "Failed")] {

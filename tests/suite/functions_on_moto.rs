@@ -93,7 +93,8 @@ async fn receive(sqs: &aws_sdk_sqs::Client) -> Vec<Value> {
     records.collect()
 }
 
-/// From `enqueue` to the task. One message is run. The other is not allowed, and only that one is visible again, at once.
+/// From `enqueue` to the task. One message is run. The other is not allowed, and only that one is visible again, at
+/// once.
 #[tokio::test]
 async fn from_the_queue_to_the_task() {
     let (moto, _folder) = account();

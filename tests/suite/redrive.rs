@@ -25,8 +25,8 @@ struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// A queue with dead-letter messages of rules (the event), of functions (a record of the failure), and two that are not
-    /// events.
+    /// A queue with dead-letter messages of rules (the event), of functions (a record of the failure), and two that are
+    /// not events.
     async fn new() -> Self {
         let moto = Moto::start();
         let sqs = aws_sdk_sqs::Client::new(&sdk_config(moto.url()));

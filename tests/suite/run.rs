@@ -21,8 +21,8 @@ use crate::tools;
 const MIGRATE: &str =
     "--task-name web-migrate --from-task web --cluster prod --command rake db:migrate";
 
-/// An account with a cluster and the definition `web`, which has one container, `app`. Its user has the IAM policy of the
-/// README, so that the policy must allow each call of each test.
+/// An account with a cluster and the definition `web`, which has one container, `app`. Its user has the IAM policy of
+/// the README, so that the policy must allow each call of each test.
 async fn account() -> FakeAws {
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&permissions::of_readme()));

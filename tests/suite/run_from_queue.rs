@@ -103,8 +103,8 @@ fn network(subnet: &str, group: &str, public: &str) -> Value {
     json!({"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": public}})
 }
 
-/// The complete example of aws-lambda-ecs-run-task and its variations: without a network, without a part of it, without a
-/// container name, with the flat names of its README, and with single quotes.
+/// The complete example of aws-lambda-ecs-run-task and its variations: without a network, without a part of it, without
+/// a container name, with the flat names of its README, and with single quotes.
 #[tokio::test]
 async fn messages_for_aws_lambda_ecs_run_task_run_unchanged() {
     let override_of = |name: &str| {
@@ -446,8 +446,8 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
     assert_eq!(visibility(&aws), [at("2", 0), at("4", 0)].into());
 }
 
-/// The messages of one group reach the limit of the dead-letter queue together. At the last try of the first one, the others
-/// are tried as well.
+/// The messages of one group reach the limit of the dead-letter queue together. At the last try of the first one, the
+/// others are tried as well.
 #[tokio::test]
 async fn each_message_of_a_fifo_queue_is_tried() {
     for (receives, started) in [(11, 0), (12, 1), (13, 1)] {
@@ -588,8 +588,8 @@ async fn a_task_of_another_function_is_ignored() {
     assert_eq!(aws.tasks().len(), 1);
 }
 
-/// The functions of all stages get the event of a task that names no function. It must not be started by each of them, nor
-/// fail in each of them. One task had no space for the variable, the other is of an earlier version.
+/// The functions of all stages get the event of a task that names no function. It must not be started by each of them,
+/// nor fail in each of them. One task had no space for the variable, the other is of an earlier version.
 #[tokio::test]
 async fn a_task_that_names_no_function_raises_no_alarm() {
     let aws = account().await;
@@ -609,8 +609,8 @@ async fn a_task_that_names_no_function_raises_no_alarm() {
     assert_eq!(aws.tasks().len(), 1);
 }
 
-/// ECS always gives the same answer for a token. The next try of Lambda has another token, and a repeated event starts one
-/// task.
+/// ECS always gives the same answer for a token. The next try of Lambda has another token, and a repeated event starts
+/// one task.
 #[tokio::test]
 async fn a_restart_that_was_not_placed_is_tried_again() {
     let aws = account().await;

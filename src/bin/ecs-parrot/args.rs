@@ -146,8 +146,8 @@ pub(crate) struct EnqueueArgs {
     /// The queue: its URL, name or ARN
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: String,
-    /// The message group; a FIFO queue keeps the order of the messages of one group [default for a FIFO queue: the family of
-    /// the message's task definition]
+    /// The message group; a FIFO queue keeps the order of the messages of one group [default for a FIFO queue: the
+    /// family of the message's task definition]
     #[arg(long, value_name = "NAME", value_parser = message_group)]
     pub(crate) group: Option<String>,
     /// Files with one message each, folders (their own *.json), or - for standard input
@@ -173,8 +173,8 @@ pub(crate) struct RedriveArgs {
     /// Post the events from this machine, to the channels that the environment configures
     #[arg(long, group = "redriver", conflicts_with = "function")]
     pub(crate) local: bool,
-    /// Show what would be posted, by the variables of this shell; post nothing and delete nothing. With --local, also check
-    /// that a channel is configured here
+    /// Show what would be posted, by the variables of this shell; post nothing and delete nothing. With --local, also
+    /// check that a channel is configured here
     #[arg(long, group = "redriver")]
     pub(crate) dry_run: bool,
     /// The AWS profile to use

@@ -1,7 +1,7 @@
 //! `ecs-parrot enqueue`: checks messages as `run-from-queue` does, and sends them to its queue.
 //!
-//! A FIFO queue needs a message group and a deduplication id. It keeps the order within a group, and it ignores a message
-//! with an id that it received before:
+//! A FIFO queue needs a message group and a deduplication id. It keeps the order within a group, and it ignores a
+//! message with an id that it received before:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 
 use std::io::Write as _;
@@ -71,8 +71,8 @@ pub(crate) async fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The messages that were sent before the error, and those that were not. The later ones were not tried, because they may
-/// depend on the one that failed.
+/// The messages that were sent before the error, and those that were not. The later ones were not tried, because they
+/// may depend on the one that failed.
 fn left(messages: &[CheckedMessage], failed: usize) -> String {
     let names = |of: &[CheckedMessage]| {
         let names: Vec<_> = of.iter().map(|it| it.name.as_str()).collect();

@@ -49,8 +49,8 @@ pub(crate) fn region_of(queue: &str) -> Option<&str> {
     host.split('.').next()
 }
 
-/// GetQueueUrl looks in one region only. For an ARN of another region it would find another queue of the same name, or no
-/// queue.
+/// GetQueueUrl looks in one region only. For an ARN of another region it would find another queue of the same name, or
+/// no queue.
 fn check_region(sqs: &Client, text: &str, arn: &Arn<'_>) -> anyhow::Result<()> {
     if arn.service != "sqs" {
         bail!(

@@ -48,7 +48,8 @@ pub(crate) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
         undeleted: BTreeSet::new(),
         counts: Counts::default(),
     };
-    // After any end, the messages are returned to the queue before anything is printed: a closed output must not stop that.
+    // After any end, the messages are returned to the queue before anything is printed: a closed output must not stop
+    // that.
     let reason = run.process_all(&mut signals).await;
     let not_returned = run.return_to_queue().await;
     let reason = run.look_for_others(reason, not_returned.as_ref()).await;
@@ -73,8 +74,8 @@ struct Redrive<'a> {
     bar: ProgressBar,
     /// The ids of all messages that were received.
     seen: HashSet<String>,
-    /// The messages that stay in the queue, by id. They are returned at the end. A queue has no order, so a message that is
-    /// returned earlier would be received again before the others.
+    /// The messages that stay in the queue, by id. They are returned at the end. A queue has no order, so a message
+    /// that is returned earlier would be received again before the others.
     held: HashMap<String, Message>,
     /// When the last message was received.
     last_receive: SystemTime,
@@ -136,8 +137,8 @@ impl Redrive<'_> {
         }
     }
 
-    /// Processes one message. After the first signal it continues to its end. After the second it stops at once and returns
-    /// `None`.
+    /// Processes one message. After the first signal it continues to its end. After the second it stops at once and
+    /// returns `None`.
     async fn process(
         &self,
         message: &Message,
@@ -180,8 +181,8 @@ impl Redrive<'_> {
         }
     }
 
-    /// The next message; `None` if all were received. After a signal it still waits for the answer of the current call: a message
-    /// that arrives later would stay invisible.
+    /// The next message; `None` if all were received. After a signal it still waits for the answer of the current call:
+    /// a message that arrives later would stay invisible.
     async fn receive(&mut self, signals: &mut Interrupts) -> Result<Option<Message>, StopReason> {
         let mut receive = pin!(self.queue.receive());
         let (received, signal) = tokio::select! {
@@ -229,8 +230,8 @@ impl Redrive<'_> {
         not_returned
     }
 
-    /// Checks whether another reader holds messages, if the queue seems to be empty. It asks several times, because the counts of
-    /// the queue are updated with a delay.
+    /// Checks whether another reader holds messages, if the queue seems to be empty. It asks several times, because the
+    /// counts of the queue are updated with a delay.
     async fn look_for_others(
         &self,
         reason: StopReason,

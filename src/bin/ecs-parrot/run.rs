@@ -65,7 +65,7 @@ struct Run<'a> {
 }
 
 /// The clients of one account and region.
-struct Clients {
+struct RunClients {
     session: Session,
     ecs: aws_sdk_ecs::Client,
     logs: aws::service::Client,
@@ -78,7 +78,7 @@ impl Run<'_> {
         let (profile, region) = (self.args.profile.as_deref(), self.args.region.as_deref());
         let session = Session::open(&http, profile, region).await;
         let session = session.map_err(CommandError::Session)?;
-        let clients = Clients {
+        let clients = RunClients {
             ecs: session.ecs(),
             logs: session.logs(session.region()),
             session,
@@ -115,7 +115,7 @@ impl Run<'_> {
 
     async fn plan(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         options: RunOptions,
     ) -> Result<RunPlan, CommandError> {
         let settings = match &self.args.like_service {
@@ -167,7 +167,7 @@ impl Run<'_> {
     }
 
     /// Checks the cluster before anything is created: it must exist, and its tasks must be readable.
-    async fn check_cluster(&self, clients: &Clients) -> Result<(), CommandError> {
+    async fn check_cluster(&self, clients: &RunClients) -> Result<(), CommandError> {
         let checked = task::check_cluster(&clients.ecs, &self.args.cluster).await;
         match checked {
             Err(error)
@@ -180,8 +180,8 @@ impl Run<'_> {
         }
     }
 
-    /// Ends the run after a signal. It is called between two calls of AWS, because a call must finish: what it created must
-    /// be known.
+    /// Ends the run after a signal. It is called between two calls of AWS, because a call must finish: what it created
+    /// must be known.
     fn check_signals(&mut self) -> Result<(), CommandError> {
         match self.interrupts.pending() {
             Some(signal) => Err(CommandError::Interrupted(signal)),
@@ -191,7 +191,7 @@ impl Run<'_> {
 
     async fn create_and_start(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         plan: &RunPlan,
         created: &mut CreatedResources,
         deadline: Option<Instant>,
@@ -225,7 +225,7 @@ impl Run<'_> {
 
     async fn follow(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         plan: &RunPlan,
         created: &CreatedResources,
         started: Started,
@@ -271,7 +271,7 @@ impl Run<'_> {
 
     fn open_logs(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         definition: &TaskDefinition,
         tasks: &[String],
     ) -> LogTailer {
@@ -291,7 +291,7 @@ impl Run<'_> {
     /// Waits for the end of the tasks and prints their logs. Stops the tasks after a time-out or a signal.
     async fn wait_for_end(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         waiter: &mut TaskWaiter,
         tailer: &mut LogTailer,
         deadline: Option<Instant>,

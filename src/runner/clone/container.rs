@@ -62,8 +62,8 @@ pub(super) fn redirect(container: &mut Map<String, Value>, logs: &LogGroup) {
     }
 }
 
-/// Sets a variable, and removes a variable or secret of the same name: ECS does not accept two. Returns whether a secret was
-/// removed.
+/// Sets a variable, and removes a variable or secret of the same name: ECS does not accept two. Returns whether a
+/// secret was removed.
 pub(super) fn set_variable(container: &mut Map<String, Value>, name: &str, value: &str) -> bool {
     let has_name = |entry: &Value| entry.get("name").and_then(Value::as_str) == Some(name);
     let variables = container.entry("environment").or_insert_with(|| json!([]));

@@ -58,7 +58,8 @@ const RESERVE: Duration = Duration::from_secs(15);
 /// The ids are variables of the task, so that the event of its stop is enough for the report.
 const DEPLOYMENT_ID: &str = "ECS_PARROT_DEPLOYMENT_ID";
 const EXECUTION_ID: &str = "ECS_PARROT_HOOK_EXECUTION_ID";
-/// The function that started the task. The event rule also matches tasks of other functions, for example of another stage.
+/// The function that started the task. The event rule also matches tasks of other functions, for example of another
+/// stage.
 const FUNCTION: &str = "ECS_PARROT_HOOK_FUNCTION";
 
 impl DeployHook {
@@ -149,7 +150,8 @@ impl DeployHook {
         }
     }
 
-    /// Tries until the deadline, as long as the error may go away. The calls have the same token, so that they start one task.
+    /// Tries until the deadline, as long as the error may go away. The calls have the same token, so that they start
+    /// one task.
     async fn start_before(
         &self,
         job: &Job,
@@ -220,8 +222,8 @@ impl DeployHook {
         }
     }
 
-    /// Reports the result of a task that this function started. Other tasks are ignored, and also a task that a call still waits
-    /// for. The configuration may have changed since the start, so only the variables of the task are used.
+    /// Reports the result of a task that this function started. Other tasks are ignored, and also a task that a call
+    /// still waits for. The configuration may have changed since the start, so only the variables of the task are used.
     pub(super) async fn stopped(&self, detail: &Value) -> Result<Value, HookError> {
         let task = match hook_task(detail, &self.function) {
             StoppedTask::Ignored(why) => {
@@ -320,8 +322,8 @@ enum StoppedTask {
     Unclear(&'static str),
 }
 
-/// A task whose `startedBy` belongs to the execution in its variables. Anyone who may run tasks can set both, but needs an
-/// id that CodeDeploy creates for each execution.
+/// A task whose `startedBy` belongs to the execution in its variables. Anyone who may run tasks can set both, but needs
+/// an id that CodeDeploy creates for each execution.
 struct HookTask {
     execution: Execution,
     /// The container that has the variables.

@@ -15,8 +15,8 @@ pub struct HookConfig {
     pub security_groups: Vec<String>,
     pub assign_public_ip: bool,
     pub wait: Wait,
-    /// The result is reported to CodeDeploy when the event of the task's stop arrives. The call that started the task does not
-    /// wait.
+    /// The result is reported to CodeDeploy when the event of the task's stop arrives. The call that started the task
+    /// does not wait.
     pub by_events: bool,
     /// Settings that are valid but probably a mistake.
     pub warnings: Vec<String>,

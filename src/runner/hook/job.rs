@@ -1,4 +1,5 @@
-//! The task that a hook runs. Its settings come from the configuration and, for hooks of Amazon ECS, from the deployment.
+//! The task that a hook runs. Its settings come from the configuration and, for hooks of Amazon ECS, from the
+//! deployment.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::run_task::RunTaskInput;

@@ -79,8 +79,8 @@ impl LifecycleCall {
         }
     }
 
-    /// A rollback takes the traffic of the stage away from the target, so no task is needed. Before the shift of a normal
-    /// deployment the production weight of the target is also 0, so each stage is judged by its own weights.
+    /// A rollback takes the traffic of the stage away from the target, so no task is needed. Before the shift of a
+    /// normal deployment the production weight of the target is also 0, so each stage is judged by its own weights.
     fn is_rollback(&self) -> bool {
         match self.stage.as_str() {
             "TEST_TRAFFIC_SHIFT" => self.test_weight == Some(0.0),
@@ -221,8 +221,8 @@ impl DeployHook {
         })
     }
 
-    /// The job from the configuration. Missing settings come from the service revision that is deployed. The details of the
-    /// hook have priority over both, so that one function can serve many services.
+    /// The job from the configuration. Missing settings come from the service revision that is deployed. The details of
+    /// the hook have priority over both, so that one function can serve many services.
     async fn job(&self, call: &LifecycleCall, config: &HookConfig) -> Result<Job, JobError> {
         let configured = network(config)?;
         let is_complete =

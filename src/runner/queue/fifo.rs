@@ -1,12 +1,12 @@
 //! Records of a FIFO queue: the messages of one group in their order, different groups at the same time.
 //!
-//! When one message fails, the later ones of its group are returned to the queue without a try. They become visible at once:
-//! the queue delivers no message of a group while another one of the group is invisible, so a delay of theirs would also
-//! delay the message that failed. The queue counts this as a receive of each of them.
+//! When one message fails, the later ones of its group are returned to the queue without a try. They become visible at
+//! once: the queue delivers no message of a group while another one of the group is invisible, so a delay of theirs
+//! would also delay the message that failed. The queue counts this as a receive of each of them.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 //!
-//! So the messages of a group may reach the limit of the dead-letter queue together. To prevent that, the later messages do
-//! not wait any more when the queue delivers the failed one for the last time.
+//! So the messages of a group may reach the limit of the dead-letter queue together. To prevent that, the later
+//! messages do not wait any more when the queue delivers the failed one for the last time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,7 +95,7 @@ impl RunFromQueue {
         let policy = answer.attributes().and_then(|it| it.get(&name));
         let policy: Option<Value> = policy.and_then(|it| serde_json::from_str(it).ok());
         let count = policy.map(|it| it["maxReceiveCount"].clone());
-        // CloudFormation writes a number, the API also a text.
+        // CloudFormation and the API write it as a number or as text.
         Ok(count.and_then(|it| it.as_u64().or_else(|| it.as_str()?.parse().ok())))
     }
 }

@@ -1,6 +1,8 @@
 //! A message for `run-from-queue`: a RunTask request with AWS's field names, and a service whose network the task uses.
 //!
-//! Messages for aws-lambda-ecs-run-task are accepted unchanged, also with the flat names of its README and with single quotes. <https://github.com/awslabs/aws-lambda-ecs-run-task>
+//! Messages for aws-lambda-ecs-run-task are accepted unchanged, also with the flat names of its README and with single
+//! quotes.
+//! <https://github.com/awslabs/aws-lambda-ecs-run-task>
 
 use serde_json::{Map, Value, json};
 
@@ -88,16 +90,16 @@ impl RunMessage {
     }
 }
 
-/// Parses JSON. If that fails, single quotes are replaced by double quotes: callers of aws-lambda-ecs-run-task sent Python's
-/// notation.
+/// Parses JSON. If that fails, single quotes are replaced by double quotes: callers of aws-lambda-ecs-run-task sent
+/// Python's notation.
 fn parse(body: &str) -> Result<Value, InvalidMessage> {
     serde_json::from_str(body)
         .or_else(|error| serde_json::from_str(&body.replace('\'', "\"")).map_err(|_| error))
         .map_err(|error| InvalidMessage::NoJson(error.to_string()))
 }
 
-/// Whether a value means that the field is not set. The example of aws-lambda-ecs-run-task has `"referenceId": ""`, and ECS
-/// does not accept an empty list of tags.
+/// Whether a value means that the field is not set. The example of aws-lambda-ecs-run-task has `"referenceId": ""`, and
+/// ECS does not accept an empty list of tags.
 fn is_empty(value: &Value) -> bool {
     value.is_null() || value == "" || value == &json!([])
 }

@@ -1,9 +1,10 @@
 //! Starts a task again that stopped because its network interface was not ready in time.
 //!
-//! The event of the stop does not contain the whole request (no network, tags, group or volumes). So the task carries the
-//! request in a variable of its first container, together with the name of the function that started it and the number of
-//! restarts. A function does not restart tasks of other functions, for example of another stage. It also does not restart
-//! tasks that name no function: each stage gets their events, and each would start them, or fail and raise its alarm.
+//! The event of the stop does not contain the whole request (no network, tags, group or volumes). So the task carries
+//! the request in a variable of its first container, together with the name of the function that started it and the
+//! number of restarts. A function does not restart tasks of other functions, for example of another stage. It also does
+//! not restart tasks that name no function: each stage gets their events, and each would start them, or fail and raise
+//! its alarm.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,8 +35,9 @@ const NOT_CARRIED: [&str; 6] = [
     "count",
 ];
 
-/// ECS always gives the same answer for a client token, also if it was a failure, so each try needs another token. Lambda
-/// tries an event again after one minute and after two more: each of these pauses leads to at least one new token.
+/// ECS always gives the same answer for a client token, also if it was a failure, so each try needs another token.
+/// Lambda tries an event again after one minute and after two more: each of these pauses leads to at least one new
+/// token.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
 const SECONDS_PER_TOKEN: i64 = 45;
 const MAX_TOKENS: u32 = 10;
@@ -68,8 +70,8 @@ impl Rerun {
         }
     }
 
-    /// Adds this to the request, if the task has a network of its own. If the overrides become too large, only the network is
-    /// added. If that is still too large, nothing is added: the task runs, but it is not started again.
+    /// Adds this to the request, if the task has a network of its own. If the overrides become too large, only the
+    /// network is added. If that is still too large, nothing is added: the task runs, but it is not started again.
     pub(super) fn add_to(&self, request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
         remove_variable(request);
         if !self.request.contains_key("networkConfiguration") {
@@ -140,14 +142,15 @@ pub fn is_late_interface(detail: &Value) -> bool {
 }
 
 impl RunFromQueue {
-    /// Whether the task carries the name of this function. A task without the variable, or of an earlier version, does not.
+    /// Whether the task carries the name of this function. A task without the variable, or of an earlier version, does
+    /// not.
     pub fn is_own(&self, detail: &Value) -> bool {
         let carried = Rerun::of_task(detail);
         carried.is_some_and(|it| !it.function.is_empty() && it.function == self.function)
     }
 
-    /// Starts a stopped task again, once for each stop. When the same event is delivered again, the calls have the same tokens
-    /// in the same order, and ECS returns the task that it already started.
+    /// Starts a stopped task again, once for each stop. When the same event is delivered again, the calls have the same
+    /// tokens in the same order, and ECS returns the task that it already started.
     pub async fn run_again(
         &self,
         detail: &Value,

@@ -1,5 +1,5 @@
-//! Reads JSON into the SDK's own types. It reports each wrong field with its name and the expected type. The SDK's own reader
-//! stops at the first wrong value, does not name its field, and ignores unknown fields.
+//! Reads JSON into the SDK's own types. It reports each wrong field with its name and the expected type. The SDK's own
+//! reader stops at the first wrong value, does not name its field, and ignores unknown fields.
 
 use std::cell::RefCell;
 
@@ -49,7 +49,8 @@ impl<'a> Reader<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// The value that was read. A wrong value is noted and replaced by the default, because later fields may be wrong too.
+    /// The value that was read. A wrong value is noted and replaced by the default, because later fields may be wrong
+    /// too.
     fn read<T: Default>(&self, read: Option<T>, wanted: &'static str) -> T {
         read.unwrap_or_else(|| {
             let given = match self.value {

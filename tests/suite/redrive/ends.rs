@@ -1,4 +1,5 @@
-//! How `redrive` ends. Messages that it did not delete are returned to the queue, and its exit status shows whether any are left.
+//! How `redrive` ends. Messages that it did not delete are returned to the queue, and its exit status shows whether any
+//! are left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::process::{Child, Command, Output, Stdio};

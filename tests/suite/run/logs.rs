@@ -35,8 +35,8 @@ async fn account_with(containers: &[(&str, &str)]) -> FakeAws {
     aws
 }
 
-/// 50,000 lines of three containers, from the start of the task until after its stop. Many have the same millisecond. The
-/// pages have different sizes, and some are empty.
+/// 50,000 lines of three containers, from the start of the task until after its stop. Many have the same millisecond.
+/// The pages have different sizes, and some are empty.
 #[tokio::test]
 #[ignore = "acceptance: it needs the machine for itself"]
 async fn fifty_thousand_lines_of_three_containers() {

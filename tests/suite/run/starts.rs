@@ -59,8 +59,8 @@ async fn a_task_that_is_not_placed_leaves_nothing_behind() {
     .await;
 }
 
-/// Quotas, as an exception and as a failure, are tried again, because a CI job prefers waiting to failing. After a failure
-/// the next call has another client token, because ECS would repeat the answer.
+/// Quotas, as an exception and as a failure, are tried again, because a CI job prefers waiting to failing. After a
+/// failure the next call has another client token, because ECS would repeat the answer.
 #[tokio::test]
 async fn a_task_that_is_placed_later() {
     let aws = account().await;
@@ -160,7 +160,8 @@ async fn some_of_several_tasks() {
     );
 }
 
-/// Errors that may go away are tried again: a task that is not known yet, throttling in both forms, failures of the service.
+/// Errors that may go away are tried again: a task that is not known yet, throttling in both forms, failures of the
+/// service.
 #[tokio::test]
 async fn retryable_errors_are_tried_again() {
     let aws = account().await;
@@ -204,7 +205,8 @@ async fn a_repeated_call_starts_one_task() {
     );
 }
 
-/// If RunTask is not answered, a task may be running. Its resources are kept, and the user gets the command that lists it.
+/// If RunTask is not answered, a task may be running. Its resources are kept, and the user gets the command that lists
+/// it.
 #[tokio::test]
 async fn after_an_unanswered_start_nothing_is_removed() {
     let aws = account().await;
@@ -233,7 +235,8 @@ async fn after_an_unanswered_start_nothing_is_removed() {
     );
 }
 
-/// A RunTask call without an answer does not delay --timeout or a signal. The answer would arrive before the SDK's time-out.
+/// A RunTask call without an answer does not delay --timeout or a signal. The answer would arrive before the SDK's
+/// time-out.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_start_without_an_answer_does_not_block() {

@@ -4,8 +4,8 @@ use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use ecs_parrot::aws::CallError;
 use futures::{StreamExt as _, stream};
 
-/// How long a received message stays invisible for others. A function may take 15 minutes for one message. Messages that are
-/// not deleted are returned at the end.
+/// How long a received message stays invisible for others. A function may take 15 minutes for one message. Messages
+/// that are not deleted are returned at the end.
 pub(super) const VISIBILITY_TIMEOUT: i32 = 3_600;
 
 /// Messages that are returned at the same time.
@@ -46,7 +46,8 @@ impl Queue<'_> {
         Ok(length.unwrap_or_default())
     }
 
-    /// Receives one message at a time: with more, the visibility timeout of the later ones would already run while they wait.
+    /// Receives one message at a time: with more, the visibility timeout of the later ones would already run while they
+    /// wait.
     pub(super) async fn receive(&self) -> Result<Option<Message>, CallError> {
         let answer = self
             .sqs
@@ -70,7 +71,8 @@ impl Queue<'_> {
             .map_err(|error| CallError::of("DeleteMessage", error))
     }
 
-    /// Returns messages to the queue. A message that cannot be returned becomes visible again after its visibility timeout.
+    /// Returns messages to the queue. A message that cannot be returned becomes visible again after its visibility
+    /// timeout.
     pub(super) async fn return_to_queue(
         &self,
         messages: impl IntoIterator<Item = &Message>,

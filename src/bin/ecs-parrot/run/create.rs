@@ -1,5 +1,5 @@
-//! The resources that are created in AWS for a one-off task: a task definition revision and a log group. If no task starts,
-//! they are removed.
+//! The resources that are created in AWS for a one-off task: a task definition revision and a log group. If no task
+//! starts, they are removed.
 
 use ecs_parrot::aws::{CallError, ErrorKind};
 use ecs_parrot::ecs::arn;
@@ -8,7 +8,7 @@ use ecs_parrot::runner::log_group::{self, LogGroupState};
 
 use super::error::CommandError;
 use super::plan::RunPlan;
-use super::{Clients, Run};
+use super::{Run, RunClients};
 
 #[derive(Debug, Default)]
 pub(super) struct CreatedResources {
@@ -30,7 +30,7 @@ impl CreatedResources {
 impl Run<'_> {
     pub(super) async fn create(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         plan: &RunPlan,
         created: &mut CreatedResources,
     ) -> Result<(), CommandError> {
@@ -47,7 +47,7 @@ impl Run<'_> {
 
     async fn register(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         plan: &RunPlan,
     ) -> Result<TaskDefinition, CommandError> {
         let registered = definition::register(&clients.ecs, &plan.clone.body).await;
@@ -62,9 +62,9 @@ impl Run<'_> {
         Ok(registered?)
     }
 
-    /// The name of the log group, if it was created now. After an error the run continues: the group may exist, and only the
-    /// permission to create it may be missing.
-    async fn ensure_log_group(&mut self, clients: &Clients, name: &str) -> Option<String> {
+    /// The name of the log group, if it was created now. After an error the run continues: the group may exist, and
+    /// only the permission to create it may be missing.
+    async fn ensure_log_group(&mut self, clients: &RunClients, name: &str) -> Option<String> {
         match log_group::ensure(&clients.logs, name).await {
             Ok(LogGroupState::Existing) => {
                 self.progress.say(&format!("logs go to {name}"));
@@ -90,7 +90,11 @@ impl Run<'_> {
     }
 
     /// Removes the created resources after no task was started.
-    pub(super) async fn remove_created(&mut self, clients: &Clients, created: &CreatedResources) {
+    pub(super) async fn remove_created(
+        &mut self,
+        clients: &RunClients,
+        created: &CreatedResources,
+    ) {
         if !self.args.keep {
             self.deregister(clients, created).await;
         }
@@ -103,7 +107,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn deregister(&mut self, clients: &Clients, created: &CreatedResources) {
+    pub(super) async fn deregister(&mut self, clients: &RunClients, created: &CreatedResources) {
         let Some(arn) = created.revision() else {
             return;
         };
@@ -122,7 +126,8 @@ impl Run<'_> {
     }
 }
 
-/// Whether the permission to set tags is missing. A user may have the permissions to register and run, but not this one.
+/// Whether the permission to set tags is missing. A user may have the permissions to register and run, but not this
+/// one.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html>
 pub(super) fn is_denied_tagging(error: &CallError) -> bool {
     error.kind == ErrorKind::Denied && error.message.contains("ecs:TagResource")

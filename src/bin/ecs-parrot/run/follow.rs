@@ -9,16 +9,16 @@ use ecs_parrot::runner::task;
 use ecs_parrot::runner::wait::{TaskWaiter, WaitError};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Clients;
+use super::RunClients;
 use super::interrupt::{Interrupts, Signal};
 use super::progress::RunProgress;
 
-/// The pause before logs without new lines are read again. CloudWatch Logs allows 25 such calls per second for the whole
-/// account.
+/// The pause before logs without new lines are read again. CloudWatch Logs allows 25 such calls per second for the
+/// whole account.
 const READ_INTERVAL: Duration = Duration::from_secs(2);
 
-/// After the stop, the logs are read until there was no new line for this time: log drivers write in batches, and CloudWatch
-/// Logs shows them a little later.
+/// After the stop, the logs are read until there was no new line for this time: log drivers write in batches, and
+/// CloudWatch Logs shows them a little later.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// The same, while CloudWatch Logs does not answer.
@@ -80,8 +80,14 @@ impl<'a> Follow<'a> {
         Ok(end)
     }
 
-    /// Stops the tasks that are still running, and returns how many will stop. If a call fails, prints the command for it.
-    pub(crate) async fn stop(&mut self, clients: &Clients, cluster: &str, reason: &str) -> usize {
+    /// Stops the tasks that are still running, and returns how many will stop. If a call fails, prints the command for
+    /// it.
+    pub(crate) async fn stop(
+        &mut self,
+        clients: &RunClients,
+        cluster: &str,
+        reason: &str,
+    ) -> usize {
         let mut stopping = 0;
         let tasks: Vec<_> = self.waiter.still_running().map(str::to_owned).collect();
         for task in tasks {
@@ -246,9 +252,14 @@ fn state(waiter: &TaskWaiter) -> String {
     }
 }
 
-/// Stops a task. Errors that may go away are tried again, because a task that is not stopped continues its work and costs
-/// money.
-async fn stop(clients: &Clients, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {
+/// Stops a task. Errors that may go away are tried again, because a task that is not stopped continues its work and
+/// costs money.
+async fn stop(
+    clients: &RunClients,
+    cluster: &str,
+    task: &str,
+    reason: &str,
+) -> Result<(), CallError> {
     const ATTEMPTS: usize = 3;
     for _ in 1..ATTEMPTS {
         match task::stop(&clients.ecs, cluster, task, reason).await {

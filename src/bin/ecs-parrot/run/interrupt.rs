@@ -33,8 +33,8 @@ impl fmt::Display for Signal {
     }
 }
 
-/// The signals that the process received. Before [`Interrupts::catch`] a signal ends the process at once: then there is nothing
-/// to stop.
+/// The signals that the process received. Before [`Interrupts::catch`] a signal ends the process at once: then there is
+/// nothing to stop.
 #[derive(Default)]
 pub(crate) struct Interrupts {
     received: Option<mpsc::UnboundedReceiver<Signal>>,
@@ -112,8 +112,8 @@ async fn hung_up(hang_up: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// Whether SIGHUP is ignored, as under `nohup`. Then it must stay ignored. Only Linux shows this; on other systems the signal is
-/// handled.
+/// Whether SIGHUP is ignored, as under `nohup`. Then it must stay ignored. Only Linux shows this; on other systems the
+/// signal is handled.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {

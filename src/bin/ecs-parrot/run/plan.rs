@@ -1,5 +1,5 @@
-//! Makes a task definition and a request from the arguments, the reference and the settings of a service. It creates nothing
-//! in AWS.
+//! Makes a task definition and a request from the arguments, the reference and the settings of a service. It creates
+//! nothing in AWS.
 
 use aws_sdk_ecs::operation::run_task::RunTaskInput;
 use aws_sdk_ecs::types::{
@@ -176,8 +176,8 @@ fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: LaunchTarge
     }
 }
 
-/// What the task runs on. For EC2 nothing is set, as in ecs-one-off-task: the default capacity provider of the cluster can then
-/// start instances, and without one ECS uses EC2.
+/// What the task runs on. For EC2 nothing is set, as in ecs-one-off-task: the default capacity provider of the cluster
+/// can then start instances, and without one ECS uses EC2.
 #[derive(Debug, Default)]
 struct Capacity {
     launch_type: Option<LaunchType>,

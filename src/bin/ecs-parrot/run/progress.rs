@@ -1,5 +1,5 @@
-//! The output while a task runs: results on standard output, everything else on standard error. A terminal shows the state in
-//! an animated line; a pipe gets plain lines.
+//! The output while a task runs: results on standard output, everything else on standard error. A terminal shows the
+//! state in an animated line; a pipe gets plain lines.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};

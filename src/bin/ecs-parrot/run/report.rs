@@ -6,7 +6,7 @@ use ecs_parrot::aws::secret::REDACTED;
 use ecs_parrot::ecs::event::Time;
 use ecs_parrot::ecs::notice::Failure;
 use ecs_parrot::runner::clone::READ_ONLY;
-use ecs_parrot::runner::logs::LogStream;
+use ecs_parrot::runner::logs::ContainerStream;
 use ecs_parrot::runner::outcome::{RunOutcome, TaskEnd};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -80,7 +80,7 @@ impl RunReport {
         self.tasks = outcome.ends().map(TaskReport::of).collect();
     }
 
-    pub(crate) fn add_streams<'a>(&mut self, streams: impl Iterator<Item = &'a LogStream>) {
+    pub(crate) fn add_streams<'a>(&mut self, streams: impl Iterator<Item = &'a ContainerStream>) {
         self.logs = streams.map(LogReport::of).collect();
     }
 
@@ -140,7 +140,7 @@ impl FailureReport {
 }
 
 impl LogReport {
-    fn of(stream: &LogStream) -> Self {
+    fn of(stream: &ContainerStream) -> Self {
         Self {
             container: stream.container.clone(),
             task: stream.task.clone(),
@@ -208,8 +208,8 @@ fn copy(plan: &RunPlan) -> Map<String, Value> {
     hide_values(plan.clone.body.clone(), &plan.given_variables)
 }
 
-/// Replaces the values of variables, which are often secrets and must not be in the log of a CI job. The values of the `given`
-/// variables get another replacement, so that the comparison shows them as different.
+/// Replaces the values of variables, which are often secrets and must not be in the log of a CI job. The values of the
+/// `given` variables get another replacement, so that the comparison shows them as different.
 fn hide_values(mut body: Map<String, Value>, given: &[String]) -> Map<String, Value> {
     let containers = body.get_mut("containerDefinitions");
     let containers = containers.and_then(Value::as_array_mut);

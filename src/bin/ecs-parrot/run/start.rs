@@ -16,16 +16,16 @@ use super::follow::reach;
 use super::interrupt::Signal;
 use super::plan::RunPlan;
 use super::progress::elapsed;
-use super::{Clients, Run};
+use super::{Run, RunClients};
 
-/// How long a call may still take after --timeout or a signal. If it is answered in this time, the started task is known and
-/// can be stopped. CI services kill the process a few seconds after the signal.
+/// How long a call may still take after --timeout or a signal. If it is answered in this time, the started task is
+/// known and can be stopped. CI services kill the process a few seconds after the signal.
 const GRACE: Duration = Duration::from_secs(4);
 
 impl Run<'_> {
     pub(super) async fn start(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         plan: &RunPlan,
         created: &mut CreatedResources,
         deadline: Option<Instant>,
@@ -50,7 +50,7 @@ impl Run<'_> {
     /// Tries for about one minute, but not longer than --timeout, because a CI job prefers waiting to failing.
     async fn start_with_retries(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
         created: &mut CreatedResources,
         deadline: Option<Instant>,
@@ -70,8 +70,8 @@ impl Run<'_> {
                 StartError::Call(error) => {
                     created.is_in_doubt |= error.kind == ErrorKind::Unavailable
                 }
-                // This is an answer, so earlier calls without an answer have started nothing. With the same token, ECS would
-                // repeat this answer.
+                // This is an answer, so earlier calls without an answer have started nothing. With the same token, ECS
+                // would repeat this answer.
                 StartError::NotPlaced(_) => {
                     created.is_in_doubt = false;
                     request = request.with_token(Uuid::new_v4().simple().to_string());
@@ -103,11 +103,11 @@ impl Run<'_> {
         }
     }
 
-    /// Calls RunTask. After --timeout or a signal it waits only a short time for the answer. Without an answer, the call may have
-    /// started a task.
+    /// Calls RunTask. After --timeout or a signal it waits only a short time for the answer. Without an answer, the
+    /// call may have started a task.
     async fn run_task(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
         deadline: Option<Instant>,
     ) -> Result<Started, StartError> {
@@ -131,7 +131,7 @@ impl Run<'_> {
     fn interrupted(
         &mut self,
         signal: Signal,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
         created: &CreatedResources,
         error: StartError,
@@ -145,7 +145,7 @@ impl Run<'_> {
 
     fn not_started(
         &self,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
         created: &CreatedResources,
         error: StartError,
