@@ -19,8 +19,9 @@ Examples:
     ecs-parrot run … --entrypoint 'sh -c' --command 'make seed && make check'
     ecs-parrot run … -- rails runner -e production script.rb
 
-Exit status: the exit code of the container; 124 after --timeout, 130 after SIGINT and 143 after SIGTERM (the
-task is stopped first); 1 if the task did not start or was stopped; 2 for wrong usage.";
+Exit status: the exit code of the container; 124 after --timeout, 130 after SIGINT and 143
+after SIGTERM (the task is stopped first); 1 if the task did not start or was stopped;
+2 for wrong usage.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
