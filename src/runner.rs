@@ -1,15 +1,16 @@
-//! Runs ECS tasks and finds out how they ended, for whoever asks.
+//! Runs ECS tasks and finds out how they ended.
 //!
 //! ```text
 //! RunRequest ─ task::start ▶ Started ─ wait::TaskWaiter ▶ RunOutcome
 //! ```
 //!
-//! Beside it stand [`definition`] and [`clone`](mod@clone), which make a task definition for a one-off task,
-//! and [`logs`], which follows what containers write. Nothing here knows whether a terminal, a queue or a
-//! deployment asked: [`queue`] and [`hook`] are two front ends, and `ecs-parrot run` is the third.
+//! [`definition`] and [`clone`](mod@clone) make a task definition for a one-off task, and [`logs`] reads what its
+//! containers write. These modules do not depend on who asked for the task. There are three front ends: [`queue`],
+//! [`hook`] and `ecs-parrot run`.
 
 pub mod clone;
 pub mod definition;
+pub mod error;
 pub mod hook;
 pub mod log_group;
 pub mod logs;

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
+use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -69,4 +70,27 @@ pub fn failed(error_type: &str, error_message: String) -> Diagnostic {
         error_type: error_type.to_owned(),
         error_message,
     }
+}
+
+/// The answer to a batch of a queue: the message ids of the records that failed. SQS makes these visible again, and
+/// deletes the others. Each id is named once.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+///
+/// # Errors
+///
+/// The first error in `failed`. It stands for a record without an id: such a record cannot be returned to the queue
+/// alone, so the whole batch is returned.
+pub fn batch_response<'a>(
+    failed: impl IntoIterator<Item = Result<&'a str, Diagnostic>>,
+) -> Result<Value, Diagnostic> {
+    let mut response = SqsBatchResponse::default();
+    let mut returned = Vec::new();
+    for id in failed {
+        let id = id?;
+        if !returned.contains(&id) {
+            returned.push(id);
+            response.add_failure(id);
+        }
+    }
+    Ok(json!(response))
 }

@@ -1,4 +1,4 @@
-//! The Lambda function behind a deployment's lifecycle hook, CodeDeploy's or Amazon ECS's own.
+//! The Lambda function for lifecycle hooks of deployments, of CodeDeploy or of Amazon ECS.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
     .await
 }
 
-/// Starts with any configuration: a deployment that is not answered waits.
+/// Starts even if the configuration is not valid, because a deployment without an answer would wait.
 async fn start() -> anyhow::Result<DeployHook> {
     function::enter()?;
     let config = HookConfig::read(&config::environment());
@@ -37,7 +37,7 @@ async fn start() -> anyhow::Result<DeployHook> {
             .iter()
             .for_each(|warning| tracing::warn!("{warning}")),
         Err(error) => tracing::error!(
-            "every call is answered Failed, because the configuration is wrong: {error}"
+            "the configuration is not valid, so each call is answered with Failed: {error}"
         ),
     }
     let session = Session::of_function(&SharedClient::default())?;
@@ -53,7 +53,7 @@ async fn answer(hook: &DeployHook, payload: Value, time: Duration) -> Result<Val
     let caller =
         Caller::of(&payload).map_err(|error| failed("UnknownPayload", error.to_string()))?;
     hook.answer(caller, time).await.map_err(|error| {
-        tracing::error!(%error, decision = "not told");
+        tracing::error!(%error, decision = "not_reported");
         let name = match &error {
             HookError::CallbackFailed(_) => "CallbackFailed",
             HookError::NotReported(_) => "NotReported",

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use aws_lambda_events::sqs::SqsBatchResponse;
 use ecs_parrot::aws::Session;
 use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::function::{self, failed};
@@ -95,21 +94,13 @@ fn counts(report: &BatchReport, context: &Context) -> Value {
     json!({"posted": posted, "dropped": dropped})
 }
 
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+/// The records of a queue that are returned to it.
 fn answer_queue(report: &BatchReport) -> Result<Value, Diagnostic> {
-    let mut response = SqsBatchResponse::default();
-    let mut given_back = Vec::new();
-    for entry in report.failed() {
-        // Without an id a single record cannot be given back, only the whole batch.
-        let Some(receipt) = &entry.receipt else {
-            return Err(failure(entry));
-        };
-        if !given_back.contains(&receipt) {
-            given_back.push(receipt);
-            response.add_failure(receipt.id.clone());
-        }
-    }
-    Ok(json!(response))
+    let failed = report.failed().map(|entry| match &entry.receipt {
+        Some(receipt) => Ok(receipt.id.as_str()),
+        None => Err(failure(entry)),
+    });
+    function::batch_response(failed)
 }
 
 fn failure(entry: &Entry) -> Diagnostic {

@@ -1,21 +1,21 @@
-//! The Lambda function that runs ECS tasks on request of SQS messages.
+//! The Lambda function that runs ECS tasks for SQS messages.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::SqsEvent;
 use ecs_parrot::aws::Session;
 use ecs_parrot::aws::function::{self, failed, time_left};
 use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
 use ecs_parrot::runner::queue::QueueConfig;
-use ecs_parrot::runner::queue::{Entry, Refusal, RunFromQueue, rerun};
+use ecs_parrot::runner::queue::{RecordError, RecordReport, RunFromQueue, rerun};
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-/// Time to give records back and to answer.
+/// Time that is reserved for returning records to the queue and for the answer.
 const RESERVE: Duration = Duration::from_secs(3);
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,44 +51,40 @@ async fn start() -> anyhow::Result<RunFromQueue> {
 async fn answer(queue: &RunFromQueue, payload: Value, time: Duration) -> Result<Value, Diagnostic> {
     if payload.get("Records").is_some() {
         let event: SqsEvent = serde_json::from_value(payload)
-            .map_err(|error| failed("NotAMessage", format!("no event of SQS: {error}")))?;
-        return answer_queue(&queue.work(event.records, time).await);
+            .map_err(|error| failed("NotAMessage", format!("not an event of SQS: {error}")))?;
+        return answer_queue(&queue.handle(event.records, time).await);
     }
     match payload.get("detail") {
-        Some(detail) if rerun::is_wanted(detail) => {
+        Some(detail) if rerun::is_late_interface(detail) => {
             if !queue.is_own(detail) {
-                tracing::info!(task = %detail["taskArn"], decision = "ignored", "it does not say that this function started it");
+                tracing::info!(task = %detail["taskArn"], decision = "ignored", "the task does not carry the name of this function");
                 return Ok(json!({"tasks": []}));
             }
             let again = timeout(time, queue.run_again(detail, Timestamp::now())).await;
-            let tasks = again.unwrap_or(Err(Refusal::Time)).map_err(|refusal| {
-                let advice = refusal.advice_for_rerun();
-                tracing::error!(task = %detail["taskArn"], decision = "not again", reason = %refusal, advice);
-                failed("NotStarted", refusal.to_string())
+            let tasks = again.unwrap_or(Err(RecordError::Time)).map_err(|error| {
+                let advice = error.advice_for_rerun();
+                tracing::error!(task = %detail["taskArn"], decision = "not_restarted", reason = %error, advice);
+                failed("NotStarted", error.to_string())
             })?;
-            tracing::info!(task = %detail["taskArn"], decision = "again", tasks = tasks.join(","));
+            tracing::info!(task = %detail["taskArn"], decision = "restarted", tasks = tasks.join(","));
             Ok(json!({"tasks": tasks}))
         }
         Some(_) => Ok(json!({"tasks": []})),
         None => Err(failed(
             "NotAMessage",
-            "neither records of SQS nor the event of a stopped task".to_owned(),
+            "expected records of SQS or the event of a stopped task".to_owned(),
         )),
     }
 }
 
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn answer_queue(entries: &[Entry]) -> Result<Value, Diagnostic> {
-    let mut response = SqsBatchResponse::default();
-    for entry in entries {
-        let Err(refusal) = &entry.result else {
-            continue;
-        };
-        // Without an id a single record cannot be given back, only the whole batch.
-        if entry.message_id.is_empty() {
-            return Err(failed("NotAMessage", refusal.to_string()));
-        }
-        response.add_failure(entry.message_id.clone());
-    }
-    Ok(json!(response))
+/// The records that are returned to the queue.
+fn answer_queue(reports: &[RecordReport]) -> Result<Value, Diagnostic> {
+    let failed = reports.iter().filter_map(|report| {
+        let error = report.result.as_ref().err()?;
+        Some(match report.message_id.as_str() {
+            "" => Err(failed("NotAMessage", error.to_string())),
+            id => Ok(id),
+        })
+    });
+    function::batch_response(failed)
 }

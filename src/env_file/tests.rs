@@ -174,7 +174,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "deploy_hook: {wait: stoped}",
-            "2: deploy_hook.wait: `stoped` is neither; allowed: `stopped` or `started`",
+            "2: deploy_hook.wait: `stoped` is not a known word; allowed: `stopped` or `started`",
         ),
         (
             "run_from_queue:\n  allowed_clusters: 'a[b'",
@@ -210,7 +210,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "run_from_queue:\n  allowed_clusters: arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
-            "3: run_from_queue.allowed_clusters: `arn:aws:ecs:eu-west-1:210987654321:cluster/prod` is an ARN, and names are compared; write `prod`",
+            "3: run_from_queue.allowed_clusters: `arn:aws:ecs:eu-west-1:210987654321:cluster/prod` is an ARN; expected a name or a pattern of names; write `prod`",
         ),
         (
             "keep: ignored_cluster",
@@ -353,7 +353,7 @@ fn the_report_names_the_channels() {
     let report = channels("mysettings: {functions: {parrot: false}}");
     assert_eq!(report, Report::default());
     let settings = "mysettings: {functions: {run_from_queue: true}, slack: {webhookurl: 'ssm:/a'}}";
-    assert!(channels(settings).warnings[0].starts_with("nothing may be run"));
+    assert!(channels(settings).warnings[0].starts_with("no task may be run"));
 }
 
 #[test]

@@ -1,16 +1,16 @@
-//! A one-off copy of a task definition: whole, with what was asked for changed, and without what a task that
-//! runs once beside its service must not inherit.
+//! A copy of a task definition for a one-off task. The copy keeps every field of the reference, except for the
+//! requested changes and for settings that are wrong for a task that runs once beside its service.
 
 mod container;
 
 use serde_json::{Map, Value, json};
 
-use super::definition::{Definition, is_essential};
+use super::definition::{TaskDefinition, is_essential};
 use container::{name_of, redirect, run_once, set_variable};
 
 pub use container::log_driver;
 
-/// Fields that DescribeTaskDefinition gives and RegisterTaskDefinition refuses.
+/// Fields that DescribeTaskDefinition returns and RegisterTaskDefinition does not accept.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
 pub const READ_ONLY: [&str; 9] = [
     "taskDefinitionArn",
@@ -24,26 +24,26 @@ pub const READ_ONLY: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// The smallest task that Fargate runs, for a reference without task sizes.
+/// The smallest task that Fargate runs. It is used if the reference has no task sizes.
 const FARGATE_CPU: &str = "256";
 const FARGATE_MEMORY: &str = "512";
 
-/// What is to be different.
+/// The requested differences between the copy and the reference.
 #[derive(Debug, Clone)]
 pub struct Changes {
     pub family: String,
-    /// The container that is changed; the first essential one where none is named.
+    /// The container to change. Without a name it is the first essential container.
     pub container: Option<String>,
     pub image: Option<String>,
     pub command: Vec<String>,
-    /// Without one, the image's own is used.
+    /// Without a value, the entry point of the image is used.
     pub entry_point: Option<Vec<String>>,
     pub environment: Vec<(String, String)>,
     pub cpu: Option<String>,
     pub memory: Option<String>,
     pub task_role: TaskRole,
     pub tags: Vec<(String, String)>,
-    pub host: Host,
+    pub host: LaunchTarget,
     pub logs: LogGroup,
 }
 
@@ -55,16 +55,17 @@ pub enum TaskRole {
     Other(String),
 }
 
-/// What the task will run on, as far as its definition must fit it.
+/// What the task will run on. The task definition must be compatible with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
+pub enum LaunchTarget {
     Fargate,
-    /// An instance, in the network that its definition asks for: one was given.
+    /// An EC2 instance, with a network configuration for `awsvpc`.
     InstanceWithNetwork,
+    /// An EC2 instance, without a network configuration.
     Instance,
 }
 
-/// Where the copy's containers log to.
+/// The log destination of the copy's containers.
 #[derive(Debug, Clone)]
 pub struct LogGroup {
     pub name: String,
@@ -72,13 +73,13 @@ pub struct LogGroup {
     pub prefix: String,
 }
 
-/// What RegisterTaskDefinition takes.
+/// The input of RegisterTaskDefinition.
 #[derive(Debug, Clone)]
-pub struct Clone {
+pub struct ClonedDefinition {
     pub body: Map<String, Value>,
-    /// The container that was changed: its exit code is the task's.
+    /// The container that was changed. Its exit code decides how the task ended.
     pub container: String,
-    /// What was left out or changed unasked, in sentences.
+    /// One sentence for each difference that was not requested.
     pub notes: Vec<String>,
 }
 
@@ -86,26 +87,29 @@ pub struct Clone {
 pub enum CloneError {
     #[error("`{reference}` has no containers")]
     NoContainers { reference: String },
-    #[error("`{reference}` has no container `{wanted}`: it has {}", names.join(", "))]
+    #[error("`{reference}` has no container `{wanted}`; its containers: {}", names.join(", "))]
     NoSuchContainer {
         reference: String,
         wanted: String,
         names: Vec<String>,
     },
-    #[error("`{0}` is no number of MiB, which --memory is for a container: 512, 1024")]
+    #[error("--memory {0}: expected a number of MiB for the container, such as 512")]
     Memory(String),
-    #[error("`{0}` is no number of CPU units, which --cpu is for a container: 256, 1024")]
+    #[error("--cpu {0}: expected a number of CPU units for the container, such as 256")]
     Cpu(String),
 }
 
-/// Makes the copy of `reference` that `changes` ask for.
-pub fn clone(reference: &Definition, changes: &Changes) -> Result<Clone, CloneError> {
+/// Makes a copy of `reference` with `changes`.
+pub fn clone(
+    reference: &TaskDefinition,
+    changes: &Changes,
+) -> Result<ClonedDefinition, CloneError> {
     let container = chosen(reference, changes.container.as_deref())?;
     let mut body = reference.body.clone();
     for field in READ_ONLY {
         body.remove(field);
     }
-    let mut copy = Clone {
+    let mut copy = ClonedDefinition {
         body,
         container,
         notes: Vec::new(),
@@ -121,7 +125,7 @@ pub fn clone(reference: &Definition, changes: &Changes) -> Result<Clone, CloneEr
     Ok(copy)
 }
 
-fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneError> {
+fn chosen(reference: &TaskDefinition, wanted: Option<&str>) -> Result<String, CloneError> {
     let family = reference.text("family").unwrap_or_default().to_owned();
     let names = reference.containers().map(|it| name_of(it).to_owned());
     let names: Vec<_> = names.collect();
@@ -136,8 +140,8 @@ fn chosen(reference: &Definition, wanted: Option<&str>) -> Result<String, CloneE
     }
 }
 
-/// The container that a task is about, where none is named.
-pub fn first_essential(definition: &Definition) -> Option<String> {
+/// The container that a task is run for, if the caller does not name one.
+pub fn first_essential(definition: &TaskDefinition) -> Option<String> {
     definition
         .containers()
         .find(|container| is_essential(container))
@@ -145,8 +149,8 @@ pub fn first_essential(definition: &Definition) -> Option<String> {
         .map(|container| name_of(container).to_owned())
 }
 
-impl Clone {
-    /// The same definition without its tags, for callers who may not give any.
+impl ClonedDefinition {
+    /// The same definition without its tags, for callers without permission to set tags.
     #[must_use]
     pub fn without_tags(&self) -> Map<String, Value> {
         let mut body = self.body.clone();
@@ -175,22 +179,22 @@ impl Clone {
             .filter_map(Value::as_object_mut)
     }
 
-    /// The chosen container; of two with one name, which ECS refuses, the first.
+    /// The chosen container. ECS does not accept two containers with the same name, so the first one is enough.
     fn container(&mut self) -> Option<&mut Map<String, Value>> {
         let chosen = self.container.clone();
         self.containers().find(|it| name_of(it) == chosen)
     }
 
-    fn fit_host(&mut self, host: Host) {
+    fn fit_host(&mut self, host: LaunchTarget) {
         match host {
-            Host::Fargate => self.fit_fargate(),
-            Host::InstanceWithNetwork => self.fit_instance(),
-            Host::Instance => {
+            LaunchTarget::Fargate => self.fit_fargate(),
+            LaunchTarget::InstanceWithNetwork => self.fit_instance(),
+            LaunchTarget::Instance => {
                 self.fit_instance();
                 if self.text("networkMode") == Some("awsvpc") {
                     self.body.remove("networkMode");
                     self.note(
-                        "the reference's `awsvpc` network is left out: --networks-id gives none"
+                        "the network mode `awsvpc` of the reference is left out, because --networks-id is not set"
                             .to_owned(),
                     );
                 }
@@ -201,7 +205,7 @@ impl Clone {
     fn fit_fargate(&mut self) {
         if let Some(mode) = self.text("networkMode").filter(|mode| *mode != "awsvpc") {
             let note = format!(
-                "the network mode is `awsvpc`, not the reference's `{mode}`: on Fargate there is no other"
+                "the network mode is `awsvpc` instead of the reference's `{mode}`, because Fargate has no other mode"
             );
             self.note(note);
         }
@@ -215,7 +219,7 @@ impl Clone {
         if self.has_any("placementConstraints") {
             self.body.remove("placementConstraints");
             self.note(
-                "the reference's placement constraints are left out: Fargate has none".to_owned(),
+                "the placement constraints of the reference are left out, because Fargate does not support them".to_owned(),
             );
         }
     }
@@ -233,7 +237,7 @@ impl Clone {
             .remove("ephemeralStorage")
             .is_some_and(|it| !it.is_null())
         {
-            self.note("the reference's ephemeral storage is left out: it is Fargate's".to_owned());
+            self.note("the ephemeral storage of the reference is left out, because only Fargate supports it".to_owned());
         }
     }
 
@@ -242,7 +246,7 @@ impl Clone {
         list.is_some_and(|list| !list.is_empty())
     }
 
-    /// A port of the host can be had once: by the service that runs there already.
+    /// Only one task of a host can use a fixed port, and the service may already use it there.
     fn drop_host_ports(&mut self) {
         let mode = self.text("networkMode").map(str::to_owned);
         if mode.as_deref() == Some("awsvpc") {
@@ -261,7 +265,7 @@ impl Clone {
                 let port = mapping.remove("hostPort").filter(|port| *port != json!(0));
                 dropped.extend(port.map(|port| port.to_string()));
             }
-            // In the host's network every port is the host's.
+            // In the network mode `host` each container port is a port of the host.
             if mode.as_deref() == Some("host") {
                 container.remove("portMappings");
             }
@@ -269,7 +273,7 @@ impl Clone {
         if !dropped.is_empty() {
             let ports = dropped.join(", ");
             self.note(format!(
-                "fixed host ports of the reference are left out: {ports}"
+                "the fixed host ports of the reference are left out: {ports}"
             ));
         }
     }
@@ -297,21 +301,22 @@ impl Clone {
             let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
             let words = shell_words::join(words);
             notes.push(format!(
-                "the reference's entry point `{words}` is left out: the image's own is used \
-                 (--entrypoint gives another)"
+                "the entry point `{words}` of the reference is left out, so that the image's own is used (to set \
+                 another: --entrypoint)"
             ));
         }
         for (name, value) in &changes.environment {
             if set_variable(container, name, value) {
                 notes.push(format!(
-                    "`{name}` is the given value, not the reference's secret"
+                    "`{name}` has the given value instead of the reference's secret"
                 ));
             }
         }
         self.notes.extend(notes);
     }
 
-    /// Of a task that has sizes the task's, with the chosen container free to use them; else the container's.
+    /// Sets the sizes of the task if the definition has task sizes, and lets the chosen container use all of them.
+    /// Otherwise sets the sizes of the container.
     fn resize(&mut self, changes: &Changes) -> Result<(), CloneError> {
         let of_task = self.text("cpu").is_some() || self.text("memory").is_some();
         let (cpu, memory) = (changes.cpu.as_ref(), changes.memory.as_ref());
@@ -353,7 +358,7 @@ impl Clone {
         }
     }
 
-    /// The chosen container logs where we read; so do all others that log to CloudWatch already.
+    /// Has the chosen container log to the log group that is read, and also all others that already log to CloudWatch.
     fn redirect_logs(&mut self, logs: &LogGroup) {
         let chosen = self.container.clone();
         let mut replaced = None;
@@ -373,13 +378,13 @@ impl Clone {
         }
         if let Some(driver) = replaced {
             self.note(format!(
-                "`{chosen}` logs to `{}`, not to the reference's `{driver}`",
+                "`{chosen}` logs to `{}` instead of the reference's `{driver}`",
                 logs.name
             ));
         }
     }
 
-    /// AWS's own tags cannot be given, and an empty list is refused.
+    /// Tags of AWS itself (`aws:…`) cannot be set, and an empty list is not accepted.
     fn retag(&mut self, inherited: &[Value], given: &[(String, String)]) {
         let mut tags: Vec<(String, Value)> = Vec::new();
         let inherited = inherited.iter().filter_map(|tag| {

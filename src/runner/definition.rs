@@ -1,5 +1,5 @@
-//! Task definitions as the wire's JSON: the SDK's types drop every field that they do not know, and a clone
-//! must lose none.
+//! Task definitions as the JSON of the API. The SDK's types drop each field that they do not know, but a copy must keep
+//! all of them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 
 use crate::aws::{CallError, ErrorKind, with_body};
 
-/// A task definition that is registered.
+/// A registered task definition.
 #[derive(Debug, Clone, Default)]
-pub struct Definition {
-    /// `taskDefinition` of DescribeTaskDefinition's answer.
+pub struct TaskDefinition {
+    /// `taskDefinition` in the answer of DescribeTaskDefinition.
     pub body: Map<String, Value>,
-    /// They come beside the definition, and must be given again with its copy.
+    /// The answer has them beside the definition. A copy needs them in its own request.
     pub tags: Vec<Value>,
 }
 
@@ -29,7 +29,7 @@ pub enum DefinitionError {
     Nothing(&'static str),
 }
 
-impl Definition {
+impl TaskDefinition {
     pub fn arn(&self) -> &str {
         self.text("taskDefinitionArn").unwrap_or_default()
     }
@@ -47,7 +47,7 @@ impl Definition {
             .filter_map(Value::as_object)
     }
 
-    /// Whether the task ends with this container; none where it has no such container.
+    /// Whether the task ends when this container ends. `None` if the definition has no such container.
     pub fn is_essential(&self, container: &str) -> Option<bool> {
         let mut containers = self.containers();
         let found =
@@ -56,15 +56,15 @@ impl Definition {
     }
 }
 
-/// ECS takes a container for essential unless its definition says otherwise.
+/// For ECS a container is essential unless its definition says otherwise.
 pub fn is_essential(container: &Map<String, Value>) -> bool {
     container.get("essential").and_then(Value::as_bool) != Some(false)
 }
 
-/// The definition of an ARN, `family:revision`, or a family's latest ACTIVE one.
-pub async fn describe(ecs: &Client, name: &str) -> Result<Definition, DefinitionError> {
+/// The definition with this ARN or `family:revision`, or the latest ACTIVE definition of this family.
+pub async fn describe(ecs: &Client, name: &str) -> Result<TaskDefinition, DefinitionError> {
     match describe_with(ecs, name, &[TaskDefinitionField::Tags]).await {
-        // Whoever may not read tags has none to pass on.
+        // Without permission to read the tags, the copy gets no tags.
         Err(DefinitionError::Call(error)) if error.kind == ErrorKind::Denied => {
             describe_with(ecs, name, &[]).await
         }
@@ -76,10 +76,10 @@ async fn describe_with(
     ecs: &Client,
     name: &str,
     include: &[TaskDefinitionField],
-) -> Result<Definition, DefinitionError> {
+) -> Result<TaskDefinition, DefinitionError> {
     const CALL: &str = "DescribeTaskDefinition";
     let include = Some(include.to_vec()).filter(|include| !include.is_empty());
-    let body = Body::default();
+    let body = RawBody::default();
     ecs.describe_task_definition()
         .task_definition(name)
         .set_include(include)
@@ -91,13 +91,13 @@ async fn describe_with(
     body.definition().ok_or(DefinitionError::Nothing(CALL))
 }
 
-/// Registers a definition as it is, and gives it back as ECS keeps it.
+/// Registers a definition, and returns what ECS registered.
 pub async fn register(
     ecs: &Client,
     definition: &Map<String, Value>,
-) -> Result<Definition, DefinitionError> {
+) -> Result<TaskDefinition, DefinitionError> {
     const CALL: &str = "RegisterTaskDefinition";
-    let body = Body::default();
+    let body = RawBody::default();
     ecs.register_task_definition()
         .customize()
         .mutate_request(with_body(&Value::Object(definition.clone())))
@@ -117,16 +117,16 @@ pub async fn deregister(ecs: &Client, arn: &str) -> Result<(), CallError> {
         .map_err(|error| CallError::of("DeregisterTaskDefinition", error))
 }
 
-/// Keeps an answer's body as it came.
+/// Keeps the body of an answer, before the SDK parses it.
 #[derive(Debug, Clone, Default)]
-struct Body(Arc<Mutex<Value>>);
+struct RawBody(Arc<Mutex<Value>>);
 
-impl Body {
-    fn definition(&self) -> Option<Definition> {
+impl RawBody {
+    fn definition(&self) -> Option<TaskDefinition> {
         let mut answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let tags = answer.get_mut("tags").map(Value::take);
         match answer.get_mut("taskDefinition").map(Value::take) {
-            Some(Value::Object(body)) => Some(Definition {
+            Some(Value::Object(body)) => Some(TaskDefinition {
                 body,
                 tags: match tags {
                     Some(Value::Array(tags)) => tags,
@@ -138,9 +138,9 @@ impl Body {
     }
 }
 
-impl Intercept for Body {
+impl Intercept for RawBody {
     fn name(&self) -> &'static str {
-        "Body"
+        "RawBody"
     }
 
     fn read_after_deserialization(

@@ -1,11 +1,12 @@
-//! A deployment's lifecycle hook: runs a task, and lets the deployment go on only when it ended with exit 0.
+//! A lifecycle hook of deployments: it runs a task, and the deployment continues only if the task ends with exit code
+//! 0.
 //!
 //! ```text
-//! payload ─ Caller ─┬ CodeDeploy: job ▶ task ─ waited for, or its event ▶ Succeeded | Failed
-//!                   └ Amazon ECS: job ▶ task ─ asked again and again ▶ IN_PROGRESS … SUCCEEDED | FAILED
+//! payload ─ Caller ─┬ CodeDeploy: Job ▶ task ─ the call waits, or the stop event reports ▶ Succeeded | Failed
+//!                   └ Amazon ECS: Job ▶ task ─ ECS calls every 30 seconds ▶ IN_PROGRESS … SUCCEEDED | FAILED
 //! ```
 //!
-//! Whatever goes wrong, the deployment is answered Failed; it is never left waiting.
+//! After any error the deployment gets the answer Failed, so that it does not wait for an answer that never comes.
 
 pub mod code_deploy;
 mod config;
@@ -19,38 +20,38 @@ use tokio::time::timeout;
 
 use crate::aws::{Task, service};
 use crate::config::ConfigError;
-use crate::runner::definition::{self, Definition};
-use crate::runner::outcome::{End, mark_essential};
+use crate::runner::definition::{self, TaskDefinition};
+use crate::runner::outcome::{TaskEnd, mark_essential};
 use crate::runner::task;
 use code_deploy::Execution;
 use job::JobError;
-use lifecycle::Lifecycle;
+use lifecycle::LifecycleCall;
 
 pub use config::{HookConfig, Wait};
 
-/// What `startedBy` of this function's tasks begins with.
+/// The beginning of `startedBy` of the tasks that this function starts.
 pub const PROGRAM: &str = "deploy-hook";
 
-/// The function with its configuration, or what is wrong with that, and whom it asks.
+/// The function with its clients and its configuration, or the errors of the configuration.
 #[derive(Debug)]
 pub struct DeployHook {
     pub config: Result<HookConfig, ConfigError>,
     pub ecs: aws_sdk_ecs::Client,
     pub code_deploy: service::Client,
-    /// The function's own name, by which it knows its tasks.
+    /// The function's own name, by which it recognizes the tasks that it started.
     pub function: String,
 }
 
-/// Who calls, told by the payload.
+/// The service that calls the function. The payload shows which one.
 #[derive(Debug)]
 pub enum Caller {
     CodeDeploy(Execution),
-    Ecs(Box<Lifecycle>),
-    /// The event of a stopped task, with its detail.
-    Stop(Value),
+    Ecs(Box<LifecycleCall>),
+    /// EventBridge, with the `detail` of the event of a stopped task.
+    TaskStopped(Value),
 }
 
-/// A deployment that heard nothing of how its hook ended.
+/// Why a deployment did not get the result of its hook.
 #[derive(Debug, thiserror::Error)]
 pub enum HookError {
     #[error(transparent)]
@@ -61,15 +62,15 @@ pub enum HookError {
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "neither CodeDeploy's call (`DeploymentId`, `LifecycleEventHookExecutionId`) nor Amazon ECS's (`executionId`, \
-     `lifecycleStage`) nor the event of a stopped task"
+    "expected a call of CodeDeploy (`DeploymentId`, `LifecycleEventHookExecutionId`), a call of Amazon ECS (`executionId`, \
+     `lifecycleStage`) or the event of a stopped task"
 )]
 pub struct UnknownPayload;
 
 impl Caller {
     /// # Errors
     ///
-    /// [`UnknownPayload`], which nobody waits for an answer to.
+    /// [`UnknownPayload`]. No deployment waits for the answer to such a payload.
     pub fn of(payload: &Value) -> Result<Self, UnknownPayload> {
         let has = |field: &str| payload.get(field).is_some_and(Value::is_string);
         if has("DeploymentId") && has("LifecycleEventHookExecutionId") {
@@ -77,30 +78,30 @@ impl Caller {
             return execution.map(Self::CodeDeploy).map_err(|_| UnknownPayload);
         }
         if has("executionId") && has("lifecycleStage") {
-            return Ok(Self::Ecs(Box::new(Lifecycle::read(payload))));
+            return Ok(Self::Ecs(Box::new(LifecycleCall::read(payload))));
         }
         let is_event = payload.get("detail-type") == Some(&Value::from("ECS Task State Change"));
         match payload.get("detail") {
-            Some(detail) if is_event => Ok(Self::Stop(detail.clone())),
+            Some(detail) if is_event => Ok(Self::TaskStopped(detail.clone())),
             _ => Err(UnknownPayload),
         }
     }
 }
 
 impl DeployHook {
-    /// What this call gets for an answer. `time` is what the invocation has left.
+    /// The answer to this call. `time` is the time that the invocation has left.
     ///
     /// # Errors
     ///
-    /// Only where CodeDeploy could not be told: Lambda then tries again.
+    /// Only if the result could not be reported to CodeDeploy. Lambda then tries again.
     pub async fn answer(&self, caller: Caller, time: Duration) -> Result<Value, HookError> {
-        // In boxes: as parts of one future their types would be deeper than compilers go.
+        // Boxed, because the type of one combined future would be too deep for the compiler.
         match caller {
             Caller::CodeDeploy(execution) => {
                 Ok(Box::pin(self.code_deploy(&execution, time)).await?)
             }
             Caller::Ecs(call) => Ok(Box::pin(self.lifecycle(&call, time)).await),
-            Caller::Stop(detail) => Box::pin(self.stopped(&detail)).await,
+            Caller::TaskStopped(detail) => Box::pin(self.stopped(&detail)).await,
         }
     }
 
@@ -111,37 +112,36 @@ impl DeployHook {
     }
 }
 
-/// How a task ended, as far as its hook is concerned.
-struct Judged {
+/// The result of a task for its hook.
+struct TaskResult {
     succeeded: bool,
     why: String,
-    /// The task goes on without the container that it was run for.
-    runs_on: bool,
+    /// The container of the hook has ended, but the task is still running.
+    is_still_running: bool,
 }
 
-/// The definition is of use for the answer, and no answer waits for it.
-const DEFINITION: Duration = Duration::from_secs(5);
+/// Time limit for calls that improve the answer but are not necessary for it.
+const OPTIONAL_CALL: Duration = Duration::from_secs(5);
 
 impl DeployHook {
-    /// Whether a task did what it was run for; none as long as that is open.
-    async fn judge(&self, task: &Task, container: &str) -> Option<Judged> {
-        let seen = End::of(task, container);
-        if !task.has_stopped() && !seen.may_be_left_alone() {
+    /// The result of a task, or `None` while the container of the hook is running.
+    async fn result_of(&self, task: &Task, container: &str) -> Option<TaskResult> {
+        if !task.has_stopped() && !TaskEnd::of(task, container).task_may_continue() {
             return None;
         }
         let mut task = task.clone();
         self.mark_essential(&mut task).await;
-        forget_own_stop(&mut task, container);
-        let end = End::of(&task, container);
+        ignore_own_stop(&mut task, container);
+        let end = TaskEnd::of(&task, container);
         let advice = end.advice().map(|advice| format!("; {advice}"));
-        end.is_over().then(|| Judged {
+        end.is_over().then(|| TaskResult {
             succeeded: end.status() == 0,
             why: format!("{}{}", end.in_words(), advice.unwrap_or_default()),
-            runs_on: !task.has_stopped(),
+            is_still_running: !task.has_stopped(),
         })
     }
 
-    /// Without its definition a task is judged by what it shows itself: more is Failed then.
+    /// Marks the essential containers. If the definition cannot be read, more tasks count as failed.
     async fn mark_essential(&self, task: &mut Task) {
         if task.facts.containers.len() < 2 && task.has_stopped() {
             return;
@@ -154,36 +154,44 @@ impl DeployHook {
         }
     }
 
-    async fn definition(&self, name: &str) -> Option<Definition> {
-        match timeout(DEFINITION, definition::describe(&self.ecs, name)).await {
+    async fn definition(&self, name: &str) -> Option<TaskDefinition> {
+        match timeout(OPTIONAL_CALL, definition::describe(&self.ecs, name)).await {
             Ok(Ok(definition)) => return Some(definition),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "which containers are essential is not known");
+                tracing::warn!(%error, "the task definition could not be read, so it is not known which containers are essential");
             }
-            Err(_) => tracing::warn!("which containers are essential is not known: no answer"),
+            Err(_) => tracing::warn!(
+                "DescribeTaskDefinition was not answered in time, so it is not known which containers are essential"
+            ),
         }
         None
     }
 
-    /// A task was run for one container. What goes on without it would go on for good.
+    /// Stops a task whose chosen container has ended. Without this, the task would run for ever.
     async fn stop_rest(&self, cluster: &str, task: &str, container: &str) {
-        let reason = reason_of_rest(container);
-        match timeout(DEFINITION, task::stop(&self.ecs, cluster, task, &reason)).await {
-            Ok(Ok(())) => tracing::info!(task, "stopped, because `{container}` has ended"),
-            Ok(Err(error)) => tracing::warn!(task, %error, "the task runs on"),
-            Err(_) => tracing::warn!(task, "the task runs on: StopTask was not answered"),
+        let reason = stop_reason(container);
+        match timeout(OPTIONAL_CALL, task::stop(&self.ecs, cluster, task, &reason)).await {
+            Ok(Ok(())) => tracing::info!(
+                task,
+                "the task was stopped, because `{container}` has ended"
+            ),
+            Ok(Err(error)) => tracing::warn!(task, %error, "the task is still running"),
+            Err(_) => tracing::warn!(
+                task,
+                "the task may still be running: StopTask was not answered in time"
+            ),
         }
     }
 }
 
-fn reason_of_rest(container: &str) -> String {
+fn stop_reason(container: &str) -> String {
     format!("{PROGRAM}: `{container}` has ended")
 }
 
-/// A call that comes again, because its answer was lost, sees the stop that the first one wanted: the container had ended
-/// before it.
-fn forget_own_stop(task: &mut Task, container: &str) {
-    if task.facts.stopped_reason.as_deref() != Some(&reason_of_rest(container)) {
+/// Ignores a stop that this function caused. A repeated call, after a lost answer, sees the stop of the first call, but
+/// the container had ended before that.
+fn ignore_own_stop(task: &mut Task, container: &str) {
+    if task.facts.stopped_reason.as_deref() != Some(&stop_reason(container)) {
         return;
     }
     task.facts.stop_code = None;

@@ -1,11 +1,12 @@
-//! The log group of a one-off task: made with its retention where it is not there, else left as it is.
+//! The log group of a one-off task. It is created with a retention if it does not exist; an existing group is not
+//! changed.
 
 use serde_json::json;
 
 use crate::aws::CallError;
 use crate::aws::service::Client;
 
-/// The retentions that CloudWatch Logs knows, in days.
+/// The retentions that CloudWatch Logs accepts, in days.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
 pub const RETENTIONS: [i32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
@@ -13,28 +14,30 @@ pub const RETENTIONS: [i32; 22] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    There,
-    CreatedResources,
+pub enum LogGroupState {
+    Existing,
+    Created,
 }
 
-/// Makes the group unless it is there.
-pub async fn ensure(logs: &Client, name: &str) -> Result<Found, CallError> {
+/// Creates the group if it does not exist.
+pub async fn ensure(logs: &Client, name: &str) -> Result<LogGroupState, CallError> {
     let input = json!({"logGroupName": name});
     match logs.call("CreateLogGroup", &input).await {
-        Ok(_) => Ok(Found::CreatedResources),
-        Err(error) if error.has_code("ResourceAlreadyExistsException") => Ok(Found::There),
+        Ok(_) => Ok(LogGroupState::Created),
+        Err(error) if error.has_code("ResourceAlreadyExistsException") => {
+            Ok(LogGroupState::Existing)
+        }
         Err(error) => Err(error),
     }
 }
 
-/// Has the group forget lines after so many days.
+/// Sets how many days the group keeps its lines.
 pub async fn keep_for(logs: &Client, name: &str, days: i32) -> Result<(), CallError> {
     let input = json!({"logGroupName": name, "retentionInDays": days});
     logs.call("PutRetentionPolicy", &input).await.map(drop)
 }
 
-/// Takes back a group that was made for a task that never started.
+/// Deletes a group that was created for a task that did not start.
 pub async fn remove(logs: &Client, name: &str) -> Result<(), CallError> {
     let input = json!({"logGroupName": name});
     logs.call("DeleteLogGroup", &input).await.map(drop)

@@ -1,9 +1,9 @@
-//! Follows what a task's containers log to CloudWatch: every line once, the oldest first.
+//! Reads what the containers of tasks log to CloudWatch Logs: each line once, the oldest first.
 //!
-//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>: an empty page
-//! is not the end of a stream; the end is where the token that comes back is the one that was sent. A token
-//! is where we are, so that a call that fails is made again without losing or repeating a line; a time would
-//! not do, since lines share milliseconds.
+//! An empty page is not the end of a stream. The end is reached when the returned token is the one that was sent. A
+//! token is an exact position, so a failed call can be made again without losing or repeating a line. A time is not
+//! exact enough, because several lines may have the same millisecond.
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use futures::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::clone::log_driver;
-use super::definition::Definition;
+use super::definition::TaskDefinition;
 use crate::aws::service::{Client, logs};
 use crate::aws::{CallError, ErrorKind, LogDestination, Session};
 use crate::ecs::arn;
 
-/// One container's log of one task.
+/// The log stream of one container of one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stream {
+pub struct ContainerStream {
     pub task: String,
     pub container: String,
     pub region: String,
@@ -26,30 +26,30 @@ pub struct Stream {
     pub name: String,
 }
 
-/// A container whose log cannot be followed, and the driver that takes it elsewhere.
+/// A container whose log cannot be read here, with its log driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InFlight {
+pub struct UnreadLog {
     pub container: String,
     pub driver: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct LogLine {
     pub task: String,
     pub container: String,
-    /// Milliseconds since 1970, as the container's log driver had it.
+    /// Milliseconds since 1970, set by the log driver.
     pub at: i64,
     pub text: String,
 }
 
-/// The streams that a task's containers write, and those that write elsewhere.
+/// The streams of the containers that log to CloudWatch Logs, and the containers that do not.
 pub fn streams(
-    definition: &Definition,
+    definition: &TaskDefinition,
     tasks: &[String],
     region: &str,
-) -> (Vec<Stream>, Vec<InFlight>) {
+) -> (Vec<ContainerStream>, Vec<UnreadLog>) {
     let mut streams = Vec::new();
-    let mut elsewhere = Vec::new();
+    let mut unread = Vec::new();
     for container in definition.containers() {
         let name = container
             .get("name")
@@ -60,13 +60,13 @@ pub fn streams(
             Some(log) => {
                 streams.extend(tasks.iter().map(|task| stream(&log, task, name, region)));
             }
-            None => elsewhere.push(InFlight {
+            None => unread.push(UnreadLog {
                 container: name.to_owned(),
                 driver: driver.to_owned(),
             }),
         }
     }
-    (streams, elsewhere)
+    (streams, unread)
 }
 
 fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
@@ -74,9 +74,9 @@ fn destination(container: &Map<String, Value>) -> Option<LogDestination> {
     LogDestination::read(|name| options.get(name).and_then(Value::as_str).map(str::to_owned))
 }
 
-fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> Stream {
+fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> ContainerStream {
     let id = arn::name(task);
-    Stream {
+    ContainerStream {
         task: id.to_owned(),
         container: container.to_owned(),
         region: log.region(region).to_owned(),
@@ -85,53 +85,53 @@ fn stream(log: &LogDestination, task: &str, container: &str, region: &str) -> St
     }
 }
 
-/// Reads several streams, a page of each at a time.
+/// Reads several streams, one page of each at a time.
 #[derive(Debug)]
 pub struct LogTailer {
-    tails: Vec<Tail>,
+    tails: Vec<StreamTail>,
 }
 
-/// What a round brought.
+/// What one round read.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// Oldest first; of one stream in the stream's own order.
-    pub lines: Vec<Line>,
-    /// A stream was not read to its end.
+    /// The oldest first. Lines of one stream keep the order of the stream.
+    pub lines: Vec<LogLine>,
+    /// Some stream was not read to its end.
     pub has_more: bool,
-    /// Streams that can not be read from now on.
-    pub lost: Vec<(Stream, CallError)>,
-    /// Streams that could not be read now.
+    /// Streams that cannot be read any more.
+    pub lost: Vec<(ContainerStream, CallError)>,
+    /// Some stream could not be read this time.
     pub failing: bool,
 }
 
 #[derive(Debug)]
-struct Tail {
+struct StreamTail {
     client: Client,
-    stream: Stream,
+    stream: ContainerStream,
     token: Option<String>,
     is_lost: bool,
 }
 
-/// What reading one page of one stream brought.
-enum Page {
+/// The result of reading one page of one stream.
+enum ReadResult {
     Lines {
-        lines: Vec<Line>,
+        lines: Vec<LogLine>,
         is_last: bool,
     },
-    /// The stream is made when its container starts.
+    /// The stream does not exist yet. It is created when its container starts.
     NotYet,
     Failing,
     Lost(CallError),
 }
 
 impl LogTailer {
-    pub fn new(session: &Session, streams: Vec<Stream>) -> Self {
+    pub fn new(session: &Session, streams: Vec<ContainerStream>) -> Self {
         let mut clients: BTreeMap<String, Client> = BTreeMap::new();
         let tails = streams.into_iter().map(|stream| {
             let client = clients
                 .entry(stream.region.clone())
                 .or_insert_with(|| session.logs(&stream.region));
-            Tail {
+            StreamTail {
                 client: client.clone(),
                 stream,
                 token: None,
@@ -143,11 +143,11 @@ impl LogTailer {
         }
     }
 
-    pub fn streams(&self) -> impl Iterator<Item = &Stream> {
+    pub fn streams(&self) -> impl Iterator<Item = &ContainerStream> {
         self.tails.iter().map(|tail| &tail.stream)
     }
 
-    /// Whether there is a stream left that can be read.
+    /// Whether at least one stream can still be read.
     pub fn is_open(&self) -> bool {
         self.tails.iter().any(|tail| !tail.is_lost)
     }
@@ -160,28 +160,28 @@ impl LogTailer {
         self.differ(|stream| &stream.task)
     }
 
-    fn differ(&self, part: impl Fn(&Stream) -> &str) -> bool {
+    fn differ(&self, part: impl Fn(&ContainerStream) -> &str) -> bool {
         let mut parts = self.streams().map(part);
         let first = parts.next();
         parts.any(|other| Some(other) != first)
     }
 
-    /// Reads the next page of every stream. A round that is dropped half-way has read nothing.
+    /// Reads the next page of each stream. If the future is dropped before its end, nothing was read.
     pub async fn round(&mut self) -> Round {
         let open = self.tails.iter().filter(|tail| !tail.is_lost);
-        let answers = join_all(open.map(Tail::read)).await;
+        let answers = join_all(open.map(StreamTail::read)).await;
         let mut round = Round::default();
         let mut pages = Vec::new();
         let open = self.tails.iter_mut().filter(|tail| !tail.is_lost);
         for (tail, answer) in open.zip(answers) {
-            match tail.turn(answer) {
-                Page::Lines { lines, is_last } => {
+            match tail.advance(answer) {
+                ReadResult::Lines { lines, is_last } => {
                     pages.push(lines);
                     round.has_more |= !is_last;
                 }
-                Page::NotYet => {}
-                Page::Failing => round.failing = true,
-                Page::Lost(error) => {
+                ReadResult::NotYet => {}
+                ReadResult::Failing => round.failing = true,
+                ReadResult::Lost(error) => {
                     tail.is_lost = true;
                     round.lost.push((tail.stream.clone(), error));
                 }
@@ -192,9 +192,9 @@ impl LogTailer {
     }
 }
 
-impl Tail {
+impl StreamTail {
     async fn read(&self) -> Result<logs::Page, CallError> {
-        // Forward tokens are for this direction only.
+        // The tokens are only valid for reading forward.
         let mut input = json!({
             "logGroupName": self.stream.group,
             "logStreamName": self.stream.name,
@@ -206,14 +206,14 @@ impl Tail {
         logs::get_log_events(&self.client, &input).await
     }
 
-    fn turn(&mut self, answer: Result<logs::Page, CallError>) -> Page {
+    fn advance(&mut self, answer: Result<logs::Page, CallError>) -> ReadResult {
         let page = match answer {
             Ok(page) => page,
-            Err(error) if error.has_code("ResourceNotFoundException") => return Page::NotYet,
-            Err(error) if error.is_retryable() => return Page::Failing,
-            Err(error) => return Page::Lost(error),
+            Err(error) if error.has_code("ResourceNotFoundException") => return ReadResult::NotYet,
+            Err(error) if error.is_retryable() => return ReadResult::Failing,
+            Err(error) => return ReadResult::Lost(error),
         };
-        let lines = page.events.into_iter().map(|event| Line {
+        let lines = page.events.into_iter().map(|event| LogLine {
             task: self.stream.task.clone(),
             container: self.stream.container.clone(),
             at: event.timestamp.unwrap_or_default(),
@@ -223,12 +223,12 @@ impl Tail {
         let next = page.next_forward_token;
         let is_last = next.is_none() || next == self.token;
         self.token = next.or_else(|| self.token.take());
-        Page::Lines { lines, is_last }
+        ReadResult::Lines { lines, is_last }
     }
 }
 
-/// Lines of several streams by their time, those of each stream in its own order.
-fn merge(pages: Vec<Vec<Line>>) -> Vec<Line> {
+/// Merges the lines of several streams by time. Lines of one stream keep their order.
+fn merge(pages: Vec<Vec<LogLine>>) -> Vec<LogLine> {
     let mut pages: Vec<_> = pages
         .into_iter()
         .map(|page| page.into_iter().peekable())
@@ -244,11 +244,11 @@ fn merge(pages: Vec<Vec<Line>>) -> Vec<Line> {
     }
 }
 
-/// What to do where a log may not be read.
-pub fn advice(stream: &Stream, error: &CallError) -> Option<String> {
+/// What to do if the permission to read a log is missing.
+pub fn advice(stream: &ContainerStream, error: &CallError) -> Option<String> {
     (error.kind == ErrorKind::Denied).then(|| {
         format!(
-            "allow logs:GetLogEvents on log group `{}`; the task is not touched by this",
+            "allow logs:GetLogEvents on log group `{}`; the task itself is not affected",
             stream.group
         )
     })
@@ -259,14 +259,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn oldest_first_and_every_stream_in_its_own_order() {
-        let line = |container: &str, at, text: &str| Line {
+    fn the_oldest_line_first_and_each_stream_in_its_order() {
+        let line = |container: &str, at, text: &str| LogLine {
             task: "1a2b".to_owned(),
             container: container.to_owned(),
             at,
             text: text.to_owned(),
         };
-        // A driver may write lines with clocks that go back; their order is the stream's.
+        // The clock of a driver may go back. The order of the stream is kept.
         let app = vec![
             line("app", 5, "a"),
             line("app", 3, "b"),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_by_prefix_container_and_task() {
+    fn stream_names_have_prefix_container_and_task() {
         let awslogs = |options: Value| json!({"logDriver": "awslogs", "options": options});
         let body = json!({"containerDefinitions": [
             {"name": "app", "logConfiguration": awslogs(json!(
@@ -293,12 +293,12 @@ mod tests {
         let Value::Object(body) = body else {
             unreachable!()
         };
-        let definition = Definition {
+        let definition = TaskDefinition {
             body,
             tags: Vec::new(),
         };
         let tasks = ["arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b".to_owned()];
-        let (streams, elsewhere) = streams(&definition, &tasks, "eu-west-1");
+        let (streams, unread) = streams(&definition, &tasks, "eu-west-1");
         let streams: Vec<_> = streams
             .iter()
             .map(|it| (it.region.as_str(), it.group.as_str(), it.name.as_str()))
@@ -310,12 +310,12 @@ mod tests {
                 ("eu-west-1", "/g", "p/near/1a2b")
             ]
         );
-        let elsewhere: Vec<_> = elsewhere
+        let unread: Vec<_> = unread
             .iter()
             .map(|it| (it.container.as_str(), it.driver.as_str()))
             .collect();
         assert_eq!(
-            elsewhere,
+            unread,
             [
                 ("unnamed", "awslogs"),
                 ("router", "awsfirelens"),

@@ -1,45 +1,47 @@
 //! How the tasks of a request ended.
 //!
-//! The chosen container's exit code decides, but not alone. When an essential container ends, ECS stops all others with
-//! SIGTERM, then SIGKILL. So a container that was stopped half-way may end with 0, and one that was not needed any more
-//! ends with 143 or 137. ECS does not say which container ended first: DescribeTasks and the events have times of the
-//! task, and none of its containers. What is known is used; where it does not suffice, the run has failed, because a
-//! migration that ended half-way and looks done costs more than one that is looked at again.
+//! The exit code of the chosen container decides, but not alone. When an essential container ends, ECS stops all others
+//! with SIGTERM, then SIGKILL. So a container that was stopped before it was done may exit with 0, and one that was no
+//! longer needed exits with 143 or 137. ECS does not report which container ended first: DescribeTasks and the events
+//! have times of the task, but no times of its containers. If the known facts are not enough, the run counts as failed:
+//! an unfinished migration that looks successful is worse than a finished one that somebody has to check.
 
 use crate::aws::Task;
 use crate::ecs::diagnosis::{self, Cause};
 use crate::ecs::notice::{Container, Failure};
 
-use super::definition::Definition;
+use super::definition::TaskDefinition;
 
-/// Every task that was started, in the order in which it was, and what was not started.
+/// The tasks that were started, in their order, and the failures of those that were not.
 #[derive(Debug, Clone, Default)]
 pub struct RunOutcome {
     pub tasks: Vec<Task>,
     pub failures: Vec<Failure>,
-    /// The container whose exit code is the task's.
+    /// The container whose exit code decides.
     pub container: String,
 }
 
 /// How one task ended.
 #[derive(Debug, Clone, Copy)]
-pub struct End<'a> {
+pub struct TaskEnd<'a> {
     pub task: &'a Task,
     container: &'a str,
 }
 
-/// A process that ran and failed in a way of its own would have said so: this is ours.
+/// The exit status if there is no exit code of a container to use.
 pub const FAILED: u8 = 1;
 
 impl RunOutcome {
-    pub fn ends(&self) -> impl Iterator<Item = End<'_>> {
-        self.tasks.iter().map(|task| End::of(task, &self.container))
+    pub fn ends(&self) -> impl Iterator<Item = TaskEnd<'_>> {
+        self.tasks
+            .iter()
+            .map(|task| TaskEnd::of(task, &self.container))
     }
 
-    /// The exit status for whoever asked: of the first task that failed; of the request, where every task
-    /// that was started succeeded but not all were.
+    /// The exit status of the first task that failed. If all started tasks succeeded but not all tasks were started, it
+    /// is [`FAILED`].
     pub fn status(&self) -> u8 {
-        let of_tasks = self.ends().map(End::status).find(|status| *status != 0);
+        let of_tasks = self.ends().map(TaskEnd::status).find(|status| *status != 0);
         let of_request = if self.failures.is_empty() && !self.tasks.is_empty() {
             0
         } else {
@@ -49,9 +51,9 @@ impl RunOutcome {
     }
 }
 
-/// Notes which containers end their task: as the definition says; one that it does not have (GuardDuty adds an agent)
-/// does not.
-pub fn mark_essential(task: &mut Task, definition: &Definition) {
+/// Marks which containers are essential in the definition. A container that is not in the definition is not essential;
+/// GuardDuty adds such an agent.
+pub fn mark_essential(task: &mut Task, definition: &TaskDefinition) {
     if definition.containers().next().is_none() {
         return;
     }
@@ -61,13 +63,13 @@ pub fn mark_essential(task: &mut Task, definition: &Definition) {
     }
 }
 
-impl<'a> End<'a> {
-    /// `container` is the one whose exit code counts.
+impl<'a> TaskEnd<'a> {
+    /// `container` is the one whose exit code decides.
     pub fn of(task: &'a Task, container: &'a str) -> Self {
         Self { task, container }
     }
 
-    /// The chosen container's; absent where it never ran, and sometimes where it did.
+    /// The exit code of the chosen container. It is absent if the container never ran, and sometimes if it ran.
     pub fn exit_code(self) -> Option<i64> {
         self.container().and_then(|it| it.exit_code)
     }
@@ -76,27 +78,28 @@ impl<'a> End<'a> {
         diagnosis::cause(&self.task.facts, &self.task.subject)
     }
 
-    /// Whether it is known how the chosen container ended: with its task, or before it, where the task runs on without
-    /// it because it is not essential.
+    /// Whether it is known how the chosen container ended: either the task has stopped, or the container has ended and
+    /// the task continues without it, because it is not essential.
     pub fn is_over(self) -> bool {
-        let is_left_alone = || {
-            self.may_be_left_alone()
+        let task_continues = || {
+            self.task_may_continue()
                 && self
                     .container()
                     .is_some_and(|it| it.essential != Some(true))
                 && !self.others().any(|it| may_end_task(it) && has_stopped(it))
         };
-        self.task.has_stopped() || is_left_alone()
+        self.task.has_stopped() || task_continues()
     }
 
-    /// The chosen container has ended, and nothing shows that the task will: only its definition tells.
-    pub fn may_be_left_alone(self) -> bool {
+    /// Whether the chosen container has ended and nothing shows that the task will stop. Only the task definition has
+    /// the answer then.
+    pub fn task_may_continue(self) -> bool {
         !self.task.has_stopped()
             && self.task.facts.desired_status.as_deref() != Some("STOPPED")
             && self.container().is_some_and(has_stopped)
     }
 
-    /// A container that was told to stop before it was done may exit with 0 as well.
+    /// Whether no one stopped the task. A container that is stopped before it is done may also exit with 0.
     pub fn ended_by_itself(self) -> bool {
         match self.task.facts.stop_code.as_deref() {
             None | Some("EssentialContainerExited") => true,
@@ -108,7 +111,7 @@ impl<'a> End<'a> {
         self.exit_code() == Some(0) && self.ended_by_itself() && self.other_end().is_none()
     }
 
-    /// The container's own exit code as a process's status. Windows has codes that a status cannot hold.
+    /// The container's exit code as the exit status of a process. Windows has exit codes that do not fit.
     pub fn status(self) -> u8 {
         match self.exit_code() {
             Some(0) if self.succeeded() => 0,
@@ -120,7 +123,7 @@ impl<'a> End<'a> {
         }
     }
 
-    /// In a sentence: "`app` exited with 1", "could not pull its image: CannotPullContainerError: …".
+    /// In a sentence: "`app` exited with 1", "the task could not pull its image: CannotPullContainerError: …".
     pub fn in_words(self) -> String {
         let exit = self.container().and_then(exit_in_words);
         if self.succeeded() || !self.task.has_stopped() {
@@ -149,26 +152,26 @@ impl<'a> End<'a> {
             let advice = diagnosis::explain(self.cause(), &self.task.facts).advice;
             advice.map(str::to_owned)
         };
-        let may_be_half_done = self.exit_code() == Some(0) && self.ended_by_itself();
-        match self.other_end().filter(|_| may_be_half_done) {
-            Some(other) if other.reason.is_none() => Some(self.on_essential(other)),
-            Some(other) => of_cause().or_else(|| Some(self.on_essential(other))),
+        let may_be_unfinished = self.exit_code() == Some(0) && self.ended_by_itself();
+        match self.other_end().filter(|_| may_be_unfinished) {
+            Some(other) if other.reason.is_none() => Some(self.essential_advice(other)),
+            Some(other) => of_cause().or_else(|| Some(self.essential_advice(other))),
             None => of_cause(),
         }
     }
 
-    /// Another container that ended the task, or may have: before the chosen one, or without its end.
+    /// Another container that ended the task, or may have ended it, before the chosen container was done.
     fn other_end(self) -> Option<&'a Container> {
         let mut others = self.others().filter(|it| may_end_task(it));
         let is_essential = self.container().and_then(|it| it.essential);
         if is_essential == Some(false) && self.task.has_stopped() {
-            // The task did not end with the chosen container.
+            // The end of the chosen container does not stop the task.
             return others.next();
         }
-        others.find(|it| failed_itself(it))
+        others.find(|it| failed_by_itself(it))
     }
 
-    /// What both containers did. None where neither has an exit code: then the task's own words say more.
+    /// What both containers did. `None` if neither has an exit code: then the reason of the task is more useful.
     fn with_other(self, exit: Option<&str>, other: &Container) -> Option<String> {
         let of_other = match (exit_in_words(other), &other.reason) {
             (Some(exit), None) => exit,
@@ -189,15 +192,15 @@ impl<'a> End<'a> {
         })
     }
 
-    fn on_essential(self, other: &Container) -> String {
+    fn essential_advice(self, other: &Container) -> String {
         let (own, other) = (self.container, other.name.as_deref().unwrap_or_default());
         let is_essential = self.container().and_then(|it| it.essential);
         if is_essential == Some(false) {
             return format!("set `essential` to true for `{own}` in the task definition");
         }
         format!(
-            "if the task can do without `{other}`, set `essential` to false for it in the task definition; else let it \
-             exit with 0 on SIGTERM"
+            "if the task can continue without `{other}`, set `essential` to false for it in the task definition; otherwise \
+             let it exit with 0 on SIGTERM"
         )
     }
 
@@ -210,7 +213,7 @@ impl<'a> End<'a> {
         containers.filter(move |it| it.name.as_deref() != Some(self.container))
     }
 
-    /// What ECS says of it, after a colon.
+    /// The reason that ECS reports, after a colon.
     fn reason(self) -> String {
         let facts = &self.task.facts;
         let of_container = || {
@@ -228,7 +231,7 @@ impl<'a> End<'a> {
     }
 }
 
-/// Unless its definition says otherwise, any container may be the one that ended the task.
+/// Each container may have ended the task, unless its definition says that it is not essential.
 fn may_end_task(container: &Container) -> bool {
     container.essential != Some(false)
 }
@@ -237,11 +240,11 @@ fn has_stopped(container: &Container) -> bool {
     container.last_status.as_deref() == Some("STOPPED")
 }
 
-/// Not because ECS stopped it: 0, 143 (SIGTERM) and 137 (SIGKILL) are how it ends then.
-fn failed_itself(container: &Container) -> bool {
+/// Whether it failed before ECS stopped it. A container that ECS stops exits with 0, 143 (SIGTERM) or 137 (SIGKILL).
+fn failed_by_itself(container: &Container) -> bool {
     let reason = container.reason.as_deref().unwrap_or_default();
-    let has_own_reason = !reason.is_empty() && !diagnosis::is_of_stopping(reason);
-    has_own_reason || !matches!(container.exit_code, None | Some(0 | 137 | 143))
+    let has_reason_of_failure = !reason.is_empty() && !diagnosis::is_of_stopping(reason);
+    has_reason_of_failure || !matches!(container.exit_code, None | Some(0 | 137 | 143))
 }
 
 /// "`app` exited with 137 (SIGKILL)".

@@ -1,14 +1,15 @@
-//! Runs tasks on request of SQS messages: each record by itself, once, or back to the queue.
+//! Runs tasks for SQS messages. Each record is handled by itself: its tasks are started once, or it is returned to the
+//! queue.
 //!
 //! ```text
-//! record ─ Message ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ Decision
+//! record ─ RunMessage ─ allowed? ─ network, container ▶ RunRequest ─ task::start ▶ RecordReport
 //! ```
 
 mod allowed;
 mod config;
+mod error;
 mod fifo;
 pub mod message;
-mod refusal;
 pub mod rerun;
 
 use std::time::Duration;
@@ -20,74 +21,79 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::visibility::{ReceivedMessage, RetryDelay, change_visibility, receives};
 use crate::runner::definition;
-use crate::runner::request::{InvalidRequest, RunRequest};
+use crate::runner::error::RunError;
+use crate::runner::request::RunRequest;
 use crate::runner::service;
 use crate::runner::task::{self, StartError};
-use crate::runner::token::{mark, token};
-use message::{BadMessage, Message, first_container};
+use crate::runner::token::{started_by, token};
+use message::{InvalidMessage, RunMessage, first_container};
 use rerun::Rerun;
 
 pub use allowed::{Allowed, Patterns};
 pub use config::QueueConfig;
-pub use refusal::Refusal;
+pub use error::RecordError;
 
-/// What `startedBy` of this function's tasks begins with.
+/// The beginning of `startedBy` of the tasks that this function starts.
 pub const PROGRAM: &str = "run-from-queue";
 
-/// Records that are worked on at once. A service's RunTask quota is 20 a second for the whole account.
+/// Records that are handled at the same time. RunTask has a quota of 20 calls per second for the whole account.
 const AT_ONCE: usize = 5;
 
-/// The function with what it may do and whom it asks.
+/// The function with its clients and its configuration.
 #[derive(Debug, Clone)]
 pub struct RunFromQueue {
     pub ecs: aws_sdk_ecs::Client,
     pub sqs: aws_sdk_sqs::Client,
     pub allowed: Allowed,
-    /// The function's own name, by which it knows its tasks.
+    /// The function's own name, by which it recognizes the tasks that it started.
     pub function: String,
 }
 
-/// What became of a record.
+/// The result for one record: its tasks, or why they were not started.
 #[derive(Debug)]
-pub struct Entry {
+pub struct RecordReport {
     pub message_id: String,
-    pub result: Result<Vec<String>, Refusal>,
+    pub result: Result<Vec<String>, RecordError>,
 }
 
 impl RunFromQueue {
-    /// Starts what the records ask for, and gives back to the queue what it could not, with a delay. `time` is
-    /// what the invocation has left.
-    pub async fn work(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<Entry> {
+    /// Starts the tasks of the records, and sets when the queue delivers the failed records again. `time` is the time
+    /// that the invocation has left.
+    pub async fn handle(&self, records: Vec<SqsMessage>, time: Duration) -> Vec<RecordReport> {
         let deadline = tokio::time::Instant::now() + time;
         if records.iter().any(fifo::is_fifo) {
-            return self.work_in_order(records, deadline).await;
+            return self.handle_in_order(records, deadline).await;
         }
         futures::stream::iter(records)
-            .map(|record| self.work_on(record, deadline))
+            .map(|record| self.handle_record(record, deadline))
             .buffer_unordered(AT_ONCE)
             .collect()
             .await
     }
 
-    async fn work_on(&self, record: SqsMessage, deadline: tokio::time::Instant) -> Entry {
-        // In a box: as a part of the batch's future its type would be deeper than compilers go.
-        let work = Box::pin(self.run(&record));
-        let result = tokio::time::timeout_at(deadline, work).await;
-        let result = result.unwrap_or(Err(Refusal::Time));
+    async fn handle_record(
+        &self,
+        record: SqsMessage,
+        deadline: tokio::time::Instant,
+    ) -> RecordReport {
+        // Boxed, because the type of the batch's future would be too deep for the compiler.
+        let run = Box::pin(self.run(&record));
+        let result = tokio::time::timeout_at(deadline, run).await;
+        let result = result.unwrap_or(Err(RecordError::Time));
         let message_id = record.message_id.clone().unwrap_or_default();
-        if let Err(refusal) = &result {
-            // A future of its own: this one is nested as deep as the compiler follows.
-            Box::pin(self.delay(&record, refusal)).await;
+        if let Err(error) = &result {
+            // Boxed for the same reason.
+            Box::pin(self.delay(&record, error)).await;
         }
-        tell(&record, &result);
-        Entry { message_id, result }
+        log(&record, &result);
+        RecordReport { message_id, result }
     }
 
-    async fn run(&self, record: &SqsMessage) -> Result<Vec<String>, Refusal> {
+    async fn run(&self, record: &SqsMessage) -> Result<Vec<String>, RecordError> {
         let Some(seed) = record.message_id.as_deref().filter(|id| !id.is_empty()) else {
-            return Err(BadMessage::NoId.into());
+            return Err(InvalidMessage::NoId.into());
         };
-        let message = Message::read(record.body.as_deref().unwrap_or_default())?;
+        let message = RunMessage::read(record.body.as_deref().unwrap_or_default())?;
         self.allowed.check(&message.request)?;
         let queue = record.event_source_arn.as_deref().unwrap_or_default();
         let mut request = message.request;
@@ -96,27 +102,27 @@ impl RunFromQueue {
         self.fill_container(&mut request).await?;
         request.insert(
             "startedBy".to_owned(),
-            json!(mark(PROGRAM, queue_name(queue))),
+            json!(started_by(PROGRAM, queue_name(queue))),
         );
-        Rerun::first(&request, &self.function).note(&mut request)?;
+        Rerun::first(&request, &self.function).add_to(&mut request)?;
         Ok(self.start(request, seed, receives(record)).await?)
     }
 
-    /// Whatever half of the network the message lacks comes from the service.
+    /// Takes the subnets or the security groups from the service if the message does not have them.
     async fn fill_network(
         &self,
         request: &mut Map<String, Value>,
         service: Option<&str>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), RecordError> {
         let Some(service) = service else {
             return Ok(());
         };
-        let given = |half: &str| {
+        let given = |part: &str| {
             let network = request
                 .get("networkConfiguration")?
                 .get("awsvpcConfiguration")?;
             network
-                .get(half)?
+                .get(part)?
                 .as_array()
                 .filter(|list| !list.is_empty())
         };
@@ -127,24 +133,24 @@ impl RunFromQueue {
             .get("cluster")
             .and_then(Value::as_str)
             .unwrap_or("default");
-        let model = service::describe(&self.ecs, cluster, service).await?;
-        let Some(network) = model.network else {
+        let settings = service::describe(&self.ecs, cluster, service).await?;
+        let Some(network) = settings.network else {
             return Ok(());
         };
-        let place = message::network(request)?;
-        for (half, value) in of_service(&network) {
-            let is_given = place
-                .get(half)
+        let target = message::network(request)?;
+        for (part, value) in parts_of(&network) {
+            let is_given = target
+                .get(part)
                 .is_some_and(|it| it != &json!([]) && !it.is_null());
             if !is_given {
-                place.insert(half.to_owned(), value);
+                target.insert(part.to_owned(), value);
             }
         }
         Ok(())
     }
 
-    /// A container without a name is the definition's first.
-    async fn fill_container(&self, request: &mut Map<String, Value>) -> Result<(), Refusal> {
+    /// A container override without a name is for the first container of the task definition.
+    async fn fill_container(&self, request: &mut Map<String, Value>) -> Result<(), RecordError> {
         if first_container(request)?.contains_key("name") {
             return Ok(());
         }
@@ -162,29 +168,29 @@ impl RunFromQueue {
         Ok(())
     }
 
-    /// Starts all tasks of a request, however many calls that takes. A message that comes again asks the same
-    /// questions with the same tokens and gets the tasks that run already; a question that ECS answered with
-    /// nothing but failures is asked anew, under the next number.
+    /// Starts all tasks of a request, with as many calls as needed. When a message is received again, its calls have
+    /// the same client tokens, and ECS returns the tasks that it already started. ECS also repeats an answer that
+    /// contained only failures, so the next call gets a token with the next number.
     async fn start(
         &self,
         mut request: Map<String, Value>,
         seed: &str,
         receives: u32,
-    ) -> Result<Vec<String>, StartOrRequest> {
+    ) -> Result<Vec<String>, RunError> {
         let wanted = request.get("count").and_then(Value::as_u64).unwrap_or(1);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         let (mut tasks, mut failed) = (Vec::new(), 0);
-        let mut turn = 0_u32;
+        let mut number = 0_u32;
         loop {
             request.insert(
                 "clientToken".to_owned(),
-                json!(token(&[PROGRAM, seed, &turn.to_string()])),
+                json!(token(&[PROGRAM, seed, &number.to_string()])),
             );
             if !tasks.is_empty() {
                 request.insert("count".to_owned(), json!(wanted - tasks.len()));
             }
-            let asked = RunRequest::from_json(&Value::Object(request.clone()), &message::NAMES)?;
-            match task::start(&self.ecs, &asked).await {
+            let call = RunRequest::from_json(&Value::Object(request.clone()), &message::NAMES)?;
+            match task::start(&self.ecs, &call).await {
                 Ok(started) => tasks.extend(started.tasks),
                 Err(StartError::NotPlaced(failures)) => {
                     failed += 1;
@@ -197,42 +203,25 @@ impl RunFromQueue {
             if tasks.len() >= wanted {
                 return Ok(tasks);
             }
-            turn += 1;
+            number += 1;
         }
     }
 
-    /// Sets when the queue shows the record again: later and later while it may pass, at once where it never will,
-    /// so that the dead-letter queue gets it. The record comes back without this too.
-    async fn delay(&self, record: &SqsMessage, refusal: &Refusal) {
-        let again = match refusal.is_retryable() {
+    /// Sets when the queue delivers the record again. The delay grows while another try may help. A record that can
+    /// never work becomes visible at once, so that it reaches the dead-letter queue. Without this call the record
+    /// becomes visible again as well, after the visibility timeout of the queue.
+    async fn delay(&self, record: &SqsMessage, error: &RecordError) {
+        let delay = match error.is_retryable() {
             true => RetryDelay::Later(None),
             false => RetryDelay::Now,
         };
-        let held = ReceivedMessage::of(record);
-        change_visibility(&self.sqs, held.as_ref().map(|held| (held, again))).await;
+        let message = ReceivedMessage::of(record);
+        change_visibility(&self.sqs, message.as_ref().map(|it| (it, delay))).await;
     }
 }
 
-/// A start goes wrong in the request or in the call.
-#[derive(Debug, thiserror::Error)]
-enum StartOrRequest {
-    #[error(transparent)]
-    Request(#[from] InvalidRequest),
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
-
-impl From<StartOrRequest> for Refusal {
-    fn from(error: StartOrRequest) -> Self {
-        match error {
-            StartOrRequest::Request(error) => Self::Request(error),
-            StartOrRequest::Start(error) => Self::Start(error),
-        }
-    }
-}
-
-/// A service's network, part by part, as RunTask takes it.
-fn of_service(network: &AwsVpcConfiguration) -> [(&'static str, Value); 3] {
+/// The parts of a service's network, with the field names of RunTask.
+fn parts_of(network: &AwsVpcConfiguration) -> [(&'static str, Value); 3] {
     let public = network
         .assign_public_ip()
         .map_or("DISABLED", AssignPublicIp::as_str);
@@ -247,23 +236,23 @@ fn queue_name(queue: &str) -> &str {
     queue.rsplit(':').next().unwrap_or(queue)
 }
 
-/// One line a decision. AWS's words do not always name what was asked for.
-fn tell(record: &SqsMessage, result: &Result<Vec<String>, Refusal>) {
+/// Logs one line for each record. It names the cluster and the task definition, because errors of AWS often do not.
+fn log(record: &SqsMessage, result: &Result<Vec<String>, RecordError>) {
     let message_id = record.message_id.as_deref().unwrap_or_default();
-    let refusal = match result {
+    let error = match result {
         Ok(tasks) => {
             tracing::info!(message_id, decision = "started", tasks = tasks.join(","));
             return;
         }
-        Err(refusal) => refusal,
+        Err(error) => error,
     };
-    let message = Message::read(record.body.as_deref().unwrap_or_default()).ok();
+    let message = RunMessage::read(record.body.as_deref().unwrap_or_default()).ok();
     let named = |field: &str| message.as_ref()?.request.get(field)?.as_str();
     let (cluster, task_definition) = (named("cluster"), named("taskDefinition"));
-    let advice = refusal.advice();
-    if refusal.is_retryable() {
-        tracing::warn!(message_id, decision = "later", reason = %refusal, cluster, task_definition, advice);
+    let advice = error.advice();
+    if error.is_retryable() {
+        tracing::warn!(message_id, decision = "retry", reason = %error, cluster, task_definition, advice);
     } else {
-        tracing::error!(message_id, decision = "never", reason = %refusal, cluster, task_definition, advice);
+        tracing::error!(message_id, decision = "rejected", reason = %error, cluster, task_definition, advice);
     }
 }

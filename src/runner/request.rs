@@ -1,7 +1,7 @@
-//! A request to run tasks, in AWS's own terms, that nobody below can tell the origin of.
+//! A request to run tasks: the input of RunTask, whichever front end made it.
 //!
-//! It is RunTask's own input, so that whatever RunTask learns can be asked for; what ECS would refuse for
-//! its size or form is refused here, before anything is made for it.
+//! It is the SDK's own type, so that new fields of RunTask need no code here. A request that ECS would not accept
+//! because of its size or form is an error here, before anything is created for it.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
 
 mod reader;
@@ -24,51 +24,51 @@ use reader::Reader;
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunRequest(RunTaskInput);
 
-/// Everything that is wrong with a request, at once.
+/// All problems of a request.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", join(.0))]
-pub struct InvalidRequest(pub Vec<Invalid>);
+pub struct InvalidRequest(pub Vec<RequestProblem>);
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
-    #[error("this is no RunTask request: {0}")]
+pub enum RequestProblem {
+    #[error("this is not a RunTask request: {0}")]
     Json(String),
-    #[error("RunTask has no `{key}`{}", or_meant(.meant.as_deref()))]
+    #[error("RunTask has no field `{key}`{}", or_meant(.meant.as_deref()))]
     UnknownKey { key: String, meant: Option<String> },
-    #[error("`{field}` must be {wanted}, and is {given}")]
+    #[error("`{field}` must be {wanted}, but is {given}")]
     Form {
         field: String,
         wanted: &'static str,
         given: &'static str,
     },
-    #[error("`{field}`: `{word}` is none of {}{}", .words.join(", "), or_meant(nearest(.word, .words.iter().copied())))]
-    Word {
+    #[error("`{field}`: `{value}` is not a known value; allowed: {}{}", .allowed.join(", "), or_meant(nearest(.value, .allowed.iter().copied())))]
+    Value {
         field: &'static str,
-        word: String,
-        words: &'static [&'static str],
+        value: String,
+        allowed: &'static [&'static str],
     },
-    #[error("there is no task definition to run")]
+    #[error("`taskDefinition` is missing")]
     NoTaskDefinition,
-    #[error("a count of {0}: RunTask starts 1 to 10 tasks a call")]
+    #[error("`count` is {0}; allowed: 1 to 10")]
     Count(i32),
-    #[error("{count} {what}: AWS takes at most {limit}")]
+    #[error("{count} {what}; allowed: at most {limit}")]
     TooMany {
         what: &'static str,
         count: usize,
         limit: usize,
     },
     #[error(
-        "the overrides are {0} bytes of JSON: AWS takes at most 8,192; put large values elsewhere"
+        "`overrides` has {0} bytes of JSON; allowed: at most 8,192; store large values elsewhere, for example in Amazon S3"
     )]
     OverridesTooLarge(usize),
-    #[error("a launch type and a capacity provider exclude each other: give one")]
+    #[error("expected a launch type or a capacity provider, not both")]
     LaunchTypeAndProvider,
-    #[error("`{0}` is no mark for startedBy: up to 128 letters, digits, `-`, `_` and `/`")]
+    #[error("`startedBy` is `{0}`; allowed: up to 128 letters, digits, `-`, `_` and `/`")]
     StartedBy(String),
-    #[error("a client token has 1 to 64 characters from `!` to `~`")]
+    #[error("`clientToken`: allowed: 1 to 64 characters from `!` to `~`")]
     ClientToken,
     #[error(
-        "tags are propagated from the task definition only: a task run by itself has no service"
+        "`propagateTags`: allowed: TASK_DEFINITION, NONE; a task that is run by itself has no service"
     )]
     PropagatesServiceTags,
 }
@@ -77,13 +77,13 @@ fn or_meant(meant: Option<&str>) -> String {
     meant.map_or_else(String::new, |it| format!(" (did you mean `{it}`?)"))
 }
 
-fn join(problems: &[Invalid]) -> String {
+fn join(problems: &[RequestProblem]) -> String {
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     lines.join("; ")
 }
 
-/// Bytes of JSON that a request's overrides may be.
-pub const OVERRIDES: usize = 8_192;
+/// The largest size of a request's overrides, in bytes of JSON.
+pub const MAX_OVERRIDES: usize = 8_192;
 
 impl RunRequest {
     pub fn new(input: RunTaskInput) -> Result<Self, InvalidRequest> {
@@ -96,8 +96,8 @@ impl RunRequest {
         }
     }
 
-    /// Reads a request in AWS's own names, `{"cluster": …, "taskDefinition": …}`. A key that RunTask does not
-    /// have is a mistake that would run something else than was meant; `aliases` may be meant by it, too.
+    /// Reads a request with the field names of RunTask, `{"cluster": …, "taskDefinition": …}`. An unknown field is an
+    /// error: without it, another task would run than the sender wanted. The suggestion for it may be one of `aliases`.
     pub fn from_json(json: &Value, aliases: &[&'static str]) -> Result<Self, InvalidRequest> {
         let problems = RefCell::new(Vec::new());
         let read = RunTaskInput::deserialize(&mut Reader::new(json, aliases, &problems));
@@ -105,7 +105,9 @@ impl RunRequest {
         match read {
             Ok(input) if problems.is_empty() => Self::new(input),
             Ok(_) => Err(InvalidRequest(problems)),
-            Err(error) => Err(InvalidRequest(vec![Invalid::Json(error.to_string())])),
+            Err(error) => Err(InvalidRequest(vec![RequestProblem::Json(
+                error.to_string(),
+            )])),
         }
     }
 
@@ -113,7 +115,7 @@ impl RunRequest {
         &self.0
     }
 
-    /// The cluster's name or ARN; AWS takes `default` where none is given.
+    /// The cluster's name or ARN. Without one, AWS uses the cluster `default`.
     pub fn cluster(&self) -> &str {
         self.0.cluster().unwrap_or("default")
     }
@@ -126,7 +128,7 @@ impl RunRequest {
         Self(input)
     }
 
-    /// The same request under another client token: a new question.
+    /// The same request with another client token, so that ECS handles it as a new one.
     #[must_use]
     pub fn with_token(&self, token: String) -> Self {
         let mut input = self.0.clone();
@@ -138,7 +140,7 @@ impl RunRequest {
         !self.0.tags().is_empty()
     }
 
-    /// The same request without tags, for callers who may not give any.
+    /// The same request without tags, for callers without permission to set tags.
     #[must_use]
     pub fn without_tags(&self) -> Self {
         let mut input = self.0.clone();
@@ -146,48 +148,62 @@ impl RunRequest {
         Self(input)
     }
 
-    /// What goes over the wire.
+    /// The JSON that is sent to AWS.
     pub fn to_json(&self) -> Value {
         to_json(RunTaskInput::SCHEMA, &self.0)
     }
 
-    fn problems(&self) -> Vec<Invalid> {
+    fn problems(&self) -> Vec<RequestProblem> {
         let it = &self.0;
         let mut problems = Vec::new();
-        let mut refuse = |is_wrong: bool, problem: Invalid| {
+        let mut check = |is_wrong: bool, problem: RequestProblem| {
             if is_wrong {
                 problems.push(problem);
             }
         };
         let has_definition = it.task_definition().is_some_and(|name| !name.is_empty());
-        refuse(!has_definition, Invalid::NoTaskDefinition);
+        check(!has_definition, RequestProblem::NoTaskDefinition);
         let count = it.count().unwrap_or(1);
-        refuse(!(1..=10).contains(&count), Invalid::Count(count));
+        check(!(1..=10).contains(&count), RequestProblem::Count(count));
         for (what, count, limit) in self.sizes() {
-            refuse(count > limit, Invalid::TooMany { what, count, limit });
+            check(
+                count > limit,
+                RequestProblem::TooMany { what, count, limit },
+            );
         }
         let overrides = self.overrides_size();
-        refuse(overrides > OVERRIDES, Invalid::OverridesTooLarge(overrides));
+        check(
+            overrides > MAX_OVERRIDES,
+            RequestProblem::OverridesTooLarge(overrides),
+        );
         let both = it.launch_type().is_some() && !it.capacity_provider_strategy().is_empty();
-        refuse(both, Invalid::LaunchTypeAndProvider);
-        if let Some(mark) = it.started_by() {
-            refuse(!is_mark(mark), Invalid::StartedBy(mark.to_owned()));
+        check(both, RequestProblem::LaunchTypeAndProvider);
+        if let Some(text) = it.started_by() {
+            check(
+                !is_started_by(text),
+                RequestProblem::StartedBy(text.to_owned()),
+            );
         }
         if let Some(token) = it.client_token() {
-            refuse(!is_token(token), Invalid::ClientToken);
+            check(!is_token(token), RequestProblem::ClientToken);
         }
-        for (field, word, words) in self.words() {
-            let word = word.to_owned();
-            let is_wrong = !words.contains(&word.as_str());
-            refuse(is_wrong, Invalid::Word { field, word, words });
+        for (field, value, allowed) in self.enumerations() {
+            let value = value.to_owned();
+            let is_wrong = !allowed.contains(&value.as_str());
+            let problem = RequestProblem::Value {
+                field,
+                value,
+                allowed,
+            };
+            check(is_wrong, problem);
         }
         let propagates_service = it.propagate_tags() == Some(&PropagateTags::Service);
-        refuse(propagates_service, Invalid::PropagatesServiceTags);
+        check(propagates_service, RequestProblem::PropagatesServiceTags);
         problems
     }
 
-    /// Each field that has words of its own, with what it says and what AWS knows.
-    fn words(&self) -> Vec<(&'static str, &str, &'static [&'static str])> {
+    /// Each field that is an enumeration, with its value and the values that AWS knows.
+    fn enumerations(&self) -> Vec<(&'static str, &str, &'static [&'static str])> {
         let it = &self.0;
         let network = it
             .network_configuration()
@@ -202,13 +218,13 @@ impl RunRequest {
         ];
         let constraints = it.placement_constraints().iter();
         let constraints = constraints.filter_map(|it| {
-            let words = PlacementConstraintType::values();
-            Some(("placementConstraints.type", it.r#type()?.as_str(), words))
+            let allowed = PlacementConstraintType::values();
+            Some(("placementConstraints.type", it.r#type()?.as_str(), allowed))
         });
         let strategies = it.placement_strategy().iter();
         let strategies = strategies.filter_map(|it| {
-            let words = PlacementStrategyType::values();
-            Some(("placementStrategy.type", it.r#type()?.as_str(), words))
+            let allowed = PlacementStrategyType::values();
+            Some(("placementStrategy.type", it.r#type()?.as_str(), allowed))
         });
         let one = one.into_iter().flatten();
         one.chain(constraints).chain(strategies).collect()
@@ -245,7 +261,7 @@ impl RunRequest {
     }
 }
 
-/// A value of the SDK's as the JSON that it is on the wire.
+/// A value of the SDK as the JSON that is sent to AWS.
 fn to_json(schema: &aws_smithy_schema::Schema<'_>, value: &dyn SerializableStruct) -> Value {
     let mut serializer = JsonCodec::default().create_serializer();
     match serializer.write_struct(schema, value) {
@@ -254,7 +270,7 @@ fn to_json(schema: &aws_smithy_schema::Schema<'_>, value: &dyn SerializableStruc
     }
 }
 
-fn is_mark(text: &str) -> bool {
+fn is_started_by(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
     text.len() <= 128 && text.chars().all(allowed)
 }
@@ -278,7 +294,7 @@ mod tests {
             .task_definition("web:1")
     }
 
-    fn problems(input: RunTaskInputBuilder) -> Vec<Invalid> {
+    fn problems(input: RunTaskInputBuilder) -> Vec<RequestProblem> {
         match RunRequest::new(input.build().unwrap()) {
             Ok(_) => Vec::new(),
             Err(InvalidRequest(problems)) => problems,
@@ -305,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ecs_would_refuse_is_refused() {
+    fn a_request_that_ecs_would_not_accept_is_an_error() {
         let provider = CapacityProviderStrategyItem::builder()
             .capacity_provider("FARGATE")
             .build()
@@ -316,13 +332,16 @@ mod tests {
         for (input, expected) in [
             (input(), vec![]),
             (input().count(10), vec![]),
-            (input().count(11), vec![Invalid::Count(11)]),
-            (input().count(0), vec![Invalid::Count(0)]),
-            (RunTaskInput::builder(), vec![Invalid::NoTaskDefinition]),
+            (input().count(11), vec![RequestProblem::Count(11)]),
+            (input().count(0), vec![RequestProblem::Count(0)]),
+            (
+                RunTaskInput::builder(),
+                vec![RequestProblem::NoTaskDefinition],
+            ),
             (input().network_configuration(network(16)), vec![]),
             (
                 input().network_configuration(network(17)),
-                vec![Invalid::TooMany {
+                vec![RequestProblem::TooMany {
                     what: "subnets",
                     count: 17,
                     limit: 16,
@@ -331,29 +350,32 @@ mod tests {
             (input().overrides(command(8_000)), vec![]),
             (
                 input().overrides(command(8_192)),
-                vec![Invalid::OverridesTooLarge(8_246)],
+                vec![RequestProblem::OverridesTooLarge(8_246)],
             ),
-            (both, vec![Invalid::LaunchTypeAndProvider]),
+            (both, vec![RequestProblem::LaunchTypeAndProvider]),
             (input().started_by("ci/job-1_2"), vec![]),
             (
                 input().started_by("ci job"),
-                vec![Invalid::StartedBy("ci job".to_owned())],
+                vec![RequestProblem::StartedBy("ci job".to_owned())],
             ),
             (
                 input().client_token("a".repeat(65)),
-                vec![Invalid::ClientToken],
+                vec![RequestProblem::ClientToken],
             ),
-            (input().client_token("a b"), vec![Invalid::ClientToken]),
+            (
+                input().client_token("a b"),
+                vec![RequestProblem::ClientToken],
+            ),
             (
                 input().propagate_tags(PropagateTags::Service),
-                vec![Invalid::PropagatesServiceTags],
+                vec![RequestProblem::PropagatesServiceTags],
             ),
             (
                 RunTaskInput::builder().count(12).client_token(""),
                 vec![
-                    Invalid::NoTaskDefinition,
-                    Invalid::Count(12),
-                    Invalid::ClientToken,
+                    RequestProblem::NoTaskDefinition,
+                    RequestProblem::Count(12),
+                    RequestProblem::ClientToken,
                 ],
             ),
         ] {
@@ -362,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_in_awss_own_names() {
+    fn a_request_with_the_field_names_of_run_task() {
         let json = serde_json::json!({
             "cluster": "prod", "taskDefinition": "web", "launchType": "FARGATE", "count": 2,
             "overrides": {"containerOverrides": [{"name": "app", "cpu": 256, "environment": [{"name": "A", "value": "b"}]}]},
@@ -377,64 +399,63 @@ mod tests {
         for (json, expected) in [
             (
                 serde_json::json!({"taskDefinition": "web", "overides": {}, "overrides": {"containerOverrides": [{"nme": "x"}]}}),
-                "RunTask has no `overides` (did you mean `overrides`?); RunTask has no `overrides.containerOverrides[0].nme` (did you mean `overrides.containerOverrides[0].name`?)",
+                "RunTask has no field `overides` (did you mean `overrides`?); RunTask has no field `overrides.containerOverrides[0].nme` (did you mean `overrides.containerOverrides[0].name`?)",
             ),
             (
                 serde_json::json!({"taskDefinitoin": "web"}),
-                "RunTask has no `taskDefinitoin` (did you mean `taskDefinition`?)",
+                "RunTask has no field `taskDefinitoin` (did you mean `taskDefinition`?)",
             ),
             (
                 serde_json::json!({"taskdef": "web"}),
-                "RunTask has no `taskdef` (did you mean `task_def`?)",
+                "RunTask has no field `taskdef` (did you mean `task_def`?)",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "colour": 1}),
-                "RunTask has no `colour`",
+                "RunTask has no field `colour`",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "count": 11}),
-                "a count of 11: RunTask starts 1 to 10 tasks a call",
+                "`count` is 11; allowed: 1 to 10",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "count": "2", "enableExecuteCommand": "true"}),
-                "`count` must be a whole number, and is text; `enableExecuteCommand` must be true or false, and is text",
+                "`count` must be a whole number, but is text; `enableExecuteCommand` must be true or false, but is text",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "count": 3_000_000_000_u32}),
-                "`count` must be a whole number, and is a number with a fraction or too large",
+                "`count` must be a whole number, but is a number with a fraction or too large",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "overrides": {"containerOverrides": [{"command": "ls"}]}}),
-                "`overrides.containerOverrides[0].command` must be a list, and is text",
+                "`overrides.containerOverrides[0].command` must be a list, but is text",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "tags": [{"key": "a", "value": 1}]}),
-                "`tags[0].value` must be text, and is a number",
+                "`tags[0].value` must be text, but is a number",
             ),
             (
                 serde_json::json!({"taskDefinition": ["web"]}),
-                "`taskDefinition` must be text, and is a list",
+                "`taskDefinition` must be text, but is a list",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "launchType": "FARGAT"}),
-                "`launchType`: `FARGAT` is none of EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES (did you mean `FARGATE`?)",
+                "`launchType`: `FARGAT` is not a known value; allowed: EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES (did you mean `FARGATE`?)",
             ),
             (
                 serde_json::json!({"taskDefinition": "web", "placementStrategy": [{"type": "spraed"}]}),
-                "`placementStrategy.type`: `spraed` is none of binpack, random, spread (did you mean `spread`?)",
+                "`placementStrategy.type`: `spraed` is not a known value; allowed: binpack, random, spread (did you mean `spread`?)",
             ),
             (
                 serde_json::json!("web"),
-                "this is no RunTask request: it must be an object, and is text",
+                "this is not a RunTask request: it must be an object, but is text",
             ),
         ] {
-            let told = problem(json);
-            assert_eq!(told, expected);
+            assert_eq!(problem(json), expected);
         }
     }
 
     #[test]
-    fn the_wires_json() {
+    fn the_json_that_is_sent() {
         let request =
             RunRequest::new(input().count(2).overrides(command(1)).build().unwrap()).unwrap();
         let expected = serde_json::json!({

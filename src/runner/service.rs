@@ -1,4 +1,4 @@
-//! A service as a model for a task: the network and the capacity that it runs on.
+//! The settings of a service that a task can take over: its task definition, network and capacity.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType, Service};
@@ -6,7 +6,7 @@ use aws_sdk_ecs::types::{AwsVpcConfiguration, CapacityProviderStrategyItem, Laun
 use crate::aws::CallError;
 
 #[derive(Debug, Clone, Default)]
-pub struct Model {
+pub struct ServiceSettings {
     pub definition: Option<String>,
     pub network: Option<AwsVpcConfiguration>,
     pub launch_type: Option<LaunchType>,
@@ -15,14 +15,18 @@ pub struct Model {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum ServiceError {
+pub enum DescribeServiceError {
     #[error(transparent)]
     Call(#[from] CallError),
     #[error("cluster `{cluster}` has no service `{service}`")]
     Unknown { cluster: String, service: String },
 }
 
-pub async fn describe(ecs: &Client, cluster: &str, service: &str) -> Result<Model, ServiceError> {
+pub async fn describe(
+    ecs: &Client,
+    cluster: &str,
+    service: &str,
+) -> Result<ServiceSettings, DescribeServiceError> {
     let answer = ecs
         .describe_services()
         .cluster(cluster)
@@ -30,18 +34,20 @@ pub async fn describe(ecs: &Client, cluster: &str, service: &str) -> Result<Mode
         .send()
         .await
         .map_err(|error| CallError::of("DescribeServices", error))?;
-    // A service that was deleted is INACTIVE, and shown for a while.
-    let is_there = |it: &&Service| it.status() != Some("INACTIVE");
-    let found = answer.services().iter().find(is_there);
-    found.map(model).ok_or_else(|| ServiceError::Unknown {
-        cluster: cluster.to_owned(),
-        service: service.to_owned(),
-    })
+    // A deleted service is INACTIVE, and DescribeServices still returns it for a while.
+    let exists = |it: &&Service| it.status() != Some("INACTIVE");
+    let found = answer.services().iter().find(exists);
+    found
+        .map(settings)
+        .ok_or_else(|| DescribeServiceError::Unknown {
+            cluster: cluster.to_owned(),
+            service: service.to_owned(),
+        })
 }
 
-fn model(service: &Service) -> Model {
+fn settings(service: &Service) -> ServiceSettings {
     let network = service.network_configuration();
-    Model {
+    ServiceSettings {
         definition: service.task_definition().map(str::to_owned),
         network: network.and_then(|it| it.awsvpc_configuration()).cloned(),
         launch_type: service.launch_type().cloned(),

@@ -1,4 +1,4 @@
-//! Tasks: how they are started and stopped.
+//! Starts and stops tasks.
 
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::run_task::{RunTaskError, RunTaskOutput};
@@ -10,7 +10,7 @@ use crate::aws::{CallError, ErrorKind, with_body};
 use crate::ecs::diagnosis::launches;
 use crate::ecs::notice::Failure;
 
-/// What RunTask answered: it may have placed only some of the tasks.
+/// The answer of RunTask. It may have started only some of the tasks.
 #[derive(Debug, Clone, Default)]
 pub struct Started {
     pub tasks: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Started {
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Nothing was placed; the reasons are ECS's.
+    /// ECS answered and placed no task, for these reasons.
     #[error("ECS started no task: {}", reasons(.0))]
     NotPlaced(Vec<Failure>),
     #[error(transparent)]
@@ -27,23 +27,24 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the same request may start its tasks later, for whoever asks: by AWS's code, and by its words, which come
-    /// as an exception or as the reason of a failure.
+    /// Whether the same request may start its tasks later. The error code decides, and the message: ECS sends the same
+    /// message as an exception or as the reason of a failure.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NotPlaced(failures) => may_find_place(failures),
+            Self::NotPlaced(failures) => may_be_placed_later(failures),
             Self::Call(error) => match error.kind {
                 ErrorKind::Throttled | ErrorKind::Unavailable => true,
                 ErrorKind::Denied | ErrorKind::Credentials => false,
                 ErrorKind::Refused => {
-                    let by_words = launches::exception_is_retryable(&error.message);
-                    by_words.unwrap_or_else(|| LIMITS.iter().any(|code| error.has_code(code)))
+                    let by_message = launches::exception_is_retryable(&error.message);
+                    by_message
+                        .unwrap_or_else(|| QUOTA_CODES.iter().any(|code| error.has_code(code)))
                 }
             },
         }
     }
 
-    /// What to do about it, where the message itself does not say.
+    /// What to do about it, if the error message does not already say it.
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::NotPlaced(failures) => failures
@@ -57,15 +58,17 @@ impl StartError {
     }
 }
 
-/// AWS's names for a quota that is reached: somebody else's task ends, and there is room again.
-const LIMITS: [&str; 3] = [
+/// AWS's error codes for a quota that is reached. When another task ends, a new one can start.
+const QUOTA_CODES: [&str; 3] = [
     "LimitExceededException",
     "ServiceQuotaExceededException",
     "LimitExceeded",
 ];
 
-/// Starts the tasks of a request, in one attempt: whoever tries again should know which attempt went unanswered.
-/// Repeated with the same client token, it starts nothing new and gives the tasks that the first call started. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
+/// Starts the tasks of a request in one attempt. The caller tries again itself, because it must know whether an attempt
+/// was not answered. A second call with the same client token starts nothing new and returns the tasks of the first
+/// call.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 pub async fn start(ecs: &Client, request: &RunRequest) -> Result<Started, StartError> {
     let answer = ecs
         .run_task()
@@ -100,7 +103,7 @@ fn started(answer: &RunTaskOutput) -> Started {
     }
 }
 
-/// The tasks of this client token, where they were asked for in other words before.
+/// The tasks that this client token started before, with a different request.
 fn already_running(error: Option<&RunTaskError>) -> Option<Vec<String>> {
     match error {
         Some(RunTaskError::ConflictException(conflict)) => Some(conflict.resource_ids().to_vec()),
@@ -109,9 +112,8 @@ fn already_running(error: Option<&RunTaskError>) -> Option<Vec<String>> {
     .filter(|tasks| !tasks.is_empty())
 }
 
-/// Whether what was not placed may find a place later. ECS gives no reason where it repeats an answer that held
-/// nothing but failures.
-fn may_find_place(failures: &[Failure]) -> bool {
+/// Whether the tasks may be placed later. ECS gives no reason when it repeats an answer that contained only failures.
+fn may_be_placed_later(failures: &[Failure]) -> bool {
     failures.is_empty()
         || failures
             .iter()
@@ -129,9 +131,9 @@ pub async fn stop(ecs: &Client, cluster: &str, task: &str, reason: &str) -> Resu
         .map_err(|error| CallError::of("StopTask", error))
 }
 
-/// Whether there is such a cluster and we may look into it, asked by looking for a task that is none: the
-/// only question that whoever may wait for tasks may ask anyway.
-pub async fn look_into(ecs: &Client, cluster: &str) -> Result<(), CallError> {
+/// Checks that the cluster exists and that its tasks may be described. It describes a task that does not exist: a
+/// caller that waits for tasks already has the permission for this call.
+pub async fn check_cluster(ecs: &Client, cluster: &str) -> Result<(), CallError> {
     ecs.describe_tasks()
         .cluster(cluster)
         .tasks("00000000000000000000000000000000")
@@ -141,7 +143,7 @@ pub async fn look_into(ecs: &Client, cluster: &str) -> Result<(), CallError> {
         .map_err(|error| CallError::of("DescribeTasks", error))
 }
 
-/// The command that stops a task, for whoever may where we may not.
+/// The AWS CLI command that stops a task, for a user who has the permission if this program does not.
 pub fn stop_command(cluster: &str, task: &str, region: &str) -> String {
     format!("aws ecs stop-task --cluster {cluster} --task {task} --region {region}")
 }
@@ -154,7 +156,7 @@ pub(super) fn failure(failure: &types::Failure) -> Failure {
     }
 }
 
-/// Each different reason once: ten tasks that do not fit fail for one.
+/// The reasons, without repetition: ten tasks often fail for the same reason.
 fn reasons(failures: &[Failure]) -> String {
     let mut reasons: Vec<_> = failures.iter().map(reason).collect();
     reasons.dedup();
@@ -164,7 +166,7 @@ fn reasons(failures: &[Failure]) -> String {
     reasons.join("; ")
 }
 
-/// A failure in ECS's words.
+/// The reason of a failure as ECS reports it.
 pub fn reason(failure: &Failure) -> String {
     match &failure.detail {
         Some(detail) => format!("{} ({detail})", failure.reason),
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_pass_by_code_and_by_words() {
+    fn code_and_message_decide_what_is_retryable() {
         const VCPUS: &str =
             "You've reached the limit on the number of vCPUs you can run concurrently";
         for (code, message, kind, expected) in [
@@ -207,7 +209,7 @@ mod tests {
                 ErrorKind::Refused,
                 false,
             ),
-            // AWS's words in a denial are somebody's names.
+            // The message of a denial contains names that users chose.
             ("AccessDeniedException", VCPUS, ErrorKind::Denied, false),
         ] {
             let error = refused(code, message, kind);
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_is_explained_in_both_forms() {
+    fn a_quota_has_advice_as_exception_and_as_failure() {
         let words = "Tasks provisioning capacity limit exceeded.";
         let advice = refused("ClientException", words, ErrorKind::Refused).advice();
         assert!(advice.unwrap().starts_with("too many tasks of the cluster"));

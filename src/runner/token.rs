@@ -1,14 +1,14 @@
-//! Client tokens: the same question has the same token, so that asking twice starts one task.
+//! Client tokens. The same request always has the same token, so that two calls start one task.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 
 use sha2::{Digest as _, Sha256};
 
-/// A token of who asks and of what; 64 characters, the most that ECS takes.
+/// A token made of the caller and the request: 64 characters, the most that ECS accepts.
 pub fn token(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
-        // The length keeps ("ab", "c") and ("a", "bc") apart.
+        // With the lengths, ("ab", "c") and ("a", "bc") have different tokens.
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
@@ -18,8 +18,8 @@ pub fn token(parts: &[&str]) -> String {
         .collect()
 }
 
-/// A mark for `startedBy`, with `-` for what ECS does not take in it.
-pub fn mark(program: &str, caller: &str) -> String {
+/// A value for `startedBy`. Characters that ECS does not accept there become `-`.
+pub fn started_by(program: &str, caller: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
     let caller = caller.chars().map(|c| if allowed(c) { c } else { '-' });
     format!("{program}/")
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_of_its_parts() {
+    fn each_list_of_parts_has_its_own_token() {
         assert_eq!(token(&["a", "b"]), token(&["a", "b"]));
         for other in [token(&["ab", ""]), token(&["a"]), token(&["b", "a"])] {
             assert_ne!(token(&["a", "b"]), other);
@@ -43,11 +43,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_one_for_ecs() {
+    fn ecs_accepts_each_started_by() {
         assert_eq!(
-            mark("run-from-queue", "jobs.fifo"),
+            started_by("run-from-queue", "jobs.fifo"),
             "run-from-queue/jobs-fifo"
         );
-        assert_eq!(mark("run-from-queue", &"ü".repeat(200)).len(), 128);
+        assert_eq!(started_by("run-from-queue", &"ü".repeat(200)).len(), 128);
     }
 }

@@ -1,6 +1,6 @@
-//! Waits for tasks, bearing what passes and giving up at once on what never will.
+//! Waits for tasks. Errors that may go away are tried again; all others end the wait at once.
 //!
-//! DescribeTasks may not know a task yet that RunTask has just started: ECS is eventually consistent.
+//! DescribeTasks may not know a task that RunTask has just started, because ECS is eventually consistent.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
 
 use std::time::{Duration, Instant};
@@ -11,28 +11,31 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use crate::aws::CallError;
 use crate::aws::Task;
 
-/// How long a task may be unknown to DescribeTasks, and how long DescribeTasks may fail, until we say so.
-const UNKNOWN: Duration = Duration::from_secs(120);
-const FAILING: Duration = Duration::from_secs(600);
+/// How long DescribeTasks may not know a task before the wait ends.
+const UNKNOWN_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long DescribeTasks may fail before the wait ends.
+const FAILING_LIMIT: Duration = Duration::from_secs(600);
 
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError {
-    #[error("{0} cannot be followed any more: {1}")]
+    #[error("the state of {0} is not known any more: {1}")]
     Call(String, CallError),
     #[error("ECS does not know {0} any more")]
     Unknown(String),
 }
 
-/// The tasks that one RunTask started, seen again and again until all have stopped.
+/// The tasks of one RunTask call, polled until all have stopped.
 #[derive(Debug)]
 pub struct TaskWaiter {
     ecs: Client,
     cluster: String,
     arns: Vec<String>,
+    /// The last known state of each task.
     seen: Vec<Option<Task>>,
     unknown_since: Option<Instant>,
     failing_since: Option<Instant>,
-    pace: PollIntervals,
+    intervals: PollIntervals,
 }
 
 impl TaskWaiter {
@@ -44,17 +47,17 @@ impl TaskWaiter {
             arns,
             unknown_since: None,
             failing_since: None,
-            pace: PollIntervals::new(),
+            intervals: PollIntervals::new(),
         }
     }
 
     /// How long to wait before the next poll.
     pub fn pause(&mut self) -> Duration {
-        self.pace.next()
+        self.intervals.next()
     }
 
-    /// Looks once. What passes (an unknown task, throttling, a failure of the service's own) leaves the
-    /// last picture as it was.
+    /// Polls once. After an error that may go away (an unknown task, throttling, a failure of the service) the last
+    /// known states stay as they are.
     pub async fn poll(&mut self) -> Result<(), WaitError> {
         let answer = self
             .ecs
@@ -67,13 +70,13 @@ impl TaskWaiter {
         match answer {
             Ok(answer) => {
                 self.failing_since = None;
-                self.note(answer.tasks().iter().map(Task::read).collect())
+                self.update(answer.tasks().iter().map(Task::read).collect())
             }
-            Err(error) => self.bear(error),
+            Err(error) => self.tolerate(error),
         }
     }
 
-    /// What was seen last, of each task in the order in which it was started.
+    /// The last known state of each task, in the order in which RunTask returned them.
     pub fn seen(&self) -> impl Iterator<Item = &Task> {
         self.seen.iter().flatten()
     }
@@ -84,7 +87,7 @@ impl TaskWaiter {
             .all(|task| task.as_ref().is_some_and(Task::has_stopped))
     }
 
-    /// The tasks that were not seen stopped.
+    /// The tasks that have not stopped, as far as is known.
     pub fn still_running(&self) -> impl Iterator<Item = &str> {
         let tasks = self.arns.iter().zip(&self.seen);
         tasks
@@ -92,13 +95,13 @@ impl TaskWaiter {
             .map(|(arn, _)| arn.as_str())
     }
 
-    fn note(&mut self, tasks: Vec<Task>) -> Result<(), WaitError> {
+    fn update(&mut self, tasks: Vec<Task>) -> Result<(), WaitError> {
         let mut missing = None;
         for (arn, seen) in self.arns.iter().zip(&mut self.seen) {
             match tasks.iter().find(|task| task.arn == *arn) {
                 Some(task) => {
                     if seen.as_ref().map(Task::last_status) != Some(task.last_status()) {
-                        self.pace = PollIntervals::new();
+                        self.intervals = PollIntervals::new();
                     }
                     *seen = Some(task.clone());
                 }
@@ -110,7 +113,7 @@ impl TaskWaiter {
             None => self.unknown_since = None,
             Some(arn) => {
                 let since = *self.unknown_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= UNKNOWN {
+                if since.elapsed() >= UNKNOWN_LIMIT {
                     return Err(WaitError::Unknown(arn.clone()));
                 }
             }
@@ -118,10 +121,10 @@ impl TaskWaiter {
         Ok(())
     }
 
-    fn bear(&mut self, error: CallError) -> Result<(), WaitError> {
+    fn tolerate(&mut self, error: CallError) -> Result<(), WaitError> {
         let since = *self.failing_since.get_or_insert_with(Instant::now);
-        if error.is_retryable() && since.elapsed() < FAILING {
-            tracing::debug!(%error, "the tasks could not be seen; once more");
+        if error.is_retryable() && since.elapsed() < FAILING_LIMIT {
+            tracing::debug!(%error, "DescribeTasks failed; it is tried again");
             return Ok(());
         }
         let tasks: Vec<_> = self.still_running().collect();
@@ -129,23 +132,23 @@ impl TaskWaiter {
     }
 }
 
-/// The pauses between looks: short while a task changes its state, longer while it works.
+/// The pauses between polls. They are short after a change of state, and grow while the state stays the same.
 #[derive(Debug)]
 struct PollIntervals(ExponentialBackoff);
 
-const LONGEST: Duration = Duration::from_secs(6);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(6);
 
 impl PollIntervals {
     fn new() -> Self {
         let pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_secs(1))
-            .with_max_delay(LONGEST)
+            .with_max_delay(LONGEST_INTERVAL)
             .with_factor(1.3)
             .without_max_times();
         Self(pauses.build())
     }
 
     fn next(&mut self) -> Duration {
-        self.0.next().unwrap_or(LONGEST)
+        self.0.next().unwrap_or(LONGEST_INTERVAL)
     }
 }

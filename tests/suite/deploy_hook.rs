@@ -1,4 +1,4 @@
-//! `deploy-hook` end to end: what each caller minimum, in every case.
+//! `deploy-hook` end to end: the answer to each caller in each case.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::runtime_api::{Answer, RuntimeApi};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_deploy-hook");
 
-/// The ancestor's six variables.
+/// The six variables of the predecessor.
 pub(crate) const SIX: [(&str, &str); 6] = [
     ("TASK_DEFINITION", "migrate"),
     ("CLUSTER_NAME", "prod"),
@@ -97,7 +97,7 @@ pub(crate) fn lifecycle(stage: &str, test: Value, production: Value) -> Value {
     })
 }
 
-/// The revision that is about to go live.
+/// The revision that is being deployed.
 pub(crate) fn revision(aws: &FakeAws) {
     aws.service_revision(
         &arn("service-revision/prod/web/2"),
@@ -114,28 +114,28 @@ pub(crate) fn revision(aws: &FakeAws) {
     );
 }
 
-/// What RunTask was asked last, but for the token.
-fn asked(aws: &FakeAws) -> Value {
+/// The last RunTask request, without its token.
+fn last_request(aws: &FakeAws) -> Value {
     let mut request = aws.bodies("RunTask").pop().unwrap();
     request.as_object_mut().unwrap().remove("clientToken");
     request
 }
 
 #[tokio::test]
-async fn code_deploy_goes_on_with_exit_0_and_nothing_else() {
-    for (code, told) in [(0, "Succeeded"), (1, "Failed"), (137, "Failed")] {
+async fn code_deploy_continues_only_after_exit_code_0() {
+    for (code, status) in [(0, "Succeeded"), (1, "Failed"), (137, "Failed")] {
         let aws = account().await;
         aws.next_task(exits_with(code));
         let (answers, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
-        assert_eq!(aws.told("execution-1").as_deref(), Some(told), "{log}");
-        assert_eq!(response(&answers[0])["status"], told);
+        assert_eq!(aws.told("execution-1").as_deref(), Some(status), "{log}");
+        assert_eq!(response(&answers[0])["status"], status);
         assert!(log.contains(&format!("`app` exited with {code}")), "{log}");
     }
 }
 
-/// As the ancestor asked for it.
+/// The request is the same as that of the predecessor.
 #[tokio::test]
-async fn code_deploys_task_is_the_ancestors() {
+async fn the_task_for_code_deploy_is_as_in_the_predecessor() {
     let aws = account().await;
     invoke(&aws, vec![code_deploy()], &SIX).await;
     let network = |public: &str| {
@@ -152,7 +152,7 @@ async fn code_deploys_task_is_the_ancestors() {
         "networkConfiguration": network("ENABLED"),
         "startedBy": "deploy-hook/execution-1",
     });
-    assert_eq!(asked(&aws), expected);
+    assert_eq!(last_request(&aws), expected);
 
     let aws = account().await;
     let private = [
@@ -163,7 +163,7 @@ async fn code_deploys_task_is_the_ancestors() {
     invoke(&aws, vec![code_deploy()], &private).await;
     expected["networkConfiguration"] = network("DISABLED");
     expected["overrides"]["containerOverrides"][0]["command"] = json!(["sh", "-c", "a && b"]);
-    assert_eq!(asked(&aws), expected);
+    assert_eq!(last_request(&aws), expected);
 }
 
 #[tokio::test]
@@ -176,16 +176,16 @@ async fn the_same_call_twice_starts_one_task_and_reports_once() {
         answers
             .iter()
             .all(|it| response(it)["status"] == "Succeeded"),
-        "what was told before is told"
+        "the earlier report counts"
     );
 }
 
-/// A call that is refused, variables in place of the six, and what the log says.
+/// A call that fails, variables that replace some of the six, and the expected text in the log.
 type CodeDeployCase<'a> = (&'a str, Option<Refusal>, &'a [(&'a str, &'a str)], &'a str);
 
-/// Whatever goes wrong, CodeDeploy is answered Failed.
+/// After any error, CodeDeploy gets Failed.
 #[tokio::test]
-async fn code_deploy_never_waits_for_us() {
+async fn code_deploy_gets_an_answer_after_any_error() {
     let pass_role = "User: x is not authorized to perform: iam:PassRole on resource: \
                      arn:aws:iam::210987654321:role/job because no policy allows it";
     let cases: [CodeDeployCase<'_>; 8] = [
@@ -208,7 +208,7 @@ async fn code_deploy_never_waits_for_us() {
             "DescribeTasks",
             Some(Refusal::new("AccessDeniedException", "no")),
             &[],
-            "cannot be followed",
+            "is not known any more",
         ),
         (
             "",
@@ -218,7 +218,12 @@ async fn code_deploy_never_waits_for_us() {
         ),
         ("", None, &[("COMMAND", "")], "COMMAND is not set"),
         ("", None, &[("SUBNETS", "")], "SUBNETS is not set"),
-        ("", None, &[("WAIT", "never")], "`never` is neither"),
+        (
+            "",
+            None,
+            &[("WAIT", "never")],
+            "`never` is not a known word",
+        ),
         (
             "",
             None,
@@ -241,13 +246,13 @@ async fn code_deploy_never_waits_for_us() {
         );
         assert!(log.contains(why), "{why}: {log}");
         assert_eq!(response(&answers[0])["status"], "Failed");
-        assert_eq!(aws.running(), [""; 0], "no task runs on: {log}");
+        assert_eq!(aws.running(), [""; 0], "no task is still running: {log}");
     }
 }
 
-/// No place, throttling, a failure of the service's own: for as long as there is time.
+/// Missing capacity, throttling and failures of the service are tried again until the deadline.
 #[tokio::test]
-async fn what_passes_is_borne() {
+async fn retryable_errors_are_tried_again() {
     let aws = account().await;
     aws.next_task(Life {
         failures: vec![json!({"reason": "RESOURCE:CPU"})],
@@ -269,9 +274,9 @@ async fn what_passes_is_borne() {
     assert_eq!(aws.tasks().len(), 1);
 }
 
-/// Before the function's time is over the task is stopped and Failed is told.
+/// Before the function's time is over, the task is stopped and Failed is reported.
 #[tokio::test]
-async fn a_task_that_is_longer_than_the_function() {
+async fn a_task_that_runs_longer_than_the_function() {
     let aws = account().await;
     aws.next_task(Life {
         endless: true,
@@ -281,14 +286,14 @@ async fn a_task_that_is_longer_than_the_function() {
     let (_, log) = invoke_within(&aws, time, vec![code_deploy()], &SIX).await;
     assert_eq!(aws.told("execution-1").as_deref(), Some("Failed"), "{log}");
     assert!(
-        log.contains("HOOK_EVENTS=true has longer tasks reported"),
+        log.contains("for longer tasks, set HOOK_EVENTS=true"),
         "{log}"
     );
     assert_eq!(aws.bodies("StopTask").len(), 1);
 }
 
 #[tokio::test]
-async fn with_wait_started_the_deployment_goes_on_at_once() {
+async fn with_wait_started_the_deployment_continues_at_once() {
     let aws = account().await;
     aws.next_task(Life {
         endless: true,
@@ -311,10 +316,11 @@ async fn with_wait_started_the_deployment_goes_on_at_once() {
     );
 }
 
-/// With HOOK_EVENTS a task may take CodeDeploy's whole hour: the call starts it, the event of its stop reports.
+/// With HOOK_EVENTS a task may take the whole hour of CodeDeploy: the call starts it, and the event of its stop
+/// reports.
 #[tokio::test]
 async fn a_task_of_forty_minutes_for_code_deploy() {
-    for (code, told) in [(0, "Succeeded"), (2, "Failed")] {
+    for (code, status) in [(0, "Succeeded"), (2, "Failed")] {
         let aws = account().await;
         aws.next_task(exits_with(code));
         let variables = [&SIX[..], &[("HOOK_EVENTS", "true")]].concat();
@@ -333,13 +339,14 @@ async fn a_task_of_forty_minutes_for_code_deploy() {
         foreign["detail"]["startedBy"] = json!("somebody");
         let mut running = event.clone();
         running["detail"]["lastStatus"] = json!("RUNNING");
-        let mut elsewhere = event.clone();
-        let list = &mut elsewhere["detail"]["overrides"]["containerOverrides"][0]["environment"];
+        let mut of_other_function = event.clone();
+        let list =
+            &mut of_other_function["detail"]["overrides"]["containerOverrides"][0]["environment"];
         list[2] = json!({"name": "ECS_PARROT_HOOK_FUNCTION", "value": "CodeDeployHook_other"});
-        // One of Amazon ECS's hooks, or of a call that waits for it itself.
+        // A task of a hook of Amazon ECS, or of a call that waits for it.
         let mut waited_for = event.clone();
         waited_for["detail"]["overrides"]["containerOverrides"][0]["environment"] = json!([]);
-        let events = vec![foreign, running, elsewhere, waited_for];
+        let events = vec![foreign, running, of_other_function, waited_for];
         let (answers, log) = invoke(&aws, events, &variables).await;
         assert!(
             answers.iter().all(|it| response(it)["status"] == "Ignored"),
@@ -348,21 +355,21 @@ async fn a_task_of_forty_minutes_for_code_deploy() {
         assert_eq!(
             aws.told("execution-1"),
             None,
-            "tasks of others report nothing"
+            "nothing is reported for tasks of others"
         );
 
         let (answers, log) = invoke(&aws, vec![event.clone(), event], &variables).await;
         assert!(
-            answers.iter().all(|it| response(it)["status"] == told),
+            answers.iter().all(|it| response(it)["status"] == status),
             "{log}"
         );
-        assert_eq!(aws.told("execution-1").as_deref(), Some(told));
+        assert_eq!(aws.told("execution-1").as_deref(), Some(status));
     }
 }
 
-/// A refused report fails the invocation, so that Lambda tries again and an alarm tells.
+/// If CodeDeploy does not accept the report, the invocation fails, so that Lambda tries again and an alarm is raised.
 #[tokio::test]
-async fn a_report_that_is_refused_fails_the_invocation() {
+async fn a_report_that_is_not_accepted_fails_the_invocation() {
     let aws = account().await;
     aws.refuse(
         "PutLifecycleEventHookExecutionStatus",
@@ -375,12 +382,12 @@ async fn a_report_that_is_refused_fails_the_invocation() {
     };
     assert_eq!(kind, "CallbackFailed");
     assert!(
-        message.contains("deployment d-1ABCDEFGH could not be told `Succeeded`"),
+        message.contains("`Succeeded` could not be reported for deployment d-1ABCDEFGH"),
         "{message}"
     );
 }
 
-/// Forty minutes, a call each thirty seconds: no call waits for the task.
+/// Forty minutes with a call every thirty seconds: no call waits for the task.
 #[tokio::test]
 async fn a_task_of_forty_minutes_for_ecs() {
     for (code, status) in [(0, "SUCCEEDED"), (3, "FAILED")] {
@@ -411,9 +418,9 @@ async fn a_task_of_forty_minutes_for_ecs() {
     }
 }
 
-/// The migration runs in exactly the version that is about to go live, where that one runs.
+/// The migration runs with the revision that is being deployed, and in its network.
 #[tokio::test]
-async fn ecss_task_is_the_revisions() {
+async fn the_task_for_ecs_is_that_of_the_revision() {
     let aws = account().await;
     revision(&aws);
     invoke(
@@ -434,33 +441,33 @@ async fn ecss_task_is_the_revisions() {
         }},
         "startedBy": "deploy-hook/a1b2c3d4-execution",
     });
-    assert_eq!(asked(&aws), expected);
+    assert_eq!(last_request(&aws), expected);
 
-    // The service's own details for the hook go before the function's configuration.
+    // The details of the hook have priority over the configuration of the function.
     let aws = account().await;
     revision(&aws);
     let mut call = lifecycle("PRE_SCALE_UP", json!(null), json!(null));
     call["hookDetails"] =
         json!({"COMMAND": "seed 'all of it'", "CONTAINER_NAME": "sidecar", "team": "blue"});
     let (answers, _) = invoke(&aws, vec![call], &SIX).await;
-    let request = asked(&aws);
+    let request = last_request(&aws);
     assert_eq!(
         request["overrides"]["containerOverrides"],
         json!([{"name": "sidecar", "command": ["seed", "all of it"]}])
     );
     assert_eq!(
         request["taskDefinition"], "migrate",
-        "what is configured goes before the revision"
+        "the configuration has priority over the revision"
     );
     assert_eq!(request["launchType"], "FARGATE");
     assert_eq!(
         response(&answers[0])["hookDetails"]["team"],
         "blue",
-        "the service's own details stay"
+        "the details of the service are kept"
     );
 }
 
-/// Going back, nothing is run; going forward the target's production weight is 0 too, before its shift.
+/// A rollback runs nothing. In a normal deployment the production weight of the target is also 0, before its shift.
 #[tokio::test]
 async fn a_rollback_runs_nothing() {
     for (stage, test, production, runs) in [
@@ -486,7 +493,7 @@ async fn a_rollback_runs_nothing() {
     }
 }
 
-/// A call that is delivered twice starts one task; another stage of the same deployment is another task.
+/// A call that is delivered twice starts one task. Another stage of the same deployment starts another task.
 #[tokio::test]
 async fn one_task_for_each_call_and_stage() {
     let aws = account().await;
@@ -505,7 +512,7 @@ async fn one_task_for_each_call_and_stage() {
     );
 }
 
-/// A call that is refused, the payload, variables, and what the log says.
+/// A call that fails, the payload, variables, and the expected text in the log.
 type EcsCase<'a> = (
     &'a str,
     Option<Refusal>,
@@ -514,9 +521,9 @@ type EcsCase<'a> = (
     &'a str,
 );
 
-/// Whatever goes wrong, ECS is answered FAILED, with what is to be done in the log.
+/// After any error, ECS gets FAILED, and the log contains advice.
 #[tokio::test]
-async fn ecs_never_waits_for_us() {
+async fn ecs_gets_an_answer_after_any_error() {
     let mut quote = lifecycle("POST_SCALE_UP", json!(0), json!(0));
     quote["hookDetails"] = json!({"COMMAND": "sh -c 'x"});
     let call = || lifecycle("POST_SCALE_UP", json!(0), json!(0));
@@ -535,9 +542,15 @@ async fn ecs_never_waits_for_us() {
             None,
             quote,
             &[],
-            "hookDetails' COMMAND: a quote is not closed",
+            "COMMAND in hookDetails: a quote is not closed",
         ),
-        ("", None, call(), &[("WAIT", "x")], "`x` is neither"),
+        (
+            "",
+            None,
+            call(),
+            &[("WAIT", "x")],
+            "`x` is not a known word",
+        ),
         (
             "",
             None,
@@ -562,7 +575,7 @@ async fn ecs_never_waits_for_us() {
     }
 }
 
-/// What takes the place of whatever may panic one day.
+/// Panics in a call, in place of a future bug.
 #[derive(Debug)]
 struct Panics;
 
@@ -581,7 +594,7 @@ impl Intercept for Panics {
     }
 }
 
-/// A panic is heard as Failed by both.
+/// After a panic, both callers get Failed.
 #[tokio::test]
 async fn a_panic_fails_the_deployment() {
     let aws = account().await;
@@ -614,9 +627,9 @@ async fn a_panic_fails_the_deployment() {
     assert_eq!(answer["hookStatus"], "FAILED");
 }
 
-/// A place that is not there yet is asked for again, in the next call, under the next number.
+/// If the task was not placed, the next call tries again with a new token.
 #[tokio::test]
-async fn ecs_is_asked_to_come_again_where_it_may_pass() {
+async fn a_retryable_error_asks_ecs_to_call_again() {
     let aws = account().await;
     revision(&aws);
     aws.next_task(Life {
@@ -635,7 +648,7 @@ async fn ecs_is_asked_to_come_again_where_it_may_pass() {
 }
 
 #[tokio::test]
-async fn a_payload_of_neither_caller_fails_by_name() {
+async fn an_unknown_payload_fails_with_a_stable_name() {
     let aws = account().await;
     let payloads = vec![
         json!({}),

@@ -1,4 +1,4 @@
-//! How a hook's task ended, where its exit code alone does not say so, and where the function is another by then.
+//! The result of a hook's task if its exit code is not enough, or if the configuration has changed since its start.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::runtime_api::Answer;
 
 const EVENTS: (&str, &str) = ("HOOK_EVENTS", "true");
 
-/// A task that ends with exit 0 of `app`, and so of `sidecar`.
+/// A task whose `app` exits with 0, with this end of `sidecar`.
 fn with_sidecar(sidecar: Value) -> Life {
     Life {
         containers: json!({"app": {"exitCode": 0}, "sidecar": sidecar}),
@@ -22,7 +22,7 @@ fn out_of_memory() -> Value {
     json!({"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"})
 }
 
-/// A definition whose containers are essential or not.
+/// Registers a definition with these essential containers.
 fn define(aws: &FakeAws, family: &str, app: bool, sidecar: bool) {
     let containers = json!([
         {"name": "app", "image": "x:1", "essential": app},
@@ -33,7 +33,7 @@ fn define(aws: &FakeAws, family: &str, app: bool, sidecar: bool) {
     aws.definition(definition, json!([]));
 }
 
-/// Starts a task whose stop reports, and has it end; the event of its stop.
+/// Starts a task whose stop event reports, and ends it. Returns the event of its stop.
 async fn stop_of(aws: &FakeAws, variables: &[(&str, &str)]) -> Value {
     let (answers, log) = invoke(aws, vec![code_deploy()], variables).await;
     assert_eq!(response(&answers[0])["status"], "Started", "{log}");
@@ -42,7 +42,8 @@ async fn stop_of(aws: &FakeAws, variables: &[(&str, &str)]) -> Value {
     aws.stop_event(&task)
 }
 
-/// A database proxy dies, ECS stops the migration, and it ends half-way with 0: both ways of hearing of it fail.
+/// A database proxy crashes, ECS stops the migration before it is done, and it exits with 0. The hook fails, whether
+/// the call waits or the event reports.
 #[tokio::test]
 async fn a_sidecar_that_crashed_fails_the_deployment() {
     let cases = [
@@ -54,9 +55,9 @@ async fn a_sidecar_that_crashed_fails_the_deployment() {
         (
             json!({"exitCode": 1}),
             "Failed",
-            "`sidecar` exited with 1; if the task can do without",
+            "`sidecar` exited with 1; if the task can continue without",
         ),
-        // ECS stops the others when the migration is done.
+        // ECS stops the other containers when the migration is done.
         (json!({"exitCode": 143}), "Succeeded", "`app` exited with 0"),
         (json!({"exitCode": 137}), "Succeeded", "`app` exited with 0"),
     ];
@@ -85,9 +86,10 @@ async fn a_sidecar_that_crashed_fails_the_deployment() {
     }
 }
 
-/// What is not essential cannot end a task. Where nobody knows whether it is, the deployment does not go on.
+/// A container that is not essential cannot end a task. If it is not known whether it is essential, the deployment
+/// fails.
 #[tokio::test]
-async fn which_containers_are_essential_decides_where_it_is_known() {
+async fn essential_containers_decide_if_they_are_known() {
     for (is_denied, status) in [(false, "Succeeded"), (true, "Failed")] {
         let aws = account().await;
         define(&aws, "migrate", true, false);
@@ -101,9 +103,9 @@ async fn which_containers_are_essential_decides_where_it_is_known() {
     }
 }
 
-/// A task was started, and the configuration is another when it stops: what travelled with it is enough.
+/// The configuration changes while the task is running. The variables of the task are enough for the report.
 #[tokio::test]
-async fn a_stop_is_reported_whatever_the_configuration_has_become() {
+async fn a_stop_is_reported_after_a_change_of_the_configuration() {
     let others: [&[(&str, &str)]; 4] = [
         &[("TASK_DEFINITION", "migrate:5")],
         &[("CLUSTER_NAME", "staging"), ("CONTAINER_NAME", "worker")],
@@ -123,9 +125,9 @@ async fn a_stop_is_reported_whatever_the_configuration_has_become() {
     }
 }
 
-/// A stop of ours that no deployment can be told of is an error with a name, and no quiet answer.
+/// If the result of a task of this function cannot be reported, the invocation fails with a stable error name.
 #[tokio::test]
-async fn a_stop_of_ours_that_cannot_be_reported_alarms() {
+async fn a_stop_that_cannot_be_reported_is_an_error() {
     let aws = account().await;
     let variables = [&SIX[..], &[EVENTS]].concat();
     let event = stop_of(&aws, &variables).await;
@@ -148,7 +150,7 @@ async fn a_stop_of_ours_that_cannot_be_reported_alarms() {
     assert_eq!(aws.told("execution-1"), None);
 }
 
-/// With events, a task that would run on after its container would never be heard of.
+/// With HOOK_EVENTS, the container must be essential: if the task continues after its end, no event arrives.
 #[tokio::test]
 async fn events_need_an_essential_container() {
     let aws = account().await;
@@ -160,8 +162,8 @@ async fn events_need_an_essential_container() {
     assert_eq!(aws.tasks().len(), 0);
 }
 
-/// `app` has ended, and the task goes on with `sidecar`.
-fn goes_on_without(code: i64) -> Life {
+/// `app` has ended, and the task continues with `sidecar`.
+fn continues_without(code: i64) -> Life {
     Life {
         endless: true,
         running: json!({"app": {"lastStatus": "STOPPED", "exitCode": code}}),
@@ -170,13 +172,13 @@ fn goes_on_without(code: i64) -> Life {
     }
 }
 
-/// The hook ends with its container, and the rest of the task is stopped.
+/// The hook ends when its container ends, and the task is stopped.
 #[tokio::test]
 async fn a_container_that_is_not_essential_ends_the_hook() {
     for (code, status) in [(0, "Succeeded"), (3, "Failed")] {
         let aws = account().await;
         define(&aws, "migrate", false, true);
-        aws.next_task(goes_on_without(code));
+        aws.next_task(continues_without(code));
         let (_, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
         assert_eq!(aws.told("execution-1").as_deref(), Some(status), "{log}");
         assert!(log.contains(&format!("`app` exited with {code}")), "{log}");
@@ -186,7 +188,7 @@ async fn a_container_that_is_not_essential_ends_the_hook() {
     }
 }
 
-/// Calls ECS's hook until it has an answer; what the last call was, its answer, and the log.
+/// Calls the hook as ECS does until it has an answer. Returns the last call, its answer and the log.
 async fn until_answered(aws: &FakeAws, variables: &[(&str, &str)]) -> (Value, Value, String) {
     let mut call = lifecycle("POST_SCALE_UP", json!(0), json!(0));
     for _ in 0..10 {
@@ -200,14 +202,14 @@ async fn until_answered(aws: &FakeAws, variables: &[(&str, &str)]) -> (Value, Va
     panic!("no answer");
 }
 
-/// The same for ECS's hooks; a call that comes twice gets the same answer twice.
+/// The same for hooks of ECS. A repeated call gets the same answer.
 #[tokio::test]
-async fn a_container_that_is_not_essential_ends_ecss_hook() {
+async fn a_container_that_is_not_essential_ends_the_hook_of_ecs() {
     for (code, status) in [(0, "SUCCEEDED"), (3, "FAILED")] {
         let aws = account().await;
         revision(&aws);
         define(&aws, "migrate", false, true);
-        aws.next_task(goes_on_without(code));
+        aws.next_task(continues_without(code));
         let (call, answer, log) = until_answered(&aws, &SIX).await;
         assert_eq!(answer["hookStatus"], status, "{log}");
         assert_eq!(aws.running(), [""; 0]);
@@ -216,7 +218,7 @@ async fn a_container_that_is_not_essential_ends_ecss_hook() {
     }
 }
 
-/// An essential one is waited for with its task, which says more.
+/// If the container is essential, the hook waits until the task has stopped: then the reason is known.
 #[tokio::test]
 async fn an_essential_container_is_judged_with_its_task() {
     let aws = account().await;
@@ -232,7 +234,7 @@ async fn an_essential_container_is_judged_with_its_task() {
     assert_eq!(aws.bodies("StopTask").len(), 0);
 }
 
-/// Hours of work, throttled now and then: only what fails again and again without a break fails the deployment.
+/// A task may run for hours with some throttled calls. Only many failed calls in a row fail the deployment.
 #[tokio::test]
 async fn calls_that_fail_are_counted_in_a_row() {
     let aws = account().await;
@@ -251,7 +253,7 @@ async fn calls_that_fail_are_counted_in_a_row() {
         (true, "IN_PROGRESS", 1),
     ] {
         if is_throttled {
-            // As often as the SDK asks in one call.
+            // The SDK makes three attempts in one call.
             aws.refuse("DescribeTasks", 3, &Refusal::throttled());
         }
         let (answers, log) = invoke(&aws, vec![call.clone()], &SIX).await;
@@ -266,14 +268,14 @@ async fn calls_that_fail_are_counted_in_a_row() {
     assert_eq!(response(&answers[0])["hookStatus"], "FAILED", "{log}");
     let task = &aws.tasks()[0];
     assert!(
-        log.contains(&format!("60 times in a row; {task} may run on")),
+        log.contains(&format!("60 times in a row; {task} may still be running")),
         "{log}"
     );
 }
 
-/// Quotas and capacity, as an exception and as a failure: later there is room.
+/// Quotas and missing capacity, as an exception and as a failure, are tried again.
 #[tokio::test]
-async fn limits_that_pass_are_tried_again() {
+async fn quotas_and_capacity_are_tried_again() {
     const VCPUS: &str = "You've reached the limit on the number of vCPUs you can run concurrently";
     const PROVISIONING: &str = "Tasks provisioning capacity limit exceeded.";
     for words in [VCPUS, PROVISIONING] {

@@ -1,4 +1,4 @@
-//! `ecs-parrot enqueue`: what is sent, and what is not.
+//! `ecs-parrot enqueue`: which messages are sent, and how errors are reported.
 
 use std::fs;
 use std::path::Path;
@@ -39,18 +39,18 @@ async fn enqueue_with(aws: &FakeAws, folder: &Path, flags: &[&str]) -> Output {
         .unwrap()
 }
 
-/// The region is the queue's, where nobody names one.
+/// Without --region, the region of the queue is used.
 #[tokio::test]
-async fn messages_are_sent_as_they_are() {
+async fn messages_are_sent_unchanged() {
     let aws = FakeAws::start().await;
     let message =
         json!({"ECS": {"cluster": "prod", "task_def": "job", "service": "web"}, "SQS_Retries": 0});
     let output = enqueue(&aws, &[("a.json", message.clone())]).await;
-    let told = tools::told(&output);
-    assert_eq!(output.status.code(), Some(0), "{told}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
-        told.contains("./a.json: sent as 5fea7756-0ea4-451a-a703-a558b933e274"),
-        "{told}"
+        printed.contains("./a.json: sent as 5fea7756-0ea4-451a-a703-a558b933e274"),
+        "{printed}"
     );
     let sent = &aws.bodies("SendMessage")[0];
     assert_eq!(sent["QueueUrl"], QUEUE);
@@ -61,9 +61,9 @@ async fn messages_are_sent_as_they_are() {
     assert_eq!(REGION, "eu-west-1");
 }
 
-/// A batch is sent to its end, whether somebody reads on or not.
+/// All messages are sent, even if standard output is closed.
 #[tokio::test]
-async fn a_closed_pipe_stops_no_message() {
+async fn a_closed_pipe_does_not_stop_the_messages() {
     let aws = FakeAws::start().await;
     let folder = tools::scratch();
     for name in ["a", "b", "c"] {
@@ -89,48 +89,48 @@ async fn a_closed_pipe_stops_no_message() {
 
 /// If one is wrong, none is sent.
 #[tokio::test]
-async fn a_wrong_message_is_said_and_nothing_is_sent() {
+async fn after_an_error_no_message_is_sent() {
     let aws = FakeAws::start().await;
     let good = json!({"ECS": {"taskDefinition": "job"}});
     let bad = json!({"ECS": {"taskDefinition": "job", "comand": ["a"]}});
     let output = enqueue(&aws, &[("a.json", good), ("b.json", bad)]).await;
-    let told = tools::told(&output);
+    let printed = tools::told(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        told.contains("./b.json: RunTask has no `comand` (did you mean `command`?)"),
-        "{told}"
+        printed.contains("./b.json: RunTask has no field `comand` (did you mean `command`?)"),
+        "{printed}"
     );
     assert!(
-        told.contains("ecs-parrot: 1 of 2 went wrong: ./b.json"),
-        "{told}"
+        printed.contains("ecs-parrot: 1 of 2 went wrong: ./b.json"),
+        "{printed}"
     );
     assert_eq!(aws.calls().len(), 0);
 }
 
-/// Each wrong field is named, with what it should be.
+/// Each wrong field is named, with the expected type or value.
 #[tokio::test]
 async fn a_wrong_field_is_named() {
-    for (field, value, told) in [
+    for (field, value, expected) in [
         (
             "count",
             json!("2"),
-            "`count` must be a whole number, and is text",
+            "`count` must be a whole number, but is text",
         ),
-        ("command", json!("ls"), "`command` is no list"),
+        ("command", json!("ls"), "`command`: expected a list"),
         (
             "taskDefinitoin",
             json!("job"),
-            "RunTask has no `taskDefinitoin` (did you mean `taskDefinition`?)",
+            "RunTask has no field `taskDefinitoin` (did you mean `taskDefinition`?)",
         ),
         (
             "contaner_name",
             json!("app"),
-            "RunTask has no `contaner_name` (did you mean `container_name`?)",
+            "RunTask has no field `contaner_name` (did you mean `container_name`?)",
         ),
         (
             "launchType",
             json!("FARGAT"),
-            "`launchType`: `FARGAT` is none of EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES (did you mean `FARGATE`?)",
+            "`launchType`: `FARGAT` is not a known value; allowed: EC2, EXTERNAL, FARGATE, MANAGED_INSTANCES (did you mean `FARGATE`?)",
         ),
     ] {
         let aws = FakeAws::start().await;
@@ -138,14 +138,14 @@ async fn a_wrong_field_is_named() {
         let output = enqueue(&aws, &[("a.json", message)]).await;
         let all = tools::told(&output);
         assert_eq!(output.status.code(), Some(1), "{all}");
-        assert!(all.contains(&format!("./a.json: {told}\n")), "{all}");
+        assert!(all.contains(&format!("./a.json: {expected}\n")), "{all}");
         assert_eq!(aws.calls().len(), 0);
     }
 }
 
-/// Where SQS refuses one, whoever sends the rest again must know which.
+/// If SQS does not accept a message, the user must know which messages to send again.
 #[tokio::test]
-async fn a_batch_that_is_refused_half_way_says_what_was_sent() {
+async fn an_error_of_sqs_names_the_messages_that_were_sent() {
     let aws = FakeAws::start().await;
     aws.answer_once("SendMessage", json!({"MessageId": "first"}));
     let refusal = Refusal::new(
@@ -158,11 +158,11 @@ async fn a_batch_that_is_refused_half_way_says_what_was_sent() {
     let output = enqueue(&aws, &messages).await;
     let all = tools::told(&output);
     assert_eq!(output.status.code(), Some(1), "{all}");
-    let told = format!(
+    let expected = format!(
         "ecs-parrot: ./b.json was not sent to {QUEUE}: SendMessage: The message has invalid characters.; sent: ./a.json; not \
          sent: ./b.json, ./c.json"
     );
-    assert!(all.contains(&told), "{all}");
+    assert!(all.contains(&expected), "{all}");
     assert_eq!(aws.bodies("SendMessage").len(), 2);
 }
 
@@ -182,7 +182,7 @@ fn one_message() -> tempfile::TempDir {
     folder
 }
 
-/// A queue's name and its ARN, which may be another account's, are looked up.
+/// A name or an ARN is looked up. An ARN may belong to another account.
 #[tokio::test]
 async fn a_queue_by_its_name_or_arn() {
     let aws = FakeAws::start().await;
@@ -206,12 +206,12 @@ async fn a_queue_by_its_name_or_arn() {
     }
 }
 
-/// What cannot be a queue, or is none, is named as it was typed.
+/// The error contains the queue as it was typed.
 #[tokio::test]
-async fn a_queue_that_is_not_there_is_named() {
+async fn a_queue_that_does_not_exist_is_named() {
     let aws = FakeAws::start().await;
     let folder = one_message();
-    for (queue, told) in [
+    for (queue, expected) in [
         ("jbos", "--queue jbos: no URL was found for it in eu-west-1"),
         (
             "arn:aws:sqs:eu-west-1:111122223333:jobs",
@@ -219,27 +219,27 @@ async fn a_queue_that_is_not_there_is_named() {
         ),
         (
             "arn:aws:sqs:us-east-1:210987654321:jobs",
-            "the queue is in us-east-1, and --region is eu-west-1",
+            "the queue is in us-east-1, but --region is eu-west-1",
         ),
         (
             "arn:aws:sns:eu-west-1:210987654321:jobs",
-            "this is the ARN of `sns`, not of a queue",
+            "expected the ARN of a queue; this is an ARN of `sns`",
         ),
         (
             "my jobs",
-            "neither a queue's URL, nor its name, nor its ARN",
+            "expected the URL, the name or the ARN of a queue",
         ),
     ] {
         let flags = ["--queue", queue, "--region", REGION];
         let output = enqueue_with(&aws, folder.path(), &flags).await;
         let all = tools::told(&output);
         assert_eq!(output.status.code(), Some(1), "{all}");
-        assert!(all.contains(told), "{told}: {all}");
+        assert!(all.contains(expected), "{expected}: {all}");
         assert_eq!(aws.bodies("SendMessage").len(), 0);
     }
 }
 
-/// A FIFO queue gets a group, the task's family where none is given, and an id of its own for each message.
+/// For a FIFO queue, each message gets a group (by default the family of the task) and an id of its own.
 #[tokio::test]
 async fn a_fifo_queue_gets_a_group_and_an_id() {
     const FIFO: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs.fifo";

@@ -68,7 +68,7 @@ fn enqueue(moto: &Moto, messages: &[(&str, Value)]) {
     assert!(output.status.success(), "{}", tools::told(&output));
 }
 
-/// What Lambda makes of the messages that it receives.
+/// The records that Lambda makes of received messages.
 async fn receive(sqs: &aws_sdk_sqs::Client) -> Vec<Value> {
     let received = sqs
         .receive_message()
@@ -93,7 +93,8 @@ async fn receive(sqs: &aws_sdk_sqs::Client) -> Vec<Value> {
     records.collect()
 }
 
-/// From `enqueue` to the task: one runs, one is refused, and that one alone is in the queue again, at once.
+/// From `enqueue` to the task. One message is run. The other is not allowed, and only that one is visible again, at
+/// once.
 #[tokio::test]
 async fn from_the_queue_to_the_task() {
     let (moto, _folder) = account();
@@ -136,12 +137,16 @@ async fn from_the_queue_to_the_task() {
     assert!(log.contains(r#""decision":"started""#), "{log}");
 
     let again = receive(&sqs).await;
-    assert_eq!(again.len(), 1, "the refused one is visible at once");
+    assert_eq!(
+        again.len(),
+        1,
+        "the message that is not allowed is visible at once"
+    );
     assert_eq!(again[0]["messageId"], bad["messageId"]);
     assert_eq!(again[0]["attributes"]["ApproximateReceiveCount"], "2");
 }
 
-/// Asked again and again, until moto's task has stopped with exit 0.
+/// ECS calls again and again, until moto's task has stopped with exit code 0.
 #[tokio::test]
 async fn from_a_deployment_to_the_task() {
     let (moto, _folder) = account();
@@ -169,9 +174,9 @@ async fn from_a_deployment_to_the_task() {
     panic!("the task never stopped");
 }
 
-/// An agent's report, completed by an AWS that is not ours: whose task it was, how long it ran, what it was made of.
+/// A report of an ECS agent, completed with data from moto: the service of the task, its running time and its image.
 #[tokio::test]
-async fn from_a_poor_report_to_a_whole_message() {
+async fn from_an_incomplete_report_to_a_complete_message() {
     let (moto, _folder) = account();
     let task: Value =
         serde_json::from_str(&tools::run_python("ended_task.py", &[moto.url()], "")).unwrap();

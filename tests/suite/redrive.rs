@@ -1,4 +1,4 @@
-//! `ecs-parrot redrive` on moto's queue: told at last, and only then deleted.
+//! `ecs-parrot redrive` on moto's queue: each message is posted, and deleted only after that.
 
 mod ends;
 
@@ -18,25 +18,25 @@ use crate::moto::Moto;
 use crate::runtime_api::{Answer, RuntimeApi};
 use crate::tools;
 
-struct Letters {
+struct DeadLetters {
     moto: Moto,
     sqs: aws_sdk_sqs::Client,
     url: String,
 }
 
-impl Letters {
-    /// A queue with the letters of rules (the event), of functions (a record of the failure), and two that are
-    /// no events.
+impl DeadLetters {
+    /// A queue with dead-letter messages of rules (the event), of functions (a record of the failure), and two that are
+    /// not events.
     async fn new() -> Self {
         let moto = Moto::start();
         let sqs = aws_sdk_sqs::Client::new(&sdk_config(moto.url()));
         let made = sqs
             .create_queue()
-            .queue_name("letters")
+            .queue_name("dead-letters")
             .send()
             .await
             .unwrap();
-        let letters = Self {
+        let queue = Self {
             url: made.queue_url().unwrap().to_owned(),
             moto,
             sqs,
@@ -49,10 +49,10 @@ impl Letters {
             "{ no JSON".to_owned(),
             json!({"hello": "world"}).to_string(),
         ] {
-            let request = letters.sqs.send_message().queue_url(&letters.url);
+            let request = queue.sqs.send_message().queue_url(&queue.url);
             request.message_body(body).send().await.unwrap();
         }
-        letters
+        queue
     }
 
     async fn left(&self) -> usize {
@@ -92,69 +92,69 @@ fn lines(output: &Output) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_dry_run_shows_and_leaves_all() {
-    let letters = Letters::new().await;
-    let output = letters.redrive(&["--dry-run"], &[]).await;
-    let told = tools::told(&output);
-    assert_eq!(output.status.code(), Some(1), "{told}");
+async fn a_dry_run_shows_all_and_deletes_nothing() {
+    let queue = DeadLetters::new().await;
+    let output = queue.redrive(&["--dry-run"], &[]).await;
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
     let lines = lines(&output);
-    assert_eq!(lines[0], "dropped as steady_state", "{told}");
-    assert!(lines[1].starts_with("kept, it is no JSON: "), "{told}");
-    assert!(lines[2].starts_with("kept, "), "{told}");
-    assert!(lines[4].contains("stopped by the root user"), "{told}");
+    assert_eq!(lines[0], "dropped as steady_state", "{printed}");
+    assert!(lines[1].starts_with("kept, it is not JSON: "), "{printed}");
+    assert!(lines[2].starts_with("kept, "), "{printed}");
+    assert!(lines[4].contains("stopped by the root user"), "{printed}");
     assert!(
         lines[3].starts_with("🔴 checkout in prod-web: task 62e6771e ran out of memory"),
-        "{told}"
+        "{printed}"
     );
     assert!(
-        told.contains("2 would be told, 1 would be dropped, 2 kept"),
-        "{told}"
+        printed.contains("2 would be posted, 1 would be dropped, 2 kept"),
+        "{printed}"
     );
-    assert_eq!(letters.left().await, 5, "all are there, and can be seen");
+    assert_eq!(queue.left().await, 5, "all are still there, and visible");
 }
 
-/// A terminal that nobody reads is no channel to delete letters for.
+/// Printing to a terminal is not enough: the messages would be deleted after that.
 #[tokio::test]
-async fn from_here_needs_a_channel() {
-    let letters = Letters::new().await;
-    let output = letters.redrive(&["--local"], &[]).await;
+async fn local_needs_a_channel() {
+    let queue = DeadLetters::new().await;
+    let output = queue.redrive(&["--local"], &[]).await;
     assert!(
         tools::told(&output).contains("no channel is configured here"),
         "{output:?}"
     );
-    assert_eq!(letters.left().await, 5);
+    assert_eq!(queue.left().await, 5);
 }
 
 #[tokio::test]
-async fn from_here_only_what_was_told_is_deleted() {
-    let letters = Letters::new().await;
+async fn local_deletes_only_what_was_posted() {
+    let queue = DeadLetters::new().await;
     let broken = chat(ResponseTemplate::new(410).set_body_string("channel_is_archived")).await;
     let variables = [("SLACK_WEBHOOKURL", webhook(&broken))];
     let variables = variables
         .each_ref()
         .map(|(name, value)| (*name, value.as_str()));
-    let output = letters.redrive(&["--local"], &variables).await;
+    let output = queue.redrive(&["--local"], &variables).await;
     assert!(
         tools::told(&output).contains("kept, slack: 410 channel_is_archived"),
         "{output:?}"
     );
-    assert_eq!(letters.left().await, 4, "what is dropped is dealt with");
+    assert_eq!(queue.left().await, 4, "a dropped event is deleted too");
 
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
     let webhook = webhook(&slack);
-    let output = letters
+    let output = queue
         .redrive(&["--local"], &[("SLACK_WEBHOOKURL", &webhook)])
         .await;
-    assert_eq!(output.status.code(), Some(1), "two are no events");
+    assert_eq!(output.status.code(), Some(1), "two are not events");
     assert_eq!(texts(&slack).await.len(), 2);
-    assert_eq!(letters.left().await, 2);
+    assert_eq!(queue.left().await, 2);
     assert!(!tools::told(&output).contains("very-secret"));
 }
 
-/// The function gets what it would have got, and its own answer counts.
+/// The function gets the original payload, and its answer decides.
 #[tokio::test]
-async fn the_function_is_asked_again() {
-    let letters = Letters::new().await;
+async fn the_function_is_invoked_again() {
+    let queue = DeadLetters::new().await;
     let lambda = MockServer::start().await;
     let answer = |event: &str, answer: ResponseTemplate| {
         Mock::given(method("POST"))
@@ -180,12 +180,12 @@ async fn the_function_is_asked_again() {
     let url = lambda.uri();
     let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
     let function = ["--function", "ecs-parrot-dev-parrot"];
-    let output = letters.redrive(&function, &variables).await;
+    let output = queue.redrive(&function, &variables).await;
     let lines = lines(&output);
     assert_eq!(
         lines
             .iter()
-            .filter(|it| *it == "told by the function")
+            .filter(|it| *it == "accepted by the function")
             .count(),
         2,
         "{output:?}"
@@ -194,13 +194,13 @@ async fn the_function_is_asked_again() {
         lines.contains(&"kept, the function failed: slack: 500".to_owned()),
         "{output:?}"
     );
-    assert_eq!(letters.left().await, 3);
+    assert_eq!(queue.left().await, 3);
 }
 
-/// A function that says what it dropped has it counted as dropped.
+/// If the function reports what it dropped, that is counted as dropped.
 #[tokio::test]
-async fn the_function_says_what_it_dropped() {
-    let letters = Letters::new().await;
+async fn the_function_reports_what_it_dropped() {
+    let queue = DeadLetters::new().await;
     let lambda = MockServer::start().await;
     for (event, answer) in [
         ("stop_task-by-root", json!({"posted": 1, "dropped": 0})),
@@ -229,15 +229,15 @@ async fn the_function_says_what_it_dropped() {
         .await;
     let url = lambda.uri();
     let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
-    let output = letters.redrive(&["--function", "parrot"], &variables).await;
-    let said = tools::told(&output);
-    assert!(said.contains("2 told, 1 dropped, 2 kept"), "{said}");
+    let output = queue.redrive(&["--function", "parrot"], &variables).await;
+    let printed = tools::told(&output);
+    assert!(printed.contains("2 posted, 1 dropped, 2 kept"), "{printed}");
     assert!(
         lines(&output).contains(&"dropped by the function".to_owned()),
-        "{said}"
+        "{printed}"
     );
 
-    // What it is asked with, and what the function answers to that.
+    // The client context that the function gets, and its answer to that.
     let context = &lambda.received_requests().await.unwrap()[0].headers["x-amz-client-context"];
     let context = base64::engine::general_purpose::STANDARD.decode(context.as_bytes());
     let context = String::from_utf8(context.unwrap()).unwrap();
@@ -258,7 +258,7 @@ async fn the_function_says_what_it_dropped() {
 
 #[tokio::test]
 async fn wrong_usage() {
-    for (arguments, says) in [
+    for (arguments, expected) in [
         (&["redrive", "--queue", "x"][..], "--function <NAME>"),
         (&["redrive", "--local"], "--queue <URL>"),
         (
@@ -272,7 +272,7 @@ async fn wrong_usage() {
             .unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(
-            tools::told(&output).contains(says),
+            tools::told(&output).contains(expected),
             "{}",
             tools::told(&output)
         );

@@ -1,4 +1,4 @@
-//! `ecs-parrot run`: the built program, and what the other side received.
+//! `ecs-parrot run`: the built program, and the calls that AWS received.
 
 mod bad_input;
 mod exits;
@@ -21,8 +21,8 @@ use crate::tools;
 const MIGRATE: &str =
     "--task-name web-migrate --from-task web --cluster prod --command rake db:migrate";
 
-/// An account with a cluster and a definition, `web`, of one container, `app`, for whoever has README's policy:
-/// every call of every test must be allowed by it.
+/// An account with a cluster and the definition `web`, which has one container, `app`. Its user has the IAM policy of
+/// the README, so that the policy must allow each call of each test.
 async fn account() -> FakeAws {
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&permissions::of_readme()));
@@ -56,7 +56,7 @@ fn program(aws: &FakeAws, arguments: &str) -> Command {
     command
 }
 
-/// What a program printed and how it ended.
+/// The output of a program and its exit status.
 #[derive(Debug)]
 struct Finished {
     status: i32,

@@ -1,4 +1,4 @@
-//! `run-from-queue` end to end: records in, tasks started, and what the queue is given back.
+//! `run-from-queue` end to end: the records that it gets, the tasks that it starts and the records that it returns.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ pub(crate) fn message(more: Value) -> String {
     json!({"ECS": request}).to_string()
 }
 
-/// Hands the function each payload; its answers and its log.
+/// Invokes the function with each payload, and returns its answers and its log.
 pub(crate) async fn invoke(aws: &FakeAws, payloads: Vec<Value>) -> (Vec<Answer>, String) {
     invoke_with(
         aws,
@@ -71,8 +71,8 @@ async fn invoke_with(
         .await
 }
 
-/// The ids that an answer gives back.
-fn given_back(answer: &Answer) -> BTreeSet<String> {
+/// The ids of the records that an answer returns to the queue.
+fn returned(answer: &Answer) -> BTreeSet<String> {
     let Answer::Response(answer) = answer else {
         panic!("{answer:?}")
     };
@@ -86,8 +86,8 @@ fn ids(ids: &[&str]) -> BTreeSet<String> {
     ids.iter().map(|id| (*id).to_owned()).collect()
 }
 
-/// What the function asked RunTask for, but for tokens and what a task carries for its own restart.
-fn asked(aws: &FakeAws) -> Vec<Value> {
+/// The RunTask requests, without client tokens and without the variable for a restart.
+fn requests(aws: &FakeAws) -> Vec<Value> {
     let mut requests = aws.bodies("RunTask");
     for request in &mut requests {
         request.as_object_mut().unwrap().remove("clientToken");
@@ -103,10 +103,10 @@ fn network(subnet: &str, group: &str, public: &str) -> Value {
     json!({"awsvpcConfiguration": {"subnets": [subnet], "securityGroups": [group], "assignPublicIp": public}})
 }
 
-/// The ancestor's example in full, and its variations: without a network, without half of it, without a
-/// container's name, in its README's flat names, with single quotes.
+/// The complete example of aws-lambda-ecs-run-task and its variations: without a network, without a part of it, without
+/// a container name, with the flat names of its README, and with single quotes.
 #[tokio::test]
-async fn the_ancestors_messages_run_unchanged() {
+async fn messages_for_aws_lambda_ecs_run_task_run_unchanged() {
     let override_of = |name: &str| {
         json!({"containerOverrides": [{
             "name": name,
@@ -173,12 +173,12 @@ async fn the_ancestors_messages_run_unchanged() {
     ] {
         let aws = account().await;
         let (answers, log) = invoke(&aws, vec![json!({"Records": [record("1", &body, 1)]})]).await;
-        assert_eq!(given_back(&answers[0]), ids(&[]), "{log}");
-        assert_eq!(asked(&aws), [expected], "{body}");
+        assert_eq!(returned(&answers[0]), ids(&[]), "{log}");
+        assert_eq!(requests(&aws), [expected], "{body}");
     }
 }
 
-/// Seven run, three come back; the same batch again starts nothing new.
+/// Seven messages are run and three are returned. The same batch again starts nothing new.
 #[tokio::test]
 async fn a_batch_of_ten_with_three_bad_ones() {
     let aws = account().await;
@@ -194,7 +194,7 @@ async fn a_batch_of_ten_with_three_bad_ones() {
     let batch = json!({"Records": records});
     let (answers, log) = invoke(&aws, vec![batch.clone(), batch]).await;
     for answer in &answers {
-        assert_eq!(given_back(answer), ids(&["b1", "b2", "b3"]), "{log}");
+        assert_eq!(returned(answer), ids(&["b1", "b2", "b3"]), "{log}");
     }
     assert_eq!(aws.tasks().len(), 7, "{log}");
     let hidden = aws.shown_again();
@@ -202,44 +202,41 @@ async fn a_batch_of_ten_with_three_bad_ones() {
     for change in hidden {
         assert_eq!(
             change["VisibilityTimeout"], 0,
-            "what never works reaches the dead-letter queue at once"
+            "a message that can never work reaches the dead-letter queue at once"
         );
         assert_eq!(
             change["QueueUrl"],
             "https://sqs.eu-west-1.amazonaws.com/210987654321/jobs"
         );
     }
-    for told in [
-        "the body is no JSON",
+    for expected in [
+        "the body is not JSON",
         "the body has no `ECS`",
         "cluster `staging` is not allowed",
     ] {
-        assert!(log.contains(told), "{log}");
+        assert!(log.contains(expected), "{log}");
     }
 }
 
-/// What is wrong is said, with what is allowed, and RunTask is not asked.
+/// The log contains the error and what is allowed, and RunTask is not called.
 #[tokio::test]
-async fn what_never_works_says_why() {
+async fn a_wrong_message_is_explained() {
     let subnets: Vec<_> = (0..17).map(|n| format!("subnet-{n}")).collect();
     let large = "x".repeat(9_000);
-    for (more, told) in [
-        (json!({"overides": {}}), "RunTask has no `overides`"),
-        (
-            json!({"count": 11}),
-            "a count of 11: RunTask starts 1 to 10",
-        ),
+    for (more, expected) in [
+        (json!({"overides": {}}), "RunTask has no field `overides`"),
+        (json!({"count": 11}), "`count` is 11; allowed: 1 to 10"),
         (
             json!({"networkConfiguration": {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": ["sg-1"]}}}),
-            "17 subnets: AWS takes at most 16",
+            "17 subnets; allowed: at most 16",
         ),
         (
             json!({"overrides": {"containerOverrides": [{"name": "worker", "command": [large]}]}}),
-            "AWS takes at most 8,192",
+            "allowed: at most 8,192",
         ),
         (
             json!({"taskDefinition": "web"}),
-            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS has `job*`",
+            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS allows `job*`",
         ),
         (
             json!({"service": "api"}),
@@ -247,14 +244,14 @@ async fn what_never_works_says_why() {
         ),
         (
             json!({"networkConfiguration": "x"}),
-            "`networkConfiguration` is no object",
+            "`networkConfiguration`: expected an object",
         ),
     ] {
         let aws = account().await;
         let records = json!({"Records": [record("1", &message(more), 1)]});
         let (answers, log) = invoke(&aws, vec![records]).await;
-        assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
-        assert!(log.contains(told), "{told}: {log}");
+        assert_eq!(returned(&answers[0]), ids(&["1"]), "{log}");
+        assert!(log.contains(expected), "{expected}: {log}");
         assert!(log.contains(r#""advice":""#), "what to do: {log}");
         assert!(!log.contains(r#""advice":"""#), "{log}");
         assert_eq!(aws.bodies("RunTask").len(), 0);
@@ -263,27 +260,27 @@ async fn what_never_works_says_why() {
 }
 
 #[tokio::test]
-async fn nothing_runs_until_it_is_allowed() {
+async fn nothing_is_allowed_by_default() {
     let aws = account().await;
     let records = json!({"Records": [record("1", &message(json!({})), 1)]});
     let (answers, log) = invoke_with(&aws, vec![records], &[]).await;
-    assert_eq!(given_back(&answers[0]), ids(&["1"]));
+    assert_eq!(returned(&answers[0]), ids(&["1"]));
     assert!(
-        log.contains("nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS"),
+        log.contains("no task may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS"),
         "{log}"
     );
     assert_eq!(aws.operations(), ["ChangeMessageVisibilityBatch"]);
 }
 
-/// What passes goes back, for longer each time.
+/// After an error that may go away, the record is returned, with a longer delay each time.
 #[tokio::test]
-async fn what_passes_comes_again_later_and_later() {
+async fn a_retryable_error_returns_the_record_with_a_growing_delay() {
     let tasks = "You've reached the limit on the number of tasks you can run concurrently";
     let vcpus = "You've reached the limit on the number of vCPUs you can run concurrently";
     let provisioning = "Tasks provisioning capacity limit exceeded.";
     let ec2s = "Error retrieving subnet information: Request limit exceeded. (ErrorCode: RequestLimitExceeded)";
     let capacity = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
-    let refused = |code, words| (Some(Refusal::new(code, words)), "");
+    let refused = |code, message| (Some(Refusal::new(code, message)), "");
     let refusals = [
         (Some(Refusal::throttled()), ""),
         (Some(Refusal::server()), ""),
@@ -318,7 +315,7 @@ async fn what_passes_comes_again_later_and_later() {
             }
             let records = json!({"Records": [record("1", &message(json!({})), receives)]});
             let (answers, log) = invoke(&aws, vec![records]).await;
-            assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
+            assert_eq!(returned(&answers[0]), ids(&["1"]), "{log}");
             let change = &aws.shown_again()[0];
             assert_eq!(change["VisibilityTimeout"], delay, "{receives}: {log}");
             assert_eq!(change["ReceiptHandle"], "receipt-of-1");
@@ -326,9 +323,9 @@ async fn what_passes_comes_again_later_and_later() {
     }
 }
 
-/// Three were asked for, two found a place: the third is started when the message comes again, and only it.
+/// Three tasks are requested and two are placed. When the message is received again, only the third one is started.
 #[tokio::test]
-async fn what_is_missing_of_a_count_is_started_later() {
+async fn missing_tasks_of_a_count_are_started_later() {
     let aws = account().await;
     let full = || Life {
         failures: vec![json!({"reason": "RESOURCE:CPU"})],
@@ -340,15 +337,15 @@ async fn what_is_missing_of_a_count_is_started_later() {
     let record =
         |receives| json!({"Records": [record("1", &message(json!({"count": 3})), receives)]});
     let (answers, log) = invoke(&aws, vec![record(1), record(2), record(3)]).await;
-    assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
-    assert_eq!(given_back(&answers[1]), ids(&[]), "{log}");
-    assert_eq!(given_back(&answers[2]), ids(&[]), "{log}");
+    assert_eq!(returned(&answers[0]), ids(&["1"]), "{log}");
+    assert_eq!(returned(&answers[1]), ids(&[]), "{log}");
+    assert_eq!(returned(&answers[2]), ids(&[]), "{log}");
     assert_eq!(aws.tasks().len(), 3, "{log}");
 }
 
-/// AWS's words about a cluster or a task definition do not name it; the log's line does.
+/// Errors of AWS about a cluster or a task definition do not name it, but the log line does.
 #[tokio::test]
-async fn what_aws_does_not_find_is_named() {
+async fn the_log_names_what_aws_does_not_find() {
     let aws = account().await;
     let message = message(json!({"cluster": "prod-2", "taskDefinition": "job-x", "service": null}));
     let records = json!({"Records": [record("1", &message, 1)]});
@@ -357,16 +354,16 @@ async fn what_aws_does_not_find_is_named() {
         ("ALLOWED_TASK_DEFINITIONS", "job*"),
     ];
     let (_, log) = invoke_with(&aws, vec![records], &allowed).await;
-    for told in [
+    for expected in [
         "Unable to describe task definition",
         r#""cluster":"prod-2""#,
         r#""task_definition":"job-x""#,
     ] {
-        assert!(log.contains(told), "{told}: {log}");
+        assert!(log.contains(expected), "{expected}: {log}");
     }
 }
 
-/// Denied, it names the statement to add, and goes to the dead-letter queue.
+/// After a denial the log contains the IAM statement to add, and the message goes to the dead-letter queue.
 #[tokio::test]
 async fn a_denied_role_is_named() {
     let aws = account().await;
@@ -375,7 +372,7 @@ async fn a_denied_role_is_named() {
     aws.refuse("RunTask", 1, &Refusal::new("AccessDeniedException", denied));
     let records = json!({"Records": [record("1", &message(json!({})), 1)]});
     let (answers, log) = invoke(&aws, vec![records]).await;
-    assert_eq!(given_back(&answers[0]), ids(&["1"]));
+    assert_eq!(returned(&answers[0]), ids(&["1"]));
     assert!(
         log.contains(r#"\"Action\":\"iam:PassRole\""#) && log.contains("role/job"),
         "{log}"
@@ -394,16 +391,17 @@ fn fifo_records(records: &[(&str, &str, &str, u32)]) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-/// Each record that the queue shows again, and when.
-fn shown(aws: &FakeAws) -> BTreeSet<(String, i64)> {
-    let shown = aws.shown_again().into_iter().map(|it| {
+/// Each record whose visibility timeout was changed, with the new timeout.
+fn visibility(aws: &FakeAws) -> BTreeSet<(String, i64)> {
+    let changes = aws.shown_again().into_iter().map(|it| {
         let receipt = it["ReceiptHandle"].as_str().unwrap().to_owned();
         (receipt, it["VisibilityTimeout"].as_i64().unwrap())
     });
-    shown.collect()
+    changes.collect()
 }
 
-/// What comes after a failure in its group goes back untried, and is shown at once, behind it. Other groups go on.
+/// After a failure, the later messages of the group are returned without a try and become visible at once. Other groups
+/// continue.
 #[tokio::test]
 async fn a_fifo_queue_keeps_the_order_of_each_group() {
     let aws = account().await;
@@ -422,10 +420,13 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
         ("3", "a", &good, 1),
     ]);
     let (answers, log) = invoke(&aws, vec![records]).await;
-    assert_eq!(given_back(&answers[0]), ids(&["1", "2", "3"]), "{log}");
+    assert_eq!(returned(&answers[0]), ids(&["1", "2", "3"]), "{log}");
     assert_eq!(aws.tasks().len(), 0);
     let at = |receipt: &str, seconds| (format!("receipt-of-{receipt}"), seconds);
-    assert_eq!(shown(&aws), [at("1", 60), at("2", 0), at("3", 0)].into());
+    assert_eq!(
+        visibility(&aws),
+        [at("1", 60), at("2", 0), at("3", 0)].into()
+    );
     assert!(
         log.contains("an earlier message of its group must be done first"),
         "{log}"
@@ -440,15 +441,15 @@ async fn a_fifo_queue_keeps_the_order_of_each_group() {
         ("5", "c", &good, 1),
     ]);
     let (answers, log) = invoke(&aws, vec![records]).await;
-    assert_eq!(given_back(&answers[0]), ids(&["2", "4"]), "{log}");
+    assert_eq!(returned(&answers[0]), ids(&["2", "4"]), "{log}");
     assert_eq!(aws.tasks().len(), 3);
-    assert_eq!(shown(&aws), [at("2", 0), at("4", 0)].into());
+    assert_eq!(visibility(&aws), [at("2", 0), at("4", 0)].into());
 }
 
-/// Messages of one group reach the limit of the dead-letter queue together: the last time that the first of them is
-/// tried, the others are tried too.
+/// The messages of one group reach the limit of the dead-letter queue together. At the last try of the first one, the
+/// others are tried as well.
 #[tokio::test]
-async fn no_message_of_a_fifo_queue_is_given_up_untried() {
+async fn each_message_of_a_fifo_queue_is_tried() {
     for (receives, started) in [(11, 0), (12, 1), (13, 1)] {
         let aws = account().await;
         aws.max_receives("jobs.fifo", 12);
@@ -456,16 +457,16 @@ async fn no_message_of_a_fifo_queue_is_given_up_untried() {
         let records = fifo_records(&[("1", "a", "broken", receives), ("2", "a", &good, receives)]);
         let (answers, log) = invoke(&aws, vec![records]).await;
         assert_eq!(aws.tasks().len(), started, "{receives}: {log}");
-        let back = if started == 0 {
+        let expected = if started == 0 {
             ids(&["1", "2"])
         } else {
             ids(&["1"])
         };
-        assert_eq!(given_back(&answers[0]), back, "{log}");
+        assert_eq!(returned(&answers[0]), expected, "{log}");
     }
 }
 
-/// A task whose network interface came too late is started again with all it had, three times at the most.
+/// A task whose network interface was not ready in time is started again with the same request, at most three times.
 #[tokio::test]
 async fn a_task_without_its_network_interface_is_started_again() {
     let aws = account().await;
@@ -492,7 +493,7 @@ async fn a_task_without_its_network_interface_is_started_again() {
             "{log}"
         );
         assert_eq!(aws.tasks().len(), 1 + again, "{log}");
-        let requests = asked(&aws);
+        let requests = requests(&aws);
         let request = requests.last().unwrap();
         assert_eq!(
             request["networkConfiguration"],
@@ -519,7 +520,7 @@ async fn a_task_without_its_network_interface_is_started_again() {
     assert_eq!(aws.tasks().len(), 4);
 }
 
-/// A stop by a network interface that came too late, for the next task.
+/// The next task stops because its network interface is not ready in time.
 fn without_interface() -> Life {
     Life {
         states: Vec::new(),
@@ -531,7 +532,7 @@ fn without_interface() -> Life {
     }
 }
 
-/// What an event does not show travels with the task.
+/// The task carries what its event does not contain.
 #[tokio::test]
 async fn a_restart_has_the_tags_group_and_volumes_of_the_first() {
     let aws = account().await;
@@ -551,7 +552,7 @@ async fn a_restart_has_the_tags_group_and_volumes_of_the_first() {
     let event = aws.stop_event(&aws.tasks()[0]);
     let (_, log) = invoke(&aws, vec![event]).await;
     assert_eq!(aws.tasks().len(), 2, "{log}");
-    let requests = asked(&aws);
+    let requests = requests(&aws);
     for (field, value) in more.as_object().unwrap() {
         assert_eq!(&requests[0][field], value);
         assert_eq!(requests[1][field], requests[0][field], "{field}");
@@ -559,9 +560,9 @@ async fn a_restart_has_the_tags_group_and_volumes_of_the_first() {
     assert_eq!(requests[1]["launchType"], "FARGATE");
 }
 
-/// The rule brings the stops of all functions of this kind, another stage's too.
+/// The event rule matches the stops of all functions of this kind, also of another stage.
 #[tokio::test]
-async fn another_functions_task_is_left_to_it() {
+async fn a_task_of_another_function_is_ignored() {
     let aws = account().await;
     aws.next_task(without_interface());
     let records = json!({"Records": [record("1", &message(json!({})), 1)]});
@@ -570,7 +571,7 @@ async fn another_functions_task_is_left_to_it() {
     let body = event.to_string();
     assert_eq!(body.matches("parrot").count(), 1, "{body}");
     let theirs: Value = serde_json::from_str(&body.replace("parrot", "carnival")).unwrap();
-    // It may run nothing here: that would be an error, were the task ours.
+    // Nothing is allowed here, so a task of this function would be an error.
     let nothing = [("ALLOWED_CLUSTERS", "x"), ("ALLOWED_TASK_DEFINITIONS", "x")];
     let (answers, log) = invoke_with(&aws, vec![theirs, event], &nothing).await;
     assert_eq!(answers[0], Answer::Response(json!({"tasks": []})), "{log}");
@@ -578,17 +579,17 @@ async fn another_functions_task_is_left_to_it() {
         matches!(&answers[1], Answer::Error { kind, .. } if kind == "NotStarted"),
         "{answers:?}"
     );
-    // There is no message any more that could name another.
-    assert!(!log.contains("let the message name another"), "{log}");
+    // The message is not in the queue any more, so it cannot be corrected.
+    assert!(!log.contains("name another one in the message"), "{log}");
     assert!(
-        log.contains("rights of the function's role, and send the task's message again"),
+        log.contains("permissions of the function's role, and send the task's message again"),
         "{log}"
     );
     assert_eq!(aws.tasks().len(), 1);
 }
 
-/// Every stage's function is told of a task that names none: it must neither be started by each, nor fail in each. One had
-/// no room for the variable, the other is of an earlier version.
+/// The functions of all stages get the event of a task that names no function. It must not be started by each of them,
+/// nor fail in each of them. One task had no space for the variable, the other is of an earlier version.
 #[tokio::test]
 async fn a_task_that_names_no_function_raises_no_alarm() {
     let aws = account().await;
@@ -596,21 +597,22 @@ async fn a_task_that_names_no_function_raises_no_alarm() {
     let records = json!({"Records": [record("1", &message(json!({})), 1)]});
     invoke(&aws, vec![records]).await;
     let event = aws.stop_event(&aws.tasks()[0]);
-    let mut without_room = event.clone();
-    without_room["detail"]["overrides"]["containerOverrides"][0]["environment"] = json!([]);
+    let mut without_space = event.clone();
+    without_space["detail"]["overrides"]["containerOverrides"][0]["environment"] = json!([]);
     let named = r#"\"function\":\"parrot\","#;
     let body = event.to_string();
     assert_eq!(body.matches(named).count(), 1, "{body}");
     let earlier: Value = serde_json::from_str(&body.replace(named, "")).unwrap();
-    let (answers, log) = invoke(&aws, vec![without_room, earlier]).await;
+    let (answers, log) = invoke(&aws, vec![without_space, earlier]).await;
     let nothing = || Answer::Response(json!({"tasks": []}));
     assert_eq!(answers, [nothing(), nothing()], "{log}");
     assert_eq!(aws.tasks().len(), 1);
 }
 
-/// ECS answers a token always the same. Lambda's next try has another, and one that comes twice starts one task.
+/// ECS always gives the same answer for a token. The next try of Lambda has another token, and a repeated event starts
+/// one task.
 #[tokio::test]
-async fn a_restart_that_found_no_place_is_asked_for_anew() {
+async fn a_restart_that_was_not_placed_is_tried_again() {
     let aws = account().await;
     aws.next_task(without_interface());
     let records = json!({"Records": [record("1", &message(json!({})), 1)]});
@@ -645,7 +647,7 @@ async fn a_restart_that_found_no_place_is_asked_for_anew() {
     assert_eq!(aws.tasks().len(), 2);
 }
 
-/// Stops for another reason, and tasks of others, are none of its business.
+/// Stops for another reason, and tasks of others, are ignored.
 #[tokio::test]
 async fn other_stops_start_nothing() {
     let aws = account().await;
@@ -669,9 +671,9 @@ async fn other_stops_start_nothing() {
     assert_eq!(aws.tasks().len(), 1);
 }
 
-/// Time that is over is no message lost.
+/// A message is not lost when the function's time is over.
 #[tokio::test]
-async fn what_the_time_does_not_suffice_for_goes_back() {
+async fn after_a_time_out_the_record_is_returned() {
     let aws = account().await;
     aws.answer_late("RunTask", std::time::Duration::from_secs(8));
     let records = json!({"Records": [record("1", &message(json!({})), 1)]});
@@ -680,12 +682,12 @@ async fn what_the_time_does_not_suffice_for_goes_back() {
             .await;
     let allowed = [("ALLOWED_CLUSTERS", "*"), ("ALLOWED_TASK_DEFINITIONS", "*")];
     let (answers, log) = aws.invoke(PROGRAM, api, &allowed).await;
-    assert_eq!(given_back(&answers[0]), ids(&["1"]), "{log}");
+    assert_eq!(returned(&answers[0]), ids(&["1"]), "{log}");
     assert!(log.contains("the function's time was over"), "{log}");
 }
 
 #[tokio::test]
-async fn what_is_no_message_fails_by_name() {
+async fn an_unknown_payload_fails_with_a_stable_name() {
     let aws = account().await;
     let (answers, _) = invoke(&aws, vec![json!({}), json!([]), json!({"Records": 1})]).await;
     for answer in answers {
@@ -696,7 +698,7 @@ async fn what_is_no_message_fails_by_name() {
     }
 }
 
-/// The samples are payloads as AWS sends them: each is understood, and the broken record alone comes back.
+/// The samples are payloads as AWS sends them. Each is understood, and only the broken record is returned.
 #[tokio::test]
 async fn every_sample_is_understood() {
     let aws = account().await;

@@ -1,29 +1,17 @@
-//! The arguments.
+//! The arguments of the command line, and its help.
 
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use ecs_parrot::notifier::channel::ChannelType;
 use strum::VariantArray as _;
 
 use crate::run::args::RunArgs;
 
-/// Tells what happens in your Amazon ECS clusters, in chat.
+/// Posts what happens in your Amazon ECS clusters to chat, and runs tasks in them.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "\
-Examples:
-  ecs-parrot preview event.json             what would be told, and why
-  ecs-parrot preview --output json samples  one JSON object an event
-  ecs-parrot preview --output html samples > page.html
-                                            as Slack would show it
-  ecs-parrot notify samples                 tell it, here or where SLACK_WEBHOOKURL says
-  ecs-parrot run --help                     run a migration in a new image, say
-  ecs-parrot config                         the effective configuration
-  ecs-parrot config serverless.env.yml      what is wrong with this file"
-)]
+#[command(version)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -31,30 +19,94 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the decision, the reason and the message for each event; sends nothing
+    /// Show what would be posted for each event, and why; post nothing
     Preview(PreviewArgs),
-    /// Do what the Lambda does: tell events to the configured channels, or to this terminal when there is none
+    /// Post events as the Lambda function does; without a channel, print them
     Notify(NotifyArgs),
-    /// Run a one-off task with the definition of another; shows its logs, ends with its exit code
-    Run(Box<RunArgs>),
-    /// Send messages to the queue of run-from-queue, after checking them as it does
-    Enqueue(EnqueueArgs),
-    /// Tell what stands in a dead-letter queue, and delete from it what was told
+    /// Post the events of a dead-letter queue, and delete them from the queue
     Redrive(RedriveArgs),
-    /// Print the effective configuration with secrets redacted, or everything that is wrong with it
+    /// Print the effective configuration without its secrets, or its errors
     Config(ConfigArgs),
+    /// Run a one-off task, show its logs and exit with its exit code
+    Run(Box<RunArgs>),
+    /// Check messages for run-from-queue and send them to its queue
+    Enqueue(EnqueueArgs),
+}
+
+/// The commands of one heading of `ecs-parrot --help`, with examples.
+struct HelpGroup {
+    heading: &'static str,
+    commands: &'static [&'static str],
+    examples: &'static str,
+}
+
+const HELP_GROUPS: [HelpGroup; 2] = [
+    HelpGroup {
+        heading: "Watch clusters",
+        commands: &["preview", "notify", "redrive", "config"],
+        examples: "
+  Examples:
+    ecs-parrot preview event.json              show what would be posted, and why
+    ecs-parrot preview --output json samples   print one JSON object for each event
+    ecs-parrot preview --output html samples   print a page that looks like the chats
+    ecs-parrot notify samples                  post to Slack if SLACK_WEBHOOKURL is set
+    ecs-parrot redrive --queue failed --local  post what a dead-letter queue holds
+    ecs-parrot config                          print the effective configuration
+    ecs-parrot config serverless.env.yml       check this file",
+    },
+    HelpGroup {
+        heading: "Run tasks",
+        commands: &["run", "enqueue"],
+        examples: "
+  Examples:
+    ecs-parrot run --task-name migrate --from-task web --cluster prod \\
+      --command rake db:migrate                run a migration as a task
+    ecs-parrot enqueue --queue jobs job.json   have run-from-queue run a task",
+    },
+];
+
+impl Args {
+    /// Reads the command line. Wrong usage, `--help` and `--version` end the program.
+    pub(crate) fn read() -> Self {
+        let command = Self::command();
+        let template = help_template(&command);
+        let matches = command.help_template(template).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The help of `ecs-parrot` itself: clap lists all commands under one heading, this lists them in groups.
+fn help_template(command: &clap::Command) -> String {
+    let styles = command.get_styles();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let mut template = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
+    for group in HELP_GROUPS {
+        template.push_str(&format!("\n{header}{}:{header:#}\n", group.heading));
+        let commands = group.commands.iter();
+        for known in commands.filter_map(|name| command.find_subcommand(name)) {
+            let about = known.get_about().cloned().unwrap_or_default();
+            let name = known.get_name();
+            template.push_str(&format!("  {literal}{name:8}{literal:#} {about}\n"));
+        }
+        template.push_str(group.examples);
+        template.push('\n');
+    }
+    template.push_str(&format!(
+        "\n{header}Options:{header:#}\n{{options}}\n\nThe options of a command: {literal}ecs-parrot COMMAND --help{literal:#}\n"
+    ));
+    template
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConfigArgs {
-    /// Check this serverless.env.yml, keys and values, in place of the environment
+    /// Check the keys and values of this serverless.env.yml, not the environment
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
 impl Command {
-    /// Whether it only shows something: then nothing is left undone where nobody reads on.
-    pub(crate) fn leaves_nothing(&self) -> bool {
+    /// Whether the command only prints something. Then it may end early, without an error, when its output is closed.
+    pub(crate) fn is_read_only(&self) -> bool {
         match self {
             Self::Preview(_) | Self::Config(_) => true,
             Self::Run(args) => args.dry_run,
@@ -68,13 +120,13 @@ pub(crate) struct PreviewArgs {
     /// Files with events, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// How to print
+    /// The output format
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
-    /// One channel's message only; text is the terminal's by default, JSON has every chat's
+    /// Show only this channel's message [default: the terminal's for text, every chat's for JSON]
     #[arg(long, value_parser = channels())]
     pub(crate) channel: Option<ChannelType>,
-    /// Ask AWS, with your own credentials, for what the events lack
+    /// Ask AWS for details that the events do not contain, with your own credentials
     #[arg(long)]
     pub(crate) enrich: bool,
 }
@@ -84,7 +136,7 @@ pub(crate) struct NotifyArgs {
     /// Files with events, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// Ask AWS, with your own credentials, for what the events lack, as ENRICH=true does
+    /// Ask AWS for details that the events do not contain, with your own credentials, as ENRICH=true does
     #[arg(long)]
     pub(crate) enrich: bool,
 }
@@ -94,10 +146,11 @@ pub(crate) struct EnqueueArgs {
     /// The queue: its URL, name or ARN
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: String,
-    /// The message group; a FIFO queue keeps the order within it [default for a FIFO queue: each message's task definition family]
+    /// The message group; a FIFO queue keeps the order of the messages of one group [default for a FIFO queue: the
+    /// family of the message's task definition]
     #[arg(long, value_name = "NAME", value_parser = message_group)]
     pub(crate) group: Option<String>,
-    /// Files with a message each, folders (their own *.json), or - for standard input
+    /// Files with one message each, folders (their own *.json), or - for standard input
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
     /// The AWS profile to use
@@ -114,14 +167,14 @@ pub(crate) struct RedriveArgs {
     /// The dead-letter queue: its URL, name or ARN
     #[arg(long, value_name = "URL")]
     pub(crate) queue: String,
-    /// Have this function tell the events: its name or ARN
+    /// Send the events to this Lambda function, which posts them: its name or ARN
     #[arg(long, value_name = "NAME", group = "redriver")]
     pub(crate) function: Option<String>,
-    /// Tell them from here, to the channels that the environment configures
+    /// Post the events from this machine, to the channels that the environment configures
     #[arg(long, group = "redriver", conflicts_with = "function")]
     pub(crate) local: bool,
-    /// Show what would be told, with --local from here and else by this shell's variables; nothing is told, and nothing
-    /// deleted
+    /// Show what would be posted, by the variables of this shell; post nothing and delete nothing. With --local, also
+    /// check that a channel is configured here
     #[arg(long, group = "redriver")]
     pub(crate) dry_run: bool,
     /// The AWS profile to use
@@ -134,11 +187,11 @@ pub(crate) struct RedriveArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For reading
+    /// For people
     Text,
-    /// One JSON object a line
+    /// One JSON object for each line
     Json,
-    /// One page that shows each message as the chats would: for whoever writes templates
+    /// One page that shows each message as the chats would show it; for authors of templates
     Html,
 }
 
@@ -147,14 +200,26 @@ fn message_group(text: &str) -> Result<String, String> {
     if (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
-    Err(
-        "a message group has 1 to 128 letters, digits and punctuation marks, and no space"
-            .to_owned(),
-    )
+    Err("allowed: 1 to 128 letters, digits and punctuation marks, without spaces".to_owned())
 }
 
-/// Every channel's name, as the library has it.
+/// The names of all channels, from the library.
 fn channels() -> impl TypedValueParser<Value = ChannelType> {
     let names = ChannelType::VARIANTS.iter().map(<&str>::from);
     PossibleValuesParser::new(names).try_map(|name| name.parse::<ChannelType>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_is_in_one_group_of_the_help() {
+        let mut grouped: Vec<_> = HELP_GROUPS.iter().flat_map(|it| it.commands).collect();
+        grouped.sort();
+        let command = Args::command();
+        let mut known: Vec<_> = command.get_subcommands().map(|it| it.get_name()).collect();
+        known.sort_unstable();
+        assert_eq!(grouped, known.iter().collect::<Vec<_>>());
+    }
 }

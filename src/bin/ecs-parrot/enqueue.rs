@@ -1,6 +1,7 @@
-//! `ecs-parrot enqueue`: sends messages to the run queue, checked as the queue's function checks them.
+//! `ecs-parrot enqueue`: checks messages as `run-from-queue` does, and sends them to its queue.
 //!
-//! A FIFO queue wants a group, within which it keeps the order, and an id, by which it knows a call that is made again:
+//! A FIFO queue needs a message group and a deduplication id. It keeps the order within a group, and it ignores a
+//! message with an id that it received before:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use aws_sdk_sqs::Client;
 use ecs_parrot::aws::{CallError, Session};
 use ecs_parrot::ecs::arn;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::runner::queue::message::{Message, NAMES};
+use ecs_parrot::runner::queue::message::{NAMES, RunMessage};
 use ecs_parrot::runner::request::RunRequest;
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,8 +21,8 @@ use crate::args::EnqueueArgs;
 use crate::input::{self, Input};
 use crate::queue_url::{queue_url, region_of};
 
-/// A message that the queue's function would run, as far as can be seen from here.
-struct Checked {
+/// A message that `run-from-queue` would accept, as far as this program can check it.
+struct CheckedMessage {
     /// The file's name.
     name: String,
     body: String,
@@ -29,15 +30,8 @@ struct Checked {
     family: String,
 }
 
-pub(crate) fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(send_all(args))
-}
-
-/// Sends what is right, if all is right: a batch half sent is hard to send again.
-async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
+/// Sends all messages, or none if one of them is wrong: it is hard to send the rest of a batch later.
+pub(crate) async fn run(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let inputs = input::read(&args.inputs);
     let all = inputs.len();
     let mut messages = Vec::new();
@@ -59,7 +53,7 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
     let session = Session::open(&http, args.profile.as_deref(), region).await?;
     let sqs = session.sqs();
     let queue = queue_url(&sqs, &args.queue).await?;
-    let mut is_read = true;
+    let mut is_open = true;
     for (index, message) in messages.iter().enumerate() {
         let id = match send(&sqs, &queue, args.group.as_deref(), message).await {
             Ok(id) => id,
@@ -70,16 +64,17 @@ async fn send_all(args: &EnqueueArgs) -> anyhow::Result<ExitCode> {
                 left(&messages, index)
             ),
         };
-        // A batch half sent is hard to send again: it is sent to its end, whoever reads on.
+        // All messages are sent, even if standard output is closed: it is hard to send the rest of a batch later.
         let line = format!("{}: sent as {id}", message.name);
-        is_read = is_read && writeln!(anstream::stdout(), "{line}").is_ok();
+        is_open = is_open && writeln!(anstream::stdout(), "{line}").is_ok();
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Which messages were sent before the one that was not, and which were not even tried: later ones may need it.
-fn left(messages: &[Checked], failed: usize) -> String {
-    let names = |of: &[Checked]| {
+/// The messages that were sent before the error, and those that were not. The later ones were not tried, because they
+/// may depend on the one that failed.
+fn left(messages: &[CheckedMessage], failed: usize) -> String {
+    let names = |of: &[CheckedMessage]| {
         let names: Vec<_> = of.iter().map(|it| it.name.as_str()).collect();
         if names.is_empty() {
             return "nothing".to_owned();
@@ -93,17 +88,17 @@ fn left(messages: &[Checked], failed: usize) -> String {
     format!("; sent: {}; not sent: {}", names(sent), names(not_sent))
 }
 
-/// Sends one message; the id that the queue gave it.
+/// Sends one message and returns its message id.
 async fn send(
     sqs: &Client,
     queue: &str,
     group: Option<&str>,
-    message: &Checked,
+    message: &CheckedMessage,
 ) -> Result<String, CallError> {
     let is_fifo = queue.ends_with(".fifo");
-    // Tasks of one family are started in the order of their messages, and wait for no other family's.
+    // Tasks of one family are started in the order of their messages. They do not wait for other families.
     let group = group.or(is_fifo.then_some(message.family.as_str()));
-    // A new id for each message: the same job may be wanted twice within five minutes.
+    // Each message gets a new id: a user may want to run the same job twice within five minutes.
     let deduplication = is_fifo.then(|| Uuid::new_v4().to_string());
     let sent = sqs
         .send_message()
@@ -117,13 +112,13 @@ async fn send(
     Ok(sent.message_id().unwrap_or_default().to_owned())
 }
 
-fn check(input: &Input) -> Result<Checked, String> {
+fn check(input: &Input) -> Result<CheckedMessage, String> {
     let body = input.payload.as_ref().map_err(Clone::clone)?.to_string();
-    let message = Message::read(&body).map_err(|error| error.to_string())?;
+    let message = RunMessage::read(&body).map_err(|error| error.to_string())?;
     let request = RunRequest::from_json(&Value::Object(message.request), &NAMES)
         .map_err(|error| error.to_string())?;
     let definition = request.input().task_definition().unwrap_or_default();
-    Ok(Checked {
+    Ok(CheckedMessage {
         name: input.name.clone(),
         family: arn::task_definition(definition).0,
         body,

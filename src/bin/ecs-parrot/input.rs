@@ -1,4 +1,4 @@
-//! Reads payloads from files, folders and standard input; what cannot be read does not stop the others.
+//! Reads payloads from files, folders and standard input. An input that cannot be read does not stop the others.
 
 use std::fs;
 use std::io::Read as _;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::Value;
 
-/// A payload with the name that it goes by in the output.
+/// A payload, with its name in the output.
 pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) payload: Result<Value, String>,
@@ -27,7 +27,7 @@ fn read_path(path: &Path) -> Vec<Input> {
     }
 }
 
-/// The folder's own `*.json`, by name; not those of its subfolders.
+/// The `*.json` files of the folder, sorted by name. Files of its subfolders are not read.
 fn read_folder(folder: &Path) -> Vec<Input> {
     let listed = fs::read_dir(folder).and_then(|entries| {
         entries
@@ -43,7 +43,7 @@ fn read_folder(folder: &Path) -> Vec<Input> {
     if paths.is_empty() {
         return vec![Input::new(
             shown(folder),
-            Err("there is no *.json in this folder".to_owned()),
+            Err("there is no *.json file in this folder".to_owned()),
         )];
     }
     paths.iter().map(|path| read_file(path)).collect()
@@ -64,7 +64,7 @@ fn standard_input() -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Says at the end, where nobody overlooks it, which inputs went wrong.
+/// Prints which inputs failed. It is the last line of the output, because an earlier one is easily overlooked.
 pub(crate) fn conclude(failed: &[String], all: usize) -> ExitCode {
     if failed.is_empty() {
         return ExitCode::SUCCESS;
@@ -83,10 +83,10 @@ impl Input {
     }
 }
 
-/// JSON as editors and shells write it, or what is wrong with it in words.
+/// Parses JSON as editors and shells write it, for example with a byte order mark.
 fn parse(bytes: &[u8]) -> Result<Value, String> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err("it is UTF-16; save it as UTF-8".to_owned());
+        return Err("it is UTF-16; expected UTF-8".to_owned());
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.trim_ascii().is_empty() {
@@ -96,7 +96,7 @@ fn parse(bytes: &[u8]) -> Result<Value, String> {
     match (documents.next(), documents.next()) {
         (Some(Ok(payload)), None) => Ok(payload),
         (Some(Ok(_)), Some(Ok(_))) => Err(
-            "it holds more than one JSON document; make one list of them, as `jq -s .` does"
+            "it contains more than one JSON document; put them into one list, for example with `jq -s .`"
                 .to_owned(),
         ),
         (Some(Err(error)), _) | (_, Some(Err(error))) => Err(format!("not JSON: {error}")),

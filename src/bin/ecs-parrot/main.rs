@@ -1,4 +1,4 @@
-//! The command line: look at what would be told, or tell it.
+//! The command line: it shows and posts events, and runs tasks.
 
 mod args;
 mod enqueue;
@@ -13,30 +13,20 @@ mod settings;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use ecs_parrot::aws::CallError;
 
 use args::{Args, Command};
 
 fn main() -> ExitCode {
-    let command = Args::parse().command;
-    let leaves_nothing = command.leaves_nothing();
-    let result = match command {
-        Command::Preview(args) => preview::run(&args),
-        Command::Notify(args) => notify::run(&args),
-        Command::Run(args) => run::run(&args),
-        Command::Enqueue(args) => enqueue::run(&args),
-        Command::Redrive(args) => redrive::run(&args),
-        Command::Config(args) => settings::run(&args),
-    };
-    result.unwrap_or_else(|error| {
-        if is_broken_pipe(&error) && leaves_nothing {
+    let command = Args::read().command;
+    execute(&command).unwrap_or_else(|error| {
+        if is_broken_pipe(&error) && command.is_read_only() {
             return ExitCode::SUCCESS;
         }
         let call = error.chain().find_map(|it| it.downcast_ref::<CallError>());
         let advice = call.and_then(CallError::advice);
         let advice = advice.map(|advice| format!("\necs-parrot: advice: {advice}"));
-        // Where standard error is closed, too, nobody is there to hear it.
+        // Standard error may be closed too. The exit status is enough then.
         let _ = writeln!(
             anstream::stderr(),
             "ecs-parrot: {error:#}{}",
@@ -46,7 +36,21 @@ fn main() -> ExitCode {
     })
 }
 
-/// Whoever read the output has seen enough, as `head` does.
+fn execute(command: &Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match command {
+        Command::Preview(args) => preview::run(args, &runtime),
+        Command::Notify(args) => notify::run(args, &runtime),
+        Command::Redrive(args) => runtime.block_on(redrive::run(args)),
+        Command::Config(args) => settings::run(args),
+        Command::Run(args) => runtime.block_on(run::run(args)),
+        Command::Enqueue(args) => runtime.block_on(enqueue::run(args)),
+    }
+}
+
+/// Whether the reader of the output closed it, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()

@@ -15,15 +15,13 @@ use ecs_parrot::notifier::policy::Decision;
 use ecs_parrot::notifier::report::Entry;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::runtime::Runtime;
 
 use crate::args::NotifyArgs;
 use crate::input::{self, Input};
 
-pub(crate) fn run(args: &NotifyArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &NotifyArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let config = NotifierConfig::load(config::environment(), open_as_caller);
     let config = runtime.block_on(config)?;
     for warning in &config.warnings {

@@ -22,6 +22,7 @@ use ecs_parrot::notifier::policy::Decision;
 use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
+use tokio::runtime::Runtime;
 
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
@@ -29,7 +30,7 @@ use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
 use line::Line;
 use page::ChannelView;
 
-pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let environment = config::environment();
     for warning in notifier_config::preview_warnings(&environment, args.enrich) {
@@ -40,9 +41,6 @@ pub(crate) fn run(args: &PreviewArgs) -> anyhow::Result<ExitCode> {
     for warning in renderer.warnings() {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
     let enricher = match args.enrich {
         true => {
             let log_tail = Lookup::read(&environment)?.log_tail;

@@ -1,15 +1,15 @@
-//! The queue that `--queue` names: its URL, its name or its ARN.
+//! The URL of the queue in `--queue`, which accepts a URL, a name or an ARN.
 
 use anyhow::{Context as _, bail};
 use aws_sdk_sqs::Client;
 use ecs_parrot::aws::CallError;
 use ecs_parrot::ecs::arn::Arn;
 
-/// The URL of the queue. A URL is taken as it is; a name, and an ARN, which may be of another account, are looked up.
+/// The URL of the queue. A URL is used as it is. A name or an ARN is looked up; an ARN may belong to another account.
 ///
 /// # Errors
 ///
-/// Each names what was typed.
+/// Each error names the text that was typed.
 pub(crate) async fn queue_url(sqs: &Client, text: &str) -> anyhow::Result<String> {
     if text.contains("://") {
         return Ok(text.to_owned());
@@ -22,7 +22,7 @@ pub(crate) async fn queue_url(sqs: &Client, text: &str) -> anyhow::Result<String
         None => (text, None),
     };
     if !is_name(name) {
-        bail!("--queue {text}: this is neither a queue's URL, nor its name, nor its ARN");
+        bail!("--queue {text}: expected the URL, the name or the ARN of a queue");
     }
     let answer = sqs
         .get_queue_url()
@@ -39,7 +39,7 @@ pub(crate) async fn queue_url(sqs: &Client, text: &str) -> anyhow::Result<String
     url.with_context(|| format!("--queue {text}: GetQueueUrl answered without a URL"))
 }
 
-/// The region that a queue's URL or ARN names: `eu-west-1` of
+/// The region in a queue's URL or ARN: `eu-west-1` of
 /// `https://sqs.eu-west-1.amazonaws.com/210987654321/jobs` and of `arn:aws:sqs:eu-west-1:210987654321:jobs`.
 pub(crate) fn region_of(queue: &str) -> Option<&str> {
     if let Some(arn) = Arn::parse(queue) {
@@ -49,18 +49,19 @@ pub(crate) fn region_of(queue: &str) -> Option<&str> {
     host.split('.').next()
 }
 
-/// GetQueueUrl finds the queues of one region: another one's ARN would find a queue of the same name, or none.
+/// GetQueueUrl looks in one region only. For an ARN of another region it would find another queue of the same name, or
+/// no queue.
 fn check_region(sqs: &Client, text: &str, arn: &Arn<'_>) -> anyhow::Result<()> {
     if arn.service != "sqs" {
         bail!(
-            "--queue {text}: this is the ARN of `{}`, not of a queue",
+            "--queue {text}: expected the ARN of a queue; this is an ARN of `{}`",
             arn.service
         );
     }
     match region(sqs) {
         Some(region) if region != arn.region => {
             bail!(
-                "--queue {text}: the queue is in {}, and --region is {region}",
+                "--queue {text}: the queue is in {}, but --region is {region}",
                 arn.region
             )
         }

@@ -1,6 +1,6 @@
-//! `ecs-parrot redrive`: what a dead-letter queue keeps is told at last, and only then deleted.
+//! `ecs-parrot redrive`: posts the events of a dead-letter queue, and deletes each message after that.
 //!
-//! AWS's own redrive serves the dead-letter queues of queues, not those of functions and rules:
+//! The redrive of SQS works only for dead-letter queues of queues, not for those of functions and rules:
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html>
 
 mod queue;
@@ -21,19 +21,12 @@ use crate::args::RedriveArgs;
 use crate::notify::log_to_standard_error;
 use crate::queue_url::{queue_url, region_of};
 use crate::run::interrupt::{Interrupts, Signal};
-use queue::{Hidden, OURS, Queue};
-use redriver::{Done, MessageResult, Redriver};
+use queue::{NotReturned, Queue, VISIBILITY_TIMEOUT};
+use redriver::{MessageResult, ProcessedMessage, Redriver};
 
-pub(crate) fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: &RedriveArgs) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
     let redriver = Redriver::of(args)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(redrive(args, redriver))
-}
-
-async fn redrive(args: &RedriveArgs, redriver: Redriver) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or_else(|| region_of(&args.queue));
     let http = SharedClient::default();
     let session = Session::open(&http, args.profile.as_deref(), region).await?;
@@ -51,21 +44,22 @@ async fn redrive(args: &RedriveArgs, redriver: Redriver) -> anyhow::Result<ExitC
         bar,
         seen: HashSet::new(),
         held: HashMap::new(),
-        latest: SystemTime::now(),
+        last_receive: SystemTime::now(),
         undeleted: BTreeSet::new(),
         counts: Counts::default(),
     };
-    // Whatever ends it, what is held is returned before anything is said: nobody may be there to hear it.
-    let end = run.work(&mut signals).await;
-    let hidden = run.return_to_queue().await;
-    let end = run.look_for_others(end, hidden.as_ref()).await;
-    run.conclude(end, hidden)
+    // After any end, the messages are returned to the queue before anything is printed: a closed output must not stop
+    // that.
+    let reason = run.process_all(&mut signals).await;
+    let not_returned = run.return_to_queue().await;
+    let reason = run.look_for_others(reason, not_returned.as_ref()).await;
+    run.conclude(reason, not_returned)
 }
 
-/// Messages that may come again, besides each twice, without a new one between them.
-const FEW: usize = 10;
+/// How many messages may be received again without a new one between them. Twice the number of known messages is added.
+const MAX_REPEATS: usize = 10;
 
-/// Before each question how many are hidden.
+/// The pauses before each query of the number of invisible messages.
 const PAUSES: [Duration; 3] = [
     Duration::ZERO,
     Duration::from_secs(2),
@@ -78,146 +72,151 @@ struct Redrive<'a> {
     redriver: Redriver,
     queue: Queue<'a>,
     bar: ProgressBar,
-    /// The ids of all that came.
+    /// The ids of all messages that were received.
     seen: HashSet<String>,
-    /// What stays in the queue, by its id. It is returned at the end: a queue hands out in no order, and it would come
-    /// again before the others.
+    /// The messages that stay in the queue, by id. They are returned at the end. A queue has no order, so a message
+    /// that is returned earlier would be received again before the others.
     held: HashMap<String, Message>,
-    /// When the last one was received.
-    latest: SystemTime,
-    /// The ids of those that were told and could not be deleted.
+    /// When the last message was received.
+    last_receive: SystemTime,
+    /// The ids of the messages that were processed but could not be deleted.
     undeleted: BTreeSet<String>,
     counts: Counts,
 }
 
 #[derive(Default)]
 struct Counts {
-    told: usize,
+    posted: usize,
     dropped: usize,
     by_function: usize,
     kept: usize,
 }
 
-/// Why no more messages are taken.
-enum End {
-    /// All were seen.
+/// Why no more messages are received.
+enum StopReason {
+    /// All messages were received.
     Empty,
-    /// All that could be seen were; so many are hidden by somebody else.
+    /// All visible messages were received, but another reader holds this many.
     Others(u64),
     Signal(Signal),
     Failed(anyhow::Error),
 }
 
 impl Redrive<'_> {
-    async fn work(&mut self, signals: &mut Interrupts) -> End {
-        // Messages that came again since the last new one.
-        let mut again = 0;
+    async fn process_all(&mut self, signals: &mut Interrupts) -> StopReason {
+        // How many messages were received again since the last new one.
+        let mut repeats = 0;
         let mut stopping = None;
         loop {
             if let Some(signal) = stopping.or_else(|| signals.pending()) {
-                return End::Signal(signal);
+                return StopReason::Signal(signal);
             }
-            let letter = match self.receive(signals).await {
-                Ok(Some(letter)) => letter,
-                Ok(None) => return End::Empty,
+            let message = match self.receive(signals).await {
+                Ok(Some(message)) => message,
+                Ok(None) => return StopReason::Empty,
                 Err(end) => return end,
             };
-            if !self.seen.insert(id(&letter).to_owned()) {
-                again += 1;
-                self.take_again(letter).await;
-                if again > 2 * self.seen.len() + FEW {
-                    return End::Failed(anyhow::anyhow!(
-                        "the queue hands out the same messages again and again"
+            if !self.seen.insert(id(&message).to_owned()) {
+                repeats += 1;
+                self.receive_again(message).await;
+                if repeats > 2 * self.seen.len() + MAX_REPEATS {
+                    return StopReason::Failed(anyhow::anyhow!(
+                        "the queue delivers the same messages again and again"
                     ));
                 }
                 continue;
             }
-            again = 0;
-            let Some(result) = self.tell(&letter, signals, &mut stopping).await else {
-                self.held.insert(id(&letter).to_owned(), letter);
+            repeats = 0;
+            let Some(result) = self.process(&message, signals, &mut stopping).await else {
+                self.held.insert(id(&message).to_owned(), message);
                 continue;
             };
-            if let Err(error) = self.settle(letter, result).await {
-                return End::Failed(anyhow::anyhow!("standard output: {error}"));
+            if let Err(error) = self.finish(message, result).await {
+                return StopReason::Failed(anyhow::anyhow!("standard output: {error}"));
             }
         }
     }
 
-    /// What came of a message. The first signal lets it come to its end, the second leaves it where it is: then none.
-    async fn tell(
+    /// Processes one message. After the first signal it continues to its end. After the second it stops at once and
+    /// returns `None`.
+    async fn process(
         &self,
-        letter: &Message,
+        message: &Message,
         signals: &mut Interrupts,
         stopping: &mut Option<Signal>,
-    ) -> Option<Result<Done, String>> {
-        let mut told = pin!(self.redriver.tell(&self.lambda, letter));
+    ) -> Option<Result<ProcessedMessage, String>> {
+        let mut processed = pin!(self.redriver.process(&self.lambda, message));
         loop {
             tokio::select! {
-                result = &mut told => return Some(result),
+                result = &mut processed => return Some(result),
                 signal = signals.next() => {
                     if stopping.replace(signal).is_some() {
                         return None;
                     }
-                    say(&format!(
-                        "ecs-parrot: {signal}: stopping after the message at hand; once more to stop at once"
+                    print_error(&format!(
+                        "ecs-parrot: {signal}: stopping after the current message; send it again to stop at once"
                     ));
                 }
             }
         }
     }
 
-    /// One that was held for longer than it was ours, or that the queue handed out twice. Others may still be unseen.
-    async fn take_again(&mut self, letter: Message) {
-        match self.held.get_mut(id(&letter)) {
-            Some(held) => *held = letter,
-            None => self.delete(letter).await,
+    /// Handles a message that was received before: its visibility timeout was over, or the queue delivered it twice.
+    async fn receive_again(&mut self, message: Message) {
+        match self.held.get_mut(id(&message)) {
+            Some(held) => *held = message,
+            None => self.delete(message).await,
         }
     }
 
-    /// One that cannot be deleted is held, and said at the end.
-    async fn delete(&mut self, letter: Message) {
-        if let Err(error) = self.queue.delete(&letter).await {
-            let name = id(&letter).to_owned();
-            say(&format!(
-                "ecs-parrot: {name} was told and could not be deleted: {error}"
+    /// Deletes a message. One that cannot be deleted is kept, and is named at the end.
+    async fn delete(&mut self, message: Message) {
+        if let Err(error) = self.queue.delete(&message).await {
+            let name = id(&message).to_owned();
+            print_error(&format!(
+                "ecs-parrot: {name} was processed but could not be deleted: {error}"
             ));
             self.undeleted.insert(name.clone());
-            self.held.insert(name, letter);
+            self.held.insert(name, message);
         }
     }
 
-    /// The next message; none where all were seen. One that is on its way when a signal comes is waited for: it would
-    /// be hidden, and nobody would know of it.
-    async fn receive(&mut self, signals: &mut Interrupts) -> Result<Option<Message>, End> {
+    /// The next message; `None` if all were received. After a signal it still waits for the answer of the current call:
+    /// a message that arrives later would stay invisible.
+    async fn receive(&mut self, signals: &mut Interrupts) -> Result<Option<Message>, StopReason> {
         let mut receive = pin!(self.queue.receive());
         let (received, signal) = tokio::select! {
             received = &mut receive => (received, None),
             signal = signals.next() => (receive.await, Some(signal)),
         };
-        self.latest = SystemTime::now();
-        let received = received.map_err(|error| End::Failed(error.into()))?;
+        self.last_receive = SystemTime::now();
+        let received = received.map_err(|error| StopReason::Failed(error.into()))?;
         match (signal, received) {
             (None, received) => Ok(received),
             (Some(signal), received) => {
-                let held = received.map(|letter| (id(&letter).to_owned(), letter));
+                let held = received.map(|message| (id(&message).to_owned(), message));
                 self.held.extend(held);
-                Err(End::Signal(signal))
+                Err(StopReason::Signal(signal))
             }
         }
     }
 
-    /// Deletes what was dealt with, holds the rest, and says which.
-    async fn settle(&mut self, letter: Message, result: Result<Done, String>) -> io::Result<()> {
-        let name = id(&letter).to_owned();
+    /// Deletes a message that was processed, keeps one that failed, and prints the result.
+    async fn finish(
+        &mut self,
+        message: Message,
+        result: Result<ProcessedMessage, String>,
+    ) -> io::Result<()> {
+        let name = id(&message).to_owned();
         let line = match &result {
             Ok(done) => format!("{name}: {}", done.what),
             Err(why) => format!("{name}: kept, {why}"),
         };
         self.counts.add(&result);
         if result.is_err() || self.is_dry {
-            self.held.insert(name, letter);
+            self.held.insert(name, message);
         } else {
-            self.delete(letter).await;
+            self.delete(message).await;
         }
         self.bar
             .suspend(|| writeln!(anstream::stdout(), "{line}"))?;
@@ -225,82 +224,90 @@ impl Redrive<'_> {
         Ok(())
     }
 
-    async fn return_to_queue(&self) -> Option<Hidden> {
-        let hidden = self.queue.return_to_queue(self.held.values()).await;
+    async fn return_to_queue(&self) -> Option<NotReturned> {
+        let not_returned = self.queue.return_to_queue(self.held.values()).await;
         self.bar.finish_and_clear();
-        hidden
+        not_returned
     }
 
-    /// Whether anybody else hides messages, where the queue seems to be empty. Its count lags behind what was deleted
-    /// and returned just now.
-    async fn look_for_others(&self, end: End, hidden: Option<&Hidden>) -> End {
-        let End::Empty = end else {
-            return end;
+    /// Checks whether another reader holds messages, if the queue seems to be empty. It asks several times, because the
+    /// counts of the queue are updated with a delay.
+    async fn look_for_others(
+        &self,
+        reason: StopReason,
+        not_returned: Option<&NotReturned>,
+    ) -> StopReason {
+        let StopReason::Empty = reason else {
+            return reason;
         };
-        let ours = hidden.map_or(0, |it| u64::try_from(it.messages).unwrap_or(u64::MAX));
+        let own = not_returned.map_or(0, |it| u64::try_from(it.messages).unwrap_or(u64::MAX));
         let mut others = 0;
         for pause in PAUSES {
             tokio::time::sleep(pause).await;
-            others = match self.queue.hidden().await {
-                Ok(all) => all.saturating_sub(ours),
-                Err(error) => return End::Failed(error.into()),
+            others = match self.queue.invisible().await {
+                Ok(all) => all.saturating_sub(own),
+                Err(error) => return StopReason::Failed(error.into()),
             };
             if others == 0 {
-                return End::Empty;
+                return StopReason::Empty;
             }
         }
-        End::Others(others)
+        StopReason::Others(others)
     }
 
-    /// The totals, and a status that says whether anything is left.
-    fn conclude(&self, end: End, hidden: Option<Hidden>) -> anyhow::Result<ExitCode> {
-        say(&self.counts.in_words(self.is_dry));
+    /// Prints the totals. The exit status shows whether messages are left.
+    fn conclude(
+        &self,
+        reason: StopReason,
+        not_returned: Option<NotReturned>,
+    ) -> anyhow::Result<ExitCode> {
+        print_error(&self.counts.in_words(self.is_dry));
         if !self.undeleted.is_empty() {
             let ids: Vec<_> = self.undeleted.iter().map(String::as_str).collect();
-            say(&format!(
-                "{} were told and could not be deleted: delete them, or they are told again: {}",
+            print_error(&format!(
+                "{} were processed but could not be deleted; delete them, or they are posted again: {}",
                 ids.len(),
                 ids.join(", ")
             ));
         }
-        let left = match &hidden {
-            None => "the queue may hold more; what was held was returned to it",
-            Some(Hidden { messages, why }) => {
-                let ours = Duration::from_secs(OURS.unsigned_abs().into());
-                let until = httpdate::fmt_http_date(self.latest + ours);
-                say(&format!(
-                    "{messages} could not be returned and stay hidden until {until} at the latest: {why}"
+        let left = match &not_returned {
+            None => "the queue may contain more messages; the received ones were returned to it",
+            Some(NotReturned { messages, why }) => {
+                let timeout = Duration::from_secs(VISIBILITY_TIMEOUT.unsigned_abs().into());
+                let until = httpdate::fmt_http_date(self.last_receive + timeout);
+                print_error(&format!(
+                    "{messages} could not be returned to the queue and stay invisible until {until} at the latest: {why}"
                 ));
-                "the queue may hold more"
+                "the queue may contain more messages"
             }
         };
-        let is_clean = self.counts.kept == 0 && self.undeleted.is_empty() && hidden.is_none();
-        match end {
-            End::Empty if is_clean => Ok(ExitCode::SUCCESS),
-            End::Empty => Ok(ExitCode::FAILURE),
-            End::Others(others) => {
-                say(&format!(
-                    "{others} messages are hidden by another reader or an earlier run; \
+        let is_clean = self.counts.kept == 0 && self.undeleted.is_empty() && not_returned.is_none();
+        match reason {
+            StopReason::Empty if is_clean => Ok(ExitCode::SUCCESS),
+            StopReason::Empty => Ok(ExitCode::FAILURE),
+            StopReason::Others(others) => {
+                print_error(&format!(
+                    "{others} messages are held by another reader or an earlier run; \
                      run redrive again when they are visible"
                 ));
                 Ok(ExitCode::FAILURE)
             }
-            End::Signal(signal) => {
-                say(&format!("ecs-parrot: stopped by {signal}; {left}"));
+            StopReason::Signal(signal) => {
+                print_error(&format!("ecs-parrot: stopped by {signal}; {left}"));
                 Ok(ExitCode::from(signal.status()))
             }
-            End::Failed(error) => Err(anyhow::anyhow!("{error:#}; {left}")),
+            StopReason::Failed(error) => Err(anyhow::anyhow!("{error:#}; {left}")),
         }
     }
 }
 
 impl Counts {
-    fn add(&mut self, result: &Result<Done, String>) {
+    fn add(&mut self, result: &Result<ProcessedMessage, String>) {
         let count = match result {
             Ok(done) => match done.result {
-                MessageResult::Posted => &mut self.told,
+                MessageResult::Posted => &mut self.posted,
                 MessageResult::Dropped => &mut self.dropped,
-                MessageResult::LeftToTheFunction => &mut self.by_function,
+                MessageResult::PostedOrDropped => &mut self.by_function,
             },
             Err(_) => &mut self.kept,
         };
@@ -309,36 +316,36 @@ impl Counts {
 
     fn in_words(&self, is_dry: bool) -> String {
         let Self {
-            told,
+            posted,
             dropped,
             by_function,
             kept,
             ..
         } = self;
-        let (told_as, dropped_as) = match is_dry {
-            true => ("would be told", "would be dropped"),
-            false => ("told", "dropped"),
+        let (posted_as, dropped_as) = match is_dry {
+            true => ("would be posted", "would be dropped"),
+            false => ("posted", "dropped"),
         };
-        let mut words = format!("{told} {told_as}, {dropped} {dropped_as}, {kept} kept");
+        let mut words = format!("{posted} {posted_as}, {dropped} {dropped_as}, {kept} kept");
         if *by_function > 0 {
             words.push_str(&format!(
-                ", {by_function} told or dropped: the function did not say which"
+                ", {by_function} posted or dropped (the function did not report which)"
             ));
         }
         words
     }
 }
 
-/// On standard error. Where it is closed, too, nobody is there to hear it, and the exit status says enough.
-fn say(text: &str) {
+/// Prints a line on standard error. If it is closed, the exit status is enough.
+fn print_error(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-fn id(letter: &Message) -> &str {
-    letter.message_id().unwrap_or_default()
+fn id(message: &Message) -> &str {
+    message.message_id().unwrap_or_default()
 }
 
-/// A bar for a person at a terminal; a pipe has the lines.
+/// A progress bar, if standard error is a terminal and not the log of a CI job.
 fn progress(length: u64) -> ProgressBar {
     if io::stderr().is_terminal() && std::env::var_os("CI").is_none() {
         ProgressBar::new(length)

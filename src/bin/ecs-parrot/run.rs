@@ -1,15 +1,15 @@
-//! `ecs-parrot run`: a one-off task with the definition of another, from a terminal or a CI job.
+//! `ecs-parrot run`: runs a one-off task with a copy of another task definition, from a terminal or a CI job.
 //!
 //! ```text
-//! RunArgs ─ plan ▶ Plan ─ make ▶ revision, log group ─ start ▶ tasks ─ follow ▶ how they ended ─ report
+//! RunArgs ─ plan ▶ RunPlan ─ create ▶ revision, log group ─ start ▶ tasks ─ follow ▶ RunOutcome ─ report ▶ RunReport
 //! ```
 
 pub(crate) mod args;
+mod create;
+mod error;
 mod follow;
 pub(crate) mod interrupt;
-mod make;
 mod plan;
-mod problem;
 mod progress;
 mod report;
 mod start;
@@ -22,55 +22,50 @@ use ecs_parrot::ecs::arn;
 use ecs_parrot::ecs::diagnosis::launches;
 use ecs_parrot::ecs::links;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::runner::definition::{self, Definition};
+use ecs_parrot::runner::definition::{self, TaskDefinition};
 use ecs_parrot::runner::logs::{self, LogTailer};
 use ecs_parrot::runner::outcome::{FAILED, RunOutcome, mark_essential};
-use ecs_parrot::runner::service::{self, Model};
+use ecs_parrot::runner::service::{self, ServiceSettings};
 use ecs_parrot::runner::task::{self, Started};
 use ecs_parrot::runner::wait::TaskWaiter;
 use tokio::time::Instant;
 
 use args::{RunArgs, RunOutput};
-use follow::{Ended, Follow};
+use create::CreatedResources;
+use error::CommandError;
+use follow::{EndReason, Follow};
 use interrupt::Interrupts;
-use make::CreatedResources;
-use plan::{Plan, RunOptions};
-use problem::Problem;
-use progress::{Progress, elapsed};
-use report::Report;
+use plan::{RunOptions, RunPlan};
+use progress::{RunProgress, elapsed};
+use report::RunReport;
 
-/// As `timeout` has it.
+/// The exit status of `timeout` in GNU coreutils.
 pub(crate) const TIMED_OUT: u8 = 124;
 
-pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let status = runtime.block_on(async {
-        let mut run = Run {
-            args,
-            progress: Progress::new(args.output),
-            interrupts: Interrupts::default(),
-            report: Report {
-                cluster: args.cluster.clone(),
-                ..Report::default()
-            },
-        };
-        let result = run.go().await;
-        run.conclude(result)
-    })?;
+pub(crate) async fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let mut run = Run {
+        args,
+        progress: RunProgress::new(args.output),
+        interrupts: Interrupts::default(),
+        report: RunReport {
+            cluster: args.cluster.clone(),
+            ..RunReport::default()
+        },
+    };
+    let result = run.go().await;
+    let status = run.conclude(result)?;
     Ok(ExitCode::from(status))
 }
 
 struct Run<'a> {
     args: &'a RunArgs,
-    progress: Progress,
+    progress: RunProgress,
     interrupts: Interrupts,
-    report: Report,
+    report: RunReport,
 }
 
-/// Clients of one account and region.
-struct Clients {
+/// The clients of one account and region.
+struct RunClients {
     session: Session,
     ecs: aws_sdk_ecs::Client,
     logs: aws::service::Client,
@@ -82,8 +77,8 @@ impl Run<'_> {
         let http = SharedClient::default();
         let (profile, region) = (self.args.profile.as_deref(), self.args.region.as_deref());
         let session = Session::open(&http, profile, region).await;
-        let session = session.map_err(Problem::from)?;
-        let clients = Clients {
+        let session = session.map_err(CommandError::Session)?;
+        let clients = RunClients {
             ecs: session.ecs(),
             logs: session.logs(session.region()),
             session,
@@ -92,41 +87,51 @@ impl Run<'_> {
         if self.args.dry_run {
             return self.show(&plan);
         }
-        self.look_into_cluster(&clients).await?;
+        self.check_cluster(&clients).await?;
         self.interrupts.catch()?;
-        let mut made = CreatedResources::default();
+        let mut created = CreatedResources::default();
         let limit = self.args.timeout;
         let deadline = limit.map(|limit| Instant::now() + limit);
         let started = match self
-            .make_and_start(&clients, &plan, &mut made, deadline)
+            .create_and_start(&clients, &plan, &mut created, deadline)
             .await
         {
             Ok(started) => started,
-            Err(problem) => {
-                if !made.is_in_doubt {
-                    self.take_back(&clients, &made).await;
+            Err(error) => {
+                if !created.is_in_doubt {
+                    self.remove_created(&clients, &created).await;
                 }
-                return Err(problem.of_args(self.args).into());
+                return Err(error.of_args(self.args).into());
             }
         };
-        let status = self.follow(&clients, &plan, &made, started, deadline).await;
+        let status = self
+            .follow(&clients, &plan, &created, started, deadline)
+            .await;
         if self.args.deregister {
-            self.deregister(&clients, &made).await;
+            self.deregister(&clients, &created).await;
         }
         status
     }
 
-    async fn plan(&mut self, clients: &Clients, options: RunOptions) -> Result<Plan, Problem> {
-        let model = match &self.args.like_service {
+    async fn plan(
+        &mut self,
+        clients: &RunClients,
+        options: RunOptions,
+    ) -> Result<RunPlan, CommandError> {
+        let settings = match &self.args.like_service {
             Some(service) => service::describe(&clients.ecs, &self.args.cluster, service)
                 .await
-                .map_err(|error| Problem::from(error).of_args(self.args))?,
-            None => Model::default(),
+                .map_err(|error| CommandError::from(error).of_args(self.args))?,
+            None => ServiceSettings::default(),
         };
-        let reference = self.args.from_task.as_ref().or(model.definition.as_ref());
+        let reference = self
+            .args
+            .from_task
+            .as_ref()
+            .or(settings.definition.as_ref());
         let Some(reference) = reference else {
-            return Err(Problem::Usage(
-                "the service has no task definition of its own: give --from-task".to_owned(),
+            return Err(CommandError::Usage(
+                "the service has no task definition of its own; set --from-task".to_owned(),
             ));
         };
         let typed = match &self.args.from_task {
@@ -135,20 +140,20 @@ impl Run<'_> {
         };
         let reference = definition::describe(&clients.ecs, reference)
             .await
-            .map_err(|error| Problem::from(error).of(typed))?;
+            .map_err(|error| CommandError::from(error).of(typed))?;
         self.report.reference = Some(reference.arn().to_owned());
         let plan = plan::plan(
             self.args,
             options,
             reference,
-            &model,
+            &settings,
             clients.session.region(),
         )?;
         self.report.container = Some(plan.clone.container.clone());
         Ok(plan)
     }
 
-    fn show(&mut self, plan: &Plan) -> anyhow::Result<u8> {
+    fn show(&mut self, plan: &RunPlan) -> anyhow::Result<u8> {
         for note in &plan.notes {
             self.progress.say(&format!("note: {note}"));
         }
@@ -161,41 +166,42 @@ impl Run<'_> {
         Ok(0)
     }
 
-    /// Nothing is made for a cluster that is not there, or whose tasks we may not read.
-    async fn look_into_cluster(&self, clients: &Clients) -> Result<(), Problem> {
-        let looked = task::look_into(&clients.ecs, &self.args.cluster).await;
-        match looked {
+    /// Checks the cluster before anything is created: it must exist, and its tasks must be readable.
+    async fn check_cluster(&self, clients: &RunClients) -> Result<(), CommandError> {
+        let checked = task::check_cluster(&clients.ecs, &self.args.cluster).await;
+        match checked {
             Err(error)
                 if (!error.is_retryable() && !self.args.no_wait)
                     || error.has_code("ClusterNotFoundException") =>
             {
-                Err(Problem::from(error).of_args(self.args))
+                Err(CommandError::from(error).of_args(self.args))
             }
             Ok(()) | Err(_) => Ok(()),
         }
     }
 
-    /// A signal that came while a call was made, which is let end: what it made must be known.
-    fn heed_signals(&mut self) -> Result<(), Problem> {
+    /// Ends the run after a signal. It is called between two calls of AWS, because a call must finish: what it created
+    /// must be known.
+    fn check_signals(&mut self) -> Result<(), CommandError> {
         match self.interrupts.pending() {
-            Some(signal) => Err(Problem::Interrupted(signal)),
+            Some(signal) => Err(CommandError::Interrupted(signal)),
             None => Ok(()),
         }
     }
 
-    async fn make_and_start(
+    async fn create_and_start(
         &mut self,
-        clients: &Clients,
-        plan: &Plan,
-        made: &mut CreatedResources,
+        clients: &RunClients,
+        plan: &RunPlan,
+        created: &mut CreatedResources,
         deadline: Option<Instant>,
-    ) -> Result<Started, Problem> {
+    ) -> Result<Started, CommandError> {
         for note in &plan.notes {
             self.warn(note.clone());
         }
-        self.make(clients, plan, made).await?;
-        self.heed_signals()?;
-        let started = self.start(clients, plan, made, deadline).await?;
+        self.create(clients, plan, created).await?;
+        self.check_signals()?;
+        let started = self.start(clients, plan, created, deadline).await?;
         self.report.add_started(&started.tasks);
         self.report.add_failures(&started.failures);
         for task in &started.tasks {
@@ -219,9 +225,9 @@ impl Run<'_> {
 
     async fn follow(
         &mut self,
-        clients: &Clients,
-        plan: &Plan,
-        made: &CreatedResources,
+        clients: &RunClients,
+        plan: &RunPlan,
+        created: &CreatedResources,
         started: Started,
         deadline: Option<Instant>,
     ) -> anyhow::Result<u8> {
@@ -235,15 +241,15 @@ impl Run<'_> {
                 FAILED
             });
         }
-        let mut logs = self.open_logs(clients, &made.definition, &started.tasks);
+        let mut tailer = self.open_logs(clients, &created.definition, &started.tasks);
         let (ecs, cluster) = (clients.ecs.clone(), self.args.cluster.clone());
-        let mut watch = TaskWaiter::new(ecs, cluster, started.tasks.clone());
-        let ended = self
-            .until_the_end(clients, &mut watch, &mut logs, deadline)
+        let mut waiter = TaskWaiter::new(ecs, cluster, started.tasks.clone());
+        let end = self
+            .wait_for_end(clients, &mut waiter, &mut tailer, deadline)
             .await;
-        let mut tasks: Vec<_> = watch.seen().cloned().collect();
+        let mut tasks: Vec<_> = waiter.seen().cloned().collect();
         for task in &mut tasks {
-            mark_essential(task, &made.definition);
+            mark_essential(task, &created.definition);
         }
         let outcome = RunOutcome {
             tasks,
@@ -253,28 +259,28 @@ impl Run<'_> {
         if !outcome.tasks.is_empty() {
             self.report.add_outcome(&outcome);
         }
-        match ended? {
-            Ended::Stopped => Ok(self.tell_outcome(&outcome)),
-            Ended::TimedOut => {
-                self.tell_outcome(&outcome);
+        match end? {
+            EndReason::Stopped => Ok(self.print_outcome(&outcome)),
+            EndReason::TimedOut => {
+                self.print_outcome(&outcome);
                 Ok(TIMED_OUT)
             }
-            Ended::Interrupted(signal) => Err(Problem::Interrupted(signal).into()),
+            EndReason::Interrupted(signal) => Err(CommandError::Interrupted(signal).into()),
         }
     }
 
     fn open_logs(
         &mut self,
-        clients: &Clients,
-        definition: &Definition,
+        clients: &RunClients,
+        definition: &TaskDefinition,
         tasks: &[String],
     ) -> LogTailer {
         let region = clients.session.region();
-        let (streams, elsewhere) = logs::streams(definition, tasks, region);
-        for it in elsewhere {
+        let (streams, unread) = logs::streams(definition, tasks, region);
+        for it in unread {
             let (container, driver) = (it.container, it.driver);
             self.progress.say(&format!(
-                "`{container}` logs with `{driver}`: its lines are not shown here"
+                "`{container}` uses the log driver `{driver}`: its lines are not shown here"
             ));
         }
         let tailer = LogTailer::new(&clients.session, streams);
@@ -282,45 +288,45 @@ impl Run<'_> {
         tailer
     }
 
-    /// Follows the tasks; stops them where their time is over or a signal wants it.
-    async fn until_the_end(
+    /// Waits for the end of the tasks and prints their logs. Stops the tasks after a time-out or a signal.
+    async fn wait_for_end(
         &mut self,
-        clients: &Clients,
-        watch: &mut TaskWaiter,
-        logs: &mut LogTailer,
+        clients: &RunClients,
+        waiter: &mut TaskWaiter,
+        tailer: &mut LogTailer,
         deadline: Option<Instant>,
-    ) -> Result<Ended, Problem> {
-        let mut follow = Follow::new(watch, logs, &mut self.progress, &mut self.interrupts);
-        let ended = follow.until_the_end(deadline).await;
-        let reason = match &ended {
-            Ok(Ended::Stopped) | Err(_) => None,
-            Ok(Ended::TimedOut) => {
+    ) -> Result<EndReason, CommandError> {
+        let mut follow = Follow::new(waiter, tailer, &mut self.progress, &mut self.interrupts);
+        let end = follow.wait_for_end(deadline).await;
+        let reason = match &end {
+            Ok(EndReason::Stopped) | Err(_) => None,
+            Ok(EndReason::TimedOut) => {
                 let limit = elapsed(self.args.timeout.unwrap_or_default());
                 Some(format!("time-out after {limit}"))
             }
-            Ok(Ended::Interrupted(signal)) => Some(signal.to_string()),
+            Ok(EndReason::Interrupted(signal)) => Some(signal.to_string()),
         };
         if let Some(reason) = &reason {
             let stopping = follow.stop(clients, &self.args.cluster, reason).await;
-            match &ended {
-                Ok(Ended::TimedOut) if stopping > 0 => {
-                    let _ = follow.until_stopped().await;
+            match &end {
+                Ok(EndReason::TimedOut) if stopping > 0 => {
+                    let _ = follow.wait_for_stop().await;
                 }
                 _ => follow.flush().await,
             }
             self.report.error = Some(reason.clone());
         }
         self.report.warnings.append(&mut follow.warnings);
-        ended.map_err(|error| {
+        end.map_err(|error| {
             let region = clients.session.region();
-            let running = watch.still_running();
+            let running = waiter.still_running();
             let commands = running.map(|task| task::stop_command(&self.args.cluster, task, region));
             let commands = commands.collect();
-            Problem::Wait { error, commands }
+            CommandError::Wait { error, commands }
         })
     }
 
-    fn tell_outcome(&mut self, outcome: &RunOutcome) -> u8 {
+    fn print_outcome(&mut self, outcome: &RunOutcome) -> u8 {
         for end in outcome.ends() {
             let took = end
                 .task
@@ -359,20 +365,20 @@ impl Run<'_> {
         self.report.warnings.push(warning);
     }
 
-    /// Says what went wrong, once, and prints the report.
+    /// Prints the error, if there is one, and the report.
     fn conclude(mut self, result: anyhow::Result<u8>) -> anyhow::Result<u8> {
         self.progress.finish();
         let status = match result {
             Ok(status) => status,
             Err(error) => {
-                let problem = error.downcast::<Problem>()?;
-                self.progress.say(&format!("ecs-parrot: {problem}"));
-                self.report.advice = problem.advice();
+                let error = error.downcast::<CommandError>()?;
+                self.progress.say(&format!("ecs-parrot: {error}"));
+                self.report.advice = error.advice();
                 if let Some(advice) = &self.report.advice {
                     self.progress.say(&format!("advice: {advice}"));
                 }
-                self.report.error = Some(problem.to_string());
-                problem.status()
+                self.report.error = Some(error.to_string());
+                error.status()
             }
         };
         if self.args.output == RunOutput::Json && !(self.args.dry_run && status == 0) {

@@ -1,17 +1,17 @@
 use super::*;
 
-fn definition(body: Value) -> Definition {
+fn definition(body: Value) -> TaskDefinition {
     let Value::Object(body) = body else {
         panic!("a definition is an object")
     };
-    Definition {
+    TaskDefinition {
         body,
         tags: Vec::new(),
     }
 }
 
-/// A service's definition with two containers, and a field that no SDK knows.
-fn web() -> Definition {
+/// The task definition of a service, with fields that no SDK knows.
+fn web() -> TaskDefinition {
     definition(json!({
         "taskDefinitionArn": "arn:aws:ecs:eu-west-1:210987654321:task-definition/web:42",
         "revision": 42,
@@ -59,7 +59,7 @@ fn migrate() -> Changes {
         memory: None,
         task_role: TaskRole::OfReference,
         tags: Vec::new(),
-        host: Host::Instance,
+        host: LaunchTarget::Instance,
         logs: LogGroup {
             name: "/ecs/web-migrate".to_owned(),
             region: "eu-west-1".to_owned(),
@@ -68,11 +68,11 @@ fn migrate() -> Changes {
     }
 }
 
-fn body(copy: &Clone) -> Value {
+fn body(copy: &ClonedDefinition) -> Value {
     Value::Object(copy.body.clone())
 }
 
-fn says(copy: &Clone, mark: &str) -> bool {
+fn has_note(copy: &ClonedDefinition, mark: &str) -> bool {
     copy.notes.iter().any(|note| note.contains(mark))
 }
 
@@ -105,8 +105,8 @@ fn everything_but_the_read_only_fields_is_copied() {
     assert_eq!(body(&copy), expected);
     assert_eq!(copy.container, "app", "the first essential one");
     assert!(
-        says(&copy, "entry point `sh -c`")
-            && says(&copy, "host ports of the reference are left out: 80")
+        has_note(&copy, "entry point `sh -c`")
+            && has_note(&copy, "host ports of the reference are left out: 80")
     );
     assert_eq!(copy.notes.len(), 2);
 }
@@ -125,7 +125,7 @@ fn fargate_has_one_network_and_task_sizes() {
     let copy = clone(
         &reference,
         &Changes {
-            host: Host::Fargate,
+            host: LaunchTarget::Fargate,
             ..migrate()
         },
     )
@@ -137,15 +137,18 @@ fn fargate_has_one_network_and_task_sizes() {
         (&json!("256"), &json!("1024"))
     );
     assert!(!copy.body.contains_key("placementConstraints"));
-    assert!(says(&copy, "not the reference's `bridge`") && says(&copy, "placement constraints"));
+    assert!(
+        has_note(&copy, "instead of the reference's `bridge`")
+            && has_note(&copy, "placement constraints")
+    );
     assert_eq!(
         copy.body["containerDefinitions"][1]["portMappings"][0]["hostPort"], 80,
-        "every task has a network of its own"
+        "each task has its own network"
     );
 }
 
 #[test]
-fn an_instance_takes_what_fargate_ran() {
+fn a_fargate_definition_can_run_on_an_instance() {
     let mut reference = web();
     for (field, value) in [
         ("networkMode", json!("awsvpc")),
@@ -158,9 +161,9 @@ fn an_instance_takes_what_fargate_ran() {
     for gone in ["networkMode", "requiresCompatibilities", "ephemeralStorage"] {
         assert!(!copy.body.contains_key(gone), "{gone}");
     }
-    assert!(says(&copy, "`awsvpc`") && says(&copy, "ephemeral storage"));
+    assert!(has_note(&copy, "`awsvpc`") && has_note(&copy, "ephemeral storage"));
     let networks = Changes {
-        host: Host::InstanceWithNetwork,
+        host: LaunchTarget::InstanceWithNetwork,
         ..migrate()
     };
     let copy = clone(&reference, &networks).unwrap();
@@ -168,7 +171,7 @@ fn an_instance_takes_what_fargate_ran() {
 }
 
 #[test]
-fn no_port_is_left_in_the_hosts_network() {
+fn no_ports_are_left_in_the_host_network() {
     let mut reference = web();
     reference
         .body
@@ -178,11 +181,11 @@ fn no_port_is_left_in_the_hosts_network() {
         copy.body["containerDefinitions"][1].get("portMappings"),
         None
     );
-    assert!(says(&copy, "80"));
+    assert!(has_note(&copy, "80"));
 }
 
 #[test]
-fn a_variable_takes_the_place_of_another_or_of_a_secret() {
+fn a_variable_replaces_another_or_a_secret() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let environment = vec![
         pair("MODE", "once"),
@@ -205,11 +208,11 @@ fn a_variable_takes_the_place_of_another_or_of_a_secret() {
     ]);
     assert_eq!(app["environment"], expected);
     assert_eq!(app["secrets"], json!([]));
-    assert!(says(&copy, "`DB` is the given value"));
+    assert!(has_note(&copy, "`DB` has the given value"));
 }
 
 #[test]
-fn sizes_are_the_tasks_or_else_the_containers() {
+fn sizes_of_the_task_or_of_the_container() {
     let sizes = |memory: &str| Changes {
         cpu: Some("512".to_owned()),
         memory: Some(memory.to_owned()),
@@ -222,7 +225,7 @@ fn sizes_are_the_tasks_or_else_the_containers() {
     assert!(!copy.body.contains_key("memory"));
 
     let on_fargate = Changes {
-        host: Host::Fargate,
+        host: LaunchTarget::Fargate,
         ..sizes("2048")
     };
     let copy = clone(&web(), &on_fargate).unwrap();
@@ -249,7 +252,7 @@ fn another_container_or_role_or_log_driver() {
     let proxy = &copy.body["containerDefinitions"][0];
     assert_eq!(proxy["entryPoint"], json!(["bash", "-c"]));
     assert_eq!(proxy["logConfiguration"]["logDriver"], "awslogs");
-    assert!(says(&copy, "not to the reference's `fluentd`"));
+    assert!(has_note(&copy, "instead of the reference's `fluentd`"));
     assert!(!copy.body.contains_key("taskRoleArn"));
     assert_eq!(
         copy.body["executionRoleArn"],
@@ -264,7 +267,7 @@ fn another_container_or_role_or_log_driver() {
     assert_eq!(clone(&web(), &changes).unwrap().body["taskRoleArn"], role);
 }
 
-/// A container that is restarted, or that the task does not end with, would never be done.
+/// With a container that is restarted or not essential, the task would never end.
 #[test]
 fn the_chosen_container_runs_once() {
     let mut reference = web();
@@ -277,11 +280,14 @@ fn the_chosen_container_runs_once() {
     let proxy = &copy.body["containerDefinitions"][0];
     assert_eq!(proxy["essential"], true);
     assert_eq!(proxy.get("restartPolicy"), None);
-    assert!(says(&copy, "`proxy` is essential here") && says(&copy, "`proxy` is not restarted"));
+    assert!(
+        has_note(&copy, "`proxy` is essential in the copy")
+            && has_note(&copy, "`proxy` is not restarted")
+    );
 }
 
 #[test]
-fn tags_come_along_without_awss_own() {
+fn tags_are_copied_without_those_of_aws() {
     let tag = |key: &str, value: &str| json!({"key": key, "value": value});
     let mut reference = web();
     reference.tags = vec![
@@ -299,12 +305,12 @@ fn tags_come_along_without_awss_own() {
     let untagged = clone(&web(), &migrate()).unwrap();
     assert!(
         !untagged.body.contains_key("tags"),
-        "an empty list is refused"
+        "an empty list is not accepted"
     );
 }
 
 #[test]
-fn a_container_that_is_not_there() {
+fn a_container_that_does_not_exist() {
     let changes = Changes {
         container: Some("ap".to_owned()),
         ..migrate()
@@ -312,7 +318,7 @@ fn a_container_that_is_not_there() {
     let error = clone(&web(), &changes).err().unwrap().to_string();
     assert_eq!(
         error,
-        "`web` has no container `ap`: it has proxy, app, sidecar"
+        "`web` has no container `ap`; its containers: proxy, app, sidecar"
     );
     let empty = definition(json!({"family": "empty", "containerDefinitions": []}));
     let error = clone(&empty, &migrate()).err().unwrap().to_string();

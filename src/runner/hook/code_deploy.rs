@@ -1,4 +1,4 @@
-//! CodeDeploy's hooks: it waits for PutLifecycleEventHookExecutionStatus, for an hour at most.
+//! Hooks of CodeDeploy. CodeDeploy waits for PutLifecycleEventHookExecutionStatus, for one hour at most.
 //!
 //! <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-hooks.html>
 
@@ -18,10 +18,10 @@ use crate::aws::CallError;
 use crate::aws::Task;
 use crate::ecs::notice::Container;
 use crate::runner::task;
-use crate::runner::token::mark;
+use crate::runner::token;
 use crate::runner::wait::TaskWaiter;
 
-/// One execution of one hook: what a report is about.
+/// One execution of one hook. Its result is reported to CodeDeploy.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Execution {
@@ -29,36 +29,37 @@ pub struct Execution {
     pub lifecycle_event_hook_execution_id: String,
 }
 
-/// CodeDeploy could not be told how it ended; its own hour ends the wait.
+/// The result could not be reported to CodeDeploy, which then waits until its hour is over.
 #[derive(Debug, thiserror::Error)]
-#[error("deployment {deployment} could not be told `{status}`: {error}")]
+#[error("`{status}` could not be reported for deployment {deployment}: {error}")]
 pub struct CallbackFailed {
     deployment: String,
     status: &'static str,
     error: CallError,
 }
 
-/// A task of ours has stopped, and what travelled with it does not say what for.
+/// A task of this function has stopped, but its variables do not name the deployment.
 #[derive(Debug, thiserror::Error)]
-#[error("{task} has stopped, and no deployment can be told: {why}")]
+#[error("{task} has stopped, but its result cannot be reported to a deployment: {why}")]
 pub struct NotReported {
     task: String,
     why: &'static str,
 }
 
-/// How it ended, with why.
-struct End {
+/// The result of a hook, with its reason.
+struct HookResult {
     succeeded: bool,
     why: String,
 }
 
-/// What is kept for stopping the task and for the report.
+/// Time that is reserved for stopping the task and for the report.
 const RESERVE: Duration = Duration::from_secs(15);
 
-/// The ids travel with the task, so that the event of its stop can report without a store.
+/// The ids are variables of the task, so that the event of its stop is enough for the report.
 const DEPLOYMENT_ID: &str = "ECS_PARROT_DEPLOYMENT_ID";
 const EXECUTION_ID: &str = "ECS_PARROT_HOOK_EXECUTION_ID";
-/// The rule brings the stops of every such function's tasks, another stage's too.
+/// The function that started the task. The event rule also matches tasks of other functions, for example of another
+/// stage.
 const FUNCTION: &str = "ECS_PARROT_HOOK_FUNCTION";
 
 impl DeployHook {
@@ -71,42 +72,46 @@ impl DeployHook {
         let ran = AssertUnwindSafe(self.run(execution, deadline))
             .catch_unwind()
             .await;
-        let end = match ran {
+        let result = match ran {
             Ok(Ok(None)) => {
                 let id = &execution.deployment_id;
-                tracing::info!(deployment = %id, decision = "started", "the event of its stop reports");
+                tracing::info!(deployment = %id, decision = "started", "the event of its stop will report the result");
                 return Ok(json!({"status": "Started"}));
             }
-            Ok(Ok(Some(end))) => end,
-            Ok(Err(error)) => End {
+            Ok(Ok(Some(result))) => result,
+            Ok(Err(error)) => HookResult {
                 succeeded: false,
-                why: self.with_names(error.in_words()),
+                why: self.with_names(error.with_advice()),
             },
-            Err(_) => End {
+            Err(_) => HookResult {
                 succeeded: false,
                 why: "this function panicked".to_owned(),
             },
         };
-        self.report(execution, &end).await
+        self.report(execution, &result).await
     }
 
-    /// AWS's words do not always name what was asked for.
-    fn with_names(&self, words: String) -> String {
+    /// Adds the configured names, because errors of AWS often do not contain them.
+    fn with_names(&self, message: String) -> String {
         let config = self.config.as_ref().ok();
         let names = config.and_then(|it| it.task_definition.as_ref().zip(it.cluster.as_ref()));
         match names {
             Some((definition, cluster)) => {
-                format!("{words} (TASK_DEFINITION `{definition}`, CLUSTER_NAME `{cluster}`)")
+                format!("{message} (TASK_DEFINITION `{definition}`, CLUSTER_NAME `{cluster}`)")
             }
-            None => words,
+            None => message,
         }
     }
 
-    /// Runs the task; none where the event of its stop will report.
-    async fn run(&self, execution: &Execution, deadline: Instant) -> Result<Option<End>, JobError> {
+    /// Runs the task. `None` if the event of its stop will report the result.
+    async fn run(
+        &self,
+        execution: &Execution,
+        deadline: Instant,
+    ) -> Result<Option<HookResult>, JobError> {
         let config = self.config()?;
         let mut job = Job::configured(config)?;
-        // With WAIT=started the call itself reports.
+        // With WAIT=started this call reports the result.
         let by_events = config.by_events && config.wait == Wait::Stopped;
         if by_events {
             self.check_essential(&job).await?;
@@ -120,32 +125,33 @@ impl DeployHook {
             ];
         }
         let task = self.start_before(&job, execution, deadline).await?;
-        let end = match config.wait {
-            Wait::Started => Some(End {
+        let result = match config.wait {
+            Wait::Started => Some(HookResult {
                 succeeded: true,
                 why: format!("{task} was started"),
             }),
             Wait::Stopped if by_events => None,
-            Wait::Stopped => Some(self.wait(&job, task, deadline).await),
+            Wait::Stopped => Some(self.wait_for(&job, task, deadline).await),
         };
-        Ok(end)
+        Ok(result)
     }
 
-    /// The event of a stop never comes where the task goes on without its container.
+    /// If the container is not essential, the task continues after its end, and no event of a stop arrives.
     async fn check_essential(&self, job: &Job) -> Result<(), JobError> {
         let definition = self.definition(&job.task_definition).await;
         match definition.and_then(|it| it.is_essential(&job.container)) {
             Some(false) => Err(JobError::Incomplete(format!(
-                "`{}` is not essential in {}, so that the task would run on after it, and HOOK_EVENTS minimum of the task's \
-                 stop alone; set `essential` to true for it",
+                "`{}` is not essential in {}, so the task would continue after its end, but HOOK_EVENTS=true only sees the stop \
+                 of the task; set `essential` to true for it",
                 job.container, job.task_definition
             ))),
-            // Where it is not known, RunTask says what is wrong.
+            // If the definition cannot be read, RunTask will report the error.
             Some(true) | None => Ok(()),
         }
     }
 
-    /// Tries for as long as it may pass and there is time; one token, so that it is one task.
+    /// Tries until the deadline, as long as the error may go away. The calls have the same token, so that they start
+    /// one task.
     async fn start_before(
         &self,
         job: &Job,
@@ -154,24 +160,21 @@ impl DeployHook {
     ) -> Result<String, JobError> {
         let caller = &execution.lifecycle_event_hook_execution_id;
         let mut pauses = pauses();
-        let mut turn = 0;
+        let mut number = 0;
         loop {
-            let started = timeout_at(deadline, job.start(&self.ecs, caller, "", turn)).await;
+            let started = timeout_at(deadline, job.start(&self.ecs, caller, "", number)).await;
             let error = match started {
                 Ok(Err(error)) if error.is_retryable() => error,
                 Ok(started) => return started,
                 Err(_) => {
                     return Err(JobError::Incomplete(format!(
-                        "RunTask was not answered in time; a task that it started has startedBy `{}`",
-                        mark(PROGRAM, caller)
+                        "RunTask was not answered in time; if it started a task, that task has startedBy `{}`",
+                        token::started_by(PROGRAM, caller)
                     )));
                 }
             };
-            // A token whose answer held nothing but failures has been answered.
-            turn += u32::from(matches!(
-                error,
-                JobError::Start(task::StartError::NotPlaced(_))
-            ));
+            // After an answer that contained only failures, the next call needs a new token.
+            number += u32::from(error.is_not_placed());
             match pauses.next() {
                 Some(pause) if Instant::now() + pause < deadline => sleep(pause).await,
                 _ => return Err(error),
@@ -179,91 +182,99 @@ impl DeployHook {
         }
     }
 
-    async fn wait(&self, job: &Job, task: String, deadline: Instant) -> End {
+    async fn wait_for(&self, job: &Job, task: String, deadline: Instant) -> HookResult {
         let mut waiter = TaskWaiter::new(self.ecs.clone(), job.cluster.clone(), vec![task.clone()]);
         let waited = timeout_at(deadline, async {
             loop {
                 sleep(waiter.pause()).await;
                 waiter.poll().await?;
-                let Some(seen) = waiter.seen().next() else {
+                let Some(task) = waiter.seen().next() else {
                     continue;
                 };
-                if let Some(judged) = self.judge(seen, &job.container).await {
-                    return Ok::<_, crate::runner::wait::WaitError>(judged);
+                if let Some(result) = self.result_of(task, &job.container).await {
+                    return Ok::<_, crate::runner::wait::WaitError>(result);
                 }
             }
         });
         let problem = match waited.await {
-            Ok(Ok(judged)) => {
-                if judged.runs_on {
+            Ok(Ok(result)) => {
+                if result.is_still_running {
                     self.stop_rest(&job.cluster, &task, &job.container).await;
                 }
-                return End {
-                    succeeded: judged.succeeded,
-                    why: judged.why,
+                return HookResult {
+                    succeeded: result.succeeded,
+                    why: result.why,
                 };
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "the function's time is over (HOOK_EVENTS=true has longer tasks reported)"
-                .to_owned(),
+            Err(_) => {
+                "the function's time is over (for longer tasks, set HOOK_EVENTS=true)".to_owned()
+            }
         };
         let reason = format!("{PROGRAM}: {problem}");
         let stopped = task::stop(&self.ecs, &job.cluster, &task, &reason).await;
-        let left = stopped
+        let not_stopped = stopped
             .err()
-            .map(|error| format!("; {task} runs on: {error}"));
-        End {
+            .map(|error| format!("; {task} is still running: {error}"));
+        HookResult {
             succeeded: false,
-            why: format!("{problem}{}", left.unwrap_or_default()),
+            why: format!("{problem}{}", not_stopped.unwrap_or_default()),
         }
     }
 
-    /// Reports for a task of ours that has stopped; says nothing of anybody else's, nor of one that a call waits for.
-    /// The configuration may be another by now than when it was started: all that is needed travelled with the task.
+    /// Reports the result of a task that this function started. Other tasks are ignored, and also a task that a call
+    /// still waits for. The configuration may have changed since the start, so only the variables of the task are used.
     pub(super) async fn stopped(&self, detail: &Value) -> Result<Value, HookError> {
-        let ours = match travelled(detail, &self.function) {
-            Travelled::Nothing(why) => {
+        let task = match hook_task(detail, &self.function) {
+            StoppedTask::Ignored(why) => {
                 tracing::info!(decision = "ignored", task = %detail["taskArn"], "{why}");
                 return Ok(json!({"status": "Ignored"}));
             }
-            Travelled::Unclear(why) => {
+            StoppedTask::Unclear(why) => {
                 let task = detail["taskArn"].as_str().unwrap_or_default().to_owned();
                 return Err(NotReported { task, why }.into());
             }
-            Travelled::Ours(ours) => ours,
+            StoppedTask::OfHook(task) => task,
         };
-        let judged = self.judge(&task_of(detail), &ours.container).await;
-        let end = match judged {
-            Some(judged) => End {
-                succeeded: judged.succeeded,
-                why: judged.why,
+        let result = self.result_of(&task_of(detail), &task.container).await;
+        let result = match result {
+            Some(result) => HookResult {
+                succeeded: result.succeeded,
+                why: result.why,
             },
-            None => End {
+            None => HookResult {
                 succeeded: false,
-                why: "the event of its stop does not say how the task ended".to_owned(),
+                why: "the event of the stop does not show how the task ended".to_owned(),
             },
         };
-        Ok(self.report(&ours.execution, &end).await?)
+        Ok(self.report(&task.execution, &result).await?)
     }
 
-    async fn report(&self, execution: &Execution, end: &End) -> Result<Value, CallbackFailed> {
-        let word = if end.succeeded { "Succeeded" } else { "Failed" };
-        let (deployment, why) = (&execution.deployment_id, &end.why);
-        if end.succeeded {
-            tracing::info!(%deployment, decision = word, reason = %why);
+    async fn report(
+        &self,
+        execution: &Execution,
+        result: &HookResult,
+    ) -> Result<Value, CallbackFailed> {
+        let status = match result.succeeded {
+            true => "Succeeded",
+            false => "Failed",
+        };
+        let (deployment, why) = (&execution.deployment_id, &result.why);
+        if result.succeeded {
+            tracing::info!(%deployment, decision = status, reason = %why);
         } else {
-            tracing::error!(%deployment, decision = word, reason = %why);
+            tracing::error!(%deployment, decision = status, reason = %why);
         }
         for pause in pauses().take(4) {
-            match self.put(execution, word).await {
+            match self.put(execution, status).await {
                 Err(error) if error.is_retryable() => sleep(pause).await,
-                Err(error) => return Err(not_told(execution, word, error)),
-                Ok(()) => return Ok(json!({"status": word, "reason": why})),
+                Err(error) => return Err(callback_failed(execution, status, error)),
+                Ok(()) => return Ok(json!({"status": status, "reason": why})),
             }
         }
-        let told = self.put(execution, word).await;
-        told.map_err(|error| not_told(execution, word, error))?;
-        Ok(json!({"status": word, "reason": why}))
+        let last = self.put(execution, status).await;
+        last.map_err(|error| callback_failed(execution, status, error))?;
+        Ok(json!({"status": status, "reason": why}))
     }
 
     /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_PutLifecycleEventHookExecutionStatus.html>
@@ -275,14 +286,18 @@ impl DeployHook {
         });
         let call = "PutLifecycleEventHookExecutionStatus";
         match self.code_deploy.call(call, &input).await {
-            // Told before, by a call that was delivered twice.
+            // An earlier delivery of the same call has already reported it.
             Err(error) if error.has_code("LifecycleEventAlreadyCompletedException") => Ok(()),
-            told => told.map(|_| ()),
+            answer => answer.map(|_| ()),
         }
     }
 }
 
-fn not_told(execution: &Execution, status: &'static str, error: CallError) -> CallbackFailed {
+fn callback_failed(
+    execution: &Execution,
+    status: &'static str,
+    error: CallError,
+) -> CallbackFailed {
     CallbackFailed {
         deployment: execution.deployment_id.clone(),
         status,
@@ -298,34 +313,34 @@ fn pauses() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// What a stopped task says of itself.
-enum Travelled {
-    Ours(Ours),
-    /// Nobody waits for this event.
-    Nothing(&'static str),
-    /// Somebody may wait for it.
+/// What the event of a stopped task means for this function.
+enum StoppedTask {
+    OfHook(HookTask),
+    /// No deployment waits for this event.
+    Ignored(&'static str),
+    /// A deployment may wait for this event.
     Unclear(&'static str),
 }
 
-/// A task whose `startedBy` is the one of the execution in its variables. Whoever may run tasks can write both, and needs an
-/// id for it that CodeDeploy makes up anew for each execution.
-struct Ours {
+/// A task whose `startedBy` belongs to the execution in its variables. Anyone who may run tasks can set both, but needs
+/// an id that CodeDeploy creates for each execution.
+struct HookTask {
     execution: Execution,
-    /// The one that has the variables.
+    /// The container that has the variables.
     container: String,
 }
 
-/// `function` is this one's name; a task of an earlier version's does not say whose it is.
-fn travelled(detail: &Value, function: &str) -> Travelled {
+/// `function` is the name of this function. A task of an earlier version does not carry the name of its function.
+fn hook_task(detail: &Value, function: &str) -> StoppedTask {
     let started_by = detail["startedBy"].as_str().unwrap_or_default();
     if !started_by.starts_with(&format!("{PROGRAM}/")) {
-        return Travelled::Nothing("no task of this function's");
+        return StoppedTask::Ignored("not a task of this function");
     }
     if detail["lastStatus"] != "STOPPED" {
-        return Travelled::Nothing("the task has not stopped");
+        return StoppedTask::Ignored("the task has not stopped");
     }
     let Some(containers) = detail["overrides"]["containerOverrides"].as_array() else {
-        return Travelled::Unclear("the event shows no overrides");
+        return StoppedTask::Unclear("the event contains no overrides");
     };
     let value = |container: &Value, name: &str| {
         let mut variables = container["environment"].as_array()?.iter();
@@ -337,19 +352,19 @@ fn travelled(detail: &Value, function: &str) -> Travelled {
         (ids != (None, None)).then_some((it, ids))
     });
     let Some((container, ids)) = found.next() else {
-        return Travelled::Nothing("the call that started the task waits for it");
+        return StoppedTask::Ignored("the call that started the task waits for it");
     };
     if value(container, FUNCTION).is_some_and(|it| it != function) {
-        return Travelled::Nothing("another function started the task");
+        return StoppedTask::Ignored("another function started the task");
     }
     let (Some(deployment_id), Some(execution_id)) = ids else {
-        return Travelled::Unclear("only one of its two ids is there");
+        return StoppedTask::Unclear("one of the two ids is missing");
     };
     let container = container["name"].as_str().unwrap_or_default().to_owned();
-    if started_by != mark(PROGRAM, &execution_id) {
-        return Travelled::Unclear("its startedBy is of another execution");
+    if started_by != token::started_by(PROGRAM, &execution_id) {
+        return StoppedTask::Unclear("its startedBy belongs to another execution");
     }
-    Travelled::Ours(Ours {
+    StoppedTask::OfHook(HookTask {
         execution: Execution {
             deployment_id,
             lifecycle_event_hook_execution_id: execution_id,
@@ -358,7 +373,7 @@ fn travelled(detail: &Value, function: &str) -> Travelled {
     })
 }
 
-/// The task of an event, which shows it as DescribeTasks does.
+/// The task of an event. The fields are the same as in DescribeTasks.
 fn task_of(detail: &Value) -> Task {
     let text = |value: &Value| {
         value

@@ -1,10 +1,10 @@
-//! The configuration of `deploy-hook`: the ancestor's six variables, and how the end is waited for.
+//! The configuration of `deploy-hook`: the six variables of its predecessor, and how it waits for the task.
 
 use crate::config::values::{quoted, split, switch};
 use crate::config::variables::Variables as _;
 use crate::config::{ConfigError, HookVariables, Problem, check_certificates, finish};
 
-/// What is run, as far as it is configured: for Amazon ECS's own hooks the rest comes from the deployment.
+/// The settings of the task. For hooks of Amazon ECS, settings that are absent come from the deployment.
 #[derive(Debug, Clone, Default)]
 pub struct HookConfig {
     pub task_definition: Option<String>,
@@ -15,25 +15,27 @@ pub struct HookConfig {
     pub security_groups: Vec<String>,
     pub assign_public_ip: bool,
     pub wait: Wait,
-    /// The event of the task's stop reports to CodeDeploy, not the call that started it.
+    /// The result is reported to CodeDeploy when the event of the task's stop arrives. The call that started the task
+    /// does not wait.
     pub by_events: bool,
-    /// What is allowed but surely not meant.
+    /// Settings that are valid but probably a mistake.
     pub warnings: Vec<String>,
 }
 
-/// When a deployment goes on.
+/// When a deployment continues.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Wait {
+    /// When the task has stopped with exit code 0.
     #[default]
     Stopped,
-    /// When the task was started, as with the ancestor.
+    /// When the task was started, as in the predecessor of this function.
     Started,
 }
 
 impl HookConfig {
     /// # Errors
     ///
-    /// [`ConfigError`] with every problem that there is.
+    /// [`ConfigError`] with all problems of the configuration.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
@@ -86,7 +88,7 @@ fn wait(value: Option<&str>, problems: &mut Vec<Problem>) -> Wait {
         Some("stopped") | None => Wait::Stopped,
         Some("started") => Wait::Started,
         Some(other) => {
-            let problem = format!("{} is neither", quoted(other));
+            let problem = format!("{} is not a known word", quoted(other));
             problems.push(Problem::new("WAIT", &problem, "`stopped` or `started`"));
             Wait::Stopped
         }
@@ -104,9 +106,9 @@ mod tests {
 
     const IN_FUNCTION: (&str, &str) = ("AWS_LAMBDA_FUNCTION_NAME", "function");
 
-    /// A deployment does not fail for a variable that is somebody else's.
+    /// A deployment must not fail because of a variable of another program.
     #[test]
-    fn the_hook_is_stopped_by_no_other_variable() {
+    fn an_unknown_variable_is_only_a_warning() {
         for (name, meant) in [
             ("COMMENT", None),
             ("COMMON", None),

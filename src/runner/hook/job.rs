@@ -1,4 +1,5 @@
-//! The task that a hook runs: from the configuration and, for Amazon ECS's own hooks, from the deployment.
+//! The task that a hook runs. Its settings come from the configuration and, for hooks of Amazon ECS, from the
+//! deployment.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::run_task::RunTaskInput;
@@ -9,21 +10,21 @@ use aws_sdk_ecs::types::{
 
 use super::HookConfig;
 use super::PROGRAM;
-use crate::aws::CallError;
 use crate::runner::clone::first_essential;
-use crate::runner::definition::{self, DefinitionError};
-use crate::runner::request::{InvalidRequest, RunRequest};
+use crate::runner::definition;
+use crate::runner::error::RunError;
+use crate::runner::request::RunRequest;
 use crate::runner::task::{self, StartError};
-use crate::runner::token::{mark, token};
+use crate::runner::token::{started_by, token};
 
-/// What is to be run, complete.
+/// Everything that is needed to run the task.
 #[derive(Debug, Clone)]
 pub struct Job {
     pub task_definition: String,
     pub cluster: String,
-    /// The definition's own where there is none.
+    /// Without a value, the command of the task definition is used.
     pub command: Option<Vec<String>>,
-    /// The container whose exit code counts.
+    /// The container whose exit code decides.
     pub container: String,
     pub network: Option<AwsVpcConfiguration>,
     pub launch_type: Option<LaunchType>,
@@ -34,47 +35,44 @@ pub struct Job {
 
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    #[error("the configuration is wrong: {0}")]
+    #[error("the configuration is not valid: {0}")]
     Configuration(String),
-    #[error("{0} is not set, which CodeDeploy's hooks need")]
+    #[error("{0} is not set, but hooks of CodeDeploy need it")]
     Unset(&'static str),
     #[error("{0}")]
     Incomplete(String),
     #[error(transparent)]
-    Request(#[from] InvalidRequest),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    #[error(transparent)]
-    Start(#[from] StartError),
+    Run(RunError),
+}
+
+impl<E> From<E> for JobError
+where
+    RunError: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
+    }
 }
 
 impl JobError {
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => {
-                error.is_retryable()
-            }
-            Self::Start(error) => error.is_retryable(),
-            Self::Definition(DefinitionError::Nothing(_)) => true,
-            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) | Self::Request(_) => {
-                false
-            }
+            Self::Run(error) => error.is_retryable(),
+            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) => false,
         }
     }
 
-    /// With what to do about it.
-    pub fn in_words(&self) -> String {
+    /// Whether ECS answered RunTask and placed no task.
+    pub fn is_not_placed(&self) -> bool {
+        matches!(self, Self::Run(error) if error.is_not_placed())
+    }
+
+    /// The error message, with advice.
+    pub fn with_advice(&self) -> String {
         let advice = match self {
-            Self::Call(error) | Self::Definition(DefinitionError::Call(error)) => error.advice(),
-            Self::Start(error) => error.advice(),
-            Self::Definition(DefinitionError::Nothing(_))
-            | Self::Configuration(_)
-            | Self::Unset(_)
-            | Self::Incomplete(_)
-            | Self::Request(_) => None,
+            Self::Run(error) => error.advice(),
+            Self::Configuration(_) | Self::Unset(_) | Self::Incomplete(_) => None,
         };
         match advice {
             Some(advice) => format!("{self}; {advice}"),
@@ -84,7 +82,7 @@ impl JobError {
 }
 
 impl Job {
-    /// The ancestor's: all six variables, one task on Fargate.
+    /// The job for CodeDeploy: one task on Fargate, with all six variables of the configuration set.
     pub fn configured(config: &HookConfig) -> Result<Self, JobError> {
         let text = |name, value: &Option<String>| value.clone().ok_or(JobError::Unset(name));
         let network = network(config)?;
@@ -104,22 +102,28 @@ impl Job {
         })
     }
 
-    /// The container to run in, where none is named: the definition's first essential one.
-    pub async fn container_of(ecs: &Client, task_definition: &str) -> Result<String, JobError> {
+    /// The container to use if none is configured: the first essential one of the task definition.
+    pub async fn default_container(
+        ecs: &Client,
+        task_definition: &str,
+    ) -> Result<String, JobError> {
         let definition = definition::describe(ecs, task_definition).await?;
         let nothing = || JobError::Incomplete(format!("`{task_definition}` has no containers"));
         first_essential(&definition).ok_or_else(nothing)
     }
 
-    /// Starts it, once for each `caller` and `stage`; the task's ARN.
+    /// Starts the task and returns its ARN. All calls with the same `caller`, `stage` and `number` start one task.
     pub async fn start(
         &self,
         ecs: &Client,
         caller: &str,
         stage: &str,
-        turn: u32,
+        number: u32,
     ) -> Result<String, JobError> {
-        let request = self.request(caller, token(&[PROGRAM, caller, stage, &turn.to_string()]))?;
+        let request = self.request(
+            caller,
+            token(&[PROGRAM, caller, stage, &number.to_string()]),
+        )?;
         let started = task::start(ecs, &request).await?;
         let first = started.tasks.into_iter().next();
         first.ok_or_else(|| StartError::NotPlaced(started.failures).into())
@@ -159,7 +163,7 @@ impl Job {
             )
             .set_capacity_provider_strategy(Some(self.strategy.clone()).filter(|it| !it.is_empty()))
             .set_platform_version(self.platform_version.clone())
-            .started_by(mark(PROGRAM, caller))
+            .started_by(started_by(PROGRAM, caller))
             .client_token(token)
             .build()
             .map_err(|error| JobError::Incomplete(error.to_string()))?;
@@ -167,7 +171,7 @@ impl Job {
     }
 }
 
-/// The network that is configured, if one is.
+/// The network in the configuration, if there is one.
 pub(super) fn network(config: &HookConfig) -> Result<Option<AwsVpcConfiguration>, JobError> {
     if config.subnets.is_empty() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Amazon ECS's own lifecycle hooks: asked again and again, until the answer is SUCCEEDED or FAILED.
+//! Lifecycle hooks of Amazon ECS. ECS calls the function again and again, until the answer is SUCCEEDED or FAILED.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/lambda-lifecycle-hooks.html>
 
@@ -16,50 +16,50 @@ use super::{DeployHook, PROGRAM};
 use crate::aws::CallError;
 use crate::aws::Task;
 use crate::ecs::arn::{self, Arn};
-use crate::runner::task::StartError;
 
-/// How soon we want to be asked again, in seconds.
-const CALL_BACK: u64 = 30;
+/// The number of seconds after which ECS is to call again.
+const CALL_BACK_DELAY: u64 = 30;
 
-/// How many calls in a row may be of no use, a call back apart: half an hour.
-const TRIES: u32 = 60;
+/// How many calls in a row may fail: with the delay between them, half an hour.
+const MAX_FAILED_CALLS: u32 = 60;
 
-/// Time to answer before the function's is over.
+/// Time that is reserved for the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
 /// One call of one hook.
 #[derive(Debug, Clone)]
-pub struct Lifecycle {
+pub struct LifecycleCall {
     execution_id: String,
     stage: String,
     service_arn: Option<String>,
     revision_arn: Option<String>,
-    /// Of the target revision at this stage, where the call has weights.
+    /// The traffic weights of the target revision at this stage, if the call has weights.
     test_weight: Option<f64>,
     production_weight: Option<f64>,
-    /// What the service's definition says for this hook, with what we answered last.
+    /// The details from the service's definition, and those of our last answer.
     details: Map<String, Value>,
 }
 
-/// What we answer.
-enum Answer {
+/// The answer to one call.
+enum HookAnswer {
     Succeeded(String),
     Failed(String),
     InProgress {
         why: String,
-        remember: Vec<(&'static str, Value)>,
+        /// Details that ECS sends back with the next call.
+        details: Vec<(&'static str, Value)>,
     },
 }
 
 const TASK: &str = "ecsParrotTask";
 const CONTAINER: &str = "ecsParrotContainer";
 const CLUSTER: &str = "ecsParrotCluster";
-/// The number in the client token: counts answers that held nothing but failures.
-const TURN: &str = "ecsParrotTurn";
-/// Counts the calls that were of no use, one after another: a useful one begins anew.
-const TRIED: &str = "ecsParrotTried";
+/// The number in the client token. It counts the answers that contained only failures.
+const TOKEN_NUMBER: &str = "ecsParrotTurn";
+/// Counts the calls that failed in a row. A successful call sets it to 0.
+const FAILED_CALLS: &str = "ecsParrotTried";
 
-impl Lifecycle {
+impl LifecycleCall {
     pub(super) fn read(payload: &Value) -> Self {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let execution = &payload["executionDetails"];
@@ -79,8 +79,8 @@ impl Lifecycle {
         }
     }
 
-    /// Going back, the stage's own traffic is taken from the target: there is nothing to run for. Going forward
-    /// the target's production weight is 0 too, before its shift, so each stage is judged by its own weights.
+    /// A rollback takes the traffic of the stage away from the target, so no task is needed. Before the shift of a
+    /// normal deployment the production weight of the target is also 0, so each stage is judged by its own weights.
     fn is_rollback(&self) -> bool {
         match self.stage.as_str() {
             "TEST_TRAFFIC_SHIFT" => self.test_weight == Some(0.0),
@@ -103,78 +103,87 @@ impl Lifecycle {
             .unwrap_or(0)
     }
 
-    fn may_try_again(&self) -> bool {
-        self.number(TRIED) < TRIES
+    fn can_try_again(&self) -> bool {
+        self.number(FAILED_CALLS) < MAX_FAILED_CALLS
     }
 
-    fn given_up(&self, why: &str) -> String {
-        let left = self.detail(TASK).map(|task| format!("; {task} may run on"));
-        format!("{why}, {TRIES} times in a row{}", left.unwrap_or_default())
+    fn too_many_failures(&self, why: &str) -> String {
+        let task = self
+            .detail(TASK)
+            .map(|task| format!("; {task} may still be running"));
+        format!(
+            "{why}, {MAX_FAILED_CALLS} times in a row{}",
+            task.unwrap_or_default()
+        )
     }
 
-    /// A call that was of no use, and did no harm.
-    fn again(&self, why: String) -> Answer {
-        if !self.may_try_again() {
-            return Answer::Failed(self.given_up(&why));
+    /// The answer after a call that failed without changing anything.
+    fn try_again(&self, why: String) -> HookAnswer {
+        if !self.can_try_again() {
+            return HookAnswer::Failed(self.too_many_failures(&why));
         }
-        Answer::InProgress {
+        HookAnswer::InProgress {
             why,
-            remember: vec![(TRIED, json!(self.number(TRIED) + 1))],
+            details: vec![(FAILED_CALLS, json!(self.number(FAILED_CALLS) + 1))],
         }
     }
 }
 
 impl DeployHook {
-    pub(super) async fn lifecycle(&self, call: &Lifecycle, time: Duration) -> Value {
+    pub(super) async fn lifecycle(&self, call: &LifecycleCall, time: Duration) -> Value {
         let work = timeout(time.saturating_sub(RESERVE), self.step(call));
         let answer = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(Ok(answer))) => answer,
-            Ok(Ok(Err(error))) if error.is_retryable() && call.may_try_again() => {
-                later(call, &error)
+            Ok(Ok(Err(error))) if error.is_retryable() && call.can_try_again() => {
+                retry(call, &error)
             }
             Ok(Ok(Err(error))) if error.is_retryable() => {
-                Answer::Failed(call.given_up(&error.in_words()))
+                HookAnswer::Failed(call.too_many_failures(&error.with_advice()))
             }
-            Ok(Ok(Err(error))) => Answer::Failed(error.in_words()),
-            Ok(Err(_)) => call.again("AWS did not answer in time".to_owned()),
-            Err(_) => Answer::Failed("this function panicked".to_owned()),
+            Ok(Ok(Err(error))) => HookAnswer::Failed(error.with_advice()),
+            Ok(Err(_)) => call.try_again("AWS did not answer in time".to_owned()),
+            Err(_) => HookAnswer::Failed("this function panicked".to_owned()),
         };
-        call.written(answer)
+        call.to_json(answer)
     }
 
-    async fn step(&self, call: &Lifecycle) -> Result<Answer, JobError> {
+    async fn step(&self, call: &LifecycleCall) -> Result<HookAnswer, JobError> {
         if call.is_rollback() {
-            return Ok(Answer::Succeeded("a rollback runs nothing".to_owned()));
+            return Ok(HookAnswer::Succeeded("a rollback runs no task".to_owned()));
         }
         let config = self.config()?;
         match call.detail(TASK) {
-            Some(task) => self.look(call, task).await,
+            Some(task) => self.check(call, task).await,
             None => self.begin(call, config).await,
         }
     }
 
-    async fn begin(&self, call: &Lifecycle, config: &HookConfig) -> Result<Answer, JobError> {
+    async fn begin(
+        &self,
+        call: &LifecycleCall,
+        config: &HookConfig,
+    ) -> Result<HookAnswer, JobError> {
         let job = self.job(call, config).await?;
         let task = job
             .start(
                 &self.ecs,
                 &call.execution_id,
                 &call.stage,
-                call.number(TURN),
+                call.number(TOKEN_NUMBER),
             )
             .await?;
-        Ok(Answer::InProgress {
+        Ok(HookAnswer::InProgress {
             why: format!("{task} was started"),
-            remember: vec![
+            details: vec![
                 (TASK, json!(task)),
                 (CONTAINER, json!(job.container)),
                 (CLUSTER, json!(job.cluster)),
-                (TRIED, json!(0)),
+                (FAILED_CALLS, json!(0)),
             ],
         })
     }
 
-    async fn look(&self, call: &Lifecycle, task: &str) -> Result<Answer, JobError> {
+    async fn check(&self, call: &LifecycleCall, task: &str) -> Result<HookAnswer, JobError> {
         let cluster = call.detail(CLUSTER).unwrap_or("default");
         let answer = self
             .ecs
@@ -185,36 +194,36 @@ impl DeployHook {
             .await
             .map_err(|error| CallError::of("DescribeTasks", error))?;
         let Some(task) = answer.tasks().first().map(Task::read) else {
-            // Not known yet, right after its start; or no more, an hour after its end.
-            return Ok(call.again("ECS does not know the task".to_owned()));
+            // ECS does not know a task immediately after its start, and forgets it one hour after its end.
+            return Ok(call.try_again("ECS does not know the task".to_owned()));
         };
         let started_by = task.facts.started_by.as_deref().unwrap_or_default();
         if !started_by.starts_with(&format!("{PROGRAM}/")) {
-            return Ok(Answer::Failed(format!(
-                "{} is no task of this function's",
+            return Ok(HookAnswer::Failed(format!(
+                "{} is not a task of this function",
                 task.arn
             )));
         }
         let container = call.detail(CONTAINER).unwrap_or_default();
-        let Some(judged) = self.judge(&task, container).await else {
-            return Ok(Answer::InProgress {
+        let Some(result) = self.result_of(&task, container).await else {
+            return Ok(HookAnswer::InProgress {
                 why: format!("the task is {}", task.last_status()),
-                remember: vec![(TRIED, json!(0))],
+                details: vec![(FAILED_CALLS, json!(0))],
             });
         };
-        if judged.runs_on {
+        if result.is_still_running {
             self.stop_rest(cluster, &task.arn, container).await;
         }
-        Ok(if judged.succeeded {
-            Answer::Succeeded(judged.why)
+        Ok(if result.succeeded {
+            HookAnswer::Succeeded(result.why)
         } else {
-            Answer::Failed(judged.why)
+            HookAnswer::Failed(result.why)
         })
     }
 
-    /// What is configured, completed from the revision that is about to go live; the hook's own details go
-    /// before both, so that one function serves many services.
-    async fn job(&self, call: &Lifecycle, config: &HookConfig) -> Result<Job, JobError> {
+    /// The job from the configuration. Missing settings come from the service revision that is deployed. The details of
+    /// the hook have priority over both, so that one function can serve many services.
+    async fn job(&self, call: &LifecycleCall, config: &HookConfig) -> Result<Job, JobError> {
         let configured = network(config)?;
         let is_complete =
             config.task_definition.is_some() && config.cluster.is_some() && configured.is_some();
@@ -228,7 +237,7 @@ impl DeployHook {
         let definition =
             definition.or_else(|| revision?.task_definition().map(str::to_owned)).ok_or_else(|| {
                 JobError::Incomplete(
-                    "there is no task definition: set TASK_DEFINITION, or let the call name its service revision"
+                    "there is no task definition: set TASK_DEFINITION, or have ECS send the service revision"
                         .to_owned(),
                 )
             })?;
@@ -244,7 +253,7 @@ impl DeployHook {
             .unwrap_or_else(|| "default".to_owned());
         let command = match call.detail("COMMAND") {
             Some(command) => Some(shell_words::split(command).map_err(|_| {
-                JobError::Incomplete("hookDetails' COMMAND: a quote is not closed".to_owned())
+                JobError::Incomplete("COMMAND in hookDetails: a quote is not closed".to_owned())
             })?),
             None => config.command.clone(),
         };
@@ -253,7 +262,7 @@ impl DeployHook {
             .or(config.container.as_deref())
         {
             Some(container) => container.to_owned(),
-            None => Job::container_of(&self.ecs, &definition).await?,
+            None => Job::default_container(&self.ecs, &definition).await?,
         };
         let of_revision = || {
             revision?
@@ -272,7 +281,7 @@ impl DeployHook {
             command,
             container,
             network: configured.or_else(of_revision),
-            // With a definition and a network of one's own: Fargate, as CodeDeploy's hooks.
+            // If the definition and the network are configured, Fargate is used, as in hooks of CodeDeploy.
             launch_type: if own_definition
                 && has_own_network
                 && launch_type.is_none()
@@ -303,22 +312,25 @@ impl DeployHook {
     }
 }
 
-/// The next call tries again; with a new token, if the old one's answer held nothing but failures.
-fn later(call: &Lifecycle, error: &JobError) -> Answer {
-    let answered = matches!(error, JobError::Start(StartError::NotPlaced(_)));
-    let turn = call.number(TURN) + u32::from(answered);
-    Answer::InProgress {
-        why: error.in_words(),
-        remember: vec![(TURN, json!(turn)), (TRIED, json!(call.number(TRIED) + 1))],
+/// The next call tries again. It uses a new token if the answer to the old one contained only failures.
+fn retry(call: &LifecycleCall, error: &JobError) -> HookAnswer {
+    let is_used_up = error.is_not_placed();
+    let number = call.number(TOKEN_NUMBER) + u32::from(is_used_up);
+    HookAnswer::InProgress {
+        why: error.with_advice(),
+        details: vec![
+            (TOKEN_NUMBER, json!(number)),
+            (FAILED_CALLS, json!(call.number(FAILED_CALLS) + 1)),
+        ],
     }
 }
 
-impl Lifecycle {
-    fn written(&self, answer: Answer) -> Value {
-        let (status, why, remember) = match answer {
-            Answer::Succeeded(why) => ("SUCCEEDED", why, Vec::new()),
-            Answer::Failed(why) => ("FAILED", why, Vec::new()),
-            Answer::InProgress { why, remember } => ("IN_PROGRESS", why, remember),
+impl LifecycleCall {
+    fn to_json(&self, answer: HookAnswer) -> Value {
+        let (status, why, new_details) = match answer {
+            HookAnswer::Succeeded(why) => ("SUCCEEDED", why, Vec::new()),
+            HookAnswer::Failed(why) => ("FAILED", why, Vec::new()),
+            HookAnswer::InProgress { why, details } => ("IN_PROGRESS", why, details),
         };
         let (execution, stage) = (&self.execution_id, &self.stage);
         if status == "FAILED" {
@@ -327,13 +339,13 @@ impl Lifecycle {
             tracing::info!(%execution, %stage, decision = status, reason = %why);
         }
         let mut details = self.details.clone();
-        for (name, value) in remember {
+        for (name, value) in new_details {
             details.insert(name.to_owned(), value);
         }
-        let mut written = json!({"hookStatus": status, "hookDetails": details});
+        let mut json = json!({"hookStatus": status, "hookDetails": details});
         if status == "IN_PROGRESS" {
-            written["callBackDelay"] = json!(CALL_BACK);
+            json["callBackDelay"] = json!(CALL_BACK_DELAY);
         }
-        written
+        json
     }
 }

@@ -1,10 +1,10 @@
-//! How ends are judged, case by case.
+//! How the end of a task is judged, case by case.
 
 use super::*;
 use crate::ecs::notice::{Subject, TaskFacts};
 
 /// Stop code and reason, exit code and reason of `app`, exit code of `sidecar`.
-type Case = (
+type EndCase = (
     Option<&'static str>,
     &'static str,
     Option<i64>,
@@ -12,7 +12,7 @@ type Case = (
     Option<i64>,
 );
 
-fn outcome((stop_code, reason, exit_code, why, sidecar): Case) -> RunOutcome {
+fn outcome((stop_code, reason, exit_code, why, sidecar): EndCase) -> RunOutcome {
     let container = |name: &str, exit_code, reason: Option<&str>| Container {
         name: Some(name.to_owned()),
         exit_code,
@@ -46,10 +46,10 @@ fn outcome((stop_code, reason, exit_code, why, sidecar): Case) -> RunOutcome {
 }
 
 #[test]
-fn the_containers_own_exit_code_is_the_status() {
+fn the_exit_code_of_the_container_is_the_status() {
     const EXITED: &str = "Essential container in task exited";
     let essential = Some("EssentialContainerExited");
-    let cases: [(Case, u8, &str); 11] = [
+    let cases: [(EndCase, u8, &str); 11] = [
         (
             (essential, EXITED, Some(0), None, Some(143)),
             0,
@@ -95,7 +95,7 @@ fn the_containers_own_exit_code_is_the_status() {
             1,
             "the task failed to start: ResourceInitializationError: unable to pull secrets",
         ),
-        // Whoever is told to stop may exit with 0, done or not.
+        // A container that is stopped may exit with 0, whether it was done or not.
         (
             (Some("UserInitiated"), "enough", Some(0), None, None),
             1,
@@ -132,12 +132,12 @@ fn the_containers_own_exit_code_is_the_status() {
     for (case, status, words) in cases {
         let outcome = outcome(case);
         assert_eq!(outcome.status(), status, "{case:?}");
-        let told = outcome.ends().next().unwrap().in_words();
-        assert!(told.starts_with(words), "{told}");
+        let text = outcome.ends().next().unwrap().in_words();
+        assert!(text.starts_with(words), "{text}");
     }
 }
 
-/// What the definition says of `app` and `sidecar`, exit code and reason of the sidecar, the status and the words.
+/// Whether `app` and `sidecar` are essential, exit code and reason of the sidecar, the expected status and sentence.
 type SidecarCase = (
     Option<(bool, bool)>,
     Option<i64>,
@@ -187,7 +187,7 @@ fn a_sidecar_that_may_have_ended_the_task() {
             "`app` exited with 0, but the task may have ended before `app` was done: `sidecar` has no exit code: \
              CannotStartContainerError: x",
         ),
-        // ECS could not stop it in time: it was not needed any more.
+        // ECS could not stop it in time, but it was no longer needed.
         (
             None,
             Some(137),
@@ -195,7 +195,7 @@ fn a_sidecar_that_may_have_ended_the_task() {
             0,
             "`app` exited with 0",
         ),
-        // What is not essential cannot end a task.
+        // A container that is not essential cannot end a task.
         (Some((true, false)), Some(1), "", 0, "`app` exited with 0"),
         (
             Some((true, false)),
@@ -204,7 +204,7 @@ fn a_sidecar_that_may_have_ended_the_task() {
             0,
             "`app` exited with 0",
         ),
-        // Nor can a task end with a chosen container that is not essential.
+        // This is also true for the chosen container.
         (
             Some((false, true)),
             Some(0),
@@ -230,15 +230,15 @@ fn a_sidecar_that_may_have_ended_the_task() {
             containers[1].essential = Some(app);
         }
         let end = outcome.ends().next().unwrap();
-        let said = end.in_words();
-        assert_eq!(outcome.status(), status, "{said}");
-        assert!(said.starts_with(words), "{said}");
-        assert_eq!(end.advice().is_some(), status != 0, "{said}");
+        let text = end.in_words();
+        assert_eq!(outcome.status(), status, "{text}");
+        assert!(text.starts_with(words), "{text}");
+        assert_eq!(end.advice().is_some(), status != 0, "{text}");
     }
 }
 
 #[test]
-fn which_containers_end_a_task_is_the_definitions() {
+fn the_definition_says_which_containers_are_essential() {
     let mut outcome = outcome((None, "", Some(0), None, Some(1)));
     let task = &mut outcome.tasks[0];
     let agent = Container {
@@ -247,7 +247,7 @@ fn which_containers_end_a_task_is_the_definitions() {
     };
     task.facts.containers.push(agent);
     let containers = serde_json::json!([{"name": "app"}, {"name": "sidecar", "essential": false}]);
-    let mut definition = Definition::default();
+    let mut definition = TaskDefinition::default();
     mark_essential(task, &definition);
     assert_eq!(task.facts.containers[0].essential, None, "nothing is known");
     definition
@@ -264,7 +264,7 @@ fn which_containers_end_a_task_is_the_definitions() {
 }
 
 #[test]
-fn a_container_that_the_task_goes_on_without() {
+fn a_task_that_continues_without_the_chosen_container() {
     let over = |change: &dyn Fn(&mut Task)| {
         let mut outcome = outcome((None, "", Some(0), None, None));
         let task = &mut outcome.tasks[0];
@@ -282,7 +282,7 @@ fn a_container_that_the_task_goes_on_without() {
         over(&|it| it.facts.containers[1].essential = Some(false)),
         ended
     );
-    // The task is about to end, and says more then.
+    // The task is about to stop, and its reason will be known then.
     assert!(!over(&|it| it.facts.containers[1].essential = Some(true)).0);
     assert!(!over(&|it| it.facts.desired_status = Some("STOPPED".to_owned())).0);
     assert!(!over(&|it| it.facts.containers[0].last_status = Some("STOPPED".to_owned())).0);
@@ -292,7 +292,7 @@ fn a_container_that_the_task_goes_on_without() {
 }
 
 #[test]
-fn not_all_that_was_asked_for_is_a_failure() {
+fn a_task_that_was_not_started_is_a_failure() {
     let mut outcome = outcome((None, "", Some(0), None, None));
     outcome.failures = vec![Failure {
         reason: "RESOURCE:CPU".to_owned(),
@@ -304,7 +304,7 @@ fn not_all_that_was_asked_for_is_a_failure() {
 }
 
 #[test]
-fn the_first_task_that_failed_counts() {
+fn the_first_failed_task_decides() {
     let mut all = outcome((None, "", Some(0), None, None));
     all.tasks
         .extend(outcome((None, "", Some(4), None, None)).tasks);

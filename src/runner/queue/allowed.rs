@@ -1,19 +1,19 @@
-//! What messages may run.
+//! The clusters and task definitions that messages may use.
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::RecordError;
 use crate::ecs::arn;
 use crate::text::globs::Globs;
 
-/// What may be run; nothing by default. Running a task is acting with its role's rights.
+/// What messages may run; by default nothing. Whoever runs a task has the permissions of its role.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     pub clusters: Patterns,
     pub task_definitions: Patterns,
 }
 
-/// Patterns with their texts, for whoever must be told what they are.
+/// Patterns with their texts, which error messages show.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     globs: Globs,
@@ -21,7 +21,7 @@ pub struct Patterns {
 }
 
 impl Patterns {
-    /// `texts` are what `globs` was made of.
+    /// `texts` are the patterns of `globs`.
     pub fn new(globs: Globs, texts: Vec<String>) -> Self {
         Self { globs, texts }
     }
@@ -32,12 +32,12 @@ impl Patterns {
 }
 
 impl Allowed {
-    pub(super) fn check(&self, request: &Map<String, Value>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, request: &Map<String, Value>) -> Result<(), RecordError> {
         let text = |field: &str| request.get(field).and_then(Value::as_str);
         let cluster = arn::name(text("cluster").unwrap_or("default"));
         if !self.clusters.matches(cluster) {
             let allowed = &self.clusters;
-            return Err(refused("cluster", cluster, "ALLOWED_CLUSTERS", allowed));
+            return Err(not_allowed("cluster", cluster, "ALLOWED_CLUSTERS", allowed));
         }
         let Some(definition) = text("taskDefinition") else {
             return Ok(());
@@ -49,20 +49,25 @@ impl Allowed {
             Ok(())
         } else {
             let variable = "ALLOWED_TASK_DEFINITIONS";
-            Err(refused("task definition", full, variable, allowed))
+            Err(not_allowed("task definition", full, variable, allowed))
         }
     }
 }
 
-fn refused(what: &'static str, name: &str, variable: &'static str, allowed: &Patterns) -> Refusal {
+fn not_allowed(
+    what: &'static str,
+    name: &str,
+    variable: &'static str,
+    allowed: &Patterns,
+) -> RecordError {
     let patterns: Vec<_> = allowed.texts.iter().map(|it| format!("`{it}`")).collect();
-    Refusal::NotAllowed {
+    RecordError::NotAllowed {
         what,
         name: name.to_owned(),
         variable,
         allowed: match patterns.as_slice() {
-            [] => "is not set, and without it nothing is".to_owned(),
-            patterns => format!("has {}", patterns.join(", ")),
+            [] => "is not set, so nothing is allowed".to_owned(),
+            patterns => format!("allows {}", patterns.join(", ")),
         },
     }
 }
@@ -74,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_allowed_until_it_is_said() {
+    fn nothing_is_allowed_by_default() {
         let request = |cluster: &str, definition: &str| {
             let request = json!({"cluster": cluster, "taskDefinition": definition});
             request.as_object().unwrap().clone()
@@ -100,17 +105,17 @@ mod tests {
             let checked = allowed.check(&request(cluster, definition));
             assert_eq!(checked.is_ok(), is_allowed, "{cluster} {definition}");
         }
-        let refusal = Allowed::default()
+        let error = Allowed::default()
             .check(&request("prod", "job-a"))
             .unwrap_err();
         assert!(
-            refusal.to_string().contains("ALLOWED_CLUSTERS is not set"),
-            "{refusal}"
+            error.to_string().contains("ALLOWED_CLUSTERS is not set"),
+            "{error}"
         );
-        let refusal = allowed.check(&request("prod", "web")).unwrap_err();
+        let error = allowed.check(&request("prod", "web")).unwrap_err();
         assert_eq!(
-            refusal.to_string(),
-            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS has `job-*`"
+            error.to_string(),
+            "task definition `web` is not allowed: ALLOWED_TASK_DEFINITIONS allows `job-*`"
         );
         let exact = Allowed {
             clusters: globs("prod"),

@@ -9,14 +9,14 @@ use crate::runner::queue::{Allowed, Patterns};
 #[derive(Debug)]
 pub struct QueueConfig {
     pub allowed: Allowed,
-    /// What is allowed but surely not meant.
+    /// Settings that are valid but probably a mistake.
     pub warnings: Vec<String>,
 }
 
 impl QueueConfig {
     /// # Errors
     ///
-    /// [`ConfigError`] with every problem that there is.
+    /// [`ConfigError`] with all problems of the configuration.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
@@ -24,7 +24,7 @@ impl QueueConfig {
         check_certificates(environment, &mut problems);
         let (clusters, definitions) = (set.allowed_clusters, set.allowed_task_definitions);
         let nothing = clusters.is_none() || definitions.is_none();
-        let warning = "nothing may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS";
+        let warning = "no task may be run: set ALLOWED_CLUSTERS and ALLOWED_TASK_DEFINITIONS";
         warnings.extend(nothing.then(|| warning.to_owned()));
         let queue = Self {
             allowed: Allowed {
@@ -42,22 +42,22 @@ impl QueueConfig {
 }
 
 fn patterns(name: &'static str, value: Option<&str>, problems: &mut Vec<Problem>) -> Patterns {
-    refuse_arns(name, value, problems);
+    check_no_arns(name, value, problems);
     let texts = split(value, ",").map(str::to_owned).collect();
     Patterns::new(globs(name, value, problems), texts)
 }
 
-/// An ARN would match nothing, because what a message asks for is compared by its name.
-fn refuse_arns(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) {
+/// A pattern is compared with names, so an ARN would match nothing.
+fn check_no_arns(name: &str, value: Option<&str>, problems: &mut Vec<Problem>) {
     for text in split(value, ",").filter(|it| it.contains('/')) {
         let (problem, advice) = match text.starts_with("arn:") {
             true => (
-                format!("`{text}` is an ARN, and names are compared"),
+                format!("`{text}` is an ARN; expected a name or a pattern of names"),
                 format!("write `{}`", arn::name(text)),
             ),
             false => (
-                format!("{} is no name", quoted(text)),
-                "write names, or patterns of names, without `/`".to_owned(),
+                format!("{} is not a name", quoted(text)),
+                "expected names, or patterns of names, without `/`".to_owned(),
             ),
         };
         problems.push(Problem {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_similar_variable_is_a_warning_where_all_is_set() {
+    fn a_similar_variable_is_a_warning_if_all_are_set() {
         let foreign = ("ALLOWED_ORIGINS", "*");
         let clusters = ("ALLOWED_CLUSTERS", "prod");
         let definitions = ("ALLOWED_TASK_DEFINITIONS", "*");
@@ -102,15 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_variables_are_no_warning() {
+    fn a_variable_of_another_program_is_not_a_warning() {
         let foreign = environment(&[IN_FUNCTION, ("SLACK_WEBHOOKURL", "x"), ("WAIT", "stopped")]);
         let queue = QueueConfig::read(&foreign).unwrap();
         assert_eq!(queue.warnings.len(), 1, "{:?}", queue.warnings);
     }
 
     #[test]
-    fn arns_are_refused_where_names_are_compared() {
-        for (name, arn, said) in [
+    fn an_arn_is_an_error() {
+        for (name, arn, advice) in [
             (
                 "ALLOWED_CLUSTERS",
                 "arn:aws:ecs:eu-west-1:210987654321:cluster/prod",
@@ -124,7 +124,9 @@ mod tests {
         ] {
             let value = format!("other-*,{arn}");
             let error = QueueConfig::read(&environment(&[(name, &value)])).unwrap_err();
-            let expected = format!("{name}: `{arn}` is an ARN, and names are compared; {said}");
+            let expected = format!(
+                "{name}: `{arn}` is an ARN; expected a name or a pattern of names; {advice}"
+            );
             assert_eq!(error.to_string(), expected);
         }
     }

@@ -1,12 +1,12 @@
-//! Records of a FIFO queue: those of one group in their order, the groups beside one another.
+//! Records of a FIFO queue: the messages of one group in their order, different groups at the same time.
 //!
-//! Where one fails, the later ones of its group wait for it, and go back to the queue untried. They are shown again at
-//! once: the queue holds a group back for as long as one of its messages is hidden, so they come behind the one that
-//! failed, and would only make it later. The queue counts that as a receive of theirs.
+//! When one message fails, the later ones of its group are returned to the queue without a try. They become visible at
+//! once: the queue delivers no message of a group while another one of the group is invisible, so a delay of theirs
+//! would also delay the message that failed. The queue counts this as a receive of each of them.
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html>
 //!
-//! So a group's messages may reach the limit of the dead-letter queue together. Before that happens, the one that failed
-//! is out of the way: when the queue hands it out for the last time, those behind it do not wait any more.
+//! So the messages of a group may reach the limit of the dead-letter queue together. To prevent that, the later
+//! messages do not wait any more when the queue delivers the failed one for the last time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,84 +17,86 @@ use futures::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
-use super::{AT_ONCE, Entry, Refusal, RunFromQueue, tell};
+use super::{AT_ONCE, RecordError, RecordReport, RunFromQueue, log};
 use crate::aws::CallError;
 use crate::aws::visibility::{ReceivedMessage, RetryDelay, change_visibility, queue_url, receives};
 
-/// Of the time that is kept for giving records back.
-const ANSWER: Duration = Duration::from_secs(1);
+/// Time limit for GetQueueAttributes: a part of the time that is reserved for returning records to the queue.
+const ATTRIBUTES_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl RunFromQueue {
-    pub(super) async fn work_in_order(
+    pub(super) async fn handle_in_order(
         &self,
         records: Vec<SqsMessage>,
         deadline: Instant,
-    ) -> Vec<Entry> {
+    ) -> Vec<RecordReport> {
         let mut groups: BTreeMap<String, Vec<SqsMessage>> = BTreeMap::new();
         for record in records {
             groups.entry(group(&record)).or_default().push(record);
         }
-        let entries: Vec<_> = stream::iter(groups.into_values())
-            .map(|group| self.work_on_group(group, deadline))
+        let reports: Vec<_> = stream::iter(groups.into_values())
+            .map(|group| self.handle_group(group, deadline))
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        entries.into_iter().flatten().collect()
+        reports.into_iter().flatten().collect()
     }
 
-    async fn work_on_group(&self, records: Vec<SqsMessage>, deadline: Instant) -> Vec<Entry> {
-        let mut entries = Vec::new();
+    async fn handle_group(&self, records: Vec<SqsMessage>, deadline: Instant) -> Vec<RecordReport> {
+        let mut reports = Vec::new();
         let mut records = records.into_iter();
         while let Some(record) = records.next() {
-            let entry = self.work_on(record.clone(), deadline).await;
-            let has_failed = entry.result.is_err();
-            entries.push(entry);
+            let report = self.handle_record(record.clone(), deadline).await;
+            let has_failed = report.result.is_err();
+            reports.push(report);
             if has_failed && records.len() > 0 && !self.is_last_receive(&record).await {
                 break;
             }
         }
         let untried: Vec<_> = records.collect();
-        let held: Vec<_> = untried.iter().filter_map(ReceivedMessage::of).collect();
-        // A future of its own: this one is nested as deep as the compiler follows.
+        let messages: Vec<_> = untried.iter().filter_map(ReceivedMessage::of).collect();
+        // Boxed, because the type of the batch's future would be too deep for the compiler.
         Box::pin(change_visibility(
             &self.sqs,
-            held.iter().map(|it| (it, RetryDelay::Now)),
+            messages.iter().map(|it| (it, RetryDelay::Now)),
         ))
         .await;
-        entries.extend(untried.into_iter().map(behind));
-        entries
+        reports.extend(untried.into_iter().map(behind));
+        reports
     }
 
-    /// Whether the queue hands this record out for the last time. Where the queue does not say so, it does not.
+    /// Whether the queue delivers this record for the last time. If the limit is not known, the answer is no.
     async fn is_last_receive(&self, record: &SqsMessage) -> bool {
         let queue = record.event_source_arn.as_deref().unwrap_or_default();
         let Some(url) = queue_url(queue) else {
             return false;
         };
-        let most = timeout(ANSWER, Box::pin(self.most_receives(&url))).await;
-        let problem = match most {
-            Ok(Ok(most)) => return most.is_some_and(|most| u64::from(receives(record)) >= most),
+        let limit = timeout(ATTRIBUTES_TIMEOUT, Box::pin(self.max_receive_count(&url))).await;
+        let problem = match limit {
+            Ok(Ok(limit)) => {
+                return limit.is_some_and(|limit| u64::from(receives(record)) >= limit);
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer in time".to_owned(),
         };
         tracing::warn!(
             error = problem,
-            "the queue's maxReceiveCount is not known: later messages of a group wait"
+            "the queue's maxReceiveCount is not known, so the later messages of the group wait"
         );
         false
     }
 
-    /// How often the queue hands a message out before it goes to the dead-letter queue, where it has one.
-    async fn most_receives(&self, url: &str) -> Result<Option<u64>, CallError> {
+    /// How often the queue delivers a message before it moves it to the dead-letter queue, if it has one.
+    async fn max_receive_count(&self, url: &str) -> Result<Option<u64>, CallError> {
         let name = QueueAttributeName::RedrivePolicy;
         let request = self.sqs.get_queue_attributes().queue_url(url);
         let answer = request.attribute_names(name.clone()).send().await;
         let answer = answer.map_err(|error| CallError::of("GetQueueAttributes", error))?;
         let policy = answer.attributes().and_then(|it| it.get(&name));
         let policy: Option<Value> = policy.and_then(|it| serde_json::from_str(it).ok());
-        let most = policy.map(|it| it["maxReceiveCount"].clone());
-        // CloudFormation and the API write it as a number and as text.
-        Ok(most.and_then(|it| it.as_u64().or_else(|| it.as_str()?.parse().ok())))
+        let count = policy.map(|it| it["maxReceiveCount"].clone());
+        // CloudFormation and the API write it as a number or as text.
+        Ok(count.and_then(|it| it.as_u64().or_else(|| it.as_str()?.parse().ok())))
     }
 }
 
@@ -108,10 +110,10 @@ fn group(record: &SqsMessage) -> String {
     group.cloned().unwrap_or_default()
 }
 
-fn behind(record: SqsMessage) -> Entry {
-    let result = Err(Refusal::Behind);
-    tell(&record, &result);
-    Entry {
+fn behind(record: SqsMessage) -> RecordReport {
+    let result = Err(RecordError::Behind);
+    log(&record, &result);
+    RecordReport {
         message_id: record.message_id.unwrap_or_default(),
         result,
     }

@@ -1,38 +1,39 @@
-//! A message of the run queue: a RunTask request in AWS's own names, with a service to take the network from.
+//! A message for `run-from-queue`: a RunTask request with AWS's field names, and a service whose network the task uses.
 //!
-//! Messages of aws-lambda-ecs-run-task are read as they are, the flat names of its README and its single quotes
-//! included. <https://github.com/awslabs/aws-lambda-ecs-run-task>
+//! Messages for aws-lambda-ecs-run-task are accepted unchanged, also with the flat names of its README and with single
+//! quotes.
+//! <https://github.com/awslabs/aws-lambda-ecs-run-task>
 
 use serde_json::{Map, Value, json};
 
-/// A request that may still lack its network and the name of its container.
+/// A request that may still have no network and no container name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Message {
-    /// In RunTask's own names.
+pub struct RunMessage {
+    /// With the field names of RunTask.
     pub request: Map<String, Value>,
-    /// The service whose network the task takes where the message has none.
+    /// The service whose network the task uses if the message has none.
     pub service: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BadMessage {
+pub enum InvalidMessage {
     #[error(
-        "the body is no JSON ({0}); it looks like {{\"ECS\": {{\"cluster\": …, \"taskDefinition\": …}}}}"
+        "the body is not JSON ({0}); expected {{\"ECS\": {{\"cluster\": …, \"taskDefinition\": …}}}}"
     )]
     NoJson(String),
     #[error(
-        "the body has no `ECS` with a RunTask request: {{\"ECS\": {{\"cluster\": …, \"taskDefinition\": …}}}}"
+        "the body has no `ECS` with a RunTask request; expected {{\"ECS\": {{\"cluster\": …, \"taskDefinition\": …}}}}"
     )]
     NoEcs,
-    #[error("the record has no messageId, which keeps a message from being run twice")]
+    #[error("the record has no messageId, so it could be run twice")]
     NoId,
-    #[error("`{0}` and `{1}` say the same thing: give one")]
+    #[error("`{0}` and `{1}` have the same meaning; expected only one of them")]
     Twice(&'static str, &'static str),
-    #[error("`{0}` is no {1}")]
-    Form(String, &'static str),
+    #[error("`{0}`: expected {1}")]
+    Type(String, &'static str),
 }
 
-/// The README's flat names, with the places that RunTask has for them.
+/// The flat names of the README, with the path of the field in RunTask.
 const ALIASES: [(&str, &[&str]); 5] = [
     ("task_def", &["taskDefinition"]),
     ("reference_id", &["referenceId"]),
@@ -51,14 +52,14 @@ const SECURITY_GROUPS: (&str, &[&str]) = (
         "securityGroups",
     ],
 );
-/// Flat names of the first container's override.
+/// Flat names of fields of the first container's override.
 const OF_CONTAINER: [(&str, &str); 3] = [
     ("container_name", "name"),
     ("command", "command"),
     ("environment", "environment"),
 ];
 
-/// What a request may have in a message beside RunTask's own names.
+/// The names that a message may use beside the field names of RunTask.
 pub const NAMES: [&str; 10] = [
     "service",
     "task_def",
@@ -72,16 +73,16 @@ pub const NAMES: [&str; 10] = [
     "environment",
 ];
 
-impl Message {
-    pub fn read(body: &str) -> Result<Self, BadMessage> {
+impl RunMessage {
+    pub fn read(body: &str) -> Result<Self, InvalidMessage> {
         let mut body = parse(body)?;
         let Some(Value::Object(mut request)) = body.get_mut("ECS").map(Value::take) else {
-            return Err(BadMessage::NoEcs);
+            return Err(InvalidMessage::NoEcs);
         };
-        request.retain(|_, value| !is_nothing(value));
+        request.retain(|_, value| !is_empty(value));
         let service = match request.remove("service") {
             Some(Value::String(service)) => Some(service),
-            Some(_) => return Err(BadMessage::Form("service".to_owned(), "text")),
+            Some(_) => return Err(InvalidMessage::Type("service".to_owned(), "text")),
             None => None,
         };
         unalias(&mut request)?;
@@ -89,22 +90,24 @@ impl Message {
     }
 }
 
-/// JSON, or what the ancestor's callers sent for it: Python's single quotes, exchanged once.
-fn parse(body: &str) -> Result<Value, BadMessage> {
+/// Parses JSON. If that fails, single quotes are replaced by double quotes: callers of aws-lambda-ecs-run-task sent
+/// Python's notation.
+fn parse(body: &str) -> Result<Value, InvalidMessage> {
     serde_json::from_str(body)
         .or_else(|error| serde_json::from_str(&body.replace('\'', "\"")).map_err(|_| error))
-        .map_err(|error| BadMessage::NoJson(error.to_string()))
+        .map_err(|error| InvalidMessage::NoJson(error.to_string()))
 }
 
-/// What says nothing: the ancestor's example has `"referenceId": ""`, and ECS refuses an empty list of tags.
-fn is_nothing(value: &Value) -> bool {
+/// Whether a value means that the field is not set. The example of aws-lambda-ecs-run-task has `"referenceId": ""`, and
+/// ECS does not accept an empty list of tags.
+fn is_empty(value: &Value) -> bool {
     value.is_null() || value == "" || value == &json!([])
 }
 
-fn unalias(request: &mut Map<String, Value>) -> Result<(), BadMessage> {
-    for (alias, place) in ALIASES.into_iter().chain([SECURITY_GROUPS]) {
+fn unalias(request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
+    for (alias, path) in ALIASES.into_iter().chain([SECURITY_GROUPS]) {
         if let Some(value) = request.remove(alias) {
-            set(request, alias, place, value)?;
+            set(request, alias, path, value)?;
         }
     }
     for (alias, field) in OF_CONTAINER {
@@ -114,13 +117,13 @@ fn unalias(request: &mut Map<String, Value>) -> Result<(), BadMessage> {
         let value = match alias {
             "environment" => pairs(value)?,
             "command" if !value.is_array() => {
-                return Err(BadMessage::Form(alias.to_owned(), "list"));
+                return Err(InvalidMessage::Type(alias.to_owned(), "a list"));
             }
             _ => value,
         };
         let container = first_container(request)?;
         if container.insert(field.to_owned(), value).is_some() {
-            return Err(BadMessage::Twice(alias, "overrides.containerOverrides"));
+            return Err(InvalidMessage::Twice(alias, "overrides.containerOverrides"));
         }
     }
     Ok(())
@@ -129,68 +132,68 @@ fn unalias(request: &mut Map<String, Value>) -> Result<(), BadMessage> {
 fn set(
     request: &mut Map<String, Value>,
     alias: &'static str,
-    place: &'static [&'static str],
+    path: &'static [&'static str],
     value: Value,
-) -> Result<(), BadMessage> {
-    let Some((last, outer)) = place.split_last() else {
+) -> Result<(), InvalidMessage> {
+    let Some((last, outer)) = path.split_last() else {
         return Ok(());
     };
     let mut object = request;
     for name in outer {
         let inner = object.entry(*name).or_insert_with(|| json!({}));
-        let form = || BadMessage::Form((*name).to_owned(), "object");
-        object = inner.as_object_mut().ok_or_else(form)?;
+        let wrong = || InvalidMessage::Type((*name).to_owned(), "an object");
+        object = inner.as_object_mut().ok_or_else(wrong)?;
     }
     match object.insert((*last).to_owned(), value) {
-        Some(_) => Err(BadMessage::Twice(alias, last)),
+        Some(_) => Err(InvalidMessage::Twice(alias, last)),
         None => Ok(()),
     }
 }
 
-/// The half-filled network, made where there is none.
+/// The network of the request, which is created if it does not exist.
 pub(super) fn network(
     request: &mut Map<String, Value>,
-) -> Result<&mut Map<String, Value>, BadMessage> {
-    let form = |name: &str| BadMessage::Form(name.to_owned(), "object");
+) -> Result<&mut Map<String, Value>, InvalidMessage> {
+    let wrong = |name: &str| InvalidMessage::Type(name.to_owned(), "an object");
     request
         .entry("networkConfiguration")
         .or_insert_with(|| json!({}))
         .as_object_mut()
-        .ok_or_else(|| form("networkConfiguration"))?
+        .ok_or_else(|| wrong("networkConfiguration"))?
         .entry("awsvpcConfiguration")
         .or_insert_with(|| json!({}))
         .as_object_mut()
-        .ok_or_else(|| form("networkConfiguration.awsvpcConfiguration"))
+        .ok_or_else(|| wrong("networkConfiguration.awsvpcConfiguration"))
 }
 
-/// The first container's override, made where there is none.
+/// The override of the first container, which is created if it does not exist.
 pub(super) fn first_container(
     request: &mut Map<String, Value>,
-) -> Result<&mut Map<String, Value>, BadMessage> {
-    let form = |name: &str, kind| BadMessage::Form(name.to_owned(), kind);
+) -> Result<&mut Map<String, Value>, InvalidMessage> {
+    let wrong = |name: &str, kind| InvalidMessage::Type(name.to_owned(), kind);
     let overrides = request.entry("overrides").or_insert_with(|| json!({}));
     let overrides = overrides
         .as_object_mut()
-        .ok_or_else(|| form("overrides", "object"))?;
+        .ok_or_else(|| wrong("overrides", "an object"))?;
     let containers = overrides
         .entry("containerOverrides")
         .or_insert_with(|| json!([]));
     let containers = containers
         .as_array_mut()
-        .ok_or_else(|| form("overrides.containerOverrides", "list"))?;
+        .ok_or_else(|| wrong("overrides.containerOverrides", "a list"))?;
     if containers.is_empty() {
         containers.push(json!({}));
     }
     containers
         .first_mut()
         .and_then(Value::as_object_mut)
-        .ok_or_else(|| form("overrides.containerOverrides[0]", "object"))
+        .ok_or_else(|| wrong("overrides.containerOverrides[0]", "an object"))
 }
 
-/// The README writes `Name` and `Value`, its example `name` and `value`.
-fn pairs(environment: Value) -> Result<Value, BadMessage> {
+/// Accepts `Name` and `Value` as well as `name` and `value`: the README has the first, its example the second.
+fn pairs(environment: Value) -> Result<Value, InvalidMessage> {
     let Value::Array(pairs) = environment else {
-        return Err(BadMessage::Form("environment".to_owned(), "list"));
+        return Err(InvalidMessage::Type("environment".to_owned(), "a list"));
     };
     let lower = |pair: Value| match pair {
         Value::Object(pair) => pair
@@ -211,12 +214,12 @@ mod tests {
     use super::*;
 
     fn request(body: &str) -> Value {
-        Value::Object(Message::read(body).unwrap().request)
+        Value::Object(RunMessage::read(body).unwrap().request)
     }
 
     #[test]
-    fn awss_own_names_with_a_service() {
-        let message = Message::read(
+    fn the_field_names_of_run_task_with_a_service() {
+        let message = RunMessage::read(
             r#"{"ECS": {"cluster": "prod", "taskDefinition": "web:6", "service": "web", "referenceId": "", "tags": []},
                 "SQS_Retries": 2}"#,
         )
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flat_names_of_the_ancestors_readme() {
+    fn the_flat_names_of_aws_lambda_ecs_run_task() {
         let flat = r#"{"ECS": {"cluster": "prod", "task_def": "web", "container_name": "app", "command": ["a"],
             "environment": [{"Name": "A", "Value": "b"}, {"name": "C", "value": "d"}],
             "subnets": ["subnet-1"], "security_groups": ["sg-1"], "cpu": "256", "memory": "512"}}"#;
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn every_flat_name_may_be_meant() {
+    fn each_flat_name_is_a_known_name() {
         let aliases = ALIASES.into_iter().chain([SECURITY_GROUPS]);
         let all = aliases.map(|(alias, _)| alias);
         let all = all.chain(OF_CONTAINER.map(|(alias, _)| alias));
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_are_exchanged_only_where_it_is_no_json() {
+    fn single_quotes_are_replaced_only_if_the_body_is_not_json() {
         assert_eq!(
             request("{'ECS': {'cluster': 'prod', 'taskDefinition': 'web'}}"),
             json!({"cluster": "prod", "taskDefinition": "web"})
@@ -279,30 +282,33 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_says_what_is_wanted() {
-        for (body, told) in [
-            ("", "the body is no JSON"),
-            ("run web", "the body is no JSON"),
+    fn an_error_says_what_is_expected() {
+        for (body, expected) in [
+            ("", "the body is not JSON"),
+            ("run web", "the body is not JSON"),
             ("{}", "the body has no `ECS`"),
             (r#"{"ECS": []}"#, "the body has no `ECS`"),
             ("[]", "the body has no `ECS`"),
             (
                 r#"{"ECS": {"task_def": "a", "taskDefinition": "b"}}"#,
-                "`task_def` and `taskDefinition` say the same",
+                "`task_def` and `taskDefinition` have the same meaning",
             ),
-            (r#"{"ECS": {"service": 1}}"#, "`service` is no text"),
+            (r#"{"ECS": {"service": 1}}"#, "`service`: expected text"),
             (
                 r#"{"ECS": {"command": ["a"], "overrides": 5}}"#,
-                "`overrides` is no object",
+                "`overrides`: expected an object",
             ),
-            (r#"{"ECS": {"command": "ls"}}"#, "`command` is no list"),
+            (
+                r#"{"ECS": {"command": "ls"}}"#,
+                "`command`: expected a list",
+            ),
             (
                 r#"{"ECS": {"environment": "A=b"}}"#,
-                "`environment` is no list",
+                "`environment`: expected a list",
             ),
         ] {
-            let error = Message::read(body).unwrap_err().to_string();
-            assert!(error.starts_with(told), "{body}: {error}");
+            let error = RunMessage::read(body).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{body}: {error}");
         }
     }
 }

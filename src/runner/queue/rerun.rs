@@ -1,30 +1,31 @@
-//! Starts a task of ours again that stopped because its network interface was not there in time.
+//! Starts a task again that stopped because its network interface was not ready in time.
 //!
-//! The event of the stop does not show the whole request (no network, tags, group or volumes), so the task carries it with
-//! it, in a variable of its first container, with the function that started it and a number that ends it. Tasks of other
-//! functions, of another stage say, are theirs to start again, and so are tasks that name no function: every stage is told of
-//! them, and each would start them, or fail and raise its alarm.
+//! The event of the stop does not contain the whole request (no network, tags, group or volumes). So the task carries
+//! the request in a variable of its first container, together with the name of the function that started it and the
+//! number of restarts. A function does not restart tasks of other functions, for example of another stage. It also does
+//! not restart tasks that name no function: each stage gets their events, and each would start them, or fail and raise
+//! its alarm.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::message::{BadMessage, first_container};
-use super::{PROGRAM, Refusal, RunFromQueue};
+use super::message::{InvalidMessage, first_container};
+use super::{PROGRAM, RecordError, RunFromQueue};
 use crate::ecs::event::Time;
-use crate::runner::request::{OVERRIDES, RunRequest};
+use crate::runner::request::{MAX_OVERRIDES, RunRequest};
 use crate::runner::task::{self, StartError};
 use crate::runner::token::token;
 
-/// ECS's words for it, and the only ones that the ancestor started a task again for.
+/// The reason that ECS reports. It is also the only one for which aws-lambda-ecs-run-task started a task again.
 pub const REASON: &str = "Timeout waiting for network interface provisioning to complete";
 
-/// As often as the ancestor did.
-const AT_MOST: u32 = 3;
+/// The limit of restarts, the same as in aws-lambda-ecs-run-task.
+const MAX_RESTARTS: u32 = 3;
 
 const VARIABLE: &str = "ECS_PARROT_RERUN";
 
-/// What the event of a stop shows of the request, or what each start has anew.
+/// Fields that the event of a stop contains, or that each start sets itself.
 const NOT_CARRIED: [&str; 6] = [
     "cluster",
     "taskDefinition",
@@ -34,29 +35,30 @@ const NOT_CARRIED: [&str; 6] = [
     "count",
 ];
 
-/// ECS answers a client token always the same, failures too, so that each try needs another. Lambda tries an event again
-/// after one minute and after two: every such pause brings at least one new token.
+/// ECS always gives the same answer for a client token, also if it was a failure, so each try needs another token.
+/// Lambda tries an event again after one minute and after two more: each of these pauses leads to at least one new
+/// token.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
-const SECONDS_A_TURN: i64 = 45;
-const MOST_TURNS: u32 = 10;
+const SECONDS_PER_TOKEN: i64 = 45;
+const MAX_TOKENS: u32 = 10;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rerun {
-    /// How often it was started again.
+    /// How often the task was started again.
     again: u32,
-    /// The function that started it; none where an earlier version did, and then nobody starts it again.
+    /// The function that started the task. It is empty in tasks of an earlier version, which are not started again.
     #[serde(default)]
     function: String,
-    /// The rest of the request.
+    /// The part of the request that the event does not contain.
     #[serde(default)]
     request: Map<String, Value>,
-    /// Where an earlier version put the network.
+    /// The network, in tasks of an earlier version.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     network: Value,
 }
 
 impl Rerun {
-    /// Of a request that is made for the first time.
+    /// For the first start of a request.
     pub(super) fn first(request: &Map<String, Value>, function: &str) -> Self {
         let mut rest = request.clone();
         rest.retain(|field, _| !NOT_CARRIED.contains(&field.as_str()));
@@ -68,22 +70,22 @@ impl Rerun {
         }
     }
 
-    /// Has the task carry this, if it has a network whose interface may be late. Where there is no room for all of it,
-    /// only the network; where there is none for that, nothing: the task runs, and is not started again.
-    pub(super) fn note(&self, request: &mut Map<String, Value>) -> Result<(), BadMessage> {
-        forget(request);
+    /// Adds this to the request, if the task has a network of its own. If the overrides become too large, only the
+    /// network is added. If that is still too large, nothing is added: the task runs, but it is not started again.
+    pub(super) fn add_to(&self, request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
+        remove_variable(request);
         if !self.request.contains_key("networkConfiguration") {
             return Ok(());
         }
-        let mut of_network = self.clone();
-        of_network
+        let mut network_only = self.clone();
+        network_only
             .request
             .retain(|field, _| field == "networkConfiguration");
-        for carried in [self, &of_network] {
+        for carried in [self, &network_only] {
             let mut with = request.clone();
             carried.put(&mut with)?;
             let size = with.get("overrides").map_or(0, |it| it.to_string().len());
-            if size <= OVERRIDES {
+            if size <= MAX_OVERRIDES {
                 *request = with;
                 return Ok(());
             }
@@ -91,16 +93,16 @@ impl Rerun {
         Ok(())
     }
 
-    fn put(&self, request: &mut Map<String, Value>) -> Result<(), BadMessage> {
+    fn put(&self, request: &mut Map<String, Value>) -> Result<(), InvalidMessage> {
         let container = first_container(request)?;
         let variables = container.entry("environment").or_insert_with(|| json!([]));
-        let form = || BadMessage::Form("environment".to_owned(), "list");
-        let variables = variables.as_array_mut().ok_or_else(form)?;
+        let wrong = || InvalidMessage::Type("environment".to_owned(), "a list");
+        let variables = variables.as_array_mut().ok_or_else(wrong)?;
         variables.push(json!({"name": VARIABLE, "value": json!(self).to_string()}));
         Ok(())
     }
 
-    /// What a stopped task carried.
+    /// Reads what a stopped task carried.
     fn of_task(detail: &Value) -> Option<Self> {
         let containers = detail["overrides"]["containerOverrides"].as_array()?;
         let mut variables = containers
@@ -119,8 +121,8 @@ impl Rerun {
     }
 }
 
-/// Takes the variable out of every container.
-fn forget(request: &mut Map<String, Value>) {
+/// Removes the variable from all containers.
+fn remove_variable(request: &mut Map<String, Value>) {
     let overrides = request.get_mut("overrides");
     let containers = overrides.and_then(|it| it.get_mut("containerOverrides")?.as_array_mut());
     for container in containers.into_iter().flatten() {
@@ -131,8 +133,8 @@ fn forget(request: &mut Map<String, Value>) {
     }
 }
 
-/// Whether this is the stop of a run queue's task that should be started again.
-pub fn is_wanted(detail: &Value) -> bool {
+/// Whether this is the stop of a task that a `run-from-queue` function started and that should be started again.
+pub fn is_late_interface(detail: &Value) -> bool {
     let text = |field: &str| detail[field].as_str().unwrap_or_default();
     text("lastStatus") == "STOPPED"
         && text("stoppedReason").contains(REASON)
@@ -140,41 +142,50 @@ pub fn is_wanted(detail: &Value) -> bool {
 }
 
 impl RunFromQueue {
-    /// Whether the task says that this function started it. One without the variable, or of an earlier version, does not.
+    /// Whether the task carries the name of this function. A task without the variable, or of an earlier version, does
+    /// not.
     pub fn is_own(&self, detail: &Value) -> bool {
         let carried = Rerun::of_task(detail);
         carried.is_some_and(|it| !it.function.is_empty() && it.function == self.function)
     }
 
-    /// Starts a stopped task again, once for each time that it stopped. Whoever is told of the stop again asks under
-    /// the same tokens in the same order, and gets the task that runs already.
-    pub async fn run_again(&self, detail: &Value, now: Timestamp) -> Result<Vec<String>, Refusal> {
+    /// Starts a stopped task again, once for each stop. When the same event is delivered again, the calls have the same
+    /// tokens in the same order, and ECS returns the task that it already started.
+    pub async fn run_again(
+        &self,
+        detail: &Value,
+        now: Timestamp,
+    ) -> Result<Vec<String>, RecordError> {
         let Some(mut carried) = Rerun::of_task(detail) else {
-            return Err(BadMessage::Form(VARIABLE.to_owned(), "variable of this task").into());
+            return Err(InvalidMessage::Type(
+                VARIABLE.to_owned(),
+                "a variable that this function set",
+            )
+            .into());
         };
-        if carried.again >= AT_MOST {
-            return Err(Refusal::Enough(carried.again));
+        if carried.again >= MAX_RESTARTS {
+            return Err(RecordError::TooOften(carried.again));
         }
         carried.again += 1;
         let mut request = request(detail, &carried);
         self.allowed.check(&request)?;
-        carried.note(&mut request)?;
+        carried.add_to(&mut request)?;
         let task = detail["taskArn"].as_str().unwrap_or_default();
         let mut failures = Vec::new();
-        for turn in 0..turns(detail, now) {
-            let token = token(&[PROGRAM, "rerun", task, &turn.to_string()]);
+        for number in 0..token_count(detail, now) {
+            let token = token(&[PROGRAM, "rerun", task, &number.to_string()]);
             request.insert("clientToken".to_owned(), json!(token));
             let request = RunRequest::from_json(&Value::Object(request.clone()), &[])?;
             match task::start(&self.ecs, &request).await {
                 Ok(started) => return Ok(started.tasks),
-                Err(StartError::NotPlaced(of_turn)) => {
-                    let has_reasons = !of_turn.is_empty();
-                    let error = StartError::NotPlaced(of_turn.clone());
+                Err(StartError::NotPlaced(new_failures)) => {
+                    let has_reasons = !new_failures.is_empty();
+                    let error = StartError::NotPlaced(new_failures.clone());
                     if !error.is_retryable() {
                         return Err(error.into());
                     }
                     if has_reasons {
-                        failures = of_turn;
+                        failures = new_failures;
                     }
                 }
                 Err(error) => return Err(error.into()),
@@ -184,19 +195,19 @@ impl RunFromQueue {
     }
 }
 
-/// How many tokens may have been answered, or may be now, so long after the stop.
-fn turns(detail: &Value, now: Timestamp) -> u32 {
+/// How many tokens may be used at this time after the stop.
+fn token_count(detail: &Value, now: Timestamp) -> u32 {
     let stopped = detail["stoppedAt"].as_str().unwrap_or_default();
     let stopped = Time::read(stopped.to_owned()).instant();
     let passed = stopped.map(|stopped| now.duration_since(stopped).as_secs().max(0));
-    let turns = passed.map(|seconds| u32::try_from(1 + seconds / SECONDS_A_TURN));
-    match turns {
-        Some(Ok(turns)) => turns.min(MOST_TURNS),
-        Some(Err(_)) | None => MOST_TURNS,
+    let count = passed.map(|seconds| u32::try_from(1 + seconds / SECONDS_PER_TOKEN));
+    match count {
+        Some(Ok(count)) => count.min(MAX_TOKENS),
+        Some(Err(_)) | None => MAX_TOKENS,
     }
 }
 
-/// The request that would have made this task.
+/// The request that starts this task again.
 fn request(detail: &Value, carried: &Rerun) -> Map<String, Value> {
     let mut request = carried.request.clone();
     let mut set = |field: &str, value: Value| {
@@ -224,7 +235,7 @@ fn request(detail: &Value, carried: &Rerun) -> Map<String, Value> {
     request
 }
 
-/// The overrides without the lists that an event shows empty.
+/// The overrides, without the empty lists that events add.
 fn overrides(detail: &Value) -> Value {
     let mut overrides = detail["overrides"].clone();
     if let Some(fields) = overrides.as_object_mut() {
@@ -238,20 +249,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_of_lambdas_tries_brings_a_new_token() {
+    fn each_try_of_lambda_uses_a_new_token() {
         let stopped = "2026-11-20T04:02:05Z";
         let after = |seconds: i64| {
             let stopped: Timestamp = stopped.parse().unwrap();
             let now = stopped + jiff::SignedDuration::from_secs(seconds);
-            turns(&json!({"stoppedAt": stopped.to_string()}), now)
+            token_count(&json!({"stoppedAt": stopped.to_string()}), now)
         };
-        let turns_of_tries = [after(-5), after(2), after(63), after(185), after(86_400)];
-        assert_eq!(turns_of_tries, [1, 1, 2, 5, MOST_TURNS]);
-        assert_eq!(turns(&json!({}), Timestamp::UNIX_EPOCH), MOST_TURNS);
+        let counts = [after(-5), after(2), after(63), after(185), after(86_400)];
+        assert_eq!(counts, [1, 1, 2, 5, MAX_TOKENS]);
+        assert_eq!(token_count(&json!({}), Timestamp::UNIX_EPOCH), MAX_TOKENS);
     }
 
     #[test]
-    fn what_is_carried_never_costs_the_task() {
+    fn a_carried_request_never_makes_the_task_fail() {
         let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}});
         let tags: Vec<_> = (0..20)
             .map(|n| json!({"key": format!("k{n}"), "value": "x".repeat(60)}))
@@ -267,8 +278,8 @@ mod tests {
                 "overrides": {"containerOverrides": [{"name": "app", "command": ["x".repeat(command)]}]},
             });
             let request = request.as_object_mut().unwrap();
-            Rerun::first(request, "f").note(request).unwrap();
-            assert!(json!(request)["overrides"].to_string().len() <= OVERRIDES);
+            Rerun::first(request, "f").add_to(request).unwrap();
+            assert!(json!(request)["overrides"].to_string().len() <= MAX_OVERRIDES);
             let carried = Rerun::of_task(&json!(request));
             let fields: Option<Vec<_>> = carried.map(|it| it.request.keys().cloned().collect());
             assert_eq!(fields.unwrap_or_default(), carries, "{command}");
@@ -276,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_version_made_carry_is_read() {
+    fn the_variable_of_an_earlier_version_is_read() {
         let value = json!({"again": 1, "network": {"awsvpcConfiguration": {}}}).to_string();
         let variable = json!({"name": VARIABLE, "value": value});
         let detail = json!({"overrides": {"containerOverrides": [{"environment": [variable]}]}});

@@ -1,5 +1,5 @@
-//! Reads JSON into the SDK's own types, and says of each field that is wrong which it is and what it should be. The
-//! SDK's reader stops at the first, without its name, and leaves out what it does not know.
+//! Reads JSON into the SDK's own types. It reports each wrong field with its name and the expected type. The SDK's own
+//! reader stops at the first wrong value, does not name its field, and ignores unknown fields.
 
 use std::cell::RefCell;
 
@@ -8,25 +8,25 @@ use aws_smithy_schema::serde::{SerdeError, ShapeDeserializer};
 use aws_smithy_types::{BigDecimal, BigInteger, Blob, DateTime, Document};
 use serde_json::Value;
 
-use super::Invalid;
+use super::RequestProblem;
 use crate::text::spelling::nearest;
 
 const WHOLE: &str = "a whole number";
 
-/// One value of the JSON, with its place there.
+/// One value of the JSON, with its path.
 pub(super) struct Reader<'a> {
     value: &'a Value,
     path: String,
-    /// Names beside the model's own that may be meant in the outermost object.
+    /// More names that a suggestion for an unknown field of the outermost object may use.
     aliases: &'a [&'static str],
-    problems: &'a RefCell<Vec<Invalid>>,
+    problems: &'a RefCell<Vec<RequestProblem>>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(
         value: &'a Value,
         aliases: &'a [&'static str],
-        problems: &'a RefCell<Vec<Invalid>>,
+        problems: &'a RefCell<Vec<RequestProblem>>,
     ) -> Self {
         Self {
             value,
@@ -45,11 +45,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn push(&self, problem: Invalid) {
+    fn push(&self, problem: RequestProblem) {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// What is read, or the default in place of what is not: the next field may be wrong, too.
+    /// The value that was read. A wrong value is noted and replaced by the default, because later fields may be wrong
+    /// too.
     fn read<T: Default>(&self, read: Option<T>, wanted: &'static str) -> T {
         read.unwrap_or_else(|| {
             let given = match self.value {
@@ -62,8 +63,8 @@ impl<'a> Reader<'a> {
                 Value::Object(_) => "an object",
             };
             self.push(match self.path.as_str() {
-                "" => Invalid::Json(format!("it must be {wanted}, and is {given}")),
-                path => Invalid::Form {
+                "" => RequestProblem::Json(format!("it must be {wanted}, but is {given}")),
+                path => RequestProblem::Form {
                     field: path.to_owned(),
                     wanted,
                     given,
@@ -87,7 +88,7 @@ impl<'a> Reader<'a> {
 }
 
 /// RunTask has no field of such a type.
-fn no_such_type<T>() -> Result<T, SerdeError> {
+fn unsupported_type<T>() -> Result<T, SerdeError> {
     Err(SerdeError::custom("a type that cannot be read from JSON"))
 }
 
@@ -113,7 +114,7 @@ impl ShapeDeserializer for Reader<'_> {
                 None => {
                     let names = members.iter().filter_map(|it| it.member_name());
                     let meant = nearest(key, names.chain(self.aliases.iter().copied()));
-                    self.push(Invalid::UnknownKey {
+                    self.push(RequestProblem::UnknownKey {
                         key: path,
                         meant: meant.map(|name| self.key(name)),
                     });
@@ -174,7 +175,7 @@ impl ShapeDeserializer for Reader<'_> {
     }
 
     fn read_float(&mut self, _schema: &Schema<'_>) -> Result<f32, SerdeError> {
-        no_such_type()
+        unsupported_type()
     }
 
     fn read_double(&mut self, _schema: &Schema<'_>) -> Result<f64, SerdeError> {
@@ -182,11 +183,11 @@ impl ShapeDeserializer for Reader<'_> {
     }
 
     fn read_big_integer(&mut self, _schema: &Schema<'_>) -> Result<BigInteger, SerdeError> {
-        no_such_type()
+        unsupported_type()
     }
 
     fn read_big_decimal(&mut self, _schema: &Schema<'_>) -> Result<BigDecimal, SerdeError> {
-        no_such_type()
+        unsupported_type()
     }
 
     fn read_string(&mut self, _schema: &Schema<'_>) -> Result<String, SerdeError> {
@@ -194,15 +195,15 @@ impl ShapeDeserializer for Reader<'_> {
     }
 
     fn read_blob(&mut self, _schema: &Schema<'_>) -> Result<Blob, SerdeError> {
-        no_such_type()
+        unsupported_type()
     }
 
     fn read_timestamp(&mut self, _schema: &Schema<'_>) -> Result<DateTime, SerdeError> {
-        no_such_type()
+        unsupported_type()
     }
 
     fn read_document(&mut self, _schema: &Schema<'_>) -> Result<Document, SerdeError> {
-        no_such_type()
+        unsupported_type()
     }
 
     fn is_null(&self) -> bool {

@@ -1,4 +1,5 @@
-//! However `redrive` ends: what it holds is returned to the queue, and its status says whether anything is left.
+//! How `redrive` ends. Messages that it did not delete are returned to the queue, and its exit status shows whether any
+//! are left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::process::{Child, Command, Output, Stdio};
@@ -15,24 +16,24 @@ use crate::fake_aws::REGION;
 use crate::runtime_api::TIMEOUT;
 use crate::tools;
 
-/// A queue in which everything can be seen: what is waiting, what is hidden, what was deleted.
+/// A queue that shows which messages are visible, which are invisible and which were deleted.
 #[derive(Clone, Default)]
 struct Queue(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<(String, String)>,
-    hidden: Vec<(String, String)>,
+    invisible: Vec<(String, String)>,
     deleted: BTreeSet<String>,
     receives: usize,
     /// The receive that fails, counted from 1.
     failing: Option<usize>,
-    /// Hidden messages come back before the next one is handed out, so often.
-    impatient: usize,
+    /// How often an invisible message becomes visible again before the next receive.
+    early_returns: usize,
     delay: Duration,
-    /// Messages that another reader holds.
-    elsewhere: usize,
-    /// A call that is refused each time.
+    /// How many messages another reader holds.
+    of_others: usize,
+    /// A call that is denied each time.
     refused: Option<&'static str>,
 }
 
@@ -61,10 +62,10 @@ impl Queue {
         self.state().deleted.iter().cloned().collect()
     }
 
-    /// Nothing is hidden any more, and these can be seen.
+    /// The visible messages. No message may be invisible any more.
     fn left(&self) -> Vec<String> {
         let state = self.state();
-        assert_eq!(state.hidden, [], "messages stay hidden");
+        assert_eq!(state.invisible, [], "messages stay invisible");
         let mut left: Vec<_> = state.waiting.iter().map(|(id, _)| id.clone()).collect();
         left.sort();
         left
@@ -78,9 +79,9 @@ impl Respond for Queue {
         let mut state = self.state();
         let take = |state: &mut State| {
             let handle = body["ReceiptHandle"].as_str().unwrap();
-            let place = state.hidden.iter().position(|(id, _)| id == handle);
+            let place = state.invisible.iter().position(|(id, _)| id == handle);
             state
-                .hidden
+                .invisible
                 .remove(place.unwrap_or_else(|| panic!("{handle} is not held")))
         };
         let call = target.split_once('.').unwrap().1;
@@ -94,7 +95,7 @@ impl Respond for Queue {
                 json!({"Attributes": {
                     "ApproximateNumberOfMessages": state.waiting.len().to_string(),
                     "ApproximateNumberOfMessagesNotVisible":
-                        (state.hidden.len() + state.elsewhere).to_string(),
+                        (state.invisible.len() + state.of_others).to_string(),
                 }})
             }
             "ReceiveMessage" => {
@@ -103,13 +104,13 @@ impl Respond for Queue {
                     let denied = json!({"__type": "com.amazonaws.sqs#AccessDeniedException", "message": "no"});
                     return ResponseTemplate::new(403).set_body_json(denied);
                 }
-                if state.impatient > 0 && !state.hidden.is_empty() {
-                    state.impatient -= 1;
-                    let back = state.hidden.remove(0);
+                if state.early_returns > 0 && !state.invisible.is_empty() {
+                    state.early_returns -= 1;
+                    let back = state.invisible.remove(0);
                     state.waiting.push_front(back);
                 }
                 let next = state.waiting.pop_front();
-                state.hidden.extend(next.clone());
+                state.invisible.extend(next.clone());
                 let messages = next
                     .map(|(id, body)| json!({"MessageId": id, "ReceiptHandle": id, "Body": body}));
                 let answer = json!({"Messages": messages.into_iter().collect::<Vec<_>>()});
@@ -128,7 +129,7 @@ impl Respond for Queue {
                 state.waiting.push_back(back);
                 json!({})
             }
-            other => panic!("{other} is not played"),
+            other => panic!("{other} is not supported"),
         };
         ResponseTemplate::new(200).set_body_json(answer)
     }
@@ -154,7 +155,7 @@ fn redrive(queue: &MockServer, arguments: &[&str], variables: &[(&str, &str)]) -
             "--region",
             REGION,
             "--queue",
-            "https://sqs.eu-west-1.amazonaws.com/210987654321/letters",
+            "https://sqs.eu-west-1.amazonaws.com/210987654321/dead-letters",
         ])
         .args(arguments)
         .env_clear()
@@ -191,16 +192,19 @@ async fn a_failed_receive_returns_what_is_held() {
         &[("SLACK_WEBHOOKURL", &webhook)],
     ))
     .await;
-    let said = tools::told(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("1 told, 0 dropped, 1 kept"), "{said}");
-    assert!(said.contains("ReceiveMessage"), "{said}");
-    assert!(said.contains("the queue may hold more"), "{said}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("1 posted, 0 dropped, 1 kept"), "{printed}");
+    assert!(printed.contains("ReceiveMessage"), "{printed}");
+    assert!(
+        printed.contains("the queue may contain more messages"),
+        "{printed}"
+    );
     assert_eq!(queue.deleted(), ["b"]);
     assert_eq!(queue.left(), ["a", "c"]);
 }
 
-/// Whoever reads no further has not asked to have the rest told where nobody sees it.
+/// If the output is closed, the remaining events must not be posted: nobody would see the result.
 #[tokio::test]
 async fn a_closed_pipe_returns_what_is_held() {
     let all = [("a", bad()), ("b", bad()), ("c", dropped()), ("d", good())];
@@ -212,16 +216,19 @@ async fn a_closed_pipe_returns_what_is_held() {
         let mut child = command.spawn().unwrap();
         drop(child.stdout.take());
         let output = output_of(child).await;
-        let said = tools::told(&output);
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("standard output"), "{said}");
-        assert!(said.contains("the queue may hold more"), "{said}");
+        let printed = tools::told(&output);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains("standard output"), "{printed}");
+        assert!(
+            printed.contains("the queue may contain more messages"),
+            "{printed}"
+        );
         assert_eq!(queue.deleted(), [""; 0]);
         assert_eq!(queue.left(), ["a", "b", "c", "d"]);
     }
 }
 
-/// A function that takes its time, and how often it was asked.
+/// A function that answers after a delay.
 async fn slow_function(delay: Duration) -> MockServer {
     chat(
         ResponseTemplate::new(200)
@@ -231,10 +238,10 @@ async fn slow_function(delay: Duration) -> MockServer {
     .await
 }
 
-async fn asked(function: &MockServer) {
+async fn invoked(function: &MockServer) {
     let started = Instant::now();
     while function.received_requests().await.unwrap().is_empty() {
-        assert!(started.elapsed() < TIMEOUT, "the function was not asked");
+        assert!(started.elapsed() < TIMEOUT, "the function was not invoked");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -246,10 +253,10 @@ fn signal(child: &Child, name: &str) {
     assert!(kill.unwrap().success());
 }
 
-/// The message at hand comes to its end, and all else is where it was.
+/// The current message is finished, and all others are returned.
 #[tokio::test]
 async fn a_signal_returns_what_is_held() {
-    // Where the tests themselves run under `nohup`, so do the programs that they start.
+    // If the tests run under `nohup`, so do the programs that they start.
     let hup = (!ignores_hup()).then_some(("-HUP", 129));
     for (name, status) in [("-INT", 130), ("-TERM", 143)].into_iter().chain(hup) {
         let queue = Queue::of(&[("a", bad()), ("b", good()), ("c", good())]);
@@ -261,18 +268,21 @@ async fn a_signal_returns_what_is_held() {
         let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
         let mut command = redrive(&server, &["--function", "parrot"], &variables);
         let child = command.spawn().unwrap();
-        asked(&function).await;
+        invoked(&function).await;
         signal(&child, name);
         let output = output_of(child).await;
-        let said = tools::told(&output);
-        assert_eq!(output.status.code(), Some(status), "{said}");
-        assert!(said.contains("the queue may hold more"), "{said}");
-        assert_eq!(queue.deleted(), ["b"], "{said}");
+        let printed = tools::told(&output);
+        assert_eq!(output.status.code(), Some(status), "{printed}");
+        assert!(
+            printed.contains("the queue may contain more messages"),
+            "{printed}"
+        );
+        assert_eq!(queue.deleted(), ["b"], "{printed}");
         assert_eq!(queue.left(), ["a", "c"]);
     }
 }
 
-/// `SigIgn` is a mask in hexadecimal digits, SIGHUP its lowest bit.
+/// `SigIgn` is a mask in hexadecimal digits. Its lowest bit is SIGHUP.
 fn ignores_hup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -280,7 +290,7 @@ fn ignores_hup() -> bool {
     mask.is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Who asks twice does not wait for a quarter of an hour.
+/// After a second signal, a user does not have to wait up to 15 minutes.
 #[tokio::test]
 async fn a_second_signal_stops_at_once() {
     let queue = Queue::of(&[("a", good()), ("b", good())]);
@@ -290,7 +300,7 @@ async fn a_second_signal_stops_at_once() {
     let mut command = redrive(&server, &["--function", "parrot"], &variables);
     let started = Instant::now();
     let child = command.spawn().unwrap();
-    asked(&function).await;
+    invoked(&function).await;
     signal(&child, "-INT");
     tokio::time::sleep(Duration::from_millis(300)).await;
     signal(&child, "-INT");
@@ -301,9 +311,9 @@ async fn a_second_signal_stops_at_once() {
     assert_eq!(queue.left(), ["a", "b"]);
 }
 
-/// A message that is on its way when the signal comes would be hidden, and nobody would know of it.
+/// A message that is being received during a signal would stay invisible.
 #[tokio::test]
-async fn a_signal_while_the_queue_is_asked_loses_no_message() {
+async fn a_signal_during_a_receive_loses_no_message() {
     let queue = Queue::of(&[("a", good())]);
     queue.state().delay = Duration::from_secs(2);
     let server = queue.serve().await;
@@ -311,7 +321,7 @@ async fn a_signal_while_the_queue_is_asked_loses_no_message() {
     let child = command.spawn().unwrap();
     let started = Instant::now();
     while queue.state().receives == 0 {
-        assert!(started.elapsed() < TIMEOUT, "the queue was not asked");
+        assert!(started.elapsed() < TIMEOUT, "no message was received");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     signal(&child, "-INT");
@@ -320,11 +330,11 @@ async fn a_signal_while_the_queue_is_asked_loses_no_message() {
     assert_eq!(queue.left(), ["a"]);
 }
 
-/// What was kept comes again before others were seen: they are told all the same.
+/// A kept message is received again before others: those are posted as well.
 #[tokio::test]
-async fn a_message_that_comes_again_does_not_end_it() {
+async fn a_repeated_message_does_not_end_the_run() {
     let queue = Queue::of(&[("a", bad()), ("b", good()), ("c", dropped()), ("d", good())]);
-    queue.state().impatient = 3;
+    queue.state().early_returns = 3;
     let (server, slack) = (queue.serve().await, chat(ok()).await);
     let webhook = webhook(&slack);
     let output = output(redrive(
@@ -333,39 +343,39 @@ async fn a_message_that_comes_again_does_not_end_it() {
         &[("SLACK_WEBHOOKURL", &webhook)],
     ))
     .await;
-    let said = tools::told(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    // The second of the two is the same stop.
-    assert!(said.contains("1 told, 2 dropped, 1 kept"), "{said}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    // The second event reports the same stop.
+    assert!(printed.contains("1 posted, 2 dropped, 1 kept"), "{printed}");
     assert_eq!(queue.deleted(), ["b", "c", "d"]);
     assert_eq!(queue.left(), ["a"]);
     assert_eq!(texts(&slack).await.len(), 1);
 }
 
-/// Not for ever, where a queue hands out the same again and again.
+/// The run ends if the queue delivers the same message again and again.
 #[tokio::test]
-async fn a_queue_that_hides_nothing_ends_it() {
+async fn a_message_without_end_ends_the_run() {
     let queue = Queue::of(&[("a", bad())]);
-    queue.state().impatient = usize::MAX;
+    queue.state().early_returns = usize::MAX;
     let server = queue.serve().await;
     let output = output(redrive(&server, &["--dry-run"], &[])).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(queue.left(), ["a"]);
 }
 
-/// All was dealt with: what was dropped is counted as that, and nothing is left.
+/// All messages were processed: dropped ones are counted as dropped, and none is left.
 #[tokio::test]
-async fn what_is_dropped_is_not_told() {
+async fn dropped_events_are_not_posted() {
     for (arguments, totals) in [
         (
             &["--dry-run"][..],
-            "1 would be told, 2 would be dropped, 0 kept",
+            "1 would be posted, 2 would be dropped, 0 kept",
         ),
         (
             &["--dry-run", "--local"],
-            "1 would be told, 2 would be dropped, 0 kept",
+            "1 would be posted, 2 would be dropped, 0 kept",
         ),
-        (&["--local"], "1 told, 2 dropped, 0 kept"),
+        (&["--local"], "1 posted, 2 dropped, 0 kept"),
     ] {
         let queue = Queue::of(&[("a", dropped()), ("b", good()), ("c", dropped())]);
         let (server, slack) = (queue.serve().await, chat(ok()).await);
@@ -376,34 +386,34 @@ async fn what_is_dropped_is_not_told() {
             &[("SLACK_WEBHOOKURL", &webhook)],
         ))
         .await;
-        let said = tools::told(&output);
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        assert!(said.contains(totals), "{said}");
-        assert!(said.contains("a: dropped as steady_state"), "{said}");
+        let printed = tools::told(&output);
+        assert_eq!(output.status.code(), Some(0), "{printed}");
+        assert!(printed.contains(totals), "{printed}");
+        assert!(printed.contains("a: dropped as steady_state"), "{printed}");
         let is_dry = arguments.contains(&"--dry-run");
         assert_eq!(queue.deleted().is_empty(), is_dry);
         assert_eq!(texts(&slack).await.is_empty(), is_dry);
     }
 }
 
-/// A dry run of what could not be done says so, and shows the messages all the same.
+/// A dry run says that the real run would fail, and shows the messages all the same.
 #[tokio::test]
-async fn a_dry_run_from_here_says_what_is_missing() {
+async fn a_local_dry_run_says_what_is_missing() {
     let queue = Queue::of(&[("a", good())]);
     let server = queue.serve().await;
     let output = output(redrive(&server, &["--dry-run", "--local"], &[])).await;
-    let said = tools::told(&output);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
-        said.contains("without --dry-run this ends at once: no channel"),
-        "{said}"
+        printed.contains("without --dry-run this command would fail: no channel"),
+        "{printed}"
     );
-    assert!(said.contains("1 would be told"), "{said}");
+    assert!(printed.contains("1 would be posted"), "{printed}");
 }
 
-/// What cannot be returned is not called returned: how many stay hidden, until when, and why.
+/// If messages cannot be returned, the output says how many stay invisible, until when and why.
 #[tokio::test]
-async fn what_could_not_be_returned_is_said() {
+async fn messages_that_could_not_be_returned_are_reported() {
     for failing in [None, Some(4)] {
         let queue = Queue::of(&[("a", bad()), ("b", good()), ("c", bad())]);
         queue.state().refused = Some("ChangeMessageVisibility");
@@ -412,50 +422,50 @@ async fn what_could_not_be_returned_is_said() {
         let webhook = webhook(&slack);
         let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
         let output = output(redrive(&server, &["--local"], &variables)).await;
-        let said = tools::told(&output);
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let printed = tools::told(&output);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
         assert!(
-            said.contains("2 could not be returned and stay hidden until "),
-            "{said}"
+            printed.contains("2 could not be returned to the queue and stay invisible until "),
+            "{printed}"
         );
-        assert!(said.contains("ChangeMessageVisibility"), "{said}");
-        assert!(!said.contains("was returned"), "{said}");
-        assert!(!said.contains("another reader"), "{said}");
+        assert!(printed.contains("ChangeMessageVisibility"), "{printed}");
+        assert!(!printed.contains("were returned"), "{printed}");
+        assert!(!printed.contains("another reader"), "{printed}");
     }
 }
 
-/// Whoever shall delete them must know which.
+/// The user must know which messages to delete.
 #[tokio::test]
-async fn what_could_not_be_deleted_is_named() {
+async fn messages_that_could_not_be_deleted_are_named() {
     let queue = Queue::of(&[("a", good()), ("b", dropped())]);
     queue.state().refused = Some("DeleteMessage");
     let (server, slack) = (queue.serve().await, chat(ok()).await);
     let webhook = webhook(&slack);
     let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
     let output = output(redrive(&server, &["--local"], &variables)).await;
-    let said = tools::told(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("told again: a, b"), "{said}");
-    assert!(said.contains("DeleteMessage"), "{said}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("posted again: a, b"), "{printed}");
+    assert!(printed.contains("DeleteMessage"), "{printed}");
     assert_eq!(queue.left(), ["a", "b"]);
 }
 
-/// A queue that seems to be empty is not, where somebody else holds messages.
+/// A queue that seems to be empty may not be: another reader may hold messages.
 #[tokio::test]
-async fn what_another_reader_hides_is_said() {
+async fn messages_of_another_reader_are_reported() {
     let queue = Queue::of(&[("a", good())]);
-    queue.state().elsewhere = 7;
+    queue.state().of_others = 7;
     let (server, slack) = (queue.serve().await, chat(ok()).await);
     let webhook = webhook(&slack);
     let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
     let output = output(redrive(&server, &["--local"], &variables)).await;
-    let said = tools::told(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(
-        said.contains(
-            "7 messages are hidden by another reader or an earlier run; run redrive again when they are visible"
+        printed.contains(
+            "7 messages are held by another reader or an earlier run; run redrive again when they are visible"
         ),
-        "{said}"
+        "{printed}"
     );
     assert_eq!(queue.deleted(), ["a"]);
 }

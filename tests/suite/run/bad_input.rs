@@ -1,4 +1,4 @@
-//! What a user gets wrong: one clear line, what to do, and nothing left behind.
+//! Errors of users: each gets one clear line with advice, and no resource is left in AWS.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::fake_aws::Refusal;
 use crate::fake_aws::policy::Policy;
 use crate::tools;
 
-/// Arguments, the exit status, and what the line says.
+/// Arguments, the exit status and the expected text.
 type Case = (&'static str, i32, &'static str);
 
 #[tokio::test]
@@ -37,9 +37,13 @@ async fn one_clear_line_each() {
         (
             "--task-name 'a b' --from-task web --cluster prod --command a",
             2,
-            "`a b` cannot be --task-name",
+            "--task-name `a b` is not valid; allowed: up to 255",
         ),
-        ("REST --command a --image 'web 2'", 2, "`web 2` is no image"),
+        (
+            "REST --command a --image 'web 2'",
+            2,
+            "--image `web 2` is not valid",
+        ),
         (
             "REST --command a --launch-type FARGATE --networks-id subnet-1",
             2,
@@ -53,23 +57,19 @@ async fn one_clear_line_each() {
         (
             "REST --command a --retention-days 8",
             2,
-            "CloudWatch Logs knows 1, 3, 5, 7, 14",
+            "allowed: 1, 3, 5, 7, 14",
         ),
         ("REST --command a --count 11", 2, "11 is not in 1..=10"),
         (
             "REST --command a --timeout soon",
             2,
-            "it is a number of seconds, or has a unit",
+            "allowed: a number of seconds, or a number with a unit",
         ),
-        (
-            "REST --command a --env NAME",
-            2,
-            "it has the form NAME=VALUE",
-        ),
+        ("REST --command a --env NAME", 2, "expected NAME=VALUE"),
         (
             "REST --command a --container ap",
             2,
-            "`web` has no container `ap`: it has app",
+            "`web` has no container `ap`; its containers: app",
         ),
         (
             "--task-name t --from-task wbe --cluster prod --command a",
@@ -89,13 +89,13 @@ async fn one_clear_line_each() {
         (
             "REST --command a --tag FOO",
             2,
-            "`FOO` is no tag: a tag has the form KEY=VALUE, such as team=blue",
+            "`FOO` is not a tag: expected KEY=VALUE, such as team=blue",
         ),
-        ("REST --command a --tag =x", 2, "`=x` is no tag"),
+        ("REST --command a --tag =x", 2, "`=x` is not a tag"),
         (
             "REST --command a --like-service bridge --launch-type FARGATE",
             2,
-            "Fargate needs a network, and the service has none",
+            "Fargate needs a network, but the service has none",
         ),
         (
             "REST --command a --like-service api",
@@ -103,7 +103,7 @@ async fn one_clear_line_each() {
             "cluster `prod` has no service `api`",
         ),
     ];
-    for (arguments, status, told) in cases {
+    for (arguments, status, expected) in cases {
         let aws = account().await;
         aws.allow_only(Policy::new(&everything()));
         aws.service(
@@ -112,7 +112,7 @@ async fn one_clear_line_each() {
         );
         let finished = run(&aws, &arguments.replace("REST", REST)).await;
         assert_eq!(finished.status, status, "{arguments}: {finished:?}");
-        assert!(finished.err.contains(told), "{arguments}: {finished:?}");
+        assert!(finished.err.contains(expected), "{arguments}: {finished:?}");
         assert_eq!(finished.out, "");
         assert_eq!(aws.left_behind(), [""; 0]);
         let made = ["RegisterTaskDefinition", "CreateLogGroup", "RunTask"];
@@ -126,7 +126,7 @@ async fn one_clear_line_each() {
 }
 
 #[tokio::test]
-async fn more_subnets_than_aws_takes() {
+async fn more_subnets_than_aws_allows() {
     let aws = account().await;
     let subnets: Vec<_> = (1..=17).map(|n| format!("subnet-{n}")).collect();
     let network = format!(
@@ -137,13 +137,13 @@ async fn more_subnets_than_aws_takes() {
     assert_eq!(finished.status, 2);
     assert_eq!(
         finished.err,
-        "ecs-parrot: 17 subnets: AWS takes at most 16\n"
+        "ecs-parrot: 17 subnets; allowed: at most 16\n"
     );
 }
 
 #[tokio::test]
 async fn an_account_that_cannot_be_used() {
-    for (variables, flags, status, told) in [
+    for (variables, flags, status, expected) in [
         (vec![("AWS_REGION", "")], "", 1, "no region: give --region"),
         (vec![], "--region mars", 2, "`mars` is not a region name"),
         (
@@ -178,7 +178,7 @@ async fn an_account_that_cannot_be_used() {
         let finished = finish(command.spawn().unwrap()).await;
         assert_eq!(finished.status, status, "{finished:?}");
         assert!(
-            finished.err.starts_with(&format!("ecs-parrot: {told}")),
+            finished.err.starts_with(&format!("ecs-parrot: {expected}")),
             "{finished:?}"
         );
         assert_eq!(finished.err.lines().count(), 1);
@@ -186,7 +186,7 @@ async fn an_account_that_cannot_be_used() {
     }
 }
 
-/// A command that needs a shell and has none is told of, before it fails inside the container.
+/// A command that needs a shell but has none gets a warning, before it fails in the container.
 #[tokio::test]
 async fn one_word_that_should_be_several() {
     let aws = account().await;
@@ -201,9 +201,9 @@ async fn one_word_that_should_be_several() {
     );
 }
 
-/// Whoever forgets the name gives a secret by itself, and a CI job's log is read by many.
+/// A user who forgets the name types only the secret, and many people can read the log of a CI job.
 #[tokio::test]
-async fn a_variable_that_cannot_be_read_is_not_printed() {
+async fn a_variable_that_is_not_valid_is_not_printed() {
     let aws = account().await;
     for (secret, flags) in [
         ("hunter2", "--env A=b --env hunter2"),
@@ -212,7 +212,7 @@ async fn a_variable_that_cannot_be_read_is_not_printed() {
         let finished = run(&aws, &format!("{flags} --output json {MIGRATE}")).await;
         assert_eq!(finished.status, 2, "{finished:?}");
         assert!(
-            finished.err.contains("--env number 2 cannot be read"),
+            finished.err.contains("--env number 2 is not valid"),
             "{finished:?}"
         );
         let all = format!("{}{}", finished.out, finished.err);
@@ -221,9 +221,9 @@ async fn a_variable_that_cannot_be_read_is_not_printed() {
     assert_eq!(aws.calls().len(), 0);
 }
 
-/// As the AWS CLI has it: a profile that is named goes before keys that lie in the environment.
+/// As in the AWS CLI: --profile has priority over keys in the environment.
 #[tokio::test]
-async fn a_profile_that_is_named_is_the_one_that_is_used() {
+async fn a_named_profile_has_priority() {
     let aws = account().await;
     let home = tools::scratch();
     let config = home.path().join("config");
@@ -241,10 +241,10 @@ async fn a_profile_that_is_named_is_the_one_that_is_used() {
     }
 }
 
-/// AWS's words about what was typed do not always name it.
+/// Errors of AWS do not always name the value that was typed.
 #[tokio::test]
-async fn what_aws_refuses_is_named_by_its_flag() {
-    for (operation, words, flags, told) in [
+async fn an_error_of_aws_names_the_flag() {
+    for (operation, message, flags, expected) in [
         (
             "RegisterTaskDefinition",
             "Role is not valid",
@@ -267,9 +267,9 @@ async fn what_aws_refuses_is_named_by_its_flag() {
     ] {
         let aws = account().await;
         aws.allow_only(Policy::new(&everything()));
-        aws.refuse(operation, 1, &Refusal::new("ClientException", words));
+        aws.refuse(operation, 1, &Refusal::new("ClientException", message));
         let finished = run(&aws, &format!("{flags} {MIGRATE}")).await;
         assert_eq!(finished.status, 1, "{finished:?}");
-        assert!(finished.err.contains(told), "{finished:?}");
+        assert!(finished.err.contains(expected), "{finished:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! How it ends: the container's exit code, a time-out, a signal.
+//! The exit status: the container's exit code, a time-out, a signal.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn endless() -> Life {
 }
 
 #[tokio::test]
-async fn with_the_containers_own_exit_code() {
+async fn the_exit_code_of_the_container() {
     join_all([0, 1, 3, 42, 255].map(|code| async move {
         let aws = account().await;
         aws.next_task(exits_with(code));
@@ -33,7 +33,7 @@ async fn with_the_containers_own_exit_code() {
     .await;
 }
 
-/// The whole of what is told, in the order in which it happens.
+/// The complete output, in the order of the events.
 #[tokio::test]
 async fn a_run_from_beginning_to_end() {
     let aws = account().await;
@@ -47,7 +47,7 @@ async fn a_run_from_beginning_to_end() {
         lines,
         [
             "registered web-migrate:1, a copy of web:1",
-            "logs go to /ecs/web-migrate, made to keep them 7 days",
+            "logs go to /ecs/web-migrate, a new log group that keeps them 7 days",
             "started arn:aws:ecs:eu-west-1:210987654321:task/prod/1a2b3c4d000000000000000000000000",
             "  https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/prod/tasks/\
              1a2b3c4d000000000000000000000000/configuration?region=eu-west-1",
@@ -105,9 +105,9 @@ async fn a_task_that_never_ran_fails_with_its_cause_and_advice() {
     }
 }
 
-/// A database proxy dies for memory, and the migration, told to stop, ends half-way with 0.
+/// A database proxy runs out of memory. ECS stops the migration before it is done, and it exits with 0.
 #[tokio::test]
-async fn not_with_0_where_another_container_ended_the_task() {
+async fn not_0_if_another_container_ended_the_task() {
     let out_of_memory = json!({
         "exitCode": 137,
         "reason": "OutOfMemoryError: Container killed due to memory usage",
@@ -124,27 +124,29 @@ async fn not_with_0_where_another_container_ended_the_task() {
         (true, json!({"exitCode": 143}), 0, "`app` exited with 0"),
         (false, out_of_memory, 0, "`app` exited with 0"),
     ];
-    join_all(cases.map(|(essential, proxy, status, told)| async move {
-        let aws = account().await;
-        let mut definition = web();
-        let containers = definition["containerDefinitions"].as_array_mut().unwrap();
-        containers.push(json!({"name": "proxy", "image": "p:1", "essential": essential}));
-        aws.definition(definition, json!([]));
-        aws.next_task(Life {
-            containers: json!({"app": {"exitCode": 0}, "proxy": proxy}),
-            ..Life::default()
-        });
-        let finished = run(&aws, &format!("--output json {MIGRATE}")).await;
-        assert_eq!(finished.status, status, "{finished:?}");
-        assert!(finished.err.contains(told), "{finished:?}");
-        let report = finished.json();
-        assert_eq!(report["error"].is_null(), status == 0, "{report}");
-        assert_eq!(report["advice"].is_null(), status == 0, "{report}");
-    }))
+    join_all(
+        cases.map(|(essential, proxy, status, expected)| async move {
+            let aws = account().await;
+            let mut definition = web();
+            let containers = definition["containerDefinitions"].as_array_mut().unwrap();
+            containers.push(json!({"name": "proxy", "image": "p:1", "essential": essential}));
+            aws.definition(definition, json!([]));
+            aws.next_task(Life {
+                containers: json!({"app": {"exitCode": 0}, "proxy": proxy}),
+                ..Life::default()
+            });
+            let finished = run(&aws, &format!("--output json {MIGRATE}")).await;
+            assert_eq!(finished.status, status, "{finished:?}");
+            assert!(finished.err.contains(expected), "{finished:?}");
+            let report = finished.json();
+            assert_eq!(report["error"].is_null(), status == 0, "{report}");
+            assert_eq!(report["advice"].is_null(), status == 0, "{report}");
+        }),
+    )
     .await;
 }
 
-/// The exit code is known by then: a signal ends the reading of logs.
+/// The exit code is already known, so a signal only ends the reading of the logs.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_after_the_end_does_not_change_the_status() {
@@ -153,25 +155,25 @@ async fn a_signal_after_the_end_does_not_change_the_status() {
     let mut child = program(&aws, MIGRATE).spawn().unwrap();
     let err = child.stderr.take().unwrap();
     let mut lines = tokio::io::BufReader::new(err).lines();
-    let mut said = String::new();
+    let mut printed = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
         if line.starts_with("STOPPED") {
             send("-INT", child.id().unwrap()).await;
         }
-        said += &line;
+        printed += &line;
     }
     let finished = finish(child).await;
-    assert_eq!(finished.status, 3, "{said}");
+    assert_eq!(finished.status, 3, "{printed}");
     assert!(
-        said.contains("SIGINT: the last lines may be missing"),
-        "{said}"
+        printed.contains("SIGINT: the last lines may be missing"),
+        "{printed}"
     );
-    assert!(said.contains("`app` exited with 3"), "{said}");
+    assert!(printed.contains("`app` exited with 3"), "{printed}");
     assert_eq!(aws.bodies("StopTask").len(), 0);
 }
 
 #[tokio::test]
-async fn after_the_time_out_with_124_and_the_task_stopped() {
+async fn status_124_after_a_time_out_and_the_task_is_stopped() {
     let aws = account().await;
     aws.next_task(endless());
     let finished = run(&aws, &format!("--timeout 2s --output json {MIGRATE}")).await;
@@ -192,14 +194,14 @@ async fn after_the_time_out_with_124_and_the_task_stopped() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn by_a_signal_with_its_number_and_the_task_stopped() {
+async fn the_status_of_a_signal_and_the_task_is_stopped() {
     for (signal, name, status) in [("-INT", "SIGINT", 130), ("-TERM", "SIGTERM", 143)] {
         let aws = account().await;
         aws.next_task(endless());
         let child = program(&aws, &format!("--deregister {MIGRATE}"))
             .spawn()
             .unwrap();
-        // One look is made before there is a task.
+        // The first call is made before a task is started.
         received(&aws, "DescribeTasks", 2).await;
         send(signal, child.id().unwrap()).await;
         let finished = finish(child).await;
@@ -224,10 +226,10 @@ async fn by_a_signal_with_its_number_and_the_task_stopped() {
     }
 }
 
-/// A signal while RunTask is on its way: the task that it starts is known, and stopped.
+/// A signal during the call of RunTask: the task that it starts is known, and stopped.
 #[cfg(unix)]
 #[tokio::test]
-async fn by_a_signal_while_the_task_is_being_started() {
+async fn a_signal_during_the_start() {
     let aws = account().await;
     aws.next_task(endless());
     aws.answer_late("RunTask", Duration::from_secs(2));
@@ -239,10 +241,10 @@ async fn by_a_signal_while_the_task_is_being_started() {
     assert_eq!(aws.bodies("StopTask").len(), 1);
 }
 
-/// Before there is a task, what was made for it is taken back.
+/// If no task was started, the created resources are removed.
 #[cfg(unix)]
 #[tokio::test]
-async fn by_a_signal_before_the_task() {
+async fn a_signal_before_the_start() {
     let aws = account().await;
     aws.answer_late("CreateLogGroup", Duration::from_secs(2));
     let child = program(&aws, MIGRATE).spawn().unwrap();
@@ -256,7 +258,7 @@ async fn by_a_signal_before_the_task() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn where_the_stop_is_denied_the_command_is_told() {
+async fn if_the_stop_is_denied_the_command_is_printed() {
     let aws = account().await;
     aws.next_task(endless());
     aws.refuse("StopTask", 1, &Refusal::new("AccessDeniedException", "no"));
@@ -268,7 +270,7 @@ async fn where_the_stop_is_denied_the_command_is_told() {
 }
 
 #[tokio::test]
-async fn at_once_with_no_wait_and_the_tasks_on_standard_output() {
+async fn no_wait_prints_the_tasks_and_exits_at_once() {
     let aws = account().await;
     aws.next_task(endless());
     let finished = run(&aws, &format!("--no-wait {MIGRATE}")).await;

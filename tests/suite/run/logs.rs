@@ -1,4 +1,4 @@
-//! The containers' lines: every one, once, in order, whole.
+//! The containers' log lines: each one once, complete and in order.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn line(container: &'static str, after: u64, at: i64, text: &str) -> Log {
     }
 }
 
-/// `web` with more containers, each with the driver that it logs with.
+/// `web` with more containers, each with its log driver.
 async fn account_with(containers: &[(&str, &str)]) -> FakeAws {
     let aws = account().await;
     let mut definition = web();
@@ -35,8 +35,8 @@ async fn account_with(containers: &[(&str, &str)]) -> FakeAws {
     aws
 }
 
-/// 50,000 lines of three containers over the task's whole life and a while longer, many of one millisecond, in
-/// pages that are uneven and at times empty.
+/// 50,000 lines of three containers, from the start of the task until after its stop. Many have the same millisecond.
+/// The pages have different sizes, and some are empty.
 #[tokio::test]
 #[ignore = "acceptance: it needs the machine for itself"]
 async fn fifty_thousand_lines_of_three_containers() {
@@ -78,9 +78,9 @@ async fn fifty_thousand_lines_of_three_containers() {
     }
 }
 
-/// What a container writes is data: colours, indentation, empty lines and all.
+/// The lines of a container are printed unchanged, with colours, indentation and empty lines.
 #[tokio::test]
-async fn lines_come_as_they_were_written() {
+async fn lines_are_printed_unchanged() {
     let aws = account().await;
     let texts = [
         "",
@@ -100,7 +100,7 @@ async fn lines_come_as_they_were_written() {
 }
 
 #[tokio::test]
-async fn a_line_that_comes_after_the_stop() {
+async fn a_line_that_arrives_after_the_stop() {
     let aws = account().await;
     let logs = vec![line("app", 0, 1, "first"), line("app", 6_500, 2, "late")];
     aws.next_task(Life {
@@ -121,12 +121,12 @@ async fn containers_with_another_driver_are_named_once() {
     });
     let finished = run(&aws, MIGRATE).await;
     assert_eq!(finished.out, "app | x\nproxy | y\n");
-    let told = "`router` logs with `awsfirelens`: its lines are not shown here";
-    assert_eq!(finished.err.matches(told).count(), 1, "{finished:?}");
+    let note = "`router` uses the log driver `awsfirelens`: its lines are not shown here";
+    assert_eq!(finished.err.matches(note).count(), 1, "{finished:?}");
 }
 
 #[tokio::test]
-async fn several_tasks_by_their_ids() {
+async fn lines_of_several_tasks_have_their_ids() {
     let aws = account().await;
     for text in ["one", "two"] {
         aws.next_task(Life {
@@ -141,9 +141,9 @@ async fn several_tasks_by_their_ids() {
     );
 }
 
-/// The exit code is the migration's, whether its log may be read or not.
+/// The exit code does not depend on the permission to read the log.
 #[tokio::test]
-async fn a_log_that_may_not_be_read_costs_the_lines_only() {
+async fn without_permission_only_the_lines_are_missing() {
     let aws = account().await;
     aws.next_task(super::exits_with(5));
     aws.refuse(
@@ -156,7 +156,7 @@ async fn a_log_that_may_not_be_read_costs_the_lines_only() {
     assert_eq!(
         finished
             .err
-            .matches("the log of `app` cannot be followed")
+            .matches("the log of `app` cannot be read")
             .count(),
         1
     );
@@ -191,9 +191,9 @@ async fn with_json_they_go_to_standard_error() {
     );
 }
 
-/// As with `| head -1`: the reader has seen enough, the task goes on, and its exit code is still wanted.
+/// As with `| head -1`: the output is closed, but the task continues and its exit code is still needed.
 #[tokio::test]
-async fn a_reader_that_leaves_does_not_end_the_task() {
+async fn a_closed_output_does_not_end_the_task() {
     let aws = account().await;
     let logs = (0..2_000)
         .map(|index| line("app", index * 3, 1, "a line"))

@@ -1,4 +1,4 @@
-//! Against moto, whose wire shapes are AWS's.
+//! Against moto, which has the same API as AWS.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -33,7 +33,7 @@ fn account() -> Account {
 }
 
 impl Account {
-    /// What `ecs-parrot` asked moto.
+    /// The calls of `ecs-parrot` to moto.
     fn calls(&self) -> Vec<Call> {
         let requests = fs::read_to_string(self.recording.path().join("requests")).unwrap();
         let requests = requests
@@ -57,7 +57,7 @@ impl Account {
     }
 }
 
-/// README's policy allows what was asked, with this account's names in place of README's.
+/// Checks that the IAM policy of the README allows these calls, with the names of this account.
 fn assert_allowed(calls: &[Call]) {
     let policy = permissions::of_readme().to_string();
     let policy = policy
@@ -87,29 +87,29 @@ fn run(account: &Account, arguments: &str) -> Output {
 
 /// The example of ecs-one-off-task's README, with `ecs-parrot run` in place of the script.
 #[test]
-fn the_ancestors_example() {
+fn the_example_of_ecs_one_off_task() {
     let account = account();
     let output = run(
         &account,
         "--task-name myapp-db-migrations --from-task myapp --cluster myEcsCluster \
          --image myapp:v2 --command bundle exec rake db:migrate",
     );
-    let told = tools::told(&output);
-    assert_eq!(output.status.code(), Some(0), "{told}");
+    let printed = tools::told(&output);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
     assert_eq!(output.stdout, b"", "moto's containers log nothing");
     for line in [
         "registered myapp-db-migrations:1, a copy of myapp:1",
-        "logs go to /ecs/myapp-db-migrations, made to keep them 7 days",
+        "logs go to /ecs/myapp-db-migrations, a new log group that keeps them 7 days",
         "`app` exited with 0",
     ] {
-        assert!(told.contains(line), "{told}");
+        assert!(printed.contains(line), "{printed}");
     }
     assert_allowed(&account.calls());
 }
 
-/// The same README's example for Fargate, then once more: a new revision, and the group that is there.
+/// The example of the same README for Fargate, twice: the second run has a new revision and the existing log group.
 #[test]
-fn the_ancestors_example_on_fargate_twice() {
+fn the_example_of_ecs_one_off_task_on_fargate_twice() {
     let account = account();
     let network = &account.network;
     let (subnet, group) = (
@@ -123,15 +123,15 @@ fn the_ancestors_example_on_fargate_twice() {
     );
     for revision in 1..=2 {
         let output = run(&account, &arguments);
-        let told = tools::told(&output);
-        assert_eq!(output.status.code(), Some(0), "{told}");
+        let printed = tools::told(&output);
+        assert_eq!(output.status.code(), Some(0), "{printed}");
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let definition = report["task_definition"].as_str().unwrap();
         assert!(
             definition.ends_with(&format!("/myapp-db-migrations:{revision}")),
-            "{told}"
+            "{printed}"
         );
-        assert_eq!(report["tasks"][0]["exit_code"], 0, "{told}");
+        assert_eq!(report["tasks"][0]["exit_code"], 0, "{printed}");
     }
 }
 
@@ -156,6 +156,6 @@ fn like_a_service() {
     assert_eq!(app["command"], serde_json::json!(["rake", "-T"]));
     assert_eq!(
         app["image"], "myapp:v1",
-        "without --image the reference's own"
+        "without --image, the image of the reference"
     );
 }

@@ -1,4 +1,4 @@
-//! The IAM policy of docs/policies/run.json, and ecs-one-off-task's nine permissions, against the calls that are made.
+//! The IAM policy of docs/policies/run.json, and the nine permissions of ecs-one-off-task, compared with the calls that are made.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub(super) fn of_readme() -> Value {
     serde_json::from_str(include_str!("../../../docs/policies/run.json")).unwrap()
 }
 
-/// For what is not about permissions, in other clusters than README's.
+/// For tests that are not about permissions and use other clusters than the README.
 pub(super) fn everything() -> Value {
     json!({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 }
@@ -22,7 +22,7 @@ fn role(name: &str) -> String {
     format!("arn:aws:iam::210987654321:role/{name}")
 }
 
-/// `web` as it is in the world: with roles and tags.
+/// `web` with roles and tags, as in a real account.
 fn whole_web() -> Value {
     let mut definition = web();
     definition["taskRoleArn"] = json!(role("web-task"));
@@ -34,9 +34,9 @@ fn team() -> Value {
     json!([{"key": "team", "value": "blue"}])
 }
 
-/// Everything that `run` can do is allowed, and nothing is allowed that it never does.
+/// The policy allows everything that `run` can do, and nothing else.
 #[tokio::test]
-async fn the_policy_of_the_readme_is_just_enough() {
+async fn the_policy_of_the_readme_is_minimal() {
     let aws = account().await;
     aws.definition(whole_web(), team());
     aws.service(
@@ -95,14 +95,14 @@ async fn the_policy_of_the_readme_is_just_enough() {
         let implied = ["iam:PassRole", "ecs:TagResource"].contains(&action);
         assert!(
             implied || called.contains(action),
-            "{action} is allowed and never used"
+            "{action} is allowed but never used"
         );
     }
 }
 
-/// ecs-one-off-task's nine, on the resources that its README gives them.
+/// The nine permissions of ecs-one-off-task, for the resources in its README.
 /// <https://github.com/speedyrails/ecs-one-off-task#requirements>
-fn nine() -> Policy {
+fn nine_permissions() -> Policy {
     Policy::new(&json!({"Statement": [
         {"Effect": "Allow", "Resource": "*", "Action":
             ["ecs:RunTask", "ecs:RegisterTaskDefinition", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition"]},
@@ -114,20 +114,20 @@ fn nine() -> Policy {
     ]}))
 }
 
-async fn account_of_the_ancestor() -> FakeAws {
+async fn account_of_ecs_one_off_task() -> FakeAws {
     let aws = account().await;
     let mut definition = whole_web();
     definition.as_object_mut().unwrap().remove("taskRoleArn");
     aws.definition(definition, team());
-    aws.allow_only(nine());
+    aws.allow_only(nine_permissions());
     aws
 }
 
 #[tokio::test]
-async fn the_ancestors_nine_permissions_suffice_for_its_flags() {
+async fn the_nine_permissions_are_enough_for_the_old_flags() {
     let fargate = "--launch-type FARGATE --networks-id subnet-1 --security-groups-id sg-1 --entrypoint 'sh -c'";
     for flags in ["--image web:2", fargate] {
-        let aws = account_of_the_ancestor().await;
+        let aws = account_of_ecs_one_off_task().await;
         aws.next_task(exits_with(3));
         let finished = run(&aws, &format!("{flags} {MIGRATE}")).await;
         assert_eq!(finished.status, 3, "{finished:?}");
@@ -142,30 +142,30 @@ async fn the_ancestors_nine_permissions_suffice_for_its_flags() {
     }
 }
 
-/// What cannot be taken back is told, with the command that would.
+/// If a resource cannot be removed, the output contains the command that removes it.
 #[tokio::test]
-async fn with_the_nine_a_revision_that_is_left_behind_is_told() {
-    let aws = account_of_the_ancestor().await;
+async fn with_the_nine_a_revision_that_is_not_deregistered_is_named() {
+    let aws = account_of_ecs_one_off_task().await;
     aws.next_task(Life {
         failures: vec![json!({"reason": "ATTRIBUTE"})],
         ..Life::default()
     });
     let finished = run(&aws, MIGRATE).await;
     assert_eq!(finished.status, 1);
-    let command = "`aws ecs deregister-task-definition --task-definition \
-                   arn:aws:ecs:eu-west-1:210987654321:task-definition/web-migrate:1 --region eu-west-1` takes it away";
+    let command = "to deregister it: `aws ecs deregister-task-definition --task-definition \
+                   arn:aws:ecs:eu-west-1:210987654321:task-definition/web-migrate:1 --region eu-west-1`";
     assert!(finished.err.contains(command), "{finished:?}");
     assert!(
         finished
             .err
-            .contains("log group /ecs/web-migrate is left behind"),
+            .contains("log group /ecs/web-migrate was not removed"),
         "{finished:?}"
     );
 }
 
 #[tokio::test]
 async fn a_denied_role_is_named_with_the_statement_to_add() {
-    let aws = account_of_the_ancestor().await;
+    let aws = account_of_ecs_one_off_task().await;
     aws.definition(whole_web(), json!([]));
     let finished = run(&aws, &format!("--output json {MIGRATE}")).await;
     assert_eq!(finished.status, 1, "{finished:?}");

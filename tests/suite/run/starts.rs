@@ -1,4 +1,4 @@
-//! What is started, and what is done where nothing starts.
+//! The start of tasks, and what happens if no task starts.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ fn failure(reason: &str) -> Life {
 
 #[tokio::test]
 #[ignore = "acceptance: it takes a minute"]
-async fn a_task_that_finds_no_place_leaves_nothing_behind() {
-    // What may pass is asked for eight times, for about a minute.
+async fn a_task_that_is_not_placed_leaves_nothing_behind() {
+    // Errors that may go away are tried eight times, for about one minute.
     let cases = [
         ("RESOURCE:MEMORY", 8, "no instance has enough free memory"),
         (
@@ -55,10 +55,10 @@ async fn a_task_that_finds_no_place_leaves_nothing_behind() {
     .await;
 }
 
-/// Limits that pass, as an exception and as a failure: a CI job would rather wait than fail. A failure's client token has
-/// been answered, so that the next question has another.
+/// Quotas, as an exception and as a failure, are tried again, because a CI job prefers waiting to failing. After a
+/// failure the next call has another client token, because ECS would repeat the answer.
 #[tokio::test]
-async fn a_place_that_is_found_later() {
+async fn a_task_that_is_placed_later() {
     let aws = account().await;
     let limit = "Tasks provisioning capacity limit exceeded.";
     aws.refuse("RunTask", 1, &Refusal::new("ClientException", limit));
@@ -79,9 +79,9 @@ async fn a_place_that_is_found_later() {
     assert_ne!(token(1), token(2));
 }
 
-/// The time-out is for the whole: a task that does not start in time is not waited for.
+/// The time-out includes the tries to start the task.
 #[tokio::test]
-async fn the_time_out_holds_while_the_start_is_tried_again() {
+async fn the_time_out_includes_the_tries_to_start() {
     let aws = account().await;
     aws.refuse("RunTask", 20, &Refusal::throttled());
     let finished = run(&aws, &format!("--timeout 2 {MIGRATE}")).await;
@@ -95,7 +95,7 @@ async fn the_time_out_holds_while_the_start_is_tried_again() {
     assert_eq!(aws.bodies("RunTask").len(), 3);
     assert_eq!(aws.left_behind(), [""; 0]);
 
-    // Of the nine seconds the tries took seven and a half: the task has the rest, and not nine of its own.
+    // The tries take seven and a half of the nine seconds. The task has only the rest.
     let aws = account().await;
     aws.refuse("RunTask", 4, &Refusal::throttled());
     aws.next_task(Life {
@@ -106,9 +106,9 @@ async fn the_time_out_holds_while_the_start_is_tried_again() {
     assert_eq!(finished.status, 124, "{finished:?}");
     let calls = aws.calls().into_iter().map(|call| call.operation);
     let until_stop: Vec<_> = calls.take_while(|it| it != "StopTask").collect();
-    let looks = until_stop.iter().filter(|it| *it == "DescribeTasks");
-    // One is made before there is a task.
-    assert!(looks.count() <= 3, "{until_stop:?}");
+    let polls = until_stop.iter().filter(|it| *it == "DescribeTasks");
+    // The first call is made before a task is started.
+    assert!(polls.count() <= 3, "{until_stop:?}");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn with_keep_the_revision_stays() {
     assert_eq!(aws.left_behind(), [arn("task-definition/web-migrate:1")]);
 }
 
-/// A group that was there is neither made nor removed, and keeps its retention.
+/// An existing group is neither created nor removed, and keeps its retention.
 #[tokio::test]
 async fn an_existing_log_group_is_left_as_it_is() {
     let aws = account().await;
@@ -143,7 +143,7 @@ async fn some_of_several_tasks() {
     let finished = run(&aws, &format!("--count 3 --output json {MIGRATE}")).await;
     assert_eq!(
         finished.status, 1,
-        "not all that was asked for ran: {finished:?}"
+        "one of the tasks did not run: {finished:?}"
     );
     let report = finished.json();
     assert_eq!(report["tasks"].as_array().unwrap().len(), 2);
@@ -156,15 +156,16 @@ async fn some_of_several_tasks() {
     );
 }
 
-/// Whatever passes is borne: a task that is not known yet, throttling in both forms, failures of the service.
+/// Errors that may go away are tried again: a task that is not known yet, throttling in both forms, failures of the
+/// service.
 #[tokio::test]
-async fn what_passes_is_borne() {
+async fn retryable_errors_are_tried_again() {
     let aws = account().await;
     aws.next_task(Life {
         unknown: 2,
         ..exits_with(7)
     });
-    // The SDK makes three attempts a call; these outlast them.
+    // The SDK makes three attempts in one call; these are more.
     aws.refuse("DescribeTasks", 4, &Refusal::server());
     aws.refuse("DescribeTasks", 4, &Refusal::throttled());
     aws.refuse("GetLogEvents", 4, &Refusal::throttled());
@@ -174,9 +175,9 @@ async fn what_passes_is_borne() {
     assert_eq!(aws.bodies("RunTask").len(), 1);
 }
 
-/// One task is started, however often it must be asked for.
+/// One task is started, also if the call must be repeated.
 #[tokio::test]
-async fn a_call_that_is_made_again_starts_one_task() {
+async fn a_repeated_call_starts_one_task() {
     let aws = account().await;
     let hidden = Refusal::new(
         "InvalidParameterException",
@@ -200,9 +201,10 @@ async fn a_call_that_is_made_again_starts_one_task() {
     );
 }
 
-/// Where RunTask goes unanswered, a task may run: what it needs stays, and the user is told how to look for it.
+/// If RunTask is not answered, a task may be running. Its resources are kept, and the user gets the command that lists
+/// it.
 #[tokio::test]
-async fn a_start_in_doubt_takes_nothing_back() {
+async fn after_an_unanswered_start_nothing_is_removed() {
     let aws = account().await;
     aws.next_task(Life {
         endless: true,
@@ -215,12 +217,12 @@ async fn a_start_in_doubt_takes_nothing_back() {
     crate::run::exits::send("-INT", child.id().unwrap()).await;
     let finished = finish(child).await;
     assert_eq!(finished.status, 130, "{finished:?}");
-    let mark = aws.bodies("RunTask")[0]["startedBy"]
+    let started_by = aws.bodies("RunTask")[0]["startedBy"]
         .as_str()
         .unwrap()
         .to_owned();
     let command = format!(
-        "`aws ecs list-tasks --cluster prod --started-by {mark} --region eu-west-1` shows it"
+        "`aws ecs list-tasks --cluster prod --started-by {started_by} --region eu-west-1` lists it"
     );
     assert!(finished.err.contains(&command), "{finished:?}");
     assert_eq!(
@@ -229,10 +231,11 @@ async fn a_start_in_doubt_takes_nothing_back() {
     );
 }
 
-/// A RunTask that hangs holds neither --timeout nor a signal up. Its answer would come before the SDK gives up.
+/// A RunTask call without an answer does not delay --timeout or a signal. The answer would arrive before the SDK's
+/// time-out.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_start_that_hangs_is_not_waited_for() {
+async fn a_start_without_an_answer_does_not_block() {
     let cases = [("--timeout 1", None, 124), ("", Some("-INT"), 130)];
     join_all(cases.map(|(flags, signal, status)| async move {
         let aws = account().await;
@@ -248,26 +251,26 @@ async fn a_start_that_hangs_is_not_waited_for() {
         }
         let finished = finish(child).await;
         assert_eq!(finished.status, status, "{finished:?}");
-        let mark = aws.bodies("RunTask")[0]["startedBy"].clone();
-        let told = format!(
+        let started_by = aws.bodies("RunTask")[0]["startedBy"].clone();
+        let expected = format!(
             "RunTask: AWS has not answered yet; if a task was started, `aws ecs list-tasks --cluster prod --started-by {} \
-             --region eu-west-1` shows it",
-            mark.as_str().unwrap()
+             --region eu-west-1` lists it",
+            started_by.as_str().unwrap()
         );
-        assert!(finished.err.contains(&told), "{finished:?}");
+        assert!(finished.err.contains(&expected), "{finished:?}");
         assert_eq!(aws.bodies("RunTask").len(), 1);
-        // What the task needs, if there is one, stays.
-        let taken = ["StopTask", "DeregisterTaskDefinition", "DeleteLogGroup"];
-        let taken = taken.map(|operation| aws.bodies(operation).len());
-        assert_eq!(taken, [0, 0, 0]);
+        // The resources of the task are kept, because it may be running.
+        let removals = ["StopTask", "DeregisterTaskDefinition", "DeleteLogGroup"];
+        let removals = removals.map(|operation| aws.bodies(operation).len());
+        assert_eq!(removals, [0, 0, 0]);
     }))
     .await;
 }
 
-/// Throttled, it was not started: what was made for it goes.
+/// A throttled call has started nothing, so the created resources are removed.
 #[tokio::test]
 #[ignore = "acceptance: it takes a minute"]
-async fn a_start_that_is_throttled_to_the_end_leaves_nothing_behind() {
+async fn a_start_that_is_always_throttled_leaves_nothing_behind() {
     let aws = account().await;
     aws.refuse("RunTask", 20, &Refusal::throttled());
     let finished = run(&aws, MIGRATE).await;
@@ -282,9 +285,9 @@ async fn a_start_that_is_throttled_to_the_end_leaves_nothing_behind() {
     assert_eq!(aws.left_behind(), [""; 0]);
 }
 
-/// What will never work is not tried again.
+/// An error that cannot go away is not tried again.
 #[tokio::test]
-async fn what_never_works_fails_at_once() {
+async fn permanent_errors_fail_at_once() {
     for (operation, refusal) in [
         (
             "DescribeTaskDefinition",
@@ -316,7 +319,7 @@ async fn what_never_works_fails_at_once() {
 }
 
 #[tokio::test]
-async fn where_the_tasks_cannot_be_followed_any_more_they_run_on() {
+async fn if_the_tasks_cannot_be_polled_any_more_they_keep_running() {
     let aws = account().await;
     aws.next_task(Life {
         endless: true,
@@ -332,7 +335,7 @@ async fn where_the_tasks_cannot_be_followed_any_more_they_run_on() {
     let finished = finish(child).await;
     assert_eq!(finished.status, 1, "{finished:?}");
     assert!(
-        finished.err.contains("cannot be followed any more"),
+        finished.err.contains("is not known any more"),
         "{finished:?}"
     );
     assert!(
@@ -346,9 +349,9 @@ async fn where_the_tasks_cannot_be_followed_any_more_they_run_on() {
     assert_eq!(aws.bodies("StopTask").len(), 0);
 }
 
-/// Every field of the reference that a caller may set reaches RegisterTaskDefinition, known to an SDK or not.
+/// Each field of the reference that a caller may set reaches RegisterTaskDefinition, also if the SDK does not know it.
 #[tokio::test]
-async fn the_copy_is_whole() {
+async fn the_copy_is_complete() {
     let aws = account().await;
     let mut reference = web();
     for (field, value) in [
@@ -392,9 +395,9 @@ async fn the_copy_is_whole() {
     assert_eq!(registered, &expected);
 }
 
-/// The request of each set of flags, but for the token.
+/// The request for each set of flags, without the token.
 #[tokio::test]
-async fn what_run_task_is_asked_for() {
+async fn the_request_for_each_set_of_flags() {
     let network = |subnets: &[&str], groups: &[&str], public: &str| {
         json!({"awsvpcConfiguration": {
             "subnets": subnets, "securityGroups": groups, "assignPublicIp": public,
@@ -452,22 +455,22 @@ async fn what_run_task_is_asked_for() {
     ] {
         let finished = run(&aws, &format!("{flags} --no-wait {MIGRATE}")).await;
         assert_eq!(finished.status, 0, "{finished:?}");
-        let mut asked = aws.bodies("RunTask").pop().unwrap();
-        let asked = asked.as_object_mut().unwrap();
+        let mut request = aws.bodies("RunTask").pop().unwrap();
+        let request = request.as_object_mut().unwrap();
         for (field, start) in [("clientToken", ""), ("startedBy", "ecs-parrot-run/")] {
-            let value = asked.remove(field).unwrap();
+            let value = request.remove(field).unwrap();
             assert!(value.as_str().unwrap().starts_with(start));
         }
-        asked.remove("taskDefinition").unwrap();
+        request.remove("taskDefinition").unwrap();
         let mut expected = expected;
         expected["cluster"] = json!("prod");
         expected["count"] = json!(1);
-        assert_eq!(Value::Object(asked.clone()), expected, "{flags}");
+        assert_eq!(Value::Object(request.clone()), expected, "{flags}");
     }
 }
 
 #[tokio::test]
-async fn a_dry_run_makes_nothing_and_hides_values() {
+async fn a_dry_run_creates_nothing_and_hides_values() {
     let aws = account().await;
     let mut reference = web();
     reference["containerDefinitions"][0]["environment"] =

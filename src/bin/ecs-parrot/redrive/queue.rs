@@ -1,11 +1,12 @@
-//! The dead-letter queue: what is taken from it, deleted from it, and returned to it.
+//! The dead-letter queue: receives, deletes and returns messages.
 
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use ecs_parrot::aws::CallError;
 use futures::{StreamExt as _, stream};
 
-/// How long a message is ours: a function may take a quarter of an hour for one. What is held is returned at the end.
-pub(super) const OURS: i32 = 3_600;
+/// How long a received message stays invisible for others. A function may take 15 minutes for one message. Messages
+/// that are not deleted are returned at the end.
+pub(super) const VISIBILITY_TIMEOUT: i32 = 3_600;
 
 /// Messages that are returned at the same time.
 const AT_ONCE: usize = 8;
@@ -15,22 +16,22 @@ pub(super) struct Queue<'a> {
     pub(super) url: &'a str,
 }
 
-/// Messages that could not be returned.
-pub(super) struct Hidden {
+/// The messages that could not be returned to the queue.
+pub(super) struct NotReturned {
     pub(super) messages: usize,
     /// The first error.
     pub(super) why: String,
 }
 
 impl Queue<'_> {
-    /// Messages that can be seen.
+    /// The number of visible messages.
     pub(super) async fn length(&self) -> Result<u64, CallError> {
         self.count(QueueAttributeName::ApproximateNumberOfMessages)
             .await
     }
 
-    /// Messages that somebody received and that are neither deleted nor returned.
-    pub(super) async fn hidden(&self) -> Result<u64, CallError> {
+    /// The number of messages that were received but neither deleted nor returned, by any reader.
+    pub(super) async fn invisible(&self) -> Result<u64, CallError> {
         self.count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .await
     }
@@ -45,14 +46,15 @@ impl Queue<'_> {
         Ok(length.unwrap_or_default())
     }
 
-    /// One: more of them would wait for those before them, and are ours from now on.
+    /// Receives one message at a time: with more, the visibility timeout of the later ones would already run while they
+    /// wait.
     pub(super) async fn receive(&self) -> Result<Option<Message>, CallError> {
         let answer = self
             .sqs
             .receive_message()
             .queue_url(self.url)
             .max_number_of_messages(1)
-            .visibility_timeout(OURS)
+            .visibility_timeout(VISIBILITY_TIMEOUT)
             .wait_time_seconds(1)
             .send()
             .await
@@ -69,30 +71,33 @@ impl Queue<'_> {
             .map_err(|error| CallError::of("DeleteMessage", error))
     }
 
-    /// For whoever comes next; what cannot be returned is back by itself when our time is over.
+    /// Returns messages to the queue. A message that cannot be returned becomes visible again after its visibility
+    /// timeout.
     pub(super) async fn return_to_queue(
         &self,
         messages: impl IntoIterator<Item = &Message>,
-    ) -> Option<Hidden> {
-        let returned = messages.into_iter().map(|message| self.show(message));
+    ) -> Option<NotReturned> {
+        let returned = messages
+            .into_iter()
+            .map(|message| self.make_visible(message));
         let returned: Vec<_> = stream::iter(returned)
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
         let failed: Vec<_> = returned.into_iter().filter_map(Result::err).collect();
         let why = failed.first().map(ToString::to_string);
-        why.map(|why| Hidden {
+        why.map(|why| NotReturned {
             messages: failed.len(),
             why,
         })
     }
 
-    async fn show(&self, message: &Message) -> Result<(), CallError> {
+    async fn make_visible(&self, message: &Message) -> Result<(), CallError> {
         let request = self.sqs.change_message_visibility().queue_url(self.url);
         let request = request.set_receipt_handle(message.receipt_handle().map(str::to_owned));
         match request.visibility_timeout(0).send().await {
             Ok(_) => Ok(()),
-            // Our time was over, and it can be seen.
+            // Its visibility timeout is over, so it is already visible.
             Err(error)
                 if error
                     .as_service_error()

@@ -1,4 +1,4 @@
-//! Who tells what a dead-letter queue's message holds, and what became of it.
+//! Posts the events of one message of a dead-letter queue.
 
 use aws_sdk_sqs::types::Message;
 use ecs_parrot::aws::deadline::Deadline;
@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 use crate::args::RedriveArgs;
 use crate::notify::open_as_caller;
 
-/// A terminal that nobody reads is no channel to delete messages for.
-const NO_CHANNEL: &str = "no channel is configured here, so nobody would read what is then deleted; set SLACK_WEBHOOKURL or \
-    FLOWDOCK_API_TOKEN, or give --function";
+/// Printing to a terminal is not enough here: the messages are deleted after that.
+const NO_CHANNEL: &str = "no channel is configured here, so the events would be deleted without being posted; set SLACK_WEBHOOKURL or \
+    FLOWDOCK_API_TOKEN, or use --function";
 
-/// A message that need not stay in the queue.
-pub(super) struct Done {
-    /// In words.
+/// A message that was processed and may be deleted.
+pub(super) struct ProcessedMessage {
+    /// What happened to it, in a sentence.
     pub(super) what: String,
     pub(super) result: MessageResult,
 }
@@ -30,17 +30,18 @@ pub(super) struct Done {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MessageResult {
     Posted,
-    /// Dropped for a reason, or wanted by no channel.
+    /// Dropped for a reason, or filtered by all channels.
     Dropped,
-    /// Posted or dropped: the function's answer does not say which.
-    LeftToTheFunction,
+    /// Posted or dropped: the answer of the function does not contain which.
+    PostedOrDropped,
 }
 
-/// Who tells a letter's events.
+/// Where the events of a dead-letter message are posted from.
 pub(super) enum Redriver {
     Function(String),
-    Here(Box<Notifier>),
-    Nobody(Box<(Filter, Renderer)>),
+    Local(Box<Notifier>),
+    /// From nowhere: a dry run only shows them.
+    DryRun(Box<(Filter, Renderer)>),
 }
 
 impl Redriver {
@@ -49,11 +50,11 @@ impl Redriver {
         Ok(match &args.function {
             _ if args.dry_run => {
                 if args.local {
-                    say_what_local_needs(&environment);
+                    warn_of_missing_channel(&environment);
                 }
                 let filter = Filter::read(&environment)?;
                 let renderer = filter.renderer()?;
-                Self::Nobody(Box::new((filter, renderer)))
+                Self::DryRun(Box::new((filter, renderer)))
             }
             Some(function) => Self::Function(function.clone()),
             None => {
@@ -65,31 +66,35 @@ impl Redriver {
                     anyhow::bail!("{NO_CHANNEL}");
                 }
                 let place = Place::Terminal { enrich: false };
-                Self::Here(Box::new(config.notifier(place, open_as_caller)?))
+                Self::Local(Box::new(config.notifier(place, open_as_caller)?))
             }
         })
     }
 
-    /// What became of a letter, or why it is kept.
-    pub(super) async fn tell(
+    /// The result for a dead-letter message, or why it is kept.
+    pub(super) async fn process(
         &self,
         lambda: &service::Client,
-        letter: &Message,
-    ) -> Result<Done, String> {
-        let body = letter.body().unwrap_or_default();
+        message: &Message,
+    ) -> Result<ProcessedMessage, String> {
+        let body = message.body().unwrap_or_default();
         let body: Value =
-            serde_json::from_str(body).map_err(|error| format!("it is no JSON: {error}"))?;
+            serde_json::from_str(body).map_err(|error| format!("it is not JSON: {error}"))?;
         let payload = ingest::payload_of(&body);
         match self {
             Self::Function(function) => invoke(lambda, function, payload).await,
-            Self::Here(notifier) => tell_here(notifier, payload).await,
-            Self::Nobody(filter) => show(&filter.0, &filter.1, payload),
+            Self::Local(notifier) => post(notifier, payload).await,
+            Self::DryRun(filter) => show(&filter.0, &filter.1, payload),
         }
     }
 }
 
-/// The function's own answer counts: an error, or a record that it gives back, keeps the letter.
-async fn invoke(client: &service::Client, function: &str, payload: &Value) -> Result<Done, String> {
+/// Invokes the function. If it fails, or returns a record to the queue, the dead-letter message is kept.
+async fn invoke(
+    client: &service::Client,
+    function: &str,
+    payload: &Value,
+) -> Result<ProcessedMessage, String> {
     let context = json!({"custom": {COUNTS_PLEASE: "true"}});
     let answer = lambda::invoke(client, function, payload, &context).await;
     let answer = answer.map_err(|error| match error.advice() {
@@ -103,27 +108,27 @@ async fn invoke(client: &service::Client, function: &str, payload: &Value) -> Re
     }
     match value["batchItemFailures"].as_array() {
         Some(failures) if !failures.is_empty() => Err(format!(
-            "the function gave back {} of its records",
+            "the function returned {} of its records to the queue",
             failures.len()
         )),
         Some(_) | None => Ok(done_by_function(&value)),
     }
 }
 
-fn done_by_function(answer: &Value) -> Done {
+fn done_by_function(answer: &Value) -> ProcessedMessage {
     let (what, result) = match (answer["posted"].as_u64(), answer["dropped"].as_u64()) {
         (Some(0), Some(_)) => ("dropped by the function", MessageResult::Dropped),
-        (Some(_), _) => ("told by the function", MessageResult::Posted),
-        // One that does not say: of an older version, or not ecs-parrot's.
-        (None, _) => ("told by the function", MessageResult::LeftToTheFunction),
+        (Some(_), _) => ("posted by the function", MessageResult::Posted),
+        // The function is of an older version, or it is not ecs-parrot.
+        (None, _) => ("accepted by the function", MessageResult::PostedOrDropped),
     };
-    Done {
+    ProcessedMessage {
         what: what.to_owned(),
         result,
     }
 }
 
-async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String> {
+async fn post(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, String> {
     let entries = notifier
         .dispatch(ingest::open(payload), Deadline::NONE)
         .await;
@@ -131,21 +136,21 @@ async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String>
     if !failures.is_empty() {
         return Err(failures.join("; ").escape_debug().to_string());
     }
-    let told = entries
+    let events = entries
         .iter()
         .filter_map(|entry| entry.result.as_ref().ok());
-    let told: Vec<_> = told.collect();
-    let words = told.iter().map(|told| {
-        let reason = told.decision.reason(told.kind);
-        match (told.decision, told.is_delivered()) {
+    let events: Vec<_> = events.collect();
+    let words = events.iter().map(|event| {
+        let reason = event.decision.reason(event.kind);
+        match (event.decision, event.is_delivered()) {
             (Decision::Drop(_), _) => format!("dropped as {reason}"),
             (Decision::Keep(_), true) => reason.to_owned(),
-            (Decision::Keep(_), false) => format!("{reason}, which no channel wants"),
+            (Decision::Keep(_), false) => format!("{reason}, filtered by all channels"),
         }
     });
-    Ok(Done {
+    Ok(ProcessedMessage {
         what: words.collect::<Vec<_>>().join(", "),
-        result: match told.iter().any(|it| it.is_delivered()) {
+        result: match events.iter().any(|it| it.is_delivered()) {
             true => MessageResult::Posted,
             false => MessageResult::Dropped,
         },
@@ -153,7 +158,7 @@ async fn tell_here(notifier: &Notifier, payload: &Value) -> Result<Done, String>
 }
 
 /// The headline of each event, or why it would be dropped.
-fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, String> {
+fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<ProcessedMessage, String> {
     let mut lines = Vec::new();
     let mut result = MessageResult::Dropped;
     for item in ingest::open(payload) {
@@ -163,25 +168,24 @@ fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Done, S
             Decision::Drop(reason) => format!("dropped as {reason}"),
             Decision::Keep(priority) => {
                 result = MessageResult::Posted;
-                let digest = Group::of_one(&notice, priority);
-                let message =
-                    renderer.render_or_fall_back(View::of(ChannelType::Terminal), &digest);
+                let group = Group::of_one(&notice, priority);
+                let message = renderer.render_or_fall_back(View::of(ChannelType::Terminal), &group);
                 terminal::plain(&message.headline)
             }
         });
     }
-    Ok(Done {
+    Ok(ProcessedMessage {
         what: lines.join("; "),
         result,
     })
 }
 
-/// A dry run shows what would be told; that the run itself could not tell it is said as well.
-fn say_what_local_needs(environment: &[(String, String)]) {
+/// Warns in a dry run with --local that the real run would fail.
+fn warn_of_missing_channel(environment: &[(String, String)]) {
     let problem = match NotifierConfig::read(environment) {
         Ok(config) if config.channels.is_log_only() => NO_CHANNEL.to_owned(),
         Ok(_) => return,
         Err(error) => error.to_string(),
     };
-    anstream::eprintln!("ecs-parrot: without --dry-run this ends at once: {problem}");
+    anstream::eprintln!("ecs-parrot: without --dry-run this command would fail: {problem}");
 }

@@ -1,4 +1,4 @@
-//! From a task's start to its end: its state, its logs, the time it may take, and whoever wants it stopped.
+//! Follows tasks from start to end: polls their state, prints their logs, and ends after a time-out or a signal.
 
 use std::time::Duration;
 
@@ -9,38 +9,39 @@ use ecs_parrot::runner::task;
 use ecs_parrot::runner::wait::{TaskWaiter, WaitError};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Clients;
+use super::RunClients;
 use super::interrupt::{Interrupts, Signal};
-use super::progress::Progress;
+use super::progress::RunProgress;
 
-/// Between two reads of logs that had nothing more to give. CloudWatch Logs takes 25 such calls a second from
-/// a whole account.
-const READING: Duration = Duration::from_secs(2);
+/// The pause before logs without new lines are read again. CloudWatch Logs allows 25 such calls per second for the
+/// whole account.
+const READ_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Lines arrive after the stop: log drivers write in batches, and CloudWatch shows them a little later. So long
-/// must nothing have come.
-const QUIET: Duration = Duration::from_secs(5);
+/// After the stop, the logs are read until there was no new line for this time: log drivers write in batches, and
+/// CloudWatch Logs shows them a little later.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// How long we go on asking for the last lines while CloudWatch Logs fails.
-const INSISTING: Duration = Duration::from_secs(30);
+/// The same, while CloudWatch Logs does not answer.
+const FAILING_DRAIN_TIME: Duration = Duration::from_secs(30);
 
 /// How long a task may take to stop: `stopTimeout` is at most 120 s.
-const STOPPING: Duration = Duration::from_secs(150);
+const STOP_TIME: Duration = Duration::from_secs(150);
 
-/// What CI leaves us between its signal and the end.
+/// Time limit for the last lines after a signal: CI services kill the process a few seconds later.
 const FLUSH_TIME: Duration = Duration::from_secs(2);
 
+/// Why the wait for the tasks ended.
 #[derive(Debug)]
-pub(crate) enum Ended {
+pub(crate) enum EndReason {
     Stopped,
     TimedOut,
     Interrupted(Signal),
 }
 
 pub(crate) struct Follow<'a> {
-    pub(crate) watch: &'a mut TaskWaiter,
-    pub(crate) logs: &'a mut LogTailer,
-    pub(crate) progress: &'a mut Progress,
+    pub(crate) waiter: &'a mut TaskWaiter,
+    pub(crate) tailer: &'a mut LogTailer,
+    pub(crate) progress: &'a mut RunProgress,
     pub(crate) interrupts: &'a mut Interrupts,
     pub(crate) warnings: Vec<String>,
     next_poll: Instant,
@@ -49,41 +50,46 @@ pub(crate) struct Follow<'a> {
 
 impl<'a> Follow<'a> {
     pub(crate) fn new(
-        watch: &'a mut TaskWaiter,
-        logs: &'a mut LogTailer,
-        progress: &'a mut Progress,
+        waiter: &'a mut TaskWaiter,
+        tailer: &'a mut LogTailer,
+        progress: &'a mut RunProgress,
         interrupts: &'a mut Interrupts,
     ) -> Self {
         let now = Instant::now();
         Self {
-            next_poll: now + watch.pause(),
-            next_read: now + READING,
-            watch,
-            logs,
+            next_poll: now + waiter.pause(),
+            next_read: now + READ_INTERVAL,
+            waiter,
+            tailer,
             progress,
             interrupts,
             warnings: Vec::new(),
         }
     }
 
-    /// Follows until all tasks have stopped and their last lines are here, or the time is over, or a signal
-    /// comes.
-    pub(crate) async fn until_the_end(
+    /// Follows until all tasks have stopped and their last lines are printed, or until a time-out or a signal.
+    pub(crate) async fn wait_for_end(
         &mut self,
         deadline: Option<Instant>,
-    ) -> Result<Ended, WaitError> {
-        let ended = self.until(deadline).await?;
-        match ended {
-            Ended::Stopped => self.drain().await,
-            Ended::TimedOut | Ended::Interrupted(_) => {}
+    ) -> Result<EndReason, WaitError> {
+        let end = self.poll_until(deadline).await?;
+        match end {
+            EndReason::Stopped => self.drain().await,
+            EndReason::TimedOut | EndReason::Interrupted(_) => {}
         }
-        Ok(ended)
+        Ok(end)
     }
 
-    /// Has ECS stop what still runs, and says so, or how to do it by hand. How many tasks will stop.
-    pub(crate) async fn stop(&mut self, clients: &Clients, cluster: &str, reason: &str) -> usize {
+    /// Stops the tasks that are still running, and returns how many will stop. If a call fails, prints the command for
+    /// it.
+    pub(crate) async fn stop(
+        &mut self,
+        clients: &RunClients,
+        cluster: &str,
+        reason: &str,
+    ) -> usize {
         let mut stopping = 0;
-        let tasks: Vec<_> = self.watch.still_running().map(str::to_owned).collect();
+        let tasks: Vec<_> = self.waiter.still_running().map(str::to_owned).collect();
         for task in tasks {
             self.progress.say(&format!("{reason}: stopping {task}"));
             let reason = format!("ecs-parrot run: {reason}");
@@ -96,73 +102,77 @@ impl<'a> Follow<'a> {
             if let Err(error) = stopped {
                 let command = task::stop_command(cluster, &task, clients.session.region());
                 self.warn(&format!(
-                    "the task may run on: {error}; `{command}` stops it"
+                    "the task may still be running: {error}; to stop it: `{command}`"
                 ));
             }
         }
         stopping
     }
 
-    /// After tasks were told to stop: their way there, and their last words.
-    pub(crate) async fn until_stopped(&mut self) -> Result<Ended, WaitError> {
-        self.until_the_end(Some(Instant::now() + STOPPING)).await
+    /// Follows tasks that were asked to stop, until they have stopped.
+    pub(crate) async fn wait_for_stop(&mut self) -> Result<EndReason, WaitError> {
+        self.wait_for_end(Some(Instant::now() + STOP_TIME)).await
     }
 
-    /// What the logs have right now.
+    /// Prints the lines that the logs have now.
     pub(crate) async fn flush(&mut self) {
-        while let Ok(round) = timeout(FLUSH_TIME, self.logs.round()).await {
+        while let Ok(round) = timeout(FLUSH_TIME, self.tailer.round()).await {
             let has_more = round.has_more;
-            self.tell(round);
+            self.print(round);
             if !has_more {
                 break;
             }
         }
     }
 
-    async fn until(&mut self, deadline: Option<Instant>) -> Result<Ended, WaitError> {
-        while !self.watch.have_stopped() {
-            let looks = self.next_poll <= self.next_read;
+    async fn poll_until(&mut self, deadline: Option<Instant>) -> Result<EndReason, WaitError> {
+        while !self.waiter.have_stopped() {
+            let polls_next = self.next_poll <= self.next_read;
             let at = self.next_poll.min(self.next_read);
-            // Whatever is dropped here half-way has not happened: no line is lost or read twice.
+            // A future that is dropped here before its end has no effect: no line is lost or read twice.
             tokio::select! {
                 biased;
-                signal = self.interrupts.next() => return Ok(Ended::Interrupted(signal)),
-                () = over(deadline) => return Ok(Ended::TimedOut),
-                looked = async { sleep_until(at).await; self.watch.poll().await }, if looks => {
-                    looked?;
-                    self.next_poll = Instant::now() + self.watch.pause();
-                    self.progress.state(state(self.watch));
+                signal = self.interrupts.next() => return Ok(EndReason::Interrupted(signal)),
+                () = reach(deadline) => return Ok(EndReason::TimedOut),
+                polled = async { sleep_until(at).await; self.waiter.poll().await }, if polls_next => {
+                    polled?;
+                    self.next_poll = Instant::now() + self.waiter.pause();
+                    self.progress.state(state(self.waiter));
                 }
-                round = async { sleep_until(at).await; self.logs.round().await }, if !looks => {
+                round = async { sleep_until(at).await; self.tailer.round().await }, if !polls_next => {
                     self.next_read = Instant::now() + pause(&round);
-                    self.tell(round);
+                    self.print(round);
                 }
             }
         }
-        Ok(Ended::Stopped)
+        Ok(EndReason::Stopped)
     }
 
-    /// How the tasks ended is known here: a signal ends the reading, and changes nothing else.
+    /// Reads the last lines. The exit status is already known, so a signal only ends the reading.
     async fn drain(&mut self) {
-        let ran = self.watch.seen().any(has_run);
-        let mut quiet_since = Instant::now();
-        while ran && self.logs.is_open() {
+        let ran = self.waiter.seen().any(has_run);
+        let mut last_line = Instant::now();
+        while ran && self.tailer.is_open() {
             let round = tokio::select! {
                 biased;
                 signal = self.interrupts.next() => {
                     self.warn(&format!("{signal}: the last lines may be missing"));
                     return;
                 }
-                round = self.logs.round() => round,
+                round = self.tailer.round() => round,
             };
             let pause = pause(&round).min(Duration::from_secs(1));
-            let limit = if round.failing { INSISTING } else { QUIET };
+            let limit = if round.failing {
+                FAILING_DRAIN_TIME
+            } else {
+                DRAIN_TIME
+            };
             if round.has_more || !round.lines.is_empty() {
-                quiet_since = Instant::now();
+                last_line = Instant::now();
             }
             let failing = round.failing;
-            self.tell(round);
-            if quiet_since.elapsed() >= limit {
+            self.print(round);
+            if last_line.elapsed() >= limit {
                 if failing {
                     self.warn("CloudWatch Logs does not answer: the last lines may be missing");
                 }
@@ -179,12 +189,12 @@ impl<'a> Follow<'a> {
         }
     }
 
-    fn tell(&mut self, round: Round) {
-        self.progress.logs(&round.lines, self.logs);
+    fn print(&mut self, round: Round) {
+        self.progress.logs(&round.lines, self.tailer);
         for (stream, error) in round.lost {
             let advice = advice(&stream, &error).unwrap_or_default();
             self.warn(&format!(
-                "the log of `{}` cannot be followed: {error}; {advice}",
+                "the log of `{}` cannot be read: {error}; {advice}",
                 stream.container
             ));
         }
@@ -196,8 +206,8 @@ impl<'a> Follow<'a> {
     }
 }
 
-/// Never, without a deadline.
-pub(super) async fn over(deadline: Option<Instant>) {
+/// Waits until the deadline; for ever if there is none.
+pub(super) async fn reach(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
@@ -208,20 +218,20 @@ fn pause(round: &Round) -> Duration {
     if round.has_more {
         Duration::ZERO
     } else {
-        READING
+        READ_INTERVAL
     }
 }
 
-/// A container that never ran wrote nothing.
+/// Whether a container of the task ran. If not, there are no log lines to wait for.
 fn has_run(task: &Task) -> bool {
     let containers = &task.facts.containers;
     task.facts.started_at.is_some() || containers.iter().any(|it| it.exit_code.is_some())
 }
 
 /// `RUNNING`, or `2 RUNNING, 1 STOPPED`.
-fn state(watch: &TaskWaiter) -> String {
+fn state(waiter: &TaskWaiter) -> String {
     let mut states: Vec<(&str, usize)> = Vec::new();
-    for task in watch.seen() {
+    for task in waiter.seen() {
         match states
             .iter_mut()
             .find(|(state, _)| *state == task.last_status())
@@ -242,8 +252,14 @@ fn state(watch: &TaskWaiter) -> String {
     }
 }
 
-/// A few times, where it may pass: a task that runs on does its work, and costs.
-async fn stop(clients: &Clients, cluster: &str, task: &str, reason: &str) -> Result<(), CallError> {
+/// Stops a task. Errors that may go away are tried again, because a task that is not stopped continues its work and
+/// costs money.
+async fn stop(
+    clients: &RunClients,
+    cluster: &str,
+    task: &str,
+    reason: &str,
+) -> Result<(), CallError> {
     const ATTEMPTS: usize = 3;
     for _ in 1..ATTEMPTS {
         match task::stop(&clients.ecs, cluster, task, reason).await {

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP, kept until somebody asks: a task that runs must be stopped first.
+//! SIGINT, SIGTERM and SIGHUP. They do not end the process at once, because a running task must be stopped first.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub(crate) enum Signal {
 }
 
 impl Signal {
-    /// 128 and the signal's number, as shells have it.
+    /// 128 plus the number of the signal, as in shells.
     pub(crate) fn status(self) -> u8 {
         match self {
             Self::Interrupt => 130,
@@ -33,30 +33,31 @@ impl fmt::Display for Signal {
     }
 }
 
-/// Before they are caught, a signal ends the process at once: nothing is there yet that must be stopped.
+/// The signals that the process received. Before [`Interrupts::catch`] a signal ends the process at once: then there is
+/// nothing to stop.
 #[derive(Default)]
 pub(crate) struct Interrupts {
-    caught: Option<mpsc::UnboundedReceiver<Signal>>,
-    /// A signal that was taken, and is still to be acted on.
+    received: Option<mpsc::UnboundedReceiver<Signal>>,
+    /// A signal that was read and must still be handled.
     put_back: Option<Signal>,
 }
 
 impl Interrupts {
-    /// From here on the signals do not end the process by themselves.
+    /// From now on signals do not end the process.
     pub(crate) fn catch(&mut self) -> std::io::Result<()> {
-        let (tell, told) = mpsc::unbounded_channel();
-        listen(tell)?;
-        self.caught = Some(told);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        listen(sender)?;
+        self.received = Some(receiver);
         Ok(())
     }
 
-    /// The next signal; never, if there is none.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) -> Signal {
         if let Some(signal) = self.put_back.take() {
             return signal;
         }
-        let next = match &mut self.caught {
-            Some(told) => told.recv().await,
+        let next = match &mut self.received {
+            Some(receiver) => receiver.recv().await,
             None => None,
         };
         match next {
@@ -65,20 +66,20 @@ impl Interrupts {
         }
     }
 
-    /// A signal that has come already.
+    /// A signal that was already received.
     pub(crate) fn pending(&mut self) -> Option<Signal> {
         let put_back = self.put_back.take();
-        put_back.or_else(|| self.caught.as_mut()?.try_recv().ok())
+        put_back.or_else(|| self.received.as_mut()?.try_recv().ok())
     }
 
-    /// The same signal is the next one again.
+    /// Makes this signal the next one.
     pub(crate) fn put_back(&mut self, signal: Signal) {
         self.put_back = Some(signal);
     }
 }
 
 #[cfg(unix)]
-fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
+fn listen(sender: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -93,7 +94,7 @@ fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
                 _ = terminate.recv() => Signal::Terminate,
                 _ = hung_up(&mut hang_up) => Signal::HangUp,
             };
-            if tell.send(signal).is_err() {
+            if sender.send(signal).is_err() {
                 return;
             }
         }
@@ -111,7 +112,8 @@ async fn hung_up(hang_up: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// `nohup` has the signal ignored, and whoever uses it wants that. Linux says so; elsewhere the signal is caught.
+/// Whether SIGHUP is ignored, as under `nohup`. Then it must stay ignored. Only Linux shows this; on other systems the
+/// signal is handled.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
@@ -123,10 +125,10 @@ fn ignores_hang_up() -> bool {
 }
 
 #[cfg(not(unix))]
-fn listen(tell: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
+fn listen(sender: mpsc::UnboundedSender<Signal>) -> std::io::Result<()> {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            if tell.send(Signal::Interrupt).is_err() {
+            if sender.send(Signal::Interrupt).is_err() {
                 return;
             }
         }

@@ -1,35 +1,37 @@
-//! What would be run: the arguments, the reference and the service that serves as a model, made into a task
-//! definition and a request. Nothing is made in AWS here.
+//! Makes a task definition and a request from the arguments, the reference and the settings of a service. It creates
+//! nothing in AWS.
 
 use aws_sdk_ecs::operation::run_task::RunTaskInput;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, LaunchType,
     NetworkConfiguration, Tag,
 };
-use ecs_parrot::runner::clone::{Changes, Clone, Host, LogGroup, TaskRole, clone};
-use ecs_parrot::runner::definition::Definition;
+use ecs_parrot::runner::clone::{
+    Changes, ClonedDefinition, LaunchTarget, LogGroup, TaskRole, clone,
+};
+use ecs_parrot::runner::definition::TaskDefinition;
 use ecs_parrot::runner::request::RunRequest;
-use ecs_parrot::runner::service::Model;
+use ecs_parrot::runner::service::ServiceSettings;
 use uuid::Uuid;
 
 use super::args::{self, RunArgs};
-use super::problem::Problem;
+use super::error::CommandError;
 
-/// The stream prefix of ecs-one-off-task's logs.
+/// The log stream prefix of ecs-one-off-task.
 const PREFIX: &str = "ecs";
 
-pub(crate) struct Plan {
-    pub(crate) reference: Definition,
-    pub(crate) clone: Clone,
+pub(crate) struct RunPlan {
+    pub(crate) reference: TaskDefinition,
+    pub(crate) clone: ClonedDefinition,
     pub(crate) log_group: String,
-    /// Names the family; the revision is known when it is registered.
+    /// It names only the family, because the revision is not known before its registration.
     pub(crate) request: RunRequest,
     pub(crate) notes: Vec<String>,
-    /// Names of the variables that --env gives.
+    /// The names of the variables of --env.
     pub(crate) given_variables: Vec<String>,
 }
 
-/// What the arguments say by themselves, read and checked before AWS is asked anything.
+/// The part of the arguments that is checked before the first call to AWS.
 #[derive(Debug)]
 pub(crate) struct RunOptions {
     command: Vec<String>,
@@ -38,20 +40,20 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
-    pub(crate) fn of(args: &RunArgs) -> Result<Self, Problem> {
+    pub(crate) fn of(args: &RunArgs) -> Result<Self, CommandError> {
         check_name(&args.task_name)?;
         check_image(args.image.as_deref())?;
-        let environment = args.variables().map_err(Problem::Usage)?;
+        let environment = args.variables().map_err(CommandError::Usage)?;
         let command = [args.command.as_slice(), &args.words].concat();
         if command.iter().all(|word| word.trim().is_empty()) {
-            return usage("the command is empty: give --command the words of what is to be run");
+            return usage("the command is empty: set --command to at least one word");
         }
         let wants_network = args.launch_type == Some(args::LaunchType::Fargate)
             || args.capacity_provider.iter().any(|name| is_fargate(name));
         let has_network = !args.networks_id.is_empty() && !args.security_groups_id.is_empty();
         if wants_network && !has_network && args.like_service.is_none() {
             return usage(
-                "Fargate needs a network: give --networks-id and --security-groups-id, or --like-service",
+                "Fargate needs a network: set --networks-id and --security-groups-id, or --like-service",
             );
         }
         Ok(Self {
@@ -62,36 +64,36 @@ impl RunOptions {
     }
 }
 
-fn usage<T>(message: &str) -> Result<T, Problem> {
-    Err(Problem::Usage(message.to_owned()))
+fn usage<T>(message: &str) -> Result<T, CommandError> {
+    Err(CommandError::Usage(message.to_owned()))
 }
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>
-fn check_name(name: &str) -> Result<(), Problem> {
+fn check_name(name: &str) -> Result<(), CommandError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if (1..=255).contains(&name.len()) && name.chars().all(allowed) {
         return Ok(());
     }
     usage(&format!(
-        "`{name}` cannot be --task-name: up to 255 letters, digits, `-` and `_`"
+        "--task-name `{name}` is not valid; allowed: up to 255 letters, digits, `-` and `_`"
     ))
 }
 
-fn check_image(image: Option<&str>) -> Result<(), Problem> {
+fn check_image(image: Option<&str>) -> Result<(), CommandError> {
     let Some(image) = image else { return Ok(()) };
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_:./@#".contains(c);
     if (1..=255).contains(&image.len()) && image.chars().all(allowed) {
         return Ok(());
     }
     usage(&format!(
-        "`{image}` is no image: they poll like `repository/name:tag`"
+        "--image `{image}` is not valid; expected a name like `repository/name:tag`"
     ))
 }
 
-fn words(entry_point: &str) -> Result<Vec<String>, Problem> {
+fn words(entry_point: &str) -> Result<Vec<String>, CommandError> {
     match shell_words::split(entry_point) {
         Ok(words) if !words.is_empty() => Ok(words),
-        Ok(_) => usage("--entrypoint is empty: leave it out to use the image's own"),
+        Ok(_) => usage("--entrypoint is empty: remove it to use the image's own"),
         Err(_) => usage(&format!(
             "--entrypoint {entry_point}: a quote is not closed"
         )),
@@ -105,27 +107,31 @@ fn is_fargate(provider: &str) -> bool {
 pub(crate) fn plan(
     args: &RunArgs,
     options: RunOptions,
-    reference: Definition,
-    model: &Model,
+    reference: TaskDefinition,
+    service: &ServiceSettings,
     region: &str,
-) -> Result<Plan, Problem> {
-    let capacity = Capacity::of(args, model)?;
-    let network = network(args, model)?;
+) -> Result<RunPlan, CommandError> {
+    let capacity = Capacity::of(args, service)?;
+    let network = network(args, service)?;
     if capacity.is_fargate() && network.is_none() {
-        return usage("Fargate needs a network, and the service has none: give --networks-id");
+        return usage("Fargate needs a network, but the service has none: set --networks-id");
     }
     let log_group = format!("/ecs/{}", args.task_name);
     let changes = changes(args, &options, region, capacity.host(network.is_some()));
-    let clone = clone(&reference, &changes)?;
+    let clone =
+        clone(&reference, &changes).map_err(|error| CommandError::Usage(error.to_string()))?;
     let mut notes = clone.notes.clone();
     let uses_network = clone.body.get("networkMode").and_then(|it| it.as_str()) == Some("awsvpc");
     if network.is_some() && !uses_network {
-        notes.push("the subnets are not used: the reference's network is not `awsvpc`".to_owned());
+        notes.push(
+            "the subnets are not used, because the network mode of the reference is not `awsvpc`"
+                .to_owned(),
+        );
     }
     notes.extend(one_word(&options));
     let request = request(args, capacity, network.filter(|_| uses_network))?;
     let given = options.environment.iter();
-    Ok(Plan {
+    Ok(RunPlan {
         reference,
         clone,
         log_group,
@@ -135,19 +141,17 @@ pub(crate) fn plan(
     })
 }
 
-/// `--command 'rake db:migrate'` without a shell looks for a program of that whole name.
+/// A note for `--command 'rake db:migrate'`: without a shell, the container looks for a program with that whole name.
 fn one_word(options: &RunOptions) -> Option<String> {
     let [word] = options.command.as_slice() else {
         return None;
     };
     (options.entry_point.is_none() && word.contains(char::is_whitespace)).then(|| {
-        format!(
-            "the command is one word, `{word}`: leave its quotes out, or add --entrypoint 'sh -c'"
-        )
+        format!("the command is one word, `{word}`: remove the quotes, or add --entrypoint 'sh -c'")
     })
 }
 
-fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: Host) -> Changes {
+fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: LaunchTarget) -> Changes {
     Changes {
         family: args.task_name.clone(),
         container: args.container.clone(),
@@ -172,8 +176,8 @@ fn changes(args: &RunArgs, options: &RunOptions, region: &str, host: Host) -> Ch
     }
 }
 
-/// What the task runs on. For EC2 nothing is said, as ecs-one-off-task says nothing: the cluster's default
-/// capacity provider brings instances where there are none, or else ECS takes EC2.
+/// What the task runs on. For EC2 nothing is set, as in ecs-one-off-task: the default capacity provider of the cluster
+/// can then start instances, and without one ECS uses EC2.
 #[derive(Debug, Default)]
 struct Capacity {
     launch_type: Option<LaunchType>,
@@ -182,7 +186,7 @@ struct Capacity {
 }
 
 impl Capacity {
-    fn of(args: &RunArgs, model: &Model) -> Result<Self, Problem> {
+    fn of(args: &RunArgs, service: &ServiceSettings) -> Result<Self, CommandError> {
         if !args.capacity_provider.is_empty() {
             let items = args.capacity_provider.iter().map(|name| {
                 CapacityProviderStrategyItem::builder()
@@ -191,7 +195,7 @@ impl Capacity {
                     .build()
             });
             let strategy: Result<Vec<_>, _> = items.collect();
-            let strategy = strategy.map_err(|error| Problem::Usage(error.to_string()))?;
+            let strategy = strategy.map_err(|error| CommandError::Usage(error.to_string()))?;
             return Ok(Self {
                 strategy,
                 ..Self::default()
@@ -201,16 +205,16 @@ impl Capacity {
             Some(args::LaunchType::Ec2) => Self::default(),
             Some(args::LaunchType::Fargate) => Self {
                 launch_type: Some(LaunchType::Fargate),
-                platform_version: model.platform_version.clone(),
+                platform_version: service.platform_version.clone(),
                 ..Self::default()
             },
             None => Self {
-                launch_type: model
+                launch_type: service
                     .launch_type
                     .clone()
-                    .filter(|_| model.strategy.is_empty()),
-                strategy: model.strategy.clone(),
-                platform_version: model.platform_version.clone(),
+                    .filter(|_| service.strategy.is_empty()),
+                strategy: service.strategy.clone(),
+                platform_version: service.platform_version.clone(),
             },
         })
     }
@@ -221,37 +225,40 @@ impl Capacity {
             || providers.any(|item| is_fargate(item.capacity_provider()))
     }
 
-    fn host(&self, has_network: bool) -> Host {
+    fn host(&self, has_network: bool) -> LaunchTarget {
         match (self.is_fargate(), has_network) {
-            (true, _) => Host::Fargate,
-            (false, true) => Host::InstanceWithNetwork,
-            (false, false) => Host::Instance,
+            (true, _) => LaunchTarget::Fargate,
+            (false, true) => LaunchTarget::InstanceWithNetwork,
+            (false, false) => LaunchTarget::Instance,
         }
     }
 }
 
-/// The network of the arguments, with what they leave open from the model.
-fn network(args: &RunArgs, model: &Model) -> Result<Option<AwsVpcConfiguration>, Problem> {
-    let model = model.network.as_ref();
-    let or_model = |given: &[String], of_model: &[String]| {
+/// The network of the arguments. Missing parts come from the service.
+fn network(
+    args: &RunArgs,
+    service: &ServiceSettings,
+) -> Result<Option<AwsVpcConfiguration>, CommandError> {
+    let of_service = service.network.as_ref();
+    let or_default = |given: &[String], default: &[String]| {
         if given.is_empty() {
-            of_model.to_vec()
+            default.to_vec()
         } else {
             given.to_vec()
         }
     };
-    let subnets = or_model(&args.networks_id, model.map_or(&[], |it| it.subnets()));
+    let subnets = or_default(&args.networks_id, of_service.map_or(&[], |it| it.subnets()));
     if subnets.is_empty() {
         return Ok(None);
     }
-    let groups = or_model(
+    let groups = or_default(
         &args.security_groups_id,
-        model.map_or(&[], |it| it.security_groups()),
+        of_service.map_or(&[], |it| it.security_groups()),
     );
     let public = if args.assign_public_ip {
         Some(AssignPublicIp::Enabled)
     } else {
-        model.and_then(|it| it.assign_public_ip()).cloned()
+        of_service.and_then(|it| it.assign_public_ip()).cloned()
     };
     AwsVpcConfiguration::builder()
         .set_subnets(Some(subnets))
@@ -259,21 +266,21 @@ fn network(args: &RunArgs, model: &Model) -> Result<Option<AwsVpcConfiguration>,
         .assign_public_ip(public.unwrap_or(AssignPublicIp::Disabled))
         .build()
         .map(Some)
-        .map_err(|error| Problem::Usage(error.to_string()))
+        .map_err(|error| CommandError::Usage(error.to_string()))
 }
 
 fn request(
     args: &RunArgs,
     capacity: Capacity,
     network: Option<AwsVpcConfiguration>,
-) -> Result<RunRequest, Problem> {
+) -> Result<RunRequest, CommandError> {
     let token = Uuid::new_v4().simple().to_string();
     let network = network.map(|it| {
         NetworkConfiguration::builder()
             .awsvpc_configuration(it)
             .build()
     });
-    let tags: Result<Vec<Tag>, Problem> = args.tag.iter().map(tag).collect();
+    let tags: Result<Vec<Tag>, CommandError> = args.tag.iter().map(tag).collect();
     let input = RunTaskInput::builder()
         .cluster(&args.cluster)
         .task_definition(&args.task_name)
@@ -286,10 +293,10 @@ fn request(
         .started_by(format!("ecs-parrot-run/{}", &token[..8]))
         .client_token(token)
         .build()
-        .map_err(|error| Problem::Usage(error.to_string()))?;
+        .map_err(|error| CommandError::Usage(error.to_string()))?;
     Ok(RunRequest::new(input)?)
 }
 
-fn tag((key, value): &(String, String)) -> Result<Tag, Problem> {
+fn tag((key, value): &(String, String)) -> Result<Tag, CommandError> {
     Ok(Tag::builder().key(key).value(value).build())
 }

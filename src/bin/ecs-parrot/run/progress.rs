@@ -1,37 +1,37 @@
-//! What is said while a task runs: results on standard output, all else on standard error. A terminal gets a
-//! line that moves; a pipe gets plain lines.
+//! The output while a task runs: results on standard output, everything else on standard error. A terminal shows the
+//! state in an animated line; a pipe gets plain lines.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use ecs_parrot::runner::logs::{Line, LogTailer};
+use ecs_parrot::runner::logs::{LogLine, LogTailer};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::RunOutput;
 
-pub(crate) struct Progress {
+pub(crate) struct RunProgress {
     spinner: Option<ProgressBar>,
     started: Instant,
     output: RunOutput,
     state: String,
-    /// Nobody reads the containers' lines any more.
-    is_unread: bool,
+    /// The reader of the containers' lines has closed the output.
+    is_closed: bool,
 }
 
-impl Progress {
+impl RunProgress {
     pub(crate) fn new(output: RunOutput) -> Self {
-        // A terminal in a CI job, which some have, keeps every frame of a moving line.
-        let moves = io::stderr().is_terminal() && std::env::var_os("CI").is_none();
+        // Some CI jobs have a terminal, and their log would keep each frame of the animation.
+        let is_animated = io::stderr().is_terminal() && std::env::var_os("CI").is_none();
         Self {
-            spinner: moves.then(spinner),
+            spinner: is_animated.then(spinner),
             started: Instant::now(),
             output,
             state: String::new(),
-            is_unread: false,
+            is_closed: false,
         }
     }
 
-    /// A line that stays. Where nobody listens any more, the task goes on all the same.
+    /// Prints a line. If standard error is closed, the task continues without it.
     pub(crate) fn say(&self, line: &str) {
         let _ = self.above(|| writeln!(anstream::stderr(), "{line}"));
     }
@@ -41,7 +41,7 @@ impl Progress {
         self.say(&format!("{yellow}warning:{yellow:#} {line}"));
     }
 
-    /// The state of the tasks; told when it changes.
+    /// Shows the state of the tasks, if it has changed.
     pub(crate) fn state(&mut self, state: String) {
         if state == self.state {
             return;
@@ -53,10 +53,10 @@ impl Progress {
         self.state = state;
     }
 
-    /// Containers' lines, as they wrote them. Whoever reads them may have seen enough, as `head` has; the exit
-    /// code is still wanted.
-    pub(crate) fn logs(&mut self, lines: &[Line], from: &LogTailer) {
-        if lines.is_empty() || self.is_unread {
+    /// Prints the containers' lines unchanged. The reader may close the output, as `head` does. The run continues then,
+    /// because its exit status is still needed.
+    pub(crate) fn logs(&mut self, lines: &[LogLine], from: &LogTailer) {
+        if lines.is_empty() || self.is_closed {
             return;
         }
         let written = self.above(|| match self.output {
@@ -64,8 +64,8 @@ impl Progress {
             RunOutput::Json => write_lines(&mut io::stderr().lock(), lines, from),
         });
         if let Err(error) = written {
-            self.is_unread = true;
-            self.warn(&format!("lines are not shown any more: {error}"));
+            self.is_closed = true;
+            self.warn(&format!("log lines are not shown any more: {error}"));
         }
     }
 
@@ -92,7 +92,7 @@ fn spinner() -> ProgressBar {
     spinner
 }
 
-fn write_lines(out: &mut impl io::Write, lines: &[Line], from: &LogTailer) -> io::Result<()> {
+fn write_lines(out: &mut impl io::Write, lines: &[LogLine], from: &LogTailer) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
     for line in lines {
         let text = line.text.strip_suffix('\n').unwrap_or(&line.text);

@@ -1,4 +1,4 @@
-//! What `--output json` prints, and what `--dry-run` shows.
+//! The output of `--output json` and of `--dry-run`.
 
 use std::io::Write as _;
 
@@ -6,27 +6,27 @@ use ecs_parrot::aws::secret::REDACTED;
 use ecs_parrot::ecs::event::Time;
 use ecs_parrot::ecs::notice::Failure;
 use ecs_parrot::runner::clone::READ_ONLY;
-use ecs_parrot::runner::logs::Stream;
-use ecs_parrot::runner::outcome::{End, RunOutcome};
+use ecs_parrot::runner::logs::ContainerStream;
+use ecs_parrot::runner::outcome::{RunOutcome, TaskEnd};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use super::plan::Plan;
+use super::plan::RunPlan;
 
-/// One run; the names are a contract.
+/// The report of one run. Programs read it, so its names must not change.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct RunReport {
     /// The process's exit status.
     pub(crate) status: u8,
     pub(crate) error: Option<String>,
     pub(crate) advice: Option<String>,
     pub(crate) cluster: String,
-    /// The definition that was copied.
+    /// The task definition that was copied.
     pub(crate) reference: Option<String>,
-    /// The copy, where one was registered.
+    /// The registered copy.
     pub(crate) task_definition: Option<String>,
-    /// The container whose exit code counts.
+    /// The container whose exit code decides.
     pub(crate) container: Option<String>,
     pub(crate) tasks: Vec<TaskReport>,
     pub(crate) failures: Vec<FailureReport>,
@@ -39,7 +39,7 @@ pub(crate) struct TaskReport {
     task_arn: String,
     last_status: Option<String>,
     exit_code: Option<i64>,
-    /// The notifier's word for why it stopped.
+    /// Why the task stopped, in the words of the notifier.
     cause: Option<&'static str>,
     stop_code: Option<String>,
     stopped_reason: Option<String>,
@@ -71,7 +71,7 @@ pub(crate) struct LogReport {
     log_stream: String,
 }
 
-impl Report {
+impl RunReport {
     pub(crate) fn add_failures(&mut self, failures: &[Failure]) {
         self.failures = failures.iter().map(FailureReport::of).collect();
     }
@@ -80,18 +80,18 @@ impl Report {
         self.tasks = outcome.ends().map(TaskReport::of).collect();
     }
 
-    pub(crate) fn add_streams<'a>(&mut self, streams: impl Iterator<Item = &'a Stream>) {
+    pub(crate) fn add_streams<'a>(&mut self, streams: impl Iterator<Item = &'a ContainerStream>) {
         self.logs = streams.map(LogReport::of).collect();
     }
 
-    /// A task of which nothing is known yet but its ARN.
+    /// Tasks of which only the ARN is known yet.
     pub(crate) fn add_started(&mut self, tasks: &[String]) {
         self.tasks = tasks.iter().map(|arn| TaskReport::started(arn)).collect();
     }
 }
 
 impl TaskReport {
-    fn of(end: End<'_>) -> Self {
+    fn of(end: TaskEnd<'_>) -> Self {
         let facts = &end.task.facts;
         let time = |time: &Option<Time>| time.as_ref().map(|time| time.text().to_owned());
         let containers = facts.containers.iter().map(|container| ContainerReport {
@@ -140,7 +140,7 @@ impl FailureReport {
 }
 
 impl LogReport {
-    fn of(stream: &Stream) -> Self {
+    fn of(stream: &ContainerStream) -> Self {
         Self {
             container: stream.container.clone(),
             task: stream.task.clone(),
@@ -150,11 +150,15 @@ impl LogReport {
     }
 }
 
-/// `--dry-run` for people: what is different from the reference, then the request.
-pub(crate) fn show_plan(plan: &Plan) -> anyhow::Result<()> {
+/// `--dry-run` for people: the differences to the reference, then the request.
+pub(crate) fn show_plan(plan: &RunPlan) -> anyhow::Result<()> {
     let mut out = anstream::stdout();
     let (old, new) = (pretty(&reference(plan))?, pretty(&copy(plan))?);
-    writeln!(out, "task definition, against {}:", plan.reference.arn())?;
+    writeln!(
+        out,
+        "task definition, compared with {}:",
+        plan.reference.arn()
+    )?;
     let diff = TextDiff::from_lines(&old, &new);
     for (index, group) in diff.grouped_ops(3).iter().enumerate() {
         if index > 0 {
@@ -175,7 +179,7 @@ pub(crate) fn show_plan(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// `--dry-run` for programs.
-pub(crate) fn plan_json(plan: &Plan) -> Value {
+pub(crate) fn plan_json(plan: &RunPlan) -> Value {
     json!({
         "reference": reference(plan),
         "task_definition": copy(plan),
@@ -188,8 +192,8 @@ fn pretty(body: &Map<String, Value>) -> serde_json::Result<String> {
     serde_json::to_string_pretty(body).map(|text| text + "\n")
 }
 
-/// The reference as RegisterTaskDefinition would take it, for a comparison of like with like.
-fn reference(plan: &Plan) -> Map<String, Value> {
+/// The reference without its read-only fields, so that it can be compared with the copy.
+fn reference(plan: &RunPlan) -> Map<String, Value> {
     let mut body = plan.reference.body.clone();
     for field in READ_ONLY {
         body.remove(field);
@@ -200,12 +204,12 @@ fn reference(plan: &Plan) -> Map<String, Value> {
     hide_values(body, &[])
 }
 
-fn copy(plan: &Plan) -> Map<String, Value> {
+fn copy(plan: &RunPlan) -> Map<String, Value> {
     hide_values(plan.clone.body.clone(), &plan.given_variables)
 }
 
-/// Variables often hold what nobody should read in a CI job's log: they are shown by name, those that were
-/// `given` with a mark that makes them differ.
+/// Replaces the values of variables, which are often secrets and must not be in the log of a CI job. The values of the
+/// `given` variables get another replacement, so that the comparison shows them as different.
 fn hide_values(mut body: Map<String, Value>, given: &[String]) -> Map<String, Value> {
     let containers = body.get_mut("containerDefinitions");
     let containers = containers.and_then(Value::as_array_mut);

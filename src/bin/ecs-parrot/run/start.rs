@@ -1,59 +1,60 @@
-//! Starts the tasks, once: a call that is made again carries the same client token.
+//! Starts the tasks once: a repeated call has the same client token.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use ecs_parrot::aws::{CallError, ErrorKind};
+use ecs_parrot::runner::error::RunError;
 use ecs_parrot::runner::request::RunRequest;
 use ecs_parrot::runner::task::{self, StartError, Started};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::follow::over;
+use super::create::{CreatedResources, is_denied_tagging};
+use super::error::CommandError;
+use super::follow::reach;
 use super::interrupt::Signal;
-use super::make::{CreatedResources, is_denied_tagging};
-use super::plan::Plan;
-use super::problem::Problem;
+use super::plan::RunPlan;
 use super::progress::elapsed;
-use super::{Clients, Run};
+use super::{Run, RunClients};
 
-/// How long a call that is on its way may still take when --timeout is over or a signal comes: a task that it starts is
-/// then known, and can be stopped. CI leaves us a few seconds.
+/// How long a call may still take after --timeout or a signal. If it is answered in this time, the started task is
+/// known and can be stopped. CI services kill the process a few seconds after the signal.
 const GRACE: Duration = Duration::from_secs(4);
 
 impl Run<'_> {
     pub(super) async fn start(
         &mut self,
-        clients: &Clients,
-        plan: &Plan,
-        made: &mut CreatedResources,
+        clients: &RunClients,
+        plan: &RunPlan,
+        created: &mut CreatedResources,
         deadline: Option<Instant>,
-    ) -> Result<Started, Problem> {
-        let request = plan.request.for_definition(made.definition.arn());
+    ) -> Result<Started, CommandError> {
+        let request = plan.request.for_definition(created.definition.arn());
         match self
-            .start_patiently(clients, &request, made, deadline)
+            .start_with_retries(clients, &request, created, deadline)
             .await
         {
-            Err(Problem::Start(StartError::Call(error)))
+            Err(CommandError::Run(RunError::Start(StartError::Call(error))))
                 if request.has_tags() && is_denied_tagging(&error) =>
             {
                 self.warn("the task gets no tags: ecs:TagResource is denied".to_owned());
                 let untagged = request.without_tags();
-                self.start_patiently(clients, &untagged, made, deadline)
+                self.start_with_retries(clients, &untagged, created, deadline)
                     .await
             }
             started => started,
         }
     }
 
-    /// For about a minute, and no longer than --timeout: a CI job would rather wait than fail.
-    async fn start_patiently(
+    /// Tries for about one minute, but not longer than --timeout, because a CI job prefers waiting to failing.
+    async fn start_with_retries(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
-        made: &mut CreatedResources,
+        created: &mut CreatedResources,
         deadline: Option<Instant>,
-    ) -> Result<Started, Problem> {
+    ) -> Result<Started, CommandError> {
         let mut request = request.clone();
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(500))
@@ -61,49 +62,52 @@ impl Run<'_> {
             .with_max_times(7)
             .build();
         loop {
-            let error = match self.ask(clients, &request, deadline).await {
+            let error = match self.run_task(clients, &request, deadline).await {
                 Err(error) if error.is_retryable() => error,
                 started => return Ok(started?),
             };
             match &error {
-                StartError::Call(error) => made.is_in_doubt |= error.kind == ErrorKind::Unavailable,
-                // An answer: whatever went unanswered before has started nothing. It would come again under its token.
+                StartError::Call(error) => {
+                    created.is_in_doubt |= error.kind == ErrorKind::Unavailable
+                }
+                // This is an answer, so earlier calls without an answer have started nothing. With the same token, ECS
+                // would repeat this answer.
                 StartError::NotPlaced(_) => {
-                    made.is_in_doubt = false;
+                    created.is_in_doubt = false;
                     request = request.with_token(Uuid::new_v4().simple().to_string());
                 }
             }
             if let Some(signal) = self.interrupts.pending() {
-                return Err(self.interrupted(signal, clients, &request, made, error));
+                return Err(self.interrupted(signal, clients, &request, created, error));
             }
             let Some(pause) = pauses.next() else {
-                return Err(self.not_started(clients, &request, made, error));
+                return Err(self.not_started(clients, &request, created, error));
             };
             if deadline.is_some_and(|deadline| Instant::now() + pause >= deadline) {
-                let problem = self.not_started(clients, &request, made, error);
+                let error = self.not_started(clients, &request, created, error);
                 let limit = self.args.timeout.unwrap_or_default();
-                return Err(Problem::TimedOut {
+                return Err(CommandError::TimedOut {
                     limit: elapsed(limit),
-                    problem: Box::new(problem),
+                    error: Box::new(error),
                 });
             }
             let seconds = pause.as_secs_f32();
             self.progress
-                .say(&format!("{error}; once more in {seconds} s"));
+                .say(&format!("{error}; trying again in {seconds} s"));
             tokio::select! {
                 () = sleep(pause) => {}
                 signal = self.interrupts.next() => {
-                    return Err(self.interrupted(signal, clients, &request, made, error));
+                    return Err(self.interrupted(signal, clients, &request, created, error));
                 }
             }
         }
     }
 
-    /// RunTask's answer. Once --timeout is over or a signal came, it is not waited for to the end: the call may then
-    /// have started a task.
-    async fn ask(
+    /// Calls RunTask. After --timeout or a signal it waits only a short time for the answer. Without an answer, the
+    /// call may have started a task.
+    async fn run_task(
         &mut self,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
         deadline: Option<Instant>,
     ) -> Result<Started, StartError> {
@@ -111,7 +115,7 @@ impl Run<'_> {
         let signal = tokio::select! {
             answer = &mut call => return answer,
             signal = self.interrupts.next() => Some(signal),
-            () = over(deadline) => None,
+            () = reach(deadline) => None,
         };
         let answer = tokio::select! {
             answer = &mut call => answer,
@@ -127,30 +131,33 @@ impl Run<'_> {
     fn interrupted(
         &mut self,
         signal: Signal,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
-        made: &CreatedResources,
+        created: &CreatedResources,
         error: StartError,
-    ) -> Problem {
-        if made.is_in_doubt {
-            let problem = self.not_started(clients, request, made, error);
-            self.warn(problem.to_string());
+    ) -> CommandError {
+        if created.is_in_doubt {
+            let unanswered = self.not_started(clients, request, created, error);
+            self.warn(unanswered.to_string());
         }
-        Problem::Interrupted(signal)
+        CommandError::Interrupted(signal)
     }
 
     fn not_started(
         &self,
-        clients: &Clients,
+        clients: &RunClients,
         request: &RunRequest,
-        made: &CreatedResources,
+        created: &CreatedResources,
         error: StartError,
-    ) -> Problem {
-        if !made.is_in_doubt {
+    ) -> CommandError {
+        if !created.is_in_doubt {
             return error.into();
         }
         let command = list_command(request, clients.session.region());
-        Problem::Unanswered { error, command }
+        CommandError::Unanswered {
+            error: error.into(),
+            command,
+        }
     }
 }
 
@@ -163,9 +170,9 @@ fn unanswered() -> StartError {
     })
 }
 
-/// The command that lists what a request started.
+/// The AWS CLI command that lists the tasks that a request started.
 fn list_command(request: &RunRequest, region: &str) -> String {
     let cluster = request.cluster();
-    let mark = request.input().started_by().unwrap_or_default();
-    format!("aws ecs list-tasks --cluster {cluster} --started-by {mark} --region {region}")
+    let started_by = request.input().started_by().unwrap_or_default();
+    format!("aws ecs list-tasks --cluster {cluster} --started-by {started_by} --region {region}")
 }

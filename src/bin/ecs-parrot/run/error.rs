@@ -1,11 +1,7 @@
-//! What can go wrong with a run, each with what to do about it.
+//! What can go wrong with `ecs-parrot run`, and what to do about it.
 
 use ecs_parrot::aws::{CallError, ErrorKind, SessionError};
-use ecs_parrot::runner::clone::CloneError;
-use ecs_parrot::runner::definition::DefinitionError;
-use ecs_parrot::runner::request::InvalidRequest;
-use ecs_parrot::runner::service::ServiceError;
-use ecs_parrot::runner::task::StartError;
+use ecs_parrot::runner::error::RunError;
 use ecs_parrot::runner::wait::WaitError;
 
 use super::TIMED_OUT;
@@ -13,75 +9,66 @@ use super::args::RunArgs;
 use super::interrupt::Signal;
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Problem {
+pub(crate) enum CommandError {
     #[error("{0}")]
     Usage(String),
     #[error("stopped by {0}")]
     Interrupted(Signal),
     #[error(transparent)]
-    Session(#[from] SessionError),
+    Session(SessionError),
     #[error(transparent)]
-    Call(#[from] CallError),
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-    #[error(transparent)]
-    Service(#[from] ServiceError),
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// RunTask was not answered: it may have started a task all the same.
-    #[error("{error}; if a task was started, `{command}` shows it")]
-    Unanswered { error: StartError, command: String },
-    /// AWS's words with what was typed, which they do not name.
-    #[error("{typed}: {problem}")]
+    Run(RunError),
+    /// RunTask was not answered. It may still have started a task.
+    #[error("{error}; if a task was started, `{command}` lists it")]
+    Unanswered { error: RunError, command: String },
+    /// An error of AWS that does not name what was typed, together with what was typed.
+    #[error("{typed}: {error}")]
     Of {
         typed: String,
-        problem: Box<Problem>,
+        error: Box<CommandError>,
     },
     /// No task was started before --timeout.
-    #[error("time-out after {limit}: {problem}")]
+    #[error("time-out after {limit}: {error}")]
     TimedOut {
         limit: String,
-        problem: Box<Problem>,
+        error: Box<CommandError>,
     },
     #[error("{error}{}", left_running(.commands))]
     Wait {
         error: WaitError,
-        /// How to stop what runs on without us.
+        /// The commands that stop the tasks that are still running.
         commands: Vec<String>,
     },
 }
 
 fn left_running(commands: &[String]) -> String {
     let commands = commands.join(" && ");
-    format!("; what runs is left running, `{commands}` stops it")
+    format!("; running tasks are not stopped; to stop them: `{commands}`")
 }
 
-impl From<CloneError> for Problem {
-    fn from(error: CloneError) -> Self {
-        Self::Usage(error.to_string())
+impl<E> From<E> for CommandError
+where
+    RunError: From<E>,
+{
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
     }
 }
 
-impl From<InvalidRequest> for Problem {
-    fn from(error: InvalidRequest) -> Self {
-        Self::Usage(error.to_string())
-    }
-}
-
-impl Problem {
-    /// With what was typed, where AWS does not want that as it is; a denial or a failure of AWS's own is about more.
+impl CommandError {
+    /// Adds what was typed, if AWS refused the call. A denial, or a failure of AWS itself, has other causes.
     #[must_use]
     pub(crate) fn of(self, typed: String) -> Self {
         match self.refused() {
             Some(_) => Self::Of {
                 typed,
-                problem: Box::new(self),
+                error: Box::new(self),
             },
             None => self,
         }
     }
 
-    /// The same, for the flag that AWS's words are about.
+    /// The same, for the flag that the error of AWS is about.
     #[must_use]
     pub(crate) fn of_args(self, args: &RunArgs) -> Self {
         match self.refused().and_then(|error| typed(error, args)) {
@@ -90,21 +77,13 @@ impl Problem {
         }
     }
 
-    /// The call that AWS did not want as it was.
+    /// The call that AWS refused as it was.
     fn refused(&self) -> Option<&CallError> {
         match self {
-            Self::Call(error)
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Service(ServiceError::Call(error))
-            | Self::Start(StartError::Call(error)) => {
-                (error.kind == ErrorKind::Refused).then_some(error)
-            }
+            Self::Run(error) => error.call().filter(|it| it.kind == ErrorKind::Refused),
             Self::Usage(_)
             | Self::Interrupted(_)
             | Self::Session(_)
-            | Self::Definition(DefinitionError::Nothing(_))
-            | Self::Service(ServiceError::Unknown { .. })
-            | Self::Start(StartError::NotPlaced(_))
             | Self::Unanswered { .. }
             | Self::Of { .. }
             | Self::TimedOut { .. }
@@ -115,37 +94,34 @@ impl Problem {
     /// The process's exit status.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Session(SessionError::InvalidRegion(_)) => 2,
+            Self::Usage(_)
+            | Self::Run(RunError::Request(_))
+            | Self::Session(SessionError::InvalidRegion(_)) => 2,
             Self::Interrupted(signal) => signal.status(),
-            Self::Of { problem, .. } => problem.status(),
+            Self::Of { error, .. } => error.status(),
             Self::TimedOut { .. } => TIMED_OUT,
-            Self::Session(_)
-            | Self::Call(_)
-            | Self::Definition(_)
-            | Self::Service(_)
-            | Self::Start(_)
-            | Self::Unanswered { .. }
-            | Self::Wait { .. } => 1,
+            Self::Session(_) | Self::Run(_) | Self::Unanswered { .. } | Self::Wait { .. } => 1,
         }
     }
 
-    /// What to do about it, where the message itself does not say.
+    /// What to do about it, if the error message does not already say it.
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
-            Self::Call(error)
-            | Self::Definition(DefinitionError::Call(error))
-            | Self::Service(ServiceError::Call(error))
-            | Self::Wait {
+            Self::Run(error) | Self::Unanswered { error, .. } => {
+                let advice = error.advice()?;
+                Some(match error.call() {
+                    Some(call) => without_role(call, advice),
+                    None => advice,
+                })
+            }
+            Self::Wait {
                 error: WaitError::Call(_, error),
                 ..
-            } => of_call(error),
-            Self::Start(error) | Self::Unanswered { error, .. } => of_start(error),
-            Self::Of { problem, .. } | Self::TimedOut { problem, .. } => problem.advice(),
+            } => error.advice().map(|advice| without_role(error, advice)),
+            Self::Of { error, .. } | Self::TimedOut { error, .. } => error.advice(),
             Self::Usage(_)
             | Self::Interrupted(_)
             | Self::Session(_)
-            | Self::Definition(DefinitionError::Nothing(_))
-            | Self::Service(ServiceError::Unknown { .. })
             | Self::Wait {
                 error: WaitError::Unknown(_),
                 ..
@@ -154,18 +130,7 @@ impl Problem {
     }
 }
 
-fn of_call(error: &CallError) -> Option<String> {
-    error.advice().map(|advice| without_role(error, advice))
-}
-
-fn of_start(error: &StartError) -> Option<String> {
-    let advice = error.advice()?;
-    Some(match error {
-        StartError::Call(error) => without_role(error, advice),
-        StartError::NotPlaced(_) => advice,
-    })
-}
-
+/// The flag of `ecs-parrot run` that leaves a task role out.
 fn without_role(error: &CallError, advice: String) -> String {
     match error.denied_action() {
         Some("iam:PassRole") => format!("{advice} with --task-role none"),
@@ -173,7 +138,7 @@ fn without_role(error: &CallError, advice: String) -> String {
     }
 }
 
-/// The flag that AWS's words are about, with what was typed there, where they do not name it.
+/// The flag that the error of AWS is about, with its value, if the error does not name the value.
 fn typed(error: &CallError, args: &RunArgs) -> Option<String> {
     let message = error.message.to_lowercase();
     let about = |mark: &str, values: &[&str]| {
