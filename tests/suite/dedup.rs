@@ -461,7 +461,11 @@ async fn a_table_out_of_reach_costs_no_message() {
             [Answer::Response(json!({"batchItemFailures": []}))],
             "{url}"
         );
-        assert_eq!(log.matches("the dedup table is not available").count(), 1, "{url}: {log}");
+        assert_eq!(
+            log.matches("the dedup table is not available").count(),
+            1,
+            "{url}: {log}"
+        );
     }
 }
 

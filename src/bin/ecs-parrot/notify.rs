@@ -50,7 +50,7 @@ pub(crate) fn open_as_caller(
     async move { Session::of_environment(&http, region).await }.boxed()
 }
 
-/// Whether there are credentials for AWS. Where there are none, this is printed once and not for each event.
+/// Whether there are AWS credentials. If there are none, this is printed once and not for each event.
 pub(crate) async fn can_ask(session: &LazySession) -> bool {
     let opened = session.own().await;
     if let Err(error) = &opened {

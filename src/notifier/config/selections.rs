@@ -48,7 +48,7 @@ fn all_words(accepts_reasons: bool, in_full: bool) -> Remedy {
     })
 }
 
-/// A better advice for a wrong word than the list of all words, if there is one.
+/// The advice for a wrong word. `None` if only the list of all words helps.
 fn remedy(word: &str, accepts_reasons: bool) -> Option<Remedy> {
     let several = word.split([' ', ';', ':', '|']).filter(|it| !it.is_empty());
     if several.clone().count() > 1 && several.clone().all(|it| selection(it).is_some()) {

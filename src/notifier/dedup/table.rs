@@ -259,7 +259,7 @@ impl Table {
         self.end_claim(key, 1).await
     }
 
-    /// The end of a claim, with so many more that were sent without an answer; by now how many.
+    /// Ends the claim and adds `more` to the count of messages without an answer. Returns the new count.
     async fn end_claim(&self, key: &DedupKey, more: u64) -> Option<u32> {
         const CALL: &str = "UpdateItem";
         let answer = self.call(CALL, |dynamo| async move {
