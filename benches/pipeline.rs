@@ -16,7 +16,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group};
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
 use ecs_parrot::notifier::dispatch::evaluate;
-use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::Policy;
 use ecs_parrot::notifier::render::{Renderer, View};
@@ -38,8 +38,8 @@ fn tell(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
         .map(|item| item.event.unwrap());
     let decided: Vec<_> = events.map(|event| evaluate(&event, policy)).collect();
     let items = decided.iter().enumerate();
-    let items = items.filter_map(|(index, decided)| Item::of(index, decided));
-    let mut plan = Plan::of(&items.collect::<Vec<_>>());
+    let items = items.filter_map(|(index, decided)| GroupItem::of(index, decided));
+    let mut plan = MessagePlan::of(&items.collect::<Vec<_>>());
     let mut bytes = 0;
     while let Some(group) = plan.next(None) {
         let message = renderer.render_or_fall_back(View::of(ChannelType::Slack), &group.group);

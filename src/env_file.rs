@@ -482,7 +482,7 @@ impl Checked<'_> {
         if are_channels_unknown {
             return report;
         }
-        let kept_at = parrot.channels.kept_at.map(|it| format!("those of {it}"));
+        let kept_at = parrot.channels.reference.map(|it| format!("those of {it}"));
         let channels = parrot.channels.configured.into_iter();
         let channels: Vec<_> = channels
             .filter(|it| it.channel_type != ChannelType::Terminal)

@@ -1,12 +1,12 @@
-//! Posts what matters of what ECS reports.
+//! Posts ECS events to chat.
 //!
 //! ```text
 //! payload ─ ingest ▶ events ─ classify ▶ Notice ─ policy ▶ Decision
-//! what is kept:  Notice ─ enrich ▶ Notice ─ policy ▶ Decision
-//! then for each channel:  deduplicate ─ group ─ render, send ─ record
+//! kept notices:  Notice ─ enrich ▶ Notice ─ policy ▶ Decision
+//! for each channel:  deduplicate ─ group ─ render, send ─ record
 //! ```
 //!
-//! [`dispatch`] is the whole way on one screen; the modules are its stages, in this order.
+//! [`dispatch`] shows the whole pipeline on one screen. The other modules are its stages.
 
 pub mod channel;
 pub mod config;

@@ -85,7 +85,7 @@ impl Aws {
         let is_told = |id: &&Value| inside.items.get(id.as_str().unwrap()) == Some(&true);
         let told = keys.iter().map(|key| &key["id"]["S"]).filter(is_told);
         let told: Vec<_> = told
-            .map(|id| json!({"id": {"S": id}, "state": {"S": "told"}}))
+            .map(|id| json!({"id": {"S": id}, "state": {"S": "posted"}}))
             .collect();
         answer_with(
             200,

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
-use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::dispatch::evaluate;
 use ecs_parrot::notifier::render::{Renderer, View};
@@ -26,9 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
         .filter_map(|item| item.event.ok());
     let decided: Vec<_> = events.map(|event| evaluate(&event, &policy)).collect();
     let items = decided.iter().enumerate();
-    let items = items.filter_map(|(index, decided)| Item::of(index, decided));
+    let items = items.filter_map(|(index, decided)| GroupItem::of(index, decided));
     let items: Vec<_> = items.collect();
-    let (mut each, mut all) = (Plan::of(&items), Plan::of(&items));
+    let (mut each, mut all) = (MessagePlan::of(&items), MessagePlan::of(&items));
     while let Some(group) = each.next(None).or_else(|| all.next(Some(1))) {
         for channel_type in ChannelType::VARIANTS {
             let message = RENDERER

@@ -6,11 +6,11 @@ use ecs_parrot::aws::Session;
 use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::function::{self, failed};
 use ecs_parrot::config;
-use ecs_parrot::notifier::config::{NotifierConfig, Place};
+use ecs_parrot::notifier::config::{NotifierConfig, RunMode};
 use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier};
 use ecs_parrot::notifier::ingest::Sender;
 use ecs_parrot::notifier::metrics;
-use ecs_parrot::notifier::report::{BatchReport, Entry};
+use ecs_parrot::notifier::report::{BatchReport, ReportEntry};
 use futures::FutureExt as _;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use metrics_cloudwatch_embedded::Collector;
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
         let deadline = Deadline::at(event.context.deadline());
         let report = notifier.notify(&event.payload, deadline).await;
         flush(metrics);
-        // The queue's own delay holds for what it does not hear of in time.
+        // If there is not enough time for a record, the queue's own visibility timeout applies.
         deadline.hold(notifier.return_to_queue(&report)).await;
         answer(&report, &event.context)
     })
@@ -48,13 +48,13 @@ async fn start() -> anyhow::Result<Notifier> {
             "no channel is configured, so messages are written to this log only; set CHANNELS or SLACK_WEBHOOKURL"
         );
     }
-    let notifier = config.notifier(Place::Function, open)?;
+    let notifier = config.notifier(RunMode::Function, open)?;
     let warnings = notifier.renderer.warnings().iter();
     warnings.for_each(|warning| tracing::warn!("{warning}"));
     Ok(notifier)
 }
 
-/// Counts what becomes of events, as this function's. Without a collector all else goes on.
+/// Starts the metrics of this function. If that fails, the function works without them.
 fn collect() -> Option<&'static Collector> {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     let builder =
@@ -62,20 +62,20 @@ fn collect() -> Option<&'static Collector> {
     let collector = builder.with_dimension("FunctionName", function).init();
     metrics::describe();
     collector
-        .inspect_err(|error| tracing::warn!(%error, "nothing is counted"))
+        .inspect_err(|error| tracing::warn!(%error, "there are no metrics"))
         .ok()
 }
 
-/// One line, or few, that CloudWatch reads.
+/// Writes the metrics to the log, where CloudWatch reads them.
 fn flush(metrics: Option<&Collector>) {
     let written = metrics.map_or(Ok(()), |metrics| metrics.flush(std::io::stdout()));
     if let Err(error) = written {
-        tracing::warn!(%error, "this invocation is not counted");
+        tracing::warn!(%error, "the metrics of this invocation could not be written");
     }
 }
 
-/// A queue gets the records back that failed; for everybody else the invocation fails, so that Lambda
-/// tries again and keeps the payload.
+/// Returns the failed records to a queue. For any other sender the invocation fails, so that Lambda tries again and does
+/// not lose the payload.
 fn answer(report: &BatchReport, context: &Context) -> Result<Value, Diagnostic> {
     match (report.sender, report.failed().next()) {
         (Sender::Queue, _) => answer_queue(report),
@@ -84,7 +84,7 @@ fn answer(report: &BatchReport, context: &Context) -> Result<Value, Diagnostic> 
     }
 }
 
-/// What became of the events, for whoever asks: `ecs-parrot redrive` does. Lambda itself reads no answer.
+/// The counts for a caller that asks for them, such as `ecs-parrot redrive`. Lambda itself ignores the answer.
 fn counts(report: &BatchReport, context: &Context) -> Value {
     let asked = context.client_context.as_ref();
     if asked.is_none_or(|it| !it.custom.contains_key(COUNTS_PLEASE)) {
@@ -103,7 +103,7 @@ fn answer_queue(report: &BatchReport) -> Result<Value, Diagnostic> {
     function::batch_response(failed)
 }
 
-fn failure(entry: &Entry) -> Diagnostic {
+fn failure(entry: &ReportEntry) -> Diagnostic {
     let why = entry.failure().unwrap_or_default();
     match entry.result {
         Ok(_) => failed("DeliveryFailed", why),

@@ -118,11 +118,11 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "keep: foo",
-            "2: keep: `foo` is none of its words; allowed: kinds, causes and reasons for dropping",
+            "2: keep: `foo` is not a known word; allowed: kinds, causes and reasons for dropping",
         ),
         (
             "drop: stop_tsk",
-            "2: drop: `stop_tsk` is none of its words; did you mean `stop_task`?",
+            "2: drop: `stop_tsk` is not a known word; did you mean `stop_task`?",
         ),
         (
             "keep: [steady_state]",
@@ -170,7 +170,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "log_tail: {lines: 99}",
-            "2: log_tail.lines: `99` is no such number; allowed: 0 to 50",
+            "2: log_tail.lines: `99` is not an allowed number; allowed: 0 to 50",
         ),
         (
             "deploy_hook: {wait: stoped}",
@@ -190,7 +190,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "slack: {webhookurl: 'http://example.com/very-secret'}",
-            "2: slack.webhookurl: messages would travel unencrypted; allowed: an https:// address",
+            "2: slack.webhookurl: messages would be sent unencrypted; allowed: an https:// address",
         ),
         (
             "slack:\n  channel: #devops",
@@ -214,7 +214,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "keep: ignored_cluster",
-            "2: keep: `ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+            "2: keep: `ignored_cluster` is not a known word; IGNORED_CLUSTERS drops these events; remove the cluster from IGNORED_CLUSTERS instead",
         ),
         (
             "ignored: {clusters: 'dev-{a,b}'}",
@@ -231,7 +231,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "keep: 0123456789abcdef0123456789abcdef",
-            "2: keep: its value is none of its words",
+            "2: keep: its value is not a known word",
         ),
     ] {
         let found = problems_of(settings);

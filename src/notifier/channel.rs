@@ -1,7 +1,7 @@
-//! Where messages are sent: [`Message`] in, [`Outcome`] out.
+//! Sends messages to chat services: [`Message`] in, [`Outcome`] out.
 //!
-//! Each type of channel has one file, with its settings, its markup, its limits, its payload and its way of sending.
-//! [`ChannelType`] lists the types; nothing else in the project does. CONTRIBUTING says how to add one.
+//! Each channel type has one file with its settings, its markup, its limits, its payload and its `send`.
+//! [`ChannelType`] is the only list of the types in the project. CONTRIBUTING explains how to add one.
 
 mod address;
 mod answer;
@@ -24,18 +24,18 @@ use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 pub use http::Http;
-pub use retry::{Attempts, persist};
+pub use retry::{Attempts, send_with_retries};
 
 use crate::notifier::message::Message;
 use crate::notifier::policy::Priority;
 use markup::Markup;
 use settings::{SettingDefinition, Settings};
 
-/// Chat services take a message a second from a webhook.
+/// Chat services accept one message a second from a webhook.
 /// <https://docs.slack.dev/apis/web-api/rate-limits>
 pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Every type of channel, by the name that it has in a configuration.
+/// Every channel type, by its name in a configuration.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
 )]
@@ -48,7 +48,7 @@ pub enum ChannelType {
 }
 
 impl ChannelType {
-    pub fn definition(self) -> &'static Definition {
+    pub fn definition(self) -> &'static TypeDefinition {
         match self {
             Self::Slack => &slack::DEFINITION,
             Self::Teams => &teams::DEFINITION,
@@ -62,40 +62,40 @@ impl ChannelType {
     }
 }
 
-/// What a type of channel is.
-pub struct Definition {
+/// The properties of a channel type.
+pub struct TypeDefinition {
     pub markup: &'static dyn Markup,
-    /// What may be configured, besides the name, the type and the minimum.
+    /// The settings, besides the name, the type and the minimum.
     pub settings: &'static [SettingDefinition],
-    /// A channel with these settings. None where a setting that is needed is missing or wrong; that is noted.
+    /// Makes a channel with these settings. `None` if a required setting is missing or wrong; the problem is noted.
     pub read: fn(&mut Settings<'_>) -> Option<Box<dyn Channel>>,
-    /// Whether the page of a preview shows it where no channel is configured.
+    /// Whether the page of a preview shows this type if no channel is configured.
     pub is_previewed: bool,
-    /// A channel without a configuration, for previews: it has a payload, and nowhere to send it.
+    /// Makes a channel without a configuration. Previews need its payload. It cannot send.
     pub unconfigured: fn() -> Box<dyn Channel>,
 }
 
-/// One channel of a type, with its settings.
+/// A channel of one type, with its settings.
 pub trait Channel: fmt::Debug + Send + Sync {
-    /// The body that is sent. None where nothing but text is.
+    /// The body that is sent. `None` if the channel writes text only.
     fn payload(&self, message: &Message) -> Option<Value>;
 
-    /// Tries once.
+    /// Tries to send once.
     fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome>;
 
-    /// How its reader sees a message. Its `html` is the same message with HTML for markup.
+    /// The message as its reader sees it. `html` is the same message with HTML as markup.
     fn show(&self, message: &Message, html: &Message) -> Shown;
 
-    /// The service's own limit: so long between two messages. None where there is no limit.
+    /// The least time between two messages, as the chat service limits it. `None` if there is no limit.
     fn interval(&self) -> Option<Duration>;
 }
 
-/// A message as its reader sees it. All texts are HTML, but for the colour.
+/// A message as its reader sees it. All texts except the colour are HTML.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct Shown {
     /// The name under which it is posted.
     pub sender: String,
-    /// Of the bar beside it, `#rrggbb`.
+    /// The colour of the bar beside the message, `#rrggbb`.
     pub color: &'static str,
     pub headline: String,
     pub lines: Vec<String>,
@@ -105,7 +105,7 @@ pub struct Shown {
 /// A channel of the configuration.
 #[derive(Debug)]
 pub struct ConfiguredChannel {
-    /// Its identity: in metrics, logs and the dedup store.
+    /// Identifies the channel in metrics, logs and the dedup store.
     pub name: String,
     pub channel_type: ChannelType,
     pub minimum: Minimum,
@@ -113,7 +113,7 @@ pub struct ConfiguredChannel {
 }
 
 impl ConfiguredChannel {
-    /// One with its type's name and no settings, for previews.
+    /// A channel with the name of its type and without settings, for previews.
     pub fn unconfigured(channel_type: ChannelType) -> Self {
         Self {
             name: channel_type.to_string(),
@@ -123,7 +123,8 @@ impl ConfiguredChannel {
         }
     }
 
-    pub fn wants(&self, priority: Priority) -> bool {
+    /// Whether the priority reaches the channel's minimum.
+    pub fn accepts(&self, priority: Priority) -> bool {
         match self.minimum {
             Minimum::All => true,
             Minimum::Urgent => priority.urgent,
@@ -131,7 +132,7 @@ impl ConfiguredChannel {
     }
 }
 
-/// What a channel is sent.
+/// The least priority that a channel accepts.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Display, EnumString, VariantArray, IntoStaticStr,
 )]
@@ -142,34 +143,36 @@ pub enum Minimum {
     Urgent,
 }
 
-/// What came of a delivery.
+/// The result of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Delivered,
-    /// It may work later; `after` is when the channel said so.
+    /// Sending may work later. `after` is the delay that the channel asked for.
     Retry {
         after: Option<Duration>,
         why: String,
     },
-    /// It was sent, and it is not known whether it arrived.
+    /// The message was sent, and it is not known whether it arrived.
     Unanswered {
-        silence: Silence,
+        kind: UnansweredKind,
         why: String,
     },
-    /// It will not work as long as nothing is changed.
+    /// Sending will not work until somebody changes something.
     Refused {
         why: String,
     },
 }
 
-/// How an answer failed to say whether the message arrived.
+/// Why it is not known whether a message arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Silence {
-    /// The message was sent, and the answer did not come, or ended in the middle. Sent again, it would be there twice.
+pub enum UnansweredKind {
+    /// The message was sent, and the answer did not come, or was incomplete. If the message is sent again, it may be
+    /// there twice.
     Stalled,
-    /// The connection was closed without an answer. One that was idle for long looks the same, and took nothing.
+    /// The connection was closed without an answer. An old connection that the service closed looks the same, and it
+    /// carried no message.
     Closed,
-    /// A success came, but not in this channel's words.
+    /// The status was a success, but the body was not the one that this channel type expects.
     Unexpected,
 }
 
@@ -178,7 +181,7 @@ impl Outcome {
         Self::Retry { after: None, why }
     }
 
-    /// Why it did not arrive.
+    /// Why the message did not arrive.
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Delivered => None,

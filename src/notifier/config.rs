@@ -1,7 +1,7 @@
-//! Reads the environment into values for the stages, or says everything that is wrong with it at once.
+//! Reads the configuration from environment variables, and reports all problems at once.
 //!
-//! Variables and their meaning are carnival-ecs-parrot's where it had them. Empty means unset, because the
-//! Serverless framework hands unset keys on as `''`. No problem's text holds a value that may be a secret.
+//! Variables of carnival-ecs-parrot keep their names and meanings. An empty variable counts as unset, because the
+//! Serverless framework sets unset keys to `''`. The text of a problem never contains a value that may be a secret.
 
 mod channels;
 mod selections;
@@ -26,7 +26,7 @@ use crate::notifier::channel::settings::{SettingDefinition, shown_address, shown
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
 use crate::notifier::dedup::{DedupStore, Table};
 use crate::notifier::dispatch::Notifier;
-use crate::notifier::enrich::{Enricher, Limits, LogTail};
+use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
 
@@ -34,7 +34,7 @@ use channels::resolve;
 
 pub use channels::{Channels, ShownChannel};
 
-/// What [`Filter`] and [`Lookup`] read of them.
+/// The variables that [`Filter`] and [`Lookup`] read.
 const FILTER: [&str; 6] = [
     "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     "IGNORED_CLUSTERS",
@@ -51,9 +51,9 @@ pub struct NotifierConfig {
     pub channels: Channels,
     pub filter: Filter,
     pub lookup: Lookup,
-    /// The table of what was told.
+    /// The DynamoDB table of posted transitions.
     pub dedup_table: Option<String>,
-    /// What is allowed but surely not meant.
+    /// Settings that are allowed but probably a mistake.
     pub warnings: Vec<String>,
 }
 
@@ -69,16 +69,16 @@ pub enum LoadError {
     Config(#[from] ConfigError),
 }
 
-/// What decides which events are posted and in which words: all that a preview needs.
+/// The settings that decide which events are posted and with which templates. A preview needs only these.
 #[derive(Debug, Default)]
 pub struct Filter {
     pub policy: Policy,
     pub templates_dir: Option<PathBuf>,
 }
 
-/// Where the pipeline runs.
+/// Whether the pipeline runs in the function or at a terminal.
 #[derive(Debug, Clone, Copy)]
-pub enum Place {
+pub enum RunMode {
     Function,
     Terminal {
         /// `--enrich` was given.
@@ -86,11 +86,11 @@ pub enum Place {
     },
 }
 
-/// What is asked of AWS.
+/// Which facts AWS is asked for.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    /// `ENRICH`, where it is set: the function asks unless it is told not to, the command line only if it is.
-    pub wanted: Option<bool>,
+    /// The value of `ENRICH`. If it is not set, the function asks AWS and the command line does not.
+    pub enrich: Option<bool>,
     pub log_tail: Option<LogTail>,
 }
 
@@ -110,11 +110,11 @@ pub enum Source {
 }
 
 impl NotifierConfig {
-    /// With the list of channels read from where it is kept.
+    /// Reads the configuration. If `CHANNELS` is a reference, the list is read from there.
     ///
     /// # Errors
     ///
-    /// [`LoadError`] where that cannot be read, or with every problem that there is.
+    /// [`LoadError`] if the list cannot be read, or with all problems.
     pub async fn load(
         mut environment: Vec<(String, String)>,
         open: Open,
@@ -125,7 +125,7 @@ impl NotifierConfig {
 
     /// # Errors
     ///
-    /// [`ConfigError`] with every problem that there is.
+    /// [`ConfigError`] with all problems.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
@@ -133,8 +133,8 @@ impl NotifierConfig {
         check_certificates(environment, &mut problems);
         let filter = filter(&variables, &mut problems);
         let lookup = lookup(&variables, &mut problems);
-        if lookup.log_tail.is_some() && lookup.wanted == Some(false) {
-            warnings.push("LOG_TAIL_LINES does nothing while ENRICH is false".to_owned());
+        if lookup.log_tail.is_some() && lookup.enrich == Some(false) {
+            warnings.push("LOG_TAIL_LINES has no effect while ENRICH is false".to_owned());
         }
         let dedup_table = values::table(variables.dedup_table.as_deref(), &mut problems);
         let channels = channels::read(environment, &mut problems, &mut warnings);
@@ -152,19 +152,20 @@ impl NotifierConfig {
 }
 
 impl NotifierConfig {
-    /// The pipeline as configured, own templates compiled.
+    /// Makes the pipeline, and compiles the operator's templates.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] where an own template is wrong.
-    pub fn notifier(self, place: Place, open: Open) -> Result<Notifier, TemplateError> {
+    /// [`TemplateError`] if a template of the operator is wrong.
+    pub fn notifier(self, mode: RunMode, open: Open) -> Result<Notifier, TemplateError> {
         let http = SharedClient::default();
         let session = Arc::new(LazySession::new(open, http.clone()));
-        let (enriches, limits) = match place {
-            Place::Function => (self.lookup.wanted.unwrap_or(true), Limits::FUNCTION),
-            Place::Terminal { enrich } => {
-                (enrich || self.lookup.wanted == Some(true), Limits::TERMINAL)
-            }
+        let (enriches, limits) = match mode {
+            RunMode::Function => (self.lookup.enrich.unwrap_or(true), EnrichLimits::FUNCTION),
+            RunMode::Terminal { enrich } => (
+                enrich || self.lookup.enrich == Some(true),
+                EnrichLimits::TERMINAL,
+            ),
         };
         let log_tail = self.lookup.log_tail;
         let table = self
@@ -186,7 +187,7 @@ impl NotifierConfig {
 impl Lookup {
     /// # Errors
     ///
-    /// [`ConfigError`] with every problem of the variables that it reads.
+    /// [`ConfigError`] with all problems of the variables that it reads.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = NotifierVariables::read(environment, &mut problems);
@@ -197,11 +198,11 @@ impl Lookup {
 }
 
 impl Filter {
-    /// The templates as configured.
+    /// Makes the renderer with the configured templates.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] where an own template is wrong.
+    /// [`TemplateError`] if a template of the operator is wrong.
     pub fn renderer(&self) -> Result<Renderer, TemplateError> {
         let own = self
             .templates_dir
@@ -213,7 +214,7 @@ impl Filter {
 
     /// # Errors
     ///
-    /// [`ConfigError`] with every problem of the variables that it reads.
+    /// [`ConfigError`] with all problems of the variables that it reads.
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = NotifierVariables::read(environment, &mut problems);
@@ -222,7 +223,7 @@ impl Filter {
     }
 }
 
-/// The channels that the page of a preview shows. What is wrong with them is not a preview's to say.
+/// The channels that the page of a preview shows. A preview does not report problems with channels.
 pub fn preview_channels(environment: &[(String, String)]) -> Vec<ConfiguredChannel> {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
     let channels = channels::read(environment, &mut problems, &mut warnings).configured;
@@ -237,7 +238,7 @@ pub fn preview_channels(environment: &[(String, String)]) -> Vec<ConfiguredChann
         .collect()
 }
 
-/// What a preview says of variables that look like the ones that it reads. It sends nothing, and so it stops for none.
+/// The warnings of a preview about misspelt variables. They are not errors, because a preview sends nothing.
 pub fn preview_warnings(environment: &[(String, String)], asks_aws: bool) -> Vec<String> {
     let lookup = LOOKUP.iter().filter(|_| asks_aws);
     let own: Vec<_> = FILTER
@@ -256,9 +257,9 @@ pub fn preview_warnings(environment: &[(String, String)], asks_aws: bool) -> Vec
     warnings
 }
 
-/// The effective configuration, secrets redacted.
+/// The effective configuration, with secrets redacted.
 pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
-    // What is wrong is said by whoever uses the values.
+    // Problems are reported where the values are used.
     let entries = NotifierVariables::read(environment, &mut Vec::new())
         .entries()
         .into_iter();
@@ -278,7 +279,8 @@ pub fn settings(environment: &[(String, String)]) -> Vec<Setting> {
         .collect()
 }
 
-/// A secret may stand in the wrong variable: a webhook's address, a token, or an address with a password.
+/// The value without secrets. A secret may be in the wrong variable: the address of a webhook, a token, or an address
+/// with a password.
 fn shown(name: &str, value: String) -> String {
     let is_secret = match name {
         "CHANNELS" => return shown_secret(&value),
@@ -309,7 +311,7 @@ fn default_of(name: &str) -> &'static str {
     }
 }
 
-/// The setting of a channel that a variable holds.
+/// The channel setting for a variable.
 fn setting_of(variable: &str) -> Option<&'static SettingDefinition> {
     let types = ChannelType::VARIANTS.iter();
     let mut settings = types.flat_map(|it| it.definition().settings);
@@ -339,11 +341,11 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
 }
 
 fn lookup(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Lookup {
-    let wanted = switch("ENRICH", variables.enrich.as_deref(), problems);
+    let enrich = switch("ENRICH", variables.enrich.as_deref(), problems);
     let lines = values::lines(variables.log_tail_lines.as_deref(), problems);
     let masks = values::masks(variables.log_tail_mask.as_ref(), problems);
     Lookup {
-        wanted,
+        enrich,
         log_tail: (lines > 0).then_some(LogTail { lines, masks }),
     }
 }
@@ -351,11 +353,11 @@ fn lookup(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Lookup 
 fn templates_dir(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<PathBuf> {
     let dir = PathBuf::from(value?);
     if !dir.is_dir() {
-        let problem = format!("{} is no folder that can be read", quoted(value?));
+        let problem = format!("{} is not a readable folder", quoted(value?));
         problems.push(Problem::new(
             "TEMPLATES_DIR",
             &problem,
-            "the path of a folder of templates",
+            "the path of a folder with templates",
         ));
     }
     Some(dir)

@@ -1,11 +1,11 @@
-//! Remembers what was told to whom, so that one transition is told once.
+//! Remembers what was posted to each channel, so that each transition is posted once.
 //!
-//! EventBridge, Lambda and SQS deliver at least once; a task's end may come as ECS's own event and as an agent's
-//! report; a deployment comes under two event types. A claim keeps two functions from posting the same thing at
-//! the same time, and ends with its invocation: what is claimed and never told is told by the next.
+//! EventBridge, Lambda and SQS deliver at least once. The end of a task may come as ECS's own event and as an agent's
+//! report. A deployment comes under two event types. A claim prevents two functions from posting the same transition at
+//! the same time. It ends with its invocation: if a claimed transition was not posted, the next invocation posts it.
 //!
-//! Memory serves a process. With a table, processes share what they know; while it is out of reach a message may
-//! come twice, but none is lost to it.
+//! Without a table, only the process remembers. With a table, all processes share what was posted. While the table does
+//! not answer, a message may come twice, but none is lost.
 
 mod memory;
 mod table;
@@ -15,12 +15,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::SystemTime;
 
 use memory::Memory;
-use table::Found;
+use table::FoundKeys;
 
 pub use table::Table;
 pub use transition::{Transition, Version};
 
-/// A transition, as one channel is told of it.
+/// A transition in one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DedupKey(String);
 
@@ -34,24 +34,24 @@ impl DedupKey {
     }
 }
 
-/// Who may tell.
+/// The answer to a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
-    /// We may, and nobody else until then.
+    /// This invocation may post the transition. Until the claim ends, no other one may.
     Granted,
-    /// Nobody: it was told.
+    /// The transition was posted already.
     Duplicate,
-    /// Somebody else is about to, and may yet fail.
+    /// Another invocation is posting it now, and may still fail.
     InFlight,
 }
 
-/// What is known of how often a message was sent without an answer, this time included.
+/// How often a message was sent without an answer, this time included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unanswered {
     Sent(u32),
-    /// Nobody counted before this time. The queue has handed the record out so often, and other processes may have
-    /// sent it each time.
-    HandedOut(u32),
+    /// No earlier count is known. The queue has delivered the record so often, and other processes may have sent the
+    /// message each time.
+    Received(u32),
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +68,7 @@ impl DedupStore {
         }
     }
 
-    /// A new invocation.
+    /// Call this at the start of an invocation.
     pub fn begin(&self) {
         self.memory.begin();
         if let Some(table) = &self.table {
@@ -76,28 +76,28 @@ impl DedupStore {
         }
     }
 
-    /// Which of these were told already: read in a batch, before anything else is asked about them.
+    /// Returns the keys that were posted already. They are read in one batch, before AWS is asked about the events.
     pub async fn posted(&self, keys: impl IntoIterator<Item = DedupKey>) -> HashSet<DedupKey> {
-        // Duplicates in a batch ask for the same; DynamoDB refuses a question that holds another twice.
+        // A batch may contain duplicates, and DynamoDB refuses a request with the same key twice.
         let keys: BTreeSet<_> = keys.into_iter().collect();
-        let (told, unknown): (Vec<_>, Vec<_>) =
+        let (posted, unknown): (Vec<_>, Vec<_>) =
             keys.into_iter().partition(|key| self.memory.is_posted(key));
-        let mut told: HashSet<_> = told.into_iter().collect();
+        let mut posted: HashSet<_> = posted.into_iter().collect();
         if let Some(table) = &self.table {
-            let Found {
-                told: found,
+            let FoundKeys {
+                posted: found,
                 unanswered,
             } = table.find(unknown).await;
-            found.iter().for_each(|key| self.memory.keep(key.clone()));
+            found.iter().for_each(|key| self.memory.commit(key.clone()));
             for (key, times) in unanswered {
-                self.memory.keep_unanswered(&key, times);
+                self.memory.note_unanswered(&key, times);
             }
-            told.extend(found);
+            posted.extend(found);
         }
-        told
+        posted
     }
 
-    /// Whether something older of the same subject was told to the channel: then this is old news.
+    /// Whether a later version of the same subject was posted to the channel. Then this version is outdated.
     pub fn is_old(&self, channel: &str, version: &Version) -> bool {
         self.memory.is_old(channel, version)
     }
@@ -115,36 +115,37 @@ impl DedupStore {
         let claim = table.claim(key, until, self.memory.unanswered(key)).await;
         match claim {
             Claim::Granted => {}
-            Claim::Duplicate => self.memory.keep(key.clone()),
+            Claim::Duplicate => self.memory.commit(key.clone()),
             Claim::InFlight => self.memory.release(key),
         }
         claim
     }
 
-    /// It was told.
+    /// Records that the transition was posted.
     pub async fn commit(&self, channel: &str, key: &DedupKey, version: Option<&Version>) {
-        self.memory.keep(key.clone());
+        self.memory.commit(key.clone());
         if let Some(version) = version {
-            self.memory.keep_version(channel, version);
+            self.memory.note_version(channel, version);
         }
         if let Some(table) = &self.table {
             table.commit(key).await;
         }
     }
 
-    /// The end of an invocation.
+    /// Call this at the end of an invocation.
     pub async fn finish(&self) {
         if let Some(table) = &self.table {
             table.finish().await;
         }
     }
 
-    /// How often it was sent without an answer, as far as is known since this was read.
+    /// How often the message was sent without an answer, as far as this process knows.
     pub fn unanswered(&self, key: &DedupKey) -> u32 {
         self.memory.unanswered(key)
     }
 
-    /// It was sent without an answer: how often by now. Anybody may try again.
+    /// Records that the message was sent without an answer, and returns how often by now. Ends the claim, so that every
+    /// process may try again.
     pub async fn note_unanswered(&self, key: &DedupKey, receives: u32) -> Unanswered {
         self.memory.release(key);
         let known = self.memory.unanswered(key) + 1;
@@ -153,19 +154,19 @@ impl DedupStore {
             None => None,
         };
         let times = noted.unwrap_or(known).max(known);
-        self.memory.keep_unanswered(key, times);
+        self.memory.note_unanswered(key, times);
         match noted {
-            None if times == 1 && receives > 1 => Unanswered::HandedOut(receives),
+            None if times == 1 && receives > 1 => Unanswered::Received(receives),
             None | Some(_) => Unanswered::Sent(times),
         }
     }
 
-    /// This process does not send it again: it counts as sent so often.
+    /// Counts the message as sent so often without an answer. So this process does not send it again.
     pub fn give_up(&self, key: &DedupKey, times: u32) {
-        self.memory.keep_unanswered(key, times);
+        self.memory.note_unanswered(key, times);
     }
 
-    /// It was not told, and anybody may try.
+    /// Ends the claim of a transition that was not posted, so that every process may try again.
     pub async fn release(&self, key: &DedupKey) {
         self.memory.release(key);
         if let Some(table) = &self.table {

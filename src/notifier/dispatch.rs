@@ -1,7 +1,7 @@
 //! The whole pipeline on one screen: a payload in, a [`BatchReport`] out.
 //!
-//! Each channel gets the events of a batch in four steps: deduplicate, group, send, record
-//! ([`ChannelDispatcher`](channel::ChannelDispatcher)). No channel waits for another.
+//! Each channel processes a batch in four steps: deduplicate, group, send, record
+//! ([`ChannelDispatcher`](channel::ChannelDispatcher)). No channel waits for another one.
 
 mod budget;
 mod candidate;
@@ -25,20 +25,21 @@ use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, Http};
 use crate::notifier::dedup::DedupStore;
 use crate::notifier::enrich::Enricher;
-use crate::notifier::ingest::{self, IngestError, Item};
+use crate::notifier::ingest::{self, IngestError, IngestItem};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
-use crate::notifier::report::{BatchReport, Delivery, Entry};
+use crate::notifier::report::{BatchReport, Delivery, ReportEntry};
 use channel::ChannelDispatcher;
 use event::BatchEvent;
 
-/// In the client context of an invocation, under `custom`: the answer shall say how many events were posted and dropped.
+/// A key under `custom` in the client context of an invocation. With it, the function answers how many events it posted
+/// and dropped.
 pub const COUNTS_PLEASE: &str = "ecs-parrot-counts";
 
 /// Posts events to channels.
 pub struct Notifier {
     pub policy: Policy,
-    /// None where AWS is not asked for more facts.
+    /// `None` if AWS is not asked for more facts.
     pub enricher: Option<Enricher>,
     pub renderer: Renderer,
     pub channels: Vec<ConfiguredChannel>,
@@ -47,7 +48,7 @@ pub struct Notifier {
     pub session: Arc<LazySession>,
 }
 
-/// What an event is about and whether it is posted, by its own facts alone.
+/// Classifies an event and decides whether it is posted. Uses only the facts in the event itself.
 pub fn evaluate(event: &EcsEvent, policy: &Policy) -> (Notice, Decision) {
     let mut notice = classify(event);
     policy.mark(&mut notice);
@@ -55,7 +56,7 @@ pub fn evaluate(event: &EcsEvent, policy: &Policy) -> (Notice, Decision) {
     (notice, decision)
 }
 
-/// Adds what only AWS knows to the notices that are kept, and decides again. The second decision counts.
+/// Asks AWS for more facts about the notices that are kept, and decides again. The second decision counts.
 pub async fn look_up<'a>(
     evaluated: impl IntoIterator<Item = &'a mut (Notice, Decision)>,
     enricher: &Enricher,
@@ -84,8 +85,9 @@ impl Notifier {
         }
     }
 
-    /// Posts events to every channel that wants them and does not have them, and writes one line each to the log.
-    pub async fn dispatch(&self, items: Vec<Item>, end: Deadline) -> Vec<Entry> {
+    /// Posts events to every channel whose minimum they reach and that does not have them yet. Writes one log line for
+    /// each event.
+    pub async fn dispatch(&self, items: Vec<IngestItem>, end: Deadline) -> Vec<ReportEntry> {
         let deadline = budget::send_deadline(end, items.len());
         self.dedup.begin();
         let read = |item| BatchEvent::read(item, &self.policy);
@@ -98,26 +100,26 @@ impl Notifier {
         self.deliver(&mut events, deadline, end).await;
         end.hold(self.dedup.finish()).await;
         let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
-        entries.iter().for_each(Entry::log);
-        entries.iter().for_each(Entry::count);
+        entries.iter().for_each(ReportEntry::log);
+        entries.iter().for_each(ReportEntry::count);
         entries
     }
 
-    /// Changes the visibility of the records that failed, so that they come again later and later: an hour's outage of
-    /// a chat must not use up all attempts in minutes. What cannot be read comes again at once, because it belongs in
-    /// the dead-letter queue.
+    /// Changes the visibility of the records that failed, so that the queue delivers them again with growing delays. An
+    /// outage of a chat service that lasts an hour must not use up all attempts in minutes. A record that cannot be read
+    /// is delivered again at once, because it must go to the dead-letter queue.
     pub async fn return_to_queue(&self, report: &BatchReport) {
         let mut records: HashMap<&str, (&ReceivedMessage, RetryDelay)> = HashMap::new();
         for entry in report.failed() {
             let Some(receipt) = &entry.receipt else {
                 continue;
             };
-            let Some(message) = receipt.held.as_deref() else {
+            let Some(message) = receipt.message.as_deref() else {
                 continue;
             };
             let delay = match &entry.result {
                 Ok(event) => event.retry_delay(),
-                // Nothing is wrong with it: the batch was full.
+                // The record itself is correct. The batch before it was full.
                 Err(IngestError::BatchFull) => RetryDelay::Later(None),
                 Err(_) => RetryDelay::Now,
             };
@@ -130,13 +132,13 @@ impl Notifier {
         let session = match self.session.own().await {
             Ok(session) => session,
             Err(error) => {
-                return tracing::warn!(%error, "the queue's own visibility time-out holds");
+                return tracing::warn!(%error, "the visibility was not changed, so the queue's own visibility timeout applies");
             }
         };
         change_visibility(&session.sqs(), records.into_values()).await;
     }
 
-    /// Notes which channels have an event already, before anything else is asked about it.
+    /// Finds out which channels have an event already. This comes before any call to AWS about the event.
     async fn find_duplicates(&self, events: &mut [BatchEvent], deadline: Deadline) {
         let mut keys = Vec::new();
         for event in events.iter() {
@@ -152,7 +154,7 @@ impl Notifier {
         }
     }
 
-    /// Every event gets its deliveries, one for each channel.
+    /// Sends to all channels at the same time, and adds one delivery for each channel to each event.
     async fn deliver(&self, events: &mut [BatchEvent], deadline: Deadline, end: Deadline) {
         let dispatchers = self.channels.iter().map(|channel| ChannelDispatcher {
             channel,

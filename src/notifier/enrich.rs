@@ -1,10 +1,10 @@
-//! Looks up what an event lacks: notices in, the same notices out with what only AWS knows.
+//! Adds the facts that an event does not contain: notices in, the same notices with facts from AWS out.
 //!
-//! Asked is only for what triage still wants told, and only for facts that are missing, in as few calls as
-//! AWS lets it be: first tasks and deployments, then what these lead to, task definitions and instances, at
-//! last the logs. AWS being slow, or saying no, costs a message the fact; it never costs the message.
+//! It asks only about notices that are kept, only for missing facts, and in as few calls as possible: first for tasks and
+//! deployments, then for task definitions and instances, and then for the logs. If AWS is slow or refuses a call, the
+//! message lacks a fact, but it is always sent.
 
-mod ask;
+mod calls;
 mod definition;
 mod deployment;
 mod instance;
@@ -22,36 +22,36 @@ use crate::aws::LazySession;
 use crate::ecs::links;
 use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
-use ask::{Ask, Clients};
-use definition::Definitions;
+use calls::{AwsCalls, ClientCache};
+use definition::DefinitionCache;
 
 pub use log_tail::LogTail;
 
-/// Asks AWS from the first question on, and opens nothing before.
+/// Asks AWS for missing facts. It opens no session before the first call.
 #[derive(Debug)]
 pub struct Enricher {
     session: Arc<LazySession>,
-    clients: OnceCell<Clients>,
-    definitions: Definitions,
+    clients: OnceCell<ClientCache>,
+    definitions: DefinitionCache,
     log_tail: Option<LogTail>,
-    limits: Limits,
+    limits: EnrichLimits,
 }
 
-/// How long is waited for AWS.
+/// How long to wait for AWS.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct EnrichLimits {
     pub call: Duration,
     pub all: Duration,
 }
 
-impl Limits {
-    /// A message that comes within two seconds without a fact is worth more than a later one with it.
+impl EnrichLimits {
+    /// A message within two seconds that lacks a fact is better than a later one with it.
     pub const FUNCTION: Self = Self {
         call: Duration::from_millis(800),
         all: Duration::from_millis(1_500),
     };
 
-    /// A person at a terminal may have to be looked up first.
+    /// At a terminal, the person's credentials may take time.
     pub const TERMINAL: Self = Self {
         call: Duration::from_secs(10),
         all: Duration::from_secs(30),
@@ -59,64 +59,73 @@ impl Limits {
 }
 
 impl Enricher {
-    pub fn new(log_tail: Option<LogTail>, limits: Limits, session: Arc<LazySession>) -> Self {
+    pub fn new(log_tail: Option<LogTail>, limits: EnrichLimits, session: Arc<LazySession>) -> Self {
         Self {
             session,
             clients: OnceCell::new(),
-            definitions: Definitions::default(),
+            definitions: DefinitionCache::default(),
             log_tail,
             limits,
         }
     }
 
-    /// How long all calls for one batch may take.
+    /// The time for all calls of one batch.
     pub fn timeout(&self) -> Duration {
         self.limits.all
     }
 
-    /// Adds to the notices what they lack, as far as AWS tells until then.
+    /// Adds the missing facts that AWS returns in time.
     pub async fn enrich(&self, mut notices: Vec<&mut Notice>, policy: &Policy, until: Instant) {
         let Some(region) = notices.iter().find_map(|notice| self.region_to_ask(notice)) else {
             return;
         };
-        let open = || async { self.session.get(&region).await.cloned().map(Clients::new) };
+        let open = || async {
+            self.session
+                .get(&region)
+                .await
+                .cloned()
+                .map(ClientCache::new)
+        };
         let open = self.clients.get_or_try_init(open);
         let clients = match timeout_at(until, open).await {
             Ok(Ok(clients)) => clients,
             Ok(Err(error)) => {
-                return tracing::warn!(%error, "AWS is not asked; messages lack what it knows");
+                return tracing::warn!(%error, "AWS is not asked, so messages lack its facts");
             }
             Err(_) => {
                 return tracing::warn!(
-                    "AWS gave no credentials in time; messages lack what it knows"
+                    "there were no AWS credentials in time, so messages lack its facts"
                 );
             }
         };
-        let ask = Ask::new(clients, self.limits.call, until);
-        let (tasks, deployments) =
-            join(task::ask(&ask, &notices), deployment::ask(&ask, &notices)).await;
-        for notice in &mut notices {
-            task::learn(notice, &tasks);
-            deployment::learn(notice, &deployments);
-        }
-        notices.retain(|notice| is_told(notice, policy));
-        let (definitions, instances) = join(
-            definition::ask(&ask, &self.definitions, &notices),
-            instance::ask(&ask, &notices),
+        let aws = AwsCalls::new(clients, self.limits.call, until);
+        let (tasks, deployments) = join(
+            task::fetch(&aws, &notices),
+            deployment::fetch(&aws, &notices),
         )
         .await;
         for notice in &mut notices {
-            definition::learn(notice, &definitions);
-            instance::learn(notice, &instances);
+            task::add_to(notice, &tasks);
+            deployment::add_to(notice, &deployments);
+        }
+        notices.retain(|notice| is_kept(notice, policy));
+        let (definitions, instances) = join(
+            definition::fetch(&aws, &self.definitions, &notices),
+            instance::fetch(&aws, &notices),
+        )
+        .await;
+        for notice in &mut notices {
+            definition::add_to(notice, &definitions);
+            instance::add_to(notice, &instances);
             relink(notice);
         }
         if let Some(log_tail) = &self.log_tail {
-            log_tail.learn(&ask, notices, policy).await;
+            log_tail.add_to(&aws, notices, policy).await;
         }
-        ask.report();
+        aws.report();
     }
 
-    /// The region of the first question about a notice; none where there is no question.
+    /// The region of the first call about a notice. `None` if no call is needed.
     fn region_to_ask(&self, notice: &Notice) -> Option<String> {
         let cluster = task::missing(notice)
             .or_else(|| deployment::missing(notice))
@@ -129,11 +138,11 @@ impl Enricher {
     }
 }
 
-fn is_told(notice: &Notice, policy: &Policy) -> bool {
+fn is_kept(notice: &Notice, policy: &Policy) -> bool {
     matches!(decide(notice, policy), Decision::Keep(_))
 }
 
-/// New names have pages of their own.
+/// Makes the links again, because the new facts may have their own pages.
 fn relink(notice: &mut Notice) {
     notice.links = links::links(notice.kind, &notice.subject, &notice.origin);
 }

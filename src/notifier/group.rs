@@ -1,9 +1,10 @@
-//! Makes few messages of many: a channel's notices of one batch in, [`Group`]s out.
+//! Groups notices into fewer messages: the notices of one batch for a channel in, [`Group`]s out.
 //!
-//! Notices that say the same of the same service become one message with a count. Critical ones go first, then what else
-//! is loud, then the calm. Where they are more than there is time for, each of the three has its messages as long as
-//! there is budget and one summary for the rest, the calm ones one for all where they are a flood. Nothing is left out,
-//! and nothing is folded into anything less urgent.
+//! Equal notices about the same service become one message with a count. There are three levels: critical messages are
+//! sent first, then the other urgent ones, then the ones that are not urgent. If there is not enough time for all, each
+//! level gets single messages as long as there is budget, and one summary for the rest. If the messages that are not
+//! urgent are far too many, all of them become one summary. Nothing is left out, and no message becomes part of a
+//! summary of a less urgent level.
 
 mod key;
 #[cfg(test)]
@@ -18,37 +19,37 @@ use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::{Decision, Priority, Severity};
 use key::GroupKey;
 
-/// What one message tells.
+/// The content of one message.
 #[derive(Debug, Clone)]
 pub struct Group<'a> {
-    /// At least one, in their order.
+    /// At least one notice, in the order of the batch.
     pub notices: Vec<&'a Notice>,
-    /// Of each of them.
+    /// The cause of each notice.
     pub causes: Vec<Option<Cause>>,
     pub priority: Priority,
     pub form: Form,
-    /// What a summary tells of, the gravest first; none where all are alike.
+    /// The groups in a summary, the most severe first. Empty for any other message.
     pub parts: Vec<Self>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// All say the same: the first speaks for them.
+    /// All notices are equal, and the message shows the first one.
     Same,
-    /// They are counted.
+    /// The notices differ, and the message counts them.
     Summary,
 }
 
-/// A notice that a channel is told, with its index in the batch.
+/// A notice to send, with its index in the batch.
 #[derive(Debug, Clone, Copy)]
-pub struct Item<'a> {
+pub struct GroupItem<'a> {
     pub index: usize,
     pub notice: &'a Notice,
     pub priority: Priority,
 }
 
-impl<'a> Item<'a> {
-    /// None of what is dropped.
+impl<'a> GroupItem<'a> {
+    /// `None` if the notice is dropped.
     pub fn of(index: usize, (notice, decision): &'a (Notice, Decision)) -> Option<Self> {
         match decision {
             Decision::Keep(priority) => Some(Self {
@@ -61,7 +62,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A group with the indexes of all that it tells.
+/// A group with the indexes of its notices in the batch.
 #[derive(Debug, Clone)]
 pub struct PlannedMessage<'a> {
     pub indexes: Vec<usize>,
@@ -79,67 +80,68 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// The one that speaks for all.
+    /// The notice that the message shows.
     pub fn first(&self) -> &'a Notice {
         self.notices[0]
     }
 }
 
-/// A channel's messages: as few as say it all, the most urgent first.
+/// The messages for a channel, the most urgent first.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub struct MessagePlan<'a> {
     critical: VecDeque<Critical<'a>>,
-    /// What else is loud.
+    /// The other urgent messages.
     warning: VecDeque<PlannedMessage<'a>>,
-    calm: VecDeque<PlannedMessage<'a>>,
+    not_urgent: VecDeque<PlannedMessage<'a>>,
 }
 
-/// A critical message, and what somebody did to the same cluster just before: who stopped the task, say.
+/// A critical message, and the calls to the same cluster just before it. Such a call may be the cause, for example a
+/// StopTask.
 #[derive(Debug)]
 struct Critical<'a> {
     before: VecDeque<PlannedMessage<'a>>,
     group: PlannedMessage<'a>,
 }
 
-impl<'a> Plan<'a> {
-    pub fn of(items: &[Item<'a>]) -> Self {
-        let mut alike: Vec<PlannedMessage<'a>> = Vec::new();
+impl<'a> MessagePlan<'a> {
+    pub fn of(items: &[GroupItem<'a>]) -> Self {
+        let mut groups: Vec<PlannedMessage<'a>> = Vec::new();
         let mut indexes: HashMap<_, usize> = HashMap::new();
         for item in items {
             match indexes.entry(GroupKey::of(item)) {
-                Entry::Occupied(index) => alike[*index.get()].add(item),
+                Entry::Occupied(index) => groups[*index.get()].add(item),
                 Entry::Vacant(index) => {
-                    index.insert(alike.len());
-                    alike.push(PlannedMessage::of(item));
+                    index.insert(groups.len());
+                    groups.push(PlannedMessage::of(item));
                 }
             }
         }
-        let is_loud = |group: &PlannedMessage<'_>| group.group.priority.urgent;
-        let (loud, calm): (Vec<_>, Vec<_>) = alike.into_iter().partition(is_loud);
-        let (critical, warning) = ranked(loud);
+        let is_urgent = |group: &PlannedMessage<'_>| group.group.priority.urgent;
+        let (urgent, not_urgent): (Vec<_>, Vec<_>) = groups.into_iter().partition(is_urgent);
+        let (critical, warning) = ranked(urgent);
         Self {
             critical,
             warning,
-            calm: calm.into(),
+            not_urgent: not_urgent.into(),
         }
     }
 
-    /// The next message, where there is time for so many more; without a number there is time for all. Time is
-    /// asked for each time anew, because a chat may be slower than it should be.
+    /// The next message. `budget` is the number of messages that there is still time for; `None` means no limit. The
+    /// caller gives it for each message again, because a chat service may become slower.
     pub fn next(&mut self, budget: Option<usize>) -> Option<PlannedMessage<'a>> {
         let budget = budget.unwrap_or(usize::MAX);
-        // Those behind need one each, at least.
-        let for_calm = usize::from(!self.calm.is_empty());
+        // Each later level needs at least one message.
+        let reserved = usize::from(!self.not_urgent.is_empty());
         if !self.critical.is_empty() {
-            return self.next_critical(budget.saturating_sub(for_calm));
+            return self.next_critical(budget.saturating_sub(reserved));
         }
         if !self.warning.is_empty() {
-            return next_of(&mut self.warning, budget.saturating_sub(for_calm));
+            return next_of(&mut self.warning, budget.saturating_sub(reserved));
         }
-        // A few of very many would be no news to anybody.
-        match self.calm.len() / 2 > budget {
-            true => PlannedMessage::summary(std::mem::take(&mut self.calm)),
-            false => next_of(&mut self.calm, budget),
+        // Of very many messages, a few single ones would not help the reader.
+        match self.not_urgent.len() / 2 > budget {
+            true => PlannedMessage::summary(std::mem::take(&mut self.not_urgent)),
+            false => next_of(&mut self.not_urgent, budget),
         }
     }
 
@@ -166,7 +168,7 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// The first of them, or all in one where there is budget for one message only.
+/// The first message, or a summary of all if there is budget for only one message.
 fn next_of<'a>(
     groups: &mut VecDeque<PlannedMessage<'a>>,
     budget: usize,
@@ -177,16 +179,18 @@ fn next_of<'a>(
     PlannedMessage::summary(std::mem::take(groups))
 }
 
-/// The critical ones, and the others. What may have led to a critical one stays before it, as long as there is budget
-/// for all.
-fn ranked(loud: Vec<PlannedMessage<'_>>) -> (VecDeque<Critical<'_>>, VecDeque<PlannedMessage<'_>>) {
+/// Separates the critical messages from the others. A call that may have caused a critical message stays before it, as
+/// long as there is budget for all.
+fn ranked(
+    urgent: Vec<PlannedMessage<'_>>,
+) -> (VecDeque<Critical<'_>>, VecDeque<PlannedMessage<'_>>) {
     let is_critical = |it: &PlannedMessage<'_>| it.group.priority.severity == Severity::Critical;
-    let (critical, others): (Vec<_>, Vec<_>) = loud.into_iter().partition(is_critical);
-    let with_none = critical.into_iter().map(|group| Critical {
+    let (critical, others): (Vec<_>, Vec<_>) = urgent.into_iter().partition(is_critical);
+    let critical = critical.into_iter().map(|group| Critical {
         before: VecDeque::new(),
         group,
     });
-    let mut critical: VecDeque<_> = with_none.collect();
+    let mut critical: VecDeque<_> = critical.collect();
     let mut warning = VecDeque::new();
     for group in others {
         let number = critical.partition_point(|it| it.group.indexes[0] < group.indexes[0]);
@@ -199,27 +203,27 @@ fn ranked(loud: Vec<PlannedMessage<'_>>) -> (VecDeque<Critical<'_>>, VecDeque<Pl
 }
 
 impl<'a> PlannedMessage<'a> {
-    fn of(item: &Item<'a>) -> Self {
+    fn of(item: &GroupItem<'a>) -> Self {
         Self {
             indexes: vec![item.index],
             group: Group::of_one(item.notice, item.priority),
         }
     }
 
-    fn add(&mut self, item: &Item<'a>) {
+    fn add(&mut self, item: &GroupItem<'a>) {
         self.indexes.push(item.index);
         self.group.notices.push(item.notice);
         self.group.causes.push(item.priority.cause);
     }
 
-    /// Whether somebody did something to the same cluster before. A call that failed did nothing.
+    /// Whether this is a call to the cluster of the later message. A call that failed changed nothing.
     fn may_lead_to(&self, later: &Self) -> bool {
         let (first, later) = (self.group.first(), later.group.first());
-        let is_done = matches!(&first.facts, Facts::Call(call) if call.error.is_none());
-        is_done && first.subject.cluster == later.subject.cluster
+        let has_succeeded = matches!(&first.facts, Facts::Call(call) if call.error.is_none());
+        has_succeeded && first.subject.cluster == later.subject.cluster
     }
 
-    /// All of these in one, the gravest first.
+    /// Makes one summary of all groups, the most severe first.
     fn summary(groups: VecDeque<Self>) -> Option<Self> {
         let first = groups.front()?.group.priority;
         let mut indexes = Vec::new();
@@ -252,13 +256,13 @@ impl<'a> PlannedMessage<'a> {
     }
 }
 
-/// As grave as the gravest; but what is not urgent is no warning, however many there are.
+/// The severity of the most severe part. But a summary of messages that are not urgent is never a warning.
 fn severity_of(parts: &[Group<'_>]) -> Severity {
     let severities = parts.iter().map(|part| part.priority.severity);
-    let gravest = severities.clone().max_by_key(|severity| *severity as u8);
-    let gravest = gravest.unwrap_or(Severity::Info);
+    let highest = severities.clone().max_by_key(|severity| *severity as u8);
+    let highest = highest.unwrap_or(Severity::Info);
     if parts.iter().any(|part| part.priority.urgent) {
-        return gravest;
+        return highest;
     }
     let is_success = severities.clone().all(|it| it == Severity::Success);
     match is_success {

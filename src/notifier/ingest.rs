@@ -1,7 +1,7 @@
-//! Takes events out of whatever they arrive in: Lambda payload in, [`Item`]s out.
+//! Reads the events in a payload: Lambda payload in, [`IngestItem`]s out.
 //!
-//! EventBridge, SQS, SNS, both of these, a failed invocation's record, CloudTrail's own files, or a list of
-//! any: one payload may hold many events, and each is read, judged and accounted for by itself.
+//! A payload comes from EventBridge, SQS, SNS, SNS through SQS, a failed invocation's record or a CloudTrail file, or it
+//! is a list of these. One payload may contain many events. Each event is read, decided and reported separately.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::aws::visibility::ReceivedMessage;
 use crate::ecs::event::{EcsEvent, Fields, NotAnEvent};
 
-/// An event, or what stood in its place, with the record to give back when it is not told.
+/// An event or an error, with the record to return to the queue if the event is not posted.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct IngestItem {
     pub receipt: Option<Receipt>,
     pub event: Result<EcsEvent, IngestError>,
 }
@@ -23,18 +23,18 @@ pub struct Item {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     pub id: String,
-    /// For changing the record's visibility.
-    pub held: Option<Arc<ReceivedMessage>>,
-    /// Which of its events, from 0.
+    /// For changing the visibility of the record.
+    pub message: Option<Arc<ReceivedMessage>>,
+    /// The index of the event in the record.
     pub number: usize,
 }
 
-/// Who must hear of what failed.
+/// The sender of a payload, which must get a report about failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sender {
-    /// Lambda itself: a failure fails the invocation.
+    /// Lambda itself. The invocation fails if an event fails.
     Lambda,
-    /// A queue, which takes single records back.
+    /// A queue. Single records can be returned to it.
     Queue,
 }
 
@@ -51,27 +51,27 @@ pub enum IngestError {
     #[error("wrapped more than {DEEPEST} times")]
     TooDeep,
     #[error(
-        "more than {MOST_OF_A_RECORD} events in one record: none of them is read; split it and send the parts"
+        "more than {MOST_OF_A_RECORD} events in one record, so the record is not read; split it and send the parts"
     )]
     TooMany,
     #[error(
-        "the batch before this record holds {MOST_OF_A_BATCH} events: this one waits for the next batch"
+        "the records before this one contain {MOST_OF_A_BATCH} events already, so this record waits for the next batch"
     )]
     BatchFull,
 }
 
-/// Events of one record, or of one payload that no queue brought. A CloudTrail log file of real calls is smaller; a
-/// record of 256 kB could be a list of 127,000 empty objects, which would take the whole function's memory.
+/// The most events in one record, or in one payload without a queue. A CloudTrail log file of real calls is smaller. A
+/// record of 256 kB could be a list of 127,000 empty objects, which would need all of the function's memory.
 const MOST_OF_A_RECORD: usize = 10_000;
 
-/// Events of all records of a batch: more than Lambda's 6 MB hold of real ones.
+/// The most events in all records of a batch. Lambda's 6 MB contain fewer real events.
 const MOST_OF_A_BATCH: usize = 20_000;
 
-/// More wrappings than the world makes (SNS in SQS in a failed invocation's record in SQS).
+/// The most levels of wrapping. Real payloads have fewer (SNS in SQS in a failed invocation's record in SQS).
 const DEEPEST: usize = 8;
 
-/// Everything in a payload, in its order. A record that holds too much is one item that says so.
-pub fn open(payload: &Value) -> Vec<Item> {
+/// Reads all items of a payload, in their order. A record with too many events becomes one item with an error.
+pub fn open(payload: &Value) -> Vec<IngestItem> {
     let mut opened = Opened::default();
     Unwrapping {
         opened: &mut opened,
@@ -82,16 +82,15 @@ pub fn open(payload: &Value) -> Vec<Item> {
     opened.items
 }
 
-/// What a dead letter holds for a function: the payload of a failed invocation's record, or itself.
-pub fn payload_of(letter: &Value) -> &Value {
-    let fields = Fields::new(letter);
+/// The payload in a dead-letter message: the payload of a failed invocation's record, or the message itself.
+pub fn payload_of(message: &Value) -> &Value {
+    let fields = Fields::new(message);
     match is_on_failure_record(fields) {
         true => fields.object("requestPayload").value(),
-        false => letter,
+        false => message,
     }
 }
 
-/// Who sent a payload.
 pub fn sender(payload: &Value) -> Sender {
     let mut records = Fields::new(payload).list("Records").into_iter();
     match records.next() {
@@ -100,13 +99,13 @@ pub fn sender(payload: &Value) -> Sender {
     }
 }
 
-/// What was found so far, within the limits.
+/// The items that were read so far, within the limits.
 #[derive(Debug, Default)]
 struct Opened {
-    items: Vec<Item>,
-    /// Where those of the record at hand begin.
+    items: Vec<IngestItem>,
+    /// The index of the current record's first item.
     record: usize,
-    /// The record at hand holds too much: nothing more of it is added.
+    /// The current record has too many events, so nothing more of it is added.
     is_over: bool,
 }
 
@@ -139,7 +138,7 @@ impl Opened {
                 Err(error)
             }
         };
-        self.items.push(Item { receipt, event });
+        self.items.push(IngestItem { receipt, event });
     }
 }
 
@@ -177,7 +176,7 @@ impl Unwrapping<'_> {
     fn unwrap_record(&mut self, record: &Value) {
         let fields = Fields::new(record);
         if is_sqs(fields) {
-            // A batch within a batch is a part of its record.
+            // A batch inside a record belongs to that record.
             if self.receipt.is_none() {
                 self.opened.begin_record();
             }
@@ -190,7 +189,7 @@ impl Unwrapping<'_> {
     }
 
     fn unwrap_sqs(&mut self, record: &Value) {
-        // A field of a type that SQS never sends must not cost the record its receipt.
+        // If a field has a type that SQS never sends, the record must still keep its receipt.
         let message = SqsMessage::deserialize(record).unwrap_or_else(|_| {
             let fields = Fields::new(record);
             let mut message = SqsMessage::default();
@@ -199,13 +198,13 @@ impl Unwrapping<'_> {
             message
         });
         let mut inner = self.deeper();
-        // A batch within a batch: only the outer record can be given back.
-        let held = ReceivedMessage::of(&message).map(Arc::new);
+        // For a batch inside a record, only the outer record can be returned to the queue.
+        let received = ReceivedMessage::of(&message).map(Arc::new);
         let id = message.message_id.filter(|id| !id.is_empty());
         let receipt = || {
             id.map(|id| Receipt {
                 id,
-                held,
+                message: received,
                 number: 0,
             })
         };
@@ -259,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    /// A list of so many empty objects, as one text.
+    /// A JSON list of empty objects.
     fn list(many: usize) -> String {
         format!("[{}]", vec!["{}"; many].join(","))
     }
@@ -269,7 +268,7 @@ mod tests {
         json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})
     }
 
-    /// Each record's id, the events in it, and its last error.
+    /// Each record's id, its number of events, and its last error.
     fn opened(payload: &Value) -> Vec<(String, usize, Option<IngestError>)> {
         let mut records: Vec<(String, usize, Option<IngestError>)> = Vec::new();
         for item in open(payload) {
@@ -283,9 +282,9 @@ mod tests {
         records
     }
 
-    /// It alone fails, whatever it is wrapped in, and as one item.
+    /// Only this record fails, as one item, however it is wrapped.
     #[test]
-    fn a_record_that_holds_too_much_is_one_error() {
+    fn a_record_with_too_many_events_is_one_error() {
         let good = json!({"source": "aws.ecs", "detail": {}}).to_string();
         let in_sns = json!({"Type": "Notification", "Message": list(127_000)}).to_string();
         let nested = batch(&vec![list(600); 20]).to_string();
@@ -306,7 +305,7 @@ mod tests {
         assert_eq!(opened(&direct), [too_many("")]);
     }
 
-    /// CloudTrail's own file, which is a list of calls under `Records`; and other records that are no SQS messages.
+    /// A CloudTrail file is a list of calls under `Records`. Other records that are not SQS messages are tested too.
     #[test]
     fn too_many_records_without_a_queue_are_one_error() {
         let call = json!({"eventSource": "ecs.amazonaws.com", "eventName": "StopTask"});
@@ -329,14 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_are_allowed_are_read() {
+    fn the_allowed_number_of_events_is_read() {
         let found = opened(&batch(&[list(MOST_OF_A_RECORD)]));
         assert_eq!((found.len(), found[0].1), (1, MOST_OF_A_RECORD));
     }
 
-    /// What comes after a full batch is not lost: it is for the next.
+    /// A record after a full batch is not lost. The next batch contains it.
     #[test]
-    fn what_a_batch_has_no_room_for_waits() {
+    fn records_after_a_full_batch_wait() {
         let found = opened(&batch(&vec![list(8_000); 4]));
         let sizes: Vec<_> = found.iter().map(|it| it.1).collect();
         assert_eq!(sizes, [8_000, 8_000, 1, 1]);

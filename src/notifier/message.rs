@@ -1,4 +1,4 @@
-//! What a channel posts, before it is put into the channel's own format.
+//! A message before it is converted to a channel's own format.
 
 use crate::ecs::notice::Kind;
 use crate::notifier::policy::Severity;
@@ -13,21 +13,21 @@ pub struct Message {
     pub details: Vec<Line>,
 }
 
-/// A line of the details, in the channel's markup. Only a block of log lines has line breaks.
+/// A line of the details, in the channel's markup. Only a block of log lines contains line breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// What a fact is called, without the colon and without markup: `Why`, `Where`. None in other lines.
+    /// The name of a fact, without the colon and without markup: `Why`, `Where`. `None` for other lines.
     pub label: Option<String>,
-    /// The fact's value, or the whole line.
+    /// The fact's value. For other lines, the whole line.
     pub value: String,
-    /// The whole line, the label in bold.
+    /// The whole line, with the label in bold.
     pub text: String,
-    /// Log lines as a program wrote them.
+    /// True for log lines, which are shown as the program wrote them.
     pub is_block: bool,
 }
 
 impl Line {
-    /// A line that is no fact.
+    /// A line without a label.
     pub fn of_text(text: String) -> Self {
         Self {
             label: None,
@@ -39,7 +39,6 @@ impl Line {
 }
 
 impl Message {
-    /// The lines of the details.
     pub fn texts(&self) -> Vec<String> {
         self.details.iter().map(|line| line.text.clone()).collect()
     }

@@ -1,7 +1,7 @@
 //! Decides what is posted, and how urgent it is: `&Notice` in, [`Decision`] out.
 //!
-//! Every event that is not posted is dropped for a [`DropReason`] with a name. An operator can ask for the reason, and
-//! [`Policy::keep`] can bring the event back. Why a task stopped is found out by [`crate::ecs::diagnosis`].
+//! Every event that is not posted has a [`DropReason`]. The operator can see the reason, and can keep such events with
+//! [`Policy::keep`]. [`crate::ecs::diagnosis`] finds out why a task stopped.
 
 mod operator;
 mod service_event;
@@ -66,7 +66,7 @@ pub enum DropReason {
 }
 
 impl Decision {
-    /// The word for it: a kept notice's cause or else its kind, a dropped one's reason.
+    /// The reason in one word: of a kept notice its cause, or its kind if it has no cause; of a dropped one its reason.
     pub fn reason(self, kind: Kind) -> &'static str {
         match self {
             Self::Drop(reason) => reason.into(),
@@ -94,7 +94,7 @@ fn urgent(severity: Severity) -> Decision {
     })
 }
 
-/// Decides by what a notice means, then by what the operator configured.
+/// Decides by the meaning of a notice first, and then by the operator's configuration.
 pub fn decide(notice: &Notice, policy: &Policy) -> Decision {
     policy.apply(notice, meaning(notice, policy))
 }
@@ -111,13 +111,13 @@ fn meaning(notice: &Notice, policy: &Policy) -> Decision {
         Facts::Health(health) => of_health(health),
         Facts::Hook(hook) => of_hook(hook),
         Facts::Unknown(unknown) => match unknown.event_type.as_deref() {
-            // A name that says failure is one, and what ERROR is said of it has come to its end.
+            // The name says that something failed, and ERROR says that it is final.
             Some("ERROR") if service_events::says_failed(name(unknown)) => {
                 urgent(Severity::Critical)
             }
             // AWS's daemon events write WARNING where all others write WARN.
             Some("ERROR" | "WARN" | "WARNING") => urgent(Severity::Warning),
-            // They write INFO where a daemon goes back to its previous revision.
+            // AWS's daemon events write INFO when a daemon goes back to its previous revision.
             _ if service_events::says_trouble(name(unknown)) => urgent(Severity::Warning),
             Some(_) | None => not_urgent(Severity::Info),
         },
@@ -174,7 +174,7 @@ fn of_call(call: &CallFacts, notice: &Notice) -> Decision {
     }
 }
 
-/// Errors that are AWS's own or pass by themselves: the caller's SDK tries again.
+/// Errors inside AWS, and temporary errors: the caller's SDK tries again.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/CommonErrors.html>
 fn is_aws_internal(code: &str) -> bool {
     const CODES: [&str; 12] = [
@@ -202,7 +202,7 @@ fn of_task(task: &TaskFacts, notice: &Notice, policy: &Policy) -> Decision {
     }
 }
 
-/// A task between two states, or one that goes on running.
+/// A task that changes its state, or that continues to run.
 fn of_running(task: &TaskFacts, policy: &Policy) -> Decision {
     let is_running = task.last_status.as_deref() == Some("RUNNING")
         && task.desired_status.as_deref() != Some("STOPPED");
@@ -218,10 +218,10 @@ fn of_running(task: &TaskFacts, policy: &Policy) -> Decision {
     }
 }
 
-/// ECS sends one for every task that comes or goes, and for every agent's reconnect.
+/// ECS sends such an event whenever a task starts or stops on the instance, and whenever its agent reconnects.
 fn of_instance(instance: &InstanceStateChange) -> Decision {
     match (instance.status.as_deref(), instance.agent_connected) {
-        // REGISTRATION_FAILED: an instance that was paid for takes no task.
+        // REGISTRATION_FAILED: the instance costs money, but it cannot run tasks.
         (Some(status), _) if service_events::says_failed(status) => urgent(Severity::Warning),
         (Some(status), _) if status != "ACTIVE" => not_urgent(Severity::Info),
         (_, Some(false)) => Decision::Drop(DropReason::AgentReconnect),
@@ -241,7 +241,7 @@ fn name(unknown: &UnknownFacts) -> &str {
     unknown.event_name.as_deref().unwrap_or_default()
 }
 
-/// `HOOK_AWAITING_ACTION` stands still until somebody calls ContinueServiceDeployment.
+/// With `HOOK_AWAITING_ACTION` the deployment waits until somebody calls ContinueServiceDeployment.
 fn of_hook(hook: &HookStateChange) -> Decision {
     match hook.event_name.as_deref() {
         Some("HOOK_AWAITING_ACTION") => urgent(Severity::Warning),

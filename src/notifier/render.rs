@@ -1,8 +1,8 @@
-//! Words a notice: `Notice` in, [`Message`] in a channel's dialect out, by Tera templates.
+//! Renders messages with Tera templates: a [`Group`] of notices in, a [`Message`] in a channel's markup out.
 //!
-//! A template's name is looked up as `CHANNEL/KIND.tera`, `KIND.tera`, `default.tera`, the operator's own
-//! files before the built-in ones. Built-in templates are compiled on the first use of their kind, because
-//! a cold start has no time for the others; the operator's are compiled at start, where a mistake stops.
+//! The templates are `CHANNEL/KIND.tera`, `KIND.tera` and `default.tera`, in this order. The operator's files come before
+//! the built-in ones. Built-in templates are compiled on their first use, because to compile all of them would make a
+//! cold start slow. The operator's templates are compiled at the start, so that an error stops the program.
 
 mod built_in;
 mod context;
@@ -25,10 +25,10 @@ use crate::notifier::message::{Line, Message};
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
 use functions::compile;
-use functions::marks::{BLOCK, BOLD, COUNT_IS_SAID, END_OF_BOLD, LINE_OF_BLOCK, is_mark};
+use functions::marks::{BLOCK, BOLD, COUNT_IS_SHOWN, END_OF_BOLD, LINE_OF_BLOCK, is_mark};
 use html::Html;
 
-/// For which channel a message is rendered, and in which markup.
+/// The channel type that a message is rendered for, and the markup.
 #[derive(Clone, Copy)]
 pub struct View {
     channel: ChannelType,
@@ -37,9 +37,9 @@ pub struct View {
 
 #[derive(Debug, Clone, Copy, VariantArray)]
 enum Format {
-    /// The channel's own.
+    /// The channel's own markup.
     Own,
-    /// As the page of a preview shows it.
+    /// HTML, for the page of a preview.
     Html,
 }
 
@@ -73,7 +73,7 @@ impl View {
         }
     }
 
-    /// Its place in [`View::all`].
+    /// The index in [`View::all`].
     fn index(self) -> usize {
         self.format as usize * ChannelType::VARIANTS.len() + self.channel as usize
     }
@@ -90,7 +90,7 @@ pub struct TemplateError {
     pub problem: String,
 }
 
-/// All templates, for all dialects.
+/// All templates, for all channel types.
 pub struct Renderer {
     own: Option<OwnTemplates>,
     built_in: Vec<OnceLock<Result<Tera, TemplateError>>>,
@@ -104,26 +104,26 @@ impl Default for Renderer {
 
 impl Renderer {
     pub fn new(own: Option<OwnTemplates>) -> Self {
-        let slots = View::all().count() * Sort::SLOTS;
+        let slots = View::all().count() * TemplateKind::SLOTS;
         Self {
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),
         }
     }
 
-    /// What is wrong with the operator's folder, though not so wrong that nothing of it serves.
+    /// Problems in the operator's folder that do not stop the program.
     pub fn warnings(&self) -> &[String] {
         self.own.as_ref().map_or(&[], OwnTemplates::warnings)
     }
 
-    /// Words a notice by the first template of the lookup, and by no other: for whoever writes templates.
+    /// Renders with the first template only, so that the author of a template sees its errors.
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] where that template fails, or uses a name that no notice has.
+    /// [`TemplateError`] if that template fails, or uses an unknown name.
     pub fn render(&self, view: View, group: &Group<'_>) -> Result<Message, TemplateError> {
         let context = Context::new(view, group, &self.headlines(view, group));
-        match self.candidates(view, Sort::of(group)).next() {
+        match self.candidates(view, TemplateKind::of(group)).next() {
             Some(candidate) => {
                 let candidate = candidate?;
                 candidate.check_names()?;
@@ -133,19 +133,19 @@ impl Renderer {
         }
     }
 
-    /// Words a notice whatever happens: a template that fails gives way to the next of the lookup.
+    /// Always renders a message. If a template fails, the next one is used.
     pub fn render_or_fall_back(&self, view: View, group: &Group<'_>) -> Message {
         let context = Context::new(view, group, &self.headlines(view, group));
-        for candidate in self.candidates(view, Sort::of(group)) {
+        for candidate in self.candidates(view, TemplateKind::of(group)) {
             match candidate.and_then(|it| it.render(view, group, &context)) {
                 Ok(message) => return message,
-                Err(error) => tracing::error!(%error, "a template failed; trying the next"),
+                Err(error) => tracing::error!(%error, "a template failed, so the next one is used"),
             }
         }
         last_resort(group, &context)
     }
 
-    /// What the parts of a summary would say first, each by its own template: a sentence, and the same as ever.
+    /// The headlines of a summary's parts, each rendered with its own template.
     fn headlines(&self, view: View, group: &Group<'_>) -> Vec<String> {
         let parts = group.parts.iter().take(MOST_LINES);
         let headlines = parts.map(|part| {
@@ -157,14 +157,14 @@ impl Renderer {
         headlines.collect()
     }
 
-    /// The templates of the lookup, in its order. Behind an own template of a kind stands the built-in one of
-    /// that kind, before any default.
+    /// The templates in the order of the lookup. After the operator's template of a kind comes the built-in one of that
+    /// kind, and then the defaults.
     fn candidates(
         &self,
         view: View,
-        sort: Sort,
-    ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        let name = sort.name();
+        template: TemplateKind,
+    ) -> impl Iterator<Item = Result<TemplateCandidate<'_>, TemplateError>> {
+        let name = template.name();
         let of_kind = [
             format!("{}/{name}.tera", view.channel),
             format!("{name}.tera"),
@@ -173,22 +173,22 @@ impl Renderer {
         let own_of_kind = self.own_candidates(view, of_kind.to_vec());
         let own_default = self.own_candidates(view, default.to_vec());
         own_of_kind
-            .chain(self.built_in_candidates(view, sort, of_kind.to_vec()))
+            .chain(self.built_in_candidates(view, template, of_kind.to_vec()))
             .chain(own_default)
-            .chain(self.built_in_candidates(view, Sort::Default, default.to_vec()))
+            .chain(self.built_in_candidates(view, TemplateKind::Default, default.to_vec()))
     }
 
-    /// Own templates, and built-in ones with own parts in them.
+    /// The operator's templates, and built-in ones with the operator's parts.
     fn own_candidates(
         &self,
         view: View,
         names: Vec<String>,
-    ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
+    ) -> impl Iterator<Item = Result<TemplateCandidate<'_>, TemplateError>> {
         self.own.iter().flat_map(move |own| match own.tera(view) {
             Ok(tera) => {
                 let names = names.iter().filter(|name| tera.contains_template(name));
                 let found = names.map(|name| {
-                    Ok(Candidate {
+                    Ok(TemplateCandidate {
                         tera,
                         name: name.clone(),
                         own: Some(own),
@@ -200,19 +200,20 @@ impl Renderer {
         })
     }
 
-    /// Compiled only when all before them have failed.
+    /// Built-in templates. They are compiled only if all templates before them have failed.
     fn built_in_candidates(
         &self,
         view: View,
-        sort: Sort,
+        template: TemplateKind,
         names: Vec<String>,
-    ) -> impl Iterator<Item = Result<Candidate<'_>, TemplateError>> {
-        std::iter::once_with(move || self.built_in(view, sort)).flat_map(move |tera| match tera {
+    ) -> impl Iterator<Item = Result<TemplateCandidate<'_>, TemplateError>> {
+        std::iter::once_with(move || self.built_in(view, template)).flat_map(move |tera| match tera
+        {
             Ok(tera) => names
                 .iter()
                 .filter(|name| tera.contains_template(name))
                 .map(|name| {
-                    Ok(Candidate {
+                    Ok(TemplateCandidate {
                         tera,
                         name: name.clone(),
                         own: None,
@@ -223,11 +224,11 @@ impl Renderer {
         })
     }
 
-    fn built_in(&self, view: View, sort: Sort) -> Result<&Tera, TemplateError> {
-        let slot = view.index() * Sort::SLOTS + sort.slot();
+    fn built_in(&self, view: View, template: TemplateKind) -> Result<&Tera, TemplateError> {
+        let slot = view.index() * TemplateKind::SLOTS + template.slot();
         self.built_in[slot]
             .get_or_init(|| {
-                let sources = built_in::of(sort);
+                let sources = built_in::of(template);
                 compile(view.markup(), sources.clone()).map_err(|error| {
                     TemplateError::read(&error, &|name| format!("built-in {name}"))
                 })
@@ -237,32 +238,32 @@ impl Renderer {
     }
 }
 
-/// The templates that word messages as things stand: for each kind, and for channels by themselves where they
-/// differ, a file's path or `built-in`; then the operator's parts.
-pub fn in_force(renderer: &Renderer) -> Vec<(String, String)> {
+/// The templates in use: for each kind the path of a file, or `built-in`. If the channel types differ, there is an entry
+/// for each type. The operator's parts come last.
+pub fn templates_in_use(renderer: &Renderer) -> Vec<(String, String)> {
     const BUILT_IN: &str = "built-in";
     let Some(own) = &renderer.own else {
-        return Sort::all()
-            .map(|sort| (sort.name().to_owned(), BUILT_IN.to_owned()))
+        return TemplateKind::all()
+            .map(|template| (template.name().to_owned(), BUILT_IN.to_owned()))
             .collect();
     };
     let mut found = Vec::new();
-    for sort in Sort::all() {
+    for template in TemplateKind::all() {
         let of = |channel: &ChannelType| {
             let path = own
-                .name_in_force(*channel, sort)
+                .name_in_use(*channel, template)
                 .and_then(|it| own.path_of(&it));
             path.unwrap_or_else(|| BUILT_IN.to_owned())
         };
         let sources: Vec<_> = ChannelType::VARIANTS.iter().map(of).collect();
         if sources.iter().all(|source| *source == sources[0]) {
-            found.push((sort.name().to_owned(), sources[0].clone()));
+            found.push((template.name().to_owned(), sources[0].clone()));
         } else {
             let each = ChannelType::VARIANTS.iter().zip(sources);
-            found.extend(each.map(|(channel, it)| (format!("{channel}/{}", sort.name()), it)));
+            found.extend(each.map(|(channel, it)| (format!("{channel}/{}", template.name()), it)));
         }
     }
-    found.extend(own.parts_in_force());
+    found.extend(own.parts_in_use());
     found
 }
 
@@ -273,18 +274,18 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// What a template is for.
+/// The kinds of templates.
 #[derive(Debug, Clone, Copy)]
-enum Sort {
+enum TemplateKind {
     Of(Kind),
-    /// A count of many.
+    /// A message that counts many events.
     Summary,
-    /// Anything: the one behind all others.
+    /// The last template of the lookup, for every kind.
     Default,
 }
 
-impl Sort {
-    /// What messages are worded by; the default serves none, since each of these has a built-in template.
+impl TemplateKind {
+    /// All kinds except the default. Each of them has a built-in template.
     fn all() -> impl Iterator<Item = Self> {
         let kinds = Kind::VARIANTS.iter().copied().map(Self::Of);
         kinds.chain([Self::Summary])
@@ -307,7 +308,7 @@ impl Sort {
         }
     }
 
-    /// Of the template, without its ending.
+    /// The name of the template, without `.tera`.
     fn name(self) -> &'static str {
         match self {
             Self::Of(kind) => kind.into(),
@@ -320,13 +321,13 @@ impl Sort {
 const SUMMARY: &str = "summary";
 
 /// One template of the lookup.
-struct Candidate<'a> {
+struct TemplateCandidate<'a> {
     tera: &'a Tera,
     name: String,
     own: Option<&'a OwnTemplates>,
 }
 
-impl Candidate<'_> {
+impl TemplateCandidate<'_> {
     fn render(
         &self,
         view: View,
@@ -341,20 +342,20 @@ impl Candidate<'_> {
         let headline = lines.next().ok_or_else(|| TemplateError {
             file: self.file(&self.name),
             line: None,
-            problem: "it renders to nothing; its first line is the headline".to_owned(),
+            problem: "the result is empty; the first line must be the headline".to_owned(),
         })?;
         let count = group.notices.len();
-        let is_said = headline.contains(COUNT_IS_SAID);
+        let is_count_shown = headline.contains(COUNT_IS_SHOWN);
         let headline = in_markup(view, headline);
         let headline = match group.form {
-            Form::Same if count > 1 && !is_said => format!("{headline} ×{count}"),
+            Form::Same if count > 1 && !is_count_shown => format!("{headline} ×{count}"),
             Form::Same | Form::Summary => headline,
         };
         let lines = lines.map(|text| line(view, text));
         Ok(message(group, headline, lines.collect()))
     }
 
-    /// Tera lets `{% if misspelt %}` pass as false; here it is an error.
+    /// Checks the names in the template. For Tera, `{% if misspelt %}` is false. Here it is an error.
     fn check_names(&self) -> Result<(), TemplateError> {
         let used = self
             .tera
@@ -369,7 +370,7 @@ impl Candidate<'_> {
         let Some(name) = unknown.first() else {
             return Ok(());
         };
-        let place = self.own.and_then(|own| own.place_of(&self.name, name));
+        let place = self.own.and_then(|own| own.location_of(&self.name, name));
         let (file, line) = place.map_or_else(
             || (self.file(&self.name), None),
             |(file, line)| (file, Some(line)),
@@ -378,8 +379,10 @@ impl Candidate<'_> {
             file,
             line,
             problem: match nearest(name, names().iter().map(String::as_str)) {
-                Some(meant) => format!("no message has a `{name}`; did you mean `{meant}`?"),
-                None => format!("no message has a `{name}`; README has all names, under Templates"),
+                Some(meant) => format!("`{name}` is not a known name; did you mean `{meant}`?"),
+                None => {
+                    format!("`{name}` is not a known name; README lists all names under Templates")
+                }
             },
         })
     }
@@ -396,7 +399,7 @@ impl Candidate<'_> {
 }
 
 impl TemplateError {
-    /// `file` says where the template of a name stands.
+    /// `file` returns the file of a template's name.
     fn read(error: &tera::Error, file: &dyn Fn(&str) -> String) -> Self {
         use tera::ErrorKind;
         match error.kind() {
@@ -411,7 +414,7 @@ impl TemplateError {
 }
 
 impl TemplateError {
-    /// What Tera finds wrong between templates comes as a drawn report: `error: …` and ` --> NAME:LINE:COLUMN`.
+    /// Reads Tera's text report of an error across templates: `error: …` and ` --> NAME:LINE:COLUMN`.
     fn read_report(report: &str, file: &dyn Fn(&str) -> String) -> Self {
         let mut lines = report.lines().map(str::trim);
         let problem = lines
@@ -432,7 +435,7 @@ impl TemplateError {
     }
 }
 
-/// A line as the templates made it, with its marks, in a channel's markup.
+/// Makes a line in a channel's markup of a rendered line with marks.
 fn line(view: View, text: &str) -> Line {
     let fact = text.strip_prefix(BOLD).and_then(|rest| {
         let (label, value) = rest.split_once(END_OF_BOLD)?;
@@ -455,7 +458,7 @@ fn line(view: View, text: &str) -> Line {
     }
 }
 
-/// Puts markup and line breaks in the place of the marks.
+/// Replaces the marks by markup and line breaks.
 fn in_markup(view: View, text: &str) -> String {
     if !text.contains(is_mark) {
         return text.to_owned();
@@ -467,11 +470,11 @@ fn in_markup(view: View, text: &str) -> String {
         whole.push_str(&view.markup().bold(bold));
         whole.push_str(rest);
     }
-    whole.retain(|it| it != COUNT_IS_SAID && it != BLOCK);
+    whole.retain(|it| it != COUNT_IS_SHOWN && it != BLOCK);
     whole.replace(LINE_OF_BLOCK, "\n")
 }
 
-/// What is said when not even the built-in default renders: that something happened, and its id.
+/// The message if even the built-in default template fails: the kind and the id of the event.
 fn last_resort(group: &Group<'_>, context: &Context) -> Message {
     let kind = group.first().kind;
     let headline = format!("ECS event {} ({kind})", context.event_id());

@@ -1,4 +1,4 @@
-//! What became of every event of a payload: each is delivered, dropped for a reason, or given back.
+//! The result of every event of a payload: it is delivered, dropped for a reason, or returned to its sender.
 
 use std::time::Duration;
 
@@ -10,20 +10,19 @@ use crate::notifier::ingest::{IngestError, Receipt, Sender};
 use crate::notifier::metrics;
 use crate::notifier::policy::Decision;
 
-/// What became of every event of a payload.
 #[derive(Debug)]
 pub struct BatchReport {
     pub sender: Sender,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ReportEntry>,
 }
 
 #[derive(Debug)]
-pub struct Entry {
+pub struct ReportEntry {
     pub receipt: Option<Receipt>,
     pub result: Result<EventReport, IngestError>,
 }
 
-/// An event that was read: what it was found to mean, and who was told.
+/// The decision about an event, and its deliveries.
 #[derive(Debug)]
 pub struct EventReport {
     pub event_id: Option<String>,
@@ -41,58 +40,58 @@ pub struct Delivery {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryStatus {
-    /// The channel is in quiet mode and the notice is not loud.
+    /// The notice is not urgent, and the channel accepts only urgent ones.
     Filtered,
     /// The channel has it already.
     Duplicate,
-    /// Another function is posting it now and may still fail, so the event comes again.
+    /// Another function is posting it now and may still fail, so the event must come again.
     InFlight,
     Tried(Outcome),
-    /// It was sent and may have arrived; it is sent again.
+    /// The message was sent and may have arrived. It is sent again.
     Unanswered {
         count: Unanswered,
         why: String,
     },
-    /// It may have arrived, and was sent as often as it may be.
+    /// The message may have arrived. It was sent as often as allowed, and is not sent again.
     GivenUp {
         why: String,
     },
 }
 
-/// How often a record of a queue is sent without an answer. It may have arrived each time; nobody wants it twenty times,
-/// and never is worse than three times. After that it goes to the dead-letter queue.
+/// How often a record of a queue is sent without an answer. The message may have arrived each time. Three messages are
+/// better than none, but twenty are too many. After that the record goes to the dead-letter queue.
 pub(in crate::notifier) const MOST_UNANSWERED: u32 = 3;
 
-/// From the second time without an answer to the third: an outage of the chat that lasts an hour is over by then.
+/// The wait between the second and the third time without an answer. So an outage of an hour is over before the third.
 const UNANSWERED_WAIT: Duration = Duration::from_secs(3_600);
 
 const GIVEN_UP: &str = "it may have arrived, and is not sent again";
 
-const IN_FLIGHT: &str = "another function is priority it";
+const IN_FLIGHT: &str = "another function is posting it now";
 
 impl BatchReport {
-    /// Events that a channel took just now, and all others that need not come again.
+    /// The number of events that a channel accepted now, and the number of other events that need not come again.
     pub fn posted_and_dropped(&self) -> (usize, usize) {
         let read = self.entries.iter().filter(|it| it.failure().is_none());
-        let told: Vec<_> = read.filter_map(|it| it.result.as_ref().ok()).collect();
-        let posted = told.iter().filter(|it| it.is_delivered()).count();
-        (posted, told.len() - posted)
+        let done: Vec<_> = read.filter_map(|it| it.result.as_ref().ok()).collect();
+        let posted = done.iter().filter(|it| it.is_delivered()).count();
+        (posted, done.len() - posted)
     }
 
     /// Entries that must come again.
-    pub fn failed(&self) -> impl Iterator<Item = &Entry> {
+    pub fn failed(&self) -> impl Iterator<Item = &ReportEntry> {
         self.entries
             .iter()
             .filter(|entry| entry.failure().is_some())
     }
 }
 
-impl Entry {
-    /// Why this entry is not accounted for, where it is not.
+impl ReportEntry {
+    /// Why this entry failed. `None` if it did not fail.
     pub fn failure(&self) -> Option<String> {
         match &self.result {
-            Ok(told) => {
-                let failures: Vec<_> = told
+            Ok(report) => {
+                let failures: Vec<_> = report
                     .deliveries
                     .iter()
                     .filter_map(Delivery::failure)
@@ -103,33 +102,34 @@ impl Entry {
         }
     }
 
-    /// As one event, and as what became of it.
+    /// Counts the event and its result.
     pub(in crate::notifier) fn count(&self) {
         metrics::count_received();
-        let told = match &self.result {
-            Ok(told) => told,
+        let report = match &self.result {
+            Ok(report) => report,
             Err(_) => return metrics::count_invalid(),
         };
-        match told.decision {
+        match report.decision {
             Decision::Drop(reason) => metrics::count_dropped(reason),
             Decision::Keep(_) => {
                 metrics::count_kept();
-                for delivery in &told.deliveries {
+                for delivery in &report.deliveries {
                     metrics::count_delivery(&delivery.channel, delivery.metric());
                 }
             }
         }
     }
 
-    /// One line an event: what it was, what was decided and why, and how each channel took it. Texts of
-    /// events are written with their control characters escaped, so that none can forge a line.
+    /// Logs one line for the event: its kind, the decision, the reason, and the status in each channel. Control characters
+    /// in texts of events are escaped, so that an event cannot forge a line.
     pub(in crate::notifier) fn log(&self) {
         match (&self.result, self.failure()) {
-            (Ok(told), failure) => {
-                let id = told.event_id.as_deref().unwrap_or_default().escape_debug();
-                let kind: &str = told.kind.into();
-                let (decision, reason) = (told.decision(), told.decision.reason(told.kind));
-                let channels = told.channels();
+            (Ok(report), failure) => {
+                let id = report.event_id.as_deref().unwrap_or_default();
+                let id = id.escape_debug();
+                let kind: &str = report.kind.into();
+                let (decision, reason) = (report.decision(), report.decision.reason(report.kind));
+                let channels = report.channels();
                 match failure {
                     None => tracing::info!(%id, kind, decision, reason, channels, "event"),
                     Some(_) => tracing::error!(%id, kind, decision, reason, channels, "event"),
@@ -152,13 +152,13 @@ impl EventReport {
         }
     }
 
-    /// Whether a channel took it just now.
+    /// Whether a channel accepted the event now.
     pub fn is_delivered(&self) -> bool {
         let is_delivered = |it: &Delivery| it.status == DeliveryStatus::Tried(Outcome::Delivered);
         self.deliveries.iter().any(is_delivered)
     }
 
-    /// When the queue shall show it again: the latest that a channel wants.
+    /// When the queue must deliver the record again: the longest delay of all channels.
     pub fn retry_delay(&self) -> RetryDelay {
         let all = self.deliveries.iter().filter_map(Delivery::retry_delay);
         all.max().unwrap_or(RetryDelay::Later(None))
@@ -174,7 +174,7 @@ impl EventReport {
 }
 
 impl Delivery {
-    /// None where it need not come again for this channel.
+    /// `None` if the event need not come again for this channel.
     fn retry_delay(&self) -> Option<RetryDelay> {
         match &self.status {
             DeliveryStatus::Filtered
@@ -185,18 +185,16 @@ impl Delivery {
             | DeliveryStatus::Tried(Outcome::Refused { .. } | Outcome::Unanswered { .. }) => {
                 Some(RetryDelay::Later(None))
             }
-            // It is not sent any more.
+            // It is not sent again, so it goes to the dead-letter queue without a delay.
             DeliveryStatus::GivenUp { .. } => Some(RetryDelay::Now),
             DeliveryStatus::Unanswered { count, .. } => Some(match count {
                 Unanswered::Sent(0 | 1) => RetryDelay::Later(None),
-                Unanswered::Sent(_) | Unanswered::HandedOut(_) => {
-                    RetryDelay::After(UNANSWERED_WAIT)
-                }
+                Unanswered::Sent(_) | Unanswered::Received(_) => RetryDelay::After(UNANSWERED_WAIT),
             }),
         }
     }
 
-    /// The name of the metric that counts it.
+    /// The name of the metric that counts this delivery.
     fn metric(&self) -> &'static str {
         match &self.status {
             DeliveryStatus::Filtered => "Filtered",

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use ecs_parrot::ecs::notice::Kind;
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Http, Outcome, Silence};
+use ecs_parrot::notifier::channel::{
+    ChannelType, ConfiguredChannel, Http, Outcome, UnansweredKind,
+};
 use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::{Line, Message};
 use ecs_parrot::notifier::policy::Severity;
@@ -274,11 +276,11 @@ async fn each_channel_has_its_own_success() {
             let (came, hint) = match channel.channel_type {
                 ChannelType::Slack => (
                     slack,
-                    "not with `ok`: is `url` (SLACK_WEBHOOKURL) the webhook's own address?",
+                    "not with `ok`: is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
                 ),
                 ChannelType::Flowdock => (
                     flowdock,
-                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server that speaks Flowdock's API?",
+                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server with Flowdock's API?",
                 ),
                 ChannelType::Teams => (
                     teams,
@@ -293,7 +295,7 @@ async fn each_channel_has_its_own_success() {
             let expected = match came {
                 None => Outcome::Delivered,
                 Some(came) => Outcome::Unanswered {
-                    silence: Silence::Unexpected,
+                    kind: UnansweredKind::Unexpected,
                     why: format!("{status}, but answered with {came}, {hint}"),
                 },
             };
@@ -333,7 +335,7 @@ async fn who_does_not_answer_is_given_up_after_five_seconds() {
         assert_eq!(
             outcome,
             Outcome::Unanswered {
-                silence: Silence::Stalled,
+                kind: UnansweredKind::Stalled,
                 why: "no answer within 5 s".to_owned()
             }
         );
@@ -411,7 +413,7 @@ async fn an_endless_answer_is_no_success() {
             let is_open = matches!(
                 outcome,
                 Outcome::Unanswered {
-                    silence: Silence::Unexpected,
+                    kind: UnansweredKind::Unexpected,
                     ..
                 }
             );
@@ -443,12 +445,12 @@ async fn an_unexpected_answer_keeps_the_secret() {
 async fn a_message_that_may_have_arrived_is_told_apart() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    for (answer, silence) in [
-        ("", Silence::Closed),
-        ("HTTP/1.1 200 OK\r\ncontent-le", Silence::Closed),
+    for (answer, kind) in [
+        ("", UnansweredKind::Closed),
+        ("HTTP/1.1 200 OK\r\ncontent-le", UnansweredKind::Closed),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no",
-            Silence::Stalled,
+            UnansweredKind::Stalled,
         ),
     ] {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -469,11 +471,8 @@ async fn a_message_that_may_have_arrived_is_told_apart() {
                 .send(&Http::default(), &message(Severity::Info))
                 .await;
             match outcome {
-                Outcome::Unanswered {
-                    silence: found,
-                    why,
-                } => {
-                    assert_eq!(found, silence, "{answer}: {why}");
+                Outcome::Unanswered { kind: found, why } => {
+                    assert_eq!(found, kind, "{answer}: {why}");
                     assert!(!why.contains(TOKEN), "{why}");
                 }
                 other => panic!("{answer}: {other:?}"),

@@ -283,17 +283,17 @@ fn config_says_where_messages_of_a_file_would_go() {
     );
     assert!(shown.starts_with("exit status: 0"), "{shown}");
     assert!(
-        shown.contains("nothing is wrong\nmessages go to: slack\n"),
+        shown.contains("no problems\nmessages are sent to: slack\n"),
         "{shown}"
     );
     for (text, said) in [
         (
             "mysettings: ${file(./x.yml)}",
-            "nothing was checked, because only Serverless knows what `mysettings` is\n",
+            "nothing was checked, because only Serverless knows the value of `mysettings`\n",
         ),
         (
             "mysettings: {memory: '${env:MEMORY}', slack: {webhookurl: {Ref: Hook}}}",
-            "nothing is wrong in what can be checked\nnot checked, because only Serverless or CloudFormation knows the value: memory, slack.webhookurl\n",
+            "no problems in the part that can be checked\nnot checked, because only Serverless or CloudFormation knows the values: memory, slack.webhookurl\n",
         ),
     ] {
         fs::write(&file, text).unwrap();
@@ -422,13 +422,13 @@ fn an_event_with_no_times_is_told() {
 fn templates_that_never_serve_are_said() {
     let sample = "samples/stop_task-by-iam-user.json";
     for (files, status, said) in [
-        (&[][..], 1, &["[folder]: there is no template in it"][..]),
+        (&[][..], 1, &["[folder]: it contains no template"][..]),
         (
             &["stop_task.html", "notes.txt"],
             1,
             &[
-                "[folder]: there is no template in it",
-                "[folder]/notes.txt is not read: a template's name ends in `.tera`",
+                "[folder]: it contains no template",
+                "[folder]/notes.txt is not read: the name of a template must end with `.tera`",
                 "[folder]/stop_task.html is not read",
             ],
         ),
@@ -441,8 +441,8 @@ fn templates_that_never_serve_are_said() {
             &["default.tera"],
             1,
             &[
-                "none of its templates can ever serve",
-                "[folder]/default.tera is never used: each kind has a template of its own",
+                "none of its templates is ever used",
+                "[folder]/default.tera is never used: each kind has its own template",
             ],
         ),
         (
@@ -461,8 +461,8 @@ fn templates_that_never_serve_are_said() {
             0,
             &[
                 "ecs-parrot: [folder]/default.tera is never used",
-                "ecs-parrot: [folder]/stop_task.txt is not read: a template's name ends in `.tera`",
-                "ecs-parrot: [folder]/slack/below is not read: folders within folders",
+                "ecs-parrot: [folder]/stop_task.txt is not read: the name of a template must end with `.tera`",
+                "ecs-parrot: [folder]/slack/below is not read: only one level of folders is read",
             ],
         ),
         (
@@ -475,7 +475,7 @@ fn templates_that_never_serve_are_said() {
             ],
             0,
             &[
-                "[folder]/stop_task.tera is never used: each channel has a template of its own for it",
+                "[folder]/stop_task.tera is never used: each channel type has its own template for this kind",
             ],
         ),
         (&["stop_task.tera", "README.md"], 0, &[]),
@@ -557,7 +557,7 @@ fn what_is_no_time_is_an_error_in_a_preview() {
     for (text, shown_as) in [
         (
             "{{ time(at=cluster) }}",
-            Err("`prod-web` is not a time; the names of times: happened_at, first_at"),
+            Err("`prod-web` is not a time; allowed: happened_at, first_at"),
         ),
         (
             "{{ time(at=\"yesterday evening\") }}",
@@ -621,15 +621,14 @@ fn an_own_template_that_is_wrong_is_named_with_its_line() {
         ),
         (
             "slack.tera",
-            "templates of a channel stand in its folder, `slack/stop_task.tera`\n",
+            "the templates of a channel type belong in its folder, such as `slack/stop_task.tera`\n",
         ),
     ] {
         let file = folder.path().join(name);
         fs::write(&file, "x").unwrap();
         let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
         let shown = shown_in(folder.path(), run);
-        let said =
-            format!("[folder]/{name}: no message looks for a template of this name; {advice}");
+        let said = format!("[folder]/{name}: no message uses a template with this name; {advice}");
         assert!(shown.contains(&said), "{shown}");
         fs::remove_file(&file).unwrap();
     }

@@ -154,7 +154,7 @@ async fn processes_remember_by_the_table() {
     let told = "slack task 210987654321 62e6771e10c0adaf9cb03da1bac97083 STOPPED";
     assert_eq!(
         items,
-        BTreeMap::from([(told.to_owned(), "told".to_owned())])
+        BTreeMap::from([(told.to_owned(), "posted".to_owned())])
     );
     // Without a table each process begins anew.
     for _ in 0..2 {
@@ -390,9 +390,9 @@ async fn claims_end_and_what_is_told_expires() {
     for (state, until, expires, is_told, is_kept) in [
         ("claimed", later, later_still, false, true),
         ("claimed", past, later_still, true, false),
-        ("told", past, later, false, false),
+        ("posted", past, later, false, false),
         // DynamoDB removes what has expired days late.
-        ("told", past, past, true, false),
+        ("posted", past, past, true, false),
         ("claimed", later, past, true, false),
     ] {
         let dynalite = Dynalite::start().await;
@@ -410,7 +410,7 @@ async fn claims_end_and_what_is_told_expires() {
             "{context}"
         );
         let state = &dynalite.items().await.unwrap()[KEY];
-        assert_eq!(state == "told", !is_kept, "{context}");
+        assert_eq!(state == "posted", !is_kept, "{context}");
     }
 }
 
@@ -461,7 +461,11 @@ async fn a_table_out_of_reach_costs_no_message() {
             [Answer::Response(json!({"batchItemFailures": []}))],
             "{url}"
         );
-        assert_eq!(log.matches("out of reach").count(), 1, "{url}: {log}");
+        assert_eq!(
+            log.matches("the dedup table is not available").count(),
+            1,
+            "{url}: {log}"
+        );
     }
 }
 
@@ -476,7 +480,7 @@ async fn busy_table(never: &'static str) -> MockServer {
         let answered = ids.find(|id| !id.ends_with(never));
         let items: Vec<_> = answered
             .iter()
-            .map(|id| json!({"id": {"S": id}, "state": {"S": "told"}, "expires": {"N": "9999999999"}}))
+            .map(|id| json!({"id": {"S": id}, "state": {"S": "posted"}, "expires": {"N": "9999999999"}}))
             .collect();
         let left = keys
             .iter()
@@ -535,7 +539,7 @@ async fn keys_that_a_busy_table_leaves_out_are_asked_for_again() {
     assert_eq!(texts(&slack).await, [""; 0], "{log}");
     let sizes: Vec<_> = asked(&busy).await.iter().map(Vec::len).collect();
     assert_eq!(sizes, [4, 3, 2, 1], "{log}");
-    assert!(!log.contains("out of reach"), "{log}");
+    assert!(!log.contains("the dedup table is not available"), "{log}");
 }
 
 /// For as long as it may take to answer at all; what it does not answer for is told, better twice than never.
@@ -615,7 +619,7 @@ async fn race() -> bool {
             .await
             .unwrap()
             .values()
-            .all(|state| state == "told")
+            .all(|state| state == "posted")
     );
     true
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use ecs_parrot::ecs::notice::{Facts, LogStream};
 use ecs_parrot::notifier::channel::ChannelType;
-use ecs_parrot::notifier::group::{Item, Plan};
+use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
 use ecs_parrot::notifier::render::Renderer;
@@ -127,7 +127,7 @@ pub(crate) fn becomes_no_markup_in_groups(samples: &[&(String, Value)]) {
             .iter()
             .enumerate()
             .filter_map(|(index, evaluated)| {
-                Some(Item {
+                Some(GroupItem {
                     index,
                     notice: &evaluated.notice,
                     priority: evaluated.priority()?,
@@ -135,7 +135,7 @@ pub(crate) fn becomes_no_markup_in_groups(samples: &[&(String, Value)]) {
             });
         let items: Vec<_> = items.collect();
         for budget in [None, Some(1)] {
-            let mut plan = Plan::of(&items);
+            let mut plan = MessagePlan::of(&items);
             while let Some(group) = plan.next(budget) {
                 let rendered = events::render_group(renderer, &group.group).unwrap();
                 is_clean(&rendered, hostile);

@@ -163,7 +163,7 @@ async fn a_success_in_other_words_gets_a_message_three_times() {
         assert_eq!(texts(&slack).await.len(), 3, "{log}");
         let says = format!(
             "sent 3 times, and 200, but answered with {came}, not with `ok`: \
-             is `url` (SLACK_WEBHOOKURL) the webhook's own address?; it may have arrived, and is not sent again"
+             is `url` (SLACK_WEBHOOKURL) the address of the webhook?; it may have arrived, and is not sent again"
         );
         assert!(log.contains(&says), "{log}");
     }
@@ -202,7 +202,9 @@ async fn without_a_memory_the_queues_count_is_the_bound() {
     assert_eq!(shown_again(&aws), vec![("oom".to_owned(), 0); 3]);
     // One was sent by this process; of the others it does not know.
     assert!(
-        log.contains("handed out 7 times, and no answer within 5 s; it may have arrived"),
+        log.contains(
+            "delivered by the queue 7 times, and no answer within 5 s; it may have arrived"
+        ),
         "{log}"
     );
     assert!(!log.contains("sent 7 times"), "{log}");

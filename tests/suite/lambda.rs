@@ -283,7 +283,7 @@ async fn the_end_of_the_time_is_not_the_end_of_the_events() {
         answers,
         [Answer::Response(json!({"batchItemFailures": ids}))]
     );
-    assert!(log.contains("the function's time is over"), "{log}");
+    assert!(log.contains("the function has no time left"), "{log}");
 }
 
 #[tokio::test]
@@ -339,9 +339,9 @@ fn a_wrong_configuration_stops_the_start() {
     let log = function.stop();
     assert!(!status.success());
     for problem in [
-        "SLACK_WEBHOOKURL: messages would travel unencrypted; allowed: an https:// address",
+        "SLACK_WEBHOOKURL: messages would be sent unencrypted; allowed: an https:// address",
         "SLACK_QUIET: `perhaps` cannot be used; allowed: `true` or `false`",
-        "DEDUP_TABLE: `x` is no table's name; allowed: 3 to 255 letters",
+        "DEDUP_TABLE: `x` is not the name of a table; allowed: 3 to 255 letters",
     ] {
         assert!(log.contains(problem), "{problem} in {log}");
     }

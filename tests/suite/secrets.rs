@@ -149,7 +149,7 @@ async fn what_cannot_be_opened() {
             "ssm:/ops/webhook",
             "/ops/webhook",
             "http://chat.example/very-secret",
-            "would travel unencrypted",
+            "would be sent unencrypted",
         ),
         (
             "ssm:/ops/webhook",

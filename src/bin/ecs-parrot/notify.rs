@@ -1,4 +1,4 @@
-//! `ecs-parrot notify`: what the Lambda does, from here.
+//! `ecs-parrot notify`: posts events as the Lambda function does.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use ecs_parrot::aws::{LazySession, Session, SessionError};
 use ecs_parrot::config;
 use ecs_parrot::http::SharedClient;
 use ecs_parrot::notifier::channel::ChannelType;
-use ecs_parrot::notifier::config::{NotifierConfig, Place};
+use ecs_parrot::notifier::config::{NotifierConfig, RunMode};
 use ecs_parrot::notifier::dispatch::Notifier;
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::Decision;
-use ecs_parrot::notifier::report::Entry;
+use ecs_parrot::notifier::report::ReportEntry;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::runtime::Runtime;
@@ -27,10 +27,10 @@ pub(crate) fn run(args: &NotifyArgs, runtime: &Runtime) -> anyhow::Result<ExitCo
     for warning in &config.warnings {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
-    let place = Place::Terminal {
+    let mode = RunMode::Terminal {
         enrich: args.enrich,
     };
-    let mut notifier = config.notifier(place, open_as_caller)?;
+    let mut notifier = config.notifier(mode, open_as_caller)?;
     for warning in notifier.renderer.warnings() {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
@@ -48,7 +48,7 @@ pub(crate) fn open_as_caller(
     async move { Session::of_environment(&http, region).await }.boxed()
 }
 
-/// Whether there are credentials for AWS. Where there are none, this is printed once and not for each event.
+/// Whether there are AWS credentials. If there are none, this is printed once and not for each event.
 pub(crate) async fn can_ask(session: &LazySession) -> bool {
     let opened = session.own().await;
     if let Err(error) = &opened {
@@ -76,7 +76,7 @@ async fn post_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::
     let all = inputs.len();
     let mut failed = Vec::new();
     let mut totals = Totals::default();
-    let mut output = Output { is_closed: false };
+    let mut output = StandardOutput { is_closed: false };
     for input in inputs {
         let name = input.name.clone();
         if !post(notifier, input, &mut totals, &mut output).await {
@@ -84,12 +84,17 @@ async fn post_all(notifier: &Notifier, paths: &[std::path::PathBuf]) -> anyhow::
         }
     }
     let status = input::conclude(&failed, all);
-    say(&totals.to_string());
+    print_to_standard_error(&totals.to_string());
     Ok(status)
 }
 
 /// Posts every event of a payload. False if something failed, or was not sent because standard output is closed.
-async fn post(notifier: &Notifier, input: Input, totals: &mut Totals, output: &mut Output) -> bool {
+async fn post(
+    notifier: &Notifier,
+    input: Input,
+    totals: &mut Totals,
+    output: &mut StandardOutput,
+) -> bool {
     let bold = anstyle::Style::new().bold();
     let payload = match input.payload {
         Ok(payload) => payload,
@@ -114,35 +119,35 @@ async fn post(notifier: &Notifier, input: Input, totals: &mut Totals, output: &m
     totals.failed + totals.unsent == failed
 }
 
-/// Standard output. Once it is closed, as `head` does, nothing more is sent.
-struct Output {
+/// Standard output. If it is closed, for example by `head`, nothing more is sent.
+struct StandardOutput {
     is_closed: bool,
 }
 
-impl Output {
+impl StandardOutput {
     fn print(&mut self, text: &str) {
         self.is_closed = self.is_closed || writeln!(anstream::stdout(), "{text}").is_err();
     }
 }
 
-/// What became of all events.
+/// The numbers of events by their result.
 #[derive(Default)]
 struct Totals {
     posted: usize,
     dropped: usize,
-    unwanted: usize,
+    filtered: usize,
     failed: usize,
     unsent: usize,
 }
 
 impl Totals {
-    fn add(&mut self, entry: &Entry) {
+    fn add(&mut self, entry: &ReportEntry) {
         let count = match (&entry.result, entry.failure()) {
             (Err(_), _) | (Ok(_), Some(_)) => &mut self.failed,
             (Ok(report), None) => match report.decision {
                 Decision::Drop(_) => &mut self.dropped,
                 Decision::Keep(_) if report.is_delivered() => &mut self.posted,
-                Decision::Keep(_) => &mut self.unwanted,
+                Decision::Keep(_) => &mut self.filtered,
             },
         };
         *count += 1;
@@ -154,13 +159,13 @@ impl std::fmt::Display for Totals {
         let Self {
             posted,
             dropped,
-            unwanted,
+            filtered,
             failed,
             unsent,
         } = self;
         write!(f, "{posted} posted, {dropped} dropped, {failed} failed")?;
-        if *unwanted > 0 {
-            write!(f, ", {unwanted} not urgent enough for any channel")?;
+        if *filtered > 0 {
+            write!(f, ", {filtered} not urgent enough for any channel")?;
         }
         if *unsent > 0 {
             write!(f, ", {unsent} not sent because standard output was closed")?;
@@ -169,13 +174,13 @@ impl std::fmt::Display for Totals {
     }
 }
 
-/// On standard error. Where it is closed too, the exit status is all that is left.
-fn say(text: &str) {
+/// If standard error is closed too, only the exit status shows the result.
+fn print_to_standard_error(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// What is printed below a message. A message on this terminal needs nothing more.
-fn outcome(entry: &Entry, notifier: &Notifier) -> String {
+/// The line below a message. It is empty if the message was printed to this terminal.
+fn outcome(entry: &ReportEntry, notifier: &Notifier) -> String {
     let report = match &entry.result {
         Ok(report) => report,
         Err(error) => return format!("error: {error}\n"),

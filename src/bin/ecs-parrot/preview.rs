@@ -1,4 +1,4 @@
-//! `ecs-parrot preview`: what would be told, and why, without priority anybody.
+//! `ecs-parrot preview`: shows what would be posted, and why, without sending anything.
 
 mod line;
 mod page;
@@ -15,8 +15,8 @@ use ecs_parrot::http::SharedClient;
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, terminal};
 use ecs_parrot::notifier::config::{self as notifier_config, Filter, Lookup};
 use ecs_parrot::notifier::dispatch::{evaluate, look_up};
-use ecs_parrot::notifier::enrich::{Enricher, Limits};
-use ecs_parrot::notifier::group::{Group, Item, Plan, PlannedMessage};
+use ecs_parrot::notifier::enrich::{EnrichLimits, Enricher};
+use ecs_parrot::notifier::group::{Group, GroupItem, MessagePlan, PlannedMessage};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::Decision;
 use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
 use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
-use line::Line;
+use line::EventLine;
 use page::ChannelView;
 
 pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitC
             let log_tail = Lookup::read(&environment)?.log_tail;
             let session = Arc::new(LazySession::new(open_as_caller, SharedClient::default()));
             let can_ask = runtime.block_on(can_ask(&session));
-            can_ask.then(|| Enricher::new(log_tail, Limits::TERMINAL, session))
+            can_ask.then(|| Enricher::new(log_tail, EnrichLimits::TERMINAL, session))
         }
         false => None,
     };
@@ -81,18 +81,18 @@ struct Preview {
     renderer: Renderer,
     enricher: Option<Enricher>,
     channel: Option<ChannelType>,
-    /// Those of the page; none where none is made.
+    /// The channels on the page. Empty for other outputs.
     shown: Vec<ConfiguredChannel>,
 }
 
 impl Preview {
-    async fn lines(&self, input: Input) -> Vec<Line> {
+    async fn lines(&self, input: Input) -> Vec<EventLine> {
         let payload = match input.payload {
             Ok(payload) => payload,
             Err(error) => {
-                return vec![Line {
+                return vec![EventLine {
                     file: input.name,
-                    ..Line::error(error)
+                    ..EventLine::error(error)
                 }];
             }
         };
@@ -107,30 +107,30 @@ impl Preview {
         }
         let mut lines: Vec<_> = decided
             .iter()
-            .map(|decided| Line {
+            .map(|decided| EventLine {
                 file: input.name.clone(),
                 ..match decided {
                     Ok((notice, decision)) => line(notice, *decision),
-                    Err(error) => Line::error(error.to_string()),
+                    Err(error) => EventLine::error(error.to_string()),
                 }
             })
             .collect();
-        let mut plan = Plan::of(&items(&decided));
+        let mut plan = MessagePlan::of(&items(&decided));
         while let Some(PlannedMessage { indexes, group }) = plan.next(None) {
             self.add_message(&mut lines, &indexes, &group);
         }
         lines
     }
 
-    /// A message stands in the line of its first event. The other events name that one.
-    fn add_message(&self, lines: &mut [Line], indexes: &[usize], group: &Group<'_>) {
+    /// The message is in the line of its first event. The lines of the other events contain the id of that event.
+    fn add_message(&self, lines: &mut [EventLine], indexes: &[usize], group: &Group<'_>) {
         let Some((first, others)) = indexes.split_first() else {
             return;
         };
         let id = lines[*first].event_id.clone();
-        match self.kept(group) {
-            Ok(kept) => lines[*first].keep(kept),
-            Err(error) => lines[*first].fail(error.to_string()),
+        match self.message_line(group) {
+            Ok(message) => lines[*first].set_message(message),
+            Err(error) => lines[*first].set_error(error.to_string()),
         }
         for other in others {
             lines[*other].grouped_in.clone_from(&id);
@@ -139,12 +139,12 @@ impl Preview {
         }
     }
 
-    fn kept(&self, group: &Group<'_>) -> Result<Line, TemplateError> {
+    fn message_line(&self, group: &Group<'_>) -> Result<EventLine, TemplateError> {
         let priority = group.priority;
         let view = View::of(ChannelType::Terminal);
         let message = self.renderer.render(view, group)?;
         let text = terminal::plain(&terminal::text(&message));
-        Ok(Line {
+        Ok(EventLine {
             severity: Some(priority.severity.into()),
             urgent: Some(priority.urgent),
             headline: text.lines().next().map(str::to_owned),
@@ -152,16 +152,16 @@ impl Preview {
             payloads: Some(self.payloads(group)?),
             shown: self.shown(group)?,
             views: self.views(group)?,
-            ..Line::default()
+            ..EventLine::default()
         })
     }
 
-    /// The bodies that would be sent, of every type of channel or of the one that was asked for. What a channel's
-    /// configuration adds is not in them.
+    /// The payloads for every channel type, or for the requested one. They do not contain what the configuration of a
+    /// channel adds.
     fn payloads(&self, group: &Group<'_>) -> Result<Map<String, Value>, TemplateError> {
-        let wanted = |it: &&ChannelType| self.channel.is_none_or(|channel| channel == **it);
+        let requested = |it: &&ChannelType| self.channel.is_none_or(|channel| channel == **it);
         let mut payloads = Map::new();
-        for channel_type in ChannelType::VARIANTS.iter().filter(wanted) {
+        for channel_type in ChannelType::VARIANTS.iter().filter(requested) {
             let message = self.renderer.render(View::of(*channel_type), group)?;
             let channel = ConfiguredChannel::unconfigured(*channel_type);
             let payload = channel.channel.payload(&message);
@@ -193,7 +193,7 @@ impl Preview {
             Ok(ChannelView {
                 name: configured.name.clone(),
                 channel_type: channel_type.into(),
-                is_wanted: configured.wants(group.priority),
+                is_accepted: configured.accepts(group.priority),
                 shown: configured.channel.show(&message, &html),
             })
         });
@@ -201,16 +201,16 @@ impl Preview {
     }
 }
 
-/// What is posted of a batch.
-fn items<E>(decided: &[Result<(Notice, Decision), E>]) -> Vec<Item<'_>> {
+/// The notices of a batch that are posted.
+fn items<E>(decided: &[Result<(Notice, Decision), E>]) -> Vec<GroupItem<'_>> {
     let read = decided.iter().enumerate();
-    let told = read.filter_map(|(index, decided)| Item::of(index, decided.as_ref().ok()?));
-    told.collect()
+    let kept = read.filter_map(|(index, decided)| GroupItem::of(index, decided.as_ref().ok()?));
+    kept.collect()
 }
 
-/// An event before its message.
-fn line(notice: &Notice, decision: Decision) -> Line {
-    Line {
+/// The line of an event without its message.
+fn line(notice: &Notice, decision: Decision) -> EventLine {
+    EventLine {
         event_id: notice.origin.event_id.clone(),
         kind: Some(notice.kind.into()),
         decision: match decision {
@@ -218,14 +218,14 @@ fn line(notice: &Notice, decision: Decision) -> Line {
             Decision::Drop(_) => "drop",
         },
         reason: Some(decision.reason(notice.kind)),
-        ..Line::default()
+        ..EventLine::default()
     }
 }
 
-/// Prints as the events come, or a page of all at the end.
+/// Prints each line at once, or one page with all lines at the end.
 struct Printer {
     output: Output,
-    page: Vec<Line>,
+    page: Vec<EventLine>,
 }
 
 impl Printer {
@@ -236,7 +236,7 @@ impl Printer {
         }
     }
 
-    fn print(&mut self, line: Line) -> anyhow::Result<()> {
+    fn print(&mut self, line: EventLine) -> anyhow::Result<()> {
         let mut out = anstream::stdout();
         match self.output {
             Output::Json => writeln!(out, "{}", serde_json::to_string(&line)?)?,

@@ -1,5 +1,5 @@
-//! `ecs-parrot config`: the effective configuration, or everything that is wrong with it; with a file, the same of
-//! `serverless.env.yml` before it is deployed.
+//! `ecs-parrot config`: shows the effective configuration or all problems with it. With a file, it checks a
+//! `serverless.env.yml` before the deployment.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -33,10 +33,10 @@ fn show() -> anyhow::Result<ExitCode> {
     }
     let config = NotifierConfig::read(&environment)?;
     let renderer = config.filter.renderer()?;
-    match &config.channels.kept_at {
+    match &config.channels.reference {
         Some(reference) => writeln!(
             out,
-            "\nchannels: those of {reference}, read when a program starts, and"
+            "\nchannels: the list in {reference}, which is read at the start, and"
         )?,
         None => writeln!(out, "\nchannels:")?,
     }
@@ -58,7 +58,7 @@ fn show() -> anyhow::Result<ExitCode> {
         None => writeln!(out, "templates: all built-in")?,
         Some(_) => {
             writeln!(out, "templates:")?;
-            for (name, source) in render::in_force(&renderer) {
+            for (name, source) in render::templates_in_use(&renderer) {
                 writeln!(out, "  {name:32} {source}")?;
             }
         }
@@ -69,7 +69,7 @@ fn show() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is wrong with a file as compilers do, so that editors find the line.
+/// Reports the problems of a file in the form of compilers, so that editors find the line.
 fn check(path: &Path) -> anyhow::Result<ExitCode> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{shown} cannot be read"))?;
@@ -89,22 +89,22 @@ fn check(path: &Path) -> anyhow::Result<ExitCode> {
     };
     let mut out = anstream::stdout();
     match &report.unchecked[..] {
-        [] => writeln!(out, "{shown}: nothing is wrong")?,
+        [] => writeln!(out, "{shown}: no problems")?,
         [all] if all == env_file::ROOT => writeln!(
             out,
-            "{shown}: nothing was checked, because only Serverless knows what `{all}` is"
+            "{shown}: nothing was checked, because only Serverless knows the value of `{all}`"
         )?,
         keys => {
-            writeln!(out, "{shown}: nothing is wrong in what can be checked")?;
+            writeln!(out, "{shown}: no problems in the part that can be checked")?;
             writeln!(
                 out,
-                "not checked, because only Serverless or CloudFormation knows the value: {}",
+                "not checked, because only Serverless or CloudFormation knows the values: {}",
                 keys.join(", ")
             )?;
         }
     }
     if let Some(channels) = report.channels.filter(|it| !it.is_empty()) {
-        writeln!(out, "messages go to: {}", channels.join(", "))?;
+        writeln!(out, "messages are sent to: {}", channels.join(", "))?;
     }
     for warning in &report.warnings {
         writeln!(out, "warning: {warning}")?;

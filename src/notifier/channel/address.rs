@@ -1,24 +1,24 @@
-//! Addresses that messages may be sent to.
+//! Checks addresses and tokens of chat services.
 
 use std::net::IpAddr;
 
 use reqwest::Url;
 
-/// What an address may be.
+/// The allowed addresses, for error messages.
 pub(super) const ALLOWED: &str = "an https:// address, http:// for a loopback host only";
 
 /// # Errors
 ///
-/// What is wrong with an address, without the address.
+/// What is wrong with the address. The text does not contain the address, because an address may be a secret.
 pub(super) fn problem_of(text: &str) -> Result<(), &'static str> {
     let url = Url::parse(text).map_err(|_| "not an address")?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it holds a user name or a password");
+        return Err("it contains a user name or a password");
     }
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(&url) => Ok(()),
-        "http" => Err("messages would travel unencrypted"),
+        "http" => Err("messages would be sent unencrypted"),
         _ => Err("its scheme is not https"),
     }
 }
@@ -34,13 +34,13 @@ fn is_loopback(url: &Url) -> bool {
 
 /// # Errors
 ///
-/// What is wrong with a token, without the token.
+/// What is wrong with the token. The text does not contain the token.
 pub(super) fn problem_of_token(text: &str) -> Result<(), &'static str> {
     let is_token = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !is_token || text.chars().all(|c| c == '.') {
-        return Err("it holds characters that no token has");
+        return Err("it contains characters that are not allowed in a token");
     }
     Ok(())
 }

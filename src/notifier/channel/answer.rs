@@ -1,4 +1,4 @@
-//! What the answer to a POST means: delivered, later, refused, or an answer that leaves it open.
+//! Reads the answer to a POST: delivered, try again later, refused, or not known.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,26 +6,26 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value};
 
-use super::transport::words;
-use super::{Outcome, Silence};
+use super::transport::describe;
+use super::{Outcome, UnansweredKind};
 use crate::aws::secret::Secret;
 
-/// How a channel says that it took a message. A status of 200 alone says nothing: a login page has it, too.
+/// The answer of a channel that accepted a message. A status of 200 is not enough, because a login page has it, too.
 pub(super) struct Success {
-    pub(super) is_said: fn(&str) -> bool,
-    /// What is expected, in words that follow "not with".
+    pub(super) matches: fn(&str) -> bool,
+    /// The expected answer, for an error text. It follows "not with".
     pub(super) expected: &'static str,
-    /// What to look at where something else came.
+    /// What the operator should check after another answer.
     pub(super) check: &'static str,
 }
 
-/// Longest part of an answer that is read: an error is a word or a line, or an object around one.
+/// How much of an answer is read, in bytes. An error is a word, a line, or a small JSON object.
 const LONGEST_ANSWER: usize = 65_536;
 
-/// Longest part of an error that is shown.
-const LONGEST_WORD: usize = 120;
+/// How much of an error is shown, in characters.
+const LONGEST_ERROR: usize = 120;
 
-/// Longest part of an answer that is shown where another was expected.
+/// How much of an unexpected answer is shown, in characters.
 const LONGEST_QUOTE: usize = 60;
 
 pub(super) async fn read(mut response: Response, address: &Secret, success: &Success) -> Outcome {
@@ -33,27 +33,27 @@ pub(super) async fn read(mut response: Response, address: &Secret, success: &Suc
     let after = retry_after(&response);
     let body = match beginning(&mut response).await {
         Ok(body) => body,
-        // The message was taken as a whole, and the answer ends in the middle.
+        // The service received the whole message, but its answer is incomplete.
         Err(error) if status.is_success() => {
             return Outcome::Unanswered {
-                silence: Silence::Stalled,
-                why: words(error, address),
+                kind: UnansweredKind::Stalled,
+                why: describe(error, address),
             };
         }
         Err(_) => String::new(),
     };
-    // First: half of a secret is not found any more.
+    // The secret is redacted before the text is cut, because a part of a secret would not be found.
     let body = address.redact(&body);
     let code = status.as_u16();
     let why = match (error_word(&body), status.canonical_reason()) {
         (Some(word), _) => format!("{code} {word}"),
-        (None, _) if status.is_success() && (success.is_said)(body.trim()) => {
+        (None, _) if status.is_success() && (success.matches)(body.trim()) => {
             return Outcome::Delivered;
         }
-        // A gateway that took it looks like this, and so does a login page.
+        // A gateway that accepted the message answers like this, but a login page does too.
         (None, _) if status.is_success() => {
             return Outcome::Unanswered {
-                silence: Silence::Unexpected,
+                kind: UnansweredKind::Unexpected,
                 why: unexpected(code, body.trim(), success),
             };
         }
@@ -69,7 +69,7 @@ pub(super) async fn read(mut response: Response, address: &Secret, success: &Suc
     }
 }
 
-/// A JSON object that names no error.
+/// The body as a JSON object.
 pub(super) fn object(body: &str) -> Option<Map<String, Value>> {
     match serde_json::from_str(body) {
         Ok(Value::Object(answer)) => Some(answer),
@@ -89,7 +89,7 @@ async fn beginning(response: &mut Response) -> Result<String, reqwest::Error> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// A success that is not this channel's: what came, what was expected, and what to check.
+/// Describes a success that is not the expected one: what came, what was expected, and what to check.
 fn unexpected(code: u16, body: &str, success: &Success) -> String {
     let came = if body.is_empty() {
         "nothing".to_owned()
@@ -107,29 +107,29 @@ fn unexpected(code: u16, body: &str, success: &Success) -> String {
     format!("{code}, but answered with {came}, not with {expected}: {check}")
 }
 
-/// The error that an answer names: Slack's word in plain text, or the field of a JSON object.
+/// The error in an answer: Slack's error code in plain text, or a field of a JSON object.
 fn error_word(body: &str) -> Option<String> {
     let body = body.trim();
     let Some(answer) = object(body) else {
         return is_word(body).then(|| body.to_owned());
     };
-    let says_no = ["ok", "success"]
+    let is_error = ["ok", "success"]
         .iter()
         .any(|key| answer.get(*key) == Some(&Value::Bool(false)))
         || ["error", "errors"]
             .iter()
-            .any(|key| answer.get(*key).is_some_and(|value| !is_nothing(value)));
+            .any(|key| answer.get(*key).is_some_and(|value| !is_empty(value)));
     let field = ["error", "message"]
         .iter()
         .find_map(|key| answer.get(*key).and_then(Value::as_str))
         .map(|text| {
             let plain = text.chars().filter(|c| !c.is_control());
-            plain.take(LONGEST_WORD).collect()
+            plain.take(LONGEST_ERROR).collect()
         });
-    says_no.then(|| field.unwrap_or_else(|| "an error without a name".to_owned()))
+    is_error.then(|| field.unwrap_or_else(|| "an error without a name".to_owned()))
 }
 
-fn is_nothing(value: &Value) -> bool {
+fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::String(text) => text.is_empty(),
@@ -148,7 +148,7 @@ fn is_word(body: &str) -> bool {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// Seconds, or a date. <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
+/// The header contains seconds or a date. <https://www.rfc-editor.org/rfc/rfc9110#name-retry-after>
 fn retry_after(response: &Response) -> Option<Duration> {
     let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = text.parse().ok().map(Duration::from_secs);
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_by_its_own_word() {
+    fn errors_are_found_in_answers() {
         for (body, word) in [
             ("ok", None),
             ("", None),

@@ -1,5 +1,5 @@
-//! Keeps a message within a channel's limits by leaving out whole lines, never a part of one: half a line of
-//! markup is broken markup.
+//! Keeps a message within a channel's limits. It leaves out whole lines, because a part of a line would be broken
+//! markup.
 
 /// A channel's limits, in UTF-16 units.
 #[derive(Debug, Clone, Copy)]
@@ -8,20 +8,20 @@ pub(super) struct Limits {
     pub total: usize,
 }
 
-/// Room for the line that says what was left out.
+/// Space for the line that says how many lines were left out.
 const NOTE: usize = 60;
 
-/// UTF-16 units: chat services count as JavaScript does.
+/// The length in UTF-16 units, because chat services count as JavaScript does.
 pub(super) fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// The lines that fit, from the first on, and a line that says so where some do not.
+/// Returns the lines that fit, from the first one on. If lines are left out, a last line says how many.
 pub(super) fn fit(lines: &[String], limits: Limits) -> Vec<String> {
     fitting(lines, lines, limits)
 }
 
-/// The same in other words: `shown` has as many lines, and those whose counterpart in `lines` fits are kept.
+/// The same for a second form of the lines: returns a line of `shown` if the line of `lines` at the same index fits.
 pub(super) fn fitting(lines: &[String], shown: &[String], limits: Limits) -> Vec<String> {
     let mut kept = Vec::with_capacity(lines.len());
     let mut budget = limits.total.saturating_sub(NOTE);
@@ -31,7 +31,8 @@ pub(super) fn fitting(lines: &[String], shown: &[String], limits: Limits) -> Vec
             budget -= needed;
             kept.push(shown.clone());
         } else if needed <= limits.line {
-            // The first line that does not fit ends the message; a line that is too long by itself is skipped.
+            // After the first line that does not fit, no further line is added. A line that is too long by itself is
+            // only skipped.
             budget = 0;
         }
     }
@@ -40,7 +41,7 @@ pub(super) fn fitting(lines: &[String], shown: &[String], limits: Limits) -> Vec
     kept
 }
 
-/// Says how many lines were left out.
+/// The line that says how many lines were left out.
 pub(super) fn note(left_out: usize) -> Option<String> {
     match left_out {
         0 => None,
@@ -59,7 +60,7 @@ mod tests {
     };
 
     #[test]
-    fn a_length_is_javascripts() {
+    fn length_counts_utf16_units() {
         for text in [
             "",
             "abc",
@@ -73,13 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_stays_as_it_is() {
+    fn lines_that_fit_are_unchanged() {
         let lines = ["one".to_owned(), "two".to_owned()];
         assert_eq!(fit(&lines, LIMITS), lines);
     }
 
     #[test]
-    fn whole_lines_go_from_the_end() {
+    fn whole_lines_are_left_out_from_the_end() {
         let lines: Vec<_> = (0..10)
             .map(|number| format!("line number {number}"))
             .collect();
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_takes_no_other_with_it() {
+    fn only_the_line_that_is_too_long_is_skipped() {
         let lines = ["short".to_owned(), "x".repeat(40), "last".to_owned()];
         assert_eq!(
             fit(&lines, LIMITS),

@@ -1,4 +1,4 @@
-//! Flowdock's chat API, for those who run a server that speaks it: the vendor's closed in 2022.
+//! Flowdock's chat API, for operators who run a server with this API. Flowdock itself closed in 2022.
 //!
 //! `POST …/v1/messages/chat/:token` with `content` (8,096 characters), `external_user_name` and `tags`
 //! (flowdock/api-docs, `docs/chat.md`).
@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 use super::address::{self, problem_of, problem_of_token};
 use super::answer::{Success, object};
 use super::fit::{Limits, fit, fitting, length};
-use super::markup::{Markup, Piece, escape, escape_markdown, write_escaped};
+use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Definition, Http, MESSAGE_INTERVAL, Outcome, Shown};
+use super::{Channel, Http, MESSAGE_INTERVAL, Outcome, Shown, TypeDefinition};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
-pub(super) static DEFINITION: Definition = Definition {
+pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Markdown,
     settings: &[
         SettingDefinition::secret("token", Some("FLOWDOCK_API_TOKEN")),
@@ -57,14 +57,14 @@ const TOKEN: &str = "letters, digits, `-`, `_` and `.`";
 
 /// The answer is `{}`, or the message as an object.
 const SUCCESS: Success = Success {
-    is_said: |body| object(body).is_some(),
+    matches: |body| object(body).is_some(),
     expected: "a JSON object",
-    check: "is `url` (FLOWDOCK_URL) the address of a server that speaks Flowdock's API?",
+    check: "is `url` (FLOWDOCK_URL) the address of a server with Flowdock's API?",
 };
 
 #[derive(Debug)]
 struct Flowdock {
-    /// The server's address; none is the vendor's.
+    /// The address of the server. `None` means [`VENDOR_URL`].
     base: Option<String>,
     token: SecretSource,
     username: Option<String>,
@@ -73,7 +73,7 @@ struct Flowdock {
 
 fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     let base = settings.address("url");
-    // The vendor's own address stands for it in variables only, as with carnival-ecs-parrot.
+    // Only with variables is the vendor's address the default, because carnival-ecs-parrot had it.
     let base = settings.require("url", base, address::ALLOWED);
     if let Some(Err(problem)) = base.as_deref().map(problem_of_base) {
         settings.problem("url", problem, address::ALLOWED);
@@ -89,18 +89,18 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     Some(Box::new(flowdock))
 }
 
-/// A path is put behind this address.
+/// A path is appended to this address.
 fn problem_of_base(text: &str) -> Result<(), &'static str> {
     problem_of(text)?;
     let has_more = Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_some());
     match has_more {
-        true => Err("it holds a query or a fragment, where a path must follow"),
+        true => Err("it contains a query or a fragment, but a path is appended to it"),
         false => Ok(()),
     }
 }
 
 impl Flowdock {
-    /// The address of the chat that a token opens.
+    /// The address of the chat for a token.
     fn address(&self, token: &Secret) -> Result<Secret, &'static str> {
         problem_of_token(token.expose())?;
         let base = self.base.as_deref().unwrap_or(VENDOR_URL);
@@ -171,7 +171,7 @@ fn tags(message: &Message) -> Vec<String> {
 struct Markdown;
 
 impl Markup for Markdown {
-    fn escape_char(&self, starts_word: bool, character: char) -> Piece {
+    fn escape_char(&self, starts_word: bool, character: char) -> Escaped {
         escape_markdown(starts_word, character)
     }
 

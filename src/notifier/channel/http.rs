@@ -1,18 +1,18 @@
-//! One POST to a chat service, the same for every channel.
+//! Sends a POST to a chat service. All channel types use it.
 
 use serde_json::Value;
 
 use super::answer::{self, Success};
-use super::transport::{TIMEOUT, failed_on_the_way};
-use super::{Outcome, Silence};
+use super::transport::{TIMEOUT, request_failed};
+use super::{Outcome, UnansweredKind};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::aws::secret_store::{self, SecretStore};
 use crate::http::SharedClient;
 
-/// What a secret opens, or what is wrong with it.
+/// The address made from a secret, or what is wrong with the secret.
 pub(super) type Address = Result<Secret, &'static str>;
 
-/// What a message is sent with.
+/// The HTTP client of all channels, and the store of their secrets.
 #[derive(Debug, Default)]
 pub struct Http {
     client: SharedClient,
@@ -20,7 +20,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// One that can open secrets that are kept elsewhere.
+    /// A client that can read secrets from Parameter Store and Secrets Manager.
     pub fn with_secret_store(client: SharedClient, secret_store: SecretStore) -> Self {
         Self {
             client,
@@ -28,8 +28,8 @@ impl Http {
         }
     }
 
-    /// Posts JSON to the address that a secret opens. A secret that is kept elsewhere and turns out to be wrong is
-    /// looked at once more: it may have been changed.
+    /// Posts JSON to the address made from a secret. If the service refuses the message and the secret is a reference,
+    /// the secret is read once more, because it may have been changed.
     pub(super) async fn post(
         &self,
         source: &SecretSource,
@@ -46,7 +46,7 @@ impl Http {
             (
                 Outcome::Refused { .. }
                 | Outcome::Unanswered {
-                    silence: Silence::Unexpected,
+                    kind: UnansweredKind::Unexpected,
                     ..
                 },
                 SecretSource::Reference(reference),
@@ -82,7 +82,7 @@ impl Http {
         let request = client.post(address.expose()).json(body).timeout(TIMEOUT);
         match request.send().await {
             Ok(response) => answer::read(response, address, success).await,
-            Err(error) => failed_on_the_way(error, address),
+            Err(error) => request_failed(error, address),
         }
     }
 }

@@ -1,51 +1,51 @@
-//! How a type of channel writes bold, code, links and times, and how it is kept from reading markup in values.
+//! How each channel type writes bold text, code, links and times, and how it escapes values.
 //!
-//! Values come from events, so from whoever can name a service or give a reason. In every markup they may not ping
-//! anybody, forge a link or end the formatting around them. What a markup cannot escape is replaced by a character
-//! that looks alike: it must stay readable first, and exact where it can.
+//! Values come from events, so from everybody who can name a service or give a reason. In every markup a value must not
+//! notify anybody, forge a link or end the formatting around it. A character that a markup cannot escape is replaced by
+//! a similar one: a value must be readable, and exact where the markup allows it.
 
 use std::io;
 
-/// An invisible character that keeps `@` and `#` from being read together with what follows.
+/// An invisible character. After `@` and `#` it prevents a mention or a tag.
 const WORD_JOINER: char = '\u{2060}';
 
-/// What an address may not hold, because it could end the markup around it.
+/// Characters that an address must not contain, because they could end the markup around it.
 const NOT_IN_ADDRESS: &[char] = &[
     '<', '>', '|', '"', '`', '(', ')', '[', ']', '{', '}', '\\', '^',
 ];
 
-/// Text of one type of channel. `escaped` is text that is markup already; `raw` is text of an event.
+/// The markup of one channel type. `escaped` is text that is markup already. `raw` is text of an event.
 pub trait Markup: Sync {
-    /// A character of a value, so that it means nothing. `starts_word` is false behind a letter or a digit.
-    fn escape_char(&self, starts_word: bool, character: char) -> Piece;
+    /// Escapes a character of a value. `starts_word` is false after a letter or a digit.
+    fn escape_char(&self, starts_word: bool, character: char) -> Escaped;
 
     fn bold(&self, escaped: &str) -> String;
 
     fn code(&self, raw: &str) -> String;
 
-    /// Lines as a program wrote them, joined by `separator`.
+    /// Log lines as a program wrote them, joined by `separator`.
     fn block(&self, raw: &[&str], separator: &str) -> String;
 
-    /// `url` is an `https` address that holds nothing which could end the markup.
+    /// `url` is an `https` address without characters that could end the markup.
     fn link(&self, url: &str, escaped: &str) -> String;
 
     /// A point in time, in seconds since 1970 and as text in UTC.
     fn time(&self, seconds: i64, utc: &str) -> String;
 
-    /// [`write_escaped`] with this markup. Tera takes a function pointer, which knows no `self`.
+    /// [`write_escaped`] with this markup. Tera needs a function pointer, which cannot contain `self`.
     fn escape_fn(&self) -> fn(&str, &mut dyn io::Write) -> io::Result<()>;
 }
 
-/// A character, escaped.
-pub enum Piece {
+/// An escaped character.
+pub enum Escaped {
     Char(char),
-    /// With an invisible character behind it.
+    /// With an invisible character after it.
     Joined(char),
     Text(&'static str),
 }
 
-impl Piece {
-    /// UTF-16 units: chat services count as JavaScript does.
+impl Escaped {
+    /// The length in UTF-16 units, because chat services count as JavaScript does.
     fn length(&self) -> usize {
         match self {
             Self::Char(character) => character.len_utf16(),
@@ -69,7 +69,7 @@ fn is_plain(raw: &str) -> bool {
         .all(|it| it.is_ascii_alphanumeric() || b" .,:;/-+=()%".contains(&it))
 }
 
-/// A value of an event, as it may stand in a message.
+/// Escapes a value of an event for a message.
 pub fn escape(markup: &dyn Markup, raw: &str) -> String {
     if is_plain(raw) {
         return raw.to_owned();
@@ -85,11 +85,11 @@ pub fn escape(markup: &dyn Markup, raw: &str) -> String {
     escaped
 }
 
-/// Writes a value of an event as it may stand in a message.
+/// Escapes a value of an event and writes it.
 ///
 /// # Errors
 ///
-/// The writer's own.
+/// An error of the writer.
 pub fn write_escaped(markup: &dyn Markup, raw: &str, out: &mut dyn io::Write) -> io::Result<()> {
     match is_plain(raw) {
         true => out.write_all(raw.as_bytes()),
@@ -97,33 +97,33 @@ pub fn write_escaped(markup: &dyn Markup, raw: &str, out: &mut dyn io::Write) ->
     }
 }
 
-/// UTF-16 units of a character once it is escaped, at most.
+/// The greatest length of a character after escaping, in UTF-16 units.
 pub fn escaped_length(markup: &dyn Markup, character: char) -> usize {
     markup.escape_char(true, character).length()
 }
 
-/// An address that cannot end the markup around it, or none. Only `https`: the console has no other.
+/// The address, if it cannot end the markup around it. Only `https` is allowed, because the AWS console uses nothing else.
 pub fn link_address(url: &str) -> Option<&str> {
     let is_plain = url.chars().all(|it| it.is_ascii_graphic()) && !url.contains(NOT_IN_ADDRESS);
     (url.starts_with("https://") && is_plain).then_some(url)
 }
 
-/// Markup that is Markdown without a way to escape: every character that it would read is replaced.
-pub(super) fn escape_markdown(starts_word: bool, character: char) -> Piece {
+/// Escaping for a Markdown that has no escape character: every character with a meaning is replaced.
+pub(super) fn escape_markdown(starts_word: bool, character: char) -> Escaped {
     match character {
-        '[' => Piece::Char('［'),
-        ']' => Piece::Char('］'),
-        '\\' => Piece::Char('＼'),
-        '<' => Piece::Char('‹'),
-        '>' => Piece::Char('›'),
-        '*' => Piece::Char('∗'),
-        '`' => Piece::Char('ˋ'),
-        '~' => Piece::Char('∼'),
-        // Names are full of underscores, and inside a word they format nothing.
-        '_' if starts_word => Piece::Char('＿'),
-        // An address or an image digest has a word before it and stays as it is.
-        '@' if starts_word => Piece::Joined('@'),
-        '#' if starts_word => Piece::Joined('#'),
-        _ => Piece::Char(character),
+        '[' => Escaped::Char('［'),
+        ']' => Escaped::Char('］'),
+        '\\' => Escaped::Char('＼'),
+        '<' => Escaped::Char('‹'),
+        '>' => Escaped::Char('›'),
+        '*' => Escaped::Char('∗'),
+        '`' => Escaped::Char('ˋ'),
+        '~' => Escaped::Char('∼'),
+        // Many names contain underscores. Inside a word they have no meaning.
+        '_' if starts_word => Escaped::Char('＿'),
+        // In a mail address or an image digest a word comes before `@`, so it stays unchanged.
+        '@' if starts_word => Escaped::Joined('@'),
+        '#' if starts_word => Escaped::Joined('#'),
+        _ => Escaped::Char(character),
     }
 }

@@ -1,41 +1,41 @@
-//! Tries a delivery again, later and later, as long as there is time.
+//! Tries a delivery again with growing delays, as long as there is time.
 
 use std::future::Future;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 
-use super::{Outcome, Silence};
+use super::{Outcome, UnansweredKind};
 use crate::aws::deadline::Deadline;
 
-/// How often a message is offered.
+/// How many attempts a message gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempts {
     One,
     Several,
 }
 
-/// The least that an attempt takes: none is begun that would only be broken off.
+/// The shortest time for an attempt. With less time left no attempt begins, because it would be cut off.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(250);
 
-/// No invocation waits so long; at a terminal nobody should.
+/// The longest wait before an attempt. It is longer than an invocation can wait. It limits the wait at a terminal.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Attempts after the first, where the channel does not say when to come again.
+/// The most attempts after the first, if the channel does not say when to try again.
 const MOST_RETRIES: usize = 4;
 
-/// Attempts after the first, whatever the channel says.
+/// The most attempts after the first in all cases.
 const MOST_WAITS: usize = 20;
 
-/// Attempts after the first, where the connection was closed without an answer: the connection may have been an old
-/// one. More of them could be the same message again and again.
+/// The most attempts after the first, if the connection was closed without an answer. The connection may have been an
+/// old one, so one more attempt is right. Further attempts could post the same message again and again.
 const MOST_AFTER_CLOSED: usize = 1;
 
-/// Delivers, or finds out that it does not work in the time that there is. `retrying` is called before each attempt after
-/// the first how long it waits, and why.
+/// Tries until the message is delivered, or until there is no time or no attempt left. Before each further attempt it
+/// calls `retrying` with the length of the wait and the reason.
 ///
-/// A message that was sent and has no answer may have arrived: it is not sent again here.
-pub async fn persist<A>(
+/// A message that was sent and has no answer may have arrived, so it is not sent again here.
+pub async fn send_with_retries<A>(
     mut attempt: impl FnMut() -> A,
     deadline: Deadline,
     attempts: Attempts,
@@ -48,23 +48,23 @@ where
     let (mut waits, mut closed) = (0, 0);
     let mut last = None;
     loop {
-        // One that is broken off may have arrived.
+        // An attempt that is cut off may have arrived.
         if !deadline.has(SHORTEST_ATTEMPT) {
-            return last.unwrap_or_else(out_of_time);
+            return last.unwrap_or_else(no_time_left);
         }
         let Some(outcome) = deadline.hold(attempt()).await else {
-            return broken_off();
+            return cut_off();
         };
         let delay = match &outcome {
             Outcome::Delivered | Outcome::Refused { .. } => return outcome,
-            // What the channel says counts, and jitter keeps functions from coming all at once.
+            // The channel's own delay applies. The jitter prevents that all functions try again at the same time.
             Outcome::Retry {
                 after: Some(after), ..
-            } => Some(after.saturating_add(delays_of_one())),
+            } => Some(after.saturating_add(jitter())),
             Outcome::Retry { after: None, .. } => delays.next(),
-            Outcome::Unanswered { silence, .. } => {
+            Outcome::Unanswered { kind, .. } => {
                 closed += 1;
-                let may_be_old = *silence == Silence::Closed && closed <= MOST_AFTER_CLOSED;
+                let may_be_old = *kind == UnansweredKind::Closed && closed <= MOST_AFTER_CLOSED;
                 may_be_old.then(|| delays.next()).flatten()
             }
         };
@@ -83,7 +83,7 @@ where
     }
 }
 
-/// 0.2 s, 0.4 s, 0.8 s …, each with as much again at random.
+/// 0.2 s, 0.4 s, 0.8 s …, each with a random addition of up to the same length.
 fn delays() -> ExponentialBackoff {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -93,24 +93,25 @@ fn delays() -> ExponentialBackoff {
         .build()
 }
 
-fn delays_of_one() -> Duration {
+/// A random time of up to 0.2 s.
+fn jitter() -> Duration {
     delays()
         .next()
         .unwrap_or_default()
         .saturating_sub(Duration::from_millis(200))
 }
 
-fn out_of_time() -> Outcome {
+fn no_time_left() -> Outcome {
     Outcome::Retry {
         after: None,
-        why: "the function's time is over".to_owned(),
+        why: "the function has no time left".to_owned(),
     }
 }
 
-fn broken_off() -> Outcome {
+fn cut_off() -> Outcome {
     Outcome::Unanswered {
-        silence: Silence::Stalled,
-        why: "no answer, and the function's time is over".to_owned(),
+        kind: UnansweredKind::Stalled,
+        why: "no answer, and the function has no time left".to_owned(),
     }
 }
 
@@ -130,15 +131,15 @@ mod tests {
         }
     }
 
-    fn broken() -> Outcome {
+    fn server_error() -> Outcome {
         Outcome::Retry {
             after: None,
             why: "500".to_owned(),
         }
     }
 
-    /// The outcome of these answers, the last for ever, and when each attempt was made.
-    async fn told(
+    /// Sends with these answers and returns the outcome and the times of the attempts. The last answer repeats.
+    async fn attempts_with(
         answers: &[Outcome],
         seconds: u64,
         attempts: Attempts,
@@ -151,39 +152,45 @@ mod tests {
             times.borrow_mut().push(started.elapsed());
             std::future::ready(answers[number].clone())
         };
-        let outcome = persist(attempt, deadline, attempts, |_, _| ()).await;
+        let outcome = send_with_retries(attempt, deadline, attempts, |_, _| ()).await;
         (outcome, times.into_inner())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn later_and_later() {
-        let answers = [broken(), broken(), broken(), Outcome::Delivered];
-        let (outcome, times) = told(&answers, 60, Attempts::Several).await;
+    async fn the_delays_grow() {
+        let answers = [
+            server_error(),
+            server_error(),
+            server_error(),
+            Outcome::Delivered,
+        ];
+        let (outcome, times) = attempts_with(&answers, 60, Attempts::Several).await;
         assert_eq!((outcome, times.len()), (Outcome::Delivered, 4));
         let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
         for (gap, least) in gaps.zip([200, 400, 800]) {
             let (least, gap) = (u128::from(least as u32), gap.as_millis());
             assert!((least..=2 * least + 1).contains(&gap), "{least}: {gap}");
         }
-        let (outcome, times) = told(&[broken()], 60, Attempts::Several).await;
-        assert_eq!((outcome, times.len()), (broken(), 1 + MOST_RETRIES));
+        let (outcome, times) = attempts_with(&[server_error()], 60, Attempts::Several).await;
+        assert_eq!((outcome, times.len()), (server_error(), 1 + MOST_RETRIES));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_the_channel_says() {
-        let (outcome, times) = told(&[busy(7), Outcome::Delivered], 60, Attempts::Several).await;
+    async fn the_delay_that_the_channel_asks_for_applies() {
+        let (outcome, times) =
+            attempts_with(&[busy(7), Outcome::Delivered], 60, Attempts::Several).await;
         assert_eq!((outcome, times.len()), (Outcome::Delivered, 2));
         assert!((7_000..7_500).contains(&times[1].as_millis()), "{times:?}");
-        // Later than there is time: given back at once, for the queue to wait.
+        // A delay longer than the time left: the outcome is returned at once, and the queue waits.
         for seconds in [30, 3_600, u64::MAX] {
-            let (outcome, times) = told(&[busy(seconds)], 20, Attempts::Several).await;
+            let (outcome, times) = attempts_with(&[busy(seconds)], 20, Attempts::Several).await;
             assert_eq!((outcome, times.len()), (busy(seconds), 1));
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn never_past_the_deadline() {
-        let (outcome, times) = told(&[busy(1)], 5, Attempts::Several).await;
+    async fn no_attempt_begins_after_the_deadline() {
+        let (outcome, times) = attempts_with(&[busy(1)], 5, Attempts::Several).await;
         assert_eq!(outcome, busy(1));
         assert!(
             times.iter().all(|it| *it < Duration::from_millis(4_500)),
@@ -192,64 +199,65 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn once_where_nothing_else_was_taken() {
-        let (outcome, times) = told(&[broken()], 60, Attempts::One).await;
-        assert_eq!((outcome, times.len()), (broken(), 1));
+    async fn a_refused_message_and_a_single_attempt_are_not_repeated() {
+        let (outcome, times) = attempts_with(&[server_error()], 60, Attempts::One).await;
+        assert_eq!((outcome, times.len()), (server_error(), 1));
         let refused = Outcome::Refused {
             why: "404".to_owned(),
         };
-        let (outcome, times) = told(std::slice::from_ref(&refused), 60, Attempts::Several).await;
+        let (outcome, times) =
+            attempts_with(std::slice::from_ref(&refused), 60, Attempts::Several).await;
         assert_eq!((outcome, times.len()), (refused, 1));
     }
 
-    /// What was sent and has no answer may have arrived: it is not sent again. A closed connection may have been an
-    /// old one, and is tried once more.
+    /// After a closed connection there is one more attempt, because it may have been an old connection.
     #[tokio::test(start_paused = true)]
-    async fn what_may_have_arrived_is_not_sent_again() {
-        let unanswered = |silence| Outcome::Unanswered {
-            silence,
+    async fn a_message_that_may_have_arrived_is_not_sent_again() {
+        let unanswered = |kind| Outcome::Unanswered {
+            kind,
             why: "no answer".to_owned(),
         };
-        for (silence, most) in [
-            (Silence::Stalled, 1),
-            (Silence::Unexpected, 1),
-            (Silence::Closed, 2),
+        for (kind, most) in [
+            (UnansweredKind::Stalled, 1),
+            (UnansweredKind::Unexpected, 1),
+            (UnansweredKind::Closed, 2),
         ] {
-            let (outcome, times) = told(&[unanswered(silence)], 60, Attempts::Several).await;
-            assert_eq!((outcome, times.len()), (unanswered(silence), most));
-            // Also after other troubles.
-            let answers = [broken(), unanswered(silence)];
-            let (outcome, times) = told(&answers, 60, Attempts::Several).await;
-            assert_eq!((outcome, times.len()), (unanswered(silence), 1 + most));
+            let (outcome, times) = attempts_with(&[unanswered(kind)], 60, Attempts::Several).await;
+            assert_eq!((outcome, times.len()), (unanswered(kind), most));
+            // Also after other errors.
+            let answers = [server_error(), unanswered(kind)];
+            let (outcome, times) = attempts_with(&answers, 60, Attempts::Several).await;
+            assert_eq!((outcome, times.len()), (unanswered(kind), 1 + most));
         }
-        let answers = [unanswered(Silence::Closed), Outcome::Delivered];
-        let (outcome, times) = told(&answers, 60, Attempts::Several).await;
+        let answers = [unanswered(UnansweredKind::Closed), Outcome::Delivered];
+        let (outcome, times) = attempts_with(&answers, 60, Attempts::Several).await;
         assert_eq!((outcome, times.len()), (Outcome::Delivered, 2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_is_said_before_it_begins() {
+    async fn a_wait_is_reported_before_it_begins() {
         let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(60));
-        let said = RefCell::new(Vec::new());
+        let reported = RefCell::new(Vec::new());
         let attempt = || {
-            std::future::ready(if said.borrow().is_empty() {
+            std::future::ready(if reported.borrow().is_empty() {
                 busy(7)
             } else {
                 Outcome::Delivered
             })
         };
-        let say =
-            |wait: Duration, why: &str| said.borrow_mut().push((wait.as_secs(), why.to_owned()));
-        let outcome = persist(attempt, deadline, Attempts::Several, say).await;
+        let report = |wait: Duration, why: &str| {
+            reported.borrow_mut().push((wait.as_secs(), why.to_owned()));
+        };
+        let outcome = send_with_retries(attempt, deadline, Attempts::Several, report).await;
         assert_eq!(outcome, Outcome::Delivered);
-        assert_eq!(said.into_inner(), [(7, "429".to_owned())]);
+        assert_eq!(reported.into_inner(), [(7, "429".to_owned())]);
     }
 
-    /// One that hangs is broken off at the end, and may have arrived.
     #[tokio::test(start_paused = true)]
-    async fn who_hangs_is_broken_off() {
+    async fn an_attempt_without_an_answer_is_cut_off_and_may_have_arrived() {
         let deadline = Deadline::at(SystemTime::now() + Duration::from_secs(3));
-        let outcome = persist(std::future::pending, deadline, Attempts::Several, |_, _| ()).await;
-        assert_eq!(outcome, broken_off());
+        let outcome =
+            send_with_retries(std::future::pending, deadline, Attempts::Several, |_, _| ()).await;
+        assert_eq!(outcome, cut_off());
     }
 }

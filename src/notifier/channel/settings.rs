@@ -1,7 +1,7 @@
-//! The settings of one channel, as they were given, and what is wrong with them.
+//! Reads the settings of one channel, and reports what is wrong with them.
 //!
-//! They stand in `CHANNELS`, or in variables of their own: `SLACK_*` and `FLOWDOCK_*`. A problem names the place as it
-//! was written, and never shows a value that may be a secret.
+//! The settings are in `CHANNELS` or in the variables `SLACK_*` and `FLOWDOCK_*`. A problem names the setting as the
+//! operator wrote it. It never shows a value that may be a secret.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use crate::aws::secret::{REDACTED, Secret, SecretSource};
 use crate::config::{Problem, Remedy};
 use crate::text::spelling::nearest;
 
-/// A setting that a type of channel has.
+/// A setting of a channel type.
 #[derive(Debug)]
 pub struct SettingDefinition {
     pub name: &'static str,
-    /// The variable of its own, where it has one.
+    /// The environment variable for this setting, if there is one.
     pub variable: Option<&'static str>,
     pub is_secret: bool,
-    /// Shown without what may be a secret in it.
+    /// An address is shown without the parts that may be a secret.
     pub is_address: bool,
-    /// What holds without it.
+    /// The value that is used if the setting is missing.
     pub default: &'static str,
 }
 
@@ -36,7 +36,7 @@ impl SettingDefinition {
         }
     }
 
-    /// A text that is an address without a secret in it.
+    /// A text setting that contains an address.
     pub const fn address(name: &'static str, variable: Option<&'static str>) -> Self {
         Self {
             is_address: true,
@@ -52,12 +52,12 @@ impl SettingDefinition {
     }
 }
 
-/// Where a channel's settings stand.
+/// Where the settings of a channel were read.
 #[derive(Debug, Clone)]
-pub enum Place {
-    /// In `CHANNELS`, as this channel: its name in backticks, or its number.
+pub enum SettingsLocation {
+    /// In `CHANNELS`. Contains the name of the channel in backticks, or its number.
     List(String),
-    /// In variables of their own.
+    /// In the variables `SLACK_*` or `FLOWDOCK_*`.
     Variables,
 }
 
@@ -73,47 +73,47 @@ pub struct ShownSetting {
 
 /// The settings of one channel.
 pub struct Settings<'a> {
-    pub place: Place,
+    pub location: SettingsLocation,
     definitions: &'static [SettingDefinition],
     values: BTreeMap<&'static str, Value>,
     problems: &'a mut Vec<Problem>,
 }
 
-/// What stands in a secret's place to say that there is none.
+/// The allowed references to a secret, for error messages.
 pub const REFERENCES: &str = "`ssm:/path`, `secretsmanager:ID` or `secretsmanager:ID:KEY`";
 
 impl<'a> Settings<'a> {
     pub fn new(
-        place: Place,
+        location: SettingsLocation,
         definitions: &'static [SettingDefinition],
         values: BTreeMap<&'static str, Value>,
         problems: &'a mut Vec<Problem>,
     ) -> Self {
         Self {
-            place,
+            location,
             definitions,
             values,
             problems,
         }
     }
 
-    /// A text; empty is unset.
+    /// A text. An empty text counts as unset.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         let text = self.any_text(name)?;
         if may_be_secret(&text) {
-            let problem = "it looks like a secret, and this setting is shown";
-            self.problem(name, problem, "a text that everybody may read");
+            let problem = "it looks like a secret, but the value of this setting is not hidden";
+            self.problem(name, problem, "a text without a secret");
             return None;
         }
         Some(text)
     }
 
-    /// An address; what may be wrong with it is the type's own to check.
+    /// An address. The channel type must check it.
     pub fn address(&mut self, name: &'static str) -> Option<String> {
         self.any_text(name)
     }
 
-    /// A secret, or where it is kept. `check` says what is wrong with the secret itself, without showing it.
+    /// A secret or a reference to one. `check` reports what is wrong with the secret, without showing it.
     pub fn secret(
         &mut self,
         name: &'static str,
@@ -129,7 +129,7 @@ impl<'a> Settings<'a> {
             Err(problem) => Err(*problem),
         };
         let mut allowed = format!("{allowed}, {REFERENCES}");
-        if matches!(self.place, Place::Variables) {
+        if matches!(self.location, SettingsLocation::Variables) {
             allowed.push_str(", or DISABLED");
         }
         if let Err(problem) = checked {
@@ -139,8 +139,8 @@ impl<'a> Settings<'a> {
         source.ok()
     }
 
-    /// Notes that a setting is missing without which nothing can be sent. Without their variables `slack` and
-    /// `flowdock` are merely not there.
+    /// Notes a problem if a required setting is missing in `CHANNELS`. If a variable is missing, there is only no channel
+    /// `slack` or `flowdock`.
     pub fn require<T>(&mut self, name: &'static str, value: Option<T>, allowed: &str) -> Option<T> {
         let is_given = self.values.get(name).is_some_and(|it| !is_unset(it));
         if self.is_in_list() && value.is_none() && !is_given {
@@ -150,19 +150,19 @@ impl<'a> Settings<'a> {
     }
 
     pub fn is_in_list(&self) -> bool {
-        matches!(self.place, Place::List(_))
+        matches!(self.location, SettingsLocation::List(_))
     }
 
     pub fn problem(&mut self, name: &str, problem: &str, allowed: &str) {
-        let variable = self.place_of(name);
+        let variable = self.location_of(name);
         self.problems
             .push(Problem::new(&variable, problem, allowed));
     }
 
-    fn place_of(&self, name: &str) -> String {
-        match &self.place {
-            Place::List(channel) => format!("CHANNELS, {channel}, `{name}`"),
-            Place::Variables => {
+    fn location_of(&self, name: &str) -> String {
+        match &self.location {
+            SettingsLocation::List(channel) => format!("CHANNELS, {channel}, `{name}`"),
+            SettingsLocation::Variables => {
                 let definition = self.definitions.iter().find(|it| it.name == name);
                 let variable = definition.and_then(|it| it.variable);
                 variable.unwrap_or(name).to_owned()
@@ -182,12 +182,12 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// What a channel without a configuration has in the place of a secret.
+/// An empty secret, for a channel without a configuration.
 pub(super) fn no_secret() -> SecretSource {
     SecretSource::Inline(Secret::new(String::new()))
 }
 
-/// `null` and the empty text say nothing.
+/// `null` and the empty text count as unset.
 pub fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -196,9 +196,9 @@ pub fn is_unset(value: &Value) -> bool {
     }
 }
 
-/// How settings are shown: none of a secret but where it is kept.
+/// The settings as `ecs-parrot config` shows them. Of a secret, only its reference is shown.
 pub fn shown(
-    place: &Place,
+    location: &SettingsLocation,
     definitions: &'static [SettingDefinition],
     values: &BTreeMap<&'static str, Value>,
 ) -> Vec<ShownSetting> {
@@ -213,17 +213,19 @@ pub fn shown(
                 Some(_) if definition.is_address => shown_address(text),
                 Some(_) => text.to_owned(),
             },
-            source: match (value, place) {
+            source: match (value, location) {
                 (None, _) => "default".to_owned(),
-                (Some(_), Place::List(_)) => "CHANNELS".to_owned(),
-                (Some(_), Place::Variables) => definition.variable.unwrap_or_default().to_owned(),
+                (Some(_), SettingsLocation::List(_)) => "CHANNELS".to_owned(),
+                (Some(_), SettingsLocation::Variables) => {
+                    definition.variable.unwrap_or_default().to_owned()
+                }
             },
         }
     });
     shown.collect()
 }
 
-/// Where a secret is kept, and nothing of one that is here.
+/// The reference to a secret. A secret itself is redacted.
 pub fn shown_secret(text: &str) -> String {
     match SecretSource::read(&Secret::new(text.to_owned())) {
         Ok(SecretSource::Reference(reference)) => reference.to_string(),
@@ -231,7 +233,7 @@ pub fn shown_secret(text: &str) -> String {
     }
 }
 
-/// An address without what may be a secret in it.
+/// An address without its path and query, which may be a secret.
 pub fn shown_address(text: &str) -> String {
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else {
         return REDACTED.to_owned();
@@ -241,13 +243,13 @@ pub fn shown_address(text: &str) -> String {
     format!("{}://{host}{port}", url.scheme())
 }
 
-/// A name that no setting has, with the one that was meant.
-pub fn unknown(place: &str, name: &str, known: &[&str]) -> Problem {
+/// The problem of an unknown setting, with a known name that is similar.
+pub fn unknown(location: &str, name: &str, known: &[&str]) -> Problem {
     Problem {
-        variable: place.to_owned(),
+        variable: location.to_owned(),
         problem: match may_be_secret(name) {
-            true => "it has a setting that does not exist".to_owned(),
-            false => format!("it has no setting `{}`", name.escape_debug()),
+            true => "it contains an unknown setting".to_owned(),
+            false => format!("`{}` is not a known setting", name.escape_debug()),
         },
         remedy: match nearest(name, known.iter().copied()) {
             Some(meant) => Remedy::DidYouMean(meant.to_owned()),
@@ -256,7 +258,7 @@ pub fn unknown(place: &str, name: &str, known: &[&str]) -> Problem {
     }
 }
 
-/// An address, or a token of Slack's: neither has a place in a setting that is shown.
+/// Whether a text is an address or a Slack token. These must not be in a setting that is shown.
 fn may_be_secret(text: &str) -> bool {
     text.contains("://") || (text.starts_with("xox") && text.contains('-'))
 }

@@ -1,4 +1,4 @@
-//! Slack's incoming webhooks, and whatever speaks their JSON: Mattermost, Rocket.Chat.
+//! Slack's incoming webhooks, and services that accept the same JSON: Mattermost, Rocket.Chat.
 //!
 //! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
 
@@ -13,14 +13,14 @@ use serde_json::{Map, Value, json};
 use super::address::{ALLOWED, problem_of};
 use super::answer::{Success, object};
 use super::fit::{Limits, fit, fitting, length};
-use super::markup::{Markup, Piece, escape_markdown, write_escaped};
+use super::markup::{Escaped, Markup, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Definition, Http, MESSAGE_INTERVAL, Outcome, Shown};
+use super::{Channel, Http, MESSAGE_INTERVAL, Outcome, Shown, TypeDefinition};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
-pub(super) static DEFINITION: Definition = Definition {
+pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Mrkdwn,
     settings: &[
         SettingDefinition::secret("url", Some("SLACK_WEBHOOKURL")),
@@ -34,29 +34,30 @@ pub(super) static DEFINITION: Definition = Definition {
     unconfigured: || Box::new(Slack::new(no_secret())),
 };
 
-/// Characters of a section's text. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
+/// The most characters in the text of a section. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
 const SECTION: usize = 3_000;
 
-/// All details together: Slack answers `msg_blocks_too_long` from some 13,200 characters on.
+/// The limit for all details together is lower than Slack's own: from about 13,200 characters on, Slack answers
+/// `msg_blocks_too_long`.
 const LIMITS: Limits = Limits {
     line: SECTION,
     total: 10_000,
 };
 
 const SUCCESS: Success = Success {
-    is_said: says_ok,
+    matches: is_ok,
     expected: "`ok`",
-    check: "is `url` (SLACK_WEBHOOKURL) the webhook's own address?",
+    check: "is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
 };
 
-/// How messages look besides their text: legacy webhooks honour channel, name and icon, an app's webhook ignores them.
+/// Legacy webhooks use `channel`, `username` and `icon_emoji`. The webhooks of Slack apps ignore them.
 #[derive(Debug)]
 struct Slack {
     webhook: SecretSource,
     channel: Option<String>,
     username: Option<String>,
     icon_emoji: Option<String>,
-    /// Put before critical messages, in Slack's own markup.
+    /// Text before critical messages, in Slack's markup.
     mention: Option<String>,
 }
 
@@ -178,9 +179,9 @@ impl Channel for Slack {
 }
 
 /// Slack and [Mattermost](https://developers.mattermost.com/integrate/webhooks/incoming/) answer `ok`,
-/// [Rocket.Chat](https://github.com/RocketChat/Rocket.Chat/issues/29230) `{"success": true}`, others that speak
-/// Slack's JSON `{"ok": true}`.
-fn says_ok(body: &str) -> bool {
+/// [Rocket.Chat](https://github.com/RocketChat/Rocket.Chat/issues/29230) `{"success": true}`, other services with Slack's
+/// JSON `{"ok": true}`.
+fn is_ok(body: &str) -> bool {
     let is_yes = |answer: Map<String, Value>| {
         let mut keys = ["ok", "success"].iter();
         keys.any(|key| answer.get(*key) == Some(&Value::Bool(true)))
@@ -188,7 +189,7 @@ fn says_ok(body: &str) -> bool {
     body == "ok" || object(body).is_some_and(is_yes)
 }
 
-/// As few sections as hold all lines.
+/// Puts all lines into as few sections as possible.
 fn sections(lines: &[String]) -> Vec<Value> {
     let mut texts: Vec<String> = Vec::new();
     for line in lines {
@@ -203,12 +204,12 @@ fn sections(lines: &[String]) -> Vec<Value> {
     texts.into_iter().map(section).collect()
 }
 
-/// `verbatim` keeps Slack from making links and mentions of what looks like one.
+/// With `verbatim` Slack does not convert text that looks like a link or a mention.
 fn section(text: String) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
-/// Slack's own names for colours.
+/// Slack's names of colours.
 /// <https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments>
 fn named_color(severity: Severity) -> &'static str {
     match severity {
@@ -219,7 +220,7 @@ fn named_color(severity: Severity) -> &'static str {
     }
 }
 
-/// What these names look like.
+/// The same colours for the page.
 fn color(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "#8a939b",
@@ -233,14 +234,14 @@ fn color(severity: Severity) -> &'static str {
 struct Mrkdwn;
 
 impl Markup for Mrkdwn {
-    /// Slack has an escape for three characters.
+    /// Slack can escape three characters.
     /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
-    fn escape_char(&self, starts_word: bool, character: char) -> Piece {
+    fn escape_char(&self, starts_word: bool, character: char) -> Escaped {
         match character {
-            '&' => Piece::Text("&amp;"),
-            '<' => Piece::Text("&lt;"),
-            '>' => Piece::Text("&gt;"),
-            '[' | ']' | '\\' | '#' => Piece::Char(character),
+            '&' => Escaped::Text("&amp;"),
+            '<' => Escaped::Text("&lt;"),
+            '>' => Escaped::Text("&gt;"),
+            '[' | ']' | '\\' | '#' => Escaped::Char(character),
             _ => escape_markdown(starts_word, character),
         }
     }
@@ -264,7 +265,7 @@ impl Markup for Mrkdwn {
         format!("<{url}|{text}>")
     }
 
-    /// Slack shows it in each reader's own time zone.
+    /// Slack shows the time in each reader's own time zone.
     fn time(&self, seconds: i64, utc: &str) -> String {
         format!("<!date^{seconds}^{{date_num}} {{time_secs}}|{utc}>")
     }
@@ -274,7 +275,7 @@ impl Markup for Mrkdwn {
     }
 }
 
-/// Between backticks nothing is markup but the backtick and Slack's three escapes.
+/// Between backticks only the backtick and Slack's three escaped characters have a meaning.
 fn within_code(raw: &str) -> String {
     raw.replace('&', "&amp;")
         .replace('<', "&lt;")

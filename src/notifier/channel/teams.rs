@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 use super::address::{ALLOWED, problem_of};
 use super::answer::Success;
 use super::fit::note;
-use super::markup::{Markup, Piece, escape, escape_markdown, write_escaped};
+use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Definition, Http, Outcome, Shown};
+use super::{Channel, Http, Outcome, Shown, TypeDefinition};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::{Line, Message};
 use crate::notifier::policy::Severity;
 
-pub(super) static DEFINITION: Definition = Definition {
+pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &CardMarkdown,
     settings: &[SettingDefinition::secret("url", None)],
     read,
@@ -33,17 +33,17 @@ pub(super) static DEFINITION: Definition = Definition {
     },
 };
 
-/// Bytes of a body. Microsoft documents 28 kB, and flows were seen to refuse with 413 from 21 kB on
-/// (msteams_hermes, a Ruby client, measured it).
+/// The largest body in bytes. Microsoft documents 28 kB, but flows answered 413 from 21 kB on (measured by
+/// msteams_hermes, a Ruby client).
 const LARGEST_BODY: usize = 21_000;
 
-/// Teams throttles what is sent more often than four times a second.
+/// Teams throttles more than four messages a second.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Every 2xx is a success: a workflow answers 202 before it runs, with an empty body or a few words of its own. A page
-/// is another server's.
+/// Every 2xx is a success: a workflow answers 202 before it runs, with an empty body or a short text. An HTML page comes
+/// from another server.
 const SUCCESS: Success = Success {
-    is_said: |body| !body.starts_with('<') && body.len() < 1_000,
+    matches: |body| !body.starts_with('<') && body.len() < 1_000,
     expected: "an empty answer",
     check: "is `url` the address that the workflow shows?",
 };
@@ -59,7 +59,7 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     Some(Box::new(Teams { webhook }))
 }
 
-/// Microsoft has switched off the connectors of Microsoft 365, whose addresses end so.
+/// Rejects the addresses of Office 365 connectors, which Microsoft has switched off.
 fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
     problem_of(text)?;
     let url = Url::parse(text).ok();
@@ -67,7 +67,7 @@ fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
     let is_connector = host.ends_with("webhook.office.com") || host.ends_with("outlook.office.com");
     match is_connector {
         true => Err(
-            "an Office 365 connector, which Microsoft has switched off: make a workflow in Teams (Workflows, \
+            "an Office 365 connector, which Microsoft has switched off; create a workflow in Teams (Workflows, \
              \"Send webhook alerts to a channel\") and use its address",
         ),
         false => Ok(()),
@@ -75,7 +75,7 @@ fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
 }
 
 impl Channel for Teams {
-    /// Whole lines are left out from the end on until the body is small enough.
+    /// Leaves out whole lines from the end until the body is small enough.
     fn payload(&self, message: &Message) -> Option<Value> {
         let bodies = (0..=message.details.len())
             .rev()
@@ -107,7 +107,7 @@ impl Channel for Teams {
     }
 }
 
-/// The envelope that a workflow's trigger takes, with the first lines of the message.
+/// The JSON that a workflow's trigger expects, with the first lines of the message.
 fn body(message: &Message, lines: usize) -> Value {
     let mut elements = vec![headline(message)];
     let (shown, left_out) = message.details.split_at(lines);
@@ -154,7 +154,7 @@ fn is_fact(line: &Line) -> bool {
     line.label.is_some() && !line.is_block
 }
 
-/// Facts that follow each other, or one other line.
+/// An element for facts that follow each other, or for one other line.
 fn element(lines: &[Line]) -> Value {
     match lines {
         [line] if line.is_block => block(&line.value),
@@ -170,7 +170,7 @@ fn text_block(text: &str) -> Value {
     json!({"type": "TextBlock", "text": text, "wrap": true})
 }
 
-/// A text run reads no Markdown, so that log lines stand there as they were written.
+/// A text run does not interpret Markdown, so log lines are shown as they were written.
 fn block(text: &str) -> Value {
     let line = |line: &str| {
         let run =
@@ -192,7 +192,7 @@ fn style(severity: Severity) -> &'static str {
     }
 }
 
-/// What these look like, for the page.
+/// The same colours for the page.
 fn color(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "#8a8886",
@@ -202,15 +202,16 @@ fn color(severity: Severity) -> &'static str {
     }
 }
 
-/// The Markdown of a card: bold, links and lists, and no code.
+/// The Markdown of a card. It has bold text, links and lists, but no code.
 /// <https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features>
 struct CardMarkdown;
 
 impl Markup for CardMarkdown {
-    /// `{{DATE(…)}}` is a function of cards, so two braces never stand together, and `&amp;` is an entity of Markdown.
-    fn escape_char(&self, starts_word: bool, character: char) -> Piece {
+    /// Two braces must not follow each other, because `{{DATE(…)}}` is a function of cards. `&` must not begin a Markdown
+    /// entity such as `&amp;`.
+    fn escape_char(&self, starts_word: bool, character: char) -> Escaped {
         match character {
-            '{' | '&' => Piece::Joined(character),
+            '{' | '&' => Escaped::Joined(character),
             _ => escape_markdown(starts_word, character),
         }
     }
@@ -223,7 +224,7 @@ impl Markup for CardMarkdown {
         escape(self, raw)
     }
 
-    /// Log lines become runs of text, which are no markup but for the functions of cards.
+    /// Log lines become text runs. In these only the functions of cards are interpreted.
     fn block(&self, raw: &[&str], separator: &str) -> String {
         raw.join(separator).replace("{{", "{\u{2060}{")
     }
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_stand_together_and_log_lines_as_they_were_written() {
+    fn facts_are_grouped_and_log_lines_are_unchanged() {
         let log = Line {
             is_block: true,
             ..Line::of_text("* not a list\n_x_".to_owned())
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_cut_by_whole_lines() {
+    fn a_large_body_loses_whole_lines() {
         let lines = (0..100).map(|number| fact("Why", &format!("{number} {}", "ä".repeat(300))));
         let message = message(lines.collect());
         let teams = Teams {
@@ -319,10 +320,10 @@ mod tests {
     }
 
     #[test]
-    fn an_office_connector_is_refused_with_what_to_do() {
+    fn an_office_connector_is_rejected_with_advice() {
         let problem =
             problem_of_webhook("https://example.webhook.office.com/webhookb2/x").unwrap_err();
-        assert!(problem.contains("make a workflow"), "{problem}");
+        assert!(problem.contains("create a workflow"), "{problem}");
         for host in [
             "prod-1.westeurope.logic.azure.com",
             "default1.environment.api.powerplatform.com",
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_value_is_a_function_of_cards() {
+    fn a_value_cannot_contain_a_card_function() {
         assert!(!escape(&CardMarkdown, "{{DATE(2026-01-01T00:00:00Z)}}").contains("{{"));
     }
 }

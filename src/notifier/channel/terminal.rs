@@ -1,4 +1,4 @@
-//! The terminal, or a function's log: where messages go when no channel is configured.
+//! Writes messages to the terminal or to the function's log. It is used if no channel is configured.
 
 use std::io::{self, ErrorKind, Write as _};
 use std::time::Duration;
@@ -8,12 +8,12 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::markup::{Markup, Piece};
-use super::{Channel, Definition, Http, Outcome, Shown};
+use super::markup::{Escaped, Markup};
+use super::{Channel, Http, Outcome, Shown, TypeDefinition};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
-pub(super) static DEFINITION: Definition = Definition {
+pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Plain,
     settings: &[],
     read: |_| Some(Box::new(Terminal)),
@@ -47,11 +47,11 @@ impl Channel for Terminal {
     }
 }
 
-/// Prints to standard output; colours only on a terminal and never with `NO_COLOR`.
+/// Prints to standard output. Colours are used only on a terminal, and not if `NO_COLOR` is set.
 fn print(message: &Message) -> Outcome {
     match writeln!(anstream::stdout(), "{}", text(message)) {
         Ok(()) => Outcome::Delivered,
-        // A later message would not be read either.
+        // Nothing reads standard output any more, so it makes no sense to try again.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Outcome::Refused {
             why: "standard output was closed".to_owned(),
         },
@@ -62,7 +62,7 @@ fn print(message: &Message) -> Outcome {
     }
 }
 
-/// A message in the terminal's markup, as lines with colours.
+/// The message as lines with colours.
 pub fn text(message: &Message) -> String {
     let style = style(message.severity);
     let mut text = format!("{style}{}{style:#}", message.headline);
@@ -73,7 +73,7 @@ pub fn text(message: &Message) -> String {
     text
 }
 
-/// The same without colours.
+/// The text without colours.
 pub fn plain(text: &str) -> String {
     anstream::adapter::strip_str(text).to_string()
 }
@@ -88,7 +88,7 @@ fn style(severity: Severity) -> Style {
     }
 }
 
-/// The same colours for the page, on a dark ground.
+/// The same colours for the page, on a dark background.
 fn color(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "#e6e6e6",
@@ -98,12 +98,12 @@ fn color(severity: Severity) -> &'static str {
     }
 }
 
-/// Nothing is markup in a terminal but escape sequences, and cleaned values have none.
+/// A terminal has no markup except escape sequences, and cleaned values contain none.
 struct Plain;
 
 impl Markup for Plain {
-    fn escape_char(&self, _: bool, character: char) -> Piece {
-        Piece::Char(character)
+    fn escape_char(&self, _: bool, character: char) -> Escaped {
+        Escaped::Char(character)
     }
 
     fn bold(&self, escaped: &str) -> String {
@@ -120,7 +120,7 @@ impl Markup for Plain {
         lines.join(separator)
     }
 
-    /// The address itself: terminals do not agree on links, and an address can be copied.
+    /// Shows the address itself, because not all terminals support links, and a reader can copy the address.
     fn link(&self, url: &str, escaped: &str) -> String {
         format!("{escaped} {url}")
     }

@@ -1,18 +1,20 @@
-//! What it means that a POST has no answer: whether anything was sent, and what went wrong on the way.
+//! Handles a POST without an answer: was anything sent, and what failed?
 
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use super::{Outcome, Silence};
+use super::{Outcome, UnansweredKind};
 use crate::aws::secret::Secret;
 use crate::http::CONNECT_TIMEOUT;
 
-/// From the first byte that is sent to the last of the answer. It is longer than [`CONNECT_TIMEOUT`], so that it is known of
-/// each time-out whether anything was sent: a message that never left may be sent again, one that left may have arrived.
+/// The time from the start of a request to the last byte of its answer. It is longer than [`CONNECT_TIMEOUT`], so that
+/// each timeout shows whether anything was sent. A message that was not sent may be sent again. A message that was sent
+/// may have arrived.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Without a connection nothing was sent, and it is safe to try again. All else may have arrived.
-pub(super) fn failed_on_the_way(error: reqwest::Error, address: &Secret) -> Outcome {
+/// Without a connection nothing was sent, and it is safe to try again. After any other failure the message may have
+/// arrived.
+pub(super) fn request_failed(error: reqwest::Error, address: &Secret) -> Outcome {
     if error.is_connect() && error.is_timeout() {
         return Outcome::retry(format!(
             "no connection within {} s",
@@ -25,18 +27,18 @@ pub(super) fn failed_on_the_way(error: reqwest::Error, address: &Secret) -> Outc
     unanswered(error, address)
 }
 
-/// The message was sent, and nobody knows whether it was taken.
+/// The message was sent, and it is not known whether it arrived.
 fn unanswered(error: reqwest::Error, address: &Secret) -> Outcome {
-    let silence = match error.is_timeout() {
-        true => Silence::Stalled,
-        false => Silence::Closed,
+    let kind = match error.is_timeout() {
+        true => UnansweredKind::Stalled,
+        false => UnansweredKind::Closed,
     };
-    let why = words(error, address);
-    Outcome::Unanswered { silence, why }
+    let why = describe(error, address);
+    Outcome::Unanswered { kind, why }
 }
 
-/// What went wrong on the way, without the address.
-pub(super) fn words(error: reqwest::Error, address: &Secret) -> String {
+/// Describes the error without the address, because the address may be a secret.
+pub(super) fn describe(error: reqwest::Error, address: &Secret) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
     }

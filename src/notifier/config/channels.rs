@@ -1,4 +1,4 @@
-//! The channels: the list `CHANNELS`, and those that have variables of their own.
+//! Reads the channels from the list `CHANNELS` and from the variables `SLACK_*` and `FLOWDOCK_*`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr as _;
@@ -15,12 +15,12 @@ use crate::config::values::switch;
 use crate::config::{DISABLED, Problem, Remedy};
 use crate::http::SharedClient;
 use crate::notifier::channel::settings::{
-    Place, SettingDefinition, Settings, ShownSetting, is_unset, shown, unknown,
+    SettingDefinition, Settings, SettingsLocation, ShownSetting, is_unset, shown, unknown,
 };
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Minimum};
 use crate::text::spelling::nearest;
 
-/// What every channel of the list has, besides the settings of its type.
+/// The settings of every channel in the list, besides those of its type.
 const COMMON: [&str; 3] = ["name", "type", "minimum"];
 
 const MINIMUMS: &str = "`all` or `urgent`";
@@ -34,8 +34,8 @@ const NAMES: &str = "1 to 50 letters, digits, `-` and `_`";
 pub struct Channels {
     pub configured: Vec<ConfiguredChannel>,
     pub shown: Vec<ShownChannel>,
-    /// Where the list is kept, if it is not here. It is read by [`resolve`].
-    pub kept_at: Option<Reference>,
+    /// The reference in `CHANNELS`, if the list is stored elsewhere. [`resolve`] reads it.
+    pub reference: Option<Reference>,
 }
 
 /// A channel as `ecs-parrot config` shows it.
@@ -46,11 +46,11 @@ pub struct ShownChannel {
     pub settings: Vec<ShownSetting>,
 }
 
-/// Puts the list that `CHANNELS` points at in its place.
+/// If `CHANNELS` is a reference, replaces it by the list.
 ///
 /// # Errors
 ///
-/// [`LoadError::Channels`] where it cannot be read.
+/// [`LoadError::Channels`] if the list cannot be read.
 pub(super) async fn resolve(
     environment: &mut [(String, String)],
     open: Open,
@@ -78,13 +78,13 @@ pub(super) fn read(
     let mut channels = Channels::default();
     channels.read_variables(environment, problems, warnings);
     channels.read_list(variable(environment, "CHANNELS"), problems);
-    if channels.configured.is_empty() && channels.kept_at.is_none() && problems.is_empty() {
-        let place = Place::Variables;
+    if channels.configured.is_empty() && channels.reference.is_none() && problems.is_empty() {
+        let location = SettingsLocation::Variables;
         channels.add(
             "terminal",
             ChannelType::Terminal,
             Minimum::All,
-            place,
+            location,
             BTreeMap::new(),
             problems,
         );
@@ -93,14 +93,14 @@ pub(super) fn read(
 }
 
 impl Channels {
-    /// Whether nothing is sent to a chat.
+    /// Whether messages are only written to the log.
     pub fn is_log_only(&self) -> bool {
         let mut types = self.configured.iter().map(|it| it.channel_type);
-        self.kept_at.is_none() && types.all(|it| it == ChannelType::Terminal)
+        self.reference.is_none() && types.all(|it| it == ChannelType::Terminal)
     }
 
-    /// carnival-ecs-parrot took Slack where both were set, and Flowdock's vendor is gone. So Flowdock is used beside
-    /// Slack only where `FLOWDOCK_URL` names a server.
+    /// If both Slack and Flowdock were set, carnival-ecs-parrot used Slack, and Flowdock itself has closed. So both are
+    /// used only if `FLOWDOCK_URL` names a server.
     fn read_variables(
         &mut self,
         environment: &[(String, String)],
@@ -126,22 +126,23 @@ impl Channels {
                 );
             }
             (false, true, false) => warnings.push(
-                "Flowdock closed in 2022; set FLOWDOCK_URL to a server that speaks its API, or use Slack"
+                "Flowdock closed in 2022; set FLOWDOCK_URL to a server with its API, or use Slack"
                     .to_owned(),
             ),
             (_, _, _) => {}
         }
     }
 
-    /// False where the variables make no channel.
+    /// Returns false if the variables configure no channel.
     fn read_variables_of(
         &mut self,
         channel_type: ChannelType,
-        quiet: &'static str,
+        urgent_only: &'static str,
         environment: &[(String, String)],
         problems: &mut Vec<Problem>,
     ) -> bool {
-        let minimum = match switch(quiet, variable(environment, quiet), problems) {
+        let is_urgent_only = switch(urgent_only, variable(environment, urgent_only), problems);
+        let minimum = match is_urgent_only {
             Some(true) => Minimum::Urgent,
             Some(false) | None => Minimum::All,
         };
@@ -157,7 +158,7 @@ impl Channels {
             name,
             channel_type,
             minimum,
-            Place::Variables,
+            SettingsLocation::Variables,
             values,
             problems,
         )
@@ -169,14 +170,14 @@ impl Channels {
         };
         let mut wrong = |problem: &str| problems.push(Problem::new("CHANNELS", problem, LIST));
         match SecretSource::read(&Secret::new(text.to_owned())) {
-            Ok(SecretSource::Reference(reference)) => return self.kept_at = Some(reference),
+            Ok(SecretSource::Reference(reference)) => return self.reference = Some(reference),
             Ok(SecretSource::Inline(_)) => {}
             Err(problem) => return wrong(problem),
         }
         let entries = match serde_json::from_str(text) {
             Ok(Value::Array(entries)) => entries,
             Ok(_) => return wrong("not a list"),
-            // It says where, and shows nothing of the text.
+            // The error contains the position, but not the text, which may contain secrets.
             Err(error) => return wrong(&format!("not JSON ({error})")),
         };
         for (number, entry) in entries.into_iter().enumerate() {
@@ -185,26 +186,26 @@ impl Channels {
     }
 
     fn read_entry(&mut self, number: usize, entry: Value, problems: &mut Vec<Problem>) {
-        let place = format!("channel {number}");
+        let location = format!("channel {number}");
         let Value::Object(entry) = entry else {
-            let place = format!("CHANNELS, {place}");
+            let location = format!("CHANNELS, {location}");
             return problems.push(Problem::new(
-                &place,
+                &location,
                 "not an object",
                 "an object with `name` and `type`",
             ));
         };
-        let name = self.name(&entry, &place, problems);
-        let place = name.as_ref().map_or(place, |name| format!("`{name}`"));
-        let channel_type = channel_type(&entry, &place, problems);
-        let minimum = minimum(&entry, &place, problems);
+        let name = self.name(&entry, &location, problems);
+        let location = name.as_ref().map_or(location, |name| format!("`{name}`"));
+        let channel_type = channel_type(&entry, &location, problems);
+        let minimum = minimum(&entry, &location, problems);
         let Some(channel_type) = channel_type else {
             return;
         };
         let settings = channel_type.definition().settings;
         let known: Vec<_> = settings.iter().map(|it| it.name).chain(COMMON).collect();
-        let strange = entry.keys().filter(|key| !known.contains(&key.as_str()));
-        problems.extend(strange.map(|key| unknown(&format!("CHANNELS, {place}"), key, &known)));
+        let others = entry.keys().filter(|key| !known.contains(&key.as_str()));
+        problems.extend(others.map(|key| unknown(&format!("CHANNELS, {location}"), key, &known)));
         let value = |it: &SettingDefinition| Some((it.name, entry.get(it.name)?.clone()));
         let values = settings.iter().filter_map(value).collect();
         let name = name.unwrap_or_else(|| format!("channel-{number}"));
@@ -212,53 +213,53 @@ impl Channels {
             &name,
             channel_type,
             minimum,
-            Place::List(place),
+            SettingsLocation::List(location),
             values,
             problems,
         );
     }
 
-    /// Its identity: no other channel may have it.
+    /// The name identifies the channel, so no other channel may have it.
     fn name(
         &self,
         entry: &Map<String, Value>,
-        place: &str,
+        location: &str,
         problems: &mut Vec<Problem>,
     ) -> Option<String> {
-        let place = format!("CHANNELS, {place}, `name`");
-        let mut wrong = |problem: &str| problems.push(Problem::new(&place, problem, NAMES));
+        let location = format!("CHANNELS, {location}, `name`");
+        let mut wrong = |problem: &str| problems.push(Problem::new(&location, problem, NAMES));
         let Some(name) = entry.get("name").filter(|it| !is_unset(it)) else {
             wrong("it is missing");
             return None;
         };
-        let is_of_name = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+        let is_allowed = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
         let name = name
             .as_str()
-            .filter(|it| it.len() <= 50 && it.chars().all(is_of_name));
+            .filter(|it| it.len() <= 50 && it.chars().all(is_allowed));
         let Some(name) = name else {
-            wrong("not a name");
+            wrong("not an allowed name");
             return None;
         };
         if self.shown.iter().any(|it| it.name == name) {
-            wrong(&format!("another channel is called `{name}`"));
+            wrong(&format!("another channel has the name `{name}`"));
         }
         Some(name.to_owned())
     }
 
-    /// False where the settings make no channel.
+    /// Returns false if the settings configure no channel.
     fn add(
         &mut self,
         name: &str,
         channel_type: ChannelType,
         minimum: Minimum,
-        place: Place,
+        location: SettingsLocation,
         values: BTreeMap<&'static str, Value>,
         problems: &mut Vec<Problem>,
     ) -> bool {
         let definition = channel_type.definition();
-        let settings = shown(&place, definition.settings, &values);
+        let settings = shown(&location, definition.settings, &values);
         let channel = (definition.read)(&mut Settings::new(
-            place,
+            location,
             definition.settings,
             values,
             problems,
@@ -294,7 +295,7 @@ fn with_minimum(mut settings: Vec<ShownSetting>, minimum: Minimum) -> Vec<ShownS
     settings
 }
 
-/// A variable that is set.
+/// The value of a variable. `None` if it is empty.
 fn variable<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let found = environment.iter().find(|(it, _)| it == name);
     let value = found.map(|(_, value)| value.as_str());
@@ -303,21 +304,18 @@ fn variable<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a s
 
 fn channel_type(
     entry: &Map<String, Value>,
-    place: &str,
+    location: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<ChannelType> {
-    let variable = format!("CHANNELS, {place}, `type`");
+    let variable = format!("CHANNELS, {location}, `type`");
     let types: Vec<&str> = ChannelType::VARIANTS.iter().map(Into::into).collect();
     let (problem, remedy) = match entry.get("type").filter(|it| !is_unset(it)) {
         None => ("it is missing", Remedy::Allowed(types.join(", "))),
         Some(Value::String(text)) => match ChannelType::from_str(text.trim()) {
             Ok(channel_type) => return Some(channel_type),
             Err(_) => match nearest(text, types.iter().copied()) {
-                Some(meant) => (
-                    "not a type of channel",
-                    Remedy::DidYouMean(meant.to_owned()),
-                ),
-                None => ("not a type of channel", Remedy::Allowed(types.join(", "))),
+                Some(meant) => ("not a channel type", Remedy::DidYouMean(meant.to_owned())),
+                None => ("not a channel type", Remedy::Allowed(types.join(", "))),
             },
         },
         Some(_) => ("not a text", Remedy::Allowed(types.join(", "))),
@@ -330,14 +328,14 @@ fn channel_type(
     None
 }
 
-fn minimum(entry: &Map<String, Value>, place: &str, problems: &mut Vec<Problem>) -> Minimum {
+fn minimum(entry: &Map<String, Value>, location: &str, problems: &mut Vec<Problem>) -> Minimum {
     let Some(value) = entry.get("minimum").filter(|it| !is_unset(it)) else {
         return Minimum::All;
     };
     let minimum = value.as_str().and_then(|it| it.trim().parse().ok());
     minimum.unwrap_or_else(|| {
-        let place = format!("CHANNELS, {place}, `minimum`");
-        problems.push(Problem::new(&place, "not a minimum", MINIMUMS));
+        let location = format!("CHANNELS, {location}, `minimum`");
+        problems.push(Problem::new(&location, "not a minimum", MINIMUMS));
         Minimum::All
     })
 }

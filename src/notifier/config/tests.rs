@@ -24,7 +24,7 @@ fn problems(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What a channel would post of a critical message.
+/// The payload of a critical message in a channel.
 fn payload(config: &NotifierConfig, index: usize) -> Value {
     let message = Message {
         kind: Kind::TaskStopped,
@@ -48,14 +48,14 @@ fn channel_names(config: &NotifierConfig) -> Vec<String> {
 }
 
 #[test]
-fn nothing_set_is_the_terminal() {
+fn without_variables_the_channel_is_the_terminal() {
     let config = NotifierConfig::read(&[]).unwrap();
     assert_eq!(channel_names(&config), ["terminal"]);
     assert!(config.warnings.is_empty());
 }
 
 #[test]
-fn the_ancestors_variables_mean_what_they_did() {
+fn the_variables_of_carnival_keep_their_meaning() {
     let config = NotifierConfig::read(&environment(&[
         (
             "SLACK_WEBHOOKURL",
@@ -84,7 +84,7 @@ fn the_ancestors_variables_mean_what_they_did() {
 }
 
 #[test]
-fn a_session_in_a_container_has_a_word_of_its_own() {
+fn keep_and_drop_accept_execute_command() {
     let variables = [
         ("KEEP", "execute_command, rebalancing"),
         ("DROP", "execute_command"),
@@ -94,10 +94,10 @@ fn a_session_in_a_container_has_a_word_of_its_own() {
         .filter
         .policy;
     let session = Selection::Call(CallWord::ExecuteCommand);
-    let noise = Selection::Reason(DropReason::Rebalancing);
+    let reason = Selection::Reason(DropReason::Rebalancing);
     assert_eq!(
         (policy.keep, policy.drop),
-        (vec![session, noise], vec![session])
+        (vec![session, reason], vec![session])
     );
 }
 
@@ -113,7 +113,7 @@ fn empty_and_disabled_are_unset() {
 }
 
 #[test]
-fn both_channels_need_a_flowdock_that_exists() {
+fn flowdock_beside_slack_needs_a_server() {
     let slack = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
     let token = ("FLOWDOCK_API_TOKEN", "abc123");
     let url = ("FLOWDOCK_URL", "http://127.0.0.1:8080/");
@@ -132,7 +132,7 @@ fn both_channels_need_a_flowdock_that_exists() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_and_no_secret_in_it() {
+fn all_problems_are_reported_at_once_without_secrets() {
     let secret = "http://hooks.example.com/services/T/B/very-secret";
     let wrong = [
         ("SLACK_WEBHOOKURL", secret),
@@ -147,7 +147,7 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
         ("ENRICH", "perhaps"),
         ("LOG_TAIL_LINES", "51"),
         ("LOG_TAIL_MASK", "password=("),
-        ("DEDUP_TABLE", "told twice"),
+        ("DEDUP_TABLE", "two words"),
         ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
         ("SLACK_CHANNEL", "\u{fffd}"),
     ];
@@ -168,71 +168,71 @@ fn every_problem_is_told_at_once_and_no_secret_in_it() {
     assert!(
         error
             .to_string()
-            .contains("KEEP: `nonsense` is none of its words; allowed: kinds, causes and reasons")
+            .contains("KEEP: `nonsense` is not a known word; allowed: kinds, causes and reasons")
     );
 }
 
-/// Each word by itself, with the one that was meant; the list of all of them stands there once at most.
+/// Each wrong word is a problem with its own advice. At most one problem lists all words.
 #[test]
-fn a_wrong_word_is_said_with_the_right_one() {
+fn a_wrong_word_is_reported_with_the_right_one() {
     for (variable, value, expected) in [
         (
             "KEEP",
             "stop_tsk",
-            "`stop_tsk` is none of its words; did you mean `stop_task`?",
+            "`stop_tsk` is not a known word; did you mean `stop_task`?",
         ),
         (
             "KEEP",
             "StedyState",
-            "`StedyState` is none of its words; did you mean `steady_state`?",
+            "`StedyState` is not a known word; did you mean `steady_state`?",
         ),
         (
             "DROP",
             "outofmemory",
-            "`outofmemory` is none of its words; did you mean `out_of_memory`?",
+            "`outofmemory` is not a known word; did you mean `out_of_memory`?",
         ),
         (
             "DROP",
             "task-stopped",
-            "`task-stopped` is none of its words; did you mean `task_stopped`?",
+            "`task-stopped` is not a known word; did you mean `task_stopped`?",
         ),
         (
             "DROP",
             "steady_state",
-            "`steady_state` is none of its words; what has this reason is dropped as it is; only KEEP takes it",
+            "`steady_state` is not a known word; events with this reason are dropped anyway; only KEEP accepts it",
         ),
         (
             "KEEP",
             "not_ecs",
-            "`not_ecs` is none of its words; what has this reason is no event of Amazon ECS",
+            "`not_ecs` is not a known word; events with this reason are not from Amazon ECS",
         ),
         (
             "KEEP",
             "ignored_cluster",
-            "`ignored_cluster` is none of its words; IGNORED_CLUSTERS drops it: remove the cluster there",
+            "`ignored_cluster` is not a known word; IGNORED_CLUSTERS drops these events; remove the cluster from IGNORED_CLUSTERS instead",
         ),
         (
             "DROP",
             "ignored_cluster",
-            "`ignored_cluster` is none of its words; what has this reason is dropped as it is",
+            "`ignored_cluster` is not a known word; events with this reason are dropped anyway",
         ),
         (
             "DROP",
             "foo",
             &format!(
-                "`foo` is none of its words; allowed: kinds and causes: {}",
+                "`foo` is not a known word; allowed: kinds and causes: {}",
                 words_of_drop().join(", ")
             ),
         ),
         (
             "KEEP",
             "finished stop_task",
-            "`finished stop_task` is none of its words; split words by `,`",
+            "`finished stop_task` is not a known word; separate words by `,`",
         ),
         (
             "KEEP",
             "finished::stop_task",
-            "`finished::stop_task` is none of its words; split words by `,`",
+            "`finished::stop_task` is not a known word; separate words by `,`",
         ),
     ] {
         let error = NotifierConfig::read(&environment(&[(variable, value)])).unwrap_err();
@@ -244,8 +244,8 @@ fn a_wrong_word_is_said_with_the_right_one() {
     assert!(lines[..2].iter().all(|line| line.len() < 150), "{lines:?}");
     let braces =
         NotifierConfig::read(&environment(&[("IGNORED_CLUSTERS", "dev-{a,b}")])).unwrap_err();
-    let said = "allowed: glob patterns separated by commas; a comma within `{…}` separates too, so write each pattern in full, `dev-a,dev-b`";
-    assert!(braces.to_string().ends_with(said), "{braces}");
+    let expected = "allowed: glob patterns separated by commas; a comma within `{…}` separates too, so write each pattern in full, `dev-a,dev-b`";
+    assert!(braces.to_string().ends_with(expected), "{braces}");
 }
 
 fn words_of_drop() -> Vec<&'static str> {
@@ -255,7 +255,7 @@ fn words_of_drop() -> Vec<&'static str> {
     kinds.chain(causes).chain(calls).collect()
 }
 
-/// Where nobody but the operator sets variables.
+/// In the function, only the operator sets variables.
 const IN_FUNCTION: (&str, &str) = ("AWS_LAMBDA_FUNCTION_NAME", "parrot");
 const CHANNEL: (&str, &str) = ("SLACK_WEBHOOKURL", "https://hooks.example.com/x");
 
@@ -263,7 +263,7 @@ fn warnings(pairs: &[(&str, &str)]) -> Vec<String> {
     NotifierConfig::read(&environment(pairs)).unwrap().warnings
 }
 
-/// A name that is nearly ours would have been read by nobody, and nothing posted.
+/// A misspelt variable would not be read, and nothing would be posted.
 #[test]
 fn a_misspelt_variable_is_an_error() {
     for (name, meant) in [
@@ -285,7 +285,7 @@ fn a_misspelt_variable_is_an_error() {
         let expected = format!("{name}: there is no such variable; did you mean `{meant}`?");
         let in_function = NotifierConfig::read(&environment(&[IN_FUNCTION, misspelt]));
         assert_eq!(in_function.unwrap_err().to_string(), expected);
-        // In a shell only what decides where messages go is worth a stop.
+        // In a shell it is an error only for variables that decide where messages go.
         let in_shell = NotifierConfig::read(&environment(&[misspelt]));
         match meant {
             "SLACK_WEBHOOKURL" | "FLOWDOCK_API_TOKEN" | "SLACK_CHANNEL" => {
@@ -299,7 +299,7 @@ fn a_misspelt_variable_is_an_error() {
     }
 }
 
-/// What is switched off is not set: the other was surely meant.
+/// A variable that is `DISABLED` counts as unset, so the misspelt one is probably meant.
 #[test]
 fn a_misspelt_channel_beside_one_that_is_off_is_an_error() {
     let off = ("SLACK_WEBHOOKURL", "DISABLED");
@@ -313,9 +313,9 @@ fn a_misspelt_channel_beside_one_that_is_off_is_an_error() {
     assert_eq!(warned, [expected]);
 }
 
-/// One that merely begins as ours do stops nothing that works.
+/// A variable that only begins like a known one must not stop a working configuration.
 #[test]
-fn a_likeness_is_a_warning_where_a_channel_is_set() {
+fn a_similar_name_is_a_warning_if_a_channel_is_set() {
     for name in [
         "SLACK_BOT_TOKEN",
         "SLACK_CHANNEL_ID",
@@ -336,7 +336,7 @@ fn a_likeness_is_a_warning_where_a_channel_is_set() {
     }
 }
 
-/// Parts of our names, and their words in other forms, are at least named.
+/// Parts of known names, and other forms of their words, give a warning.
 #[test]
 fn a_part_of_a_name_is_a_warning() {
     for (name, meant) in [
@@ -355,20 +355,20 @@ fn a_part_of_a_name_is_a_warning() {
         let warned = warnings(&[IN_FUNCTION, (name, "very-secret")]);
         assert_eq!(warned, [expected]);
     }
-    let quiet =
+    let expected =
         "QUIET is not read: there is no such variable; allowed: FLOWDOCK_QUIET, SLACK_QUIET";
-    assert_eq!(warnings(&[IN_FUNCTION, ("QUIET", "true")]), [quiet]);
+    assert_eq!(warnings(&[IN_FUNCTION, ("QUIET", "true")]), [expected]);
     for name in ["LOG_TAIL", "LOG_TAIL_COUNT"] {
         let warned = warnings(&[IN_FUNCTION, (name, "20")]);
         assert_eq!(warned.len(), 1, "{name}: {warned:?}");
     }
-    // The right one is set, so the other is another program's.
+    // The right variable is set, so this one belongs to another program.
     assert_eq!(warnings(&[CHANNEL, ("WEBHOOK_URL", "x")]), [""; 0]);
 }
 
-/// A preview reads KEEP and no channel, and only warns.
+/// A preview reads KEEP but no channel, and only warns.
 #[test]
-fn a_preview_is_stopped_by_no_other_variable() {
+fn misspelt_variables_do_not_stop_a_preview() {
     let both = environment(&[
         ("KEPE", "other"),
         ("SLACK_QUITE", "true"),
@@ -381,9 +381,9 @@ fn a_preview_is_stopped_by_no_other_variable() {
     assert_eq!(preview_warnings(&both, true), [kept, lines]);
 }
 
-/// A shell is full of them.
+/// A shell has many variables of other programs.
 #[test]
-fn foreign_variables_are_none_of_ours() {
+fn variables_of_other_programs_give_no_warning() {
     let foreign = [
         "PATH",
         "HOME",
@@ -453,7 +453,7 @@ fn foreign_variables_are_none_of_ours() {
     assert_eq!(preview_warnings(&environment, true), [""; 0]);
 }
 
-/// It is another program's in most shells, so it stops nothing there.
+/// In most shells it belongs to another program, so it is not an error there.
 #[test]
 fn a_channel_without_an_s_is_a_warning_in_a_shell() {
     let warned = warnings(&[("CHANNEL", "stable")]);
@@ -462,7 +462,7 @@ fn a_channel_without_an_s_is_a_warning_in_a_shell() {
 }
 
 #[test]
-fn last_words_are_lines_and_masks() {
+fn log_tail_lines_and_masks_are_read() {
     let lookup = |pairs: &[(&str, &str)]| NotifierConfig::read(&environment(pairs)).unwrap().lookup;
     for pairs in [&[][..], &[("LOG_TAIL_LINES", "0"), ("LOG_TAIL_MASK", "a")]] {
         assert!(lookup(pairs).log_tail.is_none(), "{pairs:?}");
@@ -478,8 +478,8 @@ fn last_words_are_lines_and_masks() {
         (20, &["a{1,2}::b", "token=\\S+"][..])
     );
     for (wrong, problem) in [
-        ("x*", "matches where nothing is"),
-        ("[", "no regular expression"),
+        ("x*", "matches an empty text"),
+        ("[", "not a regular expression"),
     ] {
         let found = problems(&[("LOG_TAIL_MASK", wrong)]);
         assert!(
@@ -493,12 +493,12 @@ fn last_words_are_lines_and_masks() {
         .warnings;
     assert_eq!(
         warnings,
-        ["LOG_TAIL_LINES does nothing while ENRICH is false"]
+        ["LOG_TAIL_LINES has no effect while ENRICH is false"]
     );
 }
 
 #[test]
-fn http_is_for_loopback() {
+fn http_is_allowed_for_loopback_only() {
     for allowed in [
         "http://localhost:1/x",
         "http://127.0.0.9/x",
@@ -526,7 +526,7 @@ fn http_is_for_loopback() {
 }
 
 #[test]
-fn only_our_names_as_they_are_written() {
+fn names_of_variables_are_case_sensitive() {
     let config = NotifierConfig::read(&environment(&[
         ("slack_quiet", "perhaps"),
         ("drop", "nonsense"),
@@ -540,7 +540,7 @@ fn only_our_names_as_they_are_written() {
 }
 
 #[test]
-fn a_flowdock_address_takes_a_path() {
+fn a_path_can_be_appended_to_a_flowdock_address() {
     let token = ("FLOWDOCK_API_TOKEN", "abc");
     for refused in [
         "https://chat.example.com/?a=b",
@@ -562,7 +562,7 @@ fn a_flowdock_address_takes_a_path() {
 }
 
 #[test]
-fn secrets_may_be_kept_elsewhere() {
+fn secrets_may_be_references() {
     for name in ["SLACK_WEBHOOKURL", "FLOWDOCK_API_TOKEN"] {
         for reference in ["ssm:/ops/webhook", "secretsmanager:chat:slack"] {
             assert!(
@@ -578,7 +578,7 @@ fn secrets_may_be_kept_elsewhere() {
 }
 
 #[test]
-fn mentions_are_slacks_own() {
+fn mentions_are_in_slack_markup() {
     for allowed in ["<!subteam^S0123>", "<@U0123> <!here>", "<!channel>"] {
         assert!(
             NotifierConfig::read(&environment(&[("SLACK_MENTION", allowed)])).is_ok(),
@@ -595,7 +595,7 @@ fn mentions_are_slacks_own() {
 }
 
 #[test]
-fn a_preview_does_not_look_at_channels() {
+fn a_preview_does_not_check_channels() {
     let wrong = environment(&[("SLACK_WEBHOOKURL", "nonsense"), ("KEEP", "routine_stop")]);
     assert_eq!(Filter::read(&wrong).unwrap().policy.keep.len(), 1);
 }
@@ -635,7 +635,7 @@ fn settings_show_no_secret() {
         ("IGNORED_CLUSTERS", "dev-*,staging-1,staging-2,staging-3"),
         (
             "DEDUP_TABLE",
-            "arn:aws:dynamodb:eu-west-1:210987654321:table/told",
+            "arn:aws:dynamodb:eu-west-1:210987654321:table/posted",
         ),
     ] {
         let shown = format!("{:?}", super::settings(&environment(&[(name, value)])));
@@ -680,7 +680,7 @@ fn two_channels_of_one_type_have_their_own_minimum() {
 }
 
 #[test]
-fn a_list_comes_beside_the_variables() {
+fn a_list_is_added_to_the_variables() {
     let list = json!([{"name": "teams", "type": "teams", "url": "ssm:/teams"}]);
     let config = NotifierConfig::read(&environment(&[
         ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
@@ -692,20 +692,20 @@ fn a_list_comes_beside_the_variables() {
         ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
         ("CHANNELS", &twice),
     ]);
-    assert_eq!(found[0].1, "another channel is called `slack`");
+    assert_eq!(found[0].1, "another channel has the name `slack`");
 }
 
 #[test]
-fn a_list_may_be_kept_elsewhere() {
+fn a_list_may_be_a_reference() {
     let config = NotifierConfig::read(&environment(&[("CHANNELS", "ssm:/parrot/channels")]));
     let config = config.unwrap();
     assert_eq!(channel_names(&config), [""; 0]);
-    let kept_at = config.channels.kept_at.map(|it| it.to_string());
-    assert_eq!(kept_at.as_deref(), Some("ssm:/parrot/channels"));
+    let reference = config.channels.reference.map(|it| it.to_string());
+    assert_eq!(reference.as_deref(), Some("ssm:/parrot/channels"));
 }
 
 #[test]
-fn everything_wrong_with_a_list_is_said_at_once_and_no_value_in_it() {
+fn all_problems_of_a_list_are_reported_at_once_without_values() {
     for (list, expected) in [
         (
             "{\"name\": \"ops\"}",
@@ -738,14 +738,14 @@ fn everything_wrong_with_a_list_is_said_at_once_and_no_value_in_it() {
     assert!(!error.contains("very-secret"), "{error}");
     for expected in [
         "CHANNELS, channel 1, `name`: it is missing; allowed: 1 to 50 letters",
-        "CHANNELS, channel 2, `name`: not a name",
-        "CHANNELS, channel 2, `url`: messages would travel unencrypted",
-        "CHANNELS, `ops`, `type`: not a type of channel; did you mean `slack`?",
+        "CHANNELS, channel 2, `name`: not an allowed name",
+        "CHANNELS, channel 2, `url`: messages would be sent unencrypted",
+        "CHANNELS, `ops`, `type`: not a channel type; did you mean `slack`?",
         "CHANNELS, `ops`, `url`: it is missing",
-        "CHANNELS, `oncall`: it has no setting `chanel`; did you mean `channel`?",
+        "CHANNELS, `oncall`: `chanel` is not a known setting; did you mean `channel`?",
         "CHANNELS, `oncall`, `minimum`: not a minimum; allowed: `all` or `urgent`",
         "CHANNELS, `other`, `url`: not a text; allowed: a text",
-        "CHANNELS, `other`, `username`: it looks like a secret, and this setting is shown",
+        "CHANNELS, `other`, `username`: it looks like a secret, but the value of this setting is not hidden",
         "CHANNELS, `other`, `icon_emoji`: not a text; allowed: a text",
         "CHANNELS, `old`, `url`: an Office 365 connector",
         "CHANNELS, `flow`, `url`: it is missing",

@@ -1,4 +1,4 @@
-//! The values of the notifier's own variables.
+//! Reads the values of the variables that only the notifier has.
 
 use regex::Regex;
 
@@ -6,7 +6,7 @@ use crate::aws::secret::Secret;
 use crate::config::values::{quoted, split};
 use crate::config::{DISABLED, Problem};
 
-/// Names of containers, split by `::` as the ancestor had it.
+/// Names of containers, separated by `::` as in carnival-ecs-parrot.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
 pub(super) fn containers(value: Option<&str>, problems: &mut Vec<Problem>) -> Vec<String> {
     let names: Vec<_> = split(value, "::").map(str::to_owned).collect();
@@ -17,14 +17,14 @@ pub(super) fn containers(value: Option<&str>, problems: &mut Vec<Problem>) -> Ve
     if let Some(name) = names.iter().find(|name| !is_name(name)) {
         problems.push(Problem::new(
             "IGNORED_EXIT_CODE_CONTAINER_NAMES",
-            &format!("{} is no container's name", quoted(name)),
-            "names split by `::`, of letters, digits, `-` and `_`",
+            &format!("{} is not the name of a container", quoted(name)),
+            "names of letters, digits, `-` and `_`, separated by `::`",
         ));
     }
     names
 }
 
-/// More lines than this say no more in a chat.
+/// More lines are not useful in a chat message.
 const MOST_LINES: u16 = 50;
 
 /// `LOG_TAIL_LINES`.
@@ -36,7 +36,7 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
     if lines.is_none() {
         problems.push(Problem::new(
             "LOG_TAIL_LINES",
-            &format!("{} is no such number", quoted(value)),
+            &format!("{} is not an allowed number", quoted(value)),
             &format!("0 to {MOST_LINES}; 0 shows no log lines"),
         ));
     }
@@ -58,15 +58,14 @@ pub(super) fn table(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<
     if !is_name {
         problems.push(Problem::new(
             "DEDUP_TABLE",
-            &format!("{} is no table's name", quoted(value)),
-            "3 to 255 letters, digits, `-`, `_`, `.`, or a table's ARN, or DISABLED",
+            &format!("{} is not the name of a table", quoted(value)),
+            "3 to 255 letters, digits, `-`, `_` and `.`, or the ARN of a table, or DISABLED",
         ));
     }
     Some(value.to_owned())
 }
 
-/// `LOG_TAIL_MASK`: a regular expression on each line of the variable, since any other mark between them may
-/// stand within one.
+/// `LOG_TAIL_MASK`: one regular expression on each line. Any other separator could be a part of an expression.
 pub(super) fn masks(value: Option<&Secret>, problems: &mut Vec<Problem>) -> Vec<Regex> {
     let mut masks = Vec::new();
     for (number, pattern) in split(value.map(Secret::expose), "\n").enumerate() {
@@ -76,17 +75,17 @@ pub(super) fn masks(value: Option<&Secret>, problems: &mut Vec<Problem>) -> Vec<
                 masks.push(mask);
                 continue;
             }
-            Ok(_) => format!("pattern {number} matches where nothing is"),
+            Ok(_) => format!("pattern {number} matches an empty text"),
             Err(error) => {
                 let error = error.to_string();
                 let last = error.lines().last().unwrap_or_default();
-                format!("pattern {number} is no regular expression ({last})")
+                format!("pattern {number} is not a regular expression ({last})")
             }
         };
         problems.push(Problem::new(
             "LOG_TAIL_MASK",
             &problem,
-            "regular expressions, one a line, such as `(?i)(password|token)=\\S+`",
+            "one regular expression on each line, such as `(?i)(password|token)=\\S+`",
         ));
     }
     masks

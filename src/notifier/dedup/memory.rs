@@ -1,4 +1,4 @@
-//! What this process remembers, the latest of it.
+//! The dedup store of one process. It remembers the latest entries.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -7,22 +7,22 @@ use std::time::SystemTime;
 
 use super::{DedupKey, Version};
 
-/// The largest batch, in two channels; some megabytes, after a flood.
+/// The most entries. It is enough for the largest batch in two channels, and needs a few megabytes.
 const MOST: usize = 20_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Kept>);
+pub(super) struct Memory(Mutex<MemoryState>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    told: Latest<DedupKey, ()>,
-    /// How often each was sent without an answer.
+struct MemoryState {
+    posted: Latest<DedupKey, ()>,
+    /// How often each message was sent without an answer.
     unanswered: Latest<DedupKey, u32>,
     versions: Latest<(String, String), i64>,
     claims: HashMap<DedupKey, SystemTime>,
 }
 
-/// The latest of many, the older ones forgotten.
+/// A map that removes its oldest entries when it has more than [`MOST`].
 #[derive(Debug)]
 struct Latest<K, V> {
     values: HashMap<K, V>,
@@ -31,66 +31,71 @@ struct Latest<K, V> {
 
 impl Memory {
     pub(super) fn is_posted(&self, key: &DedupKey) -> bool {
-        self.kept().told.values.contains_key(key)
+        self.state().posted.values.contains_key(key)
     }
 
-    pub(super) fn keep(&self, key: DedupKey) {
-        let mut kept = self.kept();
-        kept.claims.remove(&key);
-        kept.told.insert(key, ());
+    pub(super) fn commit(&self, key: DedupKey) {
+        let mut state = self.state();
+        state.claims.remove(&key);
+        state.posted.insert(key, ());
     }
 
-    /// False while another claim lasts.
+    /// Returns false while another claim lasts.
     pub(super) fn claim(&self, key: &DedupKey, until: SystemTime) -> bool {
-        let mut kept = self.kept();
+        let mut state = self.state();
         let now = SystemTime::now();
-        if kept.claims.get(key).is_some_and(|until| *until > now) {
+        if state.claims.get(key).is_some_and(|until| *until > now) {
             return false;
         }
-        kept.claims.insert(key.clone(), until);
+        state.claims.insert(key.clone(), until);
         true
     }
 
-    /// Forgets the claims that nobody released and that are over.
+    /// Removes the claims that were not released and whose time is over.
     pub(super) fn begin(&self) {
         let now = SystemTime::now();
-        self.kept().claims.retain(|_, until| *until > now);
+        self.state().claims.retain(|_, until| *until > now);
     }
 
     pub(super) fn release(&self, key: &DedupKey) {
-        self.kept().claims.remove(key);
+        self.state().claims.remove(key);
     }
 
     pub(super) fn unanswered(&self, key: &DedupKey) -> u32 {
-        let kept = self.kept();
-        kept.unanswered.values.get(key).copied().unwrap_or_default()
+        let state = self.state();
+        state
+            .unanswered
+            .values
+            .get(key)
+            .copied()
+            .unwrap_or_default()
     }
 
-    /// Never fewer than were known.
-    pub(super) fn keep_unanswered(&self, key: &DedupKey, times: u32) {
-        let mut kept = self.kept();
-        let known = kept.unanswered.values.get(key).copied();
+    /// Sets the count. A lower count than the known one is ignored.
+    pub(super) fn note_unanswered(&self, key: &DedupKey, times: u32) {
+        let mut state = self.state();
+        let known = state.unanswered.values.get(key).copied();
         if known.unwrap_or_default() < times {
-            kept.unanswered.insert(key.clone(), times);
+            state.unanswered.insert(key.clone(), times);
         }
     }
 
     pub(super) fn is_old(&self, channel: &str, version: &Version) -> bool {
         let subject = (channel.to_owned(), version.subject.clone());
-        let latest = self.kept().versions.values.get(&subject).copied();
+        let latest = self.state().versions.values.get(&subject).copied();
         latest.is_some_and(|latest| version.number < latest)
     }
 
-    pub(super) fn keep_version(&self, channel: &str, version: &Version) {
+    pub(super) fn note_version(&self, channel: &str, version: &Version) {
         let subject = (channel.to_owned(), version.subject.clone());
-        let mut kept = self.kept();
-        let latest = kept.versions.values.get(&subject).copied();
+        let mut state = self.state();
+        let latest = state.versions.values.get(&subject).copied();
         if latest.is_none_or(|latest| version.number > latest) {
-            kept.versions.insert(subject, version.number);
+            state.versions.insert(subject, version.number);
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,42 +133,42 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_are_kept() {
+    fn the_oldest_entries_are_removed() {
         let memory = Memory::default();
         for number in 0..=MOST {
-            memory.keep(key(&number.to_string()));
+            memory.commit(key(&number.to_string()));
         }
         assert!(!memory.is_posted(&key("0")));
         assert!(memory.is_posted(&key("1")) && memory.is_posted(&key(&MOST.to_string())));
-        assert_eq!(memory.kept().told.values.len(), MOST);
+        assert_eq!(memory.state().posted.values.len(), MOST);
     }
 
     #[test]
-    fn a_claim_ends_by_its_time_or_before() {
+    fn a_claim_ends_with_its_time_or_when_it_is_released() {
         let memory = Memory::default();
         let (past, later) = (
             SystemTime::now() - Duration::from_secs(1),
             SystemTime::now() + Duration::from_secs(60),
         );
         assert!(memory.claim(&key("a"), past));
-        assert!(memory.claim(&key("a"), later), "the first is over");
+        assert!(memory.claim(&key("a"), later), "the first claim is over");
         assert!(!memory.claim(&key("a"), later));
         memory.release(&key("a"));
         assert!(memory.claim(&key("a"), later));
-        memory.keep(key("a"));
+        memory.commit(key("a"));
         assert!(memory.is_posted(&key("a")));
     }
 
     #[test]
-    fn an_older_version_is_old_news() {
+    fn a_lower_version_is_old() {
         let memory = Memory::default();
         let version = |number| Version {
             subject: "task 1".to_owned(),
             number,
         };
         assert!(!memory.is_old("slack", &version(3)));
-        memory.keep_version("slack", &version(7));
-        memory.keep_version("slack", &version(5));
+        memory.note_version("slack", &version(7));
+        memory.note_version("slack", &version(5));
         assert!(memory.is_old("slack", &version(6)));
         assert!(!memory.is_old("slack", &version(7)) && !memory.is_old("flowdock", &version(6)));
     }

@@ -1,9 +1,10 @@
-//! The same in DynamoDB, for all functions together.
+//! The dedup store in a DynamoDB table, which all functions share.
 //!
-//! An item is `id` (channel and transition), `state` (`claimed` or `told`), `owner`, `until` (milliseconds since
-//! 1970, the end of a claim), `unanswered` (how often it was sent without an answer) and `expires` (seconds, for DynamoDB's own removal, which comes up to days late:
-//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>). So the conditions of a write
-//! compare both times themselves.
+//! An item has these attributes: `id` (channel and transition), `state` (`claimed` or `posted`), `owner`, `until`
+//! (milliseconds since 1970, the end of a claim), `unanswered` (how often the message was sent without an answer) and
+//! `expires` (seconds since 1970, for DynamoDB's TTL). TTL removes items up to days late
+//! (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html>). So the conditions of a write compare
+//! both times themselves.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -23,25 +24,25 @@ use uuid::Uuid;
 use super::{Claim, DedupKey};
 use crate::aws::{CallError, ErrorKind, LazySession, SessionError};
 
-/// How long what was told is remembered: longer than any queue keeps an event.
-const MEMORY: Duration = Duration::from_secs(15 * 24 * 3_600);
+/// How long a posted transition is remembered. It is longer than any queue keeps an event.
+const RETENTION: Duration = Duration::from_secs(15 * 24 * 3_600);
 
-/// A table that does not answer costs a message this long, once an invocation.
-const LIMIT: Duration = Duration::from_millis(800);
+/// How long one answer of the table may take.
+const TIMEOUT: Duration = Duration::from_millis(800);
 
-/// Calls in a row without an answer, before it is taken to be away.
+/// After so many calls in a row without an answer, the table counts as not available.
 const MOST_MISSES: usize = 2;
 
-/// Keys in a BatchGetItem. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+/// The most keys in a BatchGetItem call. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
 const MOST_KEYS: usize = 100;
 
-/// Before a BatchGetItem call for the keys that the one before left out; each time twice as long.
+/// The wait before a BatchGetItem call for keys without an answer. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 
-/// BatchGetItem calls at the same time.
+/// The number of BatchGetItem calls at the same time.
 const AT_ONCE: usize = 8;
 
-/// An item's key, as DynamoDB has it.
+/// The key of an item in DynamoDB's form.
 type Id = HashMap<String, AttributeValue>;
 
 #[derive(Debug)]
@@ -50,29 +51,29 @@ pub struct Table {
     session: Arc<LazySession>,
     client: OnceCell<Client>,
     owner: String,
-    /// Calls without an answer, in a row.
+    /// The number of calls in a row without an answer.
     misses: AtomicUsize,
-    /// The log of this invocation says so.
-    is_said: AtomicBool,
-    /// What it has not been told yet: that these were told.
+    /// Whether this invocation has logged that the table is not available.
+    is_logged: AtomicBool,
+    /// Posted transitions that could not be written to the table yet.
     uncommitted: Mutex<Vec<DedupKey>>,
 }
 
-/// What is known of many keys.
+/// The entries of the table for many keys.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) told: Vec<DedupKey>,
-    /// Those that were sent without an answer, and how often.
+pub(super) struct FoundKeys {
+    pub(super) posted: Vec<DedupKey>,
+    /// The keys whose messages were sent without an answer, and how often.
     pub(super) unanswered: Vec<(DedupKey, u32)>,
 }
 
-impl Found {
+impl FoundKeys {
     fn add(&mut self, item: &HashMap<String, AttributeValue>, now: u64) {
         let Some(key) = item.get("id").and_then(|id| id.as_s().ok().cloned()) else {
             return;
         };
-        if is_told(item, now) {
-            self.told.push(DedupKey(key));
+        if is_posted(item, now) {
+            self.posted.push(DedupKey(key));
         } else if let Some(times) = unanswered_of(item) {
             self.unanswered.push((DedupKey(key), times));
         }
@@ -87,18 +88,18 @@ impl Table {
             client: OnceCell::new(),
             owner: Uuid::new_v4().to_string(),
             misses: AtomicUsize::new(0),
-            is_said: AtomicBool::new(false),
+            is_logged: AtomicBool::new(false),
             uncommitted: Mutex::default(),
         }
     }
 
-    /// A new invocation: a table that was away may be back.
+    /// Call this at the start of an invocation. The table may be available again.
     pub(super) fn begin(&self) {
         self.misses.store(0, Ordering::Relaxed);
-        self.is_said.store(false, Ordering::Relaxed);
+        self.is_logged.store(false, Ordering::Relaxed);
     }
 
-    /// What could not be noted is tried once more, at the end of an invocation.
+    /// Call this at the end of an invocation. It tries once more to write what could not be written before.
     pub(super) async fn finish(&self) {
         self.misses.store(0, Ordering::Relaxed);
         let uncommitted = std::mem::take(&mut *self.uncommitted());
@@ -113,33 +114,32 @@ impl Table {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn find(&self, keys: Vec<DedupKey>) -> Found {
+    pub(super) async fn find(&self, keys: Vec<DedupKey>) -> FoundKeys {
         let parts = keys.chunks(MOST_KEYS).map(|part| self.find_part(part));
         let parts: Vec<_> = stream::iter(parts)
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        let mut found = Found::default();
+        let mut found = FoundKeys::default();
         for part in parts {
-            found.told.extend(part.told);
+            found.posted.extend(part.posted);
             found.unanswered.extend(part.unanswered);
         }
         found
     }
 
-    /// A busy table answers for some of the keys only: it is asked for the others again, for as long as it may take
-    /// to answer at all.
-    async fn find_part(&self, keys: &[DedupKey]) -> Found {
-        let until = Instant::now() + LIMIT;
+    /// A busy table answers for some of the keys only. The others are requested again until [`TIMEOUT`].
+    async fn find_part(&self, keys: &[DedupKey]) -> FoundKeys {
+        let until = Instant::now() + TIMEOUT;
         let now = seconds(SystemTime::now());
         let mut pause = FIRST_PAUSE;
-        let mut found = Found::default();
+        let mut found = FoundKeys::default();
         let mut wanted: Vec<_> = keys
             .iter()
             .map(|key| HashMap::from([("id".to_owned(), text(key.as_str()))]))
             .collect();
         while let Some(answer) = self.read(wanted, until).await {
-            // Only this table was asked for, by its name or its ARN.
+            // Only this table was requested, by its name or its ARN.
             let items = answer.responses.into_iter().flatten().flat_map(|it| it.1);
             items.for_each(|item| found.add(&item, now));
             let left = answer.unprocessed_keys.into_iter().flatten();
@@ -152,7 +152,7 @@ impl Table {
                     "BatchGetItem: keys without an answer in time: {}",
                     wanted.len()
                 );
-                self.say(&left);
+                self.log(&left);
                 break;
             }
             sleep(pause).await;
@@ -168,7 +168,7 @@ impl Table {
             .consistent_read(true)
             .build();
         let wanted = wanted.ok()?;
-        let answer = self.ask_until(until, CALL, |dynamo| async move {
+        let answer = self.call_until(until, CALL, |dynamo| async move {
             let request = dynamo.batch_get_item().request_items(&self.name, wanted);
             request
                 .send()
@@ -178,11 +178,11 @@ impl Table {
         answer.await
     }
 
-    /// `unanswered` is what was found of the key before: the claim keeps it.
+    /// `unanswered` is the known count of the key. The claim keeps it.
     pub(super) async fn claim(&self, key: &DedupKey, until: SystemTime, unanswered: u32) -> Claim {
         const CALL: &str = "PutItem";
         let now = SystemTime::now();
-        let claimed = self.ask(CALL, |dynamo| async move {
+        let claimed = self.call(CALL, |dynamo| async move {
             let unanswered = (unanswered > 0).then(|| number(unanswered.into()));
             let put = dynamo
                 .put_item()
@@ -191,7 +191,7 @@ impl Table {
                 .item("state", text("claimed"))
                 .item("owner", text(&self.owner))
                 .item("until", number(milliseconds(until)))
-                .item("expires", number(seconds(until + MEMORY)))
+                .item("expires", number(seconds(until + RETENTION)))
                 .condition_expression(
                     "attribute_not_exists(id) OR expires < :seconds \
                      OR (#state = :claimed AND (#until < :milliseconds OR #owner = :owner))",
@@ -216,32 +216,32 @@ impl Table {
             }
         });
         match claimed.await {
-            // Duplicate since it was read, or about to be: in doubt it comes again.
+            // Another process has posted it since the table was read, or is posting it now.
             Some(Claim::InFlight) => {
                 let found = self.find_part(std::slice::from_ref(key)).await;
-                match found.told.is_empty() {
+                match found.posted.is_empty() {
                     true => Claim::InFlight,
                     false => Claim::Duplicate,
                 }
             }
             Some(claim) => claim,
-            // Better twice than never.
+            // A message that comes twice is better than a lost one.
             None => Claim::Granted,
         }
     }
 
     pub(super) async fn commit(&self, key: &DedupKey) {
         const CALL: &str = "UpdateItem";
-        let expires = seconds(SystemTime::now() + MEMORY);
-        let committed = self.ask(CALL, |dynamo| async move {
+        let expires = seconds(SystemTime::now() + RETENTION);
+        let committed = self.call(CALL, |dynamo| async move {
             let update = dynamo
                 .update_item()
                 .table_name(&self.name)
                 .key("id", text(key.as_str()))
-                .update_expression("SET #state = :told, expires = :expires REMOVE #until")
+                .update_expression("SET #state = :posted, expires = :expires REMOVE #until")
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_names("#until", "until")
-                .expression_attribute_values(":told", text("told"))
+                .expression_attribute_values(":posted", text("posted"))
                 .expression_attribute_values(":expires", number(expires));
             update
                 .send()
@@ -253,15 +253,16 @@ impl Table {
         }
     }
 
-    /// One more, and the end of the claim. None where the table does not answer, or somebody else has it by now.
+    /// Adds one to the count and ends the claim. `None` if the table does not answer, or if another process has the claim
+    /// now.
     pub(super) async fn note_unanswered(&self, key: &DedupKey) -> Option<u32> {
         self.end_claim(key, 1).await
     }
 
-    /// The end of a claim, with so many more that were sent without an answer; by now how many.
+    /// Ends the claim and adds `more` to the count of messages without an answer. Returns the new count.
     async fn end_claim(&self, key: &DedupKey, more: u64) -> Option<u32> {
         const CALL: &str = "UpdateItem";
-        let answer = self.ask(CALL, |dynamo| async move {
+        let answer = self.call(CALL, |dynamo| async move {
             let update = dynamo
                 .update_item()
                 .table_name(&self.name)
@@ -277,7 +278,7 @@ impl Table {
                 .expression_attribute_values(":owner", text(&self.owner))
                 .return_values(ReturnValue::UpdatedNew);
             match update.send().await {
-                // Somebody else has it by now.
+                // Another process has the claim now.
                 Err(error)
                     if error
                         .as_service_error()
@@ -292,14 +293,14 @@ impl Table {
         unanswered_of(&answer.await.flatten()?)
     }
 
-    /// `unanswered` is what is known of the key: where it is something, it stays known.
+    /// Ends the claim. The item stays in the table if the message was sent without an answer before.
     pub(super) async fn release(&self, key: &DedupKey, unanswered: u32) {
         const CALL: &str = "DeleteItem";
         if unanswered > 0 {
             self.end_claim(key, 0).await;
             return;
         }
-        self.ask(CALL, |dynamo| async move {
+        self.call(CALL, |dynamo| async move {
             let delete = dynamo
                 .delete_item()
                 .table_name(&self.name)
@@ -310,7 +311,7 @@ impl Table {
                 .expression_attribute_values(":claimed", text("claimed"))
                 .expression_attribute_values(":owner", text(&self.owner));
             match delete.send().await {
-                // Somebody else has it by now.
+                // Another process has the claim now.
                 Err(error)
                     if error
                         .as_service_error()
@@ -325,25 +326,26 @@ impl Table {
         .await;
     }
 
-    /// An answer, or none in time. After two of these in a row nothing more is asked until the next invocation: it
-    /// would only cost each message its time. A call that is refused, as when the table is busy, says nothing of
-    /// the next.
-    async fn ask<'a, T, F>(
+    /// Calls the table. `None` if there is no answer in time. After two such calls in a row, the table is not called until
+    /// the next invocation, because each call would delay a message. A call that DynamoDB refuses, for example because
+    /// the table is busy, does not count.
+    async fn call<'a, T, F>(
         &'a self,
         call: &'static str,
-        question: impl FnOnce(&'a Client) -> F,
+        request: impl FnOnce(&'a Client) -> F,
     ) -> Option<T>
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        self.ask_until(Instant::now() + LIMIT, call, question).await
+        self.call_until(Instant::now() + TIMEOUT, call, request)
+            .await
     }
 
-    async fn ask_until<'a, T, F>(
+    async fn call_until<'a, T, F>(
         &'a self,
         until: Instant,
         call: &'static str,
-        question: impl FnOnce(&'a Client) -> F,
+        request: impl FnOnce(&'a Client) -> F,
     ) -> Option<T>
     where
         F: Future<Output = Result<T, CallError>>,
@@ -357,7 +359,7 @@ impl Table {
                 Ok::<_, SessionError>(session.dynamo_db_with_short_timeout())
             };
             match self.client.get_or_try_init(open).await {
-                Ok(client) => question(client).await.map_err(Miss::Call),
+                Ok(client) => request(client).await.map_err(Miss::Call),
                 Err(error) => Err(Miss::Session(error)),
             }
         });
@@ -373,15 +375,15 @@ impl Table {
         if !is_answer {
             self.misses.fetch_add(1, Ordering::Relaxed);
         }
-        self.say(&miss.to_string());
+        self.log(&miss.to_string());
         None
     }
 
-    /// Once an invocation.
-    fn say(&self, why: &str) {
-        if !self.is_said.swap(true, Ordering::Relaxed) {
+    /// Logs once in each invocation.
+    fn log(&self, why: &str) {
+        if !self.is_logged.swap(true, Ordering::Relaxed) {
             let why = why.escape_debug();
-            tracing::warn!(%why, "the table of what was told is out of reach; messages may come twice");
+            tracing::warn!(%why, "the dedup table is not available; messages may come twice");
         }
     }
 }
@@ -397,12 +399,12 @@ enum Miss {
     Late(&'static str),
 }
 
-fn is_told(item: &HashMap<String, AttributeValue>, now: u64) -> bool {
+fn is_posted(item: &HashMap<String, AttributeValue>, now: u64) -> bool {
     let state = item.get("state").and_then(|it| it.as_s().ok());
     let expires = item
         .get("expires")
         .and_then(|it| it.as_n().ok()?.parse::<u64>().ok());
-    state.is_some_and(|state| state == "told") && expires.is_none_or(|expires| expires >= now)
+    state.is_some_and(|state| state == "posted") && expires.is_none_or(|expires| expires >= now)
 }
 
 fn unanswered_of(item: &HashMap<String, AttributeValue>) -> Option<u32> {

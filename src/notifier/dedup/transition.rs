@@ -1,4 +1,4 @@
-//! What is told once.
+//! A transition is posted once, even if several events report it.
 
 use std::fmt;
 
@@ -8,40 +8,40 @@ use crate::ecs::event::Time;
 use crate::ecs::notice::{Facts, Kind, Notice};
 use crate::ecs::service_events::says_rollback;
 
-/// A change that several events may tell of.
+/// A change that several events may report.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Transition {
     id: String,
-    /// The same change under the ids that it has where two events of it differ by seconds.
+    /// Other ids of the same change. Two events of one change may differ by a few seconds.
     nearby: Vec<String>,
 }
 
-/// The state of something that counts its states: a lower one than was told is old news.
+/// The version of a subject's state. A version that is lower than a posted one is outdated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     pub subject: String,
     pub number: i64,
 }
 
-/// Longer ids than AWS makes are told apart by their hash: they are keys of a table.
+/// Ids are keys of a table. An id that is longer than any id of AWS is replaced by its hash.
 const LONGEST: usize = 200;
 
-/// Seconds. Two events of one state name its time, each a little different; a deployment does not reach the same
-/// state twice in so short a time.
+/// In seconds. The times in two events of one state differ a little. A deployment does not reach the same state twice in
+/// so short a time.
 const SAME_TIME: i64 = 30;
 
 const RUNNING: &str = " RUNNING";
 const STOPPED: &str = " STOPPED";
 
 impl Transition {
-    /// None where an event has nothing that tells it from others: it is then told each time.
+    /// `None` if nothing identifies the event. Then it is posted each time.
     pub fn of(notice: &Notice) -> Option<Self> {
         of_deployment(notice).or_else(|| Self::of_other(notice))
     }
 
-    /// An event of a queue's message that nothing else tells from others.
+    /// The transition of an event that only its SQS message identifies.
     pub fn of_message(id: &str, number: usize) -> Self {
-        Self::under(format!("message {id} {number}"))
+        Self::with_id(format!("message {id} {number}"))
     }
 
     fn of_other(notice: &Notice) -> Option<Self> {
@@ -53,7 +53,7 @@ impl Transition {
             (Facts::Task(_), Kind::TaskStarted) => {
                 task(notice).map(|task| format!("{task}{RUNNING}"))
             }
-            // ECS sends one for every task that leaves an instance which drains.
+            // While an instance drains, ECS sends an event for every task that stops on it.
             (Facts::Instance(instance), _) => instance
                 .status
                 .as_ref()
@@ -64,30 +64,30 @@ impl Transition {
             (_, _) => None,
         };
         let id = id.or_else(|| origin.event_id.as_ref().map(|id| format!("event {id}")))?;
-        Some(Self::under(id))
+        Some(Self::with_id(id))
     }
 
-    fn under(id: String) -> Self {
+    fn with_id(id: String) -> Self {
         Self {
             id: bounded(id),
             nearby: Vec::new(),
         }
     }
 
-    /// What makes this one old news: of a task that is known to have stopped its start is none.
+    /// The later transition that makes this one outdated: a task that has stopped is not posted as started.
     pub fn followed_by(&self) -> Option<Self> {
         let task = self.id.strip_suffix(RUNNING)?;
-        Some(Self::under(format!("{task}{STOPPED}")))
+        Some(Self::with_id(format!("{task}{STOPPED}")))
     }
 
-    /// What else this one may have been noted as.
+    /// The same transition under its other ids.
     pub fn nearby(&self) -> impl Iterator<Item = Self> {
-        self.nearby.clone().into_iter().map(Self::under)
+        self.nearby.clone().into_iter().map(Self::with_id)
     }
 }
 
-/// A state of a deployment: its id alone does not tell two apart. A start and a rollback have one name, and after a
-/// rollback the old deployment goes through its states again.
+/// A state of a deployment. The deployment's id is not enough: a start and a rollback have the same event name, and
+/// after a rollback the old deployment goes through its states again.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>
 fn of_deployment(notice: &Notice) -> Option<Transition> {
     let (Facts::Service(service), Kind::Deployment) = (&notice.facts, notice.kind) else {
@@ -97,18 +97,18 @@ fn of_deployment(notice: &Notice) -> Option<Transition> {
         service.deployment_id.as_ref()?,
         service.event_name.as_ref()?,
     );
-    // Not `is_rollback`: what AWS is asked later must not change the key.
+    // `is_rollback` is not used here, because it depends on facts that AWS adds later. They must not change the key.
     let says_rollback = service.reason.as_deref().is_some_and(says_rollback);
     let direction = if says_rollback { " back" } else { "" };
     let state = format!("deployment {} {id} {name}{direction}", account(notice));
     let time = service.updated_at.as_ref().and_then(Time::instant);
     let Some(slot) = time.map(|time| time.as_second().div_euclid(SAME_TIME)) else {
-        return Some(Transition::under(state));
+        return Some(Transition::with_id(state));
     };
     let at = |slot: i64| format!("{state} {slot}");
     Some(Transition {
         nearby: vec![at(slot - 1), at(slot + 1)],
-        ..Transition::under(at(slot))
+        ..Transition::with_id(at(slot))
     })
 }
 
@@ -135,7 +135,7 @@ impl Version {
     }
 }
 
-/// A task by account and id: its cluster stands in some events only.
+/// A task by account and id. Only some events contain the cluster.
 fn task(notice: &Notice) -> Option<String> {
     let task = notice.subject.task.as_ref()?;
     Some(format!("task {} {task}", account(notice)))
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    fn are_one(one: &Notice, other: &Notice) -> bool {
+    fn are_same(one: &Notice, other: &Notice) -> bool {
         let (one, other) = (Transition::of(one).unwrap(), Transition::of(other).unwrap());
         let nearby: Vec<_> = one.nearby().map(|it| it.to_string()).collect();
         one.to_string() == other.to_string() || nearby.contains(&other.to_string())
@@ -190,7 +190,7 @@ mod tests {
     const BACK: &str = "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/1.";
 
     #[test]
-    fn what_tells_two_states_of_a_deployment_apart() {
+    fn states_of_a_deployment_are_distinguished() {
         let started = deployment("IN_PROGRESS", "in progress", Some("2026-11-12T10:00:00Z"));
         for (other, expected) in [
             (
@@ -218,25 +218,25 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(are_one(&started, &other), expected, "{:?}", other.facts);
-            assert_eq!(are_one(&other, &started), expected, "{:?}", other.facts);
+            assert_eq!(are_same(&started, &other), expected, "{:?}", other.facts);
+            assert_eq!(are_same(&other, &started), expected, "{:?}", other.facts);
         }
         // Without a time the state alone counts.
         let timeless = |name: &str, reason: &str| deployment(name, reason, None);
-        assert!(are_one(&timeless("FAILED", "a"), &timeless("FAILED", "b")));
-        assert!(!are_one(
+        assert!(are_same(&timeless("FAILED", "a"), &timeless("FAILED", "b")));
+        assert!(!are_same(
             &timeless("FAILED", "a"),
             &timeless("FAILED", BACK)
         ));
     }
 
     #[test]
-    fn what_aws_tells_later_does_not_change_the_key() {
-        let told = deployment("COMPLETED", "completed", Some("2026-11-12T10:00:00Z"));
-        let mut looked_up = told.clone();
-        if let Facts::Service(service) = &mut looked_up.facts {
+    fn facts_that_aws_adds_later_do_not_change_the_key() {
+        let notice = deployment("COMPLETED", "completed", Some("2026-11-12T10:00:00Z"));
+        let mut enriched = notice.clone();
+        if let Facts::Service(service) = &mut enriched.facts {
             service.came_back = true;
         }
-        assert_eq!(Transition::of(&told), Transition::of(&looked_up));
+        assert_eq!(Transition::of(&notice), Transition::of(&enriched));
     }
 }

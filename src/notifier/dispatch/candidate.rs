@@ -1,21 +1,21 @@
-//! Which events of a batch stand for themselves in a channel, and which are duplicates of another of the same batch.
+//! Finds the events of a batch that are duplicates of another event in the same batch.
 
 use std::collections::HashMap;
 
 use super::event::BatchEvent;
 use crate::notifier::dedup::{DedupKey, Transition, Version};
 
-/// An event of the batch that the channel gets, unless it has it already.
+/// An event of the batch that is sent to the channel, unless it is a duplicate.
 pub(super) struct Candidate {
     pub(super) index: usize,
     pub(super) key: Option<DedupKey>,
-    /// What makes it old news.
+    /// The key of a later state. If the channel has that one, this event is outdated.
     ended_by: Option<DedupKey>,
-    /// What else it may be called by another event of the same.
+    /// Other keys that another event of the same transition may have.
     nearby: Vec<DedupKey>,
     pub(super) version: Option<Version>,
-    /// How often a queue has handed out its record, this time included; none for what comes from elsewhere: Lambda
-    /// itself tries twice again, and what a person sends is sent.
+    /// How often the queue has delivered the record, this time included. `None` without a queue: Lambda itself tries
+    /// only twice more, and an event that a person sends is always sent.
     pub(super) receives: Option<u32>,
 }
 
@@ -39,8 +39,8 @@ impl Candidate {
     }
 }
 
-/// Those that stand for themselves, and the duplicates, each with the index of the event that says the same or more:
-/// the same change, the end of what begins here, or a later version that came before.
+/// Separates the candidates from the duplicates. Each duplicate has the index of the event that replaces it: an event of
+/// the same transition, a stop that follows this start, or a later version that came earlier.
 pub(super) fn separate(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<usize, usize>) {
     let mut firsts: HashMap<DedupKey, usize> = HashMap::new();
     for candidate in &candidates {
@@ -56,7 +56,7 @@ pub(super) fn separate(candidates: Vec<Candidate>) -> (Vec<Candidate>, HashMap<u
             .key
             .as_ref()
             .and_then(|key| firsts.get(key).copied());
-        // The earlier one is posted: two that are near each other must not both wait for the other.
+        // Only the earlier one is posted. Two events with nearby keys must not replace each other.
         let mut near = candidate
             .nearby
             .iter()

@@ -1,4 +1,4 @@
-//! One channel's share of a batch, in four steps: deduplicate, group, send, record.
+//! Processes a batch for one channel, in four steps: deduplicate, group, send, record.
 
 use std::collections::HashMap;
 use std::iter::successors;
@@ -13,17 +13,17 @@ use super::candidate::{Candidate, separate};
 use super::event::BatchEvent;
 use super::rate_limiter::RateLimiter;
 use crate::aws::deadline::Deadline;
-use crate::notifier::channel::{Attempts, ConfiguredChannel, Http, Outcome, persist};
+use crate::notifier::channel::{Attempts, ConfiguredChannel, Http, Outcome, send_with_retries};
 use crate::notifier::dedup::{Claim, DedupKey, DedupStore, Unanswered};
-use crate::notifier::group::{Group, Item, Plan};
+use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
 use crate::notifier::render::{Renderer, View};
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
 
-/// Calls to the dedup store at the same time.
+/// The number of calls to the dedup store at the same time.
 const AT_ONCE: usize = 16;
 
-/// What came of events, each by its index in the batch.
+/// The delivery status of each event, by its index in the batch.
 type Statuses = HashMap<usize, DeliveryStatus>;
 
 pub(super) struct ChannelDispatcher<'a> {
@@ -31,24 +31,24 @@ pub(super) struct ChannelDispatcher<'a> {
     pub(super) renderer: &'a Renderer,
     pub(super) http: &'a Http,
     pub(super) dedup: &'a DedupStore,
-    /// By when the last message is sent.
+    /// The time by which the last message must be sent.
     pub(super) deadline: Deadline,
-    /// By when everything is recorded.
+    /// The time by which everything must be recorded.
     pub(super) end: Deadline,
 }
 
-/// What is left for a channel after the duplicates.
+/// The events of a batch after deduplication.
 struct Deduplicated {
-    /// Those that the channel gets, by their index.
+    /// The events to send, by their index.
     granted: HashMap<usize, Candidate>,
-    /// Those for which another event of the batch stands, and which one.
+    /// The duplicates within the batch, each with the index of the event that replaces it.
     duplicates: HashMap<usize, usize>,
-    /// Those that are done already.
+    /// The events that need no message, with their status.
     statuses: Statuses,
 }
 
 impl ChannelDispatcher<'_> {
-    /// What came of each event that is kept.
+    /// Returns the status of each event that is kept.
     pub(super) async fn dispatch(&self, events: &[BatchEvent]) -> Statuses {
         let Deduplicated {
             granted,
@@ -57,7 +57,7 @@ impl ChannelDispatcher<'_> {
         } = self.deduplicate(events).await;
         let plan = group(events, &granted);
         statuses.extend(self.send(plan, &granted).await);
-        // A duplicate in the batch shares the status of the event that stands for it.
+        // A duplicate within the batch gets the status of the event that replaces it.
         for (index, other) in &duplicates {
             let last = successors(Some(other), |other| duplicates.get(other)).last();
             let status = status_of_duplicate(last.and_then(|it| statuses.get(it)));
@@ -66,7 +66,7 @@ impl ChannelDispatcher<'_> {
         statuses
     }
 
-    /// Step 1. What the channel does not want or has already is done; the rest is claimed in the dedup store.
+    /// Step 1. Events below the channel's minimum and duplicates are done. The others are claimed in the dedup store.
     async fn deduplicate(&self, events: &[BatchEvent]) -> Deduplicated {
         let mut statuses = Statuses::new();
         let mut candidates = Vec::new();
@@ -74,7 +74,7 @@ impl ChannelDispatcher<'_> {
             let Some((_, priority)) = event.kept() else {
                 continue;
             };
-            if !self.channel.wants(priority) {
+            if !self.channel.accepts(priority) {
                 statuses.insert(index, DeliveryStatus::Filtered);
             } else if event.was_posted_to(self.name()) {
                 statuses.insert(index, DeliveryStatus::Duplicate);
@@ -97,7 +97,7 @@ impl ChannelDispatcher<'_> {
                 Some(Claim::InFlight) => {
                     statuses.insert(candidate.index, DeliveryStatus::InFlight);
                 }
-                // Without an answer in time, better twice than never.
+                // Without an answer in time the event is sent: a message that comes twice is better than a lost one.
                 Some(Claim::Granted) | None => {
                     granted.insert(candidate.index, candidate);
                 }
@@ -110,7 +110,7 @@ impl ChannelDispatcher<'_> {
         }
     }
 
-    /// The answers that come in time.
+    /// Returns the answers that come in time.
     async fn claim_all(&self, candidates: &[Candidate]) -> HashMap<usize, Claim> {
         let claims = candidates
             .iter()
@@ -131,7 +131,7 @@ impl ChannelDispatcher<'_> {
         }
     }
 
-    /// The end of the invocation: after it no one works on this any more.
+    /// A claim ends with the invocation, because nothing works on the event after it.
     fn end_of_claim(&self) -> SystemTime {
         let left = self.end.left();
         let lasts = left.map_or(budget::CLAIM_AT_A_TERMINAL, |left| {
@@ -140,8 +140,12 @@ impl ChannelDispatcher<'_> {
         SystemTime::now() + lasts
     }
 
-    /// Step 3. As few messages as there is time for, one after another; each is recorded at once.
-    async fn send(&self, mut plan: Plan<'_>, granted: &HashMap<usize, Candidate>) -> Statuses {
+    /// Step 3. Sends the messages that there is time for, one after another. Each one is recorded at once.
+    async fn send(
+        &self,
+        mut plan: MessagePlan<'_>,
+        granted: &HashMap<usize, Candidate>,
+    ) -> Statuses {
         let mut limiter = RateLimiter::new(self.channel.channel.interval());
         let mut attempts = Attempts::Several;
         let mut statuses = Statuses::new();
@@ -178,7 +182,7 @@ impl ChannelDispatcher<'_> {
             metrics::count_retry(self.name());
             self.log_wait(wait, why);
         };
-        let outcome = persist(attempt, self.deadline, attempts, retrying).await;
+        let outcome = send_with_retries(attempt, self.deadline, attempts, retrying).await;
         metrics::count_message(self.name(), started.elapsed());
         if is_busy.into_inner() {
             limiter.slow_down();
@@ -186,7 +190,7 @@ impl ChannelDispatcher<'_> {
         outcome
     }
 
-    /// Whether the channel takes no more messages in the time that is left.
+    /// Whether the channel accepts no more messages in the time that is left.
     fn is_closed(&self, outcome: &Outcome) -> bool {
         match outcome {
             Outcome::Retry {
@@ -199,7 +203,7 @@ impl ChannelDispatcher<'_> {
         }
     }
 
-    /// Step 4. The dedup store learns what came of these, as far as there is time.
+    /// Step 4. Records the outcome in the dedup store, as far as there is time.
     async fn record(
         &self,
         indexes: &[usize],
@@ -240,11 +244,11 @@ impl ChannelDispatcher<'_> {
         tried
     }
 
-    /// It is sent again, or not any more if it was sent too often.
+    /// The event is sent again, unless it was sent too often already.
     fn unanswered(&self, key: &DedupKey, count: Unanswered, why: &str) -> DeliveryStatus {
         let (times, what) = match count {
             Unanswered::Sent(times) => (times, "sent"),
-            Unanswered::HandedOut(times) => (times, "handed out"),
+            Unanswered::Received(times) => (times, "delivered by the queue"),
         };
         if times < MOST_UNANSWERED {
             let why = why.to_owned();
@@ -256,13 +260,13 @@ impl ChannelDispatcher<'_> {
         }
     }
 
-    /// Whether it was sent without an answer as often as it may be.
+    /// Whether the event was already sent without an answer as often as allowed.
     fn given_up(&self, candidate: &Candidate) -> Option<DeliveryStatus> {
         let key = candidate.key.as_ref();
         let key = key.filter(|_| candidate.receives.is_some())?;
         let times = self.dedup.unanswered(key);
         (times >= MOST_UNANSWERED).then(|| DeliveryStatus::GivenUp {
-            why: "sent before, and no answer said that it arrived".to_owned(),
+            why: "sent before, and no answer confirmed that it arrived".to_owned(),
         })
     }
 
@@ -270,27 +274,27 @@ impl ChannelDispatcher<'_> {
         &self.channel.name
     }
 
-    /// Only waits that a person would notice.
+    /// Logs a wait only if a person would notice it.
     fn log_wait(&self, wait: Duration, why: &str) {
-        const NOTICED: Duration = Duration::from_secs(1);
-        if wait >= NOTICED {
+        const NOTICEABLE: Duration = Duration::from_secs(1);
+        if wait >= NOTICEABLE {
             let (channel, seconds) = (self.name(), wait.as_secs());
             tracing::warn!("{channel}: {why}; trying again in {seconds} s");
         }
     }
 }
 
-/// Step 2. Which messages the channel gets, the most urgent first.
-fn group<'a>(events: &'a [BatchEvent], granted: &HashMap<usize, Candidate>) -> Plan<'a> {
+/// Step 2. Plans the messages for the channel, the most urgent first.
+fn group<'a>(events: &'a [BatchEvent], granted: &HashMap<usize, Candidate>) -> MessagePlan<'a> {
     let items = events.iter().enumerate().filter_map(|(index, event)| {
         let (notice, priority) = event.kept()?;
-        granted.contains_key(&index).then_some(Item {
+        granted.contains_key(&index).then_some(GroupItem {
             index,
             notice,
             priority,
         })
     });
-    Plan::of(&items.collect::<Vec<_>>())
+    MessagePlan::of(&items.collect::<Vec<_>>())
 }
 
 fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
@@ -300,7 +304,7 @@ fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
     }
 }
 
-/// A channel that took nothing after several attempts is tried once a message, until it takes one.
+/// After several failed attempts each further message is tried only once, until the channel accepts one.
 fn next_attempts(outcome: &Outcome) -> Attempts {
     match outcome {
         Outcome::Retry { .. } | Outcome::Unanswered { .. } => Attempts::One,

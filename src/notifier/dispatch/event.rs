@@ -6,20 +6,20 @@ use super::evaluate;
 use crate::ecs::notice::Notice;
 use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::dedup::{DedupKey, DedupStore, Transition, Version};
-use crate::notifier::ingest::{IngestError, Item, Receipt};
+use crate::notifier::ingest::{IngestError, IngestItem, Receipt};
 use crate::notifier::policy::{Decision, DropReason, Policy, Priority};
-use crate::notifier::report::{Delivery, DeliveryStatus, Entry, EventReport};
+use crate::notifier::report::{Delivery, DeliveryStatus, EventReport, ReportEntry};
 
 pub(super) struct BatchEvent {
     receipt: Option<Receipt>,
     result: Result<(Notice, Decision), IngestError>,
-    /// The names of the channels that have it already.
+    /// The names of the channels that have the event already.
     posted_to: HashSet<String>,
     pub(super) deliveries: Vec<Delivery>,
 }
 
 impl BatchEvent {
-    pub(super) fn read(item: Item, policy: &Policy) -> Self {
+    pub(super) fn read(item: IngestItem, policy: &Policy) -> Self {
         Self {
             receipt: item.receipt,
             result: item.event.map(|event| evaluate(&event, policy)),
@@ -32,7 +32,7 @@ impl BatchEvent {
         self.result.as_mut().ok()
     }
 
-    /// None of what is dropped or could not be read.
+    /// `None` if the event is dropped or could not be read.
     pub(super) fn kept(&self) -> Option<(&Notice, Priority)> {
         match &self.result {
             Ok((notice, Decision::Keep(priority))) => Some((notice, *priority)),
@@ -40,22 +40,23 @@ impl BatchEvent {
         }
     }
 
-    /// How often a queue has delivered its record.
+    /// How often a queue has delivered the event's record.
     pub(super) fn receives(&self) -> Option<u32> {
-        let message = self.receipt.as_ref()?.held.as_ref()?;
+        let message = self.receipt.as_ref()?.message.as_ref()?;
         Some(message.receives())
     }
 
-    /// What is posted once. Where an event has nothing that identifies it, the queue's message does.
+    /// The transition of the event, which is posted once. If nothing in the event identifies it, the id of the SQS
+    /// message does.
     pub(super) fn transition(&self) -> Option<Transition> {
         let (notice, _) = self.kept()?;
         Transition::of(notice).or_else(|| {
-            let receipt = self.receipt.as_ref().filter(|it| it.held.is_some())?;
+            let receipt = self.receipt.as_ref().filter(|it| it.message.is_some())?;
             Some(Transition::of_message(&receipt.id, receipt.number))
         })
     }
 
-    /// Under which keys a channel may have got it: its own, or that of a later state.
+    /// The keys under which a channel may have the event already: its own key, and that of a later state.
     pub(super) fn keys(&self, channel: &str) -> Vec<DedupKey> {
         let Some(transition) = self.transition() else {
             return Vec::new();
@@ -68,7 +69,8 @@ impl BatchEvent {
             .collect()
     }
 
-    /// What every channel has that wants it is dropped, so that nothing more is asked about it.
+    /// Notes which channels have the event already. If all channels that accept it have it, the event is dropped, so that
+    /// AWS is not asked about it.
     pub(super) fn note_duplicates(
         &mut self,
         channels: &[ConfiguredChannel],
@@ -86,8 +88,8 @@ impl BatchEvent {
         let Some((_, priority)) = self.kept() else {
             return;
         };
-        let mut wanting = channels.iter().filter(|it| it.wants(priority)).peekable();
-        if wanting.peek().is_some() && wanting.all(|it| self.was_posted_to(&it.name)) {
+        let mut accepting = channels.iter().filter(|it| it.accepts(priority)).peekable();
+        if accepting.peek().is_some() && accepting.all(|it| self.was_posted_to(&it.name)) {
             self.drop_as_duplicate();
         }
     }
@@ -102,16 +104,16 @@ impl BatchEvent {
         }
     }
 
-    pub(super) fn into_entry(mut self) -> Entry {
+    pub(super) fn into_entry(mut self) -> ReportEntry {
         let has = |status: &DeliveryStatus| self.deliveries.iter().any(|it| it.status == *status);
         let is_duplicate = has(&DeliveryStatus::Duplicate);
-        let is_settled = self.deliveries.iter().all(|it| {
+        let is_done = self.deliveries.iter().all(|it| {
             matches!(
                 it.status,
                 DeliveryStatus::Duplicate | DeliveryStatus::Filtered
             )
         });
-        if is_settled && is_duplicate {
+        if is_done && is_duplicate {
             self.drop_as_duplicate();
         }
         let deliveries = self.deliveries;
@@ -121,7 +123,7 @@ impl BatchEvent {
             decision,
             deliveries,
         });
-        Entry {
+        ReportEntry {
             receipt: self.receipt,
             result,
         }

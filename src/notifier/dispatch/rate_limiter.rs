@@ -1,4 +1,4 @@
-//! How fast a channel is sent messages, and how many more there is time for.
+//! Limits how fast messages are sent to a channel, and calculates how many more messages there is time for.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use crate::aws::deadline::Deadline;
 
-/// Chat services take a few messages at once, and then one in every interval. After a refusal the interval is twice as
-/// long, because others send to the same chat.
+/// Chat services accept a few messages at once, and then one in every interval. After a refusal the interval is twice as
+/// long, because other programs send to the same chat, too.
 pub(super) struct RateLimiter {
     started: Instant,
     next: Instant,
-    /// The service's own. None where there is no limit.
+    /// The limit of the chat service. `None` if there is no limit.
     interval: Option<Duration>,
     slowed: u32,
     sent: u32,
@@ -30,11 +30,11 @@ impl RateLimiter {
         }
     }
 
-    /// How many more messages there is time for. None where the number does not matter.
+    /// How many more messages there is time for. `None` if there is no limit.
     pub(super) fn budget(&self, deadline: Deadline) -> Option<usize> {
         let interval = self.interval? * self.slowed;
         let left = deadline.left()?.saturating_sub(self.until_next());
-        // A slow chat takes fewer messages than its limit allows.
+        // A slow chat service accepts fewer messages than its limit allows.
         let taken = self.started.elapsed() / self.sent.max(1);
         let each = match self.sent < Self::AT_ONCE {
             true => interval,
@@ -47,10 +47,11 @@ impl RateLimiter {
         self.next.saturating_duration_since(Instant::now())
     }
 
-    /// Until the next message may go. Where there is no time for that it goes at once, and the channel decides.
+    /// Waits until the next message may be sent. Without enough time for the wait it is sent at once, and the channel
+    /// accepts or refuses it.
     pub(super) async fn wait(&mut self, deadline: Deadline) {
         let wait = self.until_next();
-        // A timer, even of nothing, takes until the next millisecond.
+        // A timer of zero would still wait until the next millisecond.
         if !wait.is_zero() && deadline.has(wait) {
             tokio::time::sleep(wait).await;
         }
@@ -60,7 +61,7 @@ impl RateLimiter {
         }
     }
 
-    /// The channel has refused a message for now: others send to it, too, or it is in trouble.
+    /// Call this when the channel has refused a message for now: other programs send to it, too, or it is overloaded.
     pub(super) fn slow_down(&mut self) {
         self.sent = self.sent.max(Self::AT_ONCE);
         self.slowed = 2;
@@ -82,7 +83,7 @@ mod tests {
         RateLimiter::new(Some(Duration::from_secs(1)))
     }
 
-    /// With half a second to answer.
+    /// The extra 600 ms cover the deadline's reserve of 500 ms.
     fn ending_after(seconds: u64) -> Deadline {
         Deadline::at(SystemTime::now() + Duration::from_millis(seconds * 1_000 + 600))
     }
@@ -96,12 +97,12 @@ mod tests {
             times.push(limiter.started.elapsed().as_secs());
         }
         assert_eq!(times, [0, 0, 0, 0, 0, 1, 2]);
-        // At 3, 4, … 9 s, so that the last is answered by 10 s.
+        // At 3, 4, … 9 s, so that the last one is answered by 10 s.
         assert_eq!(limiter.budget(deadline), Some(7));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_channel_has_half_the_room() {
+    async fn a_refusal_halves_the_budget() {
         let (mut limiter, deadline) = (limiter(), ending_after(10));
         assert_eq!(limiter.budget(deadline), Some(10));
         limiter.wait(deadline).await;
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_one_is_taken_at_its_own_pace() {
+    async fn the_budget_follows_the_speed_of_a_slow_channel() {
         let (mut limiter, deadline) = (limiter(), ending_after(60));
         for _ in 0..5 {
             limiter.wait(deadline).await;

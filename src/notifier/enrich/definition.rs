@@ -1,7 +1,7 @@
-//! DescribeTaskDefinition: which containers count, what they may use, and where they log to.
+//! DescribeTaskDefinition: which containers are essential, their memory limits, and where they log to.
 //!
-//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html>. A revision
-//! never changes, so each is asked for once in the life of the process.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html>. A revision never
+//! changes, so each process asks for it once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,30 +9,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_ecs::types;
 use aws_sdk_ecs::types::LogDriver;
 
-use super::ask::{Ask, own_arn, region};
+use super::calls::{AwsCalls, own_arn, region};
 use super::task::fill;
 use crate::aws::{CallError, LogDestination};
 use crate::ecs::notice::{Container, Facts, Kind, LogStream, Notice, TaskFacts};
 
-/// A region and the ARN of a revision there.
+/// A region, and the ARN of a revision in it.
 pub(super) type Revision = (String, String);
 
-pub(super) type Found = HashMap<Revision, Arc<Definition>>;
+pub(super) type FoundDefinitions = HashMap<Revision, Arc<DefinitionFacts>>;
 
-/// The revisions that were asked for. A process tells of few services; should it be many, it begins anew.
+/// The known revisions. A process sees only a few services. If there are too many revisions, all are removed.
 #[derive(Debug, Default)]
-pub(super) struct Definitions(Mutex<Found>);
+pub(super) struct DefinitionCache(Mutex<FoundDefinitions>);
 
 const MOST_KEPT: usize = 1_000;
 
 #[derive(Debug)]
-pub(super) struct Definition {
+pub(super) struct DefinitionFacts {
     memory_limit: Option<i64>,
-    containers: HashMap<String, ContainerDefinition>,
+    containers: HashMap<String, DefinedContainer>,
 }
 
 #[derive(Debug)]
-struct ContainerDefinition {
+struct DefinedContainer {
     image: Option<String>,
     is_essential: bool,
     memory_limit: Option<i64>,
@@ -41,13 +41,13 @@ struct ContainerDefinition {
 
 const SERVICE_CONNECT_PROXY: &str = "ecs-service-connect";
 
-impl Definitions {
-    fn get(&self, revision: &Revision) -> Option<Arc<Definition>> {
+impl DefinitionCache {
+    fn get(&self, revision: &Revision) -> Option<Arc<DefinitionFacts>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(revision).cloned()
     }
 
-    fn keep(&self, revision: Revision, definition: Arc<Definition>) {
+    fn keep(&self, revision: Revision, definition: Arc<DefinitionFacts>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST_KEPT {
             known.clear();
@@ -56,8 +56,8 @@ impl Definitions {
     }
 }
 
-/// The revision of a task that ended, or that lost a container, after having run: its logs are what is
-/// opened next.
+/// The revision to ask for: that of a task that ran, and that stopped or lost a container. The definition says where its
+/// logs are.
 pub(super) fn missing(notice: &Notice) -> Option<Revision> {
     let Facts::Task(task) = &notice.facts else {
         return None;
@@ -75,12 +75,16 @@ pub(super) fn missing(notice: &Notice) -> Option<Revision> {
     (is_missing && is_about_an_end).then_some((region(notice)?, arn))
 }
 
-/// One that never ran has no log stream to look at.
+/// A container that never ran has no log stream.
 fn has_run(container: &Container, task: &TaskFacts) -> bool {
     container.exit_code.is_some() || (task.started_at.is_some() && container.reason.is_none())
 }
 
-pub(super) async fn ask(ask: &Ask<'_>, known: &Definitions, notices: &[&mut Notice]) -> Found {
+pub(super) async fn fetch(
+    aws: &AwsCalls<'_>,
+    known: &DefinitionCache,
+    notices: &[&mut Notice],
+) -> FoundDefinitions {
     let wanted: BTreeSet<_> = notices
         .iter()
         .filter_map(|notice| missing(notice))
@@ -89,19 +93,19 @@ pub(super) async fn ask(ask: &Ask<'_>, known: &Definitions, notices: &[&mut Noti
         let definition = match known.get(&revision) {
             Some(definition) => definition,
             None => {
-                let definition = Arc::new(describe(ask, &revision).await?);
+                let definition = Arc::new(describe(aws, &revision).await?);
                 known.keep(revision.clone(), Arc::clone(&definition));
                 definition
             }
         };
         Some((revision, definition))
     });
-    ask.all(calls).await.into_iter().collect()
+    aws.all(calls).await.into_iter().collect()
 }
 
-async fn describe(ask: &Ask<'_>, (region, arn): &Revision) -> Option<Definition> {
+async fn describe(aws: &AwsCalls<'_>, (region, arn): &Revision) -> Option<DefinitionFacts> {
     const CALL: &str = "DescribeTaskDefinition";
-    let ecs = ask.ecs(region);
+    let ecs = aws.ecs(region);
     let answer = async {
         ecs.describe_task_definition()
             .task_definition(arn)
@@ -109,31 +113,31 @@ async fn describe(ask: &Ask<'_>, (region, arn): &Revision) -> Option<Definition>
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    ask.call(CALL, answer).await?.task_definition().map(read)
+    aws.call(CALL, answer).await?.task_definition().map(read)
 }
 
-fn read(definition: &types::TaskDefinition) -> Definition {
+fn read(definition: &types::TaskDefinition) -> DefinitionFacts {
     let containers = definition.container_definitions().iter();
     let containers = containers.filter_map(|it| Some((it.name()?.to_owned(), container(it))));
-    Definition {
+    DefinitionFacts {
         memory_limit: definition.memory().and_then(|it| it.parse().ok()),
         containers: containers.collect(),
     }
 }
 
-fn container(definition: &types::ContainerDefinition) -> ContainerDefinition {
+fn container(definition: &types::ContainerDefinition) -> DefinedContainer {
     let log = definition.log_configuration();
     let log = log.filter(|it| *it.log_driver() == LogDriver::Awslogs);
-    ContainerDefinition {
+    DefinedContainer {
         image: definition.image().map(str::to_owned),
-        // As ECS has it where a definition leaves it out.
+        // ECS uses the same default.
         is_essential: definition.essential().unwrap_or(true),
         memory_limit: definition.memory().map(i64::from),
         log: log.and_then(|it| LogDestination::read(|name| it.options()?.get(name).cloned())),
     }
 }
 
-pub(super) fn learn(notice: &mut Notice, found: &Found) {
+pub(super) fn add_to(notice: &mut Notice, found: &FoundDefinitions) {
     let Some(definition) = missing(notice).and_then(|revision| found.get(&revision)) else {
         return;
     };
@@ -150,10 +154,10 @@ pub(super) fn learn(notice: &mut Notice, found: &Found) {
             .as_ref()
             .and_then(|name| definition.containers.get_key_value(name))
         else {
-            // Service Connect's proxy is in no definition either, but its task needs it.
+            // The Service Connect proxy is not in the task definition, but it is essential for its task.
             let is_proxy = |name: &String| name.starts_with(SERVICE_CONNECT_PROXY);
-            let may_end = container.name.as_ref().is_some_and(is_proxy);
-            container.essential = Some(may_end);
+            let is_essential = container.name.as_ref().is_some_and(is_proxy);
+            container.essential = Some(is_essential);
             continue;
         };
         container.essential = Some(defined.is_essential);

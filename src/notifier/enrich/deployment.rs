@@ -1,4 +1,4 @@
-//! DescribeServices: what a deployment's id stands for, and whether it came back because a newer one failed.
+//! DescribeServices: the state of a deployment, and whether it is a rollback because a newer deployment failed.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
 
@@ -7,27 +7,27 @@ use std::collections::HashMap;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent};
 
-use super::ask::{Ask, Cluster, Member, is_name};
+use super::calls::{AwsCalls, Cluster, Member, is_name};
 use crate::aws::CallError;
 use crate::ecs::arn;
 use crate::ecs::event::Time;
 use crate::ecs::notice::{Facts, Kind, Notice, Progress};
 use crate::ecs::service_events::{rollback_target, says_rollback};
 
-/// Services in a call.
+/// The most services in one call.
 const MOST: usize = 10;
 
-/// Each service, as far as it tells of its deployments.
-pub(super) type Deployments = HashMap<Member, Service>;
+/// The deployments and events of each service.
+pub(super) type Deployments = HashMap<Member, ServiceState>;
 
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct ServiceState {
     deployments: Vec<Deployment>,
-    /// What it says of itself, its last hundred sentences.
+    /// The last hundred service events.
     events: Vec<ServiceEvent>,
 }
 
-/// The service of an event that names no more of a deployment than its id.
+/// The service to ask for: that of an event that contains only the id of a deployment.
 pub(super) fn missing(notice: &Notice) -> Option<Member> {
     let Facts::Service(facts) = &notice.facts else {
         return None;
@@ -39,9 +39,9 @@ pub(super) fn missing(notice: &Notice) -> Option<Member> {
     is_missing.then_some((Cluster::of(notice)?, service))
 }
 
-pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Deployments {
+pub(super) async fn fetch(aws: &AwsCalls<'_>, notices: &[&mut Notice]) -> Deployments {
     let wanted = notices.iter().filter_map(|notice| missing(notice));
-    let described = ask.each(wanted, MOST, |cluster, names| describe(ask, cluster, names));
+    let described = aws.each(wanted, MOST, |cluster, names| describe(aws, cluster, names));
     let found = described.await.into_iter().flat_map(|(cluster, services)| {
         let services = services.into_iter();
         services.map(move |(name, service)| ((cluster.clone(), name), service))
@@ -50,12 +50,12 @@ pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Deployments {
 }
 
 async fn describe(
-    ask: &Ask<'_>,
+    aws: &AwsCalls<'_>,
     cluster: Cluster,
     names: Vec<String>,
-) -> Option<Vec<(String, Service)>> {
+) -> Option<Vec<(String, ServiceState)>> {
     const CALL: &str = "DescribeServices";
-    let ecs = ask.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.region);
     let answer = async {
         ecs.describe_services()
             .cluster(cluster.arn)
@@ -64,12 +64,12 @@ async fn describe(
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = ask.call(CALL, answer).await?;
-    ask.missing(CALL, answer.failures().len());
+    let answer = aws.call(CALL, answer).await?;
+    aws.note_missing(CALL, answer.failures().len());
     let services = answer.services().iter();
     let named = services.filter_map(|service| {
         let name = service.service_name()?.to_owned();
-        let service = Service {
+        let service = ServiceState {
             deployments: service.deployments().to_vec(),
             events: service.events().to_vec(),
         };
@@ -78,8 +78,8 @@ async fn describe(
     Some(named.collect())
 }
 
-/// A deployment that is over may be gone from the service: then nothing is said of another in its place.
-pub(super) fn learn(notice: &mut Notice, services: &Deployments) {
+/// A finished deployment may be missing in the answer. Then nothing is added, and no other deployment is used instead.
+pub(super) fn add_to(notice: &mut Notice, services: &Deployments) {
     let found = missing(notice).and_then(|member| services.get(&member));
     let (Some(service), Facts::Service(facts)) = (found, &mut notice.facts) else {
         return;
@@ -89,8 +89,8 @@ pub(super) fn learn(notice: &mut Notice, services: &Deployments) {
     };
     let is_completed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_COMPLETED");
     facts.came_back = is_completed && service.came_back(&id, facts.updated_at.as_ref());
-    // A rollback may be told under the id of what failed: what runs again is what it goes to. The failure itself is
-    // that of the id.
+    // An event about a rollback may contain the id of the failed deployment. The task definition is that of the deployment
+    // that runs again. An event about the failure itself is about the deployment with its id.
     let has_failed = facts.event_name.as_deref() == Some("SERVICE_DEPLOYMENT_FAILED");
     let runs = facts.reason.as_deref().and_then(rollback_target);
     let runs = runs.filter(|_| !has_failed);
@@ -112,14 +112,14 @@ fn progress(deployment: &Deployment) -> Progress {
     }
 }
 
-impl Service {
+impl ServiceState {
     fn deployment(&self, id: &str) -> Option<&Deployment> {
         self.deployments.iter().find(|it| it.id() == Some(id))
     }
 
-    /// After a rollback the old deployment goes through its states again, under its old id; the one that failed
-    /// leaves the list as soon as its tasks are gone, and only the service's own events still tell of it. What is
-    /// later than the state in question is another story.
+    /// Whether the deployment runs again after a rollback. The old deployment goes through its states again, with its old
+    /// id. The failed deployment is removed from the list when its tasks are gone, and then only the service events mention
+    /// it. Anything later than the given time does not count.
     fn came_back(&self, id: &str, at: Option<&Time>) -> bool {
         let at = at.and_then(Time::instant).map(|it| it.as_second());
         let is_before = |time: Option<&DateTime>| match (time, at) {

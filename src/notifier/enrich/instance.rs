@@ -1,4 +1,4 @@
-//! DescribeContainerInstances: which EC2 instance it is, and whether it is still there.
+//! DescribeContainerInstances: the EC2 instance, and whether it still exists.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html>
 
@@ -6,12 +6,12 @@ use std::collections::HashMap;
 
 use aws_sdk_ecs::types::ContainerInstance;
 
-use super::ask::{Ask, Cluster, Member, is_id};
+use super::calls::{AwsCalls, Cluster, Member, is_id};
 use crate::aws::CallError;
 use crate::ecs::arn;
 use crate::ecs::notice::{Facts, Host, Kind, Notice};
 
-/// Instances in a call.
+/// The most instances in one call.
 const MOST: usize = 100;
 
 pub(super) type Instances = HashMap<Member, Instance>;
@@ -19,10 +19,11 @@ pub(super) type Instances = HashMap<Member, Instance>;
 #[derive(Debug, Default)]
 pub(super) struct Instance {
     ec2: Option<String>,
-    trouble: Option<Host>,
+    host: Option<Host>,
 }
 
-/// The instance under a task that ended, or that a call is about. A task that starts is well where it is.
+/// The instance to ask for: that of a call, or of a task that does not just start. For a task that starts, it is of no
+/// use.
 pub(super) fn missing(notice: &Notice) -> Option<Member> {
     let subject = &notice.subject;
     let is_of_use = !matches!(notice.kind, Kind::TaskStarted | Kind::ApiDenied);
@@ -31,9 +32,9 @@ pub(super) fn missing(notice: &Notice) -> Option<Member> {
     is_missing.then_some((Cluster::of(notice)?, instance))
 }
 
-pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Instances {
+pub(super) async fn fetch(aws: &AwsCalls<'_>, notices: &[&mut Notice]) -> Instances {
     let wanted = notices.iter().filter_map(|notice| missing(notice));
-    let described = ask.each(wanted, MOST, |cluster, names| describe(ask, cluster, names));
+    let described = aws.each(wanted, MOST, |cluster, names| describe(aws, cluster, names));
     let found = described
         .await
         .into_iter()
@@ -45,12 +46,12 @@ pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Instances {
 }
 
 async fn describe(
-    ask: &Ask<'_>,
+    aws: &AwsCalls<'_>,
     cluster: Cluster,
     names: Vec<String>,
 ) -> Option<Vec<(String, Instance)>> {
     const CALL: &str = "DescribeContainerInstances";
-    let ecs = ask.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.region);
     let answer = async {
         ecs.describe_container_instances()
             .cluster(cluster.arn)
@@ -59,14 +60,14 @@ async fn describe(
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = ask.call(CALL, answer).await?;
-    ask.missing(CALL, answer.failures().len());
+    let answer = aws.call(CALL, answer).await?;
+    aws.note_missing(CALL, answer.failures().len());
     let there = answer.container_instances().iter().filter_map(read);
-    // What an event names and ECS does not know any more has gone since.
+    // If ECS does not know the instance of an event any more, it was removed since.
     let gone = answer.failures().iter().filter_map(|failure| {
         let instance = Instance {
             ec2: None,
-            trouble: (failure.reason() == Some("MISSING")).then_some(Host::Gone),
+            host: (failure.reason() == Some("MISSING")).then_some(Host::Gone),
         };
         Some((arn::name(failure.arn()?).to_owned(), instance))
     });
@@ -74,7 +75,7 @@ async fn describe(
 }
 
 fn read(instance: &ContainerInstance) -> Option<(String, Instance)> {
-    let trouble = match instance.status() {
+    let host = match instance.status() {
         Some("DRAINING") => Some(Host::Draining),
         Some("DEREGISTERING" | "INACTIVE") => Some(Host::Gone),
         _ if !instance.agent_connected() => Some(Host::AgentDisconnected),
@@ -82,15 +83,15 @@ fn read(instance: &ContainerInstance) -> Option<(String, Instance)> {
     };
     let name = arn::name(instance.container_instance_arn()?).to_owned();
     let ec2 = instance.ec2_instance_id().map(str::to_owned);
-    Some((name, Instance { ec2, trouble }))
+    Some((name, Instance { ec2, host }))
 }
 
-pub(super) fn learn(notice: &mut Notice, instances: &Instances) {
+pub(super) fn add_to(notice: &mut Notice, instances: &Instances) {
     let Some(instance) = missing(notice).and_then(|member| instances.get(&member)) else {
         return;
     };
     notice.subject.ec2_instance.clone_from(&instance.ec2);
     if let (Facts::Task(task), Kind::TaskStopped) = (&mut notice.facts, notice.kind) {
-        task.host = instance.trouble;
+        task.host = instance.host;
     }
 }

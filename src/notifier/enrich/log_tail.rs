@@ -1,11 +1,11 @@
-//! GetLogEvents: the last lines of a container that failed, masked before they go anywhere.
+//! GetLogEvents: the last log lines of a container that failed. They are masked before any other use.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html>
 
 use regex::Regex;
 use serde_json::json;
 
-use super::ask::Ask;
+use super::calls::AwsCalls;
 use crate::aws::CallError;
 use crate::aws::service::logs;
 use crate::ecs::diagnosis::Cause;
@@ -14,71 +14,75 @@ use crate::ecs::notice::{Facts, Kind, LogStream, Notice};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::text::characters::is_unseen;
 
-/// What is read of the logs, and what is not shown of them.
+/// How many log lines are read, and which parts of them are masked.
 #[derive(Debug, Clone)]
 pub struct LogTail {
-    /// At most, of each container.
+    /// The most lines of each container.
     pub lines: u16,
     pub masks: Vec<Regex>,
 }
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 const MASK: &str = "•••";
 
-/// Streams that are read for one batch: a service that fails a hundred times says the same each time.
+/// The most streams that are read for one batch. A service that fails a hundred times logs the same each time.
 const MOST_STREAMS: usize = 20;
 
-/// A page may be empty though there are lines before it.
+/// The most pages of a stream. A page may be empty although there are earlier lines.
 const MOST_PAGES: usize = 3;
 
-/// What is looked at of a stream's end: what is before it, or in one event longer than it, is left out.
+/// How much is read from the end of a stream. Earlier lines, and log events that are longer, are left out.
 const MOST_BYTES: usize = 64 * 1_024;
 
-/// Characters of a line: more than a message shows of one.
+/// The most characters of a line. A message shows fewer.
 const LONGEST_LINE: usize = 1_000;
 
 /// A container of one of the notices, and its stream.
-struct Question {
+struct WantedStream {
     notice: usize,
     container: usize,
     stream: LogStream,
 }
 
 impl LogTail {
-    pub(super) async fn learn(
+    pub(super) async fn add_to(
         &self,
-        ask: &Ask<'_>,
+        aws: &AwsCalls<'_>,
         mut notices: Vec<&mut Notice>,
         policy: &Policy,
     ) {
-        let questions = notices.iter().enumerate();
-        let questions = questions.flat_map(|(index, notice)| missing(index, notice, policy));
-        let answers = questions.take(MOST_STREAMS).map(|question| async {
-            let lines = self.read(ask, &question.stream).await?;
-            Some((question, lines))
+        let wanted = notices.iter().enumerate();
+        let wanted = wanted.flat_map(|(index, notice)| missing(index, notice, policy));
+        let answers = wanted.take(MOST_STREAMS).map(|wanted| async {
+            let lines = self.read(aws, &wanted.stream).await?;
+            Some((wanted, lines))
         });
-        for (question, lines) in ask.all(answers).await {
-            if let Facts::Task(task) = &mut notices[question.notice].facts {
-                task.containers[question.container].log_tail = lines;
+        for (wanted, lines) in aws.all(answers).await {
+            if let Facts::Task(task) = &mut notices[wanted.notice].facts {
+                task.containers[wanted.container].log_tail = lines;
             }
         }
     }
 
-    async fn read(&self, ask: &Ask<'_>, stream: &LogStream) -> Option<Vec<String>> {
+    async fn read(&self, aws: &AwsCalls<'_>, stream: &LogStream) -> Option<Vec<String>> {
         const CALL: &str = "GetLogEvents";
         let answer = async {
-            match self.pages(ask, stream).await {
-                // It never wrote a line. That a whole group is not there is worth saying.
+            match self.pages(aws, stream).await {
+                // The container wrote no line. A missing log group, however, is reported.
                 Err(error) if is_without_stream(&error) => Ok(Vec::new()),
                 answer => answer,
             }
         };
-        ask.call(CALL, answer).await
+        aws.call(CALL, answer).await
     }
 
-    /// From the end, until there is something.
-    async fn pages(&self, ask: &Ask<'_>, stream: &LogStream) -> Result<Vec<String>, CallError> {
-        let client = ask.logs(&stream.region);
+    /// Reads pages from the end of the stream until one contains lines.
+    async fn pages(
+        &self,
+        aws: &AwsCalls<'_>,
+        stream: &LogStream,
+    ) -> Result<Vec<String>, CallError> {
+        let client = aws.logs(&stream.region);
         let mut input = json!({
             "logGroupName": stream.group,
             "logStreamName": stream.name,
@@ -102,11 +106,11 @@ impl LogTail {
     fn lines_of(&self, page: &logs::Page) -> Vec<String> {
         let messages = page.events.iter().rev();
         let messages = messages.filter_map(|event| event.message.as_deref());
-        let mut room = MOST_BYTES;
+        let mut budget = MOST_BYTES;
         let mut lines = Vec::new();
         for message in messages {
-            room = room.saturating_sub(message.len());
-            if lines.len() >= usize::from(self.lines) || room == 0 {
+            budget = budget.saturating_sub(message.len());
+            if lines.len() >= usize::from(self.lines) || budget == 0 {
                 break;
             }
             lines.extend(self.masked(message).into_iter().rev());
@@ -116,8 +120,8 @@ impl LogTail {
         lines
     }
 
-    /// The lines of a log event. Colours and what nobody sees go first, so that none stands within what a mask
-    /// looks for; a mask sees the whole event before anything is cut from it.
+    /// The lines of a log event. Colours and invisible characters are removed first, because they could be inside a text
+    /// that a mask must match. The masks are applied to the whole event, before its lines are cut.
     fn masked(&self, message: &str) -> Vec<String> {
         let plain = anstream::adapter::strip_str(message).to_string();
         let plain = plain.replace(is_unseen, "");
@@ -136,14 +140,14 @@ fn is_without_stream(error: &CallError) -> bool {
     error.has_code("ResourceNotFoundException") && error.message.contains("log stream")
 }
 
-/// The containers that failed in a task whose end is posted.
-fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<Question> {
+/// The streams to read: those of the failed containers of a stopped task that is posted.
+fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<WantedStream> {
     let (Facts::Task(task), Kind::TaskStopped, Decision::Keep(priority)) =
         (&notice.facts, notice.kind, decide(notice, policy))
     else {
         return Vec::new();
     };
-    if !speaks(priority.cause) {
+    if !logs_may_explain(priority.cause) {
         return Vec::new();
     }
     let failed = blames(priority.cause, task);
@@ -151,7 +155,7 @@ fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<Question> {
     let containers = containers.filter(|(_, it)| failed(it));
     containers
         .filter_map(|(container, it)| {
-            Some(Question {
+            Some(WantedStream {
                 notice: index,
                 container,
                 stream: it.log.clone()?,
@@ -160,8 +164,8 @@ fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<Question> {
         .collect()
 }
 
-/// Whether what the container said may be why.
-fn speaks(cause: Option<Cause>) -> bool {
+/// Whether the log of the container may explain the cause.
+fn logs_may_explain(cause: Option<Cause>) -> bool {
     match cause {
         Some(
             Cause::OutOfMemory
@@ -188,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masks_see_a_whole_event_without_its_colours() {
+    fn masks_are_applied_to_a_whole_event_without_colours() {
         let log_tail = LogTail {
             lines: 10,
             masks: vec![

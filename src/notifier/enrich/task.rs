@@ -1,36 +1,36 @@
-//! DescribeTasks: what the agent's report and a call's answer leave out of a task.
+//! DescribeTasks: the facts about a task that an agent's report and a call do not contain.
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
 
 use std::collections::HashMap;
 
-use super::ask::{Ask, Cluster, Member, is_id};
+use super::calls::{AwsCalls, Cluster, Member, is_id};
 use crate::aws::{CallError, Task};
 use crate::ecs::classify::actor_of_started_by;
 use crate::ecs::notice::{Container, Facts, Kind, Notice, TaskFacts, TaskSource};
 
-/// Tasks in a call.
+/// The most tasks in one call.
 const MOST: usize = 100;
 
 pub(super) type Tasks = HashMap<Member, Task>;
 
-/// The task of a report or call that does not name the service.
+/// The task to ask for: that of a report or call that does not name the service.
 pub(super) fn missing(notice: &Notice) -> Option<Member> {
-    let is_poor = match (&notice.facts, notice.kind) {
+    let lacks_facts = match (&notice.facts, notice.kind) {
         (Facts::Task(task), _) => task.reported_by == TaskSource::AgentReport,
         (Facts::Call(_), Kind::StopTask) => true,
         (_, _) => false,
     };
     let subject = &notice.subject;
-    let is_idless = subject.service.is_none() && subject.family.is_none();
-    let is_missing = is_poor && (matches!(notice.facts, Facts::Task(_)) || is_idless);
+    let has_no_workload = subject.service.is_none() && subject.family.is_none();
+    let is_missing = lacks_facts && (matches!(notice.facts, Facts::Task(_)) || has_no_workload);
     let task = subject.task.clone().filter(|it| is_id(it))?;
     is_missing.then_some((Cluster::of(notice)?, task))
 }
 
-pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Tasks {
+pub(super) async fn fetch(aws: &AwsCalls<'_>, notices: &[&mut Notice]) -> Tasks {
     let wanted = notices.iter().filter_map(|notice| missing(notice));
-    let described = ask.each(wanted, MOST, |cluster, tasks| describe(ask, cluster, tasks));
+    let described = aws.each(wanted, MOST, |cluster, tasks| describe(aws, cluster, tasks));
     let found = described.await.into_iter().flat_map(|(cluster, tasks)| {
         let tasks = tasks.into_iter();
         tasks.map(move |task| ((cluster.clone(), task.id().to_owned()), task))
@@ -38,9 +38,9 @@ pub(super) async fn ask(ask: &Ask<'_>, notices: &[&mut Notice]) -> Tasks {
     found.collect()
 }
 
-async fn describe(ask: &Ask<'_>, cluster: Cluster, tasks: Vec<String>) -> Option<Vec<Task>> {
+async fn describe(aws: &AwsCalls<'_>, cluster: Cluster, tasks: Vec<String>) -> Option<Vec<Task>> {
     const CALL: &str = "DescribeTasks";
-    let ecs = ask.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.region);
     let answer = async {
         ecs.describe_tasks()
             .cluster(cluster.arn)
@@ -49,13 +49,13 @@ async fn describe(ask: &Ask<'_>, cluster: Cluster, tasks: Vec<String>) -> Option
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = ask.call(CALL, answer).await?;
-    ask.missing(CALL, answer.failures().len());
+    let answer = aws.call(CALL, answer).await?;
+    aws.note_missing(CALL, answer.failures().len());
     Some(answer.tasks().iter().map(Task::read).collect())
 }
 
-/// What the event says itself stays: it is about that moment, and AWS tells of a later one.
-pub(super) fn learn(notice: &mut Notice, tasks: &Tasks) {
+/// Facts of the event itself are not replaced: they are from the time of the event, and AWS returns later ones.
+pub(super) fn add_to(notice: &mut Notice, tasks: &Tasks) {
     let Some(task) = missing(notice).and_then(|member| tasks.get(&member)) else {
         return;
     };
@@ -68,12 +68,12 @@ pub(super) fn learn(notice: &mut Notice, tasks: &Tasks) {
     let Facts::Task(facts) = &mut notice.facts else {
         return;
     };
-    learn_facts(facts, &task.facts, notice.kind);
-    // The agent that reports is nobody to ask; whoever started the task may be.
+    add_facts(facts, &task.facts, notice.kind);
+    // The agent that sent the report is not a useful actor. The one that started the task is.
     notice.actor = facts.started_by.as_deref().map(actor_of_started_by);
 }
 
-fn learn_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
+fn add_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
     facts.reported_by = TaskSource::StateChange;
     fill(&mut facts.started_by, &learned.started_by);
     fill(&mut facts.launch_type, &learned.launch_type);
@@ -88,8 +88,8 @@ fn learn_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
     for container in &learned.containers {
         let mut known = facts.containers.iter_mut();
         match known.find(|it| it.name == container.name) {
-            Some(known) => learn_container(known, container, kind),
-            // The agent reports those that changed; how the others are now is not what the event is about.
+            Some(known) => add_container(known, container, kind),
+            // The agent reports only the containers that changed. The present state of the others is later than the event.
             None => facts.containers.push(Container {
                 last_status: None,
                 exit_code: container.exit_code.filter(|_| kind == Kind::TaskStopped),
@@ -103,7 +103,7 @@ fn learn_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
     }
 }
 
-fn learn_container(known: &mut Container, learned: &Container, kind: Kind) {
+fn add_container(known: &mut Container, learned: &Container, kind: Kind) {
     fill(&mut known.image, &learned.image);
     fill(&mut known.memory_limit, &learned.memory_limit);
     if kind == Kind::TaskStopped {

@@ -1,50 +1,50 @@
-//! Which notices say the same, so that one message can tell all of them.
+//! Decides which notices are equal, so that one message can show all of them.
 
-use super::Item;
+use super::GroupItem;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::diagnosis::explain;
 use crate::ecs::notice::{CallFacts, Facts, Kind, TaskFacts};
 use crate::notifier::policy::Severity;
 
-/// What two notices must have in common to be told as one.
+/// Notices with the same key become one message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct GroupKey<'a> {
     kind: Kind,
     account: Option<&'a str>,
     region: Option<&'a str>,
     cluster: Option<&'a str>,
-    /// The service, or else the family.
+    /// The service, or the family if there is no service.
     workload: Option<&'a str>,
     decision: (Option<Cause>, Severity, bool),
-    /// What else a reader would miss.
-    detail: Detail<'a>,
+    /// Other facts that the message shows for all its notices.
+    detail: KeyDetail<'a>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Detail<'a> {
-    /// Why it stopped, in words, and with which exit codes: a headline says either of all of them.
+enum KeyDetail<'a> {
+    /// Why the task stopped, in words, and the exit codes. The headline shows both for all tasks of the group.
     Stop(Option<String>, Vec<i64>),
     Event(Option<&'a str>, Option<&'a str>, Option<&'a str>),
     Call(&'a str, Option<&'a str>, [Option<&'a str>; 3], Vec<&'a str>),
-    /// Nothing is like it.
-    Itself(usize),
+    /// The notice is never grouped. The index makes the key unique.
+    Unique(usize),
 }
 
 impl<'a> GroupKey<'a> {
-    pub(super) fn of(item: &Item<'a>) -> Self {
-        let Item {
+    pub(super) fn of(item: &GroupItem<'a>) -> Self {
+        let GroupItem {
             notice, priority, ..
         } = *item;
         let (origin, subject) = (&notice.origin, &notice.subject);
         let workload = subject.service.as_deref().or(subject.family.as_deref());
         let detail = match &notice.facts {
-            // Without either, they may be anybody's.
-            Facts::Task(_) if workload.is_none() => Detail::Itself(item.index),
-            Facts::Task(task) => Detail::Stop(
+            // Without service and family, two tasks may be unrelated.
+            Facts::Task(_) if workload.is_none() => KeyDetail::Unique(item.index),
+            Facts::Task(task) => KeyDetail::Stop(
                 priority.cause.map(|cause| explain(cause, task).words),
                 exit_codes(priority.cause, task),
             ),
-            Facts::Call(call) => Detail::Call(
+            Facts::Call(call) => KeyDetail::Call(
                 &call.name,
                 notice.actor.as_ref().map(|actor| actor.name.as_str()),
                 [
@@ -54,28 +54,28 @@ impl<'a> GroupKey<'a> {
                         .and_then(|error| error.message.as_deref()),
                     call.reason.as_deref(),
                 ],
-                asked_for(call),
+                statuses_set_by(call),
             ),
-            Facts::Service(service) => Detail::Event(
+            Facts::Service(service) => KeyDetail::Event(
                 service.event_name.as_deref(),
                 service.deployment_id.as_deref(),
                 service.reason.as_deref(),
             ),
-            Facts::Instance(instance) => Detail::Event(
+            Facts::Instance(instance) => KeyDetail::Event(
                 instance.status.as_deref(),
                 instance.status_reason.as_deref(),
                 None,
             ),
-            Facts::Health(health) => Detail::Event(health.overall_status.as_deref(), None, None),
-            Facts::Unknown(unknown) => Detail::Event(
+            Facts::Health(health) => KeyDetail::Event(health.overall_status.as_deref(), None, None),
+            Facts::Unknown(unknown) => KeyDetail::Event(
                 origin.detail_type.as_deref(),
                 unknown.event_name.as_deref(),
                 unknown.reason.as_deref(),
             ),
-            // Each waits for an answer of its own.
-            Facts::Hook(_) | Facts::Foreign => Detail::Itself(item.index),
+            // Each hook waits for its own answer.
+            Facts::Hook(_) | Facts::Foreign => KeyDetail::Unique(item.index),
         };
-        // Calls on different things are different news.
+        // These calls change different things, so each one gets its own message.
         let is_change = matches!(
             notice.kind,
             Kind::ApiCall | Kind::TaskDefinition | Kind::ServiceChanged
@@ -88,7 +88,7 @@ impl<'a> GroupKey<'a> {
             workload,
             decision: (priority.cause, priority.severity, priority.urgent),
             detail: if is_change {
-                Detail::Itself(item.index)
+                KeyDetail::Unique(item.index)
             } else {
                 detail
             },
@@ -96,13 +96,13 @@ impl<'a> GroupKey<'a> {
     }
 }
 
-/// What a call set. Which instances it named is counted.
-fn asked_for(call: &CallFacts) -> Vec<&str> {
+/// The statuses that a call set. The instances that it named are not compared, only counted.
+fn statuses_set_by(call: &CallFacts) -> Vec<&str> {
     let changes = call.changes.iter().filter(|it| it.label == "Status");
     changes.map(|it| it.value.as_str()).collect()
 }
 
-/// What a headline may say of an exit. Where something else is the cause, it says that, and sidecars end as they do.
+/// The exit codes that the headline shows. With another cause the headline shows no exit code.
 fn exit_codes(cause: Option<Cause>, task: &TaskFacts) -> Vec<i64> {
     if cause != Some(Cause::ApplicationExit) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What is told first, by itself and in a summary.
+//! The order of the messages, and which of them become a summary.
 
 use super::*;
 use crate::ecs::notice::{ApiError, CallFacts, Kind, Links, Origin, Subject};
@@ -29,23 +29,23 @@ fn priority(urgent: bool) -> Priority {
     }
 }
 
-/// Services in capital letters are loud.
-fn told(services: &[&str], budget: Option<usize>) -> Vec<String> {
+/// The messages for these services. Services in capital letters are urgent. A summary is in brackets.
+fn planned(services: &[&str], budget: Option<usize>) -> Vec<String> {
     let notices: Vec<_> = services.iter().map(|it| stopped(it)).collect();
-    let items = notices.iter().enumerate().map(|(index, notice)| Item {
+    let items = notices.iter().enumerate().map(|(index, notice)| GroupItem {
         index,
         notice,
         priority: priority(services[index].chars().all(char::is_uppercase)),
     });
-    let mut plan = Plan::of(&items.collect::<Vec<_>>());
-    let rooms = (0..).map(|told: usize| budget.map(|it| it.saturating_sub(told)));
-    let groups: Vec<_> = rooms.map_while(|budget| plan.next(budget)).collect();
+    let mut plan = MessagePlan::of(&items.collect::<Vec<_>>());
+    let budgets = (0..).map(|sent: usize| budget.map(|it| it.saturating_sub(sent)));
+    let groups: Vec<_> = budgets.map_while(|budget| plan.next(budget)).collect();
     let mut indexes: Vec<_> = groups.iter().flat_map(|it| it.indexes.clone()).collect();
     indexes.sort_unstable();
     assert_eq!(
         indexes,
         (0..services.len()).collect::<Vec<_>>(),
-        "all are told, once"
+        "every notice is in exactly one message"
     );
     let worded = groups.iter().map(|group| {
         let names: Vec<_> = group.indexes.iter().map(|index| services[*index]).collect();
@@ -58,41 +58,41 @@ fn told(services: &[&str], budget: Option<usize>) -> Vec<String> {
 }
 
 #[test]
-fn alike_are_one_and_the_loud_go_first() {
-    assert_eq!(told(&["a", "B", "a", "c", "B"], None), ["BB", "aa", "c"]);
-    assert_eq!(told(&[], Some(3)), [""; 0]);
+fn equal_notices_are_grouped_and_urgent_ones_come_first() {
+    assert_eq!(planned(&["a", "B", "a", "c", "B"], None), ["BB", "aa", "c"]);
+    assert_eq!(planned(&[], Some(3)), [""; 0]);
 }
 
 #[test]
-fn beyond_the_budget_the_calm_are_counted() {
+fn beyond_the_budget_the_not_urgent_become_a_summary() {
     let batch = ["a", "b", "C", "d", "a", "E"];
-    assert_eq!(told(&batch, Some(5)), ["C", "E", "aa", "b", "d"]);
-    assert_eq!(told(&batch, Some(4)), ["C", "E", "aa", "[bd]"]);
-    assert_eq!(told(&batch, Some(3)), ["C", "E", "[aabd]"]);
-    assert_eq!(told(&batch, Some(2)), ["[CE]", "[aabd]"]);
+    assert_eq!(planned(&batch, Some(5)), ["C", "E", "aa", "b", "d"]);
+    assert_eq!(planned(&batch, Some(4)), ["C", "E", "aa", "[bd]"]);
+    assert_eq!(planned(&batch, Some(3)), ["C", "E", "[aabd]"]);
+    assert_eq!(planned(&batch, Some(2)), ["[CE]", "[aabd]"]);
 }
 
-/// More than twice what there is time for: none of them is worth more than another.
+/// There are more than twice as many messages as there is time for, so none of them is sent alone.
 #[test]
-fn of_a_flood_all_are_counted() {
+fn far_too_many_messages_all_become_a_summary() {
     let batch = ["a", "B", "c", "d", "e", "f", "g"];
-    assert_eq!(told(&batch, Some(4)), ["B", "a", "c", "[defg]"]);
-    assert_eq!(told(&batch, Some(3)), ["B", "[acdefg]"]);
+    assert_eq!(planned(&batch, Some(4)), ["B", "a", "c", "[defg]"]);
+    assert_eq!(planned(&batch, Some(3)), ["B", "[acdefg]"]);
 }
 
-/// Loud ones are never folded into calm ones, however little time there is.
+/// Urgent messages never share a summary with messages that are not urgent, even with no time left.
 #[test]
-fn beyond_it_the_loud_are_counted_by_themselves() {
+fn urgent_messages_have_their_own_summary() {
     let batch = ["A", "b", "C", "D"];
-    // One is for the calm.
-    assert_eq!(told(&batch, Some(3)), ["A", "[CD]", "b"]);
-    assert_eq!(told(&batch, Some(2)), ["[ACD]", "b"]);
-    assert_eq!(told(&["A", "B", "C"], Some(3)), ["A", "B", "C"]);
-    assert_eq!(told(&batch, Some(1)), ["[ACD]", "b"]);
-    assert_eq!(told(&batch, Some(0)), ["[ACD]", "b"]);
+    // One message is reserved for those that are not urgent.
+    assert_eq!(planned(&batch, Some(3)), ["A", "[CD]", "b"]);
+    assert_eq!(planned(&batch, Some(2)), ["[ACD]", "b"]);
+    assert_eq!(planned(&["A", "B", "C"], Some(3)), ["A", "B", "C"]);
+    assert_eq!(planned(&batch, Some(1)), ["[ACD]", "b"]);
+    assert_eq!(planned(&batch, Some(0)), ["[ACD]", "b"]);
 }
 
-/// A StopTask in a cluster, by an actor each; refused, or not.
+/// A StopTask in a cluster. The name of the actor is in the field of the service. With an error, AWS refused it.
 fn call(cluster: &str, actor: &str, error: Option<ApiError>) -> Notice {
     Notice {
         kind: Kind::StopTask,
@@ -110,12 +110,12 @@ fn call(cluster: &str, actor: &str, error: Option<ApiError>) -> Notice {
     }
 }
 
-/// The services of each message, with their severity.
+/// The severity and the services of each message.
 fn ordered(notices: &[Notice], budget: Option<usize>) -> Vec<String> {
     let items: Vec<_> = notices
         .iter()
         .enumerate()
-        .map(|(index, notice)| Item {
+        .map(|(index, notice)| GroupItem {
             index,
             notice,
             priority: Priority {
@@ -127,9 +127,9 @@ fn ordered(notices: &[Notice], budget: Option<usize>) -> Vec<String> {
             },
         })
         .collect();
-    let mut plan = Plan::of(&items);
-    let rooms = (0..).map(|told: usize| budget.map(|it| it.saturating_sub(told)));
-    let groups = rooms.map_while(|budget| plan.next(budget));
+    let mut plan = MessagePlan::of(&items);
+    let budgets = (0..).map(|sent: usize| budget.map(|it| it.saturating_sub(sent)));
+    let groups = budgets.map_while(|budget| plan.next(budget));
     let worded = groups.map(|group| {
         let names = group.group.notices.iter();
         let names: Vec<_> = names
@@ -140,10 +140,10 @@ fn ordered(notices: &[Notice], budget: Option<usize>) -> Vec<String> {
     worded.collect()
 }
 
-/// What somebody did stays before what came of it; all other warnings come after what is critical. Without budget
-/// for all, the critical ones are first in any case, and never in one summary with the others.
+/// A call stays before the critical message that it may have caused. All other warnings come after the critical
+/// messages. Without budget for all, the critical messages come first, and never share a summary with the others.
 #[test]
-fn critical_ones_go_first() {
+fn critical_messages_come_first() {
     let mut oom = stopped("oom");
     oom.subject.cluster = Some("prod".to_owned());
     let refused = ApiError {
@@ -181,19 +181,19 @@ fn critical_ones_go_first() {
 }
 
 #[test]
-fn a_summary_of_calm_ones_is_no_warning() {
+fn a_summary_that_is_not_urgent_is_never_a_warning() {
     let notices = [stopped("a"), stopped("b")];
-    let summary = |severities: [Severity; 2], volume| {
+    let summary = |severities: [Severity; 2], urgent| {
         let items = notices.iter().zip(severities).enumerate();
-        let items = items.map(|(index, (notice, severity))| Item {
+        let items = items.map(|(index, (notice, severity))| GroupItem {
             index,
             notice,
             priority: Priority {
                 severity,
-                ..priority(volume)
+                ..priority(urgent)
             },
         });
-        let mut plan = Plan::of(&items.collect::<Vec<_>>());
+        let mut plan = MessagePlan::of(&items.collect::<Vec<_>>());
         let group = plan.next(Some(0)).unwrap();
         assert_eq!(group.group.form, Form::Summary);
         group.group.priority.severity

@@ -1,4 +1,4 @@
-//! What the operator wants to hear, over what an event means by itself.
+//! The operator's configuration, which can change the decision about an event.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -9,7 +9,7 @@ use crate::text::globs::Globs;
 
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// Containers whose exit code does not count.
+    /// The names of containers whose exit code does not count.
     pub ignored_containers: Vec<String>,
     pub ignored_clusters: Globs,
     pub ignored_services: Globs,
@@ -17,7 +17,7 @@ pub struct Policy {
     pub drop: Vec<Selection>,
 }
 
-/// A word of `KEEP` or `DROP`.
+/// One value of `KEEP` or `DROP`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selection {
     Kind(Kind),
@@ -26,13 +26,13 @@ pub enum Selection {
     Call(CallWord),
 }
 
-/// A call with a word of its own, because some want to be woken by it and others make it all day.
+/// An API call that `KEEP` and `DROP` can name, because some operators need an alert for it and others make it all day.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 pub enum CallWord {
-    /// A shell in a container. A call that is refused is an `api_denied` like any other.
+    /// A shell session in a container. A call that AWS refuses is an `api_denied`, as for all other calls.
     ExecuteCommand,
 }
 
@@ -55,7 +55,7 @@ impl Policy {
             .is_some_and(|name| self.ignored_containers.contains(name))
     }
 
-    /// Notes on a notice which containers the operator ignores, for whoever words it.
+    /// Marks the containers that the operator ignores, so that the message can show it.
     pub fn mark(&self, notice: &mut Notice) {
         if let Facts::Task(task) = &mut notice.facts {
             for container in &mut task.containers {
@@ -64,8 +64,9 @@ impl Policy {
         }
     }
 
-    /// Ignoring a cluster or service is about where and holds for everything; between KEEP and DROP, KEEP
-    /// wins. What KEEP brings back from the noise is quiet; a call that it names by its own word is urgent.
+    /// Applies the operator's configuration. An ignored cluster or service counts for all its events, even with KEEP.
+    /// Between KEEP and DROP, KEEP wins. An event that is posted only because of KEEP is not urgent. A call that KEEP
+    /// names by its own word is urgent.
     pub(super) fn apply(&self, notice: &Notice, meaning: Decision) -> Decision {
         let subject = &notice.subject;
         if meaning == Decision::Drop(DropReason::NotEcs) {
@@ -79,7 +80,7 @@ impl Policy {
         }
         let keeps = selects(&self.keep, notice, meaning);
         match meaning {
-            Decision::Keep(_) if self.asks_for_call(notice) => urgent(Severity::Warning),
+            Decision::Keep(_) if self.keeps_call(notice) => urgent(Severity::Warning),
             Decision::Drop(_) if keeps => not_urgent(Severity::Info),
             Decision::Keep(_) if !keeps && selects(&self.drop, notice, meaning) => {
                 Decision::Drop(DropReason::DroppedByConfig)
@@ -88,7 +89,7 @@ impl Policy {
         }
     }
 
-    fn asks_for_call(&self, notice: &Notice) -> bool {
+    fn keeps_call(&self, notice: &Notice) -> bool {
         self.keep.iter().any(|selection| match selection {
             Selection::Call(word) => word.selects(notice),
             Selection::Kind(_) | Selection::Cause(_) | Selection::Reason(_) => false,
@@ -143,14 +144,14 @@ mod tests {
         policy.apply(&notice(Kind::TaskStopped), meaning)
     }
 
-    const NOISE: Decision = Decision::Drop(DropReason::RoutineStop);
+    const ROUTINE: Decision = Decision::Drop(DropReason::RoutineStop);
     const BY_CONFIG: Decision = Decision::Drop(DropReason::DroppedByConfig);
 
     #[test]
-    fn without_wishes_nothing_changes() {
+    fn an_empty_policy_changes_nothing() {
         let policy = Policy::default();
         for meaning in [
-            NOISE,
+            ROUTINE,
             out_of_memory(),
             not_urgent(Severity::Info),
             urgent(Severity::Warning),
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keep_brings_back_is_quiet() {
+    fn an_event_posted_because_of_keep_is_not_urgent() {
         for selection in [
             Selection::Kind(Kind::TaskStopped),
             Selection::Reason(DropReason::RoutineStop),
@@ -169,7 +170,7 @@ mod tests {
                 keep: vec![selection],
                 ..Policy::default()
             };
-            assert_eq!(apply(&policy, NOISE), not_urgent(Severity::Info));
+            assert_eq!(apply(&policy, ROUTINE), not_urgent(Severity::Info));
             assert_eq!(apply(&policy, out_of_memory()), out_of_memory());
         }
         let other = Selection::Reason(DropReason::SteadyState);
@@ -177,11 +178,11 @@ mod tests {
             keep: vec![other],
             ..Policy::default()
         };
-        assert_eq!(apply(&policy, NOISE), NOISE);
+        assert_eq!(apply(&policy, ROUTINE), ROUTINE);
     }
 
     #[test]
-    fn drop_takes_kinds_and_causes_and_keep_wins() {
+    fn drop_accepts_kinds_and_causes_and_keep_wins() {
         let kind = Selection::Kind(Kind::TaskStopped);
         let cause = Selection::Cause(Cause::OutOfMemory);
         for drop in [kind, cause] {
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_with_a_word_of_its_own() {
+    fn keep_and_drop_can_name_a_call() {
         let session = |error: Option<&str>| Notice {
             facts: Facts::Call(CallFacts {
                 name: "ExecuteCommand".to_owned(),
@@ -220,26 +221,30 @@ mod tests {
             drop: drop.to_vec(),
             ..Policy::default()
         };
-        let (calm, urgent) = (not_urgent(Severity::Info), urgent(Severity::Warning));
+        let (not_urgent, urgent) = (not_urgent(Severity::Info), urgent(Severity::Warning));
         for (policy, expected) in [
-            (policy(&[], &[]), calm),
-            (policy(&kind, &[]), calm),
+            (policy(&[], &[]), not_urgent),
+            (policy(&kind, &[]), not_urgent),
             (policy(&word, &[]), urgent),
             (policy(&word, &kind), urgent),
             (policy(&[], &word), BY_CONFIG),
-            (policy(&kind, &word), calm),
+            (policy(&kind, &word), not_urgent),
         ] {
-            assert_eq!(policy.apply(&session(None), calm), expected, "{policy:?}");
+            assert_eq!(
+                policy.apply(&session(None), not_urgent),
+                expected,
+                "{policy:?}"
+            );
             let refused = session(Some("AccessDenied"));
-            assert_ne!(policy.apply(&refused, urgent), calm, "{policy:?}");
+            assert_ne!(policy.apply(&refused, urgent), not_urgent, "{policy:?}");
         }
         let other = notice(Kind::ApiCall);
-        assert_eq!(policy(&word, &[]).apply(&other, calm), calm);
-        assert_eq!(policy(&[], &word).apply(&other, calm), calm);
+        assert_eq!(policy(&word, &[]).apply(&other, not_urgent), not_urgent);
+        assert_eq!(policy(&[], &word).apply(&other, not_urgent), not_urgent);
     }
 
     #[test]
-    fn where_nobody_looks_keep_does_not_help() {
+    fn ignored_clusters_and_services_win_over_keep() {
         let keep = vec![Selection::Kind(Kind::TaskStopped)];
         let clusters = Globs::new(["dev-*"]).unwrap();
         let policy = Policy {

@@ -1,7 +1,7 @@
-//! Which of the service scheduler's events are posted, and how urgent each is.
+//! Decides which events of the service scheduler are posted, and how urgent each one is.
 //!
-//! Events are judged by the names of AWS's pages, because `eventType` differs by source for one name. A name that is not
-//! known here takes its `eventType`.
+//! The decision uses the event names of AWS's documentation, because for one name `eventType` differs between sources.
+//! For an unknown name it uses `eventType`.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/track-service-rebalancing.html>
 
@@ -35,7 +35,7 @@ pub(super) fn of_action(service: &ServiceFacts) -> Decision {
             | "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY"
             | "VPC_LATTICE_TARGET_UNHEALTHY",
         ) => urgent(Severity::Warning),
-        // Somebody protected the tasks, and their protection ends by itself.
+        // Somebody protected the tasks, and the protection ends without any action.
         Some("TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION") => not_urgent(Severity::Warning),
         Some("SERVICE_DESIRED_COUNT_UPDATED" | "TASKS_STOPPED") => not_urgent(Severity::Info),
         Some(_) | None => of_event_type(service),
@@ -49,9 +49,9 @@ fn says_more_than_info(service: &ServiceFacts) -> bool {
     )
 }
 
-/// Each task's own event says how it ended: a stop that the scheduler wanted is announced here and dropped there.
-/// The reason is a service event's text: "(service web) has stopped 1 running tasks: (task …)", "… in eu-west-1a due
-/// to AZ rebalancing: (task …)", "Scaling activity initiated by (deployment …)".
+/// Whether the event announces a stop that the scheduler planned. Each task has its own event that says how it ended.
+/// The reason is the text of a service event: "(service web) has stopped 1 running tasks: (task …)", "… in eu-west-1a
+/// due to AZ rebalancing: (task …)", "Scaling activity initiated by (deployment …)".
 fn announces_routine(service: &ServiceFacts) -> bool {
     const ROUTINE: [&str; 4] = [
         "scaling activity initiated by",
@@ -82,7 +82,7 @@ fn of_event_type(service: &ServiceFacts) -> Decision {
     match service.event_type.as_deref() {
         Some("ERROR") => urgent(Severity::Critical),
         Some("WARN" | "WARNING") => urgent(Severity::Warning),
-        // A name that says failure is one, also where its eventType says INFO.
+        // If the name says that something failed, this counts even if eventType is INFO.
         _ if says_trouble(name) => urgent(Severity::Warning),
         Some(_) | None => not_urgent(Severity::Info),
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_of_what_is_routine_is_routine() {
+    fn announcements_of_routine_stops_are_dropped() {
         for reason in [
             "(service health-api) has stopped 2 running tasks: (task 1a2b) (task 3c4d).",
             "web has stopped 1 running tasks in eu-west-1a due to AZ rebalancing: 1a2b.",

@@ -1,4 +1,4 @@
-//! Which stops of tasks are posted, and how urgent each is.
+//! Decides which stopped tasks are posted, and how urgent each one is.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ pub(super) fn decide(task: &TaskFacts, subject: &Subject) -> Decision {
     let stop = Stop::new(task, subject);
     match stop.meaning() {
         Meaning::Because(cause) => of_cause(cause, &stop),
-        // A service that scales in or replaces its tasks works as it should.
+        // A service that scales in or replaces its tasks works as intended.
         Meaning::RoutineOfService if stop.exits_cleanly() => {
             Decision::Drop(DropReason::RoutineStop)
         }
@@ -37,7 +37,7 @@ fn of_cause(cause: Cause, stop: &Stop<'_>) -> Decision {
         Cause::SpotInterruption | Cause::ExitedInService | Cause::UnknownCause => {
             (true, Severity::Warning)
         }
-        // Outside a service ECS does not start another task in its place.
+        // Outside a service, ECS does not start a replacement task.
         Cause::HostGone if stop.is_maintenance() && !stop.is_in_service() => {
             (true, Severity::Warning)
         }

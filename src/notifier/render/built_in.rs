@@ -1,21 +1,21 @@
 //! The templates that come with the program: `templates/` of the source tree.
 
-use super::Sort;
+use super::TemplateKind;
 use crate::ecs::notice::Kind;
 
-/// Templates by name and text.
+/// The names and texts of templates.
 pub(super) type Sources = Vec<(String, &'static str)>;
 
-/// What renders one sort: its own template and the parts that it includes, and those that they include. The others
-/// would only be compiled for nothing.
-pub(super) fn of(sort: Sort) -> Sources {
-    let text = match sort {
-        Sort::Of(kind) => text(kind),
-        Sort::Summary => include_str!("../../../templates/summary.tera"),
-        Sort::Default => DEFAULT,
+/// The template of one kind and all parts that it includes, directly or not. Other templates are not compiled, because
+/// they are not needed.
+pub(super) fn of(template: TemplateKind) -> Sources {
+    let text = match template {
+        TemplateKind::Of(kind) => text(kind),
+        TemplateKind::Summary => include_str!("../../../templates/summary.tera"),
+        TemplateKind::Default => DEFAULT,
     };
     let parts = parts();
-    let mut sources = vec![(format!("{}.tera", sort.name()), text)];
+    let mut sources = vec![(format!("{}.tera", template.name()), text)];
     let mut read = 0;
     while let Some((_, text)) = sources.get(read) {
         for name in included(text) {

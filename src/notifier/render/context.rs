@@ -1,7 +1,7 @@
-//! The names that a template can use: one flat set for every kind.
+//! The names that a template can use. All kinds of messages have the same names.
 //!
-//! A fact that an event lacks is none, so that only a misspelt name is undefined. Every text is made harmless
-//! here, once for all dialects, before any dialect escapes it.
+//! A fact that an event does not contain is `none`, so only a misspelt name is undefined. Every text is cleaned here,
+//! before the markup of a channel escapes it.
 
 mod clean;
 mod summary;
@@ -30,7 +30,7 @@ use crate::notifier::channel::markup::escape;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use clean::{clean, clean_all};
-use summary::{Count, counts, lines};
+use summary::{SummaryCount, counts, lines};
 use words::{
     deployment_reason, deployment_text, duration, event_text, event_why, hook_text, hook_why,
     image, plural,
@@ -39,27 +39,27 @@ use words::{
 pub(super) use summary::MOST_LINES;
 pub(super) use words::mark;
 
-/// Items of one list. More than any channel can show: what does not fit is counted where the message is fitted.
+/// The most items in one list. No channel can show more. The channel counts the lines that it leaves out.
 const LONGEST_LIST: usize = 100;
 
-/// Ids of tasks that a message of many names.
+/// The most task ids in a message of many events.
 const MOST_TASKS: usize = 5;
 
-/// Links to the logs of containers; a task may have ten, most of them somebody's sidecars.
+/// The most links to logs of containers. A task may have ten containers, most of them sidecars.
 const MOST_LOGS: usize = 4;
 
-/// What a template sees, cleaned.
+/// The cleaned values for a template.
 pub(super) struct Context {
     values: tera::Context,
     event_id: String,
 }
 
 impl Context {
-    /// `headlines` are those of a summary's parts, in the dialect's markup.
+    /// `headlines` are those of a summary's parts, in the channel's markup.
     pub(super) fn new(view: View, group: &Group<'_>, headlines: &[String]) -> Self {
         let notice = group.first();
-        let mut names = Names::new(view, notice, group.priority);
-        names.add_digest(group);
+        let mut names = TemplateNames::new(view, notice, group.priority);
+        names.add_group(group);
         let mut values = tera::Context::new();
         for (name, value) in clean_all(&names, view.markup()) {
             values.insert_value(name, value);
@@ -86,20 +86,20 @@ impl Context {
     }
 }
 
-/// Every name that there is.
+/// All names.
 pub(super) fn names() -> &'static HashSet<String> {
     static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
     NAMES.get_or_init(|| {
-        clean_all(&Names::default(), ChannelType::Terminal.markup())
+        clean_all(&TemplateNames::default(), ChannelType::Terminal.markup())
             .into_iter()
             .map(|(name, _)| name.to_owned())
             .collect()
     })
 }
 
-/// Documented in README, "Templates"; a test holds both together.
+/// README documents these names under "Templates". A test compares both.
 #[derive(Debug, Default, Serialize)]
-struct Names {
+struct TemplateNames {
     // Every message.
     channel: &'static str,
     kind: &'static str,
@@ -116,16 +116,16 @@ struct Names {
     account: Option<String>,
     region: Option<String>,
     happened_at: Option<String>,
-    // What one message tells of many.
+    // Messages about several events.
     count: usize,
     first_at: Option<String>,
     last_at: Option<String>,
     task_ids: Vec<String>,
-    counts: Vec<Count>,
-    /// Set apart from the others, because its texts are markup already.
+    counts: Vec<SummaryCount>,
+    /// Set separately, because its texts are markup already.
     lines: Vec<()>,
     others: usize,
-    // What it is about.
+    // The subject of the event.
     cluster: Option<String>,
     service: Option<String>,
     family: Option<String>,
@@ -143,8 +143,8 @@ struct Names {
     task_url: Option<String>,
     logs_url: Option<String>,
     instance_url: Option<String>,
-    links: Vec<Link>,
-    // Who did it.
+    links: Vec<LinkNames>,
+    // The actor.
     actor: Option<String>,
     actor_via: Option<String>,
     source_ip: Option<String>,
@@ -152,7 +152,7 @@ struct Names {
     call: Option<String>,
     error_code: Option<String>,
     error_message: Option<String>,
-    failures: Vec<Failure>,
+    failures: Vec<FailureNames>,
     launched: usize,
     changes: Vec<Labelled>,
     forced: bool,
@@ -165,7 +165,7 @@ struct Names {
     started_by: Option<String>,
     launch_type: Option<String>,
     ran_for: Option<String>,
-    containers: Vec<Container>,
+    containers: Vec<ContainerNames>,
     blames_container: bool,
     is_report: bool,
     // Services and deployments.
@@ -190,16 +190,16 @@ struct Names {
     lifecycle_stage: Option<String>,
     expires_at: Option<String>,
     timeout_action: Option<String>,
-    // Container instances.
+    // ContainerNames instances.
     agent_version: Option<String>,
     docker_version: Option<String>,
-    health_checks: Vec<Check>,
-    // What AWS invents tomorrow.
+    health_checks: Vec<HealthCheckNames>,
+    // Events of an unknown type.
     fields: Vec<Labelled>,
 }
 
 #[derive(Debug, Serialize)]
-struct Container {
+struct ContainerNames {
     name: String,
     image: Option<String>,
     status: Option<String>,
@@ -212,13 +212,13 @@ struct Container {
 }
 
 #[derive(Debug, Serialize)]
-struct Link {
+struct LinkNames {
     text: String,
     url: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Failure {
+struct FailureNames {
     reason: String,
     detail: Option<String>,
     resource: Option<String>,
@@ -231,14 +231,14 @@ struct Labelled {
 }
 
 #[derive(Debug, Serialize)]
-struct Check {
+struct HealthCheckNames {
     name: String,
     status: Option<String>,
     reason: Option<String>,
     since: Option<String>,
 }
 
-impl Names {
+impl TemplateNames {
     fn new(view: View, notice: &Notice, priority: Priority) -> Self {
         let origin = &notice.origin;
         let subject = &notice.subject;
@@ -285,7 +285,7 @@ impl Names {
         names
     }
 
-    fn add_digest(&mut self, group: &Group<'_>) {
+    fn add_group(&mut self, group: &Group<'_>) {
         let times = group
             .notices
             .iter()
@@ -302,7 +302,7 @@ impl Names {
                 .filter_map(|it| it.subject.task_short());
             self.task_ids = tasks.take(MOST_TASKS).collect();
         }
-        // Only of tasks the words are about those that are counted.
+        // Only for tasks is the text of the cause about the counted items.
         let is_of_tasks = matches!(group.first().facts, Facts::Task(_));
         if self.count > 1 && is_of_tasks {
             self.cause_text = self.cause_text.take().map(|words| plural(&words));
@@ -320,14 +320,14 @@ impl Names {
         }
     }
 
-    /// What to open next, the most useful first.
-    fn all_links(&self) -> Vec<Link> {
+    /// The links, the most useful first.
+    fn all_links(&self) -> Vec<LinkNames> {
         let link = |what: &str, name: &Option<String>, url: &Option<String>| {
             let text = match name {
                 Some(name) => format!("{what} {name}"),
                 None => what.to_owned(),
             };
-            url.clone().map(|url| Link { text, url })
+            url.clone().map(|url| LinkNames { text, url })
         };
         let instance = self.ec2_instance.clone().or_else(|| self.instance.clone());
         let task = link("task", &self.task_short, &self.task_url);
@@ -379,7 +379,7 @@ impl Names {
         self.call = Some(call.name.clone());
         self.error_code = call.error.as_ref().map(|error| error.code.clone());
         self.error_message = call.error.as_ref().and_then(|error| error.message.clone());
-        self.failures = first(&call.failures, |failure| Failure {
+        self.failures = first(&call.failures, |failure| FailureNames {
             reason: launches::in_words(&failure.reason),
             detail: failure.detail.clone(),
             resource: failure
@@ -388,7 +388,7 @@ impl Names {
                 .map(|arn| Arn::parse(arn).map_or(arn, |arn| arn.resource).to_owned()),
         });
         self.launched = call.launched;
-        self.advise_on_launch(call.failures.iter().map(|failure| failure.reason.as_str()));
+        self.add_launch_advice(call.failures.iter().map(|failure| failure.reason.as_str()));
         if let (CallPurpose::Launch, Some(message)) = (call.purpose, &self.error_message) {
             self.advice = launches::exception_advice(message);
             self.advice_url = self.advice.map(|_| launches::PAGE);
@@ -441,13 +441,13 @@ impl Names {
         self.containers = containers(task, priority.cause);
         self.blames_container =
             blames_container(priority.cause, task) && self.containers.iter().any(|it| it.blamed);
-        self.say_reasons_once();
+        self.remove_repeated_reasons();
         self.is_report = task.reported_by == TaskSource::AgentReport;
     }
 
-    /// ECS gives the reason of a container again as the task's, cut short now and then, or a reason that only points
-    /// at a container.
-    fn say_reasons_once(&mut self) {
+    /// ECS often repeats the reason of a container as the reason of the task, sometimes cut, or gives a reason that only
+    /// refers to a container. Such a reason is shown once.
+    fn remove_repeated_reasons(&mut self) {
         let Some(mut of_task) = self.stopped_reason.take() else {
             return;
         };
@@ -460,7 +460,7 @@ impl Names {
             of_task = whole.clone();
         }
         let is_repeated = reasons.clone().any(|it| of_task.contains(it.as_str()));
-        let has_ended = |it: &Container| it.exit_code.is_some() || it.reason.is_some();
+        let has_ended = |it: &ContainerNames| it.exit_code.is_some() || it.reason.is_some();
         let says_more = self.containers.iter().any(has_ended) && says_nothing(&of_task);
         if says_more || (is_repeated && self.blames_container) {
             return;
@@ -471,8 +471,8 @@ impl Names {
         self.stopped_reason = Some(of_task);
     }
 
-    /// What to do about the first of these reasons that has a remedy.
-    fn advise_on_launch<'a>(&mut self, reasons: impl IntoIterator<Item = &'a str>) {
+    /// Adds the advice for the first of these reasons that has one.
+    fn add_launch_advice<'a>(&mut self, reasons: impl IntoIterator<Item = &'a str>) {
         self.advice = reasons.into_iter().find_map(launches::advice);
         self.advice_url = self.advice.map(|_| launches::PAGE);
     }
@@ -483,8 +483,8 @@ impl Names {
         self.event_text = words.map(str::to_owned);
         self.event_type = service.event_type.clone();
         self.reason = service.reason.as_deref().map(launches::in_words);
-        let said = service.reason.as_deref().map(without_names);
-        self.advise_on_launch(said.as_deref());
+        let reason = service.reason.as_deref().map(without_names);
+        self.add_launch_advice(reason.as_deref());
         self.event_why = service.event_name.as_deref().and_then(event_why);
         self.tasks = first(&service.tasks, Clone::clone);
         self.instances = first(&service.container_instances, Clone::clone);
@@ -521,7 +521,7 @@ impl Names {
     fn add_health(&mut self, health: &InstanceHealthChange) {
         self.status = health.overall_status.clone();
         self.capacity_providers = health.capacity_provider.iter().cloned().collect();
-        self.health_checks = first(&health.health_checks, |check| Check {
+        self.health_checks = first(&health.health_checks, |check| HealthCheckNames {
             name: check
                 .kind
                 .clone()
@@ -559,7 +559,8 @@ impl Names {
     }
 }
 
-/// What stands in a command to copy: an id or an ARN that a shell takes literally and a program for no option.
+/// Whether an id or an ARN is safe in a command that a reader copies: a shell does not interpret it, and a program does
+/// not read it as an option.
 fn is_shell_safe(text: &str) -> bool {
     text.len() <= 300
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -568,13 +569,13 @@ fn is_shell_safe(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-_.:/".contains(c))
 }
 
-/// Those that tell why first.
-fn containers(task: &TaskFacts, cause: Option<Cause>) -> Vec<Container> {
+/// The containers that caused the stop come first.
+fn containers(task: &TaskFacts, cause: Option<Cause>) -> Vec<ContainerNames> {
     let is_blamed = blames(cause, task);
     let mut containers: Vec<_> = task
         .containers
         .iter()
-        .map(|facts| Container {
+        .map(|facts| ContainerNames {
             name: facts
                 .name
                 .clone()

@@ -1,17 +1,17 @@
-//! The functions that templates call, and the escaping of all else, in a channel's markup.
+//! The template functions, and the escaping of values, in a channel's markup.
 
 use tera::{Kwargs, State, Tera, TeraResult, Value};
 
 use crate::ecs::event::Time;
 use crate::notifier::channel::markup::{Markup, escape, link_address};
 
-/// Private characters that a rendered text holds until its lines are read. No cleaned value has one of them.
+/// Private characters in a rendered text, until its lines are read. No cleaned value contains one of them.
 pub(super) mod marks {
     /// Ends a line within a block.
     pub(in crate::notifier::render) const LINE_OF_BLOCK: char = '\u{e000}';
-    /// Says that a headline has said how many events it stands for.
-    pub(in crate::notifier::render) const COUNT_IS_SAID: char = '\u{e001}';
-    /// Around what is bold.
+    /// Marks that the headline contains the number of its events.
+    pub(in crate::notifier::render) const COUNT_IS_SHOWN: char = '\u{e001}';
+    /// Before and after bold text.
     pub(in crate::notifier::render) const BOLD: char = '\u{e002}';
     pub(in crate::notifier::render) const END_OF_BOLD: char = '\u{e003}';
     /// Before a block.
@@ -22,12 +22,12 @@ pub(super) mod marks {
     }
 }
 
-use marks::{BLOCK, BOLD, COUNT_IS_SAID, END_OF_BOLD, LINE_OF_BLOCK};
+use marks::{BLOCK, BOLD, COUNT_IS_SHOWN, END_OF_BOLD, LINE_OF_BLOCK};
 
-/// UTF-16 units of a block: three of them leave room for all else in every channel.
+/// The length of a block in UTF-16 units. Three blocks leave enough space for the other lines in every channel.
 const LONGEST_BLOCK: usize = 1_500;
 
-/// The names whose values are times.
+/// The template variables whose values are times.
 const TIMES: [&str; 5] = [
     "happened_at",
     "first_at",
@@ -36,7 +36,7 @@ const TIMES: [&str; 5] = [
     "health_checks[].since",
 ];
 
-/// Filters that would let a value through unescaped.
+/// Tera's filters that would show a value unescaped.
 const UNSAFE_FILTERS: [&str; 4] = ["safe", "escape_html", "escape_xml", "newlines_to_br"];
 
 pub(super) fn compile<N: AsRef<str>, T: AsRef<str>>(
@@ -62,7 +62,7 @@ pub(super) fn compile<N: AsRef<str>, T: AsRef<str>>(
     });
     register(&mut tera, "counted", move |kwargs, _| {
         let (count, of) = (raw(kwargs, "count")?, argument(markup, kwargs, "of")?);
-        Ok(format!("{}{COUNT_IS_SAID} {of}", escape(markup, &count)))
+        Ok(format!("{}{COUNT_IS_SHOWN} {of}", escape(markup, &count)))
     });
     register(&mut tera, "block", move |kwargs, _| {
         Ok(block(markup, &texts(kwargs, "lines")?))
@@ -93,8 +93,8 @@ where
     tera.register_function(name, MarkupFunction(function));
 }
 
-/// Lines as a program wrote them, the last of them where they are too many. They are one line of the message for
-/// whatever fits it, so that no line stands without the fence around it.
+/// The last log lines that fit, as the program wrote them. They count as one line of the message, so that a channel
+/// leaves out the whole block or nothing.
 fn block(markup: &dyn Markup, lines: &[String]) -> String {
     let separator = LINE_OF_BLOCK.to_string();
     let mut budget = LONGEST_BLOCK;
@@ -121,7 +121,7 @@ fn time(markup: &dyn Markup, time: &Time) -> String {
     markup.time(instant.as_second(), &utc)
 }
 
-/// An argument as it may stand in a message: what another function made is not escaped again.
+/// An escaped argument. The result of another template function is not escaped again.
 fn argument(markup: &dyn Markup, kwargs: &Kwargs, name: &str) -> TeraResult<String> {
     let value = given(kwargs, name)?;
     let text = text_of(&value)?;
@@ -131,7 +131,7 @@ fn argument(markup: &dyn Markup, kwargs: &Kwargs, name: &str) -> TeraResult<Stri
     })
 }
 
-/// A time, or what an event has in the place of one, which is shown as it is. All else is the template's mistake.
+/// A time. If an event contains an invalid time, its text is shown unchanged. Any other text is an error in the template.
 fn time_of(text: String, state: &State<'_>) -> TeraResult<Time> {
     let time = Time::read(text);
     if time.instant().is_some() || time.text().is_empty() || is_of_event(time.text(), state)? {
@@ -139,12 +139,12 @@ fn time_of(text: String, state: &State<'_>) -> TeraResult<Time> {
     }
     let shown: String = time.text().chars().take(40).collect();
     Err(tera::Error::message(format!(
-        "`{shown}` is not a time; the names of times: {}",
+        "`{shown}` is not a time; allowed: {}",
         TIMES.join(", ")
     )))
 }
 
-/// Whether a name for a time has this text.
+/// Whether one of [`TIMES`] has this text.
 fn is_of_event(text: &str, state: &State<'_>) -> TeraResult<bool> {
     for name in TIMES {
         let is_it = match name.split_once("[].") {
@@ -176,7 +176,7 @@ fn texts(kwargs: &Kwargs, name: &str) -> TeraResult<Vec<String>> {
     items.iter().map(text_of).collect()
 }
 
-/// An argument may be none, but it must be there: a misspelt one would render to nothing.
+/// The value of an argument may be `none`, but the argument must be given. A misspelt one would render to nothing.
 fn given(kwargs: &Kwargs, name: &str) -> TeraResult<Value> {
     kwargs
         .get::<Value>(name)?
@@ -197,7 +197,7 @@ fn text_of(value: &Value) -> TeraResult<String> {
 
 fn refuse_unsafe(filter: &str) -> TeraResult<Value> {
     Err(tera::Error::message(format!(
-        "`{filter}` would let an event's text through unescaped; link(), bold(), code() and time() make markup"
+        "`{filter}` is not allowed, because it would show an event's text unescaped; use link(), bold(), code() or time() to make markup"
     )))
 }
 
@@ -222,14 +222,14 @@ mod tests {
     use super::*;
     use crate::notifier::render::names;
 
-    /// By its name: whoever adds one ends it like this.
+    /// The names of all times end with `_at`.
     #[test]
-    fn every_time_is_known_as_one() {
-        let ended = names().into_iter().filter(|name| name.ends_with("_at"));
+    fn all_times_are_listed() {
+        let found = names().into_iter().filter(|name| name.ends_with("_at"));
         let mut known: Vec<_> = TIMES.iter().filter(|it| !it.contains('[')).collect();
         known.sort();
         assert_eq!(
-            ended.collect::<Vec<_>>(),
+            found.collect::<Vec<_>>(),
             known.into_iter().copied().collect::<Vec<_>>()
         );
     }

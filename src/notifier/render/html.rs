@@ -1,20 +1,20 @@
-//! HTML as markup: how the page of `preview --output html` shows a message of any channel.
+//! HTML as markup. The page of `preview --output html` uses it for the messages of all channels.
 
 use std::io;
 
-use crate::notifier::channel::markup::{Markup, Piece, escape, write_escaped};
+use crate::notifier::channel::markup::{Escaped, Markup, escape, write_escaped};
 
 pub(super) struct Html;
 
 impl Markup for Html {
-    fn escape_char(&self, _: bool, character: char) -> Piece {
+    fn escape_char(&self, _: bool, character: char) -> Escaped {
         match character {
-            '&' => Piece::Text("&amp;"),
-            '<' => Piece::Text("&lt;"),
-            '>' => Piece::Text("&gt;"),
-            '"' => Piece::Text("&quot;"),
-            '\'' => Piece::Text("&#39;"),
-            _ => Piece::Char(character),
+            '&' => Escaped::Text("&amp;"),
+            '<' => Escaped::Text("&lt;"),
+            '>' => Escaped::Text("&gt;"),
+            '"' => Escaped::Text("&quot;"),
+            '\'' => Escaped::Text("&#39;"),
+            _ => Escaped::Char(character),
         }
     }
 

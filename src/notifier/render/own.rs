@@ -1,7 +1,7 @@
-//! The operator's own templates: the files of `TEMPLATES_DIR`.
+//! The operator's own templates: the files in `TEMPLATES_DIR`.
 //!
-//! A file that no message can use is said: an error where its name is none, or where nothing of the folder serves;
-//! else a warning.
+//! A file that no message can use is reported. It is an error if its name is unknown, or if the folder contains no file
+//! that can be used. Otherwise it is a warning.
 
 mod folder;
 
@@ -14,12 +14,12 @@ use strum::VariantArray;
 use tera::Tera;
 
 use super::functions::compile;
-use super::{SUMMARY, Sort, TemplateError, View, built_in};
+use super::{SUMMARY, TemplateError, TemplateKind, View, built_in};
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::ChannelType;
 use crate::text::spelling::nearest;
 
-/// A template as it was read: its name in the lookup, where it stands, and its text.
+/// A template file: its name in the lookup, its path and its text.
 #[derive(Debug, Clone)]
 pub struct TemplateFile {
     pub name: String,
@@ -27,7 +27,7 @@ pub struct TemplateFile {
     pub text: String,
 }
 
-/// The operator's files over the built-in ones, compiled for each channel type on first use.
+/// The operator's templates together with the built-in ones. They are compiled for each channel type on first use.
 pub struct OwnTemplates {
     files: BTreeMap<String, TemplateFile>,
     /// By [`View::index`], made on first use.
@@ -40,23 +40,23 @@ impl OwnTemplates {
     ///
     /// # Errors
     ///
-    /// [`TemplateError`] for a file that cannot be read or does not compile, for one workload name nothing would
-    /// ever look up, and for a folder of which nothing can serve.
+    /// [`TemplateError`] if a file cannot be read or does not compile, if its name is unknown, or if the folder contains no
+    /// file that can be used.
     pub fn read(dir: &Path) -> Result<Self, TemplateError> {
         let found = folder::read(dir)?;
-        let strays = found.strays.iter().map(|it| it.to_string());
+        let skipped = found.skipped.iter().map(|it| it.to_string());
         if found.files.is_empty() {
-            let strays: Vec<_> = strays.collect();
-            return Err(useless(dir, "there is no template in it", &strays));
+            let skipped: Vec<_> = skipped.collect();
+            return Err(unusable(dir, "it contains no template", &skipped));
         }
         let mut own = Self::compile(found.files)?;
-        let idle = own.idle();
-        if idle.len() == own.files.len() {
-            return Err(useless(dir, "none of its templates can ever serve", &idle));
+        let unused = own.unused();
+        if unused.len() == own.files.len() {
+            return Err(unusable(dir, "none of its templates is ever used", &unused));
         }
-        let strays = found.strays.iter().filter(|it| it.seems_meant());
-        let strays = strays.map(ToString::to_string);
-        own.warnings = strays.chain(idle).collect();
+        let skipped = found.skipped.iter().filter(|it| it.looks_like_template());
+        let skipped = skipped.map(ToString::to_string);
+        own.warnings = skipped.chain(unused).collect();
         Ok(own)
     }
 
@@ -64,15 +64,19 @@ impl OwnTemplates {
         &self.warnings
     }
 
-    /// Which of the operator's templates words a sort in a channel.
-    pub(super) fn name_in_force(&self, channel: ChannelType, sort: Sort) -> Option<String> {
-        let name = sort.name();
+    /// The name of the operator's template for a kind and a channel type.
+    pub(super) fn name_in_use(
+        &self,
+        channel: ChannelType,
+        template: TemplateKind,
+    ) -> Option<String> {
+        let name = template.name();
         let mut names = [format!("{channel}/{name}.tera"), format!("{name}.tera")].into_iter();
         names.find(|name| self.files.contains_key(name))
     }
 
-    /// Their names and paths.
-    pub(super) fn parts_in_force(&self) -> impl Iterator<Item = (String, String)> {
+    /// The names and paths of the operator's parts.
+    pub(super) fn parts_in_use(&self) -> impl Iterator<Item = (String, String)> {
         let used = self.used();
         let parts = self.files.values();
         let parts =
@@ -83,24 +87,24 @@ impl OwnTemplates {
         })
     }
 
-    /// The files that no message can use, and why.
-    fn idle(&self) -> Vec<String> {
+    /// The files that no message can use, and the reasons.
+    fn unused(&self) -> Vec<String> {
         let used = self.used();
-        let idle = self.files.values().filter(|it| !used.contains(&it.name));
-        idle.map(|file| {
+        let unused = self.files.values().filter(|it| !used.contains(&it.name));
+        unused.map(|file| {
             let why = match file.name.split_once('/') {
                 Some(("parts", _)) => "no template that is used includes it",
                 None if file.name == "default.tera" => {
-                    "each kind has a template of its own, which goes before it; name it after a kind, `stop_task.tera`"
+                    "each kind has its own template, which comes first; name the file after a kind, such as `stop_task.tera`"
                 }
-                Some(_) | None => "each channel has a template of its own for it",
+                Some(_) | None => "each channel type has its own template for this kind",
             };
             format!("{} is never used: {why}", file.path.display())
         })
         .collect()
     }
 
-    /// The names of all templates in force, the operator's and the built-in ones, and of the parts that they include.
+    /// The names of all templates in use, the operator's and the built-in ones, and of the parts that they include.
     fn used(&self) -> BTreeSet<String> {
         let mut texts = built_in_texts();
         let own = self.files.values();
@@ -108,10 +112,10 @@ impl OwnTemplates {
         let mut used = BTreeSet::new();
         let mut open: Vec<_> = ChannelType::VARIANTS
             .iter()
-            .flat_map(|channel| Sort::all().map(|sort| (*channel, sort)))
-            .map(|(channel, sort)| {
-                let own = self.name_in_force(channel, sort);
-                own.unwrap_or_else(|| format!("{}.tera", sort.name()))
+            .flat_map(|channel| TemplateKind::all().map(|template| (*channel, template)))
+            .map(|(channel, template)| {
+                let own = self.name_in_use(channel, template);
+                own.unwrap_or_else(|| format!("{}.tera", template.name()))
             })
             .collect();
         while let Some(name) = open.pop() {
@@ -138,7 +142,7 @@ impl OwnTemplates {
             .collect();
         files.values().try_for_each(check_name)?;
         let compiled: Vec<_> = View::all().map(|_| OnceLock::new()).collect();
-        // A mistake is one in every markup, so one of them finds it.
+        // An error does not depend on the markup, so it is enough to compile for one of them.
         let view = View::of(ChannelType::Terminal);
         let first = compile_all(view, &files)?;
         let _ = compiled[view.index()].set(Ok(first));
@@ -163,8 +167,8 @@ impl OwnTemplates {
             .map(|file| file.path.display().to_string())
     }
 
-    /// Where a name is used first, in a template or in one of the operator's parts.
-    pub(super) fn place_of(&self, template: &str, name: &str) -> Option<(String, usize)> {
+    /// The file and line that use a name first, in a template or in one of the operator's parts.
+    pub(super) fn location_of(&self, template: &str, name: &str) -> Option<(String, usize)> {
         let parts = self
             .files
             .values()
@@ -186,8 +190,8 @@ impl OwnTemplates {
     }
 }
 
-/// Of a folder that gives nothing, and what stands in it instead.
-fn useless(dir: &Path, problem: &str, found: &[String]) -> TemplateError {
+/// The error for a folder without a usable template. It names some of the files in the folder.
+fn unusable(dir: &Path, problem: &str, found: &[String]) -> TemplateError {
     const MOST: usize = 5;
     let found: String = found
         .iter()
@@ -203,11 +207,12 @@ fn useless(dir: &Path, problem: &str, found: &[String]) -> TemplateError {
 
 fn built_in_texts() -> BTreeMap<String, &'static str> {
     let mut texts: BTreeMap<String, &str> = built_in::parts().into_iter().collect();
-    texts.extend(Sort::all().flat_map(built_in::of));
+    texts.extend(TemplateKind::all().flat_map(built_in::of));
     texts
 }
 
-/// All built-in templates with the operator's in their place: a part that is overridden serves every kind.
+/// Compiles all built-in templates, with the operator's files instead of those of the same name. So an operator's part is
+/// used for every kind.
 fn compile_all(view: View, files: &BTreeMap<String, TemplateFile>) -> Result<Tera, TemplateError> {
     let mut sources: BTreeMap<String, &str> = built_in_texts();
     sources.extend(
@@ -223,17 +228,19 @@ fn compile_all(view: View, files: &BTreeMap<String, TemplateFile>) -> Result<Ter
     })
 }
 
-pub(super) fn is_sort(name: &str) -> bool {
+pub(super) fn is_template_kind(name: &str) -> bool {
     name == SUMMARY || Kind::from_str(name).is_ok()
 }
 
-/// A template under a name that is never looked up would be silently useless.
+/// A template with an unknown name would never be used, so it is an error.
 fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
     let stem = file.name.trim_end_matches(".tera");
     let fits = match stem.split_once('/') {
         Some(("parts", _)) => true,
-        Some((channel, sort)) => ChannelType::from_str(channel).is_ok() && is_sort(sort),
-        None => stem == "default" || is_sort(stem),
+        Some((channel, template)) => {
+            ChannelType::from_str(channel).is_ok() && is_template_kind(template)
+        }
+        None => stem == "default" || is_template_kind(stem),
     };
     if fits {
         return Ok(());
@@ -242,14 +249,14 @@ fn check_name(file: &TemplateFile) -> Result<(), TemplateError> {
         file: file.path.display().to_string(),
         line: None,
         problem: format!(
-            "no message looks for a template of this name; {}",
-            meant(stem)
+            "no message uses a template with this name; {}",
+            advice(stem)
         ),
     })
 }
 
-/// What to do about a name that is none: its folder first, because below that any name is wrong.
-fn meant(stem: &str) -> String {
+/// The advice about an unknown name. The folder is checked first, because in an unknown folder every name is wrong.
+fn advice(stem: &str) -> String {
     let channels: Vec<&str> = ChannelType::VARIANTS.iter().map(Into::into).collect();
     let folders = channels.iter().copied().chain(["parts"]);
     let (folder, name) = stem.split_once('/').unwrap_or(("", stem));
@@ -263,15 +270,22 @@ fn meant(stem: &str) -> String {
         };
     }
     if channels.contains(&name) {
-        return format!("templates of a channel stand in its folder, `{name}/stop_task.tera`");
+        return format!(
+            "the templates of a channel type belong in its folder, such as `{name}/stop_task.tera`"
+        );
     }
-    if let Some(meant) = nearest(name, Sort::all().map(Sort::name).chain(["default"])) {
+    if let Some(meant) = nearest(
+        name,
+        TemplateKind::all()
+            .map(TemplateKind::name)
+            .chain(["default"]),
+    ) {
         let start = stem.strip_suffix(name).unwrap_or_default();
         return format!("did you mean `{start}{meant}.tera`?");
     }
     let kinds: Vec<&str> = Kind::VARIANTS.iter().map(Into::into).collect();
     format!(
-        "it is `KIND.tera`, `CHANNEL/KIND.tera`, `summary.tera`, `default.tera` or `parts/….tera`, KIND one of {}, CHANNEL one of {}",
+        "allowed: `KIND.tera`, `CHANNEL/KIND.tera`, `summary.tera`, `default.tera` or `parts/….tera`; KIND is one of {}; CHANNEL is one of {}",
         kinds.join(", "),
         channels.join(", ")
     )

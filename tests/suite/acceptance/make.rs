@@ -197,7 +197,7 @@ fn make_checks_the_settings_before_it_builds_or_deploys() {
         for said in [
             "building ecs-parrot, which checks serverless.env.yml",
             "serverless.env.yml:3: slack.webhook_url: there is no such key; did you mean `slack.webhookurl`?",
-            "serverless.env.yml:4: keep: `stop_tsk` is none of its words; did you mean `stop_task`?",
+            "serverless.env.yml:4: keep: `stop_tsk` is not a known word; did you mean `stop_task`?",
         ] {
             assert!(told.contains(said), "{target}: {told}");
         }

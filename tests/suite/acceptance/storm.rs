@@ -153,7 +153,7 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
     for line in logs
         .iter()
         .flat_map(|log| log.lines())
-        .filter(|line| line.contains("out of reach"))
+        .filter(|line| line.contains("the dedup table is not available"))
     {
         println!("{line}");
     }

@@ -110,7 +110,7 @@ async fn a_person_hears_why_a_message_says_less() {
     );
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(
-        said.contains("messages lack what AWS did not tell"),
+        said.contains("messages lack facts that AWS did not return"),
         "{said}"
     );
 }

@@ -1,4 +1,4 @@
-//! What is known of one event, and how it is printed.
+//! The line of an event, and how it is printed.
 
 use std::io::{self, Write};
 
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::page::ChannelView;
 
-/// One line of `--output json`. Scripts depend on the names.
+/// One line of `--output json`. Scripts depend on the names of the fields.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Line {
+pub(super) struct EventLine {
     pub(super) file: String,
     pub(super) event_id: Option<String>,
     pub(super) kind: Option<&'static str>,
@@ -23,18 +23,18 @@ pub(super) struct Line {
     pub(super) payloads: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
-    /// The event in whose line the message of several events stands.
+    /// The id of the event whose line contains the message of this event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) grouped_in: Option<String>,
-    /// What `--output text` prints: the message in the markup that was asked for.
+    /// The text for `--output text`: the message in the requested markup.
     #[serde(skip)]
     pub(super) shown: String,
-    /// The message as each channel's reader sees it, for `--output html`.
+    /// The message as the reader of each channel sees it, for `--output html`.
     #[serde(skip)]
     pub(super) views: Vec<ChannelView>,
 }
 
-impl Line {
+impl EventLine {
     pub(super) fn error(error: String) -> Self {
         Self {
             decision: "error",
@@ -44,9 +44,9 @@ impl Line {
     }
 }
 
-impl Line {
-    /// With a message.
-    pub(super) fn keep(&mut self, message: Self) {
+impl EventLine {
+    /// Adds the message.
+    pub(super) fn set_message(&mut self, message: Self) {
         *self = Self {
             file: std::mem::take(&mut self.file),
             event_id: self.event_id.take(),
@@ -57,8 +57,8 @@ impl Line {
         };
     }
 
-    /// The message could not be made.
-    pub(super) fn fail(&mut self, error: String) {
+    /// Adds the error of a message that could not be rendered.
+    pub(super) fn set_error(&mut self, error: String) {
         *self = Self {
             file: std::mem::take(&mut self.file),
             event_id: self.event_id.take(),
@@ -68,8 +68,8 @@ impl Line {
     }
 }
 
-/// What `--output text` prints.
-pub(super) fn print(out: &mut impl Write, line: &Line) -> io::Result<()> {
+/// Prints a line for `--output text`.
+pub(super) fn print(out: &mut impl Write, line: &EventLine) -> io::Result<()> {
     let bold = anstyle::Style::new().bold();
     writeln!(out, "{bold}{}{bold:#}", line.file)?;
     if let Some(error) = &line.error {

@@ -1,4 +1,4 @@
-//! `--output html`: every event with its decision, and its message as each channel shows it.
+//! `--output html`: a page with every event, its decision, and its message as each channel shows it.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use ecs_parrot::notifier::channel::Shown;
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use super::line::Line;
+use super::line::EventLine;
 
 /// A message in one channel.
 #[derive(Debug, Serialize)]
 pub(super) struct ChannelView {
     pub(super) name: String,
     pub(super) channel_type: &'static str,
-    /// False where the channel's minimum leaves it out.
-    pub(super) is_wanted: bool,
-    /// Its texts are HTML.
+    /// False if the message is below the channel's minimum.
+    pub(super) is_accepted: bool,
+    /// The texts are HTML.
     pub(super) shown: Shown,
 }
 
-/// What the page's template sees.
+/// An event for the page's template.
 #[derive(Debug, Serialize)]
-struct Event<'a> {
+struct PageEvent<'a> {
     file: &'a str,
     decision: &'static str,
     reason: &'static str,
@@ -33,15 +33,15 @@ struct Event<'a> {
     views: &'a [ChannelView],
 }
 
-/// The values of one filter.
+/// A filter on the page, with its values.
 #[derive(Debug, Serialize)]
-struct Filter {
-    /// The attribute of the events that it selects by.
+struct PageFilter {
+    /// The attribute of the events that the filter compares.
     name: &'static str,
     values: BTreeSet<&'static str>,
 }
 
-pub(super) fn page(lines: &[Line]) -> anyhow::Result<String> {
+pub(super) fn page(lines: &[EventLine]) -> anyhow::Result<String> {
     let mut tera = Tera::new();
     tera.add_raw_templates([("page.html", include_str!("page.html"))])?;
     let mut context = Context::new();
@@ -62,18 +62,18 @@ pub(super) fn page(lines: &[Line]) -> anyhow::Result<String> {
 
 fn filter(
     name: &'static str,
-    events: &[Event<'_>],
-    value: impl Fn(&Event<'_>) -> &'static str,
-) -> Filter {
+    events: &[PageEvent<'_>],
+    value: impl Fn(&PageEvent<'_>) -> &'static str,
+) -> PageFilter {
     let values = events.iter().map(value).filter(|it| !it.is_empty());
-    Filter {
+    PageFilter {
         name,
         values: values.collect(),
     }
 }
 
-fn event(line: &Line) -> Event<'_> {
-    Event {
+fn event(line: &EventLine) -> PageEvent<'_> {
+    PageEvent {
         file: &line.file,
         decision: line.decision,
         reason: line.reason.unwrap_or_default(),

@@ -5,7 +5,7 @@ use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::aws::service::{self, lambda};
 use ecs_parrot::config;
 use ecs_parrot::notifier::channel::{ChannelType, terminal};
-use ecs_parrot::notifier::config::{Filter, NotifierConfig, Place};
+use ecs_parrot::notifier::config::{Filter, NotifierConfig, RunMode};
 use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier, evaluate};
 use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::ingest;
@@ -65,7 +65,7 @@ impl Redriver {
                 if config.channels.is_log_only() {
                     anyhow::bail!("{NO_CHANNEL}");
                 }
-                let place = Place::Terminal { enrich: false };
+                let place = RunMode::Terminal { enrich: false };
                 Self::Local(Box::new(config.notifier(place, open_as_caller)?))
             }
         })

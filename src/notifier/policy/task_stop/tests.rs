@@ -1,4 +1,4 @@
-//! Tables of stops and their causes.
+//! Tables of stopped tasks and their causes.
 
 use super::*;
 use crate::ecs::diagnosis::{blames, explain};
@@ -6,7 +6,7 @@ use crate::ecs::event::Time;
 use crate::ecs::notice::Container;
 use crate::notifier::policy::Policy;
 
-/// A stopped task that ran: its stop code, its reason, and exit code and reason of `web` and `sidecar`.
+/// A stopped task that ran: its stop code and reason, and the exit codes and reasons of `web` and `sidecar`.
 struct Case<'a> {
     code: &'a str,
     reason: &'a str,
@@ -21,20 +21,20 @@ const RAN: Case<'_> = Case {
     sidecar: None,
 };
 
-fn told(text: &str) -> Option<String> {
+fn non_empty(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
 fn task(case: &Case<'_>) -> TaskFacts {
     let container = |name: &str, exit_code, reason: &str| Container {
-        name: told(name),
+        name: non_empty(name),
         exit_code,
-        reason: told(reason),
+        reason: non_empty(reason),
         ..Container::default()
     };
     TaskFacts {
-        stop_code: told(case.code),
-        stopped_reason: told(case.reason),
+        stop_code: non_empty(case.code),
+        stopped_reason: non_empty(case.reason),
         started_at: Some(Time::read("2026-11-05T12:00:00Z".to_owned())),
         containers: vec![
             container("web", case.web.0, case.web.1),
@@ -121,7 +121,7 @@ fn exits_of_a_task_outside_a_service() {
 }
 
 #[test]
-fn an_ignored_exit_is_never_loud_and_hides_nobody() {
+fn an_ignored_exit_is_never_urgent_and_hides_no_other_exit() {
     let policy = Policy {
         ignored_containers: vec!["sidecar".to_owned()],
         ..Policy::default()
@@ -175,7 +175,7 @@ fn an_ignored_exit_is_never_loud_and_hides_nobody() {
         sidecar: Some(2),
         ..RAN
     });
-    in_service.started_by = told("ecs-svc/1");
+    in_service.started_by = non_empty("ecs-svc/1");
     assert_eq!(cause(&in_service, &policy), "exited_in_service urgent");
     let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
     check(
@@ -193,7 +193,7 @@ fn an_ignored_exit_is_never_loud_and_hides_nobody() {
 }
 
 #[test]
-fn who_asked_for_the_stop() {
+fn the_cause_depends_on_who_requested_the_stop() {
     let scaled = "Scaling activity initiated by (deployment ecs-svc/1)";
     let by_scheduler = Case {
         code: "ServiceSchedulerInitiated",
@@ -269,7 +269,7 @@ fn who_asked_for_the_stop() {
 }
 
 #[test]
-fn before_it_started() {
+fn tasks_that_stopped_before_they_started() {
     let pending = |case: Case<'_>| {
         let mut task = task(&case);
         task.started_at = None;
@@ -315,7 +315,7 @@ fn before_it_started() {
     );
 }
 
-/// The definition says of `web` and of `sidecar` whether they are essential.
+/// The task definition says whether `web` and `sidecar` are essential.
 fn with_definition(case: &Case<'_>, web: bool, sidecar: bool) -> TaskFacts {
     let mut task = task(case);
     task.containers[0].essential = Some(web);
@@ -346,10 +346,10 @@ fn an_exit_0_stops_the_other_containers() {
         sidecar: Some(143),
         ..exited
     });
-    in_service.started_by = told("ecs-svc/1");
+    in_service.started_by = non_empty("ecs-svc/1");
     let found = cause(&in_service, &Policy::default());
     assert_eq!(found, "exited_in_service urgent");
-    // Nobody exited by itself.
+    // No container exited without being stopped.
     let killed = Case {
         web: (Some(143), ""),
         sidecar: Some(137),
@@ -360,7 +360,7 @@ fn an_exit_0_stops_the_other_containers() {
 }
 
 #[test]
-fn a_container_that_cannot_end_the_task_decides_nothing() {
+fn a_container_that_is_not_essential_is_not_the_cause() {
     let scaled = Case {
         code: "ServiceSchedulerInitiated",
         reason: "Scaling activity initiated by (deployment ecs-svc/1)",
@@ -371,7 +371,8 @@ fn a_container_that_cannot_end_the_task_decides_nothing() {
         let mut task = task(&scaled);
         task.containers[0].essential = essential.map(|_| true);
         task.containers[1].essential = essential;
-        task.containers[1].reason = told("OutOfMemoryError: Container killed due to memory usage");
+        task.containers[1].reason =
+            non_empty("OutOfMemoryError: Container killed due to memory usage");
         cause(&task, &Policy::default())
     };
     assert_eq!(decided(Some(false)), "routine_stop");
@@ -382,21 +383,21 @@ fn a_container_that_cannot_end_the_task_decides_nothing() {
     let agent = |name: &str| {
         let mut task = task(&scaled);
         task.containers[1] = Container {
-            name: told(name),
-            reason: told(pull),
+            name: non_empty(name),
+            reason: non_empty(pull),
             ..Container::default()
         };
         task
     };
     let found = |task: &TaskFacts| cause(task, &Policy::default());
     assert_eq!(found(&agent("aws-guardduty-agent-x1")), "routine_stop");
-    // The task ran without it.
+    // The task ran without this container.
     assert_eq!(found(&agent("anything")), "routine_stop");
     let mut never_ran = agent("anything");
     never_ran.started_at = None;
     never_ran.containers[0].exit_code = None;
     assert_eq!(found(&never_ran), "image_pull urgent");
-    never_ran.containers[1].name = told("aws-guardduty-agent-x1");
+    never_ran.containers[1].name = non_empty("aws-guardduty-agent-x1");
     assert_eq!(found(&never_ran), "routine_stop");
 }
 
@@ -421,7 +422,7 @@ fn the_essential_container_is_named() {
 }
 
 #[test]
-fn a_reason_is_believed_before_a_code() {
+fn a_reason_counts_more_than_an_exit_code() {
     let ended = |code, reason, exit| {
         let case = Case {
             code,
@@ -450,7 +451,7 @@ fn a_reason_is_believed_before_a_code() {
         ended("SpotInterruption", "", 143),
         "spot_interruption urgent"
     );
-    // Somebody asked for it, whoever that is: it is no crash.
+    // Somebody requested the stop, so it is not a crash.
     assert_eq!(ended("New", "", 143), "unknown_cause urgent");
     assert_eq!(
         ended("EssentialContainerExited", "", 143),
@@ -458,9 +459,9 @@ fn a_reason_is_believed_before_a_code() {
     );
 }
 
-/// What a person writes is no sign of a crash, and a start that was called off is no failure.
+/// A reason that a person writes is not a sign of a crash, and a cancelled start is not a failure.
 #[test]
-fn who_was_told_to_stop_did_not_crash() {
+fn a_requested_stop_is_not_a_crash() {
     let decided = |code, reason, exit, why| {
         let case = Case {
             code,
@@ -506,7 +507,8 @@ fn another_containers_exit_explains_the_end() {
             web: (Some(exit), ""),
             sidecar: Some(137),
         });
-        task.containers[1].reason = told("OutOfMemoryError: Container killed due to memory usage");
+        task.containers[1].reason =
+            non_empty("OutOfMemoryError: Container killed due to memory usage");
         task
     };
     let found = |task: &TaskFacts| cause(task, &Policy::default());
@@ -525,7 +527,7 @@ fn another_containers_exit_explains_the_end() {
 }
 
 #[test]
-fn maintenance_is_news_where_nobody_starts_the_task_again() {
+fn maintenance_is_urgent_outside_a_service() {
     let case = Case {
         reason: "ECS is performing maintenance on the underlying infrastructure hosting the task",
         web: (Some(143), ""),
@@ -533,12 +535,12 @@ fn maintenance_is_news_where_nobody_starts_the_task_again() {
     };
     let mut task = task(&case);
     assert_eq!(cause(&task, &Policy::default()), "host_gone urgent");
-    task.started_by = told("ecs-svc/1");
+    task.started_by = non_empty("ecs-svc/1");
     assert_eq!(cause(&task, &Policy::default()), "host_gone");
 }
 
 #[test]
-fn a_container_that_ended_before_the_task_ran_says_why() {
+fn a_container_that_stopped_before_the_task_ran_explains_the_stop() {
     let mut task = task(&Case {
         code: "TaskFailedToStart",
         reason: "Task failed to start",

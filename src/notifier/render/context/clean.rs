@@ -1,5 +1,5 @@
-//! Makes a text from an event harmless: on one line, without control or direction characters, and cut to a
-//! length that leaves room for the rest.
+//! Cleans a text from an event: it becomes one line without control or direction characters, and is cut so that other
+//! values have enough space.
 
 use serde::Serialize;
 use tera::Value;
@@ -8,11 +8,11 @@ use crate::notifier::channel::markup::{Markup, escaped_length};
 use crate::notifier::render::functions::marks::is_mark;
 use crate::text::characters::is_unseen;
 
-/// UTF-16 units of one value once it is escaped: a line holds four values at most and a headline five, so
-/// that both stay within what Slack shows (3,000 for a section's text, 4,000 for a message's).
+/// The length of one escaped value in UTF-16 units. A line contains at most four values and a headline five, so both stay
+/// within Slack's limits (3,000 for the text of a section, 4,000 for the text of a message).
 const LONGEST_VALUE: usize = 700;
 
-/// A text of so many units is short enough however it is escaped: nothing becomes longer than `&amp;`.
+/// A text of this length is never too long after escaping, because `&amp;` is the longest escape.
 const LONGEST_PLAIN: usize = LONGEST_VALUE / 5;
 
 /// The fields of a struct by name, every text in them cleaned.
@@ -49,18 +49,18 @@ fn clean_value(value: Value, markup: &dyn Markup) -> Value {
 fn clean_lines(lines: &Value, markup: &dyn Markup) -> Value {
     let lines = lines.as_array().into_iter().flatten();
     let lines = lines.filter_map(Value::as_str).map(|line| {
-        let line = clean_as_it_stands(line.trim_end(), markup);
+        let line = clean_untrimmed(line.trim_end(), markup);
         Value::normal_string(&line)
     });
     Value::from(lines.collect::<Vec<_>>())
 }
 
-/// One line, nothing invisible that a terminal or a reader would obey, and not too long.
+/// Makes one line that is not too long and contains no invisible characters with an effect on terminals or readers.
 pub(super) fn clean(text: &str, markup: &dyn Markup) -> String {
-    clean_as_it_stands(text.trim(), markup)
+    clean_untrimmed(text.trim(), markup)
 }
 
-/// Whether cleaning would leave a text as it is. Most are, and to see it costs less than to clean.
+/// Whether a text is clean already. Most texts are, and this check is faster than cleaning.
 fn is_clean(text: &str) -> bool {
     text.len() <= LONGEST_PLAIN
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
@@ -68,15 +68,15 @@ fn is_clean(text: &str) -> bool {
         && !text.ends_with(' ')
 }
 
-/// The same with the space before it, which is part of a program's lines.
-fn clean_as_it_stands(text: &str, markup: &dyn Markup) -> String {
-    let harmless = text
+/// Cleans a text and keeps its leading spaces, which are a part of log lines.
+fn clean_untrimmed(text: &str, markup: &dyn Markup) -> String {
+    let characters = text
         .chars()
         .filter(|c| !is_unseen(*c) && !is_mark(*c))
-        .map(harmless);
+        .map(replace_control);
     let mut cleaned = String::with_capacity(text.len().min(LONGEST_VALUE));
     let mut length = 0;
-    for character in harmless {
+    for character in characters {
         length += escaped_length(markup, character);
         if length > LONGEST_VALUE {
             cleaned.push('…');
@@ -87,7 +87,7 @@ fn clean_as_it_stands(text: &str, markup: &dyn Markup) -> String {
     cleaned
 }
 
-fn harmless(character: char) -> char {
+fn replace_control(character: char) -> char {
     match character {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}' => ' ',
         control if control.is_control() => '\u{fffd}',
@@ -101,7 +101,7 @@ mod tests {
     use crate::notifier::channel::ChannelType;
 
     #[test]
-    fn values_become_harmless() {
+    fn values_are_cleaned() {
         let cleaned = clean(
             " a\r\nb\tc\u{1b}[31m\u{202e}d\u{200b} ",
             ChannelType::Slack.markup(),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_cut_by_what_it_becomes() {
+    fn a_long_value_is_cut_by_its_escaped_length() {
         let plain = clean(&"ä".repeat(2000), ChannelType::Slack.markup());
         assert_eq!(plain.chars().count(), LONGEST_VALUE + 1);
         let ampersands = clean(&"&".repeat(2000), ChannelType::Slack.markup());

@@ -1,4 +1,4 @@
-//! What one message says of many that are not alike.
+//! The values for a message that counts many different events.
 
 use std::collections::HashMap;
 
@@ -8,21 +8,21 @@ use tera::Value;
 use super::LONGEST_LIST;
 use crate::notifier::group::Group;
 
-/// Parts of a summary that have a line each: more than Slack shows.
+/// The most parts of a summary with their own line. Slack shows fewer.
 pub(in crate::notifier::render) const MOST_LINES: usize = 50;
 
-/// How many of a sort a summary tells.
+/// The number of equal events in a summary.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Count {
+pub(super) struct SummaryCount {
     kind: &'static str,
     cause: Option<&'static str>,
-    /// The service, or else the family.
+    /// The service, or the family if there is no service.
     workload: Option<String>,
     cluster: Option<String>,
     count: usize,
 }
 
-/// What each part says, with what to open of it: the task where it is one, else what they have in common.
+/// The line of each part, with a link: to the task if there is only one, else to what the tasks have in common.
 pub(super) fn lines(group: &Group<'_>, headlines: &[String]) -> Value {
     let lines = group.parts.iter().zip(headlines).map(|(part, headline)| {
         let links = &part.first().links;
@@ -47,18 +47,18 @@ pub(super) fn lines(group: &Group<'_>, headlines: &[String]) -> Value {
     Value::from(lines.collect::<Vec<_>>())
 }
 
-/// By sort, the most first.
-pub(super) fn counts(group: &Group<'_>) -> Vec<Count> {
-    let mut sorts: HashMap<_, usize> = HashMap::new();
+/// The counts, the highest first.
+pub(super) fn counts(group: &Group<'_>) -> Vec<SummaryCount> {
+    let mut counted: HashMap<_, usize> = HashMap::new();
     for (notice, cause) in group.notices.iter().zip(&group.causes) {
         let subject = &notice.subject;
         let workload = subject.service.as_ref().or(subject.family.as_ref());
-        let sort = (notice.kind, *cause, workload, subject.cluster.as_ref());
-        *sorts.entry(sort).or_default() += 1;
+        let key = (notice.kind, *cause, workload, subject.cluster.as_ref());
+        *counted.entry(key).or_default() += 1;
     }
-    let counts = sorts
+    let counts = counted
         .into_iter()
-        .map(|((kind, cause, workload, cluster), count)| Count {
+        .map(|((kind, cause, workload, cluster), count)| SummaryCount {
             kind: kind.into(),
             cause: cause.map(Into::into),
             workload: workload.cloned(),
@@ -67,7 +67,7 @@ pub(super) fn counts(group: &Group<'_>) -> Vec<Count> {
         });
     let mut counts: Vec<_> = counts.collect();
     counts.sort_by(|one, other| {
-        let name = |it: &Count| (it.workload.clone(), it.cluster.clone(), it.kind, it.cause);
+        let name = |it: &SummaryCount| (it.workload.clone(), it.cluster.clone(), it.kind, it.cause);
         let by_count = other.count.cmp(&one.count);
         by_count.then_with(|| name(one).cmp(&name(other)))
     });

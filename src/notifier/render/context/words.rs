@@ -1,10 +1,10 @@
-//! How things are said in every channel: marks, image names, durations, AWS's event names.
+//! The words for all channels: marks, image names, durations, and texts for AWS's event names.
 
 use jiff::SignedDuration;
 
 use crate::notifier::policy::Severity;
 
-/// What catches the eye in a channel's list, where the colour of an attachment is not shown.
+/// The mark before a headline. Lists of messages do not show the colour of an attachment.
 pub(in crate::notifier::render) fn mark(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "⚪",
@@ -14,20 +14,20 @@ pub(in crate::notifier::render) fn mark(severity: Severity) -> &'static str {
     }
 }
 
-/// `210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.4.2` → `checkout:1.4.2`; a group is cut
-/// to the twelve digits that tools show.
+/// `210987654321.dkr.ecr.eu-west-1.amazonaws.com/shop/checkout:1.4.2` → `checkout:1.4.2`. Only the first twelve digits
+/// of an image digest are shown, as other tools do.
 pub(super) fn image(reference: &str) -> String {
     let name = reference.rsplit('/').next().unwrap_or(reference);
     match name.split_once("@sha256:") {
-        Some((name, group)) => {
-            let group: String = group.chars().take(12).collect();
-            format!("{name}@{group}")
+        Some((name, digest)) => {
+            let digest: String = digest.chars().take(12).collect();
+            format!("{name}@{digest}")
         }
         None => name.to_owned(),
     }
 }
 
-/// The two largest units that matter: `3 d 4 h`, `2 h 5 min`, `41 s`.
+/// Shows the two largest units: `3 d 4 h`, `2 h 5 min`, `41 s`.
 pub(super) fn duration(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
@@ -40,7 +40,7 @@ pub(super) fn duration(duration: SignedDuration) -> String {
     }
 }
 
-/// Words that follow "the task" as they follow "3 tasks": `was killed` → `were killed`.
+/// Changes words about "the task" to words about "3 tasks": `was killed` → `were killed`.
 pub(super) fn plural(words: &str) -> String {
     let mut before = "and";
     let words = words.split(' ').map(|word| {
@@ -60,7 +60,7 @@ pub(super) fn plural(words: &str) -> String {
     words.join(" ").replace(" it may ", " they may ")
 }
 
-/// Names of AWS's events in words that follow the service's name.
+/// The text for an event name. It follows the name of the service.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html>
 pub(super) fn event_text(name: &str) -> Option<&'static str> {
     Some(match name {
@@ -89,19 +89,19 @@ pub(super) fn event_text(name: &str) -> Option<&'static str> {
     })
 }
 
-/// What such an event means where it gives no reason of its own.
+/// The explanation of an event that contains no reason.
 pub(super) fn event_why(name: &str) -> Option<&'static str> {
     Some(match name {
         "SERVICE_TASK_START_IMPAIRED" => {
-            "its tasks start and stop again; the messages of the stopped ones say why"
+            "its tasks start and stop again; the messages about the stopped tasks say why"
         }
         "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "a task fails the health checks of AWS Cloud Map",
         "VPC_LATTICE_TARGET_UNHEALTHY" => "a target fails the health checks of its target group",
-        "ECS_OPERATION_THROTTLED" => "its tasks are placed late until ECS takes more calls",
+        "ECS_OPERATION_THROTTLED" => "its tasks are placed late until ECS accepts more calls",
         "SERVICE_DISCOVERY_OPERATION_THROTTLED" => {
-            "its tasks are registered late until Cloud Map takes more calls"
+            "its tasks are registered late until Cloud Map accepts more calls"
         }
-        "SERVICE_HEALTH_UNKNOWN" => "ECS cannot tell whether its tasks are healthy",
+        "SERVICE_HEALTH_UNKNOWN" => "ECS does not know whether its tasks are healthy",
         "TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION" => {
             "its protected tasks keep running until their scale-in protection ends"
         }
@@ -112,23 +112,23 @@ pub(super) fn event_why(name: &str) -> Option<&'static str> {
     })
 }
 
-/// What follows "deployment" in a headline: `SERVICE_DEPLOYMENT_ROLLBACK_FAILED` → `rollback failed`.
+/// The text after "deployment" in a headline: `SERVICE_DEPLOYMENT_ROLLBACK_FAILED` → `rollback failed`.
 pub(super) fn deployment_text(name: &str) -> String {
-    spoken(name.strip_prefix("SERVICE_DEPLOYMENT_").unwrap_or(name))
+    state_in_words(name.strip_prefix("SERVICE_DEPLOYMENT_").unwrap_or(name))
 }
 
-/// What follows "deployment hook": `HOOK_IN_PROGRESS` → `is in progress`.
+/// The text after "deployment hook": `HOOK_IN_PROGRESS` → `is in progress`.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>
 pub(super) fn hook_text(name: &str) -> String {
     match name.strip_prefix("HOOK_") {
         Some("IN_PROGRESS") => "is in progress".to_owned(),
         Some("AWAITING_ACTION") => "waits for your decision".to_owned(),
-        Some(state) => spoken(state),
-        None => spoken(name),
+        Some(state) => state_in_words(state),
+        None => state_in_words(name),
     }
 }
 
-/// What such a state means where the event gives no reason.
+/// The explanation of a state if the event contains no reason.
 pub(super) fn hook_why(name: &str) -> Option<&'static str> {
     Some(match name {
         "HOOK_FAILED" => "the hook did not succeed; if it is a function, its log says why",
@@ -137,8 +137,8 @@ pub(super) fn hook_why(name: &str) -> Option<&'static str> {
     })
 }
 
-/// A state's name of ECS's as words; what is no such name stays as it is.
-fn spoken(name: &str) -> String {
+/// An ECS state as words. Any other text is unchanged.
+fn state_in_words(name: &str) -> String {
     let is_name = name.bytes().all(|it| it.is_ascii_uppercase() || it == b'_');
     match is_name {
         true => name.to_ascii_lowercase().replace('_', " "),
@@ -146,8 +146,8 @@ fn spoken(name: &str) -> String {
     }
 }
 
-/// A deployment's reason, where it says more than its name. The scheduler's id says nothing to a person: the task
-/// definition stands in its place where it is known.
+/// The reason of a deployment, if it says more than the event name. The id of a deployment does not help a reader, so
+/// the task definition replaces it if it is known.
 pub(super) fn deployment_reason(
     reason: &str,
     id: Option<&str>,
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_spoken() {
+    fn states_are_shown_as_words() {
         for (name, expected) in [
             ("SERVICE_DEPLOYMENT_FAILED", "failed"),
             ("SERVICE_DEPLOYMENT_IN_PROGRESS", "in progress"),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_tasks() {
+    fn words_about_many_tasks() {
         for (one, many) in [
             ("was killed", "were killed"),
             (

@@ -1,57 +1,57 @@
-//! The files of a folder of templates, and what else lies there.
+//! Reads the files of a folder of templates.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{TemplateError, TemplateFile, is_sort};
+use super::{TemplateError, TemplateFile, is_template_kind};
 
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FolderContents {
     pub(super) files: Vec<TemplateFile>,
-    pub(super) strays: Vec<Stray>,
+    pub(super) skipped: Vec<SkippedPath>,
 }
 
-/// What is not read.
+/// A file or folder that is not read.
 #[derive(Debug)]
-pub(super) struct Stray {
+pub(super) struct SkippedPath {
     path: PathBuf,
     is_folder: bool,
 }
 
-impl Stray {
-    /// Not a README or a licence that lies beside the templates.
-    pub(super) fn seems_meant(&self) -> bool {
+impl SkippedPath {
+    /// False for a README or a licence beside the templates.
+    pub(super) fn looks_like_template(&self) -> bool {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let stem = name.split('.').next().unwrap_or_default();
         let is_parts = |folder: &Path| folder.file_name().is_some_and(|it| it == "parts");
         self.is_folder
-            || is_sort(stem)
+            || is_template_kind(stem)
             || stem == "default"
             || name.contains(".tera")
             || self.path.parent().is_some_and(is_parts)
     }
 }
 
-impl fmt::Display for Stray {
+impl fmt::Display for SkippedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let why = match self.is_folder {
-            true => "folders within folders are not looked at",
-            false => "a template's name ends in `.tera`",
+            true => "only one level of folders is read",
+            false => "the name of a template must end with `.tera`",
         };
         write!(f, "{} is not read: {why}", self.path.display())
     }
 }
 
-/// Every `*.tera` of a folder and of its subfolders, whatever they are called.
-pub(super) fn read(dir: &Path) -> Result<Found, TemplateError> {
-    let mut found = Found::default();
+/// Reads every `*.tera` file of a folder and of its subfolders, with any name.
+pub(super) fn read(dir: &Path) -> Result<FolderContents, TemplateError> {
+    let mut found = FolderContents::default();
     collect(dir, "", &mut found)?;
     Ok(found)
 }
 
-fn collect(dir: &Path, prefix: &str, found: &mut Found) -> Result<(), TemplateError> {
+fn collect(dir: &Path, prefix: &str, found: &mut FolderContents) -> Result<(), TemplateError> {
     for path in paths(dir).map_err(|error| unreadable(dir, &error))? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_template = path
@@ -70,7 +70,7 @@ fn collect(dir: &Path, prefix: &str, found: &mut Found) -> Result<(), TemplateEr
                 text,
             });
         } else {
-            found.strays.push(Stray {
+            found.skipped.push(SkippedPath {
                 is_folder: path.is_dir(),
                 path,
             });
@@ -79,7 +79,7 @@ fn collect(dir: &Path, prefix: &str, found: &mut Found) -> Result<(), TemplateEr
     Ok(())
 }
 
-/// Sorted, so that what is wrong is said in the same order everywhere.
+/// The paths are sorted, so that problems have the same order on every computer.
 fn paths(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
     let mut paths = paths.collect::<io::Result<Vec<_>>>()?;

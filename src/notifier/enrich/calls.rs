@@ -1,4 +1,4 @@
-//! How AWS is asked: several things at once, each for a limited time, and what failed said in one line.
+//! Calls AWS: several calls at the same time, each with a timeout. All failures are logged in one line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -13,14 +13,14 @@ use crate::ecs::arn;
 use crate::ecs::notice::Notice;
 use crate::notifier::metrics;
 
-/// Calls on their way at the same time: far below what ECS throttles.
+/// The number of calls at the same time. ECS throttles only at far more.
 const AT_ONCE: usize = 8;
 
-/// Troubles that are told of a batch: each may quote a name.
-const MOST_TROUBLES: usize = 10;
+/// The most failures in the log line of a batch. Each one may contain a name.
+const MOST_PROBLEMS: usize = 10;
 
-/// A cluster, by the ARN that it has in the event's own account: what belongs to another account than ours
-/// is then refused by AWS, and not mistaken for something of ours that has the same name.
+/// A cluster, by its ARN in the event's account. If that is another account, AWS refuses the call. With a name, AWS could
+/// return our own cluster with the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Cluster {
     pub(super) region: String,
@@ -38,13 +38,13 @@ impl Cluster {
     }
 }
 
-/// The event's region, where it is one: it becomes part of a host's name.
+/// The region of the event. It is checked, because it becomes a part of a host name.
 pub(super) fn region(notice: &Notice) -> Option<String> {
     let region = notice.origin.region.as_deref()?;
     arn::is_region(region).then(|| region.to_owned())
 }
 
-/// An ARN of ECS in the account and region of the event.
+/// An ECS ARN in the account and region of the event.
 pub(super) fn own_arn(notice: &Notice, resource: &str) -> Option<String> {
     let region = region(notice)?;
     let account = notice.origin.account.as_deref()?;
@@ -53,7 +53,7 @@ pub(super) fn own_arn(notice: &Notice, resource: &str) -> Option<String> {
     is_account.then(|| format!("arn:{partition}:ecs:{region}:{account}:{resource}"))
 }
 
-/// What ECS calls anything in a cluster: letters, digits, `-` and `_`.
+/// Whether a text is a valid ECS name: letters, digits, `-` and `_`.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
@@ -62,24 +62,24 @@ pub(super) fn is_name(text: &str) -> bool {
             .all(|it| it.is_ascii_alphanumeric() || "-_".contains(it))
 }
 
-/// The id of a task or an instance: 32 hexadecimal digits, or a UUID. ECS refuses a whole call for one that
-/// is neither.
+/// Whether a text is the id of a task or an instance: 32 hexadecimal digits, or a UUID. ECS refuses the whole call if
+/// one id is invalid.
 pub(super) fn is_id(text: &str) -> bool {
     (32..=36).contains(&text.len()) && text.chars().all(|it| it.is_ascii_hexdigit() || it == '-')
 }
 
-/// Something in a cluster, by its name.
+/// A resource in a cluster, by its name or id.
 pub(super) type Member = (Cluster, String);
 
-/// A client for each region, each with connections that live as long as the process.
+/// One client for each region. Its connections stay open as long as the process runs.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(super) struct ClientCache {
     session: Session,
     ecs: Mutex<BTreeMap<String, aws_sdk_ecs::Client>>,
     logs: Mutex<BTreeMap<String, service::Client>>,
 }
 
-impl Clients {
+impl ClientCache {
     pub(super) fn new(session: Session) -> Self {
         Self {
             session,
@@ -107,21 +107,21 @@ impl Clients {
     }
 }
 
-/// One batch's questions.
-pub(super) struct Ask<'a> {
-    clients: &'a Clients,
+/// The calls for one batch.
+pub(super) struct AwsCalls<'a> {
+    clients: &'a ClientCache,
     limit: Duration,
     until: Instant,
-    troubles: Mutex<BTreeMap<String, usize>>,
+    problems: Mutex<BTreeMap<String, usize>>,
 }
 
-impl<'a> Ask<'a> {
-    pub(super) fn new(clients: &'a Clients, limit: Duration, until: Instant) -> Self {
+impl<'a> AwsCalls<'a> {
+    pub(super) fn new(clients: &'a ClientCache, limit: Duration, until: Instant) -> Self {
         Self {
             clients,
             limit,
             until,
-            troubles: Mutex::new(BTreeMap::new()),
+            problems: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Ask<'a> {
         self.clients.logs(region)
     }
 
-    /// An answer, or none in time.
+    /// Returns the answer. `None` if the call failed or took too long.
     pub(super) async fn call<T>(
         &self,
         call: &'static str,
@@ -141,24 +141,24 @@ impl<'a> Ask<'a> {
     ) -> Option<T> {
         let now = Instant::now();
         if now >= self.until {
-            self.trouble(format!("{call}: no time left"));
+            self.note_problem(format!("{call}: no time left"));
             return None;
         }
         let limit = self.until.min(now + self.limit);
         match timeout_at(limit, answer).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
-                self.trouble(error.to_string());
+                self.note_problem(error.to_string());
                 None
             }
             Err(_) => {
-                self.trouble(format!("{call}: no answer in time"));
+                self.note_problem(format!("{call}: no answer in time"));
                 None
             }
         }
     }
 
-    /// Asks for the members of each cluster, as many in a call as it takes.
+    /// Calls `ask` for the members of each cluster, with as many members in a call as allowed.
     pub(super) async fn each<T, F>(
         &self,
         wanted: impl IntoIterator<Item = Member>,
@@ -175,7 +175,7 @@ impl<'a> Ask<'a> {
         self.all(calls).await
     }
 
-    /// Whatever is answered, in any order.
+    /// Returns all answers, in any order.
     pub(super) async fn all<T>(
         &self,
         calls: impl IntoIterator<Item = impl Future<Output = Option<T>>>,
@@ -184,45 +184,45 @@ impl<'a> Ask<'a> {
         answers.filter_map(std::future::ready).collect().await
     }
 
-    pub(super) fn trouble(&self, what: String) {
-        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        *troubles.entry(what).or_default() += 1;
+    pub(super) fn note_problem(&self, what: String) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        *problems.entry(what).or_default() += 1;
     }
 
-    /// Of what a call said was not there.
-    pub(super) fn missing(&self, call: &'static str, how_many: usize) {
+    /// Notes how many resources a call could not find.
+    pub(super) fn note_missing(&self, call: &'static str, how_many: usize) {
         if how_many > 0 {
-            self.trouble(format!("{call}: {how_many} MISSING"));
+            self.note_problem(format!("{call}: {how_many} MISSING"));
         }
     }
 
-    /// One line for whoever wonders why messages say so little. AWS quotes names in its errors: their control
-    /// characters are written escaped.
+    /// Logs one line that explains why messages lack facts. Errors of AWS contain names, so control characters are
+    /// escaped.
     pub(super) fn report(self) {
-        let troubles = self
-            .troubles
+        let problems = self
+            .problems
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        metrics::count_enrichment_failures(troubles.values().sum());
-        let lines = troubles.into_iter().map(|(what, times)| match times {
+        metrics::count_enrichment_failures(problems.values().sum());
+        let lines = problems.into_iter().map(|(what, times)| match times {
             1 => what,
             _ => format!("{what} ({times} times)"),
         });
         let lines: Vec<_> = lines.collect();
         if !lines.is_empty() {
-            let more = match lines.len().saturating_sub(MOST_TROUBLES) {
+            let more = match lines.len().saturating_sub(MOST_PROBLEMS) {
                 0 => String::new(),
                 more => format!("; and {more} more"),
             };
-            let lines: Vec<_> = lines.into_iter().take(MOST_TROUBLES).collect();
+            let lines: Vec<_> = lines.into_iter().take(MOST_PROBLEMS).collect();
             let why = lines.join("; ") + &more;
             let why = why.escape_debug();
-            tracing::warn!(%why, "messages lack what AWS did not tell");
+            tracing::warn!(%why, "messages lack facts that AWS did not return");
         }
     }
 }
 
-/// The members of each cluster, in lists that are short enough for a call.
+/// The members of each cluster, in lists that are short enough for one call.
 fn parts(wanted: impl IntoIterator<Item = Member>, most: usize) -> Vec<(Cluster, Vec<String>)> {
     let mut clusters: BTreeMap<Cluster, BTreeSet<String>> = BTreeMap::new();
     for (cluster, name) in wanted {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_is_asked_for_where_the_event_came_from() {
+    fn a_cluster_is_in_the_account_and_region_of_the_event() {
         for (region, arn) in [
             (
                 "eu-west-1",
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_once_in_lists_that_a_call_takes() {
+    fn each_name_is_asked_for_once_in_lists_of_the_allowed_length() {
         let cluster = cluster("eu-west-1", "210987654321", "prod").unwrap();
         let wanted = (0..250).map(|number| (cluster.clone(), format!("{:03}", number % 125)));
         let parts = parts(wanted, 100);
