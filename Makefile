@@ -32,8 +32,8 @@ test: ## run what one runs at every change; what the tests need is installed und
 	cargo test
 
 acceptance: ## run what takes longer: releases, stacks, upgrades, storms, all samples in every way
-	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test suite -- --ignored --skip bulk::
-	PROPTEST_CASES=4096 cargo test --locked --no-fail-fast --test suite -- --include-ignored bulk:: properties::
+	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test suite -- --ignored --skip all_samples::
+	PROPTEST_CASES=4096 cargo test --locked --no-fail-fast --test suite -- --include-ignored all_samples:: properties::
 
 # A misspelt key would deploy a function that posts nothing. Every key may be left out, and so may the file.
 config: ## check the keys and values of serverless.env.yml

@@ -13,9 +13,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::{REGION, sdk_config};
-use crate::kept::assert_kept;
 use crate::moto::Moto;
 use crate::runtime_api::{Answer, RuntimeApi};
+use crate::secret_leaks::assert_no_secrets_printed;
 use crate::tools;
 
 struct Letters {
@@ -74,7 +74,7 @@ impl Letters {
             .envs(variables.iter().copied());
         let run = move || {
             let output = command.output().unwrap();
-            assert_kept(&command, &output);
+            assert_no_secrets_printed(&command, &output);
             output
         };
         tokio::task::spawn_blocking(run).await.unwrap()
