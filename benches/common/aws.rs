@@ -1,5 +1,5 @@
-//! The AWS calls of the function: DynamoDB's table, SQS's visibility timeouts, and ECS. Each call takes as long as a call
-//! within a region.
+//! The AWS calls of the function: DynamoDB's table, SQS's visibility timeouts, and ECS. Each call takes as long as a
+//! call within a region.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -9,8 +9,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a function as Lambda does, with only this environment. `count_bytes` is called with the size of each piece
-    /// of its log.
+    /// Starts a function as Lambda does, with only this environment. `count_bytes` is called with the size of each
+    /// piece of its log.
     pub(crate) fn start(
         mut command: Command,
         runtime_api: &str,

@@ -153,7 +153,9 @@ impl Lambda {
         let running = self.running.lock().unwrap().take().unwrap();
         let response = is_response.then(|| serde_json::from_slice(body).unwrap());
         self.queue.finish(&running.numbers, response.as_ref());
-        let Running { started, urgent, .. } = running;
+        let Running {
+            started, urgent, ..
+        } = running;
         let ended = Instant::now();
         assert!(ended - started < TIMEOUT, "Lambda would have ended it");
         self.done.lock().unwrap().push(Invocation {

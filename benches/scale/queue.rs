@@ -21,8 +21,8 @@ const VISIBILITY: Duration = Duration::from_secs(90);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// AWS does not document how fast Lambda receives records. This is a low estimate: ten records, the maximum of one call,
-/// every ten milliseconds.
+/// AWS does not document how fast Lambda receives records. This is a low estimate: ten records, the maximum of one
+/// call, every ten milliseconds.
 const RECEIVE: Duration = Duration::from_millis(10);
 const RECORDS_A_CALL: usize = 10;
 
@@ -168,7 +168,8 @@ impl Queue {
             .insert(number, visibility);
     }
 
-    /// Handles the answer of an invocation: the records that it names return to the queue, or all if the invocation failed.
+    /// Handles the answer of an invocation: the records that it names return to the queue, or all if the invocation
+    /// failed.
     pub(crate) fn finish(&self, batch: &[usize], answer: Option<&Value>) {
         let failures = answer.map(|answer| {
             let failures = answer["batchItemFailures"].as_array().into_iter().flatten();

@@ -57,7 +57,10 @@ impl Report {
         invocations.sort_by_key(|it| it.started);
         let messages = chat.accepted();
         let urgent: Vec<_> = messages.iter().filter(|it| is_urgent(it)).collect();
-        let waits: Vec<_> = invocations.iter().flat_map(|it| waits(it, &urgent)).collect();
+        let waits: Vec<_> = invocations
+            .iter()
+            .flat_map(|it| waits(it, &urgent))
+            .collect();
         let busy = invocations.iter().map(|it| it.ended - it.started).sum();
         let Figures {
             sent,
@@ -104,7 +107,11 @@ fn waits(invocation: &Invocation, urgent: &[&Message]) -> Vec<Duration> {
     let Some(posted) = during.next() else {
         return Vec::new();
     };
-    invocation.urgent.iter().map(|sent| posted.at - *sent).collect()
+    invocation
+        .urgent
+        .iter()
+        .map(|sent| posted.at - *sent)
+        .collect()
 }
 
 fn cost(invocations: usize, busy: Duration, queue_calls: usize, aws: &Aws, written: u64) -> f64 {
@@ -137,7 +144,9 @@ pub(crate) fn print(reports: &[Report]) {
         ("all is posted, after the last event", |it| {
             seconds(it.backlog)
         }),
-        ("records returned to the queue", |it| it.returned.to_string()),
+        ("records returned to the queue", |it| {
+            it.returned.to_string()
+        }),
         ("messages refused (429)", |it| it.refused.to_string()),
         ("invocations", |it| it.invocations.to_string()),
         ("their duration, and CPU time", |it| {

@@ -1,5 +1,5 @@
-//! The events of a cluster whose services are all replaced at once while one of them runs out of memory. They are in the
-//! order in which ECS sends them.
+//! The events of a cluster whose services are all replaced at once while one of them runs out of memory. They are in
+//! the order in which ECS sends them.
 
 use std::time::Duration;
 

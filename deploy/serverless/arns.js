@@ -10,8 +10,9 @@ const sub = (resource) => ({
   'Fn::Sub': `arn:\${AWS::Partition}:ecs:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
 });
 
-// IAM's only wildcards are `*` and `?`. Every other pattern of the function becomes the narrowest IAM pattern that includes
-// it: a choice of characters becomes any character, a choice of words becomes any text. The function refuses the rest.
+// IAM's only wildcards are `*` and `?`. Every other pattern of the function becomes the narrowest IAM pattern that
+// includes it: a choice of characters becomes any character, a choice of words becomes any text. The function refuses
+// the rest.
 const forIam = (pattern) =>
   pattern
     .replace(/\\(.)/g, '?')

@@ -87,7 +87,8 @@ locals {
         { Sid = "TagTasks", Effect = "Allow", Action = "ecs:TagResource", Resource = "${local.ecs}:task/*", Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } } },
         { Sid = "TakeNetworkOfServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = "${local.ecs}:service/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
         { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
-        # Task roles are passed to ecs-tasks. The role with which ECS manages the EBS volumes of a message is passed to ecs.
+        # Task roles are passed to ecs-tasks. The role with which ECS manages the EBS volumes of a message is passed to
+        # ecs.
         { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = ["ecs-tasks.amazonaws.com", "ecs.amazonaws.com"] } } },
       ]
     }
@@ -304,8 +305,8 @@ resource "aws_sqs_queue_policy" "dead_letters" {
   })
 }
 
-# A message goes to the second queue if its task can never run, or if there was no capacity for it for about two hours. The
-# same happens if the function crashes and sets no delay: twelve times the visibility timeout is two hours.
+# A message goes to the second queue if its task can never run, or if there was no capacity for it for about two hours.
+# The same happens if the function crashes and sets no delay: twelve times the visibility timeout is two hours.
 resource "aws_sqs_queue" "run" {
   count = var.functions.run_from_queue ? 1 : 0
 

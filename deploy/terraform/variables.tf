@@ -176,8 +176,8 @@ variable "secret_arns" {
   default = []
 }
 
-# The deduplication table, by name or ARN. Its key is `id`. If it is empty or DISABLED, each process knows only the events
-# that it posted itself.
+# The deduplication table, by name or ARN. Its key is `id`. If it is empty or DISABLED, each process knows only the
+# events that it posted itself.
 variable "dedup_table" {
   type    = string
   default = ""

@@ -1,5 +1,5 @@
-//! Any bytes as a payload. There must be no panic, a built-in template must render, and no line of a message may contain
-//! a control character.
+//! Any bytes as a payload. There must be no panic, a built-in template must render, and no line of a message may
+//! contain a control character.
 
 #![no_main]
 

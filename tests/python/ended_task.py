@@ -1,4 +1,4 @@
-"""Runs a service's task on the instance of `cluster.py` until it stops, in the moto server at the URL in the argument."""
+"""Runs a service's task on the instance of `cluster.py` until it stops. The argument is the URL of the moto server."""
 
 import json
 import sys

@@ -548,8 +548,8 @@ fn config_lists_the_templates_in_force() {
     assert_snapshot!(templates);
 }
 
-/// In a custom template the argument of `time` must be a time. If the event has another text in place of a time, this is
-/// not an error of the template.
+/// In a custom template the argument of `time` must be a time. If the event has another text in place of a time, this
+/// is not an error of the template.
 #[test]
 fn an_invalid_time_in_a_template_is_an_error_in_a_preview() {
     let folder = tempfile::tempdir().unwrap();

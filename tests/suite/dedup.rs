@@ -441,8 +441,8 @@ async fn duplicates_in_one_batch_have_the_same_result() {
     }
 }
 
-/// The table refuses connections, does not answer, or gives an invalid answer. Events are still posted, because twice is
-/// better than never.
+/// The table refuses connections, does not answer, or gives an invalid answer. Events are still posted, because twice
+/// is better than never.
 #[tokio::test]
 async fn an_unreachable_table_loses_no_message() {
     let slow = chat(ResponseTemplate::new(200).set_delay(Duration::from_secs(30))).await;
@@ -470,8 +470,8 @@ async fn an_unreachable_table_loses_no_message() {
     }
 }
 
-/// A table that answers each request for the first key only and returns the others as unprocessed, as a busy table does.
-/// All keys are posted ones. It never answers for a key whose id ends with `never`.
+/// A table that answers each request for the first key only and returns the others as unprocessed, as a busy table
+/// does. All keys are posted ones. It never answers for a key whose id ends with `never`.
 async fn busy_table(never: &'static str) -> MockServer {
     let server = MockServer::start().await;
     let read = move |request: &Request| {
@@ -565,8 +565,8 @@ async fn a_table_that_stays_busy_loses_no_message() {
     assert!(log.contains("keys without an answer in time: 1"), "{log}");
 }
 
-/// Three processes get the same events at the same time. Each event is posted once, and the records that a process leaves
-/// to another return to the queue.
+/// Three processes get the same events at the same time. Each event is posted once, and the records that a process
+/// leaves to another return to the queue.
 #[tokio::test]
 #[ignore = "acceptance: it needs the machine for itself"]
 async fn processes_that_race_post_each_event_once() {

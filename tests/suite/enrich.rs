@@ -313,8 +313,8 @@ async fn only_the_exit_of_an_essential_container_is_a_failure() {
     );
 }
 
-/// A task that is killed on a draining instance is moved and has not failed. Any other state of the instance only changes
-/// the text: the instance may have been healthy when the task ended.
+/// A task that is killed on a draining instance is moved and has not failed. Any other state of the instance only
+/// changes the text: the instance may have been healthy when the task ended.
 #[tokio::test]
 async fn the_instance_explains_a_kill() {
     const SCHEDULER: &str = "ServiceSchedulerInitiated";
@@ -410,8 +410,8 @@ async fn the_reporting_agent_is_not_the_actor() {
     assert!(!run.messages[0].contains("agent"), "{}", run.messages[0]);
 }
 
-/// A non-essential sidecar that failed during the stop, and a container that is ignored by configuration, do not explain
-/// the stop.
+/// A non-essential sidecar that failed during the stop, and a container that is ignored by configuration, do not
+/// explain the stop.
 #[tokio::test]
 async fn the_essential_container_explains_the_stop() {
     for (sidecar, variables) in [
@@ -464,7 +464,8 @@ async fn a_deployments_id_becomes_a_version_and_a_count() {
     );
     assert_eq!(counted(&aws), once(&["DescribeServices"]));
 
-    // The deployment was rolled back and does not exist any more. The message must not show the deployment in its place.
+    // The deployment was rolled back and does not exist any more. The message must not show the deployment in its
+    // place.
     aws.service("checkout", json!({"serviceName": "checkout", "deployments": [
         {"id": "ecs-svc/1", "taskDefinition": arn("task-definition/checkout:56"), "desiredCount": 3}]}));
     let run = notify(&aws, vec![events::sample("deployment-failed")], &[]).await;

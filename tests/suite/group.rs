@@ -32,8 +32,8 @@ fn batch(events: &[Value]) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-/// Runs the function on a batch with this much time. Returns the messages, and the ids of the records that return to the
-/// queue.
+/// Runs the function on a batch with this much time. Returns the messages, and the ids of the records that return to
+/// the queue.
 async fn post(
     events: &[Value],
     seconds: u64,

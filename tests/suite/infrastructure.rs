@@ -289,8 +289,8 @@ fn every_program_is_deployed_from_its_zip() {
     }
 }
 
-/// `iam:PassRole` names each role, and only tasks may get it. One exception: `run-from-queue` may also pass a role to ECS
-/// itself, for the EBS volumes of a message.
+/// `iam:PassRole` names each role, and only tasks may get it. One exception: `run-from-queue` may also pass a role to
+/// ECS itself, for the EBS volumes of a message.
 #[test]
 fn no_role_is_passed_by_a_wildcard() {
     let (sam, terraform) = both();

@@ -90,7 +90,8 @@ fn show(renderer: &Renderer, evaluated: &Evaluated) -> String {
     format!("{head}{}\n", terminal::plain(&rendered.terminal))
 }
 
-/// The payloads of a few samples for each channel type. A few are enough: between channel types only the markup differs.
+/// The payloads of a few samples for each channel type. A few are enough: between channel types only the markup
+/// differs.
 #[test]
 fn payloads_of_each_channel_type() {
     const SAMPLES: [&str; 5] = [
@@ -243,8 +244,8 @@ fn without_facts(value: &Value) -> Value {
     }
 }
 
-/// Whether an urgent message must say why. A deletion needs no reason, and of an event that AWS adds later only its name
-/// is known.
+/// Whether an urgent message must say why. A deletion needs no reason, and of an event that AWS adds later only its
+/// name is known.
 fn says_why(notice: &Notice) -> bool {
     match (&notice.facts, notice.kind) {
         (_, Kind::ServiceChanged | Kind::Other) => false,

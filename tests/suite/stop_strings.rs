@@ -1,4 +1,5 @@
-//! ECS's reason strings, each with every stop code: the right one, wrong ones and no code. The string decides the cause.
+//! ECS's reason strings, each with every stop code: the right one, wrong ones and no code. The string decides the
+//! cause.
 //!
 //! The strings are from AWS's pages and from the ECS agent, with example values. The column `where` says which field
 //! holds the string: the reason of a task that never ran (`task`), the reason of a task that ran (`ran`), the reason of

@@ -1,5 +1,5 @@
-//! A test of speed that does not depend on the load of the machine: it counts the instructions that the deployed program
-//! needs to start and to post an event. It fails if a count has grown by more than a tenth.
+//! A test of speed that does not depend on the load of the machine: it counts the instructions that the deployed
+//! program needs to start and to post an event. It fails if a count has grown by more than a tenth.
 //!
 //! The figures are for rustc 1.95 on x86_64; docs/performance.md says how they were measured. If a change is worth more
 //! instructions, measure again and change the figures here.

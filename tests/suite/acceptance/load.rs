@@ -208,8 +208,8 @@ fn doubles(posted: &BTreeMap<String, usize>) -> usize {
     posted.values().map(|times| times.saturating_sub(1)).sum()
 }
 
-/// With chat failures of every kind, duplicates and disorder, each event is posted at least once. With a table it is not
-/// posted again after the chat has confirmed it.
+/// With chat failures of every kind, duplicates and disorder, each event is posted at least once. With a table it is
+/// not posted again after the chat has confirmed it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "acceptance"]
 async fn chat_failures_cause_no_loss_and_no_confirmed_duplicate() {
@@ -225,8 +225,8 @@ async fn chat_failures_cause_no_loss_and_no_confirmed_duplicate() {
     assert!(outcome.peak < 100_000, "{} kB", outcome.peak);
 }
 
-/// A function may be killed after the chat's answer and before it has recorded the message as posted. Only this message is
-/// posted again.
+/// A function may be killed after the chat's answer and before it has recorded the message as posted. Only this message
+/// is posted again.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "acceptance"]
 async fn a_killed_function_repeats_at_most_its_last_message() {

@@ -13,8 +13,9 @@ use serde_json::json;
 use super::package::{CARNIVAL, EXAMPLE, Package, function};
 use crate::tools;
 
-/// A copy of the project's folder with its own settings. `cargo lambda` there is either the pinned one, or a script that
-/// only writes its arguments to the file `arguments`. `cargo run` there runs the command line that is already built.
+/// A copy of the project's folder with its own settings. `cargo lambda` there is either the pinned one, or a script
+/// that only writes its arguments to the file `arguments`. `cargo run` there runs the command line that is already
+/// built.
 struct ProjectCopy {
     folder: PathBuf,
 }
@@ -289,8 +290,8 @@ fn bootstrap(zip: &Path) -> Vec<u8> {
     program
 }
 
-/// Runs the real build, and returns its zips. It is for this machine's architecture, because other Rust targets may not be
-/// installed.
+/// Runs the real build, and returns its zips. It is for this machine's architecture, because other Rust targets may not
+/// be installed.
 fn packaged() -> &'static [PathBuf] {
     static ZIPS: OnceLock<Vec<PathBuf>> = OnceLock::new();
     ZIPS.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! The roles of the deployed functions allow exactly what the functions need. Also the resources of the functions that run
-//! tasks.
+//! The roles of the deployed functions allow exactly what the functions need, and the functions that run tasks have the
+//! resources that they need.
 
 use std::collections::BTreeSet;
 
@@ -86,8 +86,8 @@ fn policy(template: &Value, role: &str) -> Value {
     resolved(document, &template["Conditions"])
 }
 
-/// Checks that no call was denied, and that every statement was used. `others` are statements for calls that the fake AWS
-/// does not get.
+/// Checks that no call was denied, and that every statement was used. `others` are statements for calls that the fake
+/// AWS does not get.
 fn assert_exactly_enough(aws: &FakeAws, policy: &Value, others: &[&str]) {
     let denied: Vec<_> = aws
         .calls()
@@ -160,8 +160,8 @@ async fn the_role_of_deploy_hook_is_exactly_enough() {
     assert_exactly_enough(&aws, &policy, &["WriteItsOwnLog"]);
 }
 
-/// The function makes only calls that its role allows, and the role allows no other calls. Where enrichment is switched
-/// off, neither is there.
+/// The function makes only calls that its role allows, and the role allows no other calls. Without
+/// enrichment there are neither such calls nor such permissions.
 #[tokio::test]
 #[ignore = "acceptance"]
 async fn the_role_of_parrot_is_exactly_enough() {
@@ -314,8 +314,8 @@ async fn the_role_of_parrot_allows_only_its_own_secrets() {
     }
 }
 
-/// Only listed roles may be passed to tasks; by default no role may. A message's `volumeConfigurations` pass a role to ECS
-/// itself: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>
+/// Only listed roles may be passed to tasks; by default no role may. A message's `volumeConfigurations` pass a role to
+/// ECS itself: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>
 #[test]
 #[ignore = "acceptance"]
 fn roles_are_passed_by_name_only() {

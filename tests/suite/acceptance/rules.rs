@@ -1,5 +1,5 @@
-//! The rules of serverless.yml on moto's event bus: each sample is routed by the one rule that is meant for it, or by no
-//! rule.
+//! The rules of serverless.yml on moto's event bus: each sample is routed by the one rule that is meant for it, or by
+//! no rule.
 
 use std::collections::BTreeMap;
 

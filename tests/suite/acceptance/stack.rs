@@ -305,8 +305,8 @@ fn senders(template: &Value, mode: &str, target: &Value) -> Vec<Value> {
     arns.collect()
 }
 
-/// By default the rules send events to a queue, the function gets them in batches, and failed ones are retried for about
-/// four hours.
+/// By default the rules send events to a queue, the function gets them in batches, and failed ones are retried for
+/// about four hours.
 #[test]
 #[ignore = "acceptance"]
 fn the_queue_delivers_batches_and_retries_failed_records() {
