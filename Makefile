@@ -1,17 +1,17 @@
-# make help tells what there is.
+# `make help` lists the targets.
 
-# One zip in dist/ for each, named after it: serverless names the upload after the file alone.
+# Each function has one zip in dist/ with its name, because serverless names the upload after the file name alone.
 FUNCTIONS := parrot run-from-queue deploy-hook
 
-# The architecture comes from serverless.env.yml, where serverless.yml reads it too.
+# The architecture comes from serverless.env.yml. serverless.yml reads it from there too.
 CONFIGURED := $(shell sed -n 's/^[[:space:]]*architecture:[[:space:]]*\([^[:space:]#]*\).*/\1/p' serverless.env.yml 2>/dev/null | tr -d "\"'")
 ARCH ?= $(or $(CONFIGURED),x86_64)
 FLAG_x86_64 := --x86-64
 FLAG_arm64 := --arm64
 FLAG := $(FLAG_$(ARCH))
 
-# A `cargo lambda` on the PATH is used; without one, the release that deploy/requirements.txt pins is
-# installed, together with the linker it needs.
+# If `cargo lambda` is on the PATH, it is used. Otherwise the release that deploy/requirements.txt pins is installed,
+# together with the linker that it needs.
 CARGO_LAMBDA := $(shell command -v cargo-lambda 2>/dev/null)
 VENV := $(CURDIR)/target/cargo-lambda
 export PATH := $(if $(CARGO_LAMBDA),,$(VENV)/bin:)$(PATH)
@@ -28,14 +28,14 @@ lint: ## check the formatting, and clippy without a warning
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 
-test: ## run what one runs at every change; what the tests need is installed under target/
+test: ## run the tests for every change; the tools that they need are installed under target/
 	cargo test
 
-acceptance: ## run what takes longer: releases, stacks, upgrades, storms, all samples in every way
-	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test suite -- --ignored --skip bulk::
-	PROPTEST_CASES=4096 cargo test --locked --no-fail-fast --test suite -- --include-ignored bulk:: properties::
+acceptance: ## run the slow tests: releases, stacks, upgrades, load with failures, checks with all samples
+	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test suite -- --ignored --skip all_samples::
+	PROPTEST_CASES=4096 cargo test --locked --no-fail-fast --test suite -- --include-ignored all_samples:: properties::
 
-# A misspelt key would deploy a function that posts nothing. Every key may be left out, and so may the file.
+# With a misspelt key the deployed function would post nothing. Every key is optional, and so is the file.
 config: ## check the keys and values of serverless.env.yml
 	@if [ -e serverless.env.yml ]; then echo 'building ecs-parrot, which checks serverless.env.yml' >&2; cargo run --locked -- config serverless.env.yml; fi
 
@@ -47,7 +47,7 @@ package: architecture config $(if $(CARGO_LAMBDA),,$(VENV)/installed) ## build d
 	mkdir -p dist
 	set -e; for name in $(FUNCTIONS); do cp target/lambda/$(ARCH)/$$name/bootstrap.zip dist/$$name.zip; done
 
-# The architecture is handed on, so that the function has the one that its zip was built for.
+# The architecture is passed on, so that the function has the one for which its zip was built.
 deploy: package $(SERVERLESS) ## package, and deploy what serverless.env.yml describes
 	$(SERVERLESS) deploy --param=architecture=$(ARCH)
 

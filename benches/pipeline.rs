@@ -1,4 +1,4 @@
-//! The pure pipeline, from a payload's text to what Slack is sent: its time, and how often it allocates.
+//! The stages without I/O, from a payload's text to the message for Slack: their time, and how often they allocate.
 //!
 //! ```sh
 //! cargo bench --bench pipeline
@@ -6,7 +6,7 @@
 //!
 //! Figures: docs/performance.md.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the benchmark")]
+#![expect(clippy::unwrap_used, reason = "an error here ends the benchmark")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -30,8 +30,8 @@ fn main() {
     Criterion::default().configure_from_args().final_summary();
 }
 
-/// What Slack is sent of a payload, as many bytes.
-fn tell(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
+/// Processes a payload. Returns the size in bytes of all messages for Slack.
+fn process(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
     let payload: Value = serde_json::from_str(payload).unwrap();
     let events = ingest::open(&payload)
         .into_iter()
@@ -49,7 +49,7 @@ fn tell(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
     bytes
 }
 
-/// The least that anything must do with an event.
+/// The time to parse the JSON alone, which is the least that any program needs.
 fn parsing(criterion: &mut Criterion) {
     let event = sample("task_stopped-out-of-memory").to_string();
     let mut group = criterion.benchmark_group("parse");
@@ -98,7 +98,7 @@ fn batches(criterion: &mut Criterion) {
         group.sample_size(20);
         let (batch, renderer, policy) = (batch(events), Renderer::default(), Policy::default());
         group.bench_function(BenchmarkId::from_parameter(events), |bencher| {
-            bencher.iter(|| tell(black_box(&batch), &renderer, &policy));
+            bencher.iter(|| process(black_box(&batch), &renderer, &policy));
         });
     }
 }
@@ -109,21 +109,21 @@ fn bench(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, event: &str)
     let (renderer, policy) = (Renderer::default(), Policy::default());
     group.throughput(Throughput::Bytes(event.len() as u64));
     group.bench_function(id, |bencher| {
-        bencher.iter(|| tell(black_box(event), &renderer, &policy));
+        bencher.iter(|| process(black_box(event), &renderer, &policy));
     });
 }
 
-/// They are the same in every run.
+/// Prints the numbers of allocations. They are the same in every run.
 fn print_allocations() {
     println!("| payload | bytes | allocations | each event |\n|---|---|---|---|");
     let sizes = [1, 10, 100, 1_000].map(|size| (format!("an event of {size} kB"), sized(size), 1));
     let batches = BATCHES.map(|events| (format!("a batch of {events}"), batch(events), events));
     for (name, payload, events) in sizes.into_iter().chain(batches) {
         let (renderer, policy) = (Renderer::default(), Policy::default());
-        // Templates are compiled once.
-        tell(&payload, &renderer, &policy);
+        // The templates are compiled in the first call, which is not counted.
+        process(&payload, &renderer, &policy);
         let info = allocation_counter::measure(|| {
-            black_box(tell(&payload, &renderer, &policy));
+            black_box(process(&payload, &renderer, &policy));
         });
         let (bytes, all) = (payload.len(), info.count_total);
         println!("| {name} | {bytes} | {all} | {} |", all / events);
@@ -135,7 +135,7 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A task that ran out of memory, with as many containers as make this size.
+/// The event of a task that ran out of memory. It has as many containers as are needed for this size.
 fn sized(kilobytes: usize) -> String {
     let mut event = sample("task_stopped-out-of-memory");
     let detail = &mut event["detail"];
@@ -154,7 +154,7 @@ fn sized(kilobytes: usize) -> String {
     event.to_string()
 }
 
-/// Records of a queue: tasks of two hundred services that start, and one of them that runs out of memory.
+/// Records of a queue: tasks of two hundred services. One service's tasks run out of memory, and the others' start.
 fn batch(events: u64) -> String {
     let start = sample("task_started-fargate").to_string();
     let stop = sample("task_stopped-out-of-memory").to_string();

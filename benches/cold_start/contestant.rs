@@ -1,4 +1,4 @@
-//! Who is measured, built and installed as a user would have it.
+//! The programs that are compared. They are built and installed as a user would do it.
 
 use std::fmt;
 use std::fs;
@@ -13,13 +13,13 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contestant {
-    /// Answers an event with itself.
+    /// A function in Rust that returns the event.
     Echo,
-    /// Posts an event's id.
+    /// A function in Rust that posts the event's id.
     Post,
-    /// Without a queue, a table or look-ups.
+    /// `parrot` without a queue, a table and enrichment.
     Parrot,
-    /// As it is deployed by default: from a queue, with the state table, looking up what AWS knows.
+    /// `parrot` as it is deployed by default: with a queue, a table and enrichment.
     Deployed,
     Python,
 }
@@ -30,7 +30,7 @@ pub(crate) enum Transport {
     Tls,
 }
 
-/// All of them, made ready.
+/// Builds and installs all of them.
 pub(crate) fn all() -> Vec<Contestant> {
     succeed(
         Command::new(env!("CARGO"))
@@ -110,7 +110,7 @@ impl fmt::Display for Transport {
     }
 }
 
-/// What Lambda would have to load.
+/// Prints the sizes of the zips that Lambda would load.
 pub(crate) fn print_sizes() {
     println!("| zip | size |\n|---|---|");
     let parrot = Path::new(env!("CARGO_BIN_EXE_parrot"));
@@ -139,7 +139,7 @@ fn folder() -> PathBuf {
     Path::new(ROOT).join("benches/cold_start")
 }
 
-/// Where cargo keeps what it builds, whatever it is called here.
+/// Cargo's target folder. It need not be called `target`.
 fn target() -> PathBuf {
     let profile = Path::new(env!("CARGO_BIN_EXE_parrot")).parent().unwrap();
     profile.parent().unwrap().to_owned()

@@ -1,9 +1,9 @@
-//! What many lives came to, and how it is told.
+//! The figures of many runs, and the printed table.
 
 use std::time::Duration;
 
 use crate::contestant::{Contestant, Transport};
-use crate::lambda::Life;
+use crate::lambda::Run;
 
 #[derive(Default)]
 pub(crate) struct Figures {
@@ -17,19 +17,19 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(crate) fn add(&mut self, life: &Life) {
-        self.poll.push(life.poll);
-        self.cold.push(life.cold);
-        self.first.push(life.first);
-        self.aws.push(life.aws);
-        self.cpu.push(life.cpu);
-        self.warm.extend(&life.warm);
-        self.peak_kib.push(life.peak_kib);
+    pub(crate) fn add(&mut self, run: &Run) {
+        self.poll.push(run.poll);
+        self.cold.push(run.cold);
+        self.first.push(run.first);
+        self.aws.push(run.aws);
+        self.cpu.push(run.cpu);
+        self.warm.extend(&run.warm);
+        self.peak_kib.push(run.peak_kib);
     }
 }
 
 pub(crate) fn print(transport: Transport, contestants: &[Contestant], figures: &[Figures]) {
-    println!("Over {transport}: each to `parrot`'s, then milliseconds, medians\n");
+    println!("Over {transport}: the ratio to `parrot`, then milliseconds; medians\n");
     let names: Vec<_> = contestants.iter().map(ToString::to_string).collect();
     println!("| | {} |", names.join(" | "));
     println!("|---{}|", "|---".repeat(names.len()));
@@ -42,7 +42,7 @@ pub(crate) fn print(transport: Transport, contestants: &[Contestant], figures: &
     row("first event to answer", figures, |it| {
         milliseconds(median(&it.first))
     });
-    row("… of these AWS's", figures, |it| {
+    row("… of this, AWS calls", figures, |it| {
         milliseconds(median(&it.aws))
     });
     row("warm event to answer", figures, |it| {

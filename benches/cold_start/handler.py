@@ -1,4 +1,4 @@
-"""What one would write without ecs-parrot: a task that stopped, told in Slack in a line and three facts."""
+"""A simple function without ecs-parrot: it posts a stopped task to Slack, with a headline and three facts."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-//! One life of a function: started, an event, more events, ended.
+//! One run of a function: it starts, gets a first event and then warm events, and ends.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -15,21 +15,21 @@ use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::contestant::{Contestant, Transport};
 use crate::tls::{Authority, serve_tls};
 
-/// Until the program is taken to hang.
+/// After this time the benchmark fails because the program does not answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What came of one life.
-pub(crate) struct Life {
+/// The figures of one run.
+pub(crate) struct Run {
     /// From its start until it asked for an event.
     pub(crate) poll: Duration,
     /// From its start until the first event was answered.
     pub(crate) cold: Duration,
     /// From an event until its answer, without the chat's own time.
     pub(crate) first: Duration,
-    /// Of these, what AWS took.
+    /// The part of this time in which AWS calls were open.
     pub(crate) aws: Duration,
     pub(crate) warm: Vec<Duration>,
-    /// The processor's time that a warm event took.
+    /// The CPU time of a warm event.
     pub(crate) cpu: Duration,
     pub(crate) peak_kib: u64,
 }
@@ -39,23 +39,23 @@ struct Lambda {
     events: usize,
     aws: Aws,
     process: OnceLock<Process>,
-    inside: Mutex<Inside>,
+    state: Mutex<State>,
     done: Notify,
 }
 
 #[derive(Default)]
-struct Inside {
+struct State {
     polled: Option<Instant>,
     handed_out: Option<Instant>,
-    /// The chat's part of the present event.
+    /// The chat's time for the current event.
     chat: Duration,
-    /// What AWS took of all events.
+    /// AWS's time for all events.
     busy: Busy,
     posts: usize,
     answers: Vec<Answered>,
 }
 
-/// For how long at least one call was being answered.
+/// The time in which at least one call was open.
 #[derive(Default)]
 struct Busy {
     calls: usize,
@@ -66,24 +66,24 @@ struct Busy {
 struct Answered {
     at: Instant,
     took: Duration,
-    /// What AWS and the processor took until then.
+    /// The time of AWS and the CPU time until then.
     aws: Duration,
     cpu: Duration,
 }
 
-/// Starts a contestant and has it tell some events, one after another.
+/// Starts a contestant and gives it events, one after another.
 pub(crate) async fn run(
     contestant: &Contestant,
     transport: Transport,
     authority: &Authority,
     warm: usize,
-) -> Life {
+) -> Run {
     let lambda = Arc::new(Lambda {
         contestant: *contestant,
         events: warm + 1,
         aws: Aws::new(|_, _| ()),
         process: OnceLock::new(),
-        inside: Mutex::default(),
+        state: Mutex::default(),
         done: Notify::new(),
     });
     let api = Arc::clone(&lambda);
@@ -99,7 +99,7 @@ pub(crate) async fn run(
     let aws = Arc::clone(&lambda);
     let aws = move |request| {
         let aws = Arc::clone(&aws);
-        async move { aws.ask(request).await }
+        async move { aws.call_aws(request).await }
     };
     let acceptor = || authority.acceptor.clone();
     let (scheme, chat, aws) = match transport {
@@ -119,12 +119,12 @@ pub(crate) async fn run(
     ];
     match contestant {
         Contestant::Deployed => environment.extend([
-            ("DEDUP_TABLE", "told"),
+            ("DEDUP_TABLE", "dedup"),
             ("AWS_ENDPOINT_URL", endpoint.as_str()),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
         ]),
-        // Nobody else looks anything up.
+        // The other contestants make no AWS calls.
         _ => environment.push(("ENRICH", "false")),
     }
     if transport == Transport::Tls {
@@ -139,7 +139,7 @@ pub(crate) async fn run(
     tokio::time::timeout(TIMEOUT, lambda.done.notified())
         .await
         .unwrap_or_else(|_| panic!("{contestant} does not answer over {transport}"));
-    lambda.life(started, process.peak_kib(), contestant.posts())
+    lambda.figures(started, process.peak_kib(), contestant.posts())
 }
 
 impl Lambda {
@@ -149,19 +149,19 @@ impl Lambda {
             return self.next().await;
         }
         let is_done = {
-            let mut inside = self.inside.lock().unwrap();
+            let mut state = self.state.lock().unwrap();
             let at = Instant::now();
             assert!(path.ends_with("/response"), "{path}: {:?}", request.body());
-            let took = at - inside.handed_out.take().unwrap();
-            let took = took.saturating_sub(inside.chat);
+            let took = at - state.handed_out.take().unwrap();
+            let took = took.saturating_sub(state.chat);
             let answered = Answered {
                 at,
                 took,
-                aws: inside.busy.time,
+                aws: state.busy.time,
                 cpu: self.cpu(),
             };
-            inside.answers.push(answered);
-            inside.answers.len() == self.events
+            state.answers.push(answered);
+            state.answers.len() == self.events
         };
         if is_done {
             self.done.notify_one();
@@ -171,9 +171,9 @@ impl Lambda {
 
     async fn next(&self) -> Answer {
         let number = {
-            let mut inside = self.inside.lock().unwrap();
-            inside.polled.get_or_insert_with(Instant::now);
-            inside.answers.len()
+            let mut state = self.state.lock().unwrap();
+            state.polled.get_or_insert_with(Instant::now);
+            state.answers.len()
         };
         if number == self.events {
             std::future::pending::<()>().await;
@@ -184,20 +184,20 @@ impl Lambda {
             _ => event,
         };
         let answer = invocation(payload, TIMEOUT);
-        let mut inside = self.inside.lock().unwrap();
-        inside.chat = Duration::ZERO;
-        inside.handed_out = Some(Instant::now());
+        let mut state = self.state.lock().unwrap();
+        state.chat = Duration::ZERO;
+        state.handed_out = Some(Instant::now());
         answer
     }
 
-    async fn ask(&self, request: Request<Bytes>) -> Answer {
-        self.inside.lock().unwrap().busy.begin();
+    async fn call_aws(&self, request: Request<Bytes>) -> Answer {
+        self.state.lock().unwrap().busy.begin();
         let answer = self.aws.answer(request).await;
-        self.inside.lock().unwrap().busy.end();
+        self.state.lock().unwrap().busy.end();
         answer
     }
 
-    /// The processor's time that the function took: <https://docs.kernel.org/scheduler/sched-stats.html>.
+    /// The CPU time of the function: <https://docs.kernel.org/scheduler/sched-stats.html>.
     fn cpu(&self) -> Duration {
         let figures = self.process.get().map(|process| process.read("schedstat"));
         let figures = figures.unwrap_or_default();
@@ -211,27 +211,27 @@ impl Lambda {
     fn take(&self) -> Answer {
         let began = Instant::now();
         let answer = answer_with(200, "ok");
-        let mut inside = self.inside.lock().unwrap();
-        inside.posts += 1;
-        inside.chat += began.elapsed();
+        let mut state = self.state.lock().unwrap();
+        state.posts += 1;
+        state.chat += began.elapsed();
         answer
     }
 
-    fn life(&self, started: Instant, peak_kib: u64, posts: bool) -> Life {
-        let inside = self.inside.lock().unwrap();
+    fn figures(&self, started: Instant, peak_kib: u64, posts: bool) -> Run {
+        let state = self.state.lock().unwrap();
         let expected = if posts { self.events } else { 0 };
-        assert_eq!(inside.posts, expected, "each event is told");
+        assert_eq!(state.posts, expected, "each event is posted");
         let claimed = match self.contestant {
             Contestant::Deployed => self.events,
             _ => 0,
         };
         assert_eq!(self.aws.calls("PutItem"), claimed, "each is claimed");
-        assert!(self.aws.reads() >= claimed, "each is looked up");
-        let (first, warm) = inside.answers.split_first().unwrap();
-        let last = inside.answers.last().unwrap();
+        assert!(self.aws.reads() >= claimed, "each is read from the table");
+        let (first, warm) = state.answers.split_first().unwrap();
+        let last = state.answers.last().unwrap();
         let warm_events = u32::try_from(warm.len()).unwrap();
-        Life {
-            poll: inside.polled.unwrap() - started,
+        Run {
+            poll: state.polled.unwrap() - started,
             cold: first.at - started,
             first: first.took,
             aws: first.aws,
@@ -257,7 +257,7 @@ impl Busy {
     }
 }
 
-/// As a queue hands it out.
+/// The event as a queue delivers it.
 fn record(number: usize, event: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let sent = now.as_millis().to_string();
@@ -279,7 +279,7 @@ fn record(number: usize, event: &str) -> String {
     .to_string()
 }
 
-/// A task of its own that ran out of memory.
+/// The event of a new task that ran out of memory.
 fn event(number: usize) -> String {
     const SAMPLE: &str = include_str!("../../samples/task_stopped-out-of-memory.json");
     const TASK: &str = "62e6771e";

@@ -1,14 +1,14 @@
-//! How fast `parrot` starts and tells, beside the least that a function can be and beside what one would write in
-//! Python. Every contestant is started many times, in turns, by a Runtime API on loopback, and posts to a chat there.
+//! How fast `parrot` starts and posts. It is compared with minimal functions in Rust, and with a simple function in
+//! Python. Each contestant is started many times, in turns. The Runtime API and the chat are servers on loopback.
 //!
 //! ```sh
 //! cargo bench --bench cold_start
-//! cargo bench --bench cold_start -- 50    # so many turns
+//! cargo bench --bench cold_start -- 50    # the number of turns
 //! ```
 //!
 //! Figures: docs/performance.md.
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the benchmark")]
+#![expect(clippy::unwrap_used, reason = "an error here ends the benchmark")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -23,7 +23,7 @@ use tls::Authority;
 
 const TURNS: usize = 30;
 
-/// In each turn, after the first event.
+/// The number of events in each turn after the first event.
 const WARM_EVENTS: usize = 50;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 1)]

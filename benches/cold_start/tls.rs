@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as the benchmark.
+//! A certificate authority for the time of the benchmark.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use crate::common::server::{Answer, answer, listen};
 
 pub(crate) struct Authority {
-    /// What whoever trusts it has as `SSL_CERT_FILE`.
+    /// Its certificate. A program that trusts it gets this file as `SSL_CERT_FILE`.
     pub(crate) certificate: NamedTempFile,
     pub(crate) acceptor: TlsAcceptor,
 }
@@ -58,7 +58,7 @@ where
     listen(move |stream| {
         let (acceptor, handler) = (acceptor.clone(), handler.clone());
         async move {
-            // A client that does not trust it says so itself.
+            // A client that does not trust the certificate reports this itself.
             if let Ok(stream) = acceptor.accept(stream).await {
                 answer(stream, handler).await;
             }

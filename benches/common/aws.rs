@@ -1,5 +1,5 @@
-//! What the function asks of AWS while it tells: DynamoDB's table, SQS's visibility, and ECS. Each call takes as long as
-//! one within a region does.
+//! The AWS calls of the function: DynamoDB's table, SQS's visibility timeouts, and ECS. Each call takes as long as a
+//! call within a region.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -14,17 +14,17 @@ use super::server::{Answer, answer_with};
 
 const LATENCY: Duration = Duration::from_millis(5);
 
-/// What is done when a message shall be shown again after that time.
+/// Called with a receipt handle and its new visibility timeout.
 type ChangeVisibility = Box<dyn Fn(&str, Duration) + Send + Sync>;
 
 pub(crate) struct Aws {
     change_visibility: ChangeVisibility,
-    inside: Mutex<Inside>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Inside {
-    /// The items of the table, and whether they are told.
+struct State {
+    /// The items of the table, and whether they are posted or only claimed.
     items: HashMap<String, bool>,
     calls: HashMap<String, usize>,
     reads: usize,
@@ -34,7 +34,7 @@ impl Aws {
     pub(crate) fn new(change_visibility: impl Fn(&str, Duration) + Send + Sync + 'static) -> Self {
         Self {
             change_visibility: Box::new(change_visibility),
-            inside: Mutex::default(),
+            state: Mutex::default(),
         }
     }
 
@@ -53,7 +53,7 @@ impl Aws {
         let call = target.rsplit('.').next().unwrap().to_owned();
         let body: Value = serde_json::from_slice(request.body()).unwrap();
         *self
-            .inside
+            .state
             .lock()
             .unwrap()
             .calls
@@ -63,17 +63,17 @@ impl Aws {
             "BatchGetItem" => self.read(&body),
             "PutItem" => self.claim(&body),
             "UpdateItem" => self.keep(&body["Key"]["id"]["S"], true),
-            "DeleteItem" => self.forget(&body["Key"]["id"]["S"]),
+            "DeleteItem" => self.delete(&body["Key"]["id"]["S"]),
             "ChangeMessageVisibilityBatch" => self.change_visibility(&body),
             "DescribeTaskDefinition" => answer_with(200, task_definition(&body).to_string()),
             "DescribeTasks" => answer_with(200, r#"{"tasks":[],"failures":[]}"#),
             "DescribeServices" => answer_with(200, r#"{"services":[],"failures":[]}"#),
-            _ => panic!("nobody expected {target}"),
+            _ => panic!("unexpected call {target}"),
         }
     }
 
     fn read(&self, body: &Value) -> Answer {
-        let mut inside = self.inside.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         let (table, wanted) = body["RequestItems"]
             .as_object()
             .unwrap()
@@ -81,22 +81,22 @@ impl Aws {
             .next()
             .unwrap();
         let keys = wanted["Keys"].as_array().unwrap();
-        inside.reads += keys.len();
-        let is_told = |id: &&Value| inside.items.get(id.as_str().unwrap()) == Some(&true);
-        let told = keys.iter().map(|key| &key["id"]["S"]).filter(is_told);
-        let told: Vec<_> = told
+        state.reads += keys.len();
+        let is_posted = |id: &&Value| state.items.get(id.as_str().unwrap()) == Some(&true);
+        let posted = keys.iter().map(|key| &key["id"]["S"]).filter(is_posted);
+        let posted: Vec<_> = posted
             .map(|id| json!({"id": {"S": id}, "state": {"S": "posted"}}))
             .collect();
         answer_with(
             200,
-            json!({"Responses": {table: told}, "UnprocessedKeys": {}}).to_string(),
+            json!({"Responses": {table: posted}, "UnprocessedKeys": {}}).to_string(),
         )
     }
 
     fn claim(&self, body: &Value) -> Answer {
         let id = &body["Item"]["id"]["S"];
         if self
-            .inside
+            .state
             .lock()
             .unwrap()
             .items
@@ -108,14 +108,14 @@ impl Aws {
         self.keep(id, false)
     }
 
-    fn keep(&self, id: &Value, is_told: bool) -> Answer {
+    fn keep(&self, id: &Value, is_posted: bool) -> Answer {
         let id = id.as_str().unwrap().to_owned();
-        self.inside.lock().unwrap().items.insert(id, is_told);
+        self.state.lock().unwrap().items.insert(id, is_posted);
         answer_with(200, "{}")
     }
 
-    fn forget(&self, id: &Value) -> Answer {
-        self.inside
+    fn delete(&self, id: &Value) -> Answer {
+        self.state
             .lock()
             .unwrap()
             .items
@@ -138,7 +138,7 @@ impl Aws {
     }
 
     pub(crate) fn calls(&self, name: &str) -> usize {
-        self.inside
+        self.state
             .lock()
             .unwrap()
             .calls
@@ -147,9 +147,9 @@ impl Aws {
             .unwrap_or(0)
     }
 
-    /// Items read, each a read unit.
+    /// The number of items read. Each costs one read unit.
     pub(crate) fn reads(&self) -> usize {
-        self.inside.lock().unwrap().reads
+        self.state.lock().unwrap().reads
     }
 }
 

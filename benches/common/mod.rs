@@ -1,4 +1,4 @@
-//! What the benchmarks share: loopback servers, and the program between them.
+//! Code that the benchmarks share: servers on loopback, and the process of the program.
 
 pub(crate) mod aws;
 pub(crate) mod process;

@@ -1,20 +1,21 @@
-//! A Lambda function's program, and what it takes.
+//! The process of a Lambda function, and the resources that it uses.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
-/// A running function; it ends with this value.
+/// A running function. It ends when this value is dropped.
 pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Starts a function as Lambda does, with no environment but its own; `hear` learns how much it logs.
+    /// Starts a function as Lambda does, with only this environment. `count_bytes` is called with the size of each
+    /// piece of its log.
     pub(crate) fn start(
         mut command: Command,
         runtime_api: &str,
         environment: &[(&str, &str)],
-        hear: impl Fn(usize) + Clone + Send + 'static,
+        count_bytes: impl Fn(usize) + Clone + Send + 'static,
     ) -> Self {
         let mut child = command
             .env_clear()
@@ -28,12 +29,12 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        drain(child.stdout.take().unwrap(), hear.clone());
-        drain(child.stderr.take().unwrap(), hear);
+        drain(child.stdout.take().unwrap(), count_bytes.clone());
+        drain(child.stderr.take().unwrap(), count_bytes);
         Self { child }
     }
 
-    /// The most memory that it took so far.
+    /// Its peak memory so far.
     pub(crate) fn peak_kib(&self) -> u64 {
         let status = self.read("status");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -41,7 +42,7 @@ impl Process {
         figure.unwrap_or(0)
     }
 
-    /// A file that the kernel keeps about it.
+    /// The text of a file of the process in `/proc`.
     pub(crate) fn read(&self, what: &str) -> String {
         std::fs::read_to_string(format!("/proc/{}/{what}", self.child.id())).unwrap_or_default()
     }
@@ -49,17 +50,17 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already. This is no error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-fn drain(mut pipe: impl Read + Send + 'static, hear: impl Fn(usize) + Send + 'static) {
+fn drain(mut pipe: impl Read + Send + 'static, count_bytes: impl Fn(usize) + Send + 'static) {
     std::thread::spawn(move || {
         let mut buffer = [0; 1 << 16];
         while let Ok(read @ 1..) = pipe.read(&mut buffer) {
-            hear(read);
+            count_bytes(read);
         }
     });
 }

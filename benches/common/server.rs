@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Answers requests until the process ends; where it listens.
+/// Answers requests until the process ends. Returns the address of the server.
 pub(crate) async fn serve<H, A>(handler: H) -> SocketAddr
 where
     H: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
@@ -26,7 +26,7 @@ where
     listen(move |stream| answer(stream, handler.clone())).await
 }
 
-/// Has each connection served; where it listens.
+/// Runs `connection` for each connection. Returns the address of the server.
 pub(crate) async fn listen<F, C>(connection: F) -> SocketAddr
 where
     F: Fn(TcpStream) -> C + Send + 'static,
@@ -59,13 +59,13 @@ where
             Ok::<_, Infallible>(handler(request).await)
         }
     });
-    // A client that goes away in the middle is its own affair.
+    // It is no failure of the server if the client closes the connection.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// An invocation, as the Runtime API hands it out.
+/// An invocation, as the Runtime API delivers it.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 pub(crate) fn invocation(payload: String, time: Duration) -> Answer {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();

@@ -1,4 +1,5 @@
-//! A chat that keeps Slack's limits: a message a second, short bursts allowed, and a 429 that says when to come again.
+//! A chat server with Slack's rate limit: one message a second, with short bursts. Otherwise it answers 429 with
+//! `Retry-After`.
 //! <https://docs.slack.dev/apis/web-api/rate-limits>
 
 use std::sync::Mutex;
@@ -13,32 +14,32 @@ use crate::common::server::{Answer, answer_with};
 
 const BURST: f64 = 5.0;
 
-/// What a message takes on its way and in the chat.
+/// The time of a request, on the network and in the chat.
 const LATENCY: Duration = Duration::from_millis(150);
 
-pub(crate) struct Chat(Mutex<Inside>);
+pub(crate) struct Chat(Mutex<State>);
 
-struct Inside {
+struct State {
     allowance: f64,
     since: Instant,
-    taken: Vec<Message>,
+    accepted: Vec<Message>,
     refused: usize,
 }
 
 #[derive(Clone)]
 pub(crate) struct Message {
     pub(crate) at: Instant,
-    /// Of which function.
+    /// The number of the function that sent it.
     pub(crate) slot: usize,
     pub(crate) text: String,
 }
 
 impl Chat {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Inside {
+        Self(Mutex::new(State {
             allowance: BURST,
             since: Instant::now(),
-            taken: Vec::new(),
+            accepted: Vec::new(),
             refused: 0,
         }))
     }
@@ -53,22 +54,22 @@ impl Chat {
             .unwrap()
             .parse()
             .unwrap();
-        let mut inside = self.0.lock().unwrap();
+        let mut state = self.0.lock().unwrap();
         let now = Instant::now();
-        let earned = (now - inside.since).as_secs_f64();
-        inside.allowance = (inside.allowance + earned).min(BURST);
-        inside.since = now;
-        if inside.allowance < 1.0 {
-            inside.refused += 1;
-            let wait = (1.0 - inside.allowance).ceil();
+        let earned = (now - state.since).as_secs_f64();
+        state.allowance = (state.allowance + earned).min(BURST);
+        state.since = now;
+        if state.allowance < 1.0 {
+            state.refused += 1;
+            let wait = (1.0 - state.allowance).ceil();
             let mut answer = answer_with(429, "rate_limited");
             let wait = HeaderValue::from_str(&wait.to_string()).unwrap();
             answer.headers_mut().insert(RETRY_AFTER, wait);
             return answer;
         }
-        inside.allowance -= 1.0;
+        state.allowance -= 1.0;
         let text = String::from_utf8_lossy(request.body()).into_owned();
-        inside.taken.push(Message {
+        state.accepted.push(Message {
             at: now,
             slot,
             text,
@@ -76,8 +77,8 @@ impl Chat {
         answer_with(200, "ok")
     }
 
-    pub(crate) fn taken(&self) -> Vec<Message> {
-        self.0.lock().unwrap().taken.clone()
+    pub(crate) fn accepted(&self) -> Vec<Message> {
+        self.0.lock().unwrap().accepted.clone()
     }
 
     pub(crate) fn refused(&self) -> usize {

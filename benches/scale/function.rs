@@ -1,4 +1,4 @@
-//! One of the functions that Lambda keeps, and the Runtime API that it asks.
+//! One instance of the function, and its Runtime API.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +15,12 @@ use crate::common::process::Process;
 use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::queue::{Batch, Queue};
 
-/// As the deployment sets it.
+/// The function's timeout in the deployment.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) struct Function {
     process: Process,
-    /// Bytes of its log.
+    /// How many bytes it has logged.
     written: Arc<AtomicU64>,
     lambda: Arc<Lambda>,
 }
@@ -34,7 +34,7 @@ struct Lambda {
 
 struct Running {
     numbers: Vec<usize>,
-    loud: Vec<Instant>,
+    urgent: Vec<Instant>,
     started: Instant,
 }
 
@@ -43,8 +43,8 @@ pub(crate) struct Invocation {
     pub(crate) slot: usize,
     pub(crate) started: Instant,
     pub(crate) ended: Instant,
-    /// When each of the loud events that it told was sent.
-    pub(crate) loud: Vec<Instant>,
+    /// When each of its urgent events was sent to the queue.
+    pub(crate) urgent: Vec<Instant>,
 }
 
 impl Function {
@@ -77,7 +77,7 @@ impl Function {
         let (api, chat, aws) = (api.await, chat.await, aws.await);
         let environment = [
             ("SLACK_WEBHOOKURL", format!("http://{chat}/{slot}")),
-            ("DEDUP_TABLE", "told".to_owned()),
+            ("DEDUP_TABLE", "dedup".to_owned()),
             ("AWS_ENDPOINT_URL", format!("http://{aws}")),
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
@@ -89,10 +89,10 @@ impl Function {
         let program = Command::new(env!("CARGO_BIN_EXE_parrot"));
         let written = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&written);
-        let hear = move |bytes: usize| {
+        let count_bytes = move |bytes: usize| {
             counter.fetch_add(bytes as u64, Ordering::Relaxed);
         };
-        let process = Process::start(program, &api.to_string(), &environment, hear);
+        let process = Process::start(program, &api.to_string(), &environment, count_bytes);
         Self {
             process,
             written,
@@ -108,7 +108,7 @@ impl Function {
         self.process.peak_kib()
     }
 
-    /// Time on a core, in the program and in the kernel.
+    /// The CPU time, in the program and in the kernel.
     pub(crate) fn cpu(&self) -> Duration {
         const TICKS_A_SECOND: u64 = 100;
         let stat = self.process.read("stat");
@@ -128,39 +128,41 @@ impl Lambda {
         let path = request.uri().path();
         if path.ends_with("/next") {
             let batch = self.queue.batch().await;
-            return self.hand_out(batch);
+            return self.deliver(batch);
         }
-        self.settle(path.ends_with("/response"), request.body());
+        self.finish(path.ends_with("/response"), request.body());
         answer_with(202, "")
     }
 
-    fn hand_out(&self, batch: Batch) -> Answer {
+    fn deliver(&self, batch: Batch) -> Answer {
         let Batch {
             payload,
             numbers,
-            loud,
+            urgent,
         } = batch;
         let started = Instant::now();
         *self.running.lock().unwrap() = Some(Running {
             numbers,
-            loud,
+            urgent,
             started,
         });
         invocation(payload, TIMEOUT)
     }
 
-    fn settle(&self, is_response: bool, body: &[u8]) {
+    fn finish(&self, is_response: bool, body: &[u8]) {
         let running = self.running.lock().unwrap().take().unwrap();
         let response = is_response.then(|| serde_json::from_slice(body).unwrap());
-        self.queue.settle(&running.numbers, response.as_ref());
-        let Running { started, loud, .. } = running;
+        self.queue.finish(&running.numbers, response.as_ref());
+        let Running {
+            started, urgent, ..
+        } = running;
         let ended = Instant::now();
         assert!(ended - started < TIMEOUT, "Lambda would have ended it");
         self.done.lock().unwrap().push(Invocation {
             slot: self.slot,
             started,
             ended,
-            loud,
+            urgent,
         });
     }
 }

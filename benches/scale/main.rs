@@ -1,14 +1,15 @@
-//! How the default deployment bears a cluster whose tasks are all replaced at once while one service runs out of memory.
+//! How the default deployment handles a cluster whose tasks are all replaced at once while one service runs out of
+//! memory.
 //!
-//! The program is the real one, in as many processes as Lambda would keep; the queue, Lambda's Runtime API, the chat
-//! and AWS's APIs stand around it on loopback, in real time. Figures: docs/scale.md.
+//! The program is the real one, in as many processes as Lambda would run. The queue, Lambda's Runtime API, the chat and
+//! AWS's APIs are servers on loopback. The benchmark runs in real time. Figures: docs/scale.md.
 //!
 //! ```sh
 //! cargo bench --bench scale            # 100, 1,000, 10,000 and 100,000 tasks, at the same time
 //! cargo bench --bench scale -- 10000
 //! ```
 
-#![expect(clippy::unwrap_used, reason = "what fails here fails the benchmark")]
+#![expect(clippy::unwrap_used, reason = "an error here ends the benchmark")]
 
 mod chat;
 #[path = "../common/mod.rs"]
@@ -30,15 +31,15 @@ use function::Function;
 use queue::Queue;
 use report::Report;
 
-/// As the deployment sets it.
+/// The maximum concurrency in the deployment.
 const FUNCTIONS: usize = 2;
 
-/// After the last event; a backlog that takes longer is reported as it is.
+/// The time limit after the last event. If the backlog takes longer, the report says so.
 const TIMEOUT: Duration = Duration::from_secs(900);
 
 #[tokio::main]
 async fn main() {
-    // A run whose queue or chat has failed would go on for ever.
+    // Without this a run whose queue or chat has panicked would never end.
     std::panic::set_hook(Box::new(|panic| {
         eprintln!("{panic}");
         std::process::exit(1);
@@ -58,7 +59,7 @@ async fn main() {
     report::print(&reports);
 }
 
-/// Fifty tasks a service.
+/// The number of services: one for every fifty tasks.
 fn services(tasks: u32) -> u32 {
     (tasks / 50).max(1)
 }

@@ -1,7 +1,7 @@
-//! SQS, and what Lambda keeps before a function that reads from it.
+//! SQS, and Lambda's poller between the queue and the function.
 //!
-//! Lambda receives records until a batch is full, its window is over or the payload has 6 MB, and invokes the function
-//! if it is free; as often at the same time as the event source allows.
+//! Lambda receives records until the batch is full, the batching window has passed or the payload has 6 MB. Then it
+//! invokes the function, at most as often at the same time as the event source allows.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 
 use std::collections::{HashMap, VecDeque};
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::rollover::{Event, Samples, State};
 
-/// As the deployment sets them.
+/// These values are those of the deployment.
 pub(crate) const BATCH: usize = 10_000;
 const WINDOW: Duration = Duration::from_secs(5);
 const VISIBILITY: Duration = Duration::from_secs(90);
@@ -21,25 +21,26 @@ const VISIBILITY: Duration = Duration::from_secs(90);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// Lambda does not say how fast it receives; ten records, the most of one call, every ten milliseconds is modest.
+/// AWS does not document how fast Lambda receives records. This is a low estimate: ten records, the maximum of one
+/// call, every ten milliseconds.
 const RECEIVE: Duration = Duration::from_millis(10);
 const RECORDS_A_CALL: usize = 10;
 
 pub(crate) struct Queue {
     samples: Samples,
-    state: Mutex<Inside>,
+    state: Mutex<QueueState>,
 }
 
 #[derive(Default)]
-struct Inside {
+struct QueueState {
     waiting: VecDeque<Record>,
-    /// Given back, and not shown yet.
+    /// Records that returned to the queue and are not visible yet.
     hidden: Vec<(Instant, Record)>,
-    on_their_way: HashMap<usize, Record>,
+    in_flight: HashMap<usize, Record>,
     visibility: HashMap<usize, Duration>,
     sent: usize,
-    told: usize,
-    given_back: usize,
+    done: usize,
+    returned: usize,
     receive_calls: usize,
 }
 
@@ -51,17 +52,17 @@ struct Record {
     receives: u32,
 }
 
-/// What one invocation is to tell.
+/// The payload of one invocation.
 pub(crate) struct Batch {
     pub(crate) payload: String,
     pub(crate) numbers: Vec<usize>,
-    /// When each of the loud events was sent.
-    pub(crate) loud: Vec<Instant>,
+    /// When each of the urgent events was sent to the queue.
+    pub(crate) urgent: Vec<Instant>,
 }
 
 pub(crate) struct Figures {
     pub(crate) sent: usize,
-    pub(crate) given_back: usize,
+    pub(crate) returned: usize,
     pub(crate) receive_calls: usize,
 }
 
@@ -74,32 +75,32 @@ impl Queue {
     }
 
     pub(crate) fn send(&self, event: Event) {
-        let mut inside = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         let record = Record {
-            number: inside.sent,
+            number: state.sent,
             event,
             sent: Instant::now(),
             receives: 0,
         };
-        inside.sent += 1;
-        inside.waiting.push_back(record);
+        state.sent += 1;
+        state.waiting.push_back(record);
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let inside = self.state.lock().unwrap();
-        inside.told == inside.sent
+        let state = self.state.lock().unwrap();
+        state.done == state.sent
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        let inside = self.state.lock().unwrap();
+        let state = self.state.lock().unwrap();
         Figures {
-            sent: inside.sent,
-            given_back: inside.given_back,
-            receive_calls: inside.receive_calls,
+            sent: state.sent,
+            returned: state.returned,
+            receive_calls: state.receive_calls,
         }
     }
 
-    /// The next batch, when there is one.
+    /// Waits for the next batch.
     pub(crate) async fn batch(&self) -> Batch {
         let mut batch = Vec::new();
         let (mut size, mut end) = (0, None);
@@ -116,18 +117,18 @@ impl Queue {
     }
 
     fn receive(&self) -> Vec<Record> {
-        let mut inside = self.state.lock().unwrap();
-        let inside = &mut *inside;
+        let mut state = self.state.lock().unwrap();
+        let state = &mut *state;
         let now = Instant::now();
-        for (_, record) in inside.hidden.extract_if(.., |(shown, _)| *shown <= now) {
-            inside.waiting.push_back(record);
+        for (_, record) in state.hidden.extract_if(.., |(shown, _)| *shown <= now) {
+            state.waiting.push_back(record);
         }
-        let count = inside.waiting.len().min(RECORDS_A_CALL);
-        inside.receive_calls += usize::from(count > 0);
-        let mut received: Vec<_> = inside.waiting.drain(..count).collect();
+        let count = state.waiting.len().min(RECORDS_A_CALL);
+        state.receive_calls += usize::from(count > 0);
+        let mut received: Vec<_> = state.waiting.drain(..count).collect();
         for record in &mut received {
             record.receives += 1;
-            inside.on_their_way.insert(record.number, *record);
+            state.in_flight.insert(record.number, *record);
         }
         received
     }
@@ -157,7 +158,7 @@ impl Queue {
         .to_string()
     }
 
-    /// When a record shall be shown again, if it comes back.
+    /// Sets when a record becomes visible again if it returns to the queue.
     pub(crate) fn change_visibility(&self, receipt_handle: &str, visibility: Duration) {
         let number = number_of(receipt_handle);
         self.state
@@ -167,25 +168,26 @@ impl Queue {
             .insert(number, visibility);
     }
 
-    /// The invocation's answer: what it names comes back, everything if it failed.
-    pub(crate) fn settle(&self, batch: &[usize], answer: Option<&Value>) {
+    /// Handles the answer of an invocation: the records that it names return to the queue, or all if the invocation
+    /// failed.
+    pub(crate) fn finish(&self, batch: &[usize], answer: Option<&Value>) {
         let failures = answer.map(|answer| {
             let failures = answer["batchItemFailures"].as_array().into_iter().flatten();
             let ids = failures.map(|it| number_of(it["itemIdentifier"].as_str().unwrap()));
             ids.collect::<Vec<_>>()
         });
-        let mut inside = self.state.lock().unwrap();
+        let mut state = self.state.lock().unwrap();
         for number in batch {
-            let record = inside.on_their_way.remove(number).unwrap();
+            let record = state.in_flight.remove(number).unwrap();
             if failures
                 .as_ref()
                 .is_none_or(|failures| failures.contains(number))
             {
-                let visibility = inside.visibility.remove(number).unwrap_or(VISIBILITY);
-                inside.hidden.push((Instant::now() + visibility, record));
-                inside.given_back += 1;
+                let visibility = state.visibility.remove(number).unwrap_or(VISIBILITY);
+                state.hidden.push((Instant::now() + visibility, record));
+                state.returned += 1;
             } else {
-                inside.told += 1;
+                state.done += 1;
             }
         }
     }
@@ -193,13 +195,13 @@ impl Queue {
 
 impl Batch {
     fn of(records: Vec<(Record, String)>) -> Self {
-        let is_loud = |record: &Record| record.event.state == State::OutOfMemory;
+        let is_urgent = |record: &Record| record.event.state == State::OutOfMemory;
         let (records, texts): (Vec<_>, Vec<_>) = records.into_iter().unzip();
         Self {
             payload: format!("{{\"Records\":[{}]}}", texts.join(",")),
-            loud: records
+            urgent: records
                 .iter()
-                .filter(|it| is_loud(it))
+                .filter(|it| is_urgent(it))
                 .map(|it| it.sent)
                 .collect(),
             numbers: records.iter().map(|it| it.number).collect(),
@@ -211,7 +213,7 @@ fn message_id(number: usize) -> String {
     format!("{number:08x}-5f0a-4d5e-9a55-5c1d00000000")
 }
 
-/// As long as SQS's own.
+/// A receipt handle, as long as those of SQS.
 fn receipt_handle(number: usize) -> String {
     format!("{number:08x}-{}", "A".repeat(400))
 }

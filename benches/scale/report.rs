@@ -1,4 +1,4 @@
-//! What a run came to, and what it would cost.
+//! The results of a run, and its cost.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::function::{Function, Invocation};
 use crate::queue::{Figures, Queue};
 use crate::services;
 
-/// Of the function, as the deployment sets it.
+/// The function's memory in the deployment.
 const GIB: f64 = 0.25;
 
 /// AWS's list prices in us-east-1 on 21 November 2026, in US dollars: <https://aws.amazon.com/lambda/pricing/>,
@@ -28,14 +28,14 @@ mod price {
 pub(crate) struct Report {
     pub(crate) tasks: u32,
     events: usize,
-    given_back: usize,
+    returned: usize,
     messages: usize,
-    loud_messages: usize,
+    urgent_messages: usize,
     refused: usize,
-    /// From the first loud event, until it was told; and the longest that any waited.
-    first_loud: Option<Duration>,
-    longest_loud: Option<Duration>,
-    /// From the last event, until everything was told.
+    /// The time from the first urgent event until it was posted, and the longest such time of any urgent event.
+    first_urgent: Option<Duration>,
+    longest_urgent: Option<Duration>,
+    /// The time from the last event until everything was posted.
     backlog: Option<Duration>,
     invocations: usize,
     busy: Duration,
@@ -55,13 +55,16 @@ impl Report {
     ) -> Self {
         let mut invocations: Vec<_> = functions.iter().flat_map(Function::invocations).collect();
         invocations.sort_by_key(|it| it.started);
-        let messages = chat.taken();
-        let loud: Vec<_> = messages.iter().filter(|it| is_loud(it)).collect();
-        let waits: Vec<_> = invocations.iter().flat_map(|it| waits(it, &loud)).collect();
+        let messages = chat.accepted();
+        let urgent: Vec<_> = messages.iter().filter(|it| is_urgent(it)).collect();
+        let waits: Vec<_> = invocations
+            .iter()
+            .flat_map(|it| waits(it, &urgent))
+            .collect();
         let busy = invocations.iter().map(|it| it.ended - it.started).sum();
         let Figures {
             sent,
-            given_back,
+            returned,
             receive_calls,
         } = queue.figures();
         let last = invocations.last().map(|it| it.ended);
@@ -69,12 +72,12 @@ impl Report {
         Self {
             tasks,
             events: sent,
-            given_back,
+            returned,
             messages: messages.len(),
-            loud_messages: loud.len(),
+            urgent_messages: urgent.len(),
             refused: chat.refused(),
-            first_loud: waits.first().copied(),
-            longest_loud: waits.iter().max().copied(),
+            first_urgent: waits.first().copied(),
+            longest_urgent: waits.iter().max().copied(),
             backlog: last
                 .filter(|_| queue.is_empty())
                 .map(|last| last.saturating_duration_since(started + crate::rollover::TIME)),
@@ -93,18 +96,22 @@ impl Report {
     }
 }
 
-fn is_loud(message: &Message) -> bool {
+fn is_urgent(message: &Message) -> bool {
     message.text.contains("out of memory") || message.text.contains("out_of_memory")
 }
 
-/// How long each of an invocation's loud events waited for its message.
-fn waits(invocation: &Invocation, loud: &[&Message]) -> Vec<Duration> {
-    let own = loud.iter().filter(|it| it.slot == invocation.slot);
+/// How long each of an invocation's urgent events waited for its message.
+fn waits(invocation: &Invocation, urgent: &[&Message]) -> Vec<Duration> {
+    let own = urgent.iter().filter(|it| it.slot == invocation.slot);
     let mut during = own.filter(|it| it.at >= invocation.started && it.at <= invocation.ended);
-    let Some(told) = during.next() else {
+    let Some(posted) = during.next() else {
         return Vec::new();
     };
-    invocation.loud.iter().map(|sent| told.at - *sent).collect()
+    invocation
+        .urgent
+        .iter()
+        .map(|sent| posted.at - *sent)
+        .collect()
 }
 
 fn cost(invocations: usize, busy: Duration, queue_calls: usize, aws: &Aws, written: u64) -> f64 {
@@ -118,7 +125,7 @@ fn cost(invocations: usize, busy: Duration, queue_calls: usize, aws: &Aws, writt
         + gib_written * price::LOG_GIB
 }
 
-/// A figure's name, and its words.
+/// The name of a figure, and its text.
 type Column = (&'static str, fn(&Report) -> String);
 
 pub(crate) fn print(reports: &[Report]) {
@@ -127,20 +134,22 @@ pub(crate) fn print(reports: &[Report]) {
         ("services", |it| services(it.tasks).to_string()),
         ("events", |it| it.events.to_string()),
         ("messages", |it| it.messages.to_string()),
-        ("loud ones", |it| it.loud_messages.to_string()),
-        ("first loud event is told after", |it| {
-            seconds(it.first_loud)
+        ("urgent ones", |it| it.urgent_messages.to_string()),
+        ("first urgent event is posted after", |it| {
+            seconds(it.first_urgent)
         }),
-        ("longest wait of a loud event", |it| {
-            seconds(it.longest_loud)
+        ("longest wait of an urgent event", |it| {
+            seconds(it.longest_urgent)
         }),
-        ("all is told, after the last event", |it| {
+        ("all is posted, after the last event", |it| {
             seconds(it.backlog)
         }),
-        ("records given back", |it| it.given_back.to_string()),
+        ("records returned to the queue", |it| {
+            it.returned.to_string()
+        }),
         ("messages refused (429)", |it| it.refused.to_string()),
         ("invocations", |it| it.invocations.to_string()),
-        ("their time, and on a core", |it| {
+        ("their duration, and CPU time", |it| {
             format!(
                 "{:.0} s, {:.1} s",
                 it.busy.as_secs_f64(),

@@ -1,5 +1,5 @@
-//! A cluster whose services are all replaced at once, while one of them runs out of memory: the events that ECS
-//! sends, in their order.
+//! The events of a cluster whose services are all replaced at once while one of them runs out of memory. They are in
+//! the order in which ECS sends them.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use serde_json::Value;
 /// How long the rollover takes.
 pub(crate) const TIME: Duration = Duration::from_secs(300);
 
-/// A new task that runs out of memory does so after this time, and its successor takes its place.
+/// A new task of that service runs out of memory after this time, and a next task replaces it.
 const UNTIL_OUT_OF_MEMORY: Duration = Duration::from_secs(40);
 
 const CLUSTER: &str = "prod-web";
 
-/// The states that a rollover brings, with the samples that show them.
+/// The states that occur in a rollover. Each has a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     DeploymentInProgress,
@@ -35,7 +35,7 @@ pub(crate) struct Event {
     task: u32,
 }
 
-/// Makes events of samples: everything that a sample says of its task is said of another.
+/// Creates events from samples: the ids, the task and the service of a sample are replaced.
 pub(crate) struct Samples(Vec<(State, Sample)>);
 
 struct Sample {
@@ -77,7 +77,7 @@ pub(crate) fn events(tasks: u32, services: u32) -> Vec<Event> {
     events
 }
 
-/// A new task comes, and then the old one goes.
+/// A new task starts, and then the old one stops.
 fn replace(events: &mut Vec<Event>, begin: Duration, service: u32, task: u32) {
     let states = [
         (0, State::Provisioning),
@@ -97,10 +97,10 @@ fn replace(events: &mut Vec<Event>, begin: Duration, service: u32, task: u32) {
     }
 }
 
-/// The new task ends as its predecessors, again and again.
+/// The new task and all that replace it run out of memory.
 fn run_out_of_memory(events: &mut Vec<Event>, begin: Duration, task: u32, tasks: u32) {
     let mut at = begin + UNTIL_OUT_OF_MEMORY;
-    let mut successor = task + tasks;
+    let mut next_task = task + tasks;
     while at < TIME {
         for (state, later) in [
             (State::OutOfMemory, 0),
@@ -113,11 +113,11 @@ fn run_out_of_memory(events: &mut Vec<Event>, begin: Duration, task: u32, tasks:
                 at,
                 state,
                 service: 0,
-                task: successor,
+                task: next_task,
             });
         }
         at += UNTIL_OUT_OF_MEMORY;
-        successor += tasks;
+        next_task += tasks;
     }
 }
 
@@ -141,7 +141,7 @@ impl Samples {
         )
     }
 
-    /// The event as EventBridge hands it over.
+    /// The event as EventBridge delivers it.
     pub(crate) fn body(&self, event: &Event) -> String {
         let sample = self.0.iter().find(|(state, _)| *state == event.state);
         let (_, sample) = sample.unwrap();

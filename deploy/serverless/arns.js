@@ -1,4 +1,4 @@
-// ARNs of what the settings name by patterns: IAM is told of each, and of nothing else.
+// The ARNs for the patterns in the settings. The IAM policies allow only these.
 'use strict';
 
 const words = (value) =>
@@ -10,8 +10,9 @@ const sub = (resource) => ({
   'Fn::Sub': `arn:\${AWS::Partition}:ecs:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
 });
 
-// IAM knows no pattern but `*` and `?`. What the function understands beside them becomes the narrowest of these that
-// covers it: one of several characters is any one, one of several words is any. The function refuses the rest.
+// IAM's only wildcards are `*` and `?`. Every other pattern of the function becomes the narrowest IAM pattern that
+// includes it: a choice of characters becomes any character, a choice of words becomes any text. The function refuses
+// the rest.
 const forIam = (pattern) =>
   pattern
     .replace(/\\(.)/g, '?')
@@ -19,13 +20,13 @@ const forIam = (pattern) =>
     .replace(/\{[^}]*\}/g, '*')
     .replace(/\*\*+/g, '*');
 
-// Of an ARN the part that names the thing, or the name as it is. A class of characters may have a `/` in it.
+// The name part of an ARN, or the name itself. A character class may contain a `/`.
 const name = (word) => forIam(word).split('/').pop();
 
 const setting = async ({ resolveVariable }, path) =>
   words(await resolveVariable(`self:custom.mysettings.${path}, ''`));
 
-// IAM wants a resource in every statement; where nothing is named, one that nobody has.
+// IAM requires a resource in every statement. If the settings name none, it is a resource that does not exist.
 const orNone = (arns, none) => (arns.length === 0 ? [sub(none)] : arns);
 
 const definitions = (names) =>
@@ -39,7 +40,7 @@ const inClusters = (kind, names) =>
 
 const queueDefinitions = (context) => setting(context, 'run_from_queue.allowed_task_definitions');
 const queueClusters = (context) => setting(context, 'run_from_queue.allowed_clusters');
-// A hook of Amazon ECS's own takes both from the service, so that it may run any of the account's.
+// A lifecycle hook of Amazon ECS takes both from the service, so that it may use any in the account.
 const hookDefinitions = async (context) => {
   const named = await setting(context, 'deploy_hook.task_definition');
   return named.length === 0 ? ['*'] : named;
@@ -49,13 +50,13 @@ const hookClusters = async (context) => {
   return named.length === 0 ? ['*'] : named;
 };
 
-// Where a secret is kept, `ssm:/path` or `secretsmanager:ID[:key]`, as IAM knows it.
+// The ARN in IAM of a secret reference, `ssm:/path` or `secretsmanager:ID[:key]`.
 const secretOf = (reference) => {
   const arn = (service, resource) => ({
     'Fn::Sub': `arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${resource}`,
   });
   if (reference.startsWith('ssm:')) {
-    // A version or a label after the name is nothing to IAM.
+    // The ARN in IAM has no version or label.
     const place = reference.slice(4);
     return place.startsWith('arn:')
       ? place.split(':').slice(0, 6).join(':')
@@ -65,11 +66,11 @@ const secretOf = (reference) => {
   if (place.startsWith('arn:')) {
     return place.split(':').slice(0, 7).join(':');
   }
-  // Secrets Manager puts six characters of its own behind a name.
+  // Secrets Manager appends six random characters to a name.
   return arn('secretsmanager', `secret:${place.split(':')[0]}-??????`);
 };
 
-// Every text in a list or an object, however deep.
+// Every string in a list or an object, at any depth.
 const texts = (value) => {
   if (value !== null && typeof value === 'object') {
     return Object.values(value).flatMap(texts);
@@ -80,18 +81,19 @@ const texts = (value) => {
 const channels = ({ resolveVariable }) => resolveVariable(`self:custom.mysettings.channels, ''`);
 
 module.exports = {
-  // The list as JSON, or the text that says where it is kept.
+  // The list as JSON, or the reference to the place where it is stored.
   channels: async (context) => {
     const list = await channels(context);
     return list !== null && typeof list === 'object' ? JSON.stringify(list) : String(list ?? '').trim();
   },
-  // Seconds until a record is shown again of which the function set nothing: it could not start, crashed or timed out.
-  // Lambda asks for at least six times its time-out and the batching window, and twenty of them shall be four hours.
+  // The queue's visibility timeout in seconds. It applies where the function set no other: it could not start, crashed or
+  // timed out. Lambda requires at least six times the function's timeout plus the batching window. Twenty of these
+  // timeouts must be about four hours.
   // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
   visibilityTimeout: async ({ resolveVariable }) => {
     const timeout = Number(await resolveVariable('self:custom.mysettings.timeout, 15'));
     const window = Number(await resolveVariable('self:custom.batchingWindow'));
-    // What is no number is refused where it is the function's own.
+    // A timeout that is not a number is refused where the function's own timeout is set.
     return Math.max(6 * (Number.isFinite(timeout) ? timeout : 15) + window, 720);
   },
   queueDefinitions: async (context) => definitions(await queueDefinitions(context)),
@@ -101,13 +103,13 @@ module.exports = {
   hookDefinitions: async (context) => definitions(await hookDefinitions(context)),
   hookClusters: async (context) => clusters(await hookClusters(context)),
   hookTasks: async (context) => inClusters('task', await hookClusters(context)),
-  // The table of what was told: the stack's own, unless another is named.
+  // The deduplication table: that of the stack, unless the settings name another.
   dedupTable: async ({ resolveVariable }) => {
     const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
     const service = await resolveVariable('self:service');
-    return named || `${service}-${await resolveVariable('sls:stage')}-told`;
+    return named || `${service}-${await resolveVariable('sls:stage')}-dedup`;
   },
-  // Whether it is the stack's own, another, or there is none.
+  // Whether the table is that of the stack (own), another, or none.
   whichTable: async ({ resolveVariable }) => {
     const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
     if (named === '') {
@@ -115,7 +117,7 @@ module.exports = {
     }
     return named.toUpperCase() === 'DISABLED' ? 'none' : 'another';
   },
-  // The same where it is not the stack's own, by its name or its ARN.
+  // The ARN of another table. The settings have its name or its ARN.
   namedTable: async ({ resolveVariable }) => {
     const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
     return named.startsWith('arn:')
@@ -124,7 +126,7 @@ module.exports = {
           'Fn::Sub': `arn:\${AWS::Partition}:dynamodb:\${AWS::Region}:\${AWS::AccountId}:table/${named || 'none'}`,
         };
   },
-  // The secrets of the notifier's channels that are kept elsewhere; none by default.
+  // The secrets of the notifier's channels that are references. The default is none.
   channelSecrets: async (context) => {
     const read = (path) => context.resolveVariable(`self:custom.mysettings.${path}, ''`);
     const values = [await read('slack.webhookurl'), await read('flowdock.api_token'), await channels(context)];
@@ -133,7 +135,7 @@ module.exports = {
       ? [{ 'Fn::Sub': 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/none/none' }]
       : arns;
   },
-  // The roles that a task may be given; none by default.
+  // The roles that may be passed to a task. The default is none.
   passedRoles: async (context) => {
     const roles = await setting(context, 'pass_roles');
     return roles.length === 0

@@ -1,4 +1,4 @@
-// The dashboard of the notifier: what came in, what became of it, and what waits.
+// The dashboard of the notifier: received events, their results, and what waits in the queues.
 'use strict';
 
 const FUNCTION = '${ParrotLambdaFunction}';

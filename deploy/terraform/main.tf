@@ -1,4 +1,4 @@
-# The same functions as serverless.yml's, from the same zips, for those who deploy with Terraform.
+# The functions of serverless.yml, from the same zips, for deployments with Terraform.
 
 data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
@@ -8,7 +8,7 @@ locals {
   account = data.aws_caller_identity.this.account_id
   scope   = "${data.aws_region.this.name}:${local.account}"
   ecs     = "arn:${data.aws_partition.this.partition}:ecs:${local.scope}"
-  # IAM wants a resource in every statement; where nothing is named, one that nobody has.
+  # IAM requires a resource in every statement. If the variables name none, it is a resource that does not exist.
   task_definitions = length(var.task_definition_arns) > 0 ? var.task_definition_arns : ["${local.ecs}:task-definition/none:0"]
   clusters         = length(var.cluster_arns) > 0 ? var.cluster_arns : ["${local.ecs}:cluster/none"]
   roles            = length(var.pass_role_arns) > 0 ? var.pass_role_arns : ["arn:${data.aws_partition.this.partition}:iam::${local.account}:role/none/none"]
@@ -16,12 +16,12 @@ locals {
   opening_channels = [
     { Sid = "OpenChannels", Effect = "Allow", Action = ["ssm:GetParameter", "secretsmanager:GetSecretValue"], Resource = var.secret_arns },
   ]
-  # A name or an ARN; none where it is empty or DISABLED.
+  # The name or ARN of the table. Empty or DISABLED means no table.
   table = upper(trimspace(var.dedup_table)) == "DISABLED" ? "" : trimspace(var.dedup_table)
   remembering = [
     { Sid = "DedupTable", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
   ]
-  # What the notifier may ask for what the events lack.
+  # The permissions of the notifier for enrichment.
   enriches = lower(trimspace(var.enrich)) != "false"
   looking_up = [
     { Sid = "LookUpWhatEventsLack", Effect = "Allow", Action = ["ecs:DescribeTasks", "ecs:DescribeServices", "ecs:DescribeContainerInstances"], Resource = ["${local.ecs}:task/*", "${local.ecs}:service/*", "${local.ecs}:container-instance/*"] },
@@ -87,13 +87,14 @@ locals {
         { Sid = "TagTasks", Effect = "Allow", Action = "ecs:TagResource", Resource = "${local.ecs}:task/*", Condition = { StringEquals = { "ecs:CreateAction" = "RunTask" } } },
         { Sid = "TakeNetworkOfServices", Effect = "Allow", Action = "ecs:DescribeServices", Resource = "${local.ecs}:service/*", Condition = { ArnLike = { "ecs:cluster" = local.clusters } } },
         { Sid = "LookUpContainers", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
-        # A task role goes to ecs-tasks, the role by which ECS manages a message's EBS volumes to ecs itself.
+        # Task roles are passed to ecs-tasks. The role with which ECS manages the EBS volumes of a message is passed to
+        # ecs.
         { Sid = "PassRoles", Effect = "Allow", Action = "iam:PassRole", Resource = local.roles, Condition = { StringEquals = { "iam:PassedToService" = ["ecs-tasks.amazonaws.com", "ecs.amazonaws.com"] } } },
       ]
     }
     deploy-hook = {
       enabled = var.functions.deploy_hook
-      # CodeDeploy's managed role may invoke functions of this prefix alone.
+      # CodeDeploy's managed role may only invoke functions with this prefix.
       name    = "CodeDeployHook_${var.name}"
       zip     = "${var.dist}/deploy-hook.zip"
       memory  = 128
@@ -121,7 +122,7 @@ locals {
   }
   enabled = { for key, function in local.functions : key => function if function.enabled }
 
-  # What invokes which function.
+  # Which service may invoke which function.
   rules = {
     api-calls = {
       function = "parrot"
@@ -304,8 +305,8 @@ resource "aws_sqs_queue_policy" "dead_letters" {
   })
 }
 
-# What can never run, and what found no place for about two hours, goes to the second queue; so does what a function
-# got that crashes and so sets no delay: twelve times the visibility time-out are two hours.
+# A message goes to the second queue if its task can never run, or if there was no capacity for it for about two hours.
+# The same happens if the function crashes and sets no delay: twelve times the visibility timeout is two hours.
 resource "aws_sqs_queue" "run" {
   count = var.functions.run_from_queue ? 1 : 0
 
@@ -353,7 +354,7 @@ resource "aws_lambda_event_source_mapping" "run" {
   }
 }
 
-# A stopped task that could not be started again.
+# For events of stopped tasks that could not be started again.
 resource "aws_lambda_function_event_invoke_config" "run_from_queue" {
   count = var.functions.run_from_queue ? 1 : 0
 
@@ -383,8 +384,8 @@ resource "aws_cloudwatch_metric_alarm" "run_dead_letters" {
   alarm_actions       = var.alarm_actions
 }
 
-# An invocation fails where the function cannot start, crashes or takes too long; the notifier's also where a channel
-# did not take a message, and the deployment's hook's where nobody could be told how a task ended.
+# An invocation fails if the function cannot start, crashes or times out. An invocation of the notifier also fails if a
+# channel did not accept a message, and one of the deployment hook if the result of a task could not be reported.
 resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.enabled
 
@@ -406,7 +407,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   count = var.functions.parrot ? 1 : 0
 
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "Events that could not be told are in the dead-letter queue; `ecs-parrot redrive` tells them"
+  alarm_description   = "Events that could not be posted are in the dead-letter queue; `ecs-parrot redrive` posts them"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead_letters[0].name }
@@ -419,7 +420,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_actions       = var.alarm_actions
 }
 
-# With this role Amazon ECS calls the function; a service's lifecycle hook names it.
+# Amazon ECS calls the function with this role. A service's lifecycle hook names it.
 resource "aws_iam_role" "lifecycle_hook" {
   count = var.functions.deploy_hook ? 1 : 0
 

@@ -1,4 +1,4 @@
-# Which functions there are.
+# The functions of the deployment.
 variable "functions" {
   type = object({
     parrot         = optional(bool, true)
@@ -60,7 +60,7 @@ variable "pass_role_arns" {
   default     = []
 }
 
-# parrot's variables; README.md explains them. Empty is unset.
+# parrot's variables; README.md explains them. Empty means not set.
 variable "channels" {
   description = "The channels: jsonencode([{ name = \"ops\", type = \"slack\", url = \"ssm:/parrot/ops\" }]), or ssm:/path where that list is kept."
   type        = string
@@ -170,25 +170,26 @@ variable "log_tail_mask" {
   default = ""
 }
 
-# Parameters and secrets that the channels' secrets are kept in, by ARN.
+# The ARNs of the parameters and secrets that contain the channels' secrets.
 variable "secret_arns" {
   type    = list(string)
   default = []
 }
 
-# A table with a key `id`, by name or ARN, for what was told; empty or DISABLED: each process remembers for itself alone.
+# The deduplication table, by name or ARN. Its key is `id`. If it is empty or DISABLED, each process knows only the
+# events that it posted itself.
 variable "dedup_table" {
   type    = string
   default = ""
 }
 
-# The log groups whose last lines may be read, as a pattern.
+# The log groups from which a log tail may be read, as a pattern.
 variable "log_tail_groups" {
   type    = string
   default = "/ecs/*"
 }
 
-# run-from-queue's variables; README.md explains them. Empty is unset.
+# run-from-queue's variables; README.md explains them. Empty means not set.
 variable "allowed_clusters" {
   type    = string
   default = ""
@@ -199,7 +200,7 @@ variable "allowed_task_definitions" {
   default = ""
 }
 
-# deploy-hook's variables; README.md explains them. Empty is unset.
+# deploy-hook's variables; README.md explains them. Empty means not set.
 variable "task_definition" {
   type    = string
   default = ""

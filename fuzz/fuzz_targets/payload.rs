@@ -1,5 +1,5 @@
-//! Any bytes as a payload: no panic, and every message within its channel's limits and without a character that a
-//! terminal or a reader would obey.
+//! Any bytes as a payload. There must be no panic, a built-in template must render, and no line of a message may
+//! contain a control character.
 
 #![no_main]
 

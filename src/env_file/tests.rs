@@ -365,3 +365,55 @@ fn the_example_and_the_file_of_carnival_are_accepted() {
         assert_eq!(check(text).err(), None);
     }
 }
+
+#[test]
+fn channels_are_a_list_or_the_place_of_one() {
+    let text = "mysettings:\n  channels:\n    - {name: ops, type: slack, url: 'ssm:/ops'}\n    - {name: oncall, type: slack, url: 'ssm:/oncall', minimum: urgent}\n";
+    let channels = check(text).unwrap().channels.unwrap();
+    assert_eq!(channels, ["ops", "oncall"]);
+    let report = check("mysettings: {channels: 'ssm:/parrot/channels'}").unwrap();
+    assert_eq!(report.channels.unwrap(), ["those of ssm:/parrot/channels"]);
+    // What only Serverless knows is not guessed.
+    let report =
+        check("mysettings: {channels: [{name: ops, type: slack, url: '${env:URL}'}]}").unwrap();
+    assert_eq!(
+        (report.channels, report.unchecked),
+        (None, vec!["channels".to_owned()])
+    );
+}
+
+#[test]
+fn a_wrong_channel_is_reported_with_its_place() {
+    let list = "channels:\n  - {name: ops, type: slack, url: 'https://hooks.example.com/very-secret', chanel: '#x'}\n  - {name: ops, type: slak}";
+    let found = problems_of(list);
+    let expected = [
+        "3: channels, `ops`: `chanel` is not a known setting; did you mean `channel`?",
+        "3: channels, channel 2, `name`: another channel has the name `ops`; allowed: 1 to 50 letters, digits, `-` and `_`",
+        "3: channels, `ops`, `type`: not a channel type; did you mean `slack`?",
+    ];
+    assert!(!format!("{found:?}").contains("very-secret"), "{found:?}");
+    for problem in expected {
+        assert!(
+            found.iter().any(|it| it == problem),
+            "{problem}\n{found:#?}"
+        );
+    }
+}
+
+/// Lambda takes 4 kB of variables, and CloudFormation says so only in the middle of a deployment.
+#[test]
+fn too_many_bytes_of_variables_are_an_error() {
+    let channel = |number: usize| {
+        format!("  - {{name: c{number}, type: slack, url: 'ssm:/parrot/channels/{number}'}}\n")
+    };
+    let few: String = (0..30).map(channel).collect();
+    assert_eq!(problems_of(&format!("channels:\n{few}")), [""; 0]);
+    let many: String = (0..80).map(channel).collect();
+    let found = problems_of(&format!("channels:\n{many}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("Lambda allows 4096"), "{found:?}");
+    assert!(
+        found[0].ends_with("write `channels: ssm:/path`"),
+        "{found:?}"
+    );
+}

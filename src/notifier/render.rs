@@ -238,32 +238,24 @@ impl Renderer {
     }
 }
 
-/// The templates in use: for each kind the path of a file, or `built-in`. If the channel types differ, there is an entry
-/// for each type. The operator's parts come last.
+/// The templates in use: for each kind the path of a file, or `built-in`, and after it the channel types that have a
+/// file of their own for this kind. The operator's parts come last.
 pub fn templates_in_use(renderer: &Renderer) -> Vec<(String, String)> {
-    const BUILT_IN: &str = "built-in";
-    let Some(own) = &renderer.own else {
-        return TemplateKind::all()
-            .map(|template| (template.name().to_owned(), BUILT_IN.to_owned()))
-            .collect();
-    };
+    let own = renderer.own.as_ref();
     let mut found = Vec::new();
     for template in TemplateKind::all() {
-        let of = |channel: &ChannelType| {
-            let path = own
-                .name_in_use(*channel, template)
-                .and_then(|it| own.path_of(&it));
-            path.unwrap_or_else(|| BUILT_IN.to_owned())
-        };
-        let sources: Vec<_> = ChannelType::VARIANTS.iter().map(of).collect();
-        if sources.iter().all(|source| *source == sources[0]) {
-            found.push((template.name().to_owned(), sources[0].clone()));
-        } else {
-            let each = ChannelType::VARIANTS.iter().zip(sources);
-            found.extend(each.map(|(channel, it)| (format!("{channel}/{}", template.name()), it)));
+        let name = template.name();
+        let path = own.and_then(|own| own.path_of(&format!("{name}.tera")));
+        found.push((
+            name.to_owned(),
+            path.unwrap_or_else(|| "built-in".to_owned()),
+        ));
+        for channel in ChannelType::VARIANTS {
+            let path = own.and_then(|own| own.path_of(&format!("{channel}/{name}.tera")));
+            found.extend(path.map(|path| (format!("{channel}/{name}"), path)));
         }
     }
-    found.extend(own.parts_in_use());
+    found.extend(own.into_iter().flat_map(OwnTemplates::parts_in_use));
     found
 }
 

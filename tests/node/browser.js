@@ -1,12 +1,12 @@
-// Opens a page in a headless browser and prints its document as it stands then.
+// Opens a page in a headless browser and prints its document.
 //
 //   browser.js PAGE [WIDTH HEIGHT PICTURE]
 //
-// With a size it also takes a screenshot.
+// With a size and a file name it also takes a screenshot.
 'use strict';
 
-// The package brings the libraries that a bare machine lacks (NSS, NSPR), and uses them where it believes to be in
-// AWS Lambda. They are unpacked, with the browser itself, into TMPDIR.
+// The package contains libraries that a minimal machine lacks (NSS, NSPR). It uses them only if this variable says that
+// it runs in AWS Lambda. It unpacks them and the browser into TMPDIR.
 process.env.AWS_LAMBDA_JS_RUNTIME = 'nodejs20.x';
 const chromium = require('@sparticuz/chromium');
 const puppeteer = require('puppeteer-core');
@@ -14,7 +14,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-// The package's own font configuration names /tmp and no other place.
+// The font configuration of the package names only /tmp.
 function useOwnFonts() {
   const fonts = path.join(os.tmpdir(), 'fonts');
   const file = path.join(os.tmpdir(), 'fonts.conf');

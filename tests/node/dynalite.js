@@ -1,4 +1,4 @@
-// Serves dynalite's DynamoDB on a loopback port, prints its URL, and ends when stdin does.
+// Runs dynalite, a mock of DynamoDB, on a loopback port. Prints its URL, and ends when stdin is closed.
 'use strict';
 
 const server = require('dynalite')({ createTableMs: 0, deleteTableMs: 0 });

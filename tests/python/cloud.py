@@ -1,7 +1,7 @@
-"""Serves moto's AWS on a loopback port, prints its URL, and ends when stdin does.
+"""Runs a moto server on a loopback port. Prints its URL, and ends when stdin is closed.
 
-With `stacks` as its first argument it has CloudFormation, which takes a second to load; with a stack's name and a
-template's file after it, that stack is there from the start.
+With the first argument `stacks` the server has CloudFormation, which takes a second to load. If a stack's name and a
+template file follow, this stack exists from the start.
 """
 
 import sys
@@ -11,16 +11,16 @@ import moto.ecs.models
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
-# An invoked function answers with its payload, without a container.
+# An invoked function returns its payload. No container is needed.
 default_user_config["lambda"]["use_docker"] = False
 if sys.argv[1:]:
     import moto.cloudformation.models
 
-    # moto refuses a template for any warning of cfn-lint, and looks past the template's own exceptions. AWS
-    # does neither; the tests run cfn-lint by itself.
+    # moto refuses a template for any warning of cfn-lint, and ignores the exceptions in the template. AWS does neither.
+    # The tests run cfn-lint separately.
     moto.cloudformation.models.validate_template_cfn_lint = lambda template: []
 
-# moto does not say when a task started.
+# moto does not set when a task started.
 make_task = moto.ecs.models.Task.__init__
 
 
@@ -43,8 +43,8 @@ if sys.argv[2:]:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-    # By a change set of the name that Serverless uses: it deletes the one of the deployment before, and
-    # moto fails where there is none.
+    # The change set has the name that Serverless uses: Serverless deletes the change set of the previous deployment,
+    # and moto fails if there is no such change set.
     change_set = stack + "-change-set"
     with open(template) as body:
         cloudformation.create_change_set(

@@ -1,4 +1,4 @@
-"""Puts a cluster into moto's AWS, whose URL is the argument: one instance, the definition `myapp` and a service."""
+"""Creates a cluster in the moto server at the URL in the argument: one instance, the definition `myapp`, a service."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ ecs.create_cluster(clusterName="myEcsCluster")
 instance = ec2.create_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)[0]
 ecs.register_container_instance(
     cluster="myEcsCluster",
-    # Of AWS's document, what moto reads.
+    # AWS's document has more fields; moto reads only this one.
     instanceIdentityDocument=json.dumps({"instanceId": instance.id}),
 )
 ecs.register_task_definition(
@@ -35,7 +35,7 @@ ecs.register_task_definition(
     ],
 )
 vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")
-# moto's network interfaces have no private DNS name without it, and RunTask wants to show one.
+# Without this moto's network interfaces have no private DNS name, and RunTask needs one for its answer.
 vpc.modify_attribute(EnableDnsHostnames={"Value": True})
 subnet = vpc.create_subnet(CidrBlock="10.0.0.0/24")
 group = ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc.id)

@@ -1,4 +1,4 @@
-"""Prints what stands in the AWS at the URL given: functions, queues, rules and stacks."""
+"""Prints the functions, queues, rules and stacks of the moto server at the URL in the argument."""
 
 import json
 import sys

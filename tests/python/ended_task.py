@@ -1,4 +1,4 @@
-"""Has a service's task run and end on the instance of `cluster.py`'s cluster, in the AWS whose URL is the argument."""
+"""Runs a service's task on the instance of `cluster.py` until it stops. The argument is the URL of the moto server."""
 
 import json
 import sys

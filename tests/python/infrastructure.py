@@ -1,4 +1,4 @@
-"""Prints what a SAM template and a Terraform module say, as JSON: their paths are the arguments."""
+"""Prints a SAM template and a Terraform module as JSON. The arguments are their paths."""
 
 import json
 import pathlib
@@ -29,7 +29,7 @@ class Template(yaml.SafeLoader):
 
 
 Template.add_multi_constructor("!", Template.intrinsic)
-# A version is a text that looks like a day.
+# The template's version looks like a date, but it must stay a string.
 Template.add_constructor("tag:yaml.org,2002:timestamp", Template.construct_yaml_str)
 
 sam, module = sys.argv[1:]

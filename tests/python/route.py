@@ -1,4 +1,4 @@
-"""Puts events on the bus of moto's server and prints which rules routed each.
+"""Puts events on the bus of a moto server and prints which rules routed each event.
 
 stdin:  {"rules": [a rule's CloudFormation properties, ...], "events": [an EventBridge envelope, ...]}
 stdout: [[the name of each rule that routed the first event], ...]
@@ -59,7 +59,7 @@ def route(rules, events, address):
             for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 if json.loads(message["Body"])["detail"] != event["detail"]:
-                    raise SystemExit("%s delivered another event than was put" % name)
+                    raise SystemExit("%s delivered a different event" % name)
                 names.append(name)
         return names
 

@@ -1,7 +1,7 @@
-"""Writes Terraform files as `terraform fmt` does, and prints what is different: the files are the arguments.
+"""Formats Terraform files as `terraform fmt` does, and prints the differences. The arguments are the files.
 
-Its rules, after hclwrite's format.go: two spaces for each bracket that a line leaves open; one space around `=`; and in
-lines that follow one another, each an assignment that is whole in its line, the `=` stand below one another.
+The rules are those of hclwrite's format.go. A line is indented by two spaces for each line that leaves a bracket open.
+There is one space around `=`. In consecutive lines that each contain a whole assignment, the `=` are aligned.
 """
 
 import difflib
@@ -9,13 +9,13 @@ import re
 import sys
 
 OPENING, CLOSING = "([{", ")]}"
-# A text with the expressions in it, a comment, or any other character.
+# A string with its expressions, a comment, or any other character.
 TOKEN = re.compile(r'"(?:\\.|\$\{[^}]*\}|[^"\\])*"|#.*|//.*|.')
 ASSIGNMENT = re.compile(r"^(?P<name>(?:[^=\"#]|\"[^\"]*\")*?[^\s!<>=])\s*=(?![=>])\s*(?P<value>.*)$")
 
 
 def brackets(text):
-    """How many brackets a text opens, less those that it closes."""
+    """The number of opening brackets in a text, minus the number of closing ones."""
     tokens = TOKEN.findall(text)
     return sum((it in OPENING) - (it in CLOSING) for it in tokens if len(it) == 1)
 

@@ -1,4 +1,4 @@
-"""Holds Slack payloads, a JSON array on stdin, against the models of Slack's own SDK."""
+"""Checks Slack payloads, a JSON array on stdin, with the models of Slack's own SDK."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 from slack_sdk.models.attachments import BlockAttachment
 from slack_sdk.models.blocks import Block, SectionBlock
 
-# What an attachment of ours may hold: https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments
+# The fields of ecs-parrot's attachments: https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments
 OURS = {"color", "fallback", "blocks"}
 
 
@@ -18,7 +18,7 @@ def check(payload):
         blocks = [Block.parse(block) for block in attachment["blocks"]]
         assert all(isinstance(block, SectionBlock) for block in blocks), blocks
         for block, sent in zip(blocks, attachment["blocks"]):
-            # to_dict() validates lengths and formats, and raises where one is broken.
+            # to_dict() validates lengths and formats, and raises an error if one is wrong.
             assert block.to_dict() == sent, sent
         model = BlockAttachment(blocks=blocks, color=attachment["color"], fallback=attachment["fallback"])
         assert model.to_dict()["blocks"] == attachment["blocks"]

@@ -1,15 +1,17 @@
-//! The second circle: what packages releases and stacks, upgrades them, counts instructions, storms, or repeats with
-//! every sample what the first circle does with one of each kind. `make acceptance` runs it; `cargo test` does not.
+//! The acceptance tests. They package releases and stacks, upgrade a stack, count instructions, put the program under
+//! load with failures, and run checks with every sample that other tests run with one sample of each kind.
+//! `make acceptance` runs them; `cargo test` does not.
 
-mod bulk;
+mod all_samples;
 mod cargo_lambda;
 #[cfg(target_arch = "x86_64")]
 mod instructions;
+mod load;
 mod make;
 mod package;
 mod permissions;
 mod rules;
 mod sam;
 mod stack;
-mod storm;
+
 mod upgrade;

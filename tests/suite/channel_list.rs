@@ -1,4 +1,4 @@
-//! `CHANNELS`: several channels of one type, other types, and a list that is kept in Parameter Store.
+//! `CHANNELS`: several channels of one type, and a list that is kept in Parameter Store.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -75,29 +75,6 @@ async fn channels_of_one_type_fail_by_themselves() {
 }
 
 #[tokio::test]
-async fn a_card_is_posted_to_teams() {
-    let teams = chat(ResponseTemplate::new(202)).await;
-    let list = json!([{"name": "teams", "type": "teams", "url": webhook(&teams)}]);
-    let event = events::sample("task_stopped-out-of-memory");
-    let api = RuntimeApi::with(vec![event]).await;
-    let (answers, log) = api.run(&[("CHANNELS", &list.to_string())]).await;
-    assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
-    let requests = teams.received_requests().await.unwrap();
-    let body: Value = serde_json::from_slice(&requests[0].body).unwrap();
-    let card = &body["attachments"][0]["content"];
-    assert_eq!(card["type"], "AdaptiveCard");
-    assert_eq!(card["body"][0]["style"], "attention");
-    let headline = card["body"][0]["items"][0]["text"].as_str().unwrap();
-    assert!(headline.contains("ran out of memory"), "{headline}");
-    let facts = card["body"][1]["facts"].as_array().unwrap();
-    let titles: Vec<_> = facts
-        .iter()
-        .map(|it| it["title"].as_str().unwrap())
-        .collect();
-    assert_eq!(titles, ["Why", "Try", "Task", "When", "Where", "Open"]);
-}
-
-#[tokio::test]
 async fn a_list_is_read_from_parameter_store() {
     let aws = FakeAws::start().await;
     let ops = chat(ok()).await;
@@ -119,7 +96,7 @@ async fn a_list_that_cannot_be_used_stops_the_start() {
         (
             Some(r#"[{"name": "ops", "type": "slack", "url": "http://example.com/very-secret"}]"#),
             None,
-            "CHANNELS, `ops`, `url`: messages would travel unencrypted",
+            "CHANNELS, `ops`, `url`: messages would be sent unencrypted",
         ),
         (
             None,
@@ -172,7 +149,7 @@ async fn failed_start(aws: &FakeAws) -> String {
 fn config_shows_each_channel() {
     let list = json!([
         {"name": "ops", "type": "slack", "url": "https://hooks.example.com/very-secret", "channel": "#ops"},
-        {"name": "oncall", "type": "teams", "url": "ssm:/parrot/oncall", "minimum": "urgent"},
+        {"name": "oncall", "type": "slack", "url": "ssm:/parrot/oncall", "minimum": "urgent"},
     ]);
     let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
         .arg("config")

@@ -1,4 +1,6 @@
-//! The kit that every channel passes: what it posts, what it makes of each answer, and what it never shows.
+//! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
+
+mod teams;
 
 use std::time::Duration;
 
@@ -46,7 +48,8 @@ fn channel(settings: Value) -> ConfiguredChannel {
     channels.remove(0)
 }
 
-/// A channel of each type that posts somewhere. The compiler asks here for a new one.
+/// A channel of this type, or `None` for the terminal, which posts nothing. The compiler requires a case here for a new
+/// type.
 fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel> {
     let url = format!("{base}/v1/messages/chat/{TOKEN}");
     let settings = match channel_type {
@@ -80,7 +83,7 @@ fn flowdock_at(base: &str) -> ConfiguredChannel {
     channel_at(ChannelType::Flowdock, base).unwrap()
 }
 
-/// Every channel that posts somewhere.
+/// A channel of every type that posts to a server.
 fn all_at(base: &str) -> Vec<ConfiguredChannel> {
     let types = ChannelType::VARIANTS.iter();
     types.filter_map(|it| channel_at(*it, base)).collect()
@@ -96,7 +99,7 @@ async fn server(answer: ResponseTemplate) -> MockServer {
     server
 }
 
-/// The bodies that a server was sent.
+/// The bodies that a server received.
 async fn bodies(server: &MockServer) -> Vec<Value> {
     let requests = server.received_requests().await.unwrap();
     requests
@@ -109,7 +112,7 @@ async fn bodies(server: &MockServer) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn slack_is_sent_the_headline_once_and_the_details_in_colour() {
+async fn slack_gets_the_headline_once_and_the_details_in_colour() {
     let server = server(ResponseTemplate::new(200).set_body_string("ok")).await;
     let channel = slack_at(&server.uri());
     let outcome = channel
@@ -133,14 +136,14 @@ async fn slack_is_sent_the_headline_once_and_the_details_in_colour() {
 }
 
 #[tokio::test]
-async fn only_critical_messages_call_somebody() {
+async fn only_critical_messages_mention_somebody() {
     let slack = channel(json!({
         "name": "ops",
         "type": "slack",
         "url": "https://hooks.example.com/x",
         "mention": "<!here>",
     }));
-    for (severity, calls) in [
+    for (severity, mentions) in [
         (Severity::Info, false),
         (Severity::Success, false),
         (Severity::Warning, false),
@@ -149,7 +152,7 @@ async fn only_critical_messages_call_somebody() {
         let payload = slack.channel.payload(&message(severity)).unwrap();
         assert_eq!(
             payload["text"].as_str().unwrap().starts_with("<!here> "),
-            calls,
+            mentions,
             "{severity}"
         );
         assert!(payload.get("channel").is_none());
@@ -157,7 +160,7 @@ async fn only_critical_messages_call_somebody() {
 }
 
 #[tokio::test]
-async fn flowdock_is_sent_one_text_with_tags() {
+async fn flowdock_gets_one_text_with_tags() {
     let server = server(ResponseTemplate::new(200).set_body_string("{}")).await;
     let channel = flowdock_at(&server.uri());
     let outcome = channel
@@ -238,12 +241,12 @@ async fn each_answer_has_its_meaning() {
     }
 }
 
-/// A login page answers 200, too. Each channel knows what it says to a message that it takes; all else leaves open
-/// whether it arrived, and is said with what came and what to look at.
+/// A login page answers with 200 too. Each channel type has a known success answer. With any other answer it is not
+/// known whether the message arrived, and the error says what the answer was and what to check.
 #[tokio::test]
 async fn each_channel_has_its_own_success() {
     const PAGE: &str = "<!DOCTYPE html><html><title>Sign in</title></html>";
-    // What Slack, Flowdock and Teams make of it; none where it is a success.
+    // How Slack, Flowdock and Teams describe this answer; `None` where it is a success.
     for (status, body, slack, flowdock, teams) in [
         (200, "ok", None, Some("`ok`"), None),
         (200, "ok\n", None, Some("`ok`"), None),
@@ -306,8 +309,8 @@ async fn each_channel_has_its_own_success() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = server(ResponseTemplate::new(200)).await;
-    let address = format!("{}/v1/messages/chat/{TOKEN}", elsewhere.uri());
+    let target = server(ResponseTemplate::new(200)).await;
+    let address = format!("{}/v1/messages/chat/{TOKEN}", target.uri());
     for status in [301, 302, 303, 307, 308] {
         let here =
             server(ResponseTemplate::new(status).insert_header("location", address.as_str())).await;
@@ -322,11 +325,11 @@ async fn a_redirect_is_not_followed() {
             );
         }
     }
-    assert!(bodies(&elsewhere).await.is_empty());
+    assert!(bodies(&target).await.is_empty());
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_given_up_after_five_seconds() {
+async fn a_request_times_out_after_five_seconds() {
     let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     let channels = all_at(&server.uri());
     let (http, message) = (Http::default(), message(Severity::Info));
@@ -343,8 +346,8 @@ async fn who_does_not_answer_is_given_up_after_five_seconds() {
 }
 
 #[tokio::test]
-async fn nobody_there_may_be_somebody_later() {
-    // A port that was just free: bound to learn its number, then let go.
+async fn a_refused_connection_is_retryable() {
+    // Nothing listens on this port: it was bound to get its number, and released again.
     let address = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -365,7 +368,7 @@ async fn nobody_there_may_be_somebody_later() {
 }
 
 #[tokio::test]
-async fn a_server_that_echoes_the_address_does_not_get_it_into_the_log() {
+async fn an_address_in_an_error_answer_is_not_shown() {
     let echo = json!({"ok": false, "error": format!("no such hook: /v1/messages/chat/{TOKEN}")});
     for status in [200, 404, 500] {
         let server = server(ResponseTemplate::new(status).set_body_json(&echo)).await;
@@ -381,9 +384,9 @@ async fn a_server_that_echoes_the_address_does_not_get_it_into_the_log() {
     }
 }
 
-/// An error is cut to its beginning, and a secret is not cut in two by that.
+/// A long error is cut. The cut must not leave a part of a secret.
 #[tokio::test]
-async fn half_of_an_address_is_not_told_either() {
+async fn a_part_of_an_address_is_not_shown_either() {
     for before in 80..125 {
         let error = format!("{} {TOKEN}", "x".repeat(before));
         let echo = json!({"ok": false, "error": error});
@@ -399,32 +402,32 @@ async fn half_of_an_address_is_not_told_either() {
     }
 }
 
-/// What cannot be read to its end is no answer that the channel gives.
+/// An answer that is too long to read is not the channel's success answer.
 #[tokio::test]
-async fn an_endless_answer_is_no_success() {
-    let endless = json!({"ok": false, "error": "no_text", "more": "x".repeat(100_000)});
-    for body in [endless.to_string(), "x".repeat(100_000)] {
+async fn a_very_long_answer_is_not_a_success() {
+    let long = json!({"ok": false, "error": "no_text", "more": "x".repeat(100_000)});
+    for body in [long.to_string(), "x".repeat(100_000)] {
         let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
         for channel in all_at(&server.uri()) {
             let outcome = channel
                 .channel
                 .send(&Http::default(), &message(Severity::Info))
                 .await;
-            let is_open = matches!(
+            let is_unknown = matches!(
                 outcome,
                 Outcome::Unanswered {
                     kind: UnansweredKind::Unexpected,
                     ..
                 }
             );
-            assert!(is_open, "{outcome:?}");
+            assert!(is_unknown, "{outcome:?}");
         }
     }
 }
 
-/// An answer that shows the address does not show it in the log either, where it is no success.
+/// If an unexpected answer contains the address, the outcome must not contain its secret.
 #[tokio::test]
-async fn an_unexpected_answer_keeps_the_secret() {
+async fn an_address_in_an_unexpected_answer_is_not_shown() {
     let body = format!("posted to /v1/messages/chat/{TOKEN}");
     let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
     for channel in all_at(&server.uri()) {
@@ -433,16 +436,16 @@ async fn an_unexpected_answer_keeps_the_secret() {
             .send(&Http::default(), &message(Severity::Info))
             .await;
         let shown = format!("{outcome:?}");
-        // Teams takes any words for a success.
+        // Any text is a success for Teams.
         let is_teams = channel.channel_type == ChannelType::Teams;
         assert!(is_teams || shown.contains("posted to"), "{shown}");
         assert!(!shown.contains(TOKEN), "{shown}");
     }
 }
 
-/// What was sent may have arrived, however the answer fails to come; what was not sent has not.
+/// The request was sent, but no whole answer came. The outcome must say that the message may have arrived.
 #[tokio::test]
-async fn a_message_that_may_have_arrived_is_told_apart() {
+async fn a_message_that_may_have_arrived_is_unanswered() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     for (answer, kind) in [

@@ -1,4 +1,4 @@
-//! A chat server that records what it is sent.
+//! A chat server that records the messages that it receives.
 
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -25,18 +25,18 @@ where
             Ok::<_, hyper::Error>(answer)
         }
     });
-    // A client that goes away is its own affair.
+    // It is no failure of the server if the client closes the connection.
     let _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// What Slack answers to a message that it takes.
+/// Slack's answer to a message that it accepts.
 pub(crate) fn ok() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_string("ok")
 }
 
-/// What Flowdock answers.
+/// Flowdock's answer to a message that it accepts.
 pub(crate) fn flowdock_ok() -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_string("{}")
 }
@@ -63,7 +63,7 @@ async fn bodies(server: &MockServer) -> Vec<Value> {
     bodies.collect()
 }
 
-/// The headlines.
+/// The headlines of the received messages.
 pub(crate) async fn texts(server: &MockServer) -> Vec<String> {
     let bodies = bodies(server).await.into_iter().map(|body| {
         let text = body.get("text").or_else(|| body.get("content")).unwrap();
@@ -72,7 +72,7 @@ pub(crate) async fn texts(server: &MockServer) -> Vec<String> {
     bodies.collect()
 }
 
-/// Whole messages in Slack's markup: the headline and all blocks.
+/// The received messages in Slack's markup: the headline and all blocks.
 pub(crate) async fn messages(server: &MockServer) -> Vec<String> {
     let bodies = bodies(server).await.into_iter().map(|body| {
         let blocks = body["attachments"][0]["blocks"]

@@ -1,17 +1,19 @@
-//! The command line by its whole output and its exit status.
+//! The command line: its whole output and its exit status.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::kept::assert_kept;
+use crate::secret_leaks::assert_no_secrets_printed;
+use ecs_parrot::notifier::channel::ChannelType;
 use insta::assert_snapshot;
 use serde_json::Value;
+use strum::VariantArray as _;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// `ecs-parrot`, in the project's folder and with an environment of its own.
+/// A run of `ecs-parrot` in the project's folder, with only the environment that the test sets.
 struct Run {
     command: Command,
     input: Option<String>,
@@ -51,11 +53,11 @@ impl Run {
             .unwrap();
         drop(stdin);
         let output = child.wait_with_output().unwrap();
-        assert_kept(&self.command, &output);
+        assert_no_secrets_printed(&self.command, &output);
         output
     }
 
-    /// Exit status, standard output and standard error as one text.
+    /// The exit status, stdout and stderr as one text.
     fn shown(self) -> String {
         let output = self.output();
         format!(
@@ -80,7 +82,7 @@ fn preview_shows_decision_reason_and_message() {
 }
 
 #[test]
-fn preview_in_a_channels_dialect() {
+fn preview_in_a_channels_markup() {
     assert_snapshot!(
         ecs_parrot(&[
             "preview",
@@ -138,7 +140,7 @@ fn a_batch_is_a_line_for_each_event() {
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2);
 }
 
-/// What users hand over by mistake: each is named, and the others are still shown.
+/// Writes files that users give by mistake. Each must be named in the output, and the valid ones must still be shown.
 fn bad_inputs(folder: &Path) {
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
     write("01-empty-object.json", "{}");
@@ -174,7 +176,7 @@ fn shown_in(folder: &Path, run: Run) -> String {
 }
 
 #[test]
-fn bad_input_is_named_and_the_rest_goes_on() {
+fn bad_input_is_named_and_the_rest_is_processed() {
     let folder = tempfile::tempdir().unwrap();
     bad_inputs(folder.path());
     let path = folder.path().to_str().unwrap();
@@ -187,7 +189,7 @@ fn bad_input_is_named_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_megabyte_is_no_trouble() {
+fn an_event_of_a_megabyte_is_shown() {
     let mut event = crate::events::sample("stop_task-by-iam-user");
     event["detail"]["requestParameters"]["reason"] = Value::from("x<".repeat(512 * 1024));
     let output = ecs_parrot(&["preview", "--output", "json", "-"])
@@ -236,7 +238,7 @@ fn config_shows_every_variable_and_no_secret() {
 }
 
 #[test]
-fn config_says_everything_that_is_wrong() {
+fn config_reports_every_error() {
     let run = ecs_parrot(&["config"])
         .env("SLACK_WEBHOOKURL", "http://hooks.example.com/very-secret")
         .env("DROP", "everything")
@@ -245,7 +247,7 @@ fn config_says_everything_that_is_wrong() {
 }
 
 #[test]
-fn config_says_what_is_wrong_with_a_file() {
+fn config_reports_the_errors_of_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("serverless.env.yml");
     let text = "mysettings:
@@ -271,9 +273,9 @@ mysetings:
 }
 
 #[test]
-fn config_says_where_messages_of_a_file_would_go() {
+fn config_reports_the_channels_of_a_file() {
     let run = ecs_parrot(&["config", "tests/carnival/serverless.env.yml"]);
-    assert_snapshot!("config_of_carnivals_file", run.shown());
+    assert_snapshot!("config_of_the_file_of_carnival_ecs_parrot", run.shown());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("serverless.env.yml");
     fs::write(&file, "mysettings: {slack: {webhookurl: ssm:/ops/webhook}}").unwrap();
@@ -286,7 +288,7 @@ fn config_says_where_messages_of_a_file_would_go() {
         shown.contains("no problems\nmessages are sent to: slack\n"),
         "{shown}"
     );
-    for (text, said) in [
+    for (text, expected) in [
         (
             "mysettings: ${file(./x.yml)}",
             "nothing was checked, because only Serverless knows the value of `mysettings`\n",
@@ -299,7 +301,7 @@ fn config_says_where_messages_of_a_file_would_go() {
         fs::write(&file, text).unwrap();
         let run = ecs_parrot(&["config", file.to_str().unwrap()]);
         let shown = shown_in(folder.path(), run);
-        assert!(shown.contains(said), "{shown}");
+        assert!(shown.contains(expected), "{shown}");
     }
     let shown = ecs_parrot(&["config", "nowhere.yml"]).shown();
     assert!(shown.starts_with("exit status: 1"), "{shown}");
@@ -309,7 +311,8 @@ fn config_says_where_messages_of_a_file_would_go() {
     );
 }
 
-/// Nobody would have heard of it: the right variable is not set. Other programs' variables stop nothing.
+/// With a misspelt variable of a channel nothing would be sent, so that it is an error. Variables of other programs are
+/// not.
 #[test]
 fn only_a_misspelt_channel_stops_what_sends() {
     let sample = "samples/stop_task-by-iam-user.json";
@@ -337,9 +340,9 @@ fn only_a_misspelt_channel_stops_what_sends() {
     }
 }
 
-/// Before anything is sent, and not as an error of each connection.
+/// The error comes before anything is sent, and not once for each connection.
 #[test]
-fn certificates_that_are_not_there_are_named_at_once() {
+fn a_missing_certificate_file_is_named_at_once() {
     let sample = "samples/stop_task-by-iam-user.json";
     for (arguments, variable) in [
         (&["notify", sample][..], "SSL_CERT_FILE"),
@@ -372,15 +375,15 @@ fn certificates_that_are_not_there_are_named_at_once() {
             shown.starts_with("exit status: 1"),
             "{arguments:?}: {shown}"
         );
-        let said = format!("{variable}: `/nosuch` cannot be read: No such file or directory");
-        assert!(shown.contains(&said), "{arguments:?}: {shown}");
+        let expected = format!("{variable}: `/nosuch` cannot be read: No such file or directory");
+        assert!(shown.contains(&expected), "{arguments:?}: {shown}");
         assert_eq!(shown.matches("nosuch").count(), 1, "{arguments:?}: {shown}");
     }
 }
 
-/// The SDK panics at an empty one.
+/// The SDK panics if the endpoint is empty.
 #[test]
-fn an_endpoint_that_is_no_address_is_named() {
+fn an_endpoint_that_is_not_an_address_is_named() {
     let sample = "samples/task_stopped-out-of-memory.json";
     for (variable, value) in [
         ("AWS_ENDPOINT_URL", ""),
@@ -392,14 +395,14 @@ fn an_endpoint_that_is_no_address_is_named() {
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env(variable, value)
             .shown();
-        let said = format!("{variable} is not an address: give one that begins with https://");
-        assert!(shown.contains(&said), "{shown}");
+        let expected = format!("{variable} is not an address: give one that begins with https://");
+        assert!(shown.contains(&expected), "{shown}");
     }
 }
 
-/// What an event has in the place of a time is no mistake of a template's, wherever the name for it stands.
+/// If an event has another text in place of a time, this is not an error of the template. The text is shown.
 #[test]
-fn an_event_with_no_times_is_told() {
+fn an_event_without_valid_times_is_shown() {
     for (sample, place) in [
         ("task_stopped-out-of-memory", "/time"),
         (
@@ -417,11 +420,15 @@ fn an_event_with_no_times_is_told() {
     }
 }
 
-/// Templates that nothing uses: an error where no other serves, else a warning.
+/// A template that is never used gives a warning. If none of the templates can be used, this is an error.
 #[test]
-fn templates_that_never_serve_are_said() {
+fn unused_templates_are_reported() {
+    let types = ChannelType::VARIANTS.iter();
+    let of_each_type: Vec<_> = types.map(|it| format!("{it}/stop_task.tera")).collect();
+    let mut of_each_type: Vec<_> = of_each_type.iter().map(String::as_str).collect();
+    of_each_type.push("stop_task.tera");
     let sample = "samples/stop_task-by-iam-user.json";
-    for (files, status, said) in [
+    for (files, status, expected) in [
         (&[][..], 1, &["[folder]: it contains no template"][..]),
         (
             &["stop_task.html", "notes.txt"],
@@ -466,13 +473,7 @@ fn templates_that_never_serve_are_said() {
             ],
         ),
         (
-            &[
-                "stop_task.tera",
-                "slack/stop_task.tera",
-                "teams/stop_task.tera",
-                "flowdock/stop_task.tera",
-                "terminal/stop_task.tera",
-            ],
+            &of_each_type[..],
             0,
             &[
                 "[folder]/stop_task.tera is never used: each channel type has its own template for this kind",
@@ -497,24 +498,24 @@ fn templates_that_never_serve_are_said() {
                 shown.starts_with(&format!("exit status: {status}")),
                 "{files:?}: {shown}"
             );
-            for said in said {
-                let said = match command {
-                    ["config"] => said.trim_start_matches("ecs-parrot: "),
-                    _ => said,
+            for expected in expected {
+                let expected = match command {
+                    ["config"] => expected.trim_start_matches("ecs-parrot: "),
+                    _ => expected,
                 };
-                assert!(shown.contains(said), "{command:?} {files:?}: {shown}");
+                assert!(shown.contains(expected), "{command:?} {files:?}: {shown}");
             }
             let warns = ["never used", "is not read"]
                 .iter()
                 .any(|it| shown.contains(it));
-            assert!(!said.is_empty() || !warns, "{files:?}: {shown}");
+            assert!(!expected.is_empty() || !warns, "{files:?}: {shown}");
             assert!(!shown.contains("README.md"), "{shown}");
         }
     }
 }
 
 #[test]
-fn a_part_that_an_own_template_includes_serves() {
+fn a_part_that_a_custom_template_includes_is_used() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("parts")).unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
@@ -547,9 +548,10 @@ fn config_lists_the_templates_in_force() {
     assert_snapshot!(templates);
 }
 
-/// Of an own template, `time` takes what is a time; what an event has in the place of one is not the template's fault.
+/// In a custom template the argument of `time` must be a time. If the event has another text in place of a time, this
+/// is not an error of the template.
 #[test]
-fn what_is_no_time_is_an_error_in_a_preview() {
+fn an_invalid_time_in_a_template_is_an_error_in_a_preview() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("task_stopped.tera");
     let mut event = crate::events::sample("task_stopped-out-of-memory");
@@ -576,19 +578,19 @@ fn what_is_no_time_is_an_error_in_a_preview() {
             .env("TEMPLATES_DIR", folder.path().to_str().unwrap())
             .input(&event.to_string());
         let shown = shown_in(folder.path(), run);
-        let (status, said) = match shown_as {
-            Ok(said) => ("exit status: 0", said),
-            Err(said) => ("exit status: 1", said),
+        let (status, expected) = match shown_as {
+            Ok(expected) => ("exit status: 0", expected),
+            Err(expected) => ("exit status: 1", expected),
         };
         assert!(
-            shown.starts_with(status) && shown.contains(said),
+            shown.starts_with(status) && shown.contains(expected),
             "{text}: {shown}"
         );
     }
 }
 
 #[test]
-fn an_own_template_that_is_wrong_is_named_with_its_line() {
+fn a_wrong_custom_template_is_named_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("stop_task.tera");
     let sample = "samples/stop_task-by-iam-user.json";
@@ -611,7 +613,7 @@ fn an_own_template_that_is_wrong_is_named_with_its_line() {
     fs::remove_file(&template).unwrap();
     fs::write(folder.path().join("stop_tsk.tera"), "x").unwrap();
     let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
-    assert_snapshot!("template_of_no_kind", shown_in(folder.path(), run));
+    assert_snapshot!("template_of_an_unknown_kind", shown_in(folder.path(), run));
     fs::remove_file(folder.path().join("stop_tsk.tera")).unwrap();
     fs::create_dir(folder.path().join("slak")).unwrap();
     for (name, advice) in [
@@ -628,14 +630,15 @@ fn an_own_template_that_is_wrong_is_named_with_its_line() {
         fs::write(&file, "x").unwrap();
         let run = ecs_parrot(&["preview", sample]).env("TEMPLATES_DIR", templates);
         let shown = shown_in(folder.path(), run);
-        let said = format!("[folder]/{name}: no message uses a template with this name; {advice}");
-        assert!(shown.contains(&said), "{shown}");
+        let expected =
+            format!("[folder]/{name}: no message uses a template with this name; {advice}");
+        assert!(shown.contains(&expected), "{shown}");
         fs::remove_file(&file).unwrap();
     }
 }
 
 #[test]
-fn own_templates_go_before_the_built_in_ones() {
+fn custom_templates_replace_the_built_in_ones() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("slack")).unwrap();
     fs::create_dir(folder.path().join("parts")).unwrap();
@@ -710,7 +713,7 @@ async fn notify_fails_when_a_channel_does() {
 }
 
 #[test]
-fn the_lambdas_say_what_they_are_when_run_by_hand() {
+fn the_functions_explain_themselves_when_run_by_hand() {
     for program in [
         env!("CARGO_BIN_EXE_parrot"),
         env!("CARGO_BIN_EXE_run-from-queue"),

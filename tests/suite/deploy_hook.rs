@@ -127,7 +127,11 @@ async fn code_deploy_continues_only_after_exit_code_0() {
         let aws = account().await;
         aws.next_task(exits_with(code));
         let (answers, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
-        assert_eq!(aws.told("execution-1").as_deref(), Some(status), "{log}");
+        assert_eq!(
+            aws.reported_status("execution-1").as_deref(),
+            Some(status),
+            "{log}"
+        );
         assert_eq!(response(&answers[0])["status"], status);
         assert!(log.contains(&format!("`app` exited with {code}")), "{log}");
     }
@@ -240,7 +244,7 @@ async fn code_deploy_gets_an_answer_after_any_error() {
         let (answers, log) =
             invoke(&aws, vec![code_deploy()], &[&SIX[..], variables].concat()).await;
         assert_eq!(
-            aws.told("execution-1").as_deref(),
+            aws.reported_status("execution-1").as_deref(),
             Some("Failed"),
             "{why}: {log}"
         );
@@ -267,7 +271,7 @@ async fn retryable_errors_are_tried_again() {
     );
     let (_, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
     assert_eq!(
-        aws.told("execution-1").as_deref(),
+        aws.reported_status("execution-1").as_deref(),
         Some("Succeeded"),
         "{log}"
     );
@@ -284,7 +288,11 @@ async fn a_task_that_runs_longer_than_the_function() {
     });
     let time = Duration::from_secs(18);
     let (_, log) = invoke_within(&aws, time, vec![code_deploy()], &SIX).await;
-    assert_eq!(aws.told("execution-1").as_deref(), Some("Failed"), "{log}");
+    assert_eq!(
+        aws.reported_status("execution-1").as_deref(),
+        Some("Failed"),
+        "{log}"
+    );
     assert!(
         log.contains("for longer tasks, set HOOK_EVENTS=true"),
         "{log}"
@@ -306,7 +314,7 @@ async fn with_wait_started_the_deployment_continues_at_once() {
     )
     .await;
     assert_eq!(
-        aws.told("execution-1").as_deref(),
+        aws.reported_status("execution-1").as_deref(),
         Some("Succeeded"),
         "{log}"
     );
@@ -330,7 +338,7 @@ async fn a_task_of_forty_minutes_for_code_deploy() {
             &json!({"status": "Started"}),
             "{log}"
         );
-        assert_eq!(aws.told("execution-1"), None);
+        assert_eq!(aws.reported_status("execution-1"), None);
 
         let task = aws.tasks().remove(0);
         aws.end(&task);
@@ -353,7 +361,7 @@ async fn a_task_of_forty_minutes_for_code_deploy() {
             "{log}"
         );
         assert_eq!(
-            aws.told("execution-1"),
+            aws.reported_status("execution-1"),
             None,
             "nothing is reported for tasks of others"
         );
@@ -363,7 +371,7 @@ async fn a_task_of_forty_minutes_for_code_deploy() {
             answers.iter().all(|it| response(it)["status"] == status),
             "{log}"
         );
-        assert_eq!(aws.told("execution-1").as_deref(), Some(status));
+        assert_eq!(aws.reported_status("execution-1").as_deref(), Some(status));
     }
 }
 
@@ -617,7 +625,10 @@ async fn a_panic_fails_the_deployment() {
         answer,
         json!({"status": "Failed", "reason": "this function panicked"})
     );
-    assert_eq!(aws.told("execution-1").as_deref(), Some("Failed"));
+    assert_eq!(
+        aws.reported_status("execution-1").as_deref(),
+        Some("Failed")
+    );
 
     let call = lifecycle("POST_SCALE_UP", json!(0), json!(0));
     let answer = hook

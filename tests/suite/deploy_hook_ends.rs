@@ -66,7 +66,7 @@ async fn a_sidecar_that_crashed_fails_the_deployment() {
         waiting.next_task(with_sidecar(sidecar.clone()));
         let (_, log) = invoke(&waiting, vec![code_deploy()], &SIX).await;
         assert_eq!(
-            waiting.told("execution-1").as_deref(),
+            waiting.reported_status("execution-1").as_deref(),
             Some(status),
             "{log}"
         );
@@ -78,7 +78,7 @@ async fn a_sidecar_that_crashed_fails_the_deployment() {
         let event = stop_of(&by_event, &variables).await;
         let (_, log) = invoke(&by_event, vec![event], &variables).await;
         assert_eq!(
-            by_event.told("execution-1").as_deref(),
+            by_event.reported_status("execution-1").as_deref(),
             Some(status),
             "{log}"
         );
@@ -99,7 +99,11 @@ async fn essential_containers_decide_if_they_are_known() {
             aws.refuse("DescribeTaskDefinition", 2, &denied);
         }
         let (_, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
-        assert_eq!(aws.told("execution-1").as_deref(), Some(status), "{log}");
+        assert_eq!(
+            aws.reported_status("execution-1").as_deref(),
+            Some(status),
+            "{log}"
+        );
     }
 }
 
@@ -120,7 +124,11 @@ async fn a_stop_is_reported_after_a_change_of_the_configuration() {
             let variables = [&SIX[..], &[EVENTS], other].concat();
             let (answers, log) = invoke(&aws, vec![event], &variables).await;
             assert_eq!(response(&answers[0])["status"], status, "{other:?}: {log}");
-            assert_eq!(aws.told("execution-1").as_deref(), Some(status), "{log}");
+            assert_eq!(
+                aws.reported_status("execution-1").as_deref(),
+                Some(status),
+                "{log}"
+            );
         }
     }
 }
@@ -147,7 +155,7 @@ async fn a_stop_that_cannot_be_reported_is_an_error() {
         assert_eq!(kind, "NotReported");
         assert!(message.contains(&aws.tasks()[0]), "{message}");
     }
-    assert_eq!(aws.told("execution-1"), None);
+    assert_eq!(aws.reported_status("execution-1"), None);
 }
 
 /// With HOOK_EVENTS, the container must be essential: if the task continues after its end, no event arrives.
@@ -157,7 +165,11 @@ async fn events_need_an_essential_container() {
     define(&aws, "migrate", false, true);
     let variables = [&SIX[..], &[EVENTS]].concat();
     let (_, log) = invoke(&aws, vec![code_deploy()], &variables).await;
-    assert_eq!(aws.told("execution-1").as_deref(), Some("Failed"), "{log}");
+    assert_eq!(
+        aws.reported_status("execution-1").as_deref(),
+        Some("Failed"),
+        "{log}"
+    );
     assert!(log.contains("`app` is not essential in migrate"), "{log}");
     assert_eq!(aws.tasks().len(), 0);
 }
@@ -180,7 +192,11 @@ async fn a_container_that_is_not_essential_ends_the_hook() {
         define(&aws, "migrate", false, true);
         aws.next_task(continues_without(code));
         let (_, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
-        assert_eq!(aws.told("execution-1").as_deref(), Some(status), "{log}");
+        assert_eq!(
+            aws.reported_status("execution-1").as_deref(),
+            Some(status),
+            "{log}"
+        );
         assert!(log.contains(&format!("`app` exited with {code}")), "{log}");
         let stops = aws.bodies("StopTask");
         assert_eq!(stops[0]["reason"], "deploy-hook: `app` has ended");
@@ -292,7 +308,7 @@ async fn quotas_and_capacity_are_tried_again() {
             aws.next_task(exits_with(0));
             let (_, log) = invoke(&aws, vec![code_deploy()], &SIX).await;
             assert_eq!(
-                aws.told("execution-1").as_deref(),
+                aws.reported_status("execution-1").as_deref(),
                 Some("Succeeded"),
                 "{log}"
             );

@@ -495,3 +495,40 @@ fn the_run_page_explains_its_policy() {
         }
     }
 }
+
+/// The files that a type of channel touches besides its own, by the type that was added last.
+#[test]
+fn a_channel_touches_the_files_that_contributing_lists() {
+    let contributing = text("CONTRIBUTING.md");
+    let (_, section) = contributing.split_once("## Add a channel").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let item = Regex::new(r"(?m)^\d\. `([^`]+)`").unwrap();
+    let listed: BTreeSet<_> = item
+        .captures_iter(section)
+        .map(|it| it[1].to_owned())
+        .collect();
+    assert!(listed.len() <= 7, "{listed:?}");
+    let own = Regex::new(r"/teams\.rs$|payloads_of_teams\.snap$").unwrap();
+    let name = Regex::new(r"(?i)\bteams\b").unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [
+        "src",
+        "tests",
+        "docs",
+        "templates",
+        "deploy",
+        "benches",
+        "fuzz/fuzz_targets",
+    ];
+    let below = folders.iter().flat_map(|it| files(&root.join(it)));
+    let top = fs::read_dir(root).unwrap().map(|it| it.unwrap().path());
+    let top = top.filter(|it| it.is_file());
+    let touched = below.chain(top).filter_map(|file| {
+        let text = fs::read_to_string(&file).ok()?;
+        let path = file.strip_prefix(root).unwrap().display().to_string();
+        // The test itself names it too.
+        let is_here = path == "tests/suite/documents.rs";
+        (!is_here && !own.is_match(&path) && name.is_match(&text)).then_some(path)
+    });
+    assert_eq!(touched.collect::<BTreeSet<_>>(), listed);
+}

@@ -46,7 +46,7 @@ async fn messages_are_sent_unchanged() {
     let message =
         json!({"ECS": {"cluster": "prod", "task_def": "job", "service": "web"}, "SQS_Retries": 0});
     let output = enqueue(&aws, &[("a.json", message.clone())]).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
         printed.contains("./a.json: sent as 5fea7756-0ea4-451a-a703-a558b933e274"),
@@ -83,7 +83,12 @@ async fn a_closed_pipe_does_not_stop_the_messages() {
         .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        tools::output_text(&output)
+    );
     assert_eq!(aws.bodies("SendMessage").len(), 3);
 }
 
@@ -94,7 +99,7 @@ async fn after_an_error_no_message_is_sent() {
     let good = json!({"ECS": {"taskDefinition": "job"}});
     let bad = json!({"ECS": {"taskDefinition": "job", "comand": ["a"]}});
     let output = enqueue(&aws, &[("a.json", good), ("b.json", bad)]).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         printed.contains("./b.json: RunTask has no field `comand` (did you mean `command`?)"),
@@ -136,7 +141,7 @@ async fn a_wrong_field_is_named() {
         let aws = FakeAws::start().await;
         let message = json!({"ECS": {"taskDefinition": "job", field: value}});
         let output = enqueue(&aws, &[("a.json", message)]).await;
-        let all = tools::told(&output);
+        let all = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(1), "{all}");
         assert!(all.contains(&format!("./a.json: {expected}\n")), "{all}");
         assert_eq!(aws.calls().len(), 0);
@@ -156,7 +161,7 @@ async fn an_error_of_sqs_names_the_messages_that_were_sent() {
     let message = json!({"ECS": {"taskDefinition": "job"}});
     let messages = ["a.json", "b.json", "c.json"].map(|name| (name, message.clone()));
     let output = enqueue(&aws, &messages).await;
-    let all = tools::told(&output);
+    let all = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1), "{all}");
     let expected = format!(
         "ecs-parrot: ./b.json was not sent to {QUEUE}: SendMessage: The message has invalid characters.; sent: ./a.json; not \
@@ -170,7 +175,12 @@ async fn an_error_of_sqs_names_the_messages_that_were_sent() {
 async fn the_sample_is_a_message() {
     let aws = FakeAws::start().await;
     let output = enqueue_from(&aws, &tools::root().join("samples/messages")).await;
-    assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        tools::output_text(&output)
+    );
     assert_eq!(aws.bodies("SendMessage").len(), 1);
 }
 
@@ -201,7 +211,12 @@ async fn a_queue_by_its_name_or_arn() {
         ),
     ] {
         let output = enqueue_with(&aws, folder.path(), &flags).await;
-        assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            tools::output_text(&output)
+        );
         assert_eq!(aws.bodies("SendMessage").pop().unwrap()["QueueUrl"], url);
     }
 }
@@ -232,7 +247,7 @@ async fn a_queue_that_does_not_exist_is_named() {
     ] {
         let flags = ["--queue", queue, "--region", REGION];
         let output = enqueue_with(&aws, folder.path(), &flags).await;
-        let all = tools::told(&output);
+        let all = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(1), "{all}");
         assert!(all.contains(expected), "{expected}: {all}");
         assert_eq!(aws.bodies("SendMessage").len(), 0);
@@ -251,7 +266,12 @@ async fn a_fifo_queue_gets_a_group_and_an_id() {
     let fair = ["--queue", QUEUE, "--group", "nightly"];
     for flags in [&fifo[..], &fifo, &grouped, &standard, &fair] {
         let output = enqueue_with(&aws, folder.path(), flags).await;
-        assert_eq!(output.status.code(), Some(0), "{}", tools::told(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{}",
+            tools::output_text(&output)
+        );
     }
     let sent = aws.bodies("SendMessage");
     let groups: Vec<_> = sent.iter().map(|it| &it["MessageGroupId"]).collect();
@@ -272,5 +292,10 @@ async fn a_fifo_queue_gets_a_group_and_an_id() {
     assert_eq!(ids[3..], [None, None]);
 
     let output = enqueue_with(&aws, folder.path(), &["--queue", FIFO, "--group", "a b"]).await;
-    assert_eq!(output.status.code(), Some(2), "{}", tools::told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{}",
+        tools::output_text(&output)
+    );
 }

@@ -1,8 +1,8 @@
-//! What the function asks AWS for, what it makes of the answers, and what it tells where there are none.
+//! Enrichment: which calls the function makes to AWS, how it uses the answers, and what it posts without them.
 
 mod command_line;
+mod failures;
 mod log_tail;
-mod troubles;
 
 use serde_json::{Value, json};
 use wiremock::{MockServer, ResponseTemplate};
@@ -15,11 +15,11 @@ use crate::runtime_api::{Answer, RuntimeApi};
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 const TASK: &str = "1c251a5a7a6e5fafd3f6a51b1194ef60";
 const INSTANCE: &str = "7f3d0a9c51e84b26b1c4d2e8f6a70593";
-/// The stream of its container.
+/// The log stream of the task's container.
 pub(crate) const STREAM: &str = "ecs/report-nightly/1c251a5a7a6e5fafd3f6a51b1194ef60";
 const EC2: &str = "i-0ef2883a096765cc9";
 
-/// An account in which the task of the sample [`report`] ran: on an EC2 instance, for a service.
+/// An AWS account in which the task of the sample [`report`] ran, for a service, on an EC2 instance.
 pub(crate) async fn account() -> FakeAws {
     let aws = FakeAws::start().await;
     aws.cluster("batch");
@@ -39,7 +39,7 @@ pub(crate) async fn account() -> FakeAws {
     aws
 }
 
-/// The service of the sample `deployment-failed`, in the middle of it.
+/// Adds the service of the sample `deployment-failed`, during the deployment.
 pub(crate) fn deployment(aws: &FakeAws) {
     aws.cluster("prod-web");
     aws.service(
@@ -83,41 +83,46 @@ fn instance(status: &str, agent_connected: bool) -> Value {
     })
 }
 
-/// SubmitTaskStateChange: a task, its containers' exit codes, and no word of whose it is or why.
+/// A SubmitTaskStateChange call. It has the task and the exit codes of its containers, but neither its service nor the
+/// reason of the stop.
 pub(crate) fn report() -> Value {
     events::sample("task_stopped-submit-exit-137")
 }
 
-/// What the chat is told of these payloads, and what the function answers and logs.
-pub(crate) struct Told {
+/// The result of a run of the function: the posted messages, its answers and its log.
+pub(crate) struct NotifyRun {
     pub(crate) messages: Vec<String>,
     answers: Vec<Answer>,
     pub(crate) log: String,
 }
 
-pub(crate) async fn tell(aws: &FakeAws, payloads: Vec<Value>, variables: &[(&str, &str)]) -> Told {
+pub(crate) async fn notify(
+    aws: &FakeAws,
+    payloads: Vec<Value>,
+    variables: &[(&str, &str)],
+) -> NotifyRun {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
-    tell_to(&slack, aws, RuntimeApi::with(payloads).await, variables).await
+    notify_with(&slack, aws, RuntimeApi::with(payloads).await, variables).await
 }
 
-async fn tell_to(
+async fn notify_with(
     slack: &MockServer,
     aws: &FakeAws,
     api: RuntimeApi,
     variables: &[(&str, &str)],
-) -> Told {
+) -> NotifyRun {
     let webhook = webhook(slack);
     let mut all = vec![("SLACK_WEBHOOKURL", webhook.as_str()), ("ENRICH", "")];
     all.extend_from_slice(variables);
     let (answers, log) = aws.invoke(PARROT, api, &all).await;
-    Told {
+    NotifyRun {
         messages: messages(slack).await,
         answers,
         log,
     }
 }
 
-/// The calls by name, each with how often it was made.
+/// The names of the calls, each with the number of calls.
 fn counted(aws: &FakeAws) -> Vec<(String, usize)> {
     let operations = aws.operations().into_iter();
     operations
@@ -140,17 +145,17 @@ fn sorted(mut calls: Vec<(String, usize)>) -> Vec<(String, usize)> {
 }
 
 #[tokio::test]
-async fn a_poor_report_becomes_a_whole_message() {
+async fn a_report_with_few_fields_becomes_a_whole_message() {
     let aws = account().await;
-    let told = tell(&aws, vec![report()], &[]).await;
-    insta::assert_snapshot!(told.messages.join("\n---\n"));
+    let run = notify(&aws, vec![report()], &[]).await;
+    insta::assert_snapshot!(run.messages.join("\n---\n"));
     let calls = [
         "DescribeContainerInstances",
         "DescribeTaskDefinition",
         "DescribeTasks",
     ];
-    assert_eq!(sorted(counted(&aws)), once(&calls), "{}", told.log);
-    // In the event's own account: another's task of the same id would be refused.
+    assert_eq!(sorted(counted(&aws)), once(&calls), "{}", run.log);
+    // The ARN has the event's own account, so that AWS would refuse a call for another account's task with the same id.
     assert_eq!(
         aws.bodies("DescribeTasks"),
         [json!({"cluster": arn("cluster/batch"), "tasks": [TASK]})]
@@ -159,24 +164,24 @@ async fn a_poor_report_becomes_a_whole_message() {
         aws.bodies("DescribeTaskDefinition"),
         [json!({"taskDefinition": arn("task-definition/report:1")})]
     );
-    assert!(!told.log.contains("messages lack"), "{}", told.log);
+    assert!(!run.log.contains("messages lack"), "{}", run.log);
 }
 
 /// Without enrichment the same event can only be called `unknown_cause`.
 #[tokio::test]
-async fn the_second_verdict_counts() {
+async fn the_decision_is_made_again_after_enrichment() {
     let aws = account().await;
-    let told = tell(&aws, vec![report()], &[]).await;
+    let run = notify(&aws, vec![report()], &[]).await;
     assert!(
-        told.log.contains(r#""reason":"out_of_memory""#),
+        run.log.contains(r#""reason":"out_of_memory""#),
         "{}",
-        told.log
+        run.log
     );
-    let told = tell(&aws, vec![report()], &[("ENRICH", "false")]).await;
+    let run = notify(&aws, vec![report()], &[("ENRICH", "false")]).await;
     assert!(
-        told.log.contains(r#""reason":"unknown_cause""#),
+        run.log.contains(r#""reason":"unknown_cause""#),
         "{}",
-        told.log
+        run.log
     );
     assert_eq!(aws.bodies("DescribeTasks").len(), 1);
 
@@ -186,19 +191,19 @@ async fn the_second_verdict_counts() {
         json!("Scaling activity initiated by (deployment ecs-svc/5716040186268614494)");
     shown["containers"][0]["reason"] = Value::Null;
     aws.described(TASK, shown);
-    let told = tell(&aws, vec![report()], &[]).await;
-    assert_eq!(told.messages, Vec::<String>::new());
+    let run = notify(&aws, vec![report()], &[]).await;
+    assert_eq!(run.messages, Vec::<String>::new());
     assert!(
-        told.log.contains(r#""reason":"routine_stop""#),
+        run.log.contains(r#""reason":"routine_stop""#),
         "{}",
-        told.log
+        run.log
     );
-    // What turns out to be noise is not asked about any further.
+    // For an event that turns out to be routine no further call is made.
     assert_eq!(aws.bodies("DescribeTaskDefinition").len(), 1);
 }
 
 #[tokio::test]
-async fn nothing_is_asked_about_what_is_dropped_or_says_it_all() {
+async fn no_call_is_made_for_dropped_or_complete_events() {
     let aws = account().await;
     for sample in [
         "task_stopped-scaled-in-exit-0",
@@ -212,15 +217,15 @@ async fn nothing_is_asked_about_what_is_dropped_or_says_it_all() {
         "stop_task-by-sso-person",
         "instance_state-draining",
     ] {
-        let told = tell(&aws, vec![events::sample(sample)], &[]).await;
-        assert_eq!(told.answers, [Answer::Response(Value::Null)], "{sample}");
+        let run = notify(&aws, vec![events::sample(sample)], &[]).await;
+        assert_eq!(run.answers, [Answer::Response(Value::Null)], "{sample}");
         assert_eq!(counted(&aws), [], "{sample}");
     }
 }
 
-/// A hundred reports of one service: one call of each kind, whichever instance hands them to us.
+/// For a hundred reports of one service the function makes one call of each kind.
 #[tokio::test]
-async fn a_batch_is_asked_about_at_once() {
+async fn a_batch_needs_one_call_of_each_kind() {
     let aws = account().await;
     let definition = arn("task-definition/report:1");
     let records = (0..100).map(|number| {
@@ -232,10 +237,10 @@ async fn a_batch_is_asked_about_at_once() {
         json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
     });
     let batch = json!({"Records": records.collect::<Vec<_>>()});
-    let told = tell(&aws, vec![batch], &[]).await;
-    // The hundred are told as one.
-    let [message] = &told.messages[..] else {
-        panic!("{:?}: {}", told.messages, told.log)
+    let run = notify(&aws, vec![batch], &[]).await;
+    // The hundred events are one message.
+    let [message] = &run.messages[..] else {
+        panic!("{:?}: {}", run.messages, run.log)
     };
     assert!(
         message.starts_with("🔴 report in batch: 100 tasks ran out of memory (limit 512 MiB)\n"),
@@ -257,9 +262,9 @@ async fn a_batch_is_asked_about_at_once() {
     );
 }
 
-/// A revision never changes: a process asks for it once.
+/// A revision never changes, so that a process requests it only once.
 #[tokio::test]
-async fn a_revision_is_asked_for_once() {
+async fn a_revision_is_requested_once() {
     let aws = account().await;
     let definition = arn("task-definition/report:1");
     let reports = (1..=3).map(|number| {
@@ -269,8 +274,8 @@ async fn a_revision_is_asked_for_once() {
         event["detail"]["requestParameters"]["task"] = json!(arn(&format!("task/batch/{id}")));
         event
     });
-    let told = tell(&aws, reports.collect(), &[]).await;
-    assert_eq!(told.messages.len(), 3);
+    let run = notify(&aws, reports.collect(), &[]).await;
+    assert_eq!(run.messages.len(), 3);
     let calls = counted(&aws);
     assert!(
         calls.contains(&("DescribeTasks".to_owned(), 3)),
@@ -282,9 +287,9 @@ async fn a_revision_is_asked_for_once() {
     );
 }
 
-/// The definition says which container ends the task: the exit of another is no failure.
+/// The task definition says which containers are essential. The exit of another container is not a failure.
 #[tokio::test]
-async fn an_essential_container_counts_and_another_does_not() {
+async fn only_the_exit_of_an_essential_container_is_a_failure() {
     let aws = account().await;
     let mut event = report();
     let containers = event["detail"]["requestParameters"]["containers"]
@@ -298,18 +303,18 @@ async fn an_essential_container_counts_and_another_does_not() {
     shown["containers"][0] = json!({"name": "report-nightly", "exitCode": 0});
     shown["containers"][1] = json!({"name": "metrics", "exitCode": 2});
     aws.described(TASK, shown);
-    let told = tell(&aws, vec![event.clone()], &[]).await;
-    assert!(told.log.contains(r#""reason":"finished""#), "{}", told.log);
-    let told = tell(&aws, vec![event], &[("ENRICH", "FALSE")]).await;
+    let run = notify(&aws, vec![event.clone()], &[]).await;
+    assert!(run.log.contains(r#""reason":"finished""#), "{}", run.log);
+    let run = notify(&aws, vec![event], &[("ENRICH", "FALSE")]).await;
     assert!(
-        told.log.contains(r#""reason":"application_exit""#),
+        run.log.contains(r#""reason":"application_exit""#),
         "{}",
-        told.log
+        run.log
     );
 }
 
-/// A task that is killed on an instance which drains is moved, not broken. What else the instance is by now is
-/// for the words: it may have been well when the task ended.
+/// A task that is killed on a draining instance is moved and has not failed. Any other state of the instance only
+/// changes the text: the instance may have been healthy when the task ended.
 #[tokio::test]
 async fn the_instance_explains_a_kill() {
     const SCHEDULER: &str = "ServiceSchedulerInitiated";
@@ -386,28 +391,29 @@ async fn the_instance_explains_a_kill() {
         }
         let mut event = report();
         event["detail"]["requestParameters"]["containers"][0]["exitCode"] = json!(exit);
-        let told = tell(&aws, vec![event], &[]).await;
-        let headline = told.messages[0].lines().next().unwrap();
-        assert!(headline.ends_with(words), "{headline}: {}", told.log);
+        let run = notify(&aws, vec![event], &[]).await;
+        let headline = run.messages[0].lines().next().unwrap();
+        assert!(headline.ends_with(words), "{headline}: {}", run.log);
         let reason = format!(r#""reason":"{reason}""#);
-        assert!(told.log.contains(&reason), "{reason}: {}", told.log);
+        assert!(run.log.contains(&reason), "{reason}: {}", run.log);
     }
 }
 
-/// Nobody said who started it: the agent that reports its end did not.
+/// The event does not say who started the task. The agent that reports its end must not be named as the one who did.
 #[tokio::test]
-async fn the_reporter_is_not_to_blame() {
+async fn the_reporting_agent_is_not_the_actor() {
     let aws = account().await;
     let mut shown = task(TASK, &arn("task-definition/report:1"));
     shown["startedBy"] = Value::Null;
     aws.described(TASK, shown);
-    let told = tell(&aws, vec![report()], &[]).await;
-    assert!(!told.messages[0].contains("agent"), "{}", told.messages[0]);
+    let run = notify(&aws, vec![report()], &[]).await;
+    assert!(!run.messages[0].contains("agent"), "{}", run.messages[0]);
 }
 
-/// A sidecar that fails on the way down, and one that nobody wants to hear of, explain nothing.
+/// A non-essential sidecar that failed during the stop, and a container that is ignored by configuration, do not
+/// explain the stop.
 #[tokio::test]
-async fn the_container_that_counts_is_to_blame() {
+async fn the_essential_container_explains_the_stop() {
     for (sidecar, variables) in [
         ("metrics", &[][..]),
         ("proxy", &[("IGNORED_EXIT_CODE_CONTAINER_NAMES", "proxy")]),
@@ -424,8 +430,8 @@ async fn the_container_that_counts_is_to_blame() {
             {"containerName": "report-nightly", "exitCode": 1, "status": "STOPPED"},
             {"containerName": sidecar, "exitCode": 139, "status": "STOPPED"},
         ]);
-        let told = tell(&aws, vec![event], variables).await;
-        let message = &told.messages[0];
+        let run = notify(&aws, vec![event], variables).await;
+        let message = &run.messages[0];
         assert!(
             message.contains("exited with 1\n*Why*: `report-nightly` exited 1"),
             "{message}"
@@ -441,8 +447,8 @@ async fn the_container_that_counts_is_to_blame() {
 async fn a_deployments_id_becomes_a_version_and_a_count() {
     let aws = account().await;
     deployment(&aws);
-    let told = tell(&aws, vec![events::sample("deployment-failed")], &[]).await;
-    let message = &told.messages[0];
+    let run = notify(&aws, vec![events::sample("deployment-failed")], &[]).await;
+    let message = &run.messages[0];
     assert!(
         message.contains("*Tasks*: 1 of 3 running, 1 pending, 4 failed"),
         "{message}"
@@ -458,21 +464,22 @@ async fn a_deployments_id_becomes_a_version_and_a_count() {
     );
     assert_eq!(counted(&aws), once(&["DescribeServices"]));
 
-    // Rolled back since, and gone: nothing is said of the one in its place.
+    // The deployment was rolled back and does not exist any more. The message must not show the deployment in its
+    // place.
     aws.service("checkout", json!({"serviceName": "checkout", "deployments": [
         {"id": "ecs-svc/1", "taskDefinition": arn("task-definition/checkout:56"), "desiredCount": 3}]}));
-    let told = tell(&aws, vec![events::sample("deployment-failed")], &[]).await;
+    let run = notify(&aws, vec![events::sample("deployment-failed")], &[]).await;
     assert!(
-        !told.messages[0].contains("checkout:56"),
+        !run.messages[0].contains("checkout:56"),
         "{}",
-        told.messages[0]
+        run.messages[0]
     );
 }
 
-/// The old deployment runs again after the new one failed: its end reads like that of any other, and only what
-/// DescribeServices tells of the service shows that the new revision did not stay.
+/// The old deployment runs again after the new one failed. Its completion looks like any other. Only DescribeServices
+/// shows that the new revision was rolled back.
 #[tokio::test]
-async fn a_deployment_that_came_back_is_no_plain_success() {
+async fn a_completed_rollback_is_not_a_plain_success() {
     const OLD: &str = "ecs-svc/5339019441288198721";
     let event = |reason: &str, name: &str| {
         let mut event = events::sample("deployment-completed");
@@ -502,13 +509,13 @@ async fn a_deployment_that_came_back_is_no_plain_success() {
         json!({"id": "ecs-svc/7", "taskDefinition": arn("task-definition/checkout:57"),
             "createdAt": created, "rolloutState": state})
     };
-    let said =
+    let service_event =
         |message: &str, when: f64| json!([{"id": "1", "createdAt": when, "message": message}]);
     let rolling = format!("(service checkout) rolling back to deployment {OLD}.");
     let nothing = || json!([]);
     let because = json!({"rolloutStateReason":
         format!("ECS deployment circuit breaker: rolling back to deploymentId {OLD}.")});
-    for (deployments, sentences, came_back) in [
+    for (deployments, service_events, is_rollback) in [
         (json!([old(json!({}))]), nothing(), false),
         (
             json!([old(json!({})), new("FAILED", at - 600.0)]),
@@ -520,7 +527,7 @@ async fn a_deployment_that_came_back_is_no_plain_success() {
             nothing(),
             false,
         ),
-        // A newer one that replaced a failed one, and one that failed only later.
+        // The deployment came after a failed one, or another deployment failed only later.
         (
             json!([old(json!({})), new("FAILED", at - 9_000.0)]),
             nothing(),
@@ -532,11 +539,19 @@ async fn a_deployment_that_came_back_is_no_plain_success() {
             false,
         ),
         (json!([old(because)]), nothing(), true),
-        (json!([old(json!({}))]), said(&rolling, at - 120.0), true),
-        (json!([old(json!({}))]), said(&rolling, at + 120.0), false),
         (
             json!([old(json!({}))]),
-            said(
+            service_event(&rolling, at - 120.0),
+            true,
+        ),
+        (
+            json!([old(json!({}))]),
+            service_event(&rolling, at + 120.0),
+            false,
+        ),
+        (
+            json!([old(json!({}))]),
+            service_event(
                 "(service checkout) rolling back to deployment ecs-svc/53.",
                 at - 120.0,
             ),
@@ -546,33 +561,33 @@ async fn a_deployment_that_came_back_is_no_plain_success() {
         let aws = account().await;
         aws.cluster("prod-web");
         aws.service("checkout", json!({"serviceName": "checkout",
-            "serviceArn": arn("service/prod-web/checkout"), "deployments": deployments, "events": sentences}));
-        let quiet = [("SLACK_QUIET", "true")];
-        for variables in [&[][..], &quiet] {
-            let told = tell(&aws, vec![completed.clone()], variables).await;
-            let is_told = came_back || variables.is_empty();
+            "serviceArn": arn("service/prod-web/checkout"), "deployments": deployments, "events": service_events}));
+        let urgent_only = [("SLACK_QUIET", "true")];
+        for variables in [&[][..], &urgent_only] {
+            let run = notify(&aws, vec![completed.clone()], variables).await;
+            let is_posted = is_rollback || variables.is_empty();
             assert_eq!(
-                told.messages.len(),
-                usize::from(is_told),
-                "{deployments} {sentences} {}",
-                told.log
+                run.messages.len(),
+                usize::from(is_posted),
+                "{deployments} {service_events} {}",
+                run.log
             );
-            let Some(message) = told.messages.first() else {
+            let Some(message) = run.messages.first() else {
                 continue;
             };
             let headline = message.lines().next().unwrap();
-            let expected = match came_back {
+            let expected = match is_rollback {
                 true => {
                     "🟠 checkout in prod-web: deployment was rolled back, checkout:56 runs again"
                 }
                 false => "🟢 checkout in prod-web: deployment of checkout:56 completed",
             };
-            assert_eq!(headline, expected, "{deployments} {sentences}");
+            assert_eq!(headline, expected, "{deployments} {service_events}");
             assert!(!message.contains("ecs-svc/"), "{message}");
         }
     }
 
-    // The beginning of the rollback names where it goes.
+    // The message about the start of the rollback names the revision that it returns to.
     let aws = account().await;
     aws.cluster("prod-web");
     aws.service(
@@ -584,8 +599,8 @@ async fn a_deployment_that_came_back_is_no_plain_success() {
     let mut rollback = event(&reason, "SERVICE_DEPLOYMENT_IN_PROGRESS");
     for id in [OLD, "ecs-svc/7"] {
         rollback["detail"]["deploymentId"] = json!(id);
-        let told = tell(&aws, vec![rollback.clone()], &[]).await;
-        let message = &told.messages[0];
+        let run = notify(&aws, vec![rollback.clone()], &[]).await;
+        let message = &run.messages[0];
         assert!(
             message.starts_with(
                 "🟠 checkout in prod-web: deployment is rolling back to checkout:56
@@ -600,24 +615,24 @@ async fn a_deployment_that_came_back_is_no_plain_success() {
     }
 }
 
-/// A call that names nothing but the task.
+/// The StopTask call names only the task. The message names its service.
 #[tokio::test]
-async fn whose_task_was_stopped() {
+async fn the_service_of_a_stopped_task_is_named() {
     let aws = account().await;
     let mut event = events::sample("stop_task-no-group");
     event["detail"]["requestParameters"] = json!({"cluster": "batch", "task": TASK});
     event["detail"]["responseElements"] = Value::Null;
-    let told = tell(&aws, vec![event], &[]).await;
+    let run = notify(&aws, vec![event], &[]).await;
     assert!(
-        told.messages[0].contains("report in batch: task 1c251a5a stopped by"),
+        run.messages[0].contains("report in batch: task 1c251a5a stopped by"),
         "{}",
-        told.messages[0]
+        run.messages[0]
     );
 }
 
-/// Region, account and names become part of hosts and ARNs.
+/// Region, account and names become part of host names and ARNs, so that invalid ones cause no call.
 #[tokio::test]
-async fn nothing_is_asked_in_a_place_that_is_none() {
+async fn invalid_regions_accounts_and_names_cause_no_call() {
     let aws = account().await;
     for (field, value) in [
         ("/region", "evil.example/"),
@@ -629,8 +644,8 @@ async fn nothing_is_asked_in_a_place_that_is_none() {
         *event.pointer_mut(field).unwrap() = json!(value);
         event["detail"]["awsRegion"] = event["region"].clone();
         event["detail"]["recipientAccountId"] = event["account"].clone();
-        let told = tell(&aws, vec![event], &[]).await;
-        assert_eq!(told.messages.len(), 1, "{field} {value}: {}", told.log);
+        let run = notify(&aws, vec![event], &[]).await;
+        assert_eq!(run.messages.len(), 1, "{field} {value}: {}", run.log);
         assert_eq!(counted(&aws), [], "{field} {value}");
     }
 }

@@ -1,4 +1,4 @@
-//! The sample events, and what the pure pipeline makes of a payload.
+//! The sample events, and helpers that run the stages without I/O on a payload.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
 use serde_json::Value;
 use strum::VariantArray as _;
 
-/// Fields that decide what an event is; all others are facts about it.
+/// These fields decide how an event is classified. All other fields are facts about it.
 pub(crate) const DECIDING: [&str; 16] = [
     "source",
     "detail-type",
@@ -48,7 +48,7 @@ pub(crate) fn read(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
 }
 
-/// Every sample by its file name.
+/// Every sample, with its file name.
 pub(crate) fn all() -> &'static [(String, Value)] {
     static ALL: LazyLock<Vec<(String, Value)>> = LazyLock::new(|| {
         let paths = std::fs::read_dir(folder()).unwrap();
@@ -64,7 +64,7 @@ pub(crate) fn all() -> &'static [(String, Value)] {
     &ALL
 }
 
-/// The largest sample of each kind of event that is kept.
+/// For each kind of event that is kept: the largest sample.
 pub(crate) fn one_of_each_kind() -> Vec<&'static (String, Value)> {
     let mut chosen: BTreeMap<&'static str, &'static (String, Value)> = BTreeMap::new();
     let length = |sample: &(String, Value)| sample.1.to_string().len();
@@ -83,19 +83,19 @@ pub(crate) fn one_of_each_kind() -> Vec<&'static (String, Value)> {
     chosen.into_values().collect()
 }
 
-/// The built-in templates, each compiled once.
+/// The built-in templates. They are compiled once for all tests.
 pub(crate) fn renderer() -> &'static Renderer {
     static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
     &RENDERER
 }
 
-/// What became of one event of a payload, without anybody being told.
+/// The result of one event of a payload. Nothing is sent.
 pub(crate) struct Evaluated {
     pub(crate) notice: Notice,
     pub(crate) decision: Decision,
 }
 
-/// Judges every event of a payload; an item that is no event is its error.
+/// Evaluates every event of a payload. An item that is not an event gives an error.
 pub(crate) fn evaluate(payload: &Value, policy: &Policy) -> Vec<Result<Evaluated, String>> {
     ingest::open(payload)
         .into_iter()
@@ -129,7 +129,7 @@ pub(crate) struct Rendered {
 pub(crate) struct RenderedChannel {
     pub(crate) channel_type: ChannelType,
     pub(crate) message: Message,
-    /// None for the terminal.
+    /// `None` for the terminal.
     pub(crate) payload: Option<Value>,
 }
 
@@ -144,7 +144,7 @@ impl Rendered {
     }
 }
 
-/// Renders a notice by the templates of its kind alone, so that one that fails is seen.
+/// Renders a notice with the template of its kind and without the fallback, so that a template error becomes visible.
 pub(crate) fn render(
     renderer: &Renderer,
     notice: &Notice,
@@ -153,7 +153,7 @@ pub(crate) fn render(
     render_group(renderer, &Group::of_one(notice, priority))
 }
 
-/// The same for several notices in one.
+/// Renders several notices as one message.
 pub(crate) fn render_group(
     renderer: &Renderer,
     group: &Group<'_>,

@@ -1,7 +1,7 @@
-//! An AWS of our own, for what moto cannot say: failures, unknown tasks, exit codes, pages, throttling, denials.
+//! A fake AWS, for what moto cannot do: failures, unknown tasks, exit codes, pages, throttling, denials.
 //!
-//! It speaks AWS JSON 1.1, keeps an account's state, judges each call by an IAM policy, and records it. Built from
-//! the API references of ECS and CloudWatch Logs.
+//! It uses the protocol AWS JSON 1.1. It keeps the state of one account, checks each call against an IAM policy, and
+//! records the call. It follows the API references of ECS and CloudWatch Logs.
 
 mod code_deploy;
 mod ecs;
@@ -27,7 +27,8 @@ use policy::Policy;
 use crate::runtime_api::{Answer as Reply, RuntimeApi};
 
 pub(crate) const ACCOUNT: &str = "210987654321";
-/// What the SDK's clients are made from that ask an AWS of the tests.
+
+/// The configuration for SDK clients that call a server of the tests.
 pub(crate) fn sdk_config(url: &str) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     SdkConfig::builder()
@@ -65,7 +66,7 @@ impl Call {
             "AmazonSSM" => "ssm",
             "secretsmanager" => "secretsmanager",
             "CodeDeploy_20141006" => "codedeploy",
-            other => panic!("{other} is not played"),
+            other => panic!("the fake AWS does not support {other}"),
         };
         Self {
             service,
@@ -77,7 +78,7 @@ impl Call {
     }
 }
 
-/// What a call is answered: a result, or an error with its HTTP status.
+/// The answer to a call: a result, or an error with its HTTP status.
 type Answer = Result<Value, Refusal>;
 
 #[derive(Debug, Clone)]
@@ -102,7 +103,7 @@ impl Refusal {
         Self::new("ThrottlingException", "Rate exceeded")
     }
 
-    /// The service's own failure.
+    /// An error of the service itself.
     pub(crate) fn server() -> Self {
         Self {
             status: 500,
@@ -110,7 +111,7 @@ impl Refusal {
         }
     }
 
-    /// A load balancer's answer: no JSON, no name.
+    /// The answer of a load balancer: neither JSON nor an error code.
     pub(crate) fn nameless() -> Self {
         Self {
             status: 503,
@@ -127,7 +128,7 @@ impl Refusal {
 struct State {
     policy: Option<Policy>,
     calls: Vec<Call>,
-    /// Answers to the next calls of an operation, before life goes on.
+    /// Scripted answers to the next calls of an operation. They are used first.
     scripted: BTreeMap<String, VecDeque<Scripted>>,
     ecs: ecs::Ecs,
     logs: logs::Logs,
@@ -138,14 +139,14 @@ struct State {
 
 enum Scripted {
     Refuse(Refusal),
-    /// Does what it should, and answers after so long.
+    /// Executes the call, and answers after this delay.
     Late(Duration),
-    /// Does what it should, and answers with a failure all the same: a broken connection.
+    /// Executes the call, but answers with a failure, as a broken connection would.
     Lose,
-    /// Answers what is no answer of AWS.
+    /// Answers with HTML, which is no valid answer of AWS.
     Garble,
-    /// Answers this, once.
-    Say(Value),
+    /// Gives this answer, once.
+    Reply(Value),
 }
 
 pub(crate) struct FakeAws {
@@ -169,7 +170,7 @@ impl FakeAws {
         self.server.uri()
     }
 
-    /// Runs a built function on these payloads, with this AWS and its variables; its answers and its log.
+    /// Runs a built function against this AWS, with these variables. Returns its answers and its log.
     pub(crate) async fn invoke(
         &self,
         program: &str,
@@ -187,12 +188,12 @@ impl FakeAws {
         api.run_program(program, &environment).await
     }
 
-    /// From here on whatever the policy does not allow is denied.
+    /// From now on a call that the policy does not allow is denied.
     pub(crate) fn allow_only(&self, policy: Policy) {
         self.state().policy = Some(policy);
     }
 
-    /// The next calls of this operation are refused so.
+    /// The next calls of this operation get this refusal.
     pub(crate) fn refuse(&self, operation: &str, times: usize, refusal: &Refusal) {
         for _ in 0..times {
             self.script(operation, Scripted::Refuse(refusal.clone()));
@@ -203,14 +204,14 @@ impl FakeAws {
         self.script(operation, Scripted::Late(delay));
     }
 
-    /// The next call does what it should, but its answer is lost.
+    /// The next call is executed, but its answer is lost.
     pub(crate) fn lose_answer(&self, operation: &str) {
         self.script(operation, Scripted::Lose);
     }
 
-    /// The next call of this operation is answered so.
+    /// The next call of this operation gets this answer.
     pub(crate) fn answer_once(&self, operation: &str, answer: Value) {
-        self.script(operation, Scripted::Say(answer));
+        self.script(operation, Scripted::Reply(answer));
     }
 
     pub(crate) fn garble(&self, operation: &str) {
@@ -230,7 +231,7 @@ impl FakeAws {
         self.state().calls.clone()
     }
 
-    /// The bodies of one operation's calls, the denied ones too.
+    /// The bodies of one operation's calls, including denied calls.
     pub(crate) fn bodies(&self, operation: &str) -> Vec<Value> {
         let calls = self.calls().into_iter();
         calls
@@ -239,20 +240,20 @@ impl FakeAws {
             .collect()
     }
 
-    /// The records that a queue was told to show again, each with its queue and when.
-    pub(crate) fn shown_again(&self) -> Vec<Value> {
+    /// The visibility changes of records, each with its queue and its timeout.
+    pub(crate) fn visibility_changes(&self) -> Vec<Value> {
         let bodies = self.bodies("ChangeMessageVisibilityBatch");
-        let shown = bodies.iter().flat_map(|body| {
+        let changes = bodies.iter().flat_map(|body| {
             sqs::entries(body).map(|entry| {
-                let mut shown = entry.clone();
-                shown["QueueUrl"] = body["QueueUrl"].clone();
-                shown
+                let mut change = entry.clone();
+                change["QueueUrl"] = body["QueueUrl"].clone();
+                change
             })
         });
-        shown.collect()
+        changes.collect()
     }
 
-    /// Names of the calls, each once, in the order of their first.
+    /// The names of the calls, each once, in the order of their first use.
     pub(crate) fn operations(&self) -> Vec<String> {
         let mut names = Vec::new();
         for call in self.calls() {
@@ -263,7 +264,7 @@ impl FakeAws {
         names
     }
 
-    /// Statements of the policy that allowed something.
+    /// The statements of the policy that allowed at least one call.
     pub(crate) fn used_statements(&self) -> Vec<String> {
         let state = self.state();
         state.policy.as_ref().map(Policy::used).unwrap_or_default()
@@ -294,7 +295,7 @@ impl Respond for Answers {
 
 impl State {
     fn answer(&mut self, mut call: Call) -> ResponseTemplate {
-        let denied = self.judge(&call);
+        let denied = self.check(&call);
         call.is_denied = denied.is_some();
         self.calls.push(call.clone());
         if let Some(refusal) = denied {
@@ -308,7 +309,7 @@ impl State {
                 let _ = self.act(&call);
                 written(Err(Refusal::nameless()))
             }
-            Some(Scripted::Say(answer)) => written(Ok(answer)),
+            Some(Scripted::Reply(answer)) => written(Ok(answer)),
             Some(Scripted::Garble) => {
                 ResponseTemplate::new(200).set_body_string("<html>Gateway</html>")
             }
@@ -322,13 +323,13 @@ impl State {
             "logs" => self.logs.act(&call.operation, &call.body),
             "sqs" => self.sqs.act(&call.operation, &call.body),
             "ssm" | "secretsmanager" => self.secrets.act(&call.body),
-            // A table that forgets: what one remembers is dynalite's to show.
+            // This table stores nothing. The tests of deduplication use dynalite.
             "dynamodb" => Ok(json!({})),
             _ => self.code_deploy.act(&call.operation, &call.body),
         }
     }
 
-    fn judge(&mut self, call: &Call) -> Option<Refusal> {
+    fn check(&mut self, call: &Call) -> Option<Refusal> {
         let needs = policy::needs(call, &self.ecs);
         let policy = self.policy.as_mut()?;
         let denied = needs.into_iter().find(|need| !policy.allows(need))?;

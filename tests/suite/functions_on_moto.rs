@@ -65,7 +65,7 @@ fn enqueue(moto: &Moto, messages: &[(&str, Value)]) {
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", tools::told(&output));
+    assert!(output.status.success(), "{}", tools::output_text(&output));
 }
 
 /// The records that Lambda makes of received messages.

@@ -1,4 +1,5 @@
-//! A batch in few messages: what is alike told once with a count, the loud first, and nothing lost to pacing.
+//! A batch becomes few messages: similar events are one message with a count, urgent messages are sent first, and a
+//! short time loses no event.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::chat::{chat, messages, ok, texts, webhook};
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
 
-/// A task of a service that started, or with a loud end.
+/// A sample of a task event, with this service and task number.
 fn task(sample: &str, service: &str, number: usize) -> Value {
     let mut event = events::sample(sample);
     event["id"] = json!(format!("{service} {number}"));
@@ -31,8 +32,9 @@ fn batch(events: &[Value]) -> Value {
     json!({"Records": records.collect::<Vec<_>>()})
 }
 
-/// What the chat is told of a batch in so much time, and which records are given back.
-async fn tell(
+/// Runs the function on a batch with this much time. Returns the messages, and the ids of the records that return to
+/// the queue.
+async fn post(
     events: &[Value],
     seconds: u64,
     answer: ResponseTemplate,
@@ -44,20 +46,20 @@ async fn tell(
     let Answer::Response(answer) = &answers[0] else {
         panic!("{answers:?}: {log}")
     };
-    let given_back = answer["batchItemFailures"].as_array().unwrap().iter();
-    let given_back = given_back.map(|it| it["itemIdentifier"].as_str().unwrap().to_owned());
-    (messages(&slack).await, given_back.collect())
+    let returned = answer["batchItemFailures"].as_array().unwrap().iter();
+    let returned = returned.map(|it| it["itemIdentifier"].as_str().unwrap().to_owned());
+    (messages(&slack).await, returned.collect())
 }
 
 #[tokio::test]
-async fn alike_are_told_once_and_the_loud_first() {
+async fn similar_events_are_one_message_and_urgent_ones_come_first() {
     let mut batch: Vec<_> = (0..30)
         .map(|number| task("task_started-fargate", "web", number))
         .collect();
     batch.push(task("task_stopped-out-of-memory", "api", 40));
     batch.push(task("task_stopped-out-of-memory", "api", 41));
     batch.push(task("task_started-fargate", "mail", 42));
-    let (messages, given_back) = tell(&batch, 20, ok()).await;
+    let (messages, returned) = post(&batch, 20, ok()).await;
     let headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
@@ -76,17 +78,17 @@ async fn alike_are_told_once_and_the_loud_first() {
         messages[0]
     );
     assert!(messages[0].contains(": 2 times, from "), "{}", messages[0]);
-    assert_eq!(given_back, [""; 0]);
+    assert_eq!(returned, [""; 0]);
 }
 
-/// There is time for the loud one, a few calm ones, and a count of the others.
+/// There is time for the urgent message, for a few others, and for a summary of the rest.
 #[tokio::test]
-async fn what_there_is_no_time_for_is_counted() {
+async fn events_without_time_for_a_message_are_summarised() {
     let mut batch: Vec<_> = (0..9)
         .map(|number| task("task_started-fargate", &format!("web-{number}"), number))
         .collect();
     batch.push(task("task_stopped-out-of-memory", "api", 40));
-    let (messages, given_back) = tell(&batch, 5, ok()).await;
+    let (messages, returned) = post(&batch, 5, ok()).await;
     let headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
@@ -108,23 +110,23 @@ async fn what_there_is_no_time_for_is_counted() {
     );
 
     assert_eq!(
-        given_back, [""; 0],
-        "nothing is given back for want of time"
+        returned, [""; 0],
+        "no record may return to the queue because of the time"
     );
 }
 
-/// A group that is not taken gives back all that it would have told.
+/// If the message of a group is refused, all records of the group return to the queue.
 #[tokio::test]
-async fn a_digest_that_fails_gives_back_all() {
+async fn a_refused_group_returns_all_its_records() {
     let batch: Vec<_> = (0..4)
         .map(|number| task("task_started-fargate", "web", number))
         .collect();
-    let (messages, given_back) = tell(&batch, 20, ResponseTemplate::new(404)).await;
+    let (messages, returned) = post(&batch, 20, ResponseTemplate::new(404)).await;
     assert_eq!(messages.len(), 1);
-    assert_eq!(given_back, ["web 0", "web 1", "web 2", "web 3"]);
+    assert_eq!(returned, ["web 0", "web 1", "web 2", "web 3"]);
 }
 
-/// The channel's own word counts: it is obeyed within the time, and nobody is told twice.
+/// The function waits as long as the channel's `Retry-After` says, within its time. No message is posted twice.
 #[tokio::test]
 async fn a_busy_channel_is_waited_for() {
     use wiremock::matchers::method;
@@ -157,25 +159,25 @@ async fn a_busy_channel_is_waited_for() {
     assert_eq!(
         texts[..3],
         vec![texts[0].clone(); 3],
-        "the first until it is taken"
+        "the first message is sent until it is accepted"
     );
 }
 
-/// A chat that wants to be left alone for longer than there is time is left alone.
+/// If `Retry-After` is longer than the time that is left, the function sends nothing more to this chat.
 #[tokio::test]
-async fn who_says_when_to_come_again_is_asked_once() {
+async fn a_long_retry_after_ends_the_sending() {
     let batch: Vec<_> = (0..4)
         .map(|number| task("task_started-fargate", &format!("web-{number}"), number))
         .collect();
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "60");
-    let (messages, given_back) = tell(&batch, 10, busy).await;
+    let (messages, returned) = post(&batch, 10, busy).await;
     assert_eq!(messages.len(), 1, "{messages:?}");
-    assert_eq!(given_back.len(), 4);
+    assert_eq!(returned.len(), 4);
 }
 
-/// The loud ones may not take all the time there is.
+/// Urgent messages must leave time for the others.
 #[tokio::test]
-async fn the_calm_have_their_message_however_many_are_loud() {
+async fn other_events_have_a_message_beside_many_urgent_ones() {
     let mut batch: Vec<_> = (0..9)
         .map(|number| {
             task(
@@ -187,8 +189,8 @@ async fn the_calm_have_their_message_however_many_are_loud() {
         .collect();
     batch.push(task("task_started-fargate", "web", 40));
     let slow = ok().set_delay(Duration::from_millis(700));
-    let (messages, given_back) = tell(&batch, 4, slow).await;
-    assert_eq!(given_back, [""; 0]);
+    let (messages, returned) = post(&batch, 4, slow).await;
+    assert_eq!(returned, [""; 0]);
     let last = messages.last().unwrap();
     assert!(last.starts_with("⚪ web in prod-web: task"), "{messages:?}");
     let counted = &messages[messages.len() - 2];
@@ -204,7 +206,7 @@ async fn the_calm_have_their_message_however_many_are_loud() {
     );
 }
 
-/// A call that was denied, as any of many.
+/// A denied call, each with another service.
 fn denied(number: usize) -> Value {
     let mut call = events::sample("api_denied-update-service-client-exception");
     call["id"] = json!(format!("denied {number}"));
@@ -213,14 +215,14 @@ fn denied(number: usize) -> Value {
     call
 }
 
-/// However many warnings there are: the critical one is first, by itself, with its task and its link. What there is no
-/// time for is said in sentences that can be opened.
+/// There are many warnings and one critical event. The critical message comes first, alone, with its task and its link.
+/// The summary of the rest has a sentence and a link for each event.
 #[tokio::test]
-async fn a_critical_event_does_not_drown() {
+async fn a_critical_event_comes_before_many_warnings() {
     let mut batch: Vec<_> = (0..40).map(denied).collect();
     batch.push(task("task_stopped-out-of-memory", "checkout", 62));
-    let (messages, given_back) = tell(&batch, 6, ok()).await;
-    assert_eq!(given_back, [""; 0]);
+    let (messages, returned) = post(&batch, 6, ok()).await;
+    assert_eq!(returned, [""; 0]);
     let first = &messages[0];
     assert!(
         first.starts_with(
@@ -244,9 +246,9 @@ async fn a_critical_event_does_not_drown() {
     assert!(!last.contains("api_denied"), "{last}");
 }
 
-/// With time for one message only, the critical ones are not mixed with the others.
+/// Where there is time only for summaries, critical events have a separate one.
 #[tokio::test]
-async fn critical_ones_have_a_summary_of_their_own() {
+async fn critical_events_have_a_separate_summary() {
     let mut batch: Vec<_> = (0..4).map(denied).collect();
     batch.extend((0..4).map(|number| {
         task(
@@ -257,8 +259,8 @@ async fn critical_ones_have_a_summary_of_their_own() {
     }));
     batch.push(task("task_started-fargate", "web", 40));
     let slow = ok().set_delay(Duration::from_millis(700));
-    let (messages, given_back) = tell(&batch, 3, slow).await;
-    assert_eq!(given_back, [""; 0]);
+    let (messages, returned) = post(&batch, 3, slow).await;
+    assert_eq!(returned, [""; 0]);
     assert_eq!(messages.len(), 3, "{messages:?}");
     assert!(
         messages[0].starts_with("🔴 4 urgent events in prod-web"),
@@ -274,9 +276,9 @@ async fn critical_ones_have_a_summary_of_their_own() {
     );
 }
 
-/// What is not urgent does not look as if it were, whatever is in it.
+/// A summary of events that are not urgent has neither the mark nor the colour of a warning.
 #[tokio::test]
-async fn a_summary_of_calm_events_has_no_warning_colour() {
+async fn a_summary_of_events_that_are_not_urgent_has_no_warning_colour() {
     let batch: Vec<_> = (0..9)
         .map(|number| {
             task(
@@ -298,9 +300,9 @@ async fn a_summary_of_calm_events_has_no_warning_colour() {
     assert_eq!(last["attachments"][0]["color"], "#8a939b");
 }
 
-/// One headline speaks for many only where it is true of each.
+/// Events are grouped only where the headline is true of each.
 #[tokio::test]
-async fn a_count_is_of_what_the_headline_says() {
+async fn a_group_contains_only_events_with_the_same_headline() {
     let mut batch: Vec<_> = (0..5)
         .map(|number| task("task_stopped-out-of-memory", "api", number))
         .collect();
@@ -311,7 +313,7 @@ async fn a_count_is_of_what_the_headline_says() {
             container["memory"] = json!("512");
         }
     }
-    let (messages, _) = tell(&batch, 20, ok()).await;
+    let (messages, _) = post(&batch, 20, ok()).await;
     let headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
@@ -325,9 +327,9 @@ async fn a_count_is_of_what_the_headline_says() {
     );
 }
 
-/// Three tasks were stopped, not "was": verbs and pronouns agree with the number.
+/// In the headline of several tasks, verbs and pronouns are plural: "3 tasks were stopped".
 #[tokio::test]
-async fn many_are_spoken_of_as_many() {
+async fn headlines_of_several_tasks_are_plural() {
     let mut batch = Vec::new();
     for (sample, service) in [
         ("task_stopped-stopped-by-user", "a"),
@@ -342,7 +344,7 @@ async fn many_are_spoken_of_as_many() {
             "arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{number:08x}000000000000000000000000"
         ));
     }
-    let (messages, _) = tell(&batch, 20, ok()).await;
+    let (messages, _) = post(&batch, 20, ok()).await;
     let mut headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
@@ -351,9 +353,9 @@ async fn many_are_spoken_of_as_many() {
     insta::assert_debug_snapshot!(headlines);
 }
 
-/// What was done to a task is told before what came of it.
+/// A call on a task is posted before the event that it caused.
 #[tokio::test]
-async fn loud_ones_of_a_task_keep_their_order() {
+async fn urgent_events_of_a_task_keep_their_order() {
     let mut batch = Vec::new();
     for number in 0..4 {
         let service = format!("api-{number}");
@@ -364,8 +366,8 @@ async fn loud_ones_of_a_task_keep_their_order() {
         batch.push(stop);
         batch.push(task("task_stopped-out-of-memory", &service, number));
     }
-    let (messages, given_back) = tell(&batch, 20, ok()).await;
-    assert_eq!(given_back, [""; 0]);
+    let (messages, returned) = post(&batch, 20, ok()).await;
+    assert_eq!(returned, [""; 0]);
     let place = |words: [&str; 2]| {
         let found = messages
             .iter()
@@ -382,18 +384,18 @@ async fn loud_ones_of_a_task_keep_their_order() {
     }
 }
 
-/// A start is old news once its stop is told, also where both come at once and the stop goes first.
+/// A start is not posted after the stop of the same task, even if both are in one batch and the stop is sent first.
 #[tokio::test]
-async fn of_a_task_that_started_and_stopped_the_stop_is_told() {
+async fn only_the_stop_of_a_task_that_started_and_stopped_is_posted() {
     let mut batch = [
         task("task_started-fargate", "api", 7),
         task("task_stopped-out-of-memory", "api", 7),
     ];
     batch[1]["id"] = json!("the stop");
-    let (messages, given_back) = tell(&batch, 20, ok()).await;
+    let (messages, returned) = post(&batch, 20, ok()).await;
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert!(messages[0].contains("ran out of memory"));
-    assert_eq!(given_back, [""; 0]);
-    let (_, given_back) = tell(&batch, 3, ResponseTemplate::new(404)).await;
-    assert_eq!(given_back.len(), 2, "neither is known to be told");
+    assert_eq!(returned, [""; 0]);
+    let (_, returned) = post(&batch, 3, ResponseTemplate::new(404)).await;
+    assert_eq!(returned.len(), 2, "it is not known that either was posted");
 }

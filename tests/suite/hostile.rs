@@ -1,4 +1,4 @@
-//! Hostile values through every template and every markup: no ping, no forged link, no broken message.
+//! Hostile values in every template and every markup. They must cause no mention, no forged link and no broken message.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::events::{self, Rendered};
 
-/// What somebody would write into a stop reason, a service's name or an image's tag.
+/// Texts that an attacker could write into a stop reason, a service's name or an image's tag.
 pub(crate) const HOSTILE: [&str; 14] = [
     "<!channel> <!here> <!subteam^S012> <@U012>",
     "@channel @here @everyone @team #general",
@@ -31,7 +31,7 @@ pub(crate) const HOSTILE: [&str; 14] = [
     "]) <|> ](https://evil.example) **x** |https://evil.example>",
 ];
 
-// What in a message is ours: links to the console, times, code, colours.
+// The markup that the templates themselves write: links to the console, times, code, colours.
 static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\|[^<>|]*>|<https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\|AWS explains>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
 });
@@ -50,7 +50,7 @@ fn nothing_in_an_event_becomes_markup() {
     assert!(messages > 400, "{messages}");
 }
 
-/// How many messages were looked at.
+/// Returns how many messages were checked.
 pub(crate) fn becomes_no_markup(samples: &[&(String, Value)]) -> usize {
     let renderer = events::renderer();
     let mut messages = 0;
@@ -78,7 +78,7 @@ pub(crate) fn keeps_whole(samples: &[&(String, Value)]) {
     }
 }
 
-/// What AWS tells of a task was written by somebody too: its definition, and above all its log.
+/// The facts that AWS's API gives of a task are not trusted either: its definition, and above all its log.
 #[test]
 fn nothing_that_is_looked_up_becomes_markup() {
     let renderer = events::renderer();
@@ -101,11 +101,11 @@ fn nothing_that_is_looked_up_becomes_markup() {
         }
         let priority = evaluated.priority().unwrap();
         let rendered = events::render(renderer, &evaluated.notice, priority).unwrap();
-        is_clean(&rendered, hostile);
+        assert_clean(&rendered, hostile);
     }
 }
 
-/// A count of many has many hands in it, and so has a message for several.
+/// A message for a group contains the texts of several events.
 #[test]
 fn nothing_in_a_group_becomes_markup() {
     becomes_no_markup_in_groups(&events::one_of_each_kind());
@@ -138,39 +138,39 @@ pub(crate) fn becomes_no_markup_in_groups(samples: &[&(String, Value)]) {
             let mut plan = MessagePlan::of(&items);
             while let Some(group) = plan.next(budget) {
                 let rendered = events::render_group(renderer, &group.group).unwrap();
-                is_clean(&rendered, hostile);
+                assert_clean(&rendered, hostile);
             }
         }
     }
 }
 
-/// In every type of channel: what is shown, and what is sent.
-fn is_clean(rendered: &Rendered, context: &str) {
+/// Checks the message and the payload of every channel type.
+fn assert_clean(rendered: &Rendered, context: &str) {
     for channel in rendered.channels() {
         let (message, payload) = (&channel.message, channel.payload.as_ref());
         match channel.channel_type {
             ChannelType::Slack => {
-                slack_is_clean(&without_blocks(message, "```\n", "\n```"), context);
-                slack_keeps_limits(payload.unwrap(), context);
+                assert_slack_clean(&without_blocks(message, "```\n", "\n```"), context);
+                assert_slack_limits(payload.unwrap(), context);
             }
             ChannelType::Teams => {
-                markdown_is_clean(&without_blocks(message, "", ""), context);
-                teams_keeps_limits(payload.unwrap(), context);
+                assert_markdown_clean(&without_blocks(message, "", ""), context);
+                assert_teams_limits(payload.unwrap(), context);
             }
             ChannelType::Flowdock => {
-                markdown_is_clean(&without_blocks(message, "```\n", "\n```"), context);
+                assert_markdown_clean(&without_blocks(message, "```\n", "\n```"), context);
                 let content = payload.unwrap()["content"].as_str().unwrap();
                 assert!(content.encode_utf16().count() <= 8_096, "{context}");
             }
             ChannelType::Terminal => {
-                terminal_is_clean(&rendered.terminal.replace("\n  | ", " "), context);
+                assert_terminal_clean(&rendered.terminal.replace("\n  | ", " "), context);
             }
         }
     }
 }
 
-/// A message's lines but for its blocks. Where a markup has a fence, the lines of a block hold neither a backtick nor a
-/// bracket; where it has none, they are sent as text that is no markup.
+/// A message without its blocks, which are checked here. In a markup with a fence the lines of a block must contain no
+/// backtick and no angle bracket. In a markup without a fence they are sent as plain text.
 fn without_blocks(message: &Message, fence: &str, end: &str) -> Message {
     let mut message = message.clone();
     message.details.retain(|line| {
@@ -186,7 +186,7 @@ fn without_blocks(message: &Message, fence: &str, end: &str) -> Message {
     message
 }
 
-/// Renders every event of a payload and looks at each message. Returns how many there were.
+/// Renders every event of a payload and checks each message. Returns how many messages there were.
 fn check(renderer: &Renderer, payload: &Value, context: &str) -> usize {
     let mut messages = 0;
     for evaluated in events::evaluate(payload, &Policy::default()) {
@@ -196,13 +196,13 @@ fn check(renderer: &Renderer, payload: &Value, context: &str) -> usize {
         };
         let rendered = events::render(renderer, &evaluated.notice, priority)
             .unwrap_or_else(|error| panic!("{context}: {error}"));
-        is_clean(&rendered, context);
+        assert_clean(&rendered, context);
         messages += 1;
     }
     messages
 }
 
-pub(crate) fn slack_is_clean(message: &Message, context: &str) {
+pub(crate) fn assert_slack_clean(message: &Message, context: &str) {
     for line in lines(message) {
         let rest = SLACK_OWN.replace_all(line, "");
         let plain = CODE.replace_all(&rest, "");
@@ -214,11 +214,11 @@ pub(crate) fn slack_is_clean(message: &Message, context: &str) {
             !ENTITY.replace_all(&rest, "").contains('&'),
             "{context}: {line}"
         );
-        no_invisible(line, context);
+        assert_no_invisible(line, context);
     }
 }
 
-fn markdown_is_clean(message: &Message, context: &str) {
+fn assert_markdown_clean(message: &Message, context: &str) {
     for line in lines(message) {
         let rest = MARKDOWN_OWN.replace_all(line, "");
         assert!(
@@ -228,21 +228,21 @@ fn markdown_is_clean(message: &Message, context: &str) {
         assert_eq!(rest.matches('`').count() % 2, 0, "{context}: {line}");
         assert_eq!(rest.matches("**").count() % 2, 0, "{context}: {line}");
         assert!(!starts_a_mention(&rest), "{context}: {line}");
-        no_invisible(line, context);
+        assert_no_invisible(line, context);
     }
 }
 
-/// Only the codes for bold and colours are ours.
-fn terminal_is_clean(text: &str, context: &str) {
+/// The only control sequences are those for bold and colours.
+fn assert_terminal_clean(text: &str, context: &str) {
     let rest = SGR.replace_all(text, "");
     assert!(
         !rest.chars().any(|c| c.is_control() && c != '\n'),
         "{context}: {rest:?}"
     );
-    no_invisible(&rest, context);
+    assert_no_invisible(&rest, context);
 }
 
-fn slack_keeps_limits(payload: &Value, context: &str) {
+fn assert_slack_limits(payload: &Value, context: &str) {
     let length = |value: &Value| value.as_str().unwrap().encode_utf16().count();
     assert!(
         length(&payload["text"]) <= 4_000,
@@ -268,8 +268,8 @@ fn slack_keeps_limits(payload: &Value, context: &str) {
     );
 }
 
-/// A card's texts are those of the message, and log lines are runs of text, which are no markup.
-fn teams_keeps_limits(payload: &Value, context: &str) {
+/// A card's texts are those of the message. Its log lines are text runs, which Teams does not read as markup.
+fn assert_teams_limits(payload: &Value, context: &str) {
     let length = payload.to_string().len();
     assert!(length <= 21_000, "{context}: {length}");
     let card = &payload["attachments"][0]["content"];
@@ -281,17 +281,17 @@ fn lines(message: &Message) -> impl Iterator<Item = &String> {
     std::iter::once(&message.headline).chain(details)
 }
 
-/// `@name` where a chat service would look for one.
+/// Whether the text has an `@name` where a chat service would read it as a mention.
 fn starts_a_mention(text: &str) -> bool {
     MENTION.is_match(text)
 }
 
-fn no_invisible(text: &str, context: &str) {
+fn assert_no_invisible(text: &str, context: &str) {
     let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     assert!(!text.chars().any(turns), "{context}: {text:?}");
 }
 
-/// The payload with every text in the enemy's hands replaced; wrapped events are poisoned inside.
+/// Replaces every text of the payload that an attacker could write. It also does this inside wrapped events.
 pub(crate) fn poison(payload: &Value, hostile: &str) -> Value {
     match payload {
         Value::Object(entries) => entries
@@ -316,8 +316,8 @@ pub(crate) fn poison(payload: &Value, hostile: &str) -> Value {
     }
 }
 
-/// As [`poison`], and the deciding fields have the hostile text behind their own, and keys too: what ECS
-/// names is shown as well.
+/// As [`poison`], and it also appends the hostile text to fields that decide the kind of the event, and adds it as a
+/// key. Messages show these too.
 fn poison_all(payload: &Value, hostile: &str) -> Value {
     let mut payload = poison(payload, hostile);
     if let Some(detail) = payload.get_mut("detail").and_then(Value::as_object_mut) {
@@ -338,7 +338,7 @@ fn poison_all(payload: &Value, hostile: &str) -> Value {
     payload
 }
 
-/// ARNs stay ARNs, with a hostile name at their end: that is where names come from.
+/// An ARN stays an ARN and gets a hostile name at its end, because the code takes names from there.
 fn poisoned(text: &str, hostile: &str) -> String {
     match text.rsplit_once('/') {
         Some((arn, _)) if text.starts_with("arn:") => format!("{arn}/{hostile}"),

@@ -1,4 +1,4 @@
-//! serverless.yml, the SAM template and the Terraform module: what can be said of them without packaging anything.
+//! serverless.yml, the SAM template and the Terraform module: checks that need no packaging.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::tools;
 
-/// What describes the service: serverless.yml and the files of its functions, by name.
+/// serverless.yml and the files that it includes, each with its name and text.
 pub(crate) fn service_files() -> Vec<(String, String)> {
     let mut names = vec!["serverless.yml".to_owned()];
     let folder = "deploy/serverless";
@@ -22,13 +22,13 @@ pub(crate) fn service_files() -> Vec<(String, String)> {
     names.into_iter().map(read).collect()
 }
 
-/// A program's function in the template.
+/// The name of a program's function in the SAM template.
 fn in_sam(program: &str) -> &'static str {
     match program {
         "parrot" => "ParrotFunction",
         "run-from-queue" => "RunFromQueueFunction",
         "deploy-hook" => "DeployHookFunction",
-        other => panic!("{other} is deployed by nobody"),
+        other => panic!("the template has no function for {other}"),
     }
 }
 
@@ -40,7 +40,7 @@ fn both() -> (Value, Value) {
     (both["sam"].take(), both["terraform"].take())
 }
 
-/// As `terraform fmt` writes it.
+/// The module's files are as `terraform fmt` would write them.
 #[test]
 fn the_terraform_module_is_formatted() {
     let folder = tools::root().join("deploy/terraform");
@@ -50,9 +50,9 @@ fn the_terraform_module_is_formatted() {
     assert_eq!(tools::run_python("terraform_fmt.py", &files, ""), "");
 }
 
-/// What the check above would say of a module that is not.
+/// The check above finds a module that is not formatted.
 #[test]
-fn an_unformatted_module_is_seen() {
+fn an_unformatted_module_is_found() {
     let folder = tools::scratch();
     let file = folder.path().join("main.tf");
     for (text, formatted) in [
@@ -67,17 +67,18 @@ fn an_unformatted_module_is_seen() {
         ),
     ] {
         fs::write(&file, text).unwrap();
-        let said = tools::run_python("terraform_fmt.py", &[&file], "");
-        assert!(said.contains("@@"), "{text}");
+        let printed = tools::run_python("terraform_fmt.py", &[&file], "");
+        assert!(printed.contains("@@"), "{text}");
         fs::write(&file, formatted).unwrap();
-        let said = tools::run_python("terraform_fmt.py", &[&file], "");
-        assert_eq!(said, "", "{formatted}");
+        let printed = tools::run_python("terraform_fmt.py", &[&file], "");
+        assert_eq!(printed, "", "{formatted}");
     }
 }
 
-/// What CloudFormation makes of the template's conditions, and of what depends on them, with these parameters.
-fn in_force(value: &Value, sam: &Value, parameters: &[(&str, &str)]) -> Value {
-    let of = |value: &Value| in_force(value, sam, parameters);
+/// Resolves a value of the template as CloudFormation does: its conditions, and what depends on them, with these
+/// parameters.
+fn resolved(value: &Value, sam: &Value, parameters: &[(&str, &str)]) -> Value {
+    let of = |value: &Value| resolved(value, sam, parameters);
     let Value::Object(fields) = value else {
         return match value {
             Value::Array(items) => items.iter().map(of).collect(),
@@ -118,7 +119,7 @@ fn in_force(value: &Value, sam: &Value, parameters: &[(&str, &str)]) -> Value {
     }
 }
 
-/// The function reads these words in any case, so the deployment must.
+/// The function reads these words in upper and lower case, so that the deployment must too.
 #[test]
 fn words_mean_the_same_in_any_case() {
     let (sam, terraform) = both();
@@ -130,11 +131,11 @@ fn words_mean_the_same_in_any_case() {
         ("", false),
     ] {
         let parameters = [("DeployHook", "true"), ("HookEvents", word)];
-        let holds = in_force(&sam["Conditions"]["HasHookEvents"], &sam, &parameters);
+        let holds = resolved(&sam["Conditions"]["HasHookEvents"], &sam, &parameters);
         assert_eq!(holds, is_on, "{word}");
         let allowed = sam["Parameters"]["HookEvents"]["AllowedValues"].as_array();
         assert!(allowed.unwrap().contains(&json!(word)), "{word}");
-        let enriches = in_force(&sam["Conditions"]["Enriches"], &sam, &[("Enrich", word)]);
+        let enriches = resolved(&sam["Conditions"]["Enriches"], &sam, &[("Enrich", word)]);
         assert_eq!(enriches, !word.eq_ignore_ascii_case("false"), "{word}");
     }
     assert_eq!(
@@ -148,9 +149,9 @@ fn words_mean_the_same_in_any_case() {
     );
 }
 
-/// A table of one's own is named, or given by its ARN; DISABLED is none.
+/// Another table is set by its name or its ARN. DISABLED means no table.
 #[test]
-fn a_table_is_allowed_as_it_is_given() {
+fn the_role_allows_the_table_that_is_set() {
     const ARN: &str = "arn:aws:dynamodb:eu-west-1:210987654321:table/mine";
     let (sam, terraform) = both();
     let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
@@ -166,7 +167,7 @@ fn a_table_is_allowed_as_it_is_given() {
         ("DISABLED", None),
         ("disabled", None),
     ] {
-        let statements = in_force(statements, &sam, &[("DedupTable", given)]);
+        let statements = resolved(statements, &sam, &[("DedupTable", given)]);
         let mut tables = statements.as_array().unwrap().iter();
         let table = tables.find(|it| it["Sid"] == "DedupTable");
         assert_eq!(table.map(|it| it["Resource"].clone()), expected, "{given}");
@@ -177,10 +178,10 @@ fn a_table_is_allowed_as_it_is_given() {
     assert!(locals["table"].to_string().contains("DISABLED"));
 }
 
-/// Amazon ECS takes the role as AWS's page gives it: a condition that it does not fulfil would refuse every hook.
+/// The role's trust policy is the one of AWS's page. A condition that Amazon ECS does not fulfil would deny every hook.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-permissions.html>
 #[test]
-fn ecs_may_take_the_hooks_role_without_a_condition() {
+fn ecs_may_assume_the_hooks_role_without_a_condition() {
     let (sam, terraform) = both();
     let role = &sam["Resources"]["LifecycleHookRole"]["Properties"]["AssumeRolePolicyDocument"];
     let expected = json!([{"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}]);
@@ -194,9 +195,9 @@ fn ecs_may_take_the_hooks_role_without_a_condition() {
     assert_eq!(roles.next(), None);
 }
 
-/// Each function's errors ring, and each dead-letter queue; what a crash gives back is shown again for two hours.
+/// Each function and each dead-letter queue has an alarm. After a crash a message is delivered again for two hours.
 #[test]
-fn what_goes_wrong_rings() {
+fn failures_raise_an_alarm() {
     let (sam, terraform) = both();
     let resources = &sam["Resources"];
     for (alarm, metric) in [
@@ -235,7 +236,7 @@ fn what_goes_wrong_rings() {
     );
 }
 
-/// Each variable of each program is set by both, from a parameter of its own.
+/// The template and the module set every variable of every program, each from its own parameter.
 #[test]
 fn every_variable_can_be_set() {
     let (sam, terraform) = both();
@@ -271,7 +272,7 @@ fn every_variable_can_be_set() {
     }
 }
 
-/// The same programs, from the zips that `make package` makes.
+/// Both deploy the zips that `make package` builds.
 #[test]
 fn every_program_is_deployed_from_its_zip() {
     let (sam, terraform) = both();
@@ -288,7 +289,8 @@ fn every_program_is_deployed_from_its_zip() {
     }
 }
 
-/// Roles are passed by name only, to tasks only; a message's EBS volumes have a role of ECS's own.
+/// `iam:PassRole` names each role, and only tasks may get it. One exception: `run-from-queue` may also pass a role to
+/// ECS itself, for the EBS volumes of a message.
 #[test]
 fn no_role_is_passed_by_a_wildcard() {
     let (sam, terraform) = both();

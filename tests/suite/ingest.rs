@@ -1,4 +1,5 @@
-//! Records of the queue that brings events: given back to be shown later, or at once to the dead-letter queue.
+//! Records of the event queue that fail: they are returned to the queue with a delay, or moved to the dead-letter queue
+//! at once.
 
 use std::time::{Duration, Instant};
 
@@ -49,23 +50,23 @@ pub(crate) async fn run(aws: &FakeAws, status: u16) -> (Value, String) {
     }
 }
 
-/// When the queue shall show each record again.
-fn shown_again(aws: &FakeAws) -> Vec<(String, i64)> {
-    let shown = aws.shown_again().into_iter();
-    let mut shown: Vec<_> = shown
-        .map(|shown| {
-            assert_eq!(shown["QueueUrl"], QUEUE);
-            let handle = shown["ReceiptHandle"].as_str().unwrap();
+/// The visibility timeout that the function set for each record.
+fn visibility_timeouts(aws: &FakeAws) -> Vec<(String, i64)> {
+    let changes = aws.visibility_changes().into_iter();
+    let mut timeouts: Vec<_> = changes
+        .map(|change| {
+            assert_eq!(change["QueueUrl"], QUEUE);
+            let handle = change["ReceiptHandle"].as_str().unwrap();
             let id = handle.strip_prefix("handle of ").unwrap().to_owned();
-            (id, shown["VisibilityTimeout"].as_i64().unwrap())
+            (id, change["VisibilityTimeout"].as_i64().unwrap())
         })
         .collect();
-    shown.sort();
-    shown
+    timeouts.sort();
+    timeouts
 }
 
 #[tokio::test]
-async fn what_failed_is_shown_later_and_later() {
+async fn a_failed_record_returns_later_each_time() {
     let aws = FakeAws::start().await;
     let (answer, log) = run(&aws, 404).await;
     let ids: Vec<_> = answer["batchItemFailures"]
@@ -80,56 +81,56 @@ async fn what_failed_is_shown_later_and_later() {
     assert_eq!(ids, ["first", "third", "late", "poison"], "{log}");
     let expected = [("first", 30), ("late", 900), ("poison", 0), ("third", 120)];
     assert_eq!(
-        shown_again(&aws),
+        visibility_timeouts(&aws),
         expected.map(|(id, seconds)| (id.to_owned(), seconds))
     );
 }
 
 #[tokio::test]
-async fn what_was_told_is_the_queues_to_delete() {
+async fn the_queue_deletes_what_was_posted() {
     let aws = FakeAws::start().await;
     let (answer, _) = run(&aws, 200).await;
     assert_eq!(
         answer,
         json!({"batchItemFailures": [{"itemIdentifier": "poison"}]})
     );
-    assert_eq!(shown_again(&aws), [("poison".to_owned(), 0)]);
+    assert_eq!(visibility_timeouts(&aws), [("poison".to_owned(), 0)]);
 }
 
-/// A chat that takes every message and never says so.
+/// A chat that accepts every message and does not answer.
 async fn stalling() -> MockServer {
     chat(ok().set_delay(TIMEOUT)).await
 }
 
-/// One record as a queue hands it out again and again, in one process.
-fn handed_out(times: u32) -> Vec<String> {
-    handed_out_with(&events::sample("task_stopped-out-of-memory"), times)
+/// One record that the queue delivers several times to the same process.
+fn deliveries(times: u32) -> Vec<String> {
+    deliveries_of(&events::sample("task_stopped-out-of-memory"), times)
 }
 
-fn handed_out_with(event: &Value, times: u32) -> Vec<String> {
+fn deliveries_of(event: &Value, times: u32) -> Vec<String> {
     let body = event.to_string();
     (1..=times)
         .map(|receives| json!({"Records": [record("oom", &body, receives)]}).to_string())
         .collect()
 }
 
-/// It may have arrived each time: it is sent three times in all, later and later, and then goes to the dead-letter
-/// queue as fast as it can.
+/// The message may have arrived each time. It is sent three times in all, later each time. Then the record goes to the
+/// dead-letter queue as fast as possible.
 #[tokio::test]
 async fn a_chat_that_does_not_answer_gets_a_message_three_times() {
     let aws = FakeAws::start().await;
     let slack = stalling().await;
-    let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out(20)).await;
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), deliveries(20)).await;
     let webhook = webhook(&slack);
     let (answers, log) = aws
         .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
         .await;
-    let given_back = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
+    let returned = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
     assert_eq!(answers.len(), 20, "{log}");
-    let given_back = Answer::Response(given_back);
-    assert!(answers.iter().all(|it| *it == given_back), "{answers:?}");
+    let returned = Answer::Response(returned);
+    assert!(answers.iter().all(|it| *it == returned), "{answers:?}");
     assert_eq!(texts(&slack).await.len(), 3, "{log}");
-    let delays: Vec<_> = shown_again(&aws)
+    let delays: Vec<_> = visibility_timeouts(&aws)
         .into_iter()
         .map(|(_, delay)| delay)
         .collect();
@@ -144,22 +145,23 @@ async fn a_chat_that_does_not_answer_gets_a_message_three_times() {
     );
 }
 
-/// A gateway that takes a message and answers in its own words, or a login page: nobody knows which, and nobody wants
-/// it twenty times. What came and what to check is said.
+/// A gateway may accept a message and answer with another text; a login page answers with success too. The function
+/// cannot know which it was, and must not send the message twenty times. The log says what the answer was and what to
+/// check.
 #[tokio::test]
-async fn a_success_in_other_words_gets_a_message_three_times() {
+async fn an_unexpected_success_gets_a_message_three_times() {
     for (body, came) in [("", "nothing"), ("<html>sign in</html>", "a page")] {
         let aws = FakeAws::start().await;
         let slack = chat(ResponseTemplate::new(200).set_body_string(body)).await;
-        let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out(20)).await;
+        let api = RuntimeApi::ending_after(Duration::from_secs(600), deliveries(20)).await;
         let webhook = webhook(&slack);
         let (answers, log) = aws
             .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
             .await;
-        let given_back = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
-        let given_back = Answer::Response(given_back);
+        let returned = json!({"batchItemFailures": [{"itemIdentifier": "oom"}]});
+        let returned = Answer::Response(returned);
         assert_eq!(answers.len(), 20, "{log}");
-        assert!(answers.iter().all(|it| *it == given_back), "{answers:?}");
+        assert!(answers.iter().all(|it| *it == returned), "{answers:?}");
         assert_eq!(texts(&slack).await.len(), 3, "{log}");
         let says = format!(
             "sent 3 times, and 200, but answered with {came}, not with `ok`: \
@@ -169,16 +171,16 @@ async fn a_success_in_other_words_gets_a_message_three_times() {
     }
 }
 
-/// Nothing tells it from others but the message that brings it.
+/// Such an event can only be identified by the queue's message id.
 #[tokio::test]
-async fn an_event_without_an_id_is_bounded_as_well() {
+async fn an_event_without_an_id_is_sent_three_times_too() {
     let aws = FakeAws::start().await;
     let slack = chat(ResponseTemplate::new(200)).await;
     let mut event = events::sample("stop_task-by-root");
     event.as_object_mut().unwrap().remove("id");
     event["detail"].as_object_mut().unwrap().remove("eventID");
-    let handed_out = handed_out_with(&event, 20);
-    let api = RuntimeApi::ending_after(Duration::from_secs(600), handed_out).await;
+    let deliveries = deliveries_of(&event, 20);
+    let api = RuntimeApi::ending_after(Duration::from_secs(600), deliveries).await;
     let webhook = webhook(&slack);
     let (answers, log) = aws
         .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
@@ -187,20 +189,21 @@ async fn an_event_without_an_id_is_bounded_as_well() {
     assert_eq!(texts(&slack).await.len(), 3, "{log}");
 }
 
-/// A process that knows nothing of those before it, and has no table to ask, goes by what the queue says.
+/// A new process without a table does not know how often earlier processes sent the message. It uses the queue's
+/// receive count.
 #[tokio::test]
-async fn without_a_memory_the_queues_count_is_the_bound() {
+async fn a_new_process_goes_by_the_queues_receive_count() {
     let aws = FakeAws::start().await;
     let slack = stalling().await;
     let webhook = webhook(&slack);
-    let late = handed_out(9).split_off(6);
+    let late = deliveries(9).split_off(6);
     let api = RuntimeApi::ending_after(Duration::from_secs(600), late).await;
     let (_, log) = aws
         .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
         .await;
     assert_eq!(texts(&slack).await.len(), 1, "{log}");
-    assert_eq!(shown_again(&aws), vec![("oom".to_owned(), 0); 3]);
-    // One was sent by this process; of the others it does not know.
+    assert_eq!(visibility_timeouts(&aws), vec![("oom".to_owned(), 0); 3]);
+    // This process sent one message. It does not know how often others sent it.
     assert!(
         log.contains(
             "delivered by the queue 7 times, and no answer within 5 s; it may have arrived"
@@ -210,34 +213,34 @@ async fn without_a_memory_the_queues_count_is_the_bound() {
     assert!(!log.contains("sent 7 times"), "{log}");
 }
 
-/// Without a connection nothing was sent: that is tried as long as ever.
+/// Without a connection nothing was sent, so that the message is tried again every time.
 #[tokio::test]
-async fn a_chat_that_is_away_is_tried_on() {
+async fn a_chat_that_refuses_connections_is_tried_again() {
     let aws = FakeAws::start().await;
-    let late = handed_out(9).split_off(6);
+    let late = deliveries(9).split_off(6);
     let api = RuntimeApi::ending_after(Duration::from_secs(600), late).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let webhook = format!("http://{nobody}/services/x");
+    let webhook = format!("http://{closed}/services/x");
     let (_, log) = aws
         .invoke(PARROT, api, &[("SLACK_WEBHOOKURL", &webhook)])
         .await;
     assert!(log.contains("refused"), "{log}");
-    assert_eq!(shown_again(&aws), vec![("oom".to_owned(), 900); 3]);
+    assert_eq!(visibility_timeouts(&aws), vec![("oom".to_owned(), 900); 3]);
 }
 
-/// It alone fails, and the others of its batch are posted. What it would take is not taken.
+/// Only this record fails, and the others of the batch are posted. The memory stays bounded.
 #[tokio::test]
-async fn a_record_that_holds_too_much_harms_no_other() {
+async fn a_record_with_too_many_events_fails_alone() {
     let aws = FakeAws::start().await;
     let slack = chat(ok()).await;
     let webhook = webhook(&slack);
-    let monster = format!("[{}]", vec!["{}"; 127_000].join(","));
+    let oversized = format!("[{}]", vec!["{}"; 127_000].join(","));
     let body = events::sample("task_stopped-out-of-memory").to_string();
     let mut records = vec![record("good", &body, 1)];
-    records.extend((0..12).map(|number| record(&format!("monster {number}"), &monster, 1)));
+    records.extend((0..12).map(|number| record(&format!("oversized {number}"), &oversized, 1)));
     let api = RuntimeApi::with(vec![json!({"Records": records})]).await;
     let address = api.server.address().to_string();
     let queue = aws.url();
@@ -268,9 +271,9 @@ async fn a_record_that_holds_too_much_harms_no_other() {
     assert!(peak < 150_000, "{peak} kB");
 }
 
-/// Without the right to it the queue's own time holds, and the answer is the same.
+/// Without the permission to change the visibility, the queue's own timeout applies. The function's answer is the same.
 #[tokio::test]
-async fn a_queue_that_does_not_listen() {
+async fn a_refused_visibility_change_does_not_matter() {
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&json!({"Statement": []})));
     aws.refuse("ChangeMessageVisibilityBatch", 9, &Refusal::throttled());

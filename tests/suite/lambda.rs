@@ -1,5 +1,5 @@
-//! The `parrot` program end to end: a Runtime API that hands it events and records its answers, and chat
-//! servers that record what they are sent.
+//! The `parrot` program end to end. A fake Runtime API gives it events and records its answers, and chat servers record
+//! the messages that they receive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::runtime_api::{Answer, Function, RuntimeApi, TIMEOUT};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 
-/// The lines of the log that tell of events.
+/// The log lines about events.
 fn event_lines(log: &str) -> Vec<Value> {
     let lines = log.lines().map(|line| {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -27,7 +27,7 @@ fn event_lines(log: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_event_stands_in_both_channels() {
+async fn an_event_is_posted_to_both_channels() {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
     let flowdock = chat(ResponseTemplate::new(200).set_body_string("{}")).await;
     let api = RuntimeApi::with(vec![events::sample("task_stopped-out-of-memory")]).await;
@@ -78,7 +78,7 @@ async fn an_event_stands_in_both_channels() {
 }
 
 #[tokio::test]
-async fn what_nobody_acts_on_is_not_told() {
+async fn a_dropped_event_is_not_posted() {
     let slack = chat(ok()).await;
     let api = RuntimeApi::with(vec![
         events::sample("task_stopped-scaled-in-exit-0"),
@@ -102,7 +102,7 @@ async fn what_nobody_acts_on_is_not_told() {
 }
 
 #[tokio::test]
-async fn a_quiet_channel_hears_only_what_is_loud() {
+async fn an_urgent_only_channel_gets_only_urgent_events() {
     let slack = chat(ok()).await;
     let flowdock = chat(flowdock_ok()).await;
     let api = RuntimeApi::with(vec![
@@ -128,7 +128,7 @@ async fn a_quiet_channel_hears_only_what_is_loud() {
 }
 
 #[tokio::test]
-async fn a_message_that_was_not_taken_fails_the_invocation() {
+async fn a_refused_message_fails_the_invocation() {
     let slow = ResponseTemplate::new(200).set_delay(TIMEOUT);
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "3600");
     for (answer, why, attempts) in [
@@ -170,14 +170,14 @@ async fn a_message_that_was_not_taken_fails_the_invocation() {
         assert_eq!(
             texts(&flowdock).await.len(),
             1,
-            "one channel's failure is not the other's"
+            "a failure of one channel must not affect the other"
         );
         assert!(!log.contains("very-secret"), "{log}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_event_fails_and_so_is_kept() {
+async fn a_payload_that_is_not_an_event_fails() {
     let slack = chat(ok()).await;
     let payloads = vec![
         json!({}),
@@ -198,12 +198,12 @@ async fn what_is_no_event_fails_and_so_is_kept() {
     assert_eq!(
         texts(&slack).await.len(),
         1,
-        "the event beside the one that is none is told"
+        "the valid event of the list is posted"
     );
 }
 
 #[tokio::test]
-async fn a_payload_that_is_no_json_fails_and_the_next_one_is_told() {
+async fn a_payload_that_is_not_json_fails_and_the_next_is_posted() {
     let slack = chat(ok()).await;
     let event = events::sample("stop_task-by-iam-user").to_string();
     let (truncated, whole) = (event[..event.len() / 2].to_owned(), event);
@@ -215,7 +215,7 @@ async fn a_payload_that_is_no_json_fails_and_the_next_one_is_told() {
 }
 
 #[tokio::test]
-async fn a_queue_gets_back_what_failed_and_nothing_else() {
+async fn only_failed_records_return_to_the_queue() {
     let body = |name| Value::from(events::sample(name).to_string());
     let record =
         |id: &str, body: Value| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
@@ -228,22 +228,22 @@ async fn a_queue_gets_back_what_failed_and_nothing_else() {
     let slack = chat(ok()).await;
     let api = RuntimeApi::with(vec![batch.clone()]).await;
     let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
-    let given_back = |ids: &[&str]| {
+    let returned = |ids: &[&str]| {
         let failures: Vec<_> = ids.iter().map(|id| json!({"itemIdentifier": id})).collect();
         Answer::Response(json!({"batchItemFailures": failures}))
     };
-    assert_eq!(answers, [given_back(&["poison", "empty"])]);
+    assert_eq!(answers, [returned(&["poison", "empty"])]);
     assert_eq!(texts(&slack).await.len(), 1);
 
     let broken = chat(ResponseTemplate::new(503)).await;
     let api = RuntimeApi::with(vec![batch]).await;
     let (answers, _) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&broken))]).await;
-    assert_eq!(answers, [given_back(&["good", "poison", "empty"])]);
+    assert_eq!(answers, [returned(&["good", "poison", "empty"])]);
 }
 
-/// Slack hangs for the whole batch; Flowdock has all of it before the first time-out is over.
+/// Slack does not answer during the whole batch. Flowdock gets all messages before the first timeout has passed.
 #[tokio::test]
-async fn a_channel_that_hangs_delays_no_other() {
+async fn a_channel_that_does_not_answer_delays_no_other() {
     let slack = chat(ResponseTemplate::new(200).set_delay(TIMEOUT)).await;
     let flowdock = chat(flowdock_ok()).await;
     let events = ["by-iam-user", "by-root", "by-sso-person"];
@@ -264,14 +264,14 @@ async fn a_channel_that_hangs_delays_no_other() {
     assert_eq!(
         texts(&slack).await.len(),
         1,
-        "the first is still waited for"
+        "the first message still waits for its answer"
     );
     function.stop();
 }
 
-/// What the time does not suffice for is given back before Lambda ends the function.
+/// Records for which there is not enough time return to the queue before Lambda ends the function.
 #[tokio::test]
-async fn the_end_of_the_time_is_not_the_end_of_the_events() {
+async fn records_return_to_the_queue_before_the_time_is_over() {
     let slack = chat(ResponseTemplate::new(200).set_delay(TIMEOUT)).await;
     let body = events::sample("stop_task-by-iam-user").to_string();
     let record = |id: &str| json!({"messageId": id, "eventSource": "aws:sqs", "body": body});
@@ -287,7 +287,7 @@ async fn the_end_of_the_time_is_not_the_end_of_the_events() {
 }
 
 #[tokio::test]
-async fn no_message_is_lost_to_a_template() {
+async fn a_broken_template_loses_no_message() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("slack")).unwrap();
     std::fs::write(folder.path().join("slack/stop_task.tera"), "{{ misspelt }}").unwrap();
@@ -311,7 +311,7 @@ async fn no_message_is_lost_to_a_template() {
 }
 
 #[tokio::test]
-async fn without_a_channel_the_log_is_the_channel() {
+async fn without_a_channel_messages_go_to_the_log() {
     let api = RuntimeApi::with(vec![events::sample("stop_task-by-iam-user")]).await;
     let mut function = Function::start(PARROT, &api.server.address().to_string(), &[]);
     let started = Instant::now();
@@ -348,7 +348,8 @@ fn a_wrong_configuration_stops_the_start() {
     assert!(!log.contains("very-secret"), "{log}");
 }
 
-/// To connect, and to agree on keys, takes longer than to tell: it is done once, not for each invocation.
+/// Connecting, with its TLS handshake, takes longer than sending a message. It must happen once, and not for each
+/// invocation.
 #[tokio::test]
 async fn a_connection_serves_many_invocations() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -368,7 +369,7 @@ async fn a_connection_serves_many_invocations() {
     ];
     let api = RuntimeApi::with(payloads.map(events::sample).to_vec()).await;
     let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook)]).await;
-    let told = [const { Answer::Response(Value::Null) }; 3];
-    assert_eq!(answers, told, "{log}");
+    let succeeded = [const { Answer::Response(Value::Null) }; 3];
+    assert_eq!(answers, succeeded, "{log}");
     assert_eq!(connections.load(Ordering::SeqCst), 1, "{log}");
 }

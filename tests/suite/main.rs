@@ -1,15 +1,15 @@
-//! The integration tests: real events, the real binaries, and the other side's account of what it was sent.
+//! The integration tests. They send real events to the built programs, and check what the servers on the other side
+//! received.
 //!
-//! One binary, so that it links once and its parts share what they install and start.
+//! The tests are one binary: it is linked once, and its modules share what they install and start.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test says what is wrong by panicking"
+    reason = "a test reports a failure by a panic"
 )]
 
 mod acceptance;
-mod calm;
 mod channel_list;
 mod channels;
 mod chat;
@@ -25,22 +25,23 @@ mod fake_aws;
 mod functions_on_moto;
 mod group;
 mod hostile;
+mod html_preview;
 mod infrastructure;
 mod ingest;
-mod kept;
 mod lambda;
 mod metrics;
 mod moto;
 mod notify;
-mod page;
 mod properties;
 mod redrive;
+mod routine;
 mod run;
 mod run_from_queue;
 mod runtime_api;
 mod samples;
+mod secret_leaks;
 mod secrets;
-mod served;
+mod server_process;
 mod slack_sdk;
 mod stop_strings;
 mod structure;

@@ -1,4 +1,4 @@
-//! The function's embedded metrics: every event is accounted for, and the figures add up.
+//! The function's metrics in the embedded metric format: every event is counted, and the sums agree.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn sums(log: &str) -> BTreeMap<String, f64> {
                 let of = dimension.map(|it| format!(" {}", line[it].as_str().unwrap()));
                 let value = match &line[name] {
                     Value::Number(number) => number.as_f64().unwrap(),
-                    // Of a histogram, how often something was measured.
+                    // The value is a histogram: count the measurements.
                     histogram => count(histogram.as_array().unwrap().len()),
                 };
                 *sums
@@ -41,8 +41,8 @@ fn sums(log: &str) -> BTreeMap<String, f64> {
     sums
 }
 
-/// The events that these messages tell.
-fn told_in(messages: &[String]) -> f64 {
+/// How many events these messages report.
+fn events_in(messages: &[String]) -> f64 {
     let events = messages.iter().map(|message| {
         let headline = message.lines().next().unwrap();
         let number = match headline.contains("grouped:") {
@@ -137,7 +137,7 @@ async fn the_figures_add_up() {
     );
     assert_eq!(
         sum("Delivered slack"),
-        told_in(&texts(&slack).await),
+        events_in(&texts(&slack).await),
         "{sums:?}"
     );
 }

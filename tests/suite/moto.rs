@@ -1,27 +1,27 @@
-//! moto's AWS: the wire shapes of calls, and stacks.
+//! moto, a mock of AWS. The tests use it to check the wire format of calls, and for CloudFormation stacks.
 
 use std::path::Path;
 
-use crate::served::Served;
+use crate::server_process::ServerProcess;
 use crate::tools;
 
-/// moto's AWS on a port of its own, as long as the value lives.
-pub(crate) struct Moto(Served);
+/// A moto server on its own port. It ends when the value is dropped.
+pub(crate) struct Moto(ServerProcess);
 
 impl Moto {
     pub(crate) fn start() -> Self {
-        Self(Served::by(&mut tools::script("cloud.py")))
+        Self(ServerProcess::start(&mut tools::script("cloud.py")))
     }
 
-    /// With CloudFormation. `stack`: the name and the template of a stack that is there already.
+    /// Starts it with CloudFormation. `stack` is the name and the template file of a stack that exists from the start.
     pub(crate) fn with_stacks(stack: &[&str]) -> Self {
         let mut cloud = tools::acceptance_script("cloud.py");
-        Self(Served::by(cloud.arg("stacks").args(stack)))
+        Self(ServerProcess::start(cloud.arg("stacks").args(stack)))
     }
 
-    /// Writes every request that it gets to a file; in the account that README's policy is for.
+    /// Starts it in the account of README's policy, and records every request in a file.
     pub(crate) fn recording(file: &Path) -> Self {
-        Self(Served::by(
+        Self(ServerProcess::start(
             tools::script("cloud.py")
                 .env("MOTO_ENABLE_RECORDING", "true")
                 .env("MOTO_RECORDER_FILEPATH", file)

@@ -1,4 +1,4 @@
-//! `ecs-parrot notify` at a terminal and in a pipe: what it says while it waits, how it ends, and what its status means.
+//! `ecs-parrot notify` at a terminal and in a pipe: what it prints while it waits, how it ends, and its exit status.
 
 use std::process::{Command, Stdio};
 
@@ -19,7 +19,7 @@ fn ecs_parrot(arguments: &[&str]) -> Command {
     command
 }
 
-/// What was posted, what was dropped and what failed, files that hold no event among it.
+/// The totals count posted, dropped and failed events. A file without an event counts as failed.
 #[tokio::test]
 async fn notify_ends_with_totals() {
     let server = chat(ok()).await;
@@ -39,17 +39,17 @@ async fn notify_ends_with_totals() {
     })
     .await
     .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        said.ends_with("1 posted, 1 dropped, 1 failed, 1 not urgent enough for any channel\n"),
-        "{said}"
+        stderr.ends_with("1 posted, 1 dropped, 1 failed, 1 not urgent enough for any channel\n"),
+        "{stderr}"
     );
 }
 
-/// Of a wait that is longer than a moment somebody at a terminal is told.
+/// `notify` reports a long wait to the user at the terminal.
 #[tokio::test]
-async fn notify_says_that_it_waits() {
+async fn notify_reports_that_it_waits() {
     let server = MockServer::start().await;
     let busy = ResponseTemplate::new(429).insert_header("retry-after", "1");
     Mock::given(method("POST"))
@@ -70,16 +70,19 @@ async fn notify_says_that_it_waits() {
     })
     .await
     .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
     assert!(
-        said.contains("slack: 429 Too Many Requests; trying again in 1 s"),
-        "{said}"
+        stderr.contains("slack: 429 Too Many Requests; trying again in 1 s"),
+        "{stderr}"
     );
-    assert!(said.ends_with("1 posted, 0 dropped, 0 failed\n"), "{said}");
+    assert!(
+        stderr.ends_with("1 posted, 0 dropped, 0 failed\n"),
+        "{stderr}"
+    );
 }
 
-/// Whoever reads no further has seen enough, but what was not sent is no success.
+/// A reader may close the pipe early. Events that were not sent because of this are still a failure.
 #[tokio::test]
 async fn notify_fails_where_a_closed_pipe_leaves_events_unsent() {
     let server = MockServer::start().await;
@@ -101,18 +104,18 @@ async fn notify_fails_where_a_closed_pipe_leaves_events_unsent() {
         })
         .await
         .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(
-            said.contains("not sent because standard output was closed"),
-            "{said}"
+            stderr.contains("not sent because standard output was closed"),
+            "{stderr}"
         );
     }
 }
 
-/// A preview leaves nothing undone.
+/// A preview sends nothing, so a closed pipe is no failure.
 #[test]
-fn preview_may_be_cut_short() {
+fn preview_succeeds_where_the_pipe_is_closed() {
     let mut command = ecs_parrot(&["preview", "samples"]);
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());

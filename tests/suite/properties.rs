@@ -1,4 +1,4 @@
-//! Whatever arrives gets a decision, and none of it panics.
+//! Every payload gets a decision, and no payload causes a panic.
 
 use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::channel::terminal;
@@ -32,7 +32,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Keys that lead into the code.
+/// Keys that the code reads.
 const KEYS: [&str; 16] = [
     "Records",
     "body",
@@ -52,10 +52,10 @@ const KEYS: [&str; 16] = [
     "userIdentity",
 ];
 
-/// Runs everything that a payload goes through but the sending.
+/// Runs every stage on a payload except the sending.
 fn decide(payload: &Value, renderer: &Renderer) {
     let evaluated = events::evaluate(payload, &Policy::default());
-    is_accounted_for(payload, evaluated.len());
+    assert_accounted_for(payload, evaluated.len());
     for evaluated in evaluated {
         let Ok(evaluated) = evaluated else { continue };
         assert!(!evaluated.reason().is_empty());
@@ -65,7 +65,7 @@ fn decide(payload: &Value, renderer: &Renderer) {
         let rendered = events::render(renderer, &evaluated.notice, priority)
             .unwrap_or_else(|error| panic!("{error}\n{payload}"));
         assert!(!rendered.of(ChannelType::Slack).message.headline.is_empty());
-        hostile::slack_is_clean(
+        hostile::assert_slack_clean(
             &rendered.of(ChannelType::Slack).message,
             &payload.to_string(),
         );
@@ -131,7 +131,7 @@ const DETAIL_TYPES: [&str; 8] = [
     "ECS Something New",
 ];
 
-/// Every field once removed, nulled and of each other type: not by chance but all of them.
+/// Every field of a sample is removed, set to null and set to each other type, one at a time.
 #[test]
 fn every_field_broken_in_every_way() {
     survive_breakages(&events::one_of_each_kind());
@@ -157,16 +157,16 @@ pub(crate) fn survive_breakages(samples: &[&(String, Value)]) {
     }
 }
 
-/// Whatever came in has a decision or an error of its own; only lists may hold nothing.
-fn is_accounted_for(payload: &Value, decisions: usize) {
+/// Every item has a decision or an error. Only an empty list may give nothing.
+fn assert_accounted_for(payload: &Value, decisions: usize) {
     let may_be_empty = payload.to_string().contains("[]");
     assert!(decisions > 0 || may_be_empty, "lost: {payload}");
 }
 
-/// A decision, and words for what is kept; one markup, because templates are the same for all.
+/// Evaluates every event, and renders those that are kept. One markup is enough: the templates are the same for all.
 fn survive(payload: &Value, renderer: &Renderer) {
     let evaluated = events::evaluate(payload, &Policy::default());
-    is_accounted_for(payload, evaluated.len());
+    assert_accounted_for(payload, evaluated.len());
     for evaluated in evaluated.into_iter().flatten() {
         let Some(priority) = evaluated.priority() else {
             continue;

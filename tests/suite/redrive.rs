@@ -13,9 +13,9 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::{REGION, sdk_config};
-use crate::kept::assert_kept;
 use crate::moto::Moto;
 use crate::runtime_api::{Answer, RuntimeApi};
+use crate::secret_leaks::assert_no_secrets_printed;
 use crate::tools;
 
 struct DeadLetters {
@@ -74,7 +74,7 @@ impl DeadLetters {
             .envs(variables.iter().copied());
         let run = move || {
             let output = command.output().unwrap();
-            assert_kept(&command, &output);
+            assert_no_secrets_printed(&command, &output);
             output
         };
         tokio::task::spawn_blocking(run).await.unwrap()
@@ -95,7 +95,7 @@ fn lines(output: &Output) -> Vec<String> {
 async fn a_dry_run_shows_all_and_deletes_nothing() {
     let queue = DeadLetters::new().await;
     let output = queue.redrive(&["--dry-run"], &[]).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1), "{printed}");
     let lines = lines(&output);
     assert_eq!(lines[0], "dropped as steady_state", "{printed}");
@@ -119,7 +119,7 @@ async fn local_needs_a_channel() {
     let queue = DeadLetters::new().await;
     let output = queue.redrive(&["--local"], &[]).await;
     assert!(
-        tools::told(&output).contains("no channel is configured here"),
+        tools::output_text(&output).contains("no channel is configured here"),
         "{output:?}"
     );
     assert_eq!(queue.left().await, 5);
@@ -135,7 +135,7 @@ async fn local_deletes_only_what_was_posted() {
         .map(|(name, value)| (*name, value.as_str()));
     let output = queue.redrive(&["--local"], &variables).await;
     assert!(
-        tools::told(&output).contains("kept, slack: 410 channel_is_archived"),
+        tools::output_text(&output).contains("kept, slack: 410 channel_is_archived"),
         "{output:?}"
     );
     assert_eq!(queue.left().await, 4, "a dropped event is deleted too");
@@ -148,7 +148,7 @@ async fn local_deletes_only_what_was_posted() {
     assert_eq!(output.status.code(), Some(1), "two are not events");
     assert_eq!(texts(&slack).await.len(), 2);
     assert_eq!(queue.left().await, 2);
-    assert!(!tools::told(&output).contains("very-secret"));
+    assert!(!tools::output_text(&output).contains("very-secret"));
 }
 
 /// The function gets the original payload, and its answer decides.
@@ -230,7 +230,7 @@ async fn the_function_reports_what_it_dropped() {
     let url = lambda.uri();
     let variables = [("AWS_ENDPOINT_URL_LAMBDA", url.as_str())];
     let output = queue.redrive(&["--function", "parrot"], &variables).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert!(printed.contains("2 posted, 1 dropped, 2 kept"), "{printed}");
     assert!(
         lines(&output).contains(&"dropped by the function".to_owned()),
@@ -272,9 +272,9 @@ async fn wrong_usage() {
             .unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert!(
-            tools::told(&output).contains(expected),
+            tools::output_text(&output).contains(expected),
             "{}",
-            tools::told(&output)
+            tools::output_text(&output)
         );
     }
 }

@@ -81,7 +81,7 @@ async fn finish(child: Child) -> Finished {
         status: output
             .status
             .code()
-            .unwrap_or_else(|| panic!("{}", tools::told(&output))),
+            .unwrap_or_else(|| panic!("{}", tools::output_text(&output))),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }

@@ -197,7 +197,7 @@ async fn a_batch_of_ten_with_three_bad_ones() {
         assert_eq!(returned(answer), ids(&["b1", "b2", "b3"]), "{log}");
     }
     assert_eq!(aws.tasks().len(), 7, "{log}");
-    let hidden = aws.shown_again();
+    let hidden = aws.visibility_changes();
     assert_eq!(hidden.len(), 6);
     for change in hidden {
         assert_eq!(
@@ -255,7 +255,7 @@ async fn a_wrong_message_is_explained() {
         assert!(log.contains(r#""advice":""#), "what to do: {log}");
         assert!(!log.contains(r#""advice":"""#), "{log}");
         assert_eq!(aws.bodies("RunTask").len(), 0);
-        assert_eq!(aws.shown_again()[0]["VisibilityTimeout"], 0);
+        assert_eq!(aws.visibility_changes()[0]["VisibilityTimeout"], 0);
     }
 }
 
@@ -316,7 +316,7 @@ async fn a_retryable_error_returns_the_record_with_a_growing_delay() {
             let records = json!({"Records": [record("1", &message(json!({})), receives)]});
             let (answers, log) = invoke(&aws, vec![records]).await;
             assert_eq!(returned(&answers[0]), ids(&["1"]), "{log}");
-            let change = &aws.shown_again()[0];
+            let change = &aws.visibility_changes()[0];
             assert_eq!(change["VisibilityTimeout"], delay, "{receives}: {log}");
             assert_eq!(change["ReceiptHandle"], "receipt-of-1");
         }
@@ -377,7 +377,7 @@ async fn a_denied_role_is_named() {
         log.contains(r#"\"Action\":\"iam:PassRole\""#) && log.contains("role/job"),
         "{log}"
     );
-    assert_eq!(aws.shown_again()[0]["VisibilityTimeout"], 0);
+    assert_eq!(aws.visibility_changes()[0]["VisibilityTimeout"], 0);
 }
 
 /// Records of a FIFO queue, each of a group.
@@ -393,7 +393,7 @@ fn fifo_records(records: &[(&str, &str, &str, u32)]) -> Value {
 
 /// Each record whose visibility timeout was changed, with the new timeout.
 fn visibility(aws: &FakeAws) -> BTreeSet<(String, i64)> {
-    let changes = aws.shown_again().into_iter().map(|it| {
+    let changes = aws.visibility_changes().into_iter().map(|it| {
         let receipt = it["ReceiptHandle"].as_str().unwrap().to_owned();
         (receipt, it["VisibilityTimeout"].as_i64().unwrap())
     });

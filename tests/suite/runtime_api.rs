@@ -1,4 +1,4 @@
-//! AWS's Runtime API, as far as a function uses it, and the built functions that ask it.
+//! A fake of Lambda's Runtime API, as far as a function uses it, and helpers that run the built functions against it.
 //!
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
@@ -13,9 +13,9 @@ use serde_json::Value;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use crate::kept::assert_said_nothing;
+use crate::secret_leaks::assert_no_secrets;
 
-/// How long anything here may take before the test says that it hangs.
+/// A test fails if anything here takes longer than this.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct RuntimeApi {
@@ -23,7 +23,7 @@ pub(crate) struct RuntimeApi {
     expected: usize,
 }
 
-/// What the function answered to one invocation.
+/// The function's answer to one invocation.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
     Response(Value),
@@ -33,7 +33,7 @@ pub(crate) enum Answer {
 struct NextInvocation {
     payloads: Arc<Mutex<VecDeque<(usize, String)>>>,
     deadline: Duration,
-    /// What the caller says of itself.
+    /// The client context of the caller.
     context: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl Respond for NextInvocation {
                     "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
                 )
                 .set_body_raw(payload, "application/json"),
-            // As the real one: no event, no answer.
+            // As the real Runtime API: it does not answer while there is no event.
             None => ResponseTemplate::new(200).set_delay(TIMEOUT * 2),
         }
     }
@@ -79,20 +79,20 @@ impl RuntimeApi {
         Self::ending_after(TIMEOUT, payloads).await
     }
 
-    /// Each invocation has this long, from now on.
+    /// The deadline of every invocation is this long after now.
     pub(crate) async fn ending_after(time: Duration, payloads: Vec<String>) -> Self {
-        Self::made(None, time, payloads).await
+        Self::create(None, time, payloads).await
     }
 
     /// With a client context, which a caller of Invoke may add.
     pub(crate) async fn called_by(context: String, payloads: Vec<String>) -> Self {
-        Self::made(Some(context), TIMEOUT, payloads).await
+        Self::create(Some(context), TIMEOUT, payloads).await
     }
 
-    async fn made(context: Option<String>, time: Duration, payloads: Vec<String>) -> Self {
+    async fn create(context: Option<String>, time: Duration, payloads: Vec<String>) -> Self {
         let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + time;
-        // A server of its own, not one of the pool: a function that has just been ended may have
-        // a request on its way, and the next user of a pooled server would lose an event to it.
+        // Each Runtime API needs a new server and not one of wiremock's pool: a function that has just been ended may
+        // have a request on its way. This request would take an event from the next user of a pooled server.
         let server = MockServer::builder().start().await;
         let expected = payloads.len();
         let queue = Arc::new(Mutex::new(payloads.into_iter().enumerate().collect()));
@@ -115,7 +115,7 @@ impl RuntimeApi {
         Self { server, expected }
     }
 
-    /// Runs `parrot` until every invocation is answered; the answers, and its log.
+    /// Runs `parrot` until every invocation is answered. Returns the answers and the log.
     pub(crate) async fn run(&self, environment: &[(&str, &str)]) -> (Vec<Answer>, String) {
         self.run_program(env!("CARGO_BIN_EXE_parrot"), environment)
             .await
@@ -133,7 +133,7 @@ impl RuntimeApi {
             let answers = self.answers().await;
             if answers.len() == self.expected {
                 let log = function.stop();
-                assert_said_nothing(environment, &format!("{answers:?}"));
+                assert_no_secrets(environment, &format!("{answers:?}"));
                 return (answers, log);
             }
             if let Some(status) = function.child.try_wait().unwrap() {
@@ -178,11 +178,11 @@ fn answer(request: &Request) -> Answer {
     }
 }
 
-/// The built function, with an environment of its own.
+/// A running function program.
 pub(crate) struct Function {
     pub(crate) child: Child,
     environment: Vec<(String, String)>,
-    /// What it writes, read as it comes: a pipe that nobody empties would hold it up.
+    /// Threads that read its output all the time: a full pipe would block the function.
     written: Vec<JoinHandle<String>>,
 }
 
@@ -195,7 +195,7 @@ impl Function {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
-            // Only a test that brings an AWS of its own has it asked.
+            // Only tests with a fake AWS switch enrichment on.
             .env("ENRICH", "false")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(environment.iter().copied())
@@ -217,14 +217,14 @@ impl Function {
         }
     }
 
-    /// Ends it and returns what it logged.
+    /// Ends the function and returns its log.
     pub(crate) fn stop(&mut self) -> String {
-        // It may have ended by itself, which is no error here.
+        // It may have ended already. This is no error here.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let written = self.written.drain(..);
         let log: String = written.map(|it| it.join().unwrap()).collect();
-        assert_said_nothing(&self.environment, &log);
+        assert_no_secrets(&self.environment, &log);
         log
     }
 }
@@ -237,7 +237,7 @@ fn read(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// The most memory of a process so far, in kB.
+/// The peak memory of a process so far, in kB.
 pub(crate) fn memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

@@ -1,4 +1,5 @@
-//! Every sample, evaluated and worded: the table of decisions, and one snapshot a sample with every channel.
+//! Every sample is evaluated and rendered: the table of decisions, a snapshot of each sample's message, and a snapshot
+//! for each channel type.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ use strum::VariantArray as _;
 
 use crate::events::{self, Evaluated};
 
-/// Written before the code, from the meaning of the events: file, decision, reason, severity, loud.
+/// The expected decisions. They were written before the code, from the meaning of the events. The columns are: file,
+/// decision, reason, severity, urgent.
 const DECISIONS: &str = include_str!("decisions.tsv");
 
 #[test]
@@ -88,7 +90,8 @@ fn show(renderer: &Renderer, evaluated: &Evaluated) -> String {
     format!("{head}{}\n", terminal::plain(&rendered.terminal))
 }
 
-/// What each type of channel posts of a few samples. The text of all samples is the same in each but for its markup.
+/// The payloads of a few samples for each channel type. A few are enough: between channel types only the markup
+/// differs.
 #[test]
 fn payloads_of_each_channel_type() {
     const SAMPLES: [&str; 5] = [
@@ -119,7 +122,7 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap()
 }
 
-/// Each row of the design's tables stands in a sample: every kind, cause and reason that there is.
+/// Every kind, cause and drop reason has at least one sample.
 #[test]
 fn every_kind_cause_and_reason_has_a_sample() {
     use ecs_parrot::notifier::policy::DropReason;
@@ -151,9 +154,9 @@ fn every_kind_cause_and_reason_has_a_sample() {
     assert!(unseen.is_empty(), "without a sample: {unseen:?}");
 }
 
-/// What a reader at 3 a.m. needs stands in every message.
+/// Every message contains what a reader needs at 3 a.m.
 #[test]
-fn every_message_says_what_where_when_who_why_and_where_to_click() {
+fn every_message_has_what_where_when_who_why_and_a_link() {
     let renderer = events::renderer();
     for (name, payload) in events::all() {
         for evaluated in events::evaluate(payload, &Policy::default()) {
@@ -201,9 +204,9 @@ fn every_message_says_what_where_when_who_why_and_where_to_click() {
     }
 }
 
-/// An event with nothing but the fields that say what it is says little, but in whole sentences.
+/// An event may have no fields except those that classify it. Its message is short, but its sentences are complete.
 #[test]
-fn an_event_without_facts_still_reads_well() {
+fn a_message_without_facts_has_complete_sentences() {
     let renderer = events::renderer();
     let broken = Regex::new(r"\S  +\S|[:·,—(] *$|\(\)| of *$").unwrap();
     let mut kept = 0;
@@ -241,7 +244,8 @@ fn without_facts(value: &Value) -> Value {
     }
 }
 
-/// A deletion explains itself, and of an event that AWS invents tomorrow nobody knows more than its name.
+/// Whether an urgent message must say why. A deletion needs no reason, and of an event that AWS adds later only its
+/// name is known.
 fn says_why(notice: &Notice) -> bool {
     match (&notice.facts, notice.kind) {
         (_, Kind::ServiceChanged | Kind::Other) => false,
@@ -256,8 +260,8 @@ fn says_why(notice: &Notice) -> bool {
     }
 }
 
-/// Each line of the table that explains a stop is shown by a sample, or, where only AWS knows its sign, by
-/// `what_only_aws_knows_explains_a_stop`.
+/// Every entry of the table of diagnoses has a sample. Some entries depend on facts that only AWS's API gives; the test
+/// `what_only_aws_knows_explains_a_stop` has these.
 #[test]
 fn every_explanation_has_a_sample() {
     let mut seen = Vec::new();
@@ -286,7 +290,7 @@ fn every_explanation_has_a_sample() {
     assert!(unseen.is_empty(), "without a sample: {unseen:#?}");
 }
 
-/// Signs that no event has: the state of the instance, the last words of a container.
+/// Facts that no event contains: the state of the instance, and a container's log tail.
 fn known_to_aws_alone() -> Vec<(Cause, TaskFacts)> {
     let on = |host| TaskFacts {
         host: Some(host),
@@ -308,7 +312,7 @@ fn known_to_aws_alone() -> Vec<(Cause, TaskFacts)> {
     ]
 }
 
-/// The agent's report of a SIGTERM on an instance that goes, and of an exit that a log explains.
+/// The agent's report of a stop with exit code 143, once for each of these facts.
 #[test]
 fn what_only_aws_knows_explains_a_stop() {
     let renderer = events::renderer();

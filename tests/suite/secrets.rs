@@ -1,4 +1,4 @@
-//! Webhooks that are kept in Parameter Store or Secrets Manager, and what comes out of the function about them.
+//! Webhooks that are stored in Parameter Store or Secrets Manager. Neither the log nor an answer may contain them.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 const OLD: &str = "/services/old-very-secret-part";
 const NEW: &str = "/services/new-very-secret-part";
 
-/// A chat server that knows one address only.
+/// A chat server that accepts messages at one path only.
 async fn chat_at(address: &str) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
@@ -47,7 +47,7 @@ fn stop(who: &str) -> Value {
 }
 
 #[tokio::test]
-async fn fetched_at_first_need_and_kept() {
+async fn a_secret_is_fetched_when_first_needed_and_kept() {
     for (reference, name, value) in [
         ("ssm:/ops/webhook", "/ops/webhook", "URL"),
         ("secretsmanager:ops/webhook", "ops/webhook", " URL\n"),
@@ -79,7 +79,7 @@ async fn fetched_at_first_need_and_kept() {
 }
 
 #[tokio::test]
-async fn a_token_of_flowdock() {
+async fn a_flowdock_token_may_be_a_reference() {
     let aws = FakeAws::start().await;
     aws.secret("/ops/token", "very-secret-token");
     let flowdock = chat_at("/v1/messages/chat/very-secret-token").await;
@@ -92,9 +92,9 @@ async fn a_token_of_flowdock() {
     assert_eq!(texts(&flowdock).await.len(), 1);
 }
 
-/// Whoever rotates a webhook needs no new deployment.
+/// A webhook can be rotated without a new deployment.
 #[tokio::test]
-async fn fetched_anew_when_the_channel_says_it_is_wrong() {
+async fn a_secret_is_fetched_again_when_the_channel_refuses_it() {
     let aws = FakeAws::start().await;
     let slack = chat_at(NEW).await;
     let api = RuntimeApi::with(vec![stop("by-iam-user"), stop("by-root")]).await;
@@ -119,9 +119,9 @@ async fn fetched_anew_when_the_channel_says_it_is_wrong() {
     assert_eq!(paths, [OLD, NEW, NEW]);
 }
 
-/// What cannot be opened gives the event back, and says what is missing.
+/// If a secret cannot be read, the invocation fails, and the error says what is missing.
 #[tokio::test]
-async fn what_cannot_be_opened() {
+async fn a_secret_that_cannot_be_read_fails_the_invocation() {
     let denied = Refusal::new(
         "AccessDeniedException",
         "User is not authorized to perform: ssm:GetParameter",
@@ -187,7 +187,7 @@ async fn what_cannot_be_opened() {
     .await;
 }
 
-/// AWS with one answer to everything.
+/// An AWS endpoint that gives every call the same answer.
 async fn aws_that(answer: impl Respond + 'static) -> MockServer {
     let server = MockServer::start().await;
     let every = Mock::given(method("POST")).respond_with(answer);
@@ -195,7 +195,7 @@ async fn aws_that(answer: impl Respond + 'static) -> MockServer {
     server
 }
 
-/// The function with its webhook in Parameter Store, and what it answers and logs about one event.
+/// Runs the function on one event, with its webhook in Parameter Store. Returns its answers and its log.
 async fn run_at(aws: &MockServer) -> (Vec<Answer>, String) {
     let uri = aws.uri();
     let variables = [
@@ -211,7 +211,7 @@ async fn run_at(aws: &MockServer) -> (Vec<Answer>, String) {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_is_an_error() {
+async fn an_answer_that_is_not_valid_is_an_error() {
     let cases = [
         ("[1]", "the answer is not a JSON object"),
         ("\"x\"", "the answer is not a JSON object"),
@@ -236,12 +236,13 @@ async fn an_answer_that_is_none_is_an_error() {
     .await;
 }
 
-/// An hour ahead of this machine; it takes what was signed in the last five minutes, and answers with a webhook.
-struct AnHourAhead {
+/// An AWS endpoint whose clock is one hour ahead. It accepts requests that were signed within five minutes of its time,
+/// and answers with a webhook.
+struct ClockAhead {
     webhook: String,
 }
 
-impl Respond for AnHourAhead {
+impl Respond for ClockAhead {
     fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
         let now = SystemTime::now() + Duration::from_secs(3_600);
         let date = httpdate::fmt_http_date(now);
@@ -258,7 +259,7 @@ impl Respond for AnHourAhead {
                 .set_body_json(json!({"Parameter": {"Value": self.webhook}})),
             false => ResponseTemplate::new(400).set_body_json(json!({
                 "__type": "InvalidSignatureException",
-                "message": "Signature expired: it is of another time",
+                "message": "Signature expired",
             })),
         };
         answer.insert_header("date", date.as_str())
@@ -269,22 +270,22 @@ impl Respond for AnHourAhead {
 async fn a_clock_that_is_wrong_by_an_hour_is_corrected() {
     let chat = chat_at(NEW).await;
     let webhook = format!("{}{NEW}", chat.uri());
-    let aws = aws_that(AnHourAhead { webhook }).await;
+    let aws = aws_that(ClockAhead { webhook }).await;
     let (answers, log) = run_at(&aws).await;
     assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
     assert_eq!(aws.received_requests().await.unwrap().len(), 2, "{log}");
 }
 
-/// The connection of a call that failed is nothing to report.
+/// A failed call to AWS is not logged as an error of the function.
 #[tokio::test]
-async fn a_service_that_is_away_is_no_error_of_the_program() {
+async fn a_failed_call_to_aws_is_not_logged_as_an_error() {
     let chat = chat_at(NEW).await;
     let webhook = format!("{}{NEW}", chat.uri());
     let aws = aws_that(ResponseTemplate::new(503)).await;
     let uri = aws.uri();
     let variables = [
         ("SLACK_WEBHOOKURL", webhook.as_str()),
-        ("DEDUP_TABLE", "told"),
+        ("DEDUP_TABLE", "dedup"),
         ("AWS_REGION", REGION),
         ("AWS_ENDPOINT_URL", uri.as_str()),
         ("AWS_ACCESS_KEY_ID", "test"),

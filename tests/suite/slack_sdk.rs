@@ -1,4 +1,4 @@
-//! Slack's own Python SDK looks at every payload: samples, hostile ones, and the longest that there are.
+//! Slack's own Python SDK checks every payload: those of the samples, hostile ones, and very long ones.
 
 use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::policy::Policy;

@@ -1,8 +1,9 @@
-//! ECS's own strings with every stop code, the right one, a wrong one and none: the string decides.
+//! ECS's reason strings, each with every stop code: the right one, wrong ones and no code. The string decides the
+//! cause.
 //!
-//! The strings are those of AWS's pages and of the ECS agent, with values of our own. `where` says where they
-//! stand: in the reason of a task that never ran, in that of one that ran, in a container's of a task that never
-//! ran, or in both of these.
+//! The strings are from AWS's pages and from the ECS agent, with example values. The column `where` says which field
+//! holds the string: the reason of a task that never ran (`task`), the reason of a task that ran (`ran`), the reason of
+//! a container of a task that never ran (`container`), or both the task and the container (`both`).
 
 use ecs_parrot::notifier::policy::{Decision, Policy, Severity};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::events::{self, Evaluated};
 
 const STRINGS: &str = include_str!("stop_strings.tsv");
 
-/// With these, a reason that ECS would give is ECS's own.
+/// With these stop codes, a reason in ECS's words comes from ECS itself.
 const CODES: [Option<&str>; 8] = [
     None,
     Some("TaskFailedToStart"),
@@ -42,7 +43,7 @@ fn rows() -> impl Iterator<Item = Row> {
 }
 
 impl Row {
-    /// A stopped task of a service, on the launch type that AWS's page names or on the other one.
+    /// The event of a stopped task of a service, with this stop code and launch type.
     fn event(&self, code: Option<&str>, launch_type: &str) -> Value {
         let mut event = events::sample("task_stopped-scaled-in-exit-143");
         let detail = event["detail"].as_object_mut().unwrap();
@@ -74,7 +75,7 @@ impl Row {
 }
 
 #[test]
-fn the_string_decides_whatever_the_stop_code_says() {
+fn the_string_decides_with_every_stop_code() {
     let mut wrong = Vec::new();
     for row in rows() {
         for code in CODES {
@@ -90,27 +91,27 @@ fn the_string_decides_whatever_the_stop_code_says() {
     assert!(rows().count() > 100);
 }
 
-/// What ECS does on its own is never an alarm, and what failed is never calm.
+/// A routine stop by ECS is never urgent, and a failure always is.
 #[test]
-fn urgent_is_what_failed_and_nothing_else() {
+fn only_failures_are_urgent() {
     for row in rows() {
         for code in CODES {
             let evaluated = row.evaluated(code, "FARGATE");
-            let is_calm = ["host_gone", "routine_stop"].contains(&row.cause);
+            let is_routine = ["host_gone", "routine_stop"].contains(&row.cause);
             let is_urgent = evaluated.priority().is_some_and(|priority| priority.urgent);
-            assert_eq!(is_urgent, !is_calm, "{code:?}: {}", row.reason);
+            assert_eq!(is_urgent, !is_routine, "{code:?}: {}", row.reason);
             let is_critical = matches!(
                 evaluated.decision,
                 Decision::Keep(priority) if priority.severity == Severity::Critical
             );
-            assert!(!(is_calm && is_critical), "{code:?}: {}", row.reason);
+            assert!(!(is_routine && is_critical), "{code:?}: {}", row.reason);
         }
     }
 }
 
-/// Nobody who calls StopTask can raise an alarm or hide one by what they write.
+/// The reason that a caller of StopTask writes must neither make an event urgent nor hide it.
 #[test]
-fn what_a_person_writes_is_no_sign() {
+fn a_reason_that_a_person_writes_does_not_decide() {
     let of_task = rows().filter(|row| ["task", "ran"].contains(&row.place));
     for row in of_task {
         let reason = row.reason;

@@ -1,12 +1,12 @@
-//! The folders of `src`, and what each may import.
+//! The folders of `src`, and which folders each may import from.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// From the programs down. A folder imports from those below it, and from itself; those of one row do not know each
-/// other.
+/// The layers, from the programs down. A folder may import from itself and from the folders below it. The folders of
+/// one row may not import from each other.
 const LAYERS: [&[&str]; 8] = [
     &["bin"],
     &["env_file"],
@@ -18,8 +18,8 @@ const LAYERS: [&[&str]; 8] = [
     &["text"],
 ];
 
-/// What stages without I/O have no use for.
-const NOT_PURE: [&str; 8] = [
+/// The stages without I/O must not use these.
+const IMPURE: [&str; 8] = [
     "aws_sdk",
     "aws_config",
     "aws_smithy",
@@ -51,10 +51,10 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The top-level folder of each file, and the folders that it names in `crate::…` or `ecs_parrot::…`.
+/// For each file: its top-level folder, its path, and the folders that it names in `crate::…` or `ecs_parrot::…`.
 fn imports() -> Vec<(String, PathBuf, Vec<String>)> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    // Links in documentation name what stands above, too.
+    // Comments are left out: a link in documentation may name a folder above.
     let import = Regex::new(r"(?m)^[^/\n]*?\b(?:crate|ecs_parrot)::([a-z_]+)").unwrap();
     let files = rust_files(&source).into_iter().filter_map(|path| {
         let relative = path.strip_prefix(&source).unwrap();
@@ -66,7 +66,7 @@ fn imports() -> Vec<(String, PathBuf, Vec<String>)> {
         let text = fs::read_to_string(&path).unwrap();
         let is_program = folder == "bin";
         let named = import.captures_iter(&text).filter_map(|it| {
-            // Within a program `crate` is the program itself.
+            // In a program, `crate` is the program itself.
             let is_own = is_program && it[0].contains("crate::");
             (!is_own).then(|| it[1].to_owned())
         });
@@ -83,7 +83,7 @@ fn imports_go_one_way() {
         for other in named {
             assert!(
                 other == folder || layer(&folder) < layer(&other),
-                "src/{} imports {other}, which stands beside or above {folder}",
+                "src/{} imports {other}, which is in the same layer as {folder} or above it",
                 file.display()
             );
         }
@@ -91,14 +91,14 @@ fn imports_go_one_way() {
 }
 
 #[test]
-fn what_ecs_says_is_read_without_io() {
+fn the_stages_that_read_events_do_no_io() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for folder in ["ecs", "text"] {
         let files = rust_files(&source.join(folder));
         assert!(!files.is_empty());
         for file in files {
             let text = fs::read_to_string(&file).unwrap();
-            for word in NOT_PURE {
+            for word in IMPURE {
                 assert!(!text.contains(word), "{} names {word}", file.display());
             }
         }

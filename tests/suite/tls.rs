@@ -1,4 +1,4 @@
-//! Whom the function trusts: the authorities that are compiled in, or those that `SSL_CERT_FILE` names.
+//! Which certificate authorities the function trusts: the compiled-in ones, or those that `SSL_CERT_FILE` names.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::chat::answer_all;
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
 
-/// A server over TLS, with the certificate of an authority that nobody knows, which answers each request with this text.
+/// A TLS server. Its certificate is signed by a new authority. It answers each request with the same text.
 struct Server {
     address: String,
     /// The authority's certificate.
@@ -24,7 +24,7 @@ struct Server {
 async fn server(answer: &str) -> Server {
     let mut params = CertificateParams::new([]).unwrap();
     let name = &mut params.distinguished_name;
-    name.push(DnType::CommonName, "an authority of our own");
+    name.push(DnType::CommonName, "the test authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let authority = params.self_signed(&key).unwrap().pem();
@@ -45,7 +45,7 @@ async fn server(answer: &str) -> Server {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, answer) = (acceptor.clone(), answer.clone());
             tokio::spawn(async move {
-                // Who does not trust us hangs up.
+                // A client that does not trust the certificate closes the connection.
                 if let Ok(stream) = acceptor.accept(stream).await {
                     answer_all(stream, answer).await;
                 }
@@ -66,9 +66,9 @@ impl Server {
     }
 }
 
-/// Not an error of each message: the function says at once which variable is wrong, and does not start.
+/// The function names the wrong variable when it starts, and ends. It does not wait for the first message to fail.
 #[tokio::test]
-async fn an_authority_that_is_not_there_is_named_at_start() {
+async fn a_missing_certificate_file_is_named_at_start() {
     for program in [
         env!("CARGO_BIN_EXE_parrot"),
         env!("CARGO_BIN_EXE_run-from-queue"),
@@ -82,14 +82,14 @@ async fn an_authority_that_is_not_there_is_named_at_start() {
             .unwrap();
         assert!(!output.status.success());
         let log = String::from_utf8(output.stdout).unwrap();
-        let said =
+        let expected =
             "cannot start: SSL_CERT_FILE: `/nosuch` cannot be read: No such file or directory";
-        assert!(log.contains(said), "{log}");
+        assert!(log.contains(expected), "{log}");
     }
 }
 
 #[tokio::test]
-async fn who_is_named_is_trusted_and_nobody_else() {
+async fn only_the_named_authority_is_trusted() {
     let chat = server("ok").await;
     let webhook = format!("{}/services/x", chat.address);
     let payload = events::sample("task_stopped-out-of-memory");
@@ -105,15 +105,15 @@ async fn who_is_named_is_trusted_and_nobody_else() {
     let api = RuntimeApi::with(vec![payload]).await;
     let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook)]).await;
     let Answer::Error { kind, message } = &answers[0] else {
-        panic!("it trusts anybody: {log}")
+        panic!("it trusts an unknown authority: {log}")
     };
     assert_eq!(kind, "DeliveryFailed");
     assert!(message.contains("certificate"), "{message}");
 }
 
-/// One client for both: the authorities that are replaced and those that are added serve together.
+/// AWS and the chat share one HTTP client. It trusts the authorities of both variables.
 #[tokio::test]
-async fn aws_and_the_chat_have_authorities_of_their_own() {
+async fn aws_and_the_chat_may_have_different_authorities() {
     let chat = server("ok").await;
     let webhook = format!("{}/services/x", chat.address);
     let secret = json!({"Parameter": {"Value": webhook}}).to_string();
@@ -136,17 +136,17 @@ async fn aws_and_the_chat_have_authorities_of_their_own() {
     let api = RuntimeApi::with(vec![event]).await;
     let (answers, log) = api.run(&variables[..7]).await;
     let Answer::Error { message, .. } = &answers[0] else {
-        panic!("it trusts anybody: {log}")
+        panic!("it trusts an unknown authority: {log}")
     };
-    let said = "GetParameter: AWS did not answer: invalid peer certificate";
-    assert!(message.contains(said), "{message}");
+    let expected = "GetParameter: AWS did not answer: invalid peer certificate";
+    assert!(message.contains(expected), "{message}");
 }
 
-/// Whoever runs a command reads what to do about it.
+/// The error message of a command says what to do about a certificate that is not trusted.
 #[tokio::test]
-async fn commands_say_what_to_do_about_a_certificate() {
+async fn commands_say_what_to_do_about_an_unknown_certificate() {
     let aws = server("{}").await;
-    let queue = "https://sqs.eu-west-1.amazonaws.com/210987654321/letters";
+    let queue = "https://sqs.eu-west-1.amazonaws.com/210987654321/dead-letters";
     for arguments in [
         &[
             "run",
@@ -175,7 +175,7 @@ async fn commands_say_what_to_do_about_a_certificate() {
             .output();
         let unknown = command().env("AWS_ENDPOINT_URL", &aws.address).output();
         let (refused, unknown) = tokio::join!(refused, unknown);
-        for (output, says) in [
+        for (output, parts) in [
             (
                 refused,
                 [
@@ -192,8 +192,8 @@ async fn commands_say_what_to_do_about_a_certificate() {
             let output = output.unwrap();
             assert_eq!(output.status.code(), Some(1), "{output:?}");
             let err = String::from_utf8(output.stderr).unwrap();
-            for says in says {
-                assert!(err.contains(says), "{arguments:?}: {says}: {err}");
+            for part in parts {
+                assert!(err.contains(part), "{arguments:?}: {part}: {err}");
             }
         }
     }

@@ -1,5 +1,6 @@
-//! What the tests run that cargo does not bring: Python packages, Node.js packages, a browser among them, and Valgrind.
-//! Each is installed once, in the version that this project pins, under `target/tmp`; what cannot be is named.
+//! The tools that the tests run and that cargo does not install: Python packages, Node.js packages (a browser is one of
+//! them), and Valgrind. Each is installed once, in the version that this project pins, under `target/tmp`. A test that
+//! cannot install a tool names it and fails.
 
 mod install;
 mod node;
@@ -17,7 +18,8 @@ pub(crate) use python::{
 };
 pub(crate) use valgrind::valgrind;
 
-/// The same program without this machine's AWS account, and without a proxy before our own servers.
+/// Removes this machine's AWS credentials and settings from the environment of a program. Requests to the tests' own
+/// servers go past any proxy.
 fn without_account(mut command: Command) -> Command {
     for (name, _) in std::env::vars() {
         if name.starts_with("AWS_") || name.starts_with("SLS_") {
@@ -31,12 +33,12 @@ fn without_account(mut command: Command) -> Command {
     command
 }
 
-/// This project's folder.
+/// The folder of this project.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A fresh folder under `target/tmp`, gone with the value.
+/// A new folder under `target/tmp`. It is deleted when the value is dropped.
 pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("target/tmp can be written to")
 }
@@ -50,18 +52,18 @@ pub(crate) fn run_with_input(command: &mut Command, input: &str) -> Output {
         .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     let mut stdin = child.stdin.take().expect("stdin is piped");
     let input = input.to_owned();
-    // A thread of its own: a child may fill its stdout before it has read everything.
+    // This needs a separate thread: a child may fill its stdout before it has read all of its stdin.
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child
         .wait_with_output()
         .expect("the child can be waited for");
-    // A child that ends without reading on is evaluated by its own status.
+    // A child may end before it has read everything. Its exit status then shows what went wrong.
     let _ = writer.join().expect("the writer does not panic");
     output
 }
 
-/// Both streams of a program, for a message.
-pub(crate) fn told(output: &Output) -> String {
+/// The exit status, stdout and stderr of a program, for an assertion message.
+pub(crate) fn output_text(output: &Output) -> String {
     let (out, err) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),

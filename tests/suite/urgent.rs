@@ -1,4 +1,4 @@
-//! What wakes somebody: calls that take something away, and a shell in a container where that is asked for.
+//! Which API calls are urgent: calls that delete or stop something, and `ExecuteCommand` where `KEEP` asks for it.
 
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::notifier::policy::Policy;
@@ -9,7 +9,7 @@ use crate::chat::{chat, texts, webhook};
 use crate::events;
 use crate::runtime_api::RuntimeApi;
 
-/// The sample of a deletion under another name, by whoever.
+/// The sample of a deletion, with another event name, caller and request.
 fn call(name: &str, identity: Value, request: Value) -> Value {
     let mut event = events::sample("api_call-delete-daemon");
     event["detail"]["eventName"] = json!(name);
@@ -32,7 +32,7 @@ fn is_urgent(event: &Value) -> bool {
 }
 
 #[test]
-fn whoever_takes_something_away_is_heard() {
+fn calls_that_delete_or_stop_something_are_urgent() {
     let arn = |resource: &str| format!("arn:aws:ecs:eu-west-1:210987654321:{resource}");
     for (name, request) in [
         (
@@ -97,9 +97,9 @@ fn whoever_takes_something_away_is_heard() {
     }
 }
 
-/// A failed deletion took nothing away: it is a call that was refused, like any other.
+/// A failed deletion deleted nothing. It is reported as a denied call.
 #[test]
-fn a_refused_deletion_says_nothing_of_an_effect() {
+fn a_denied_deletion_names_no_effect() {
     let mut event = events::sample("api_call-delete-daemon");
     event["detail"]["errorCode"] = json!("AccessDenied");
     let evaluated = events::evaluate(&event, &Policy::default())
@@ -114,9 +114,9 @@ fn a_refused_deletion_says_nothing_of_an_effect() {
     assert!(!message.unwrap().terminal.contains("Effect"));
 }
 
-/// An urgent-only channel gets a session in a container where its word is in KEEP, and nobody where it is in DROP.
+/// An urgent-only channel gets `ExecuteCommand` where `KEEP` contains its word. No channel gets it where `DROP` does.
 #[tokio::test]
-async fn a_session_wakes_who_asks_for_it() {
+async fn a_session_is_urgent_where_keep_asks_for_it() {
     for (keep, drop, quiet, messages) in [
         ("", "", "true", 0),
         ("", "", "false", 1),
@@ -139,7 +139,8 @@ async fn a_session_wakes_who_asks_for_it() {
     }
 }
 
-/// The words of a failed launch are explained in a service's event too, and a service's name is none of them.
+/// The failure words of a launch are explained in a service's event too. The same word in a service's name is not
+/// explained.
 #[test]
 fn a_placement_failure_is_explained() {
     for (reason, why, advice) in [

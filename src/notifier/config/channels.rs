@@ -38,6 +38,29 @@ pub struct Channels {
     pub reference: Option<Reference>,
 }
 
+/// A channel's minimum, and where it stands.
+#[derive(Debug, Clone, Copy)]
+struct MinimumSetting {
+    value: Minimum,
+    source: &'static str,
+}
+
+impl MinimumSetting {
+    const DEFAULT: Self = Self {
+        value: Minimum::All,
+        source: "default",
+    };
+}
+
+/// A channel as it is configured, before its settings are read.
+struct ChannelEntry {
+    name: String,
+    channel_type: ChannelType,
+    minimum: MinimumSetting,
+    location: SettingsLocation,
+    values: BTreeMap<&'static str, Value>,
+}
+
 /// A channel as `ecs-parrot config` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShownChannel {
@@ -79,15 +102,14 @@ pub(super) fn read(
     channels.read_variables(environment, problems, warnings);
     channels.read_list(variable(environment, "CHANNELS"), problems);
     if channels.configured.is_empty() && channels.reference.is_none() && problems.is_empty() {
-        let location = SettingsLocation::Variables;
-        channels.add(
-            "terminal",
-            ChannelType::Terminal,
-            Minimum::All,
-            location,
-            BTreeMap::new(),
-            problems,
-        );
+        let terminal = ChannelEntry {
+            name: ChannelType::Terminal.to_string(),
+            channel_type: ChannelType::Terminal,
+            minimum: MinimumSetting::DEFAULT,
+            location: SettingsLocation::Variables,
+            values: BTreeMap::new(),
+        };
+        channels.add(terminal, problems);
     }
     channels
 }
@@ -143,8 +165,14 @@ impl Channels {
     ) -> bool {
         let is_urgent_only = switch(urgent_only, variable(environment, urgent_only), problems);
         let minimum = match is_urgent_only {
-            Some(true) => Minimum::Urgent,
-            Some(false) | None => Minimum::All,
+            Some(is_urgent_only) => MinimumSetting {
+                value: match is_urgent_only {
+                    true => Minimum::Urgent,
+                    false => Minimum::All,
+                },
+                source: urgent_only,
+            },
+            None => MinimumSetting::DEFAULT,
         };
         let value = |setting: &SettingDefinition| {
             let text = variable(environment, setting.variable?)?;
@@ -152,16 +180,14 @@ impl Channels {
             (!is_off).then(|| (setting.name, Value::from(text)))
         };
         let settings = channel_type.definition().settings;
-        let values = settings.iter().filter_map(value).collect();
-        let name: &str = channel_type.into();
-        self.add(
-            name,
+        let entry = ChannelEntry {
+            name: channel_type.to_string(),
             channel_type,
             minimum,
-            SettingsLocation::Variables,
-            values,
-            problems,
-        )
+            location: SettingsLocation::Variables,
+            values: settings.iter().filter_map(value).collect(),
+        };
+        self.add(entry, problems)
     }
 
     fn read_list(&mut self, value: Option<&str>, problems: &mut Vec<Problem>) {
@@ -208,15 +234,14 @@ impl Channels {
         problems.extend(others.map(|key| unknown(&format!("CHANNELS, {location}"), key, &known)));
         let value = |it: &SettingDefinition| Some((it.name, entry.get(it.name)?.clone()));
         let values = settings.iter().filter_map(value).collect();
-        let name = name.unwrap_or_else(|| format!("channel-{number}"));
-        self.add(
-            &name,
+        let entry = ChannelEntry {
+            name: name.unwrap_or_else(|| format!("channel-{number}")),
             channel_type,
             minimum,
-            SettingsLocation::List(location),
+            location: SettingsLocation::List(location),
             values,
-            problems,
-        );
+        };
+        self.add(entry, problems);
     }
 
     /// The name identifies the channel, so no other channel may have it.
@@ -247,50 +272,40 @@ impl Channels {
     }
 
     /// Returns false if the settings configure no channel.
-    fn add(
-        &mut self,
-        name: &str,
-        channel_type: ChannelType,
-        minimum: Minimum,
-        location: SettingsLocation,
-        values: BTreeMap<&'static str, Value>,
-        problems: &mut Vec<Problem>,
-    ) -> bool {
+    fn add(&mut self, entry: ChannelEntry, problems: &mut Vec<Problem>) -> bool {
+        let ChannelEntry {
+            name,
+            channel_type,
+            minimum,
+            location,
+            values,
+        } = entry;
         let definition = channel_type.definition();
         let settings = shown(&location, definition.settings, &values);
-        let channel = (definition.read)(&mut Settings::new(
-            location,
-            definition.settings,
-            values,
-            problems,
-        ));
-        let Some(channel) = channel else {
+        let mut given = Settings::new(location, definition.settings, values, problems);
+        let Some(channel) = (definition.read)(&mut given) else {
             return false;
         };
         self.shown.push(ShownChannel {
-            name: name.to_owned(),
+            name: name.clone(),
             channel_type,
             settings: with_minimum(settings, minimum),
         });
         self.configured.push(ConfiguredChannel {
-            name: name.to_owned(),
+            name,
             channel_type,
-            minimum,
+            minimum: minimum.value,
             channel,
         });
         true
     }
 }
 
-fn with_minimum(mut settings: Vec<ShownSetting>, minimum: Minimum) -> Vec<ShownSetting> {
-    let source = match minimum {
-        Minimum::All => "default",
-        Minimum::Urgent => "set",
-    };
+fn with_minimum(mut settings: Vec<ShownSetting>, minimum: MinimumSetting) -> Vec<ShownSetting> {
     settings.push(ShownSetting {
         name: "minimum",
-        value: minimum.to_string(),
-        source: source.to_owned(),
+        value: minimum.value.to_string(),
+        source: minimum.source.to_owned(),
     });
     settings
 }
@@ -328,14 +343,20 @@ fn channel_type(
     None
 }
 
-fn minimum(entry: &Map<String, Value>, location: &str, problems: &mut Vec<Problem>) -> Minimum {
+fn minimum(
+    entry: &Map<String, Value>,
+    location: &str,
+    problems: &mut Vec<Problem>,
+) -> MinimumSetting {
     let Some(value) = entry.get("minimum").filter(|it| !is_unset(it)) else {
-        return Minimum::All;
+        return MinimumSetting::DEFAULT;
     };
     let minimum = value.as_str().and_then(|it| it.trim().parse().ok());
-    minimum.unwrap_or_else(|| {
+    let value = minimum.unwrap_or_else(|| {
         let location = format!("CHANNELS, {location}, `minimum`");
         problems.push(Problem::new(&location, "not a minimum", MINIMUMS));
         Minimum::All
-    })
+    });
+    let source = "CHANNELS";
+    MinimumSetting { value, source }
 }

@@ -664,30 +664,30 @@ fn two_channels_of_one_type_have_their_own_minimum() {
     let config = channels(&json!([
         {"name": "ops", "type": "slack", "url": "ssm:/ops/slack"},
         {"name": "oncall", "type": "slack", "url": "ssm:/oncall/slack", "minimum": "urgent"},
-        {"name": "teams", "type": "teams", "url": "https://prod-1.westeurope.logic.azure.com/x?sig=y"},
+        {"name": "audit", "type": "slack", "url": "https://hooks.example.com/very-secret"},
     ]));
     let config = config.unwrap();
-    assert_eq!(channel_names(&config), ["ops", "oncall", "teams"]);
+    assert_eq!(channel_names(&config), ["ops", "oncall", "audit"]);
     assert_eq!(
         minimums(&config),
         [Minimum::All, Minimum::Urgent, Minimum::All]
     );
     let shown = format!("{:?}", config.channels.shown);
     assert!(
-        shown.contains("ssm:/oncall/slack") && !shown.contains("sig=y"),
+        shown.contains("ssm:/oncall/slack") && !shown.contains("very-secret"),
         "{shown}"
     );
 }
 
 #[test]
 fn a_list_is_added_to_the_variables() {
-    let list = json!([{"name": "teams", "type": "teams", "url": "ssm:/teams"}]);
+    let list = json!([{"name": "audit", "type": "slack", "url": "ssm:/audit"}]);
     let config = NotifierConfig::read(&environment(&[
         ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
         ("CHANNELS", &list.to_string()),
     ]));
-    assert_eq!(channel_names(&config.unwrap()), ["slack", "teams"]);
-    let twice = json!([{"name": "slack", "type": "teams", "url": "ssm:/teams"}]).to_string();
+    assert_eq!(channel_names(&config.unwrap()), ["slack", "audit"]);
+    let twice = json!([{"name": "slack", "type": "slack", "url": "ssm:/audit"}]).to_string();
     let found = problems(&[
         ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
         ("CHANNELS", &twice),
@@ -728,10 +728,9 @@ fn all_problems_of_a_list_are_reported_at_once_without_values() {
         {"type": "slack", "url": secret},
         {"name": "a b", "type": "slack", "url": "http://hooks.example.com/very-secret"},
         {"name": "ops", "type": "slak", "url": secret},
-        {"name": "ops", "type": "teams"},
+        {"name": "ops", "type": "slack"},
         {"name": "oncall", "type": "slack", "url": secret, "chanel": "#x", "minimum": "quiet"},
         {"name": "other", "type": "slack", "url": 7, "username": secret, "icon_emoji": ["x"]},
-        {"name": "old", "type": "teams", "url": "https://x.webhook.office.com/very-secret"},
         {"name": "flow", "type": "flowdock", "token": "abc"},
     ]));
     let error = error.unwrap_err().to_string();
@@ -747,7 +746,6 @@ fn all_problems_of_a_list_are_reported_at_once_without_values() {
         "CHANNELS, `other`, `url`: not a text; allowed: a text",
         "CHANNELS, `other`, `username`: it looks like a secret, but the value of this setting is not hidden",
         "CHANNELS, `other`, `icon_emoji`: not a text; allowed: a text",
-        "CHANNELS, `old`, `url`: an Office 365 connector",
         "CHANNELS, `flow`, `url`: it is missing",
     ] {
         assert!(error.contains(expected), "{expected}\n{error}");

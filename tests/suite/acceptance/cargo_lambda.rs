@@ -1,4 +1,4 @@
-//! The `parrot` binary under cargo-lambda's emulator, as somebody who tries it without AWS runs it.
+//! The `parrot` binary in cargo-lambda's emulator, as a user runs it who tries it without AWS.
 
 use std::{
     net::TcpListener,
@@ -18,7 +18,7 @@ use crate::{events, tools};
 
 const SAMPLE: &str = "samples/task_stopped-application-exit-1.json";
 
-/// The emulator, and `parrot` waiting there for events; both end with the value.
+/// The emulator, and `parrot` that waits there for events. Both end when the value is dropped.
 struct Emulator {
     port: String,
     _processes: [Child; 2],
@@ -27,7 +27,7 @@ struct Emulator {
 impl Emulator {
     async fn start(webhook: &str) -> Self {
         let port = free_port().to_string();
-        // `watch` alone would build the binary once more; it is built.
+        // Without these options `watch` would build the binary again.
         let emulator = cargo_lambda("watch", &port)
             .args(["--only-lambda-apis", "--ignore-changes"])
             .stdout(Stdio::null())
@@ -35,7 +35,7 @@ impl Emulator {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        answers(&port).await;
+        wait_until_it_listens(&port).await;
         let parrot = Command::new(env!("CARGO_BIN_EXE_parrot"))
             .env_clear()
             .env(
@@ -91,7 +91,7 @@ fn free_port() -> u16 {
         .port()
 }
 
-async fn answers(port: &str) {
+async fn wait_until_it_listens(port: &str) {
     let start = Instant::now();
     while TcpStream::connect(format!("127.0.0.1:{port}"))
         .await
@@ -111,7 +111,7 @@ fn sample() -> PathBuf {
 
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn a_stopped_task_is_told_to_slack() {
+async fn a_stopped_task_is_posted_to_slack() {
     let slack = MockServer::start().await;
     Mock::given(matchers::any())
         .respond_with(ResponseTemplate::new(200).set_body_string("ok"))
@@ -121,7 +121,7 @@ async fn a_stopped_task_is_told_to_slack() {
 
     let output = emulator.invoke(&sample()).await;
 
-    assert!(output.status.success(), "{}", tools::told(&output));
+    assert!(output.status.success(), "{}", tools::output_text(&output));
     let received = slack.received_requests().await.unwrap();
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].method, "POST");
@@ -157,19 +157,19 @@ async fn a_message_that_slack_refuses_fails_the_invocation_without_naming_the_we
 
     let output = emulator.invoke(&sample()).await;
 
-    let told = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert!(
         !output.status.success(),
-        "Lambda would not try again: {told}"
+        "Lambda would not try again: {printed}"
     );
-    assert!(told.contains("channel_is_archived"), "{told}");
-    assert!(!told.contains("secret"), "{told}");
+    assert!(printed.contains("channel_is_archived"), "{printed}");
+    assert!(!printed.contains("secret"), "{printed}");
     assert!(!slack.received_requests().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn an_event_of_somebody_else_is_not_told_and_no_failure() {
+async fn an_event_of_another_service_is_dropped_without_an_error() {
     let slack = MockServer::start().await;
     Mock::given(matchers::any())
         .respond_with(ResponseTemplate::new(200).set_body_string("ok"))
@@ -183,6 +183,6 @@ async fn an_event_of_somebody_else_is_not_told_and_no_failure() {
 
     let output = emulator.invoke(&payload).await;
 
-    assert!(output.status.success(), "{}", tools::told(&output));
+    assert!(output.status.success(), "{}", tools::output_text(&output));
     assert_eq!(slack.received_requests().await.unwrap().len(), 0);
 }

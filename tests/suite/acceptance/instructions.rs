@@ -1,8 +1,8 @@
-//! A guard of speed that no clock and no neighbour disturbs: how many instructions the program that is deployed takes
-//! to start and to tell an event. Growth by more than a tenth fails.
+//! A test of speed that does not depend on the load of the machine: it counts the instructions that the deployed
+//! program needs to start and to post an event. It fails if a count has grown by more than a tenth.
 //!
-//! The figures are of rustc 1.95 on x86_64; docs/performance.md says how they came about. What is worth more than it
-//! costs is measured and written down here.
+//! The figures are for rustc 1.95 on x86_64; docs/performance.md says how they were measured. If a change is worth more
+//! instructions, measure again and change the figures here.
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,7 +21,7 @@ use crate::{events, tools};
 /// Until the function asks for its first event.
 const START: u64 = 559_000;
 
-/// From then on until it asks for the second; the first takes what only the first needs.
+/// From then on until it asks for the second event. This includes the work that only the first event needs.
 const FIRST_EVENT: u64 = 2_093_000;
 
 /// Each event after it.
@@ -32,7 +32,7 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn starting_and_telling_take_no_more_than_they_did() {
+async fn start_and_events_need_no_more_instructions_than_committed() {
     let folder = tools::scratch();
     let program = folder.path().join("bootstrap");
     std::fs::write(&program, packaged_program("parrot")).unwrap();
@@ -54,7 +54,7 @@ async fn starting_and_telling_take_no_more_than_they_did() {
     }
 }
 
-/// The instructions that a function takes until it has told so many events and asks for the next.
+/// The instructions that the function needs until it has posted this many events and asks for the next.
 async fn count(program: &Path, events: usize) -> u64 {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
     let api = RuntimeApi::with((0..events).map(event).collect()).await;
@@ -66,7 +66,7 @@ async fn count(program: &Path, events: usize) -> u64 {
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
         .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
-        // What AWS answers, and how fast, is no figure of ours.
+        // The figures must not depend on AWS's answers and their speed.
         .env("ENRICH", "false")
         .env("SLACK_WEBHOOKURL", webhook(&slack))
         .stdout(Stdio::null())
@@ -81,28 +81,28 @@ async fn count(program: &Path, events: usize) -> u64 {
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(messages(&slack).await.len(), events, "each is told");
+    assert_eq!(messages(&slack).await.len(), events, "each event is posted");
     let ended = Command::new("kill")
         .arg(child.id().to_string())
         .status()
         .unwrap();
     assert!(ended.success());
-    let mut said = String::new();
+    let mut stderr = String::new();
     child
         .stderr
         .take()
         .unwrap()
-        .read_to_string(&mut said)
+        .read_to_string(&mut stderr)
         .unwrap();
     child.wait().unwrap();
-    let collected = said
+    let collected = stderr
         .lines()
         .find_map(|line| line.split_once("Collected : "));
-    let (_, figure) = collected.unwrap_or_else(|| panic!("valgrind has counted nothing: {said}"));
+    let (_, figure) = collected.unwrap_or_else(|| panic!("valgrind printed no count: {stderr}"));
     figure.trim().parse().unwrap()
 }
 
-/// A task of its own that ran out of memory.
+/// The event of a new task that ran out of memory.
 fn event(number: usize) -> Value {
     let mut event = events::sample("task_stopped-out-of-memory");
     let arn = event["detail"]["taskArn"].as_str().unwrap();

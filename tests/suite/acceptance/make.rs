@@ -1,4 +1,4 @@
-//! `make package`: a zip for the architecture that is configured, and for no other.
+//! `make package` builds zips for the configured architecture only.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,13 +13,14 @@ use serde_json::json;
 use super::package::{CARNIVAL, EXAMPLE, Package, function};
 use crate::tools;
 
-/// A Makefile of its own, with settings of its own. Its `cargo lambda` either is the pinned one, or only
-/// writes down what it was asked to build; its `cargo run` runs the command line that is built already.
-struct Workshop {
+/// A copy of the project's folder with its own settings. `cargo lambda` there is either the pinned one, or a script
+/// that only writes its arguments to the file `arguments`. `cargo run` there runs the command line that is already
+/// built.
+struct ProjectCopy {
     folder: PathBuf,
 }
 
-impl Workshop {
+impl ProjectCopy {
     fn new(folder: &Path, settings: &str) -> Self {
         for entry in fs::read_dir(tools::root()).unwrap() {
             let entry = entry.unwrap();
@@ -65,7 +66,7 @@ impl Workshop {
                 "if [ $1 = run ]; then\n    while [ $1 != -- ]; do shift; done\n    shift\n    exec {} \"$@\"\nfi\n",
                 env!("CARGO_BIN_EXE_ecs-parrot")
             );
-            let build = r#"echo "$@" > asked
+            let build = r#"echo "$@" > arguments
 while [ $# -gt 1 ]; do
     case $1 in
         --bin) names="$names $2" ;;
@@ -138,22 +139,22 @@ fn make_package_builds_for_the_configured_architecture() {
         (CARNIVAL, vec![], "--x86-64", "--arm64"),
     ] {
         let folder = tools::scratch();
-        let workshop = Workshop::new(folder.path(), settings);
-        let output = workshop.package(&arguments);
+        let project = ProjectCopy::new(folder.path(), settings);
+        let output = project.package(&arguments);
         assert!(
             output.status.success(),
             "{settings}: {}",
-            tools::told(&output)
+            tools::output_text(&output)
         );
-        let asked = workshop.read("asked");
-        let words: Vec<&str> = asked.split_whitespace().collect();
+        let build = project.read("arguments");
+        let words: Vec<&str> = build.split_whitespace().collect();
         assert_eq!(words[..2], ["lambda", "build"]);
-        assert!(words.contains(&"--release"), "{asked}");
+        assert!(words.contains(&"--release"), "{build}");
         assert!(
             words.contains(&flag) && !words.contains(&other),
-            "{settings}: {asked}"
+            "{settings}: {build}"
         );
-        assert!(workshop.read("dist/parrot.zip").contains(" parrot"));
+        assert!(project.read("dist/parrot.zip").contains(" parrot"));
     }
 }
 
@@ -165,16 +166,16 @@ fn make_package_refuses_an_architecture_that_does_not_exist() {
         ("mysettings:\n", vec!["ARCH=sparc"]),
     ] {
         let folder = tools::scratch();
-        let workshop = Workshop::new(folder.path(), settings);
-        let output = workshop.package(&arguments);
+        let project = ProjectCopy::new(folder.path(), settings);
+        let output = project.package(&arguments);
         assert!(!output.status.success());
-        let told = tools::told(&output);
+        let printed = tools::output_text(&output);
         assert!(
-            told.contains("architecture `sparc` is unknown; use x86_64 or arm64"),
-            "{told}"
+            printed.contains("architecture `sparc` is unknown; use x86_64 or arm64"),
+            "{printed}"
         );
         assert!(
-            !workshop.folder.join("asked").exists(),
+            !project.folder.join("arguments").exists(),
             "it built something"
         );
     }
@@ -187,43 +188,43 @@ fn make_checks_the_settings_before_it_builds_or_deploys() {
     let settings = "mysettings:\n  slack:\n    webhook_url: https://hooks.example.com/very-secret\n  keep: stop_tsk\n";
     for target in ["config", "package", "deploy"] {
         let folder = tools::scratch();
-        let workshop = Workshop::new(folder.path(), settings);
-        // It makes the programs, and builds nothing.
-        let output = workshop.package(&["--dry-run"]);
-        assert!(output.status.success(), "{}", tools::told(&output));
-        let output = workshop.make(&[target], &workshop.folder.join("programs"));
-        let told = tools::told(&output);
-        assert!(!output.status.success(), "{target}: {told}");
-        for said in [
+        let project = ProjectCopy::new(folder.path(), settings);
+        // This only writes the scripts; `--dry-run` builds nothing.
+        let output = project.package(&["--dry-run"]);
+        assert!(output.status.success(), "{}", tools::output_text(&output));
+        let output = project.make(&[target], &project.folder.join("programs"));
+        let printed = tools::output_text(&output);
+        assert!(!output.status.success(), "{target}: {printed}");
+        for expected in [
             "building ecs-parrot, which checks serverless.env.yml",
             "serverless.env.yml:3: slack.webhook_url: there is no such key; did you mean `slack.webhookurl`?",
             "serverless.env.yml:4: keep: `stop_tsk` is not a known word; did you mean `stop_task`?",
         ] {
-            assert!(told.contains(said), "{target}: {told}");
+            assert!(printed.contains(expected), "{target}: {printed}");
         }
-        assert!(!told.contains("very-secret"), "{told}");
+        assert!(!printed.contains("very-secret"), "{printed}");
         assert!(
-            !workshop.folder.join("asked").exists(),
+            !project.folder.join("arguments").exists(),
             "{target} built something"
         );
     }
     // The file may be left out.
     let folder = tools::scratch();
-    let workshop = Workshop::new(folder.path(), "");
+    let project = ProjectCopy::new(folder.path(), "");
     fs::remove_file(folder.path().join("serverless.env.yml")).unwrap();
-    let output = workshop.package(&[]);
-    assert!(output.status.success(), "{}", tools::told(&output));
+    let output = project.package(&[]);
+    assert!(output.status.success(), "{}", tools::output_text(&output));
 }
 
-/// `ARCH` is for a trial: the zip and the function it is deployed to must still agree.
+/// `ARCH` is for trial builds. The zip and the function must still have the same architecture.
 #[test]
 #[ignore = "acceptance"]
-fn an_architecture_for_a_trial_reaches_the_function_too() {
+fn the_architecture_of_a_trial_build_is_that_of_the_function() {
     let folder = tools::scratch();
-    let workshop = Workshop::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
+    let project = ProjectCopy::new(folder.path(), "mysettings:\n  architecture: x86_64\n");
     for architecture in ["arm64", "x86_64"] {
         let arch = format!("ARCH={architecture}");
-        let output = workshop.make(&["-n", "deploy", &arch], &tools::packaging());
+        let output = project.make(&["-n", "deploy", &arch], &tools::packaging());
         let commands = String::from_utf8(output.stdout).unwrap();
         let deploy = commands
             .lines()
@@ -240,22 +241,22 @@ fn an_architecture_for_a_trial_reaches_the_function_too() {
     assert_eq!(function(&template)["Architectures"], json!(["arm64"]));
 }
 
-/// The machine in an ELF header, by Lambda's name for it.
+/// The architecture in an ELF header, by Lambda's name for it.
 fn machine(program: &[u8]) -> Result<&'static str, String> {
-    // e_ident: the magic number, then 64 bits, little-endian; e_machine stands at 18.
+    // e_ident is the magic number, then 64 bits, then little-endian. e_machine is at offset 18.
     if program.len() < 20 || program[..6] != *b"\x7fELF\x02\x01" {
         return Err("not a 64-bit little-endian ELF file".to_owned());
     }
     match u16::from_le_bytes([program[18], program[19]]) {
         0x3e => Ok("x86_64"),
         0xb7 => Ok("arm64"),
-        other => Err(format!("machine {other:#x} is none of Lambda's")),
+        other => Err(format!("machine {other:#x} is not supported by Lambda")),
     }
 }
 
 #[test]
 #[ignore = "acceptance"]
-fn the_machine_is_read_from_the_header() {
+fn the_architecture_is_read_from_the_elf_header() {
     let header = |machine: u16| {
         let mut header = b"\x7fELF\x02\x01\x01".to_vec();
         header.resize(16, 0);
@@ -268,13 +269,13 @@ fn the_machine_is_read_from_the_header() {
     assert_eq!(machine(&header(183)), Ok("arm64"));
     assert_eq!(
         machine(&header(2)),
-        Err("machine 0x2 is none of Lambda's".to_owned())
+        Err("machine 0x2 is not supported by Lambda".to_owned())
     );
     assert!(machine(b"#!/bin/sh\nexec something-else\n").is_err());
     assert!(machine(b"\x7fELF").is_err());
 }
 
-/// Unpacks `bootstrap`, the only file that a function's zip holds.
+/// Unpacks `bootstrap`, the only file in a function's zip.
 fn bootstrap(zip: &Path) -> Vec<u8> {
     let mut zip = zip::ZipArchive::new(fs::File::open(zip).unwrap()).unwrap();
     assert_eq!(zip.len(), 1);
@@ -289,20 +290,21 @@ fn bootstrap(zip: &Path) -> Vec<u8> {
     program
 }
 
-/// The real build, and its zips. This machine has the Rust target of its own architecture only.
+/// Runs the real build, and returns its zips. It is for this machine's architecture, because other Rust targets may not
+/// be installed.
 fn packaged() -> &'static [PathBuf] {
     static ZIPS: OnceLock<Vec<PathBuf>> = OnceLock::new();
     ZIPS.get_or_init(|| {
-        // Always the same folder and the usual target/, so that what cargo has built stays for the next time.
+        // The folder is always the same and uses the usual target/, so that cargo can use its earlier builds.
         let (folder, _lock) = tools::reserve("package");
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
         }
         fs::create_dir(&folder).unwrap();
-        let workshop = Workshop::new(&folder, &settings());
+        let project = ProjectCopy::new(&folder, &settings());
         symlink(target(), folder.join("target")).unwrap();
-        let output = workshop.make(&["package"], &tools::packaging());
-        assert!(output.status.success(), "{}", tools::told(&output));
+        let output = project.make(&["package"], &tools::packaging());
+        assert!(output.status.success(), "{}", tools::output_text(&output));
         let zips = fs::read_dir(folder.join("dist")).unwrap();
         zips.map(|entry| entry.unwrap().path()).collect()
     })
@@ -334,7 +336,7 @@ fn each_zip_holds_a_program_for_the_configured_architecture() {
         function(&template)["Architectures"],
         json!([architecture()])
     );
-    /// docs/performance.md promises it of each function.
+    /// docs/performance.md says that each function's zip is smaller than this.
     const AT_MOST: u64 = 4_000_000;
     let zips = packaged();
     assert_eq!(zips.len(), ecs_parrot::config::names().len(), "{zips:?}");

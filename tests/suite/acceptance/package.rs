@@ -1,4 +1,4 @@
-//! What `osls package` makes of serverless.yml, with settings of a test's own.
+//! Runs `osls package` on a copy of serverless.yml, with the settings of a test.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::{events, tools};
 pub(super) const EXAMPLE: &str = include_str!("../../../serverless.env.yml.example");
 pub(super) const CARNIVAL: &str = include_str!("../../carnival/serverless.env.yml");
 
-/// A copy of this service with site settings of its own and a zip that holds no program.
+/// A copy of this service, with its own settings and with zips that contain no program.
 pub(super) struct Package {
     pub(super) folder: TempDir,
 }
@@ -46,7 +46,7 @@ impl Package {
             .unwrap()
     }
 
-    /// The CloudFormation template, which cfn-lint finds nothing wrong with.
+    /// The CloudFormation template. cfn-lint must find no problem in it.
     pub(super) fn template(&self) -> Value {
         self.template_with(&[])
     }
@@ -56,26 +56,30 @@ impl Package {
         assert!(
             output.status.success(),
             "osls package: {}",
-            tools::told(&output)
+            tools::output_text(&output)
         );
         let template = self
             .folder
             .path()
             .join(".serverless/cloudformation-template-update-stack.json");
         let lint = tools::cfn_lint().arg(&template).output().unwrap();
-        assert!(lint.status.success(), "cfn-lint: {}", tools::told(&lint));
+        assert!(
+            lint.status.success(),
+            "cfn-lint: {}",
+            tools::output_text(&lint)
+        );
         events::read(&template)
     }
 
-    /// What `osls package` says against the settings.
+    /// The error of `osls package` about the settings.
     pub(super) fn refusal(&self) -> String {
         let output = self.osls(&["package"]);
         assert!(
             !output.status.success(),
             "osls package accepted it: {}",
-            tools::told(&output)
+            tools::output_text(&output)
         );
-        tools::told(&output)
+        tools::output_text(&output)
     }
 }
 
@@ -87,7 +91,7 @@ pub(super) fn environment(template: &Value) -> &Value {
     &function(template)["Environment"]["Variables"]
 }
 
-/// The rule whose name ends like this.
+/// The rule whose name ends with `name`.
 pub(super) fn rule<'a>(template: &'a Value, name: &str) -> &'a Value {
     let mut rules = template["Resources"]
         .as_object()

@@ -1,4 +1,5 @@
-//! The functions that run tasks, as they are deployed: what they are made of, and that their roles are just enough.
+//! The roles of the deployed functions allow exactly what the functions need, and the functions that run tasks have the
+//! resources that they need.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +25,7 @@ fn template() -> Value {
     Package::new().settings(SETTINGS).template()
 }
 
-/// What CloudFormation makes of the functions in a policy.
+/// Resolves the intrinsic functions in a policy, as CloudFormation does.
 fn resolved(value: &Value, conditions: &Value) -> Value {
     match value {
         Value::Object(fields) if fields.contains_key("Fn::If") => {
@@ -43,7 +44,7 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
                 )
             }
             (_, Some(of)) if of == &json!(["DedupTable", "Arn"]) => {
-                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/told"))
+                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/dedup"))
             }
             (_, Some(of)) if of == &json!(["EventQueue", "Arn"]) => {
                 json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:events"))
@@ -85,8 +86,9 @@ fn policy(template: &Value, role: &str) -> Value {
     resolved(document, &template["Conditions"])
 }
 
-/// Nothing that it did was denied, and every statement was used but for those that are not ours to use.
-fn assert_just_enough(aws: &FakeAws, policy: &Value, others: &[&str]) {
+/// Checks that no call was denied, and that every statement was used. `others` are statements for calls that the fake
+/// AWS does not get.
+fn assert_exactly_enough(aws: &FakeAws, policy: &Value, others: &[&str]) {
     let denied: Vec<_> = aws
         .calls()
         .into_iter()
@@ -109,7 +111,7 @@ fn with_role(family: &str, container: &str) -> Value {
 
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn the_queues_role_is_just_enough() {
+async fn the_role_of_run_from_queue_is_exactly_enough() {
     let policy = policy(&template(), "RunFromQueueRole");
     let aws = run_from_queue::account().await;
     aws.definition(with_role("job", "worker"), json!([]));
@@ -123,13 +125,13 @@ async fn the_queues_role_is_just_enough() {
     let bad = run_from_queue::record("2", "broken", 1);
     let (_, log) = run_from_queue::invoke(&aws, vec![json!({"Records": [good, bad]})]).await;
     assert_eq!(aws.tasks().len(), 1, "{log}");
-    assert_just_enough(&aws, &policy, &["WriteItsOwnLog", "KeepWhatFailed"]);
+    assert_exactly_enough(&aws, &policy, &["WriteItsOwnLog", "KeepWhatFailed"]);
 }
 
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn the_hooks_role_is_just_enough() {
-    // Without a definition and a cluster of its own it runs whatever is deployed.
+async fn the_role_of_deploy_hook_is_exactly_enough() {
+    // Without a configured task definition and cluster, the hook runs the definition that is deployed.
     let settings = SETTINGS.replace("task_definition: migrate, cluster_name: prod, ", "");
     let policy = policy(
         &Package::new().settings(&settings).template(),
@@ -151,26 +153,27 @@ async fn the_hooks_role_is_just_enough() {
     let code_deploy = vec![deploy_hook::code_deploy()];
     let (_, log) = deploy_hook::invoke(&aws, code_deploy, &deploy_hook::SIX).await;
     assert_eq!(
-        aws.told("execution-1").as_deref(),
+        aws.reported_status("execution-1").as_deref(),
         Some("Succeeded"),
         "{log}"
     );
-    assert_just_enough(&aws, &policy, &["WriteItsOwnLog"]);
+    assert_exactly_enough(&aws, &policy, &["WriteItsOwnLog"]);
 }
 
-/// It asks for what it may ask, and may not ask for anything else; nothing at all where it is told not to.
+/// The function makes only calls that its role allows, and the role allows no other calls. Without
+/// enrichment there are neither such calls nor such permissions.
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn the_notifiers_role_is_just_enough() {
+async fn the_role_of_parrot_is_exactly_enough() {
     const OTHERS: [&str; 4] = [
         "WriteItsOwnLog",
         "KeepWhatFailed",
         "OpenChannels",
         "TakeEvents",
     ];
-    let table = ("DEDUP_TABLE", "told");
+    let table = ("DEDUP_TABLE", "dedup");
     let tail = [table, ("LOG_TAIL_LINES", "5")];
-    let read = "{lines: 5, groups: '/ecs/*'}, dedup_table: told";
+    let read = "{lines: 5, groups: '/ecs/*'}, dedup_table: dedup";
     for (settings, variables) in [
         ("mysettings: {region: eu-west-1}".to_owned(), &[table][..]),
         (
@@ -192,30 +195,30 @@ async fn the_notifiers_role_is_just_enough() {
         aws.log_stream("/ecs/report", enrich::STREAM, &["bye"]);
         aws.allow_only(Policy::new(&policy));
         let payloads = vec![enrich::report(), events::sample("deployment-failed")];
-        let told = enrich::tell(&aws, payloads, variables).await;
-        assert_eq!(told.messages.len(), 2, "{settings}: {}", told.log);
-        assert_just_enough(&aws, &policy, &OTHERS);
+        let run = enrich::notify(&aws, payloads, variables).await;
+        assert_eq!(run.messages.len(), 2, "{settings}: {}", run.log);
+        assert_exactly_enough(&aws, &policy, &OTHERS);
     }
 }
 
-/// What fails goes back to its queue, and later each time.
+/// A failed record returns to the queue with a delay, which needs a permission.
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn the_notifier_may_give_back_what_it_took() {
+async fn the_role_of_parrot_allows_visibility_changes() {
     let settings = "mysettings: {region: eu-west-1, enrich: false, dedup_table: DISABLED}";
     let policy = policy(&Package::new().settings(settings).template(), "ParrotRole");
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&policy));
     let (_, log) = ingest::run(&aws, 404).await;
-    assert_eq!(aws.shown_again().len(), 4, "{log}");
+    assert_eq!(aws.visibility_changes().len(), 4, "{log}");
     let others = ["WriteItsOwnLog", "KeepWhatFailed", "OpenChannels"];
-    assert_just_enough(&aws, &policy, &others);
+    assert_exactly_enough(&aws, &policy, &others);
 }
 
-/// A table of one's own is named, or given by its ARN.
+/// Another table is set by its name or by its ARN.
 #[test]
 #[ignore = "acceptance"]
-fn another_table_is_allowed_as_it_is_named() {
+fn the_role_allows_another_table_by_its_name_or_arn() {
     let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/mine");
     for named in ["mine", &arn] {
         let settings = format!("mysettings: {{region: eu-west-1, dedup_table: '{named}'}}");
@@ -226,10 +229,10 @@ fn another_table_is_allowed_as_it_is_named() {
     }
 }
 
-/// IAM knows `*` and `?` and no other pattern: what the function lets through, the role must let through too.
+/// IAM's only wildcards are `*` and `?`. The role must allow everything that the function's own patterns allow.
 #[test]
 #[ignore = "acceptance"]
-fn patterns_become_what_iam_knows() {
+fn patterns_become_iam_wildcards() {
     for (pattern, of_cluster, of_definition) in [
         ("prod", "prod", "prod:*"),
         ("dev-*", "dev-*", "dev-*:*"),
@@ -258,7 +261,7 @@ fn patterns_become_what_iam_knows() {
     }
 }
 
-/// No table is none in any case, as the function reads it.
+/// `DISABLED` may be written in upper or lower case, as for the function.
 #[test]
 #[ignore = "acceptance"]
 fn a_table_that_is_disabled_is_no_table() {
@@ -270,10 +273,10 @@ fn a_table_that_is_disabled_is_no_table() {
     }
 }
 
-/// It opens the secrets that its settings name, and no other.
+/// The role allows reading the secrets that the settings name, and no others.
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn the_notifier_opens_its_own_secrets_alone() {
+async fn the_role_of_parrot_allows_only_its_own_secrets() {
     for (reference, name) in [
         ("ssm:/ops/webhook", "/ops/webhook"),
         ("ssm:/ops/webhook:3", "/ops/webhook:3"),
@@ -287,7 +290,7 @@ async fn the_notifier_opens_its_own_secrets_alone() {
             "mysettings: {{region: eu-west-1, enrich: false, slack: {{webhookurl: '{reference}'}}}}"
         );
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
-        for (asked, is_allowed) in [
+        for (requested, is_allowed) in [
             (reference, true),
             ("ssm:/other", false),
             ("secretsmanager:other", false),
@@ -299,19 +302,19 @@ async fn the_notifier_opens_its_own_secrets_alone() {
             }
             aws.allow_only(Policy::new(&policy));
             let api = RuntimeApi::with(vec![events::sample("stop_task-by-root")]).await;
-            let variables = [("SLACK_WEBHOOKURL", asked)];
+            let variables = [("SLACK_WEBHOOKURL", requested)];
             aws.invoke(env!("CARGO_BIN_EXE_parrot"), api, &variables)
                 .await;
             assert_eq!(
                 texts(&slack).await.len(),
                 usize::from(is_allowed),
-                "{reference} {asked}"
+                "{reference} {requested}"
             );
         }
     }
 }
 
-/// Only roles that are listed may be given to tasks; none by default. A message's `volumeConfigurations` give a role to
+/// Only listed roles may be passed to tasks; by default no role may. A message's `volumeConfigurations` pass a role to
 /// ECS itself: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/infrastructure_IAM_role.html>
 #[test]
 #[ignore = "acceptance"]
@@ -349,7 +352,7 @@ fn roles_are_passed_by_name_only() {
 
 #[test]
 #[ignore = "acceptance"]
-fn the_run_queue_gives_a_message_two_hours() {
+fn the_run_queue_retries_a_message_for_two_hours() {
     let template = template();
     let resources = &template["Resources"];
     let function = &resources["RunFromQueueLambdaFunction"]["Properties"];
@@ -370,7 +373,7 @@ fn the_run_queue_gives_a_message_two_hours() {
     let waits: u64 = (0..receives).map(|n| (30 << n.min(5)).min(900)).sum();
     let two_hours = 115 * 60..=125 * 60;
     assert!(two_hours.contains(&waits), "{waits} s");
-    // A function that crashes sets no delay, and the queue's own holds.
+    // A function that crashes sets no delay. Then the queue's own visibility timeout applies.
     let waits = queue["VisibilityTimeout"].as_u64().unwrap() * receives;
     assert!(two_hours.contains(&waits), "{waits} s");
     let target = json!({"Fn::GetAtt": ["RunDeadLetterQueue", "Arn"]});
@@ -403,7 +406,7 @@ fn the_run_queue_gives_a_message_two_hours() {
 
 #[test]
 #[ignore = "acceptance"]
-fn both_kinds_of_deployment_may_call_the_hook() {
+fn codedeploy_and_ecs_may_call_the_hook() {
     let template = template();
     let resources = &template["Resources"];
     let function = &resources["DeployHookLambdaFunction"]["Properties"];
@@ -417,7 +420,7 @@ fn both_kinds_of_deployment_may_call_the_hook() {
     assert_eq!(events["EventPattern"]["detail"]["startedBy"], started_by);
 
     let role = &resources["LifecycleHookRole"]["Properties"];
-    // As AWS's page has it: a condition that ECS does not fulfil would refuse every hook.
+    // The trust policy is the one of AWS's page. A condition that ECS does not fulfil would deny every hook.
     let trusted = &role["AssumeRolePolicyDocument"]["Statement"];
     let expected = json!([{"Effect": "Allow", "Principal": {"Service": "ecs.amazonaws.com"}, "Action": "sts:AssumeRole"}]);
     assert_eq!(trusted, &expected);
@@ -459,10 +462,10 @@ fn each_function_can_be_left_out() {
     }
 }
 
-/// What nobody could be told ends where somebody looks.
+/// The functions that run tasks have alarms, and a failed invocation goes to the dead-letter queue.
 #[test]
 #[ignore = "acceptance"]
-fn what_goes_wrong_rings() {
+fn failures_raise_an_alarm() {
     let settings =
         format!("{SETTINGS}  alarm_actions: ['arn:aws:sns:eu-west-1:210987654321:ops']\n");
     let template = Package::new().settings(&settings).template();

@@ -1,5 +1,5 @@
-//! The rules that serverless.yml makes, on moto's event bus: each sample is routed by the one rule that is
-//! meant to have it, or by none.
+//! The rules of serverless.yml on moto's event bus: each sample is routed by the one rule that is meant for it, or by
+//! no rule.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::package::Package;
 use crate::{events, tools};
 
 const API_CALL: &str = "AWS API Call via CloudTrail";
-const CHATTER: [&str; 3] = [
+const AGENT_CALLS: [&str; 3] = [
     "SubmitContainerStateChange",
     "SubmitAttachmentStateChanges",
     "DiscoverPollEndpoint",
@@ -22,7 +22,7 @@ struct Switches {
 }
 
 impl Switches {
-    /// The rule that an event belongs to, by the end of its name.
+    /// The rule that should route an event, by the end of the rule's name.
     fn expected(self, event: &Value) -> Option<&'static str> {
         if event["source"] != "aws.ecs" {
             return None;
@@ -33,7 +33,7 @@ impl Switches {
         let name = event["detail"]["eventName"].as_str()?;
         let wanted = match name {
             "SubmitTaskStateChange" => !self.native,
-            name => !CHATTER.contains(&name),
+            name => !AGENT_CALLS.contains(&name),
         };
         (self.api_calls && wanted).then_some("api-calls")
     }
@@ -48,7 +48,7 @@ impl Switches {
     }
 }
 
-/// Puts the events on a bus with the template's rules, and gives the rules that routed each, by the end of
+/// Puts the events on a bus with the template's rules. Returns for each event the rules that routed it, by the end of
 /// their names.
 fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
     let rules: Vec<&Value> = template["Resources"]
@@ -72,7 +72,7 @@ fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The samples that EventBridge could carry, by file name.
+/// The samples that EventBridge could deliver, by file name.
 fn samples() -> BTreeMap<&'static str, &'static Value> {
     let samples = events::all().iter().filter(|(_, event)| {
         event["source"].is_string()
@@ -88,7 +88,7 @@ fn samples() -> BTreeMap<&'static str, &'static Value> {
 
 #[test]
 #[ignore = "acceptance"]
-fn each_sample_is_routed_by_the_one_rule_that_is_meant_to_have_it() {
+fn each_sample_is_routed_by_the_one_rule_that_is_meant_for_it() {
     let samples = samples();
     let events: Vec<&Value> = samples.values().copied().collect();
     for (api_calls, native) in [(true, true), (true, false), (false, true), (false, false)] {
@@ -113,19 +113,19 @@ fn each_sample_is_routed_by_the_one_rule_that_is_meant_to_have_it() {
         .collect();
         assert_eq!(
             rules, all,
-            "the samples leave a way untried, with {switches:?}: {seen:?}"
+            "the samples do not use every rule, with {switches:?}: {seen:?}"
         );
     }
 }
 
-/// What the samples may not have: told by hand, not by the table above.
+/// Events that the samples may lack. The expected rules are written by hand, and not computed as above.
 #[test]
 #[ignore = "acceptance"]
-fn events_on_the_border_go_to_the_right_side() {
+fn borderline_events_go_to_the_right_rule() {
     let call = |source: &str, service: &str, name: &str| json!({"source": source, "detail-type": API_CALL, "detail": {"eventSource": service, "eventName": name}});
     let own = |source: &str, detail_type: &str, detail: Value| json!({"source": source, "detail-type": detail_type, "detail": detail});
     let ecs = "ecs.amazonaws.com";
-    // The event, the rule that has it while native is on, and the one while native is off.
+    // The event, the rule that routes it while native is on, and the rule while native is off.
     let cases = [
         (call("aws.ecs", ecs, "RunTask"), "api-calls", "api-calls"),
         (

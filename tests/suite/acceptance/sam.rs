@@ -1,4 +1,4 @@
-//! The SAM template, as cfn-lint sees it.
+//! The SAM template, checked by cfn-lint.
 
 use crate::tools;
 
@@ -9,5 +9,9 @@ fn cfn_lint_finds_nothing_in_the_sam_template() {
         .arg(tools::root().join("deploy/sam/template.yaml"))
         .output()
         .unwrap();
-    assert!(lint.status.success(), "cfn-lint: {}", tools::told(&lint));
+    assert!(
+        lint.status.success(),
+        "cfn-lint: {}",
+        tools::output_text(&lint)
+    );
 }

@@ -1,4 +1,4 @@
-//! The CloudFormation template of every configuration, which cfn-lint finds nothing wrong with.
+//! The CloudFormation templates of different configurations. cfn-lint must find no problem in them.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn without_settings_everything_has_a_default() {
         }
     }
     let table = &template["Resources"]["DedupTable"]["Properties"];
-    assert_eq!(table["TableName"], "ecs-parrot-dev-told");
+    assert_eq!(table["TableName"], "ecs-parrot-dev-dedup");
     assert_eq!(
         table["KeySchema"],
         json!([{"AttributeName": "id", "KeyType": "HASH"}])
@@ -50,6 +50,7 @@ fn the_example_packages_as_it_is() {
     let template = Package::new().settings(EXAMPLE).template();
     assert_eq!(function(&template)["FunctionName"], "ecs-parrot-dev-parrot");
     let expected = json!({
+        "CHANNELS": "",
         "SLACK_WEBHOOKURL": "DISABLED",
         "SLACK_USERNAME": "ECSParrot",
         "SLACK_CHANNEL": "#devops",
@@ -70,12 +71,12 @@ fn the_example_packages_as_it_is() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
-        "DEDUP_TABLE": "ecs-parrot-dev-told",
+        "DEDUP_TABLE": "ecs-parrot-dev-dedup",
     });
     assert_eq!(environment(&template), &expected);
 }
 
-/// The example says of its values that they are the defaults, and shows every key that is read.
+/// The example file says that its values are the defaults, and it must show every key that is read.
 #[test]
 #[ignore = "acceptance"]
 fn the_example_shows_every_key_with_its_default() {
@@ -84,7 +85,7 @@ fn the_example_shows_every_key_with_its_default() {
     for template in [&mut with, &mut without] {
         let parrot = &mut template["Resources"]["ParrotLambdaFunction"]["Properties"];
         parrot["Environment"] = Value::Null;
-        // The upload's name has the time in it.
+        // The name of the upload contains the time.
         parrot["Code"] = Value::Null;
     }
     assert_eq!(with, without);
@@ -110,7 +111,7 @@ fn the_example_shows_every_key_with_its_default() {
     keys.dedup();
     assert!(
         keys.len() > 20,
-        "serverless.yml reads its settings in another way now: {keys:?}"
+        "serverless.yml reads its settings in another way than this test expects: {keys:?}"
     );
     for key in keys {
         let shown = EXAMPLE
@@ -122,7 +123,7 @@ fn the_example_shows_every_key_with_its_default() {
 
 #[test]
 #[ignore = "acceptance"]
-fn carnivals_own_file_packages_unchanged() {
+fn the_file_of_carnival_ecs_parrot_packages_unchanged() {
     let template = Package::new().settings(CARNIVAL).template();
     assert_eq!(
         function(&template)["FunctionName"],
@@ -151,7 +152,7 @@ fn carnivals_own_file_packages_unchanged() {
 
 #[test]
 #[ignore = "acceptance"]
-fn every_setting_arrives() {
+fn every_setting_reaches_the_template() {
     let template = Package::new()
         .settings(
             "mysettings:
@@ -182,6 +183,7 @@ fn every_setting_arrives() {
         )
         .template();
     let expected = json!({
+        "CHANNELS": "",
         "SLACK_WEBHOOKURL": "a",
         "SLACK_USERNAME": "b",
         "SLACK_CHANNEL": "12",
@@ -241,8 +243,8 @@ fn every_setting_arrives() {
 
 #[test]
 #[ignore = "acceptance"]
-fn the_rules_are_switched_and_divide_the_events() {
-    let chatter = [
+fn each_rule_has_its_switch_and_its_events() {
+    let agent_calls = [
         "SubmitContainerStateChange",
         "SubmitAttachmentStateChanges",
         "DiscoverPollEndpoint",
@@ -260,7 +262,7 @@ fn the_rules_are_switched_and_divide_the_events() {
         );
         assert_eq!(calls["State"], state(api_calls));
         assert_eq!(events["State"], state(native));
-        let mut left_out = chatter.to_vec();
+        let mut left_out = agent_calls.to_vec();
         if native {
             left_out.push("SubmitTaskStateChange");
         }
@@ -275,16 +277,17 @@ fn the_rules_are_switched_and_divide_the_events() {
     }
 }
 
-/// The ARNs of both ways' rules, those of this way having this one target and the dead-letter queue behind it.
-fn senders(template: &Value, way: &str, target: &Value) -> Vec<Value> {
+/// The ARNs of the rules of both `ingest` modes. It also checks that the rules of this mode have only this target, and
+/// the dead-letter queue for failures.
+fn senders(template: &Value, mode: &str, target: &Value) -> Vec<Value> {
     let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
-    let names = |way| {
-        ["api-calls", "ecs-events"].map(|name| match way {
+    let names = |mode| {
+        ["api-calls", "ecs-events"].map(|name| match mode {
             "queued" => format!("ecs-parrot-dev-queued-{name}"),
             _ => format!("ecs-parrot-dev-{name}"),
         })
     };
-    for name in names(way) {
+    for name in names(mode) {
         let rule = rule(template, &name);
         let targets = rule["Targets"].as_array().unwrap();
         assert_eq!(targets.len(), 1);
@@ -304,10 +307,11 @@ fn senders(template: &Value, way: &str, target: &Value) -> Vec<Value> {
     arns.collect()
 }
 
-/// By default events wait in a queue, come in batches, and are tried for some four hours.
+/// By default the rules send events to a queue, the function gets them in batches, and failed ones are retried for
+/// about four hours.
 #[test]
 #[ignore = "acceptance"]
-fn the_queue_hands_out_batches_and_shows_again_what_failed() {
+fn the_queue_delivers_batches_and_retries_failed_records() {
     let template = Package::new().template();
     let resources = &template["Resources"];
     let queue = &resources["EventQueue"]["Properties"];
@@ -320,7 +324,7 @@ fn the_queue_hands_out_batches_and_shows_again_what_failed() {
     let about_four_hours = 13_000..=15_000;
     let seconds = waits.sum::<u64>();
     assert!(about_four_hours.contains(&seconds), "{seconds}");
-    // A function that crashes sets no delay, and the queue's own holds.
+    // A function that crashes sets no delay. Then the queue's own visibility timeout applies.
     let seconds = queue["VisibilityTimeout"].as_u64().unwrap() * receives;
     assert!(about_four_hours.contains(&seconds), "{seconds}");
 
@@ -355,11 +359,11 @@ fn the_queue_hands_out_batches_and_shows_again_what_failed() {
     );
 }
 
-/// At least six times the function's time-out and the batching window, as Lambda asks for.
+/// The visibility timeout is at least six times the function's timeout plus the batching window, as Lambda requires.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 #[test]
 #[ignore = "acceptance"]
-fn the_queue_waits_for_the_function() {
+fn the_visibility_timeout_is_long_enough_for_the_function() {
     for timeout in [1, 15, 119, 200, 900] {
         let settings = format!("mysettings: {{timeout: {timeout}}}");
         let template = Package::new().settings(&settings).template();
@@ -373,11 +377,11 @@ fn the_queue_waits_for_the_function() {
     }
 }
 
-/// What the queue holds when somebody switches is still told: the function goes on taking from the same queue, and
-/// the rules of before may go on sending until they are deleted.
+/// Events that are in the queue when `ingest` is switched are still posted: the function goes on reading from the same
+/// queue, and the old rules may send to it until they are deleted.
 #[test]
 #[ignore = "acceptance"]
-fn a_switch_of_the_way_leaves_the_queue_and_empties_it() {
+fn a_switch_of_ingest_keeps_the_queue_and_its_events() {
     let [queued, direct] = ["queue", "direct"].map(|ingest| {
         let settings = format!("mysettings: {{ingest: {ingest}}}");
         Package::new().settings(&settings).template()
@@ -401,7 +405,7 @@ fn a_switch_of_the_way_leaves_the_queue_and_empties_it() {
 /// With `ingest: direct` no rule sends to the queue.
 #[test]
 #[ignore = "acceptance"]
-fn rules_may_invoke_the_function_themselves() {
+fn rules_may_invoke_the_function_directly() {
     let template = Package::new()
         .settings("mysettings: {ingest: direct}")
         .template();
@@ -420,7 +424,7 @@ fn rules_may_invoke_the_function_themselves() {
     }
 }
 
-/// Nothing on the way may lose an event without a trace, or wait for ever.
+/// Every path of an event has a retry limit and a dead-letter queue, so that no event is lost.
 #[test]
 #[ignore = "acceptance"]
 fn what_fails_goes_to_the_dead_letter_queue() {
@@ -476,7 +480,7 @@ fn what_fails_goes_to_the_dead_letter_queue() {
 
 #[test]
 #[ignore = "acceptance"]
-fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
+fn the_role_allows_the_log_and_the_dead_letter_queue_and_enrichment() {
     let template = Package::new().template();
     let resources = template["Resources"].as_object().unwrap();
     let roles: Vec<&String> = resources
@@ -517,7 +521,7 @@ fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
         json!(["Allow", "sqs:SendMessage", {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}]),
     ];
     assert_eq!(allowed[..2], expected);
-    // What follows is for looking up what the events lack: `running.rs` holds it against the calls.
+    // The other statements are for enrichment. `permissions.rs` checks them against the calls.
     assert_eq!(allowed.len(), 8);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
@@ -525,10 +529,10 @@ fn the_function_may_write_its_log_and_keep_what_failed_and_nothing_else() {
     assert_eq!(log["RetentionInDays"], 30);
 }
 
-/// What goes wrong rings, and stands on one page.
+/// The stack has an alarm for each kind of failure, and a dashboard.
 #[test]
 #[ignore = "acceptance"]
-fn alarms_and_a_dashboard_come_along() {
+fn the_stack_has_alarms_and_a_dashboard() {
     let settings = "mysettings: {alarm_actions: ['arn:aws:sns:us-east-1:210987654321:ops']}";
     let template = Package::new().settings(settings).template();
     let resources = &template["Resources"];
@@ -568,7 +572,7 @@ fn alarms_and_a_dashboard_come_along() {
 
 #[test]
 #[ignore = "acceptance"]
-fn the_stack_says_where_to_look() {
+fn the_stack_outputs_name_its_resources() {
     let template = Package::new().template();
     let output = |name: &str| &template["Outputs"][name]["Value"]["Ref"];
     assert_eq!(output("FunctionName"), "ParrotLambdaFunction");
@@ -580,7 +584,7 @@ fn the_stack_says_where_to_look() {
 
 #[test]
 #[ignore = "acceptance"]
-fn the_trail_keeps_its_log_files_to_itself() {
+fn the_trails_bucket_is_private() {
     let template = Package::new()
         .settings("mysettings: {trail: true, trail_retention: 30}")
         .template();

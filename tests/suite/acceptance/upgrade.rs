@@ -1,4 +1,4 @@
-//! The documented commands against moto's AWS, where carnival-ecs-parrot's stack is running.
+//! The documented commands against moto, where a stack of carnival-ecs-parrot is deployed.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ fn run(cloud: &Moto, package: &Package, arguments: &[&str]) -> String {
         output.status.success(),
         "osls {}: {}",
         arguments.join(" "),
-        tools::told(&output)
+        tools::output_text(&output)
     );
     String::from_utf8(output.stdout).unwrap()
 }
@@ -30,10 +30,10 @@ fn deployed(cloud: &Moto) -> Value {
     serde_json::from_str(&tools::run_python("deployed.py", &[cloud.url()], "")).unwrap()
 }
 
-/// README's three commands, on an account where carnival-ecs-parrot is running.
+/// The three commands of README, in an account where carnival-ecs-parrot is deployed.
 #[test]
 #[ignore = "acceptance"]
-fn the_documented_commands_upgrade_carnivals_stack_in_place() {
+fn the_documented_commands_upgrade_the_stack_of_carnival_ecs_parrot() {
     let stack = tools::root().join("tests/carnival/stack.json");
     let cloud = Moto::with_stacks(&["ecs-parrot-staging", stack.to_str().unwrap()]);
     let before = deployed(&cloud);
@@ -125,10 +125,10 @@ fn the_documented_commands_upgrade_carnivals_stack_in_place() {
     assert_eq!(serde_json::from_str::<Value>(&answer).unwrap(), sample);
 }
 
-/// A new stack with every function, as far as moto's CloudFormation goes.
+/// A new stack with every function, as far as moto's CloudFormation supports it.
 #[test]
 #[ignore = "acceptance"]
-fn all_functions_stand_in_a_new_stack() {
+fn a_new_stack_has_all_functions() {
     let cloud = Moto::with_stacks(&[]);
     let settings = "mysettings: {functions: {run_from_queue: true, deploy_hook: true}}";
     let package = Package::new().settings(settings);

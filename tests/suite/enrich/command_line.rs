@@ -1,4 +1,4 @@
-//! The same looking up from the command line, with whoever's credentials; and only when it is asked for.
+//! Enrichment on the command line: it uses the user's credentials, and it happens only on request.
 
 use std::process::{Command, Output};
 
@@ -22,7 +22,7 @@ async fn run(aws: &FakeAws, arguments: &[&str], variables: &[(&str, &str)]) -> O
         .env("AWS_ACCESS_KEY_ID", "mine")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .envs(variables.iter().copied());
-    // The fake answers while the program runs.
+    // The fake AWS must answer while the program runs.
     tokio::task::spawn_blocking(move || {
         let output = command.output().unwrap();
         drop(folder);
@@ -33,13 +33,13 @@ async fn run(aws: &FakeAws, arguments: &[&str], variables: &[(&str, &str)]) -> O
 }
 
 fn printed(output: &Output) -> String {
-    assert!(output.status.success(), "{}", tools::told(output));
+    assert!(output.status.success(), "{}", tools::output_text(output));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[tokio::test]
-async fn only_when_it_is_asked_for() {
-    for (arguments, variables, asks) in [
+async fn calls_are_made_only_on_request() {
+    for (arguments, variables, makes_calls) in [
         (&["preview"][..], &[][..], false),
         (&["preview"], &[("ENRICH", "true")], false),
         (&["preview", "--enrich"], &[], true),
@@ -53,24 +53,24 @@ async fn only_when_it_is_asked_for() {
         let printed = printed(&run(&aws, arguments, variables).await);
         assert_eq!(
             printed.contains("report in batch"),
-            asks,
+            makes_calls,
             "{arguments:?}: {printed}"
         );
         assert_eq!(
             printed.contains("out_of_memory"),
-            asks && arguments[0] == "preview",
+            makes_calls && arguments[0] == "preview",
             "{printed}"
         );
-        assert_eq!(aws.calls().is_empty(), !asks, "{arguments:?}");
+        assert_eq!(aws.calls().is_empty(), !makes_calls, "{arguments:?}");
         assert!(aws.calls().iter().all(|call| call.access_key == "mine"));
     }
 }
 
-/// One sentence that says so and what to do, however many events there are.
+/// Without credentials one sentence says so and says what to do, however many events there are.
 #[tokio::test]
 async fn without_credentials_one_sentence_says_so() {
     let aws = account().await;
-    let nobody = [
+    let no_credentials = [
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_SECRET_ACCESS_KEY", ""),
         ("AWS_EC2_METADATA_DISABLED", "true"),
@@ -79,16 +79,16 @@ async fn without_credentials_one_sentence_says_so() {
     ];
     for program in ["preview", "notify"] {
         let arguments = [program, "--enrich", "report.json"];
-        let output = run(&aws, &arguments, &nobody).await;
+        let output = run(&aws, &arguments, &no_credentials).await;
         assert!(
             printed(&output).contains("in batch"),
             "{}",
-            tools::told(&output)
+            tools::output_text(&output)
         );
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(said.matches("AWS is not asked").count(), 1, "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr.matches("AWS is not asked").count(), 1, "{stderr}");
         assert_eq!(
-            said.lines().next().unwrap_or_default(),
+            stderr.lines().next().unwrap_or_default(),
             "ecs-parrot: AWS is not asked, so messages lack its facts: no AWS credentials: there are none in the \
              environment, a profile or a role of this machine; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
              or log in with `aws sso login`"
@@ -97,26 +97,26 @@ async fn without_credentials_one_sentence_says_so() {
     }
 }
 
-/// What AWS refuses is said, and the message stands there without it.
+/// A denied call is reported, and the message is shown without its facts.
 #[tokio::test]
-async fn a_person_hears_why_a_message_says_less() {
+async fn the_reason_for_missing_facts_is_printed() {
     let aws = account().await;
     aws.allow_only(Policy::new(&json!({"Statement": []})));
     let output = run(&aws, &["preview", "--enrich"], &[]).await;
     assert!(
         printed(&output).contains("in batch"),
         "{}",
-        tools::told(&output)
+        tools::output_text(&output)
     );
-    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
     assert!(
-        said.contains("messages lack facts that AWS did not return"),
-        "{said}"
+        stderr.contains("messages lack facts that AWS did not return"),
+        "{stderr}"
     );
 }
 
 #[tokio::test]
-async fn the_last_words_are_read_as_the_function_reads_them() {
+async fn the_log_tail_is_read_as_the_function_reads_it() {
     let aws = account().await;
     aws.log_stream("/ecs/report", super::STREAM, &["key=abc", "bye"]);
     let variables = [("LOG_TAIL_LINES", "2"), ("LOG_TAIL_MASK", "key=\\w+")];
@@ -127,9 +127,9 @@ async fn the_last_words_are_read_as_the_function_reads_them() {
     let wrong = [("LOG_TAIL_LINES", "many"), ("LOG_TAIL_MASK", "(")];
     let output = run(&aws, &["preview", "--enrich"], &wrong).await;
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains("LOG_TAIL_LINES: `many`") && said.contains("LOG_TAIL_MASK: pattern 1"),
-        "{said}"
+        stderr.contains("LOG_TAIL_LINES: `many`") && stderr.contains("LOG_TAIL_MASK: pattern 1"),
+        "{stderr}"
     );
 }

@@ -1,8 +1,8 @@
-//! The last lines of a container that failed: only where they are wanted, and never what is masked.
+//! The log tail of a container that failed: it is shown only where it is configured, and masked text is never shown.
 
 use serde_json::{Value, json};
 
-use super::{STREAM, TASK, account, report, task, tell};
+use super::{STREAM, TASK, account, notify, report, task};
 use crate::fake_aws::{FakeAws, Refusal, arn};
 
 async fn crashed(lines: &[&str]) -> FakeAws {
@@ -24,8 +24,8 @@ fn crash() -> Value {
 async fn off_by_default() {
     let aws = crashed(&["secret"]).await;
     for variables in [&[][..], &[("LOG_TAIL_LINES", "0")]] {
-        let told = tell(&aws, vec![crash()], variables).await;
-        assert!(!told.messages[0].contains("secret"), "{}", told.messages[0]);
+        let run = notify(&aws, vec![crash()], variables).await;
+        assert!(!run.messages[0].contains("secret"), "{}", run.messages[0]);
     }
     assert_eq!(aws.bodies("GetLogEvents").len(), 0);
 }
@@ -43,8 +43,8 @@ async fn the_last_lines_masked_in_a_block() {
         ("LOG_TAIL_LINES", "3"),
         ("LOG_TAIL_MASK", "(?i)token=\\S+\n://[^@]+@"),
     ];
-    let told = tell(&aws, vec![crash()], &variables).await;
-    let message = &told.messages[0];
+    let run = notify(&aws, vec![crash()], &variables).await;
+    let message = &run.messages[0];
     let (_, block) = message
         .split_once("*Last log lines of* `report-nightly`:\n")
         .unwrap();
@@ -53,57 +53,57 @@ async fn the_last_lines_masked_in_a_block() {
         block, "```\n  at main.rs:7\n•••\n*bye* _now_ &amp;lt;",
         "{message}"
     );
-    assert!(!message.contains("hunter2") && !told.log.contains("hunter2"));
-    assert!(!message.contains("abc123") && !told.log.contains("abc123"));
+    assert!(!message.contains("hunter2") && !run.log.contains("hunter2"));
+    assert!(!message.contains("abc123") && !run.log.contains("abc123"));
     let asked = &aws.bodies("GetLogEvents")[0];
     assert_eq!(asked["limit"], 3);
     assert_eq!(asked["startFromHead"], false);
     assert_eq!(asked["logStreamName"], STREAM);
 }
 
-/// A monster of a line, or too many of them: the end is what counts, and the rest of the message stays.
+/// The log tail is too long for the channel. Its end is shown, and the rest of the message stays complete.
 #[tokio::test]
-async fn cut_to_what_the_channel_takes() {
+async fn the_log_tail_is_cut_to_the_channels_limit() {
     let lines: Vec<_> = (0..50)
         .map(|number| format!("{number} {}", "&".repeat(200)))
         .collect();
     let lines: Vec<_> = lines.iter().map(String::as_str).collect();
     let aws = crashed(&lines).await;
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "50")]).await;
-    let message = &told.messages[0];
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "50")]).await;
+    let message = &run.messages[0];
     assert!(message.contains("\n49 &amp;"), "{message}");
     assert!(!message.contains("\n40 &amp;"), "{message}");
     assert!(message.contains("*Open*"), "{message}");
     assert_eq!(message.matches("```").count(), 2, "{message}");
 }
 
-/// A page may hold a megabyte: what is looked at of it is bounded, and a monster is left out whole.
+/// A page may hold a megabyte. Only a bounded part of it is read, and a line that is too long is left out.
 #[tokio::test]
-async fn a_monster_of_a_line_is_left_out() {
-    let monster = "x".repeat(200_000);
-    let aws = crashed(&["before", &monster, "after"]).await;
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
-    let message = &told.messages[0];
+async fn a_very_long_line_is_left_out() {
+    let long = "x".repeat(200_000);
+    let aws = crashed(&["before", &long, "after"]).await;
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    let message = &run.messages[0];
     assert!(
         message.contains("\nafter\n") && !message.contains("xxx"),
         "{message}"
     );
     let long = format!("{} end", "y".repeat(3_000));
     let aws = crashed(&[&long]).await;
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
     assert!(
-        told.messages[0].contains("yyy") && !told.messages[0].contains("end"),
+        run.messages[0].contains("yyy") && !run.messages[0].contains("end"),
         "{}",
-        told.messages[0]
+        run.messages[0]
     );
 }
 
-/// The log says what no event does.
+/// The log contains the cause, which is in no event.
 #[tokio::test]
-async fn last_words_explain() {
+async fn the_log_tail_explains_the_stop() {
     let aws = crashed(&["exec /bin/report: exec format error"]).await;
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
-    let headline = told.messages[0].lines().next().unwrap();
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    let headline = run.messages[0].lines().next().unwrap();
     assert!(
         headline.ends_with("its image is built for another CPU architecture"),
         "{headline}"
@@ -111,27 +111,23 @@ async fn last_words_explain() {
 }
 
 #[tokio::test]
-async fn no_words_no_block() {
+async fn without_log_lines_there_is_no_block() {
     let aws = crashed(&[]).await;
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
     assert!(
-        !told.messages[0].contains("Last log lines"),
+        !run.messages[0].contains("Last log lines"),
         "{}",
-        told.messages[0]
+        run.messages[0]
     );
-    assert!(!told.log.contains("messages lack"), "{}", told.log);
+    assert!(!run.log.contains("messages lack"), "{}", run.log);
 
-    // A whole group that is not there is somebody's mistake.
+    // A missing log group is a mistake of the configuration, so that it is logged.
     let aws = account().await;
     let mut shown = task(TASK, &arn("task-definition/report:1"));
     shown["containers"][0] = json!({"name": "report-nightly", "exitCode": 1});
     aws.described(TASK, shown);
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
-    assert!(
-        told.log.contains("log group does not exist"),
-        "{}",
-        told.log
-    );
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    assert!(run.log.contains("log group does not exist"), "{}", run.log);
 
     let aws = crashed(&["something"]).await;
     let denied = Refusal::new(
@@ -139,11 +135,11 @@ async fn no_words_no_block() {
         "User is not authorized to perform it",
     );
     aws.refuse("GetLogEvents", 9, &denied);
-    let told = tell(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
+    let run = notify(&aws, vec![crash()], &[("LOG_TAIL_LINES", "5")]).await;
     assert!(
-        !told.messages[0].contains("Last log lines"),
+        !run.messages[0].contains("Last log lines"),
         "{}",
-        told.messages[0]
+        run.messages[0]
     );
-    assert!(told.log.contains("messages lack"), "{}", told.log);
+    assert!(run.log.contains("messages lack"), "{}", run.log);
 }

@@ -1,4 +1,4 @@
-//! CodeDeploy, as far as a hook reports to it: each execution once.
+//! CodeDeploy, as far as a hook reports to it. It accepts one report for each execution.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,14 @@ use super::{Answer, FakeAws, Refusal};
 
 #[derive(Default)]
 pub(super) struct CodeDeploy {
-    /// What each execution was told.
-    told: BTreeMap<String, String>,
+    /// The reported status of each execution.
+    reported: BTreeMap<String, String>,
 }
 
 impl FakeAws {
-    /// What CodeDeploy was told of an execution.
-    pub(crate) fn told(&self, execution: &str) -> Option<String> {
-        self.state().code_deploy.told.get(execution).cloned()
+    /// The status that CodeDeploy got for an execution.
+    pub(crate) fn reported_status(&self, execution: &str) -> Option<String> {
+        self.state().code_deploy.reported.get(execution).cloned()
     }
 }
 
@@ -31,14 +31,14 @@ impl CodeDeploy {
             let code = "InvalidLifecycleEventHookExecutionStatusException";
             return Err(Refusal::new(code, "The status is invalid."));
         }
-        if self.told.contains_key(&execution) {
+        if self.reported.contains_key(&execution) {
             let code = "LifecycleEventAlreadyCompletedException";
             return Err(Refusal::new(
                 code,
                 "The lifecycle event has already completed.",
             ));
         }
-        self.told.insert(execution.clone(), status);
+        self.reported.insert(execution.clone(), status);
         Ok(json!({"lifecycleEventHookExecutionId": execution}))
     }
 }

@@ -1,4 +1,5 @@
-//! ECS: clusters, services, task definitions as whatever JSON they were given, and tasks with a life of their own.
+//! ECS: clusters, services, task definitions as the JSON that they were registered with, and tasks that change their
+//! state as a test plans it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,38 +17,38 @@ pub(super) struct Ecs {
     pub(super) definitions: Vec<Definition>,
     lives: VecDeque<Life>,
     tasks: Vec<Task>,
-    /// Tasks and instances that were there before, by their ids, as they are described.
+    /// Tasks and instances that exist before the test, by their ids, as the describe calls return them.
     described: BTreeMap<String, Value>,
-    /// What RunTask was asked under a client token, and the tasks that it started.
+    /// The RunTask request of each client token, and the tasks that it started.
     tokens: BTreeMap<String, (Value, Vec<String>)>,
 }
 
 pub(super) struct Definition {
     pub(super) body: Map<String, Value>,
     tags: Value,
-    is_of_test: bool,
+    is_registered_by_call: bool,
 }
 
-/// How the next task lives: its states, each for a number of looks, and how it ends.
+/// The plan for the next task: its states, each for a number of DescribeTasks calls, and how it ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Life {
-    /// Answers to DescribeTasks that do not know the task yet.
+    /// How many DescribeTasks calls do not find the task yet.
     pub(crate) unknown: usize,
     pub(crate) states: Vec<(&'static str, usize)>,
-    /// Runs until StopTask is called.
+    /// The task runs until StopTask is called.
     pub(crate) endless: bool,
-    /// Fields of containers while the task runs, by name.
+    /// Fields of the containers while the task runs, by container name.
     pub(crate) running: Value,
     /// Fields of the task once it has stopped.
     pub(crate) end: Value,
-    /// Fields of each container once the task has stopped, by name.
+    /// Fields of the containers once the task has stopped, by container name.
     pub(crate) containers: Value,
     pub(crate) logs: Vec<Log>,
-    /// RunTask places nothing, for these reasons.
+    /// If this is not empty, RunTask starts no task and returns these failures.
     pub(crate) failures: Vec<Value>,
 }
 
-/// A line of a container, and how long after the start it can be read.
+/// A log line of a container, and how long after the start it can be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
     pub(crate) container: &'static str,
@@ -78,10 +79,10 @@ struct Task {
     arn: String,
     definition: String,
     life: Life,
-    looks: usize,
+    describes: usize,
     stop_reason: Option<String>,
-    /// What RunTask was asked.
-    asked: Value,
+    /// The body of the RunTask call.
+    request: Value,
 }
 
 impl FakeAws {
@@ -98,7 +99,7 @@ impl FakeAws {
         state.ecs.revisions.insert(arn.to_owned(), revision);
     }
 
-    /// The tasks that were started, in their order.
+    /// The ARNs of the tasks that were started, in this order.
     pub(crate) fn tasks(&self) -> Vec<String> {
         let state = self.state();
         state
@@ -109,7 +110,7 @@ impl FakeAws {
             .collect()
     }
 
-    /// The tasks that run, and that nobody has told to stop.
+    /// The ARNs of the tasks that run and for which StopTask was not called.
     pub(crate) fn running(&self) -> Vec<String> {
         let state = self.state();
         let tasks = state
@@ -120,7 +121,7 @@ impl FakeAws {
         tasks.map(|task| task.arn.clone()).collect()
     }
 
-    /// Has a task end now, as its life ends.
+    /// Ends a task now, as its plan says.
     pub(crate) fn end(&self, task: &str) {
         let mut state = self.state();
         let task = state
@@ -132,7 +133,7 @@ impl FakeAws {
         task.life.states = Vec::new();
     }
 
-    /// The event of a task's stop, as EventBridge hands it on.
+    /// The event of a task's stop, as EventBridge delivers it.
     pub(crate) fn stop_event(&self, task: &str) -> Value {
         let state = self.state();
         let task = state.ecs.tasks.iter().find(|it| it.arn == task).unwrap();
@@ -145,13 +146,13 @@ impl FakeAws {
         })
     }
 
-    /// A definition that was there before, with its tags.
+    /// Adds a task definition that exists before the test, with its tags.
     pub(crate) fn definition(&self, body: Value, tags: Value) -> String {
         let mut state = self.state();
         state.ecs.keep(body, tags, false)
     }
 
-    /// A task or a container instance that was there before.
+    /// Adds a task or a container instance that exists before the test.
     pub(crate) fn described(&self, id: &str, shown: Value) {
         self.state().ecs.described.insert(id.to_owned(), shown);
     }
@@ -164,7 +165,7 @@ impl FakeAws {
         self.state().ecs.lives.push_back(life);
     }
 
-    /// Tasks that run and were not told to stop, and ACTIVE revisions that were registered by a call.
+    /// What calls created and did not clean up: tasks that still run, ACTIVE revisions, and empty log groups.
     pub(crate) fn left_behind(&self) -> Vec<String> {
         let state = self.state();
         let tasks = state
@@ -173,11 +174,12 @@ impl FakeAws {
             .iter()
             .filter(|task| task.status() != "STOPPED");
         let revisions = state.ecs.definitions.iter();
-        let revisions = revisions.filter(|it| it.is_of_test && it.body["status"] == "ACTIVE");
+        let revisions =
+            revisions.filter(|it| it.is_registered_by_call && it.body["status"] == "ACTIVE");
         tasks
             .map(|task| task.arn.clone())
             .chain(revisions.map(|it| it.arn().to_owned()))
-            .chain(state.logs.made_groups())
+            .chain(state.logs.created_groups())
             .collect()
     }
 }
@@ -205,11 +207,11 @@ impl Ecs {
             "DescribeTasks" => self.describe_tasks(body),
             "DescribeContainerInstances" => self.describe_instances(body),
             "StopTask" => self.stop_task(body),
-            other => panic!("{other} is not played"),
+            other => panic!("the fake ECS does not support {other}"),
         }
     }
 
-    fn keep(&mut self, body: Value, tags: Value, is_of_test: bool) -> String {
+    fn keep(&mut self, body: Value, tags: Value, is_registered_by_call: bool) -> String {
         let Value::Object(mut body) = body else {
             panic!("a definition is an object")
         };
@@ -240,12 +242,12 @@ impl Ecs {
         self.definitions.push(Definition {
             body,
             tags,
-            is_of_test,
+            is_registered_by_call,
         });
         arn
     }
 
-    /// By ARN, `family:revision`, or the latest ACTIVE one of a family.
+    /// Finds a definition by ARN, by `family:revision`, or by family: its latest ACTIVE revision.
     pub(super) fn find(&self, name: &str) -> Option<&Definition> {
         let id = name.rsplit('/').next().unwrap();
         self.definitions.iter().rev().find(|it| {
@@ -384,9 +386,9 @@ impl Ecs {
                 arn: arn.clone(),
                 definition: definition.clone(),
                 life,
-                looks: 0,
+                describes: 0,
                 stop_reason: None,
-                asked: body.clone(),
+                request: body.clone(),
             });
             tasks.push(arn);
         }
@@ -410,8 +412,8 @@ impl Ecs {
             }
             let task = self.tasks.iter_mut().find(|task| task.arn.ends_with(id));
             if let Some(task) = task {
-                task.looks += 1;
-                if task.looks > task.life.unknown {
+                task.describes += 1;
+                if task.describes > task.life.unknown {
                     tasks.push(task.shown());
                     continue;
                 }
@@ -456,12 +458,12 @@ impl Task {
         if self.stop_reason.is_some() {
             return "STOPPED";
         }
-        let mut looks = self.looks.saturating_sub(self.life.unknown);
+        let mut describes = self.describes.saturating_sub(self.life.unknown);
         for (state, lasts) in &self.life.states {
-            if looks <= *lasts {
+            if describes <= *lasts {
                 return state;
             }
-            looks -= lasts;
+            describes -= lasts;
         }
         if self.life.endless {
             "RUNNING"
@@ -480,7 +482,7 @@ impl Task {
             "lastStatus": status,
             "desiredStatus": if status == "STOPPED" { "STOPPED" } else { "RUNNING" },
             "createdAt": STARTED - 10.0,
-            "version": self.looks,
+            "version": self.describes,
         });
         let has_stopped = status == "STOPPED";
         let mut end = self.life.end.clone();
@@ -505,7 +507,7 @@ impl Task {
                 if self.stop_reason.is_some() {
                     container["exitCode"] = json!(143);
                 }
-                // One that ended before the task stays as it was.
+                // A container that ended before the task keeps its fields.
                 match self.life.running.get(name) {
                     Some(early) if status == "RUNNING" || self.stop_reason.is_some() => {
                         merge(&mut container, early);
@@ -526,7 +528,7 @@ impl Task {
             "platformVersion",
             "group",
         ] {
-            if let Some(value) = self.asked.get(field) {
+            if let Some(value) = self.request.get(field) {
                 task[field] = value.clone();
             }
         }

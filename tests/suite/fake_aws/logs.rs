@@ -1,4 +1,4 @@
-//! CloudWatch Logs: groups, and streams that are read page by page, in pages that are uneven and at times empty.
+//! CloudWatch Logs: groups, and streams that are read page by page. The pages have different sizes, and some are empty.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ecs::{Definition, Log};
 use super::{Answer, FakeAws, Refusal};
 
-/// How many events the service finds for a page, again and again: none, one, few, many.
+/// How many events each page has. The sequence repeats.
 const PAGES: [usize; 7] = [3, 0, 1, 0, 0, 997, 40];
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(super) struct Logs {
 #[derive(Default)]
 struct Group {
     retention: Option<i64>,
-    is_of_test: bool,
+    is_created_by_call: bool,
     streams: BTreeMap<String, Stream>,
 }
 
@@ -29,7 +29,7 @@ struct Stream {
 }
 
 impl FakeAws {
-    /// A group that was there before.
+    /// Adds a log group that exists before the test.
     pub(crate) fn log_group(&self, name: &str) {
         self.state()
             .logs
@@ -37,7 +37,7 @@ impl FakeAws {
             .insert(name.to_owned(), Group::default());
     }
 
-    /// A stream that was there before.
+    /// Adds a log stream that exists before the test.
     pub(crate) fn log_stream(&self, group: &str, stream: &str, lines: &[&str]) {
         let mut state = self.state();
         let group = state.logs.groups.entry(group.to_owned()).or_default();
@@ -68,11 +68,11 @@ impl Logs {
                 "The specified log group already exists",
             )),
             "CreateLogGroup" => {
-                let made = Group {
-                    is_of_test: true,
+                let created = Group {
+                    is_created_by_call: true,
                     ..Group::default()
                 };
-                self.groups.insert(name.to_owned(), made);
+                self.groups.insert(name.to_owned(), created);
                 Ok(json!({}))
             }
             "PutRetentionPolicy" => {
@@ -85,7 +85,7 @@ impl Logs {
                 Ok(json!({}))
             }
             "GetLogEvents" => self.group(name)?.events(body),
-            other => panic!("{other} is not played"),
+            other => panic!("the fake CloudWatch Logs does not support {other}"),
         }
     }
 
@@ -98,16 +98,16 @@ impl Logs {
         })
     }
 
-    /// Groups that a call made and that nothing was ever logged to.
-    pub(super) fn made_groups(&self) -> impl Iterator<Item = String> {
-        let made = self
+    /// The groups that a call created and that have no stream.
+    pub(super) fn created_groups(&self) -> impl Iterator<Item = String> {
+        let created = self
             .groups
             .iter()
-            .filter(|(_, it)| it.is_of_test && it.streams.is_empty());
-        made.map(|(name, _)| name.clone())
+            .filter(|(_, it)| it.is_created_by_call && it.streams.is_empty());
+        created.map(|(name, _)| name.clone())
     }
 
-    /// Each container's stream, as the awslogs driver names it.
+    /// Opens a stream for each container, named as the awslogs driver does.
     pub(super) fn open(&mut self, definition: &Definition, task: &str, lines: &[Log]) {
         for container in definition.body["containerDefinitions"].as_array().unwrap() {
             let options = &container["logConfiguration"]["options"];
@@ -149,7 +149,7 @@ impl Group {
             .iter()
             .filter(|line| stream.opened.elapsed() >= line.after);
         let shown: Vec<_> = shown.collect();
-        // The stream is there with its first line.
+        // The stream does not exist before its first line.
         if shown.is_empty() && !stream.lines.is_empty() {
             return Err(missing());
         }
@@ -172,7 +172,7 @@ impl Group {
 }
 
 impl Stream {
-    /// From the end; the first page is empty, which is not yet the beginning.
+    /// Reads from the end. The first page is empty although there are lines, as AWS's may be.
     fn tail(&self, body: &Value) -> Value {
         let events = match body["nextToken"].as_str() {
             None => &self.lines[..0],

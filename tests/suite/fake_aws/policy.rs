@@ -1,6 +1,6 @@
-//! IAM as far as the calls need it: what each call must be allowed, and whether a policy allows it.
+//! IAM, as far as the calls need it: which permissions each call needs, and whether a policy allows them.
 //!
-//! Actions, resources and condition keys are the Service Authorization Reference's:
+//! Actions, resources and condition keys are those of the Service Authorization Reference:
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html>,
 //! <https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html>.
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::ecs::Ecs;
 use super::{ACCOUNT, Call, REGION, Refusal, arn};
 
-/// Something that a call must be allowed.
+/// A permission that a call needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Need {
     action: String,
@@ -34,7 +34,7 @@ impl Need {
         self
     }
 
-    /// As AWS words it.
+    /// The error, in AWS's words.
     pub(super) fn refusal(&self) -> Refusal {
         let (action, resource) = (&self.action, &self.resource);
         Refusal::new(
@@ -47,7 +47,7 @@ impl Need {
     }
 }
 
-/// What somebody else's AWS was asked, where nothing is known of its definitions.
+/// The permissions for a call to another AWS server, whose task definitions are not known here.
 pub(crate) fn needs_elsewhere(call: &Call) -> Vec<Need> {
     needs(call, &Ecs::default())
 }
@@ -65,7 +65,7 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
                 .next()
                 .unwrap();
             let queue = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}");
-            // Ten at once need the same right as one.
+            // A batch call needs the same permission as the single call.
             let action = call.operation.trim_end_matches("Batch");
             vec![Need::new(&format!("sqs:{action}"), queue)]
         }
@@ -74,13 +74,13 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             let arn = if name.starts_with("arn:") {
                 name.to_owned()
             } else {
-                // IAM knows a parameter without its version.
+                // The ARN in IAM does not contain the version of a parameter.
                 let name = name.split(':').next().unwrap().trim_start_matches('/');
                 format!("arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name}")
             };
             vec![Need::new("ssm:GetParameter", arn)]
         }
-        // A secret's ARN ends in six characters of its own.
+        // Secrets Manager appends six random characters to the ARN of a secret.
         "secretsmanager" => {
             let id = call.body["SecretId"].as_str().unwrap();
             let arn = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{id}-Qm4xZr");
@@ -171,7 +171,7 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
     }
 }
 
-/// Whoever makes something with tags must be allowed to tag it.
+/// A call that creates a resource with tags also needs the permission to tag it.
 fn tagging(body: &Value, operation: &str, resource: String) -> Option<Need> {
     body.get("tags")?;
     Some(Need::new("ecs:TagResource", resource).with("ecs:CreateAction", operation.to_owned()))
@@ -188,7 +188,7 @@ fn passing(body: &Value) -> Vec<Need> {
         .collect()
 }
 
-/// EBS volumes are ECS's own to make.
+/// ECS itself creates the EBS volumes, with a role that it is passed.
 fn to_ecs(body: &Value) -> Vec<Need> {
     let volumes = body["volumeConfigurations"].as_array();
     let roles = volumes.into_iter().flatten();
@@ -199,7 +199,7 @@ fn to_ecs(body: &Value) -> Vec<Need> {
         .collect()
 }
 
-/// A policy's Allow statements; an implicit deny is all it has beside them.
+/// The Allow statements of a policy. Everything else is implicitly denied. Deny statements are not supported.
 #[derive(Debug)]
 pub(crate) struct Policy {
     statements: Vec<Value>,
@@ -214,7 +214,7 @@ impl Policy {
             .clone();
         assert!(
             statements.iter().all(|it| it["Effect"] == "Allow"),
-            "only Allow is played"
+            "the fake IAM supports only Allow"
         );
         Self {
             statements,
@@ -243,7 +243,7 @@ fn matches(statement: &Value, need: &Need) -> bool {
         && meets(&statement["Condition"], need)
 }
 
-/// A string, or a list of them.
+/// The items of a string or of a list of strings.
 fn several(value: &Value) -> impl Iterator<Item = &str> {
     let list = value
         .as_array()
@@ -256,7 +256,7 @@ fn meets(condition: &Value, need: &Need) -> bool {
     operators.into_iter().all(|(operator, keys)| {
         assert!(
             ["StringEquals", "StringLike", "ArnEquals", "ArnLike"].contains(&operator.as_str()),
-            "{operator} is not played"
+            "the fake IAM does not support {operator}"
         );
         keys.as_object().unwrap().iter().all(|(key, allowed)| {
             let value = need.keys.get(key.as_str());
@@ -270,7 +270,7 @@ fn meets(condition: &Value, need: &Need) -> bool {
     })
 }
 
-/// IAM's wildcards: `*` and `?`, across `/` and `:`.
+/// Matches a pattern of IAM: `*` and `?` also match `/` and `:`.
 fn like(pattern: &str, text: &str) -> bool {
     let escaped = pattern.replace('[', "[[]").replace('{', "[{]");
     let glob = GlobBuilder::new(&escaped)
@@ -281,7 +281,7 @@ fn like(pattern: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_policy_allows_what_it_says_and_nothing_else() {
+fn a_policy_allows_only_what_it_names() {
     let document = serde_json::json!({"Statement": [
         {"Sid": "Run", "Effect": "Allow", "Action": "ecs:RunTask",
          "Resource": "arn:aws:ecs:*:210987654321:task-definition/web-*:*",

@@ -1,4 +1,4 @@
-//! Parameter Store and Secrets Manager: texts by their names.
+//! Parameter Store and Secrets Manager: values by name.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{Answer, FakeAws, Refusal};
 pub(super) struct Secrets(BTreeMap<String, String>);
 
 impl FakeAws {
-    /// A parameter or a secret, now with this value.
+    /// Sets the value of a parameter or a secret.
     pub(crate) fn secret(&self, name: &str, value: &str) {
         self.state()
             .secrets

@@ -1,4 +1,4 @@
-//! SQS, as far as a function that is given records calls it, and whoever sends one.
+//! SQS, as far as the functions and the command line call it.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use super::{ACCOUNT, Answer, FakeAws, REGION, Refusal};
 pub(super) struct Sqs {
     /// The account of each queue that can be looked up by its name.
     queues: BTreeMap<String, String>,
-    /// How often each queue hands a message out before it goes to its dead-letter queue.
+    /// How often each queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     receives: BTreeMap<String, u32>,
 }
 
 impl FakeAws {
-    /// A queue that can be looked up, of this account or of another.
+    /// Adds a queue that can be looked up, in this account or in another.
     pub(crate) fn queue(&self, name: &str, account: &str) {
         let queues = &mut self.state().sqs.queues;
         queues.insert(name.to_owned(), account.to_owned());
     }
 
-    /// From here on a queue has a dead-letter queue, for what was received so often.
+    /// From now on the queue has a dead-letter queue, with this `maxReceiveCount`.
     pub(crate) fn max_receives(&self, queue: &str, receives: u32) {
         let mut state = self.state();
         state.sqs.receives.insert(queue.to_owned(), receives);
@@ -73,12 +73,12 @@ impl Sqs {
                 };
                 Ok(json!({"Attributes": attributes}))
             }
-            other => panic!("{other} is not played"),
+            other => panic!("the fake SQS does not support {other}"),
         }
     }
 }
 
-/// Of a call that takes ten at once.
+/// The entries of a batch call, which takes at most ten.
 pub(super) fn entries(body: &Value) -> impl Iterator<Item = &Value> {
     let entries = body["Entries"].as_array().unwrap();
     assert!((1..=10).contains(&entries.len()), "{body}");

@@ -192,7 +192,7 @@ async fn a_failed_receive_returns_what_is_held() {
         &[("SLACK_WEBHOOKURL", &webhook)],
     ))
     .await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(printed.contains("1 posted, 0 dropped, 1 kept"), "{printed}");
     assert!(printed.contains("ReceiveMessage"), "{printed}");
@@ -216,7 +216,7 @@ async fn a_closed_pipe_returns_what_is_held() {
         let mut child = command.spawn().unwrap();
         drop(child.stdout.take());
         let output = output_of(child).await;
-        let printed = tools::told(&output);
+        let printed = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(1), "{printed}");
         assert!(printed.contains("standard output"), "{printed}");
         assert!(
@@ -271,7 +271,7 @@ async fn a_signal_returns_what_is_held() {
         invoked(&function).await;
         signal(&child, name);
         let output = output_of(child).await;
-        let printed = tools::told(&output);
+        let printed = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(status), "{printed}");
         assert!(
             printed.contains("the queue may contain more messages"),
@@ -305,7 +305,12 @@ async fn a_second_signal_stops_at_once() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     signal(&child, "-INT");
     let output = output_of(child).await;
-    assert_eq!(output.status.code(), Some(130), "{}", tools::told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        tools::output_text(&output)
+    );
     assert!(started.elapsed() < TIMEOUT);
     assert_eq!(queue.deleted(), [""; 0]);
     assert_eq!(queue.left(), ["a", "b"]);
@@ -326,7 +331,12 @@ async fn a_signal_during_a_receive_loses_no_message() {
     }
     signal(&child, "-INT");
     let output = output_of(child).await;
-    assert_eq!(output.status.code(), Some(130), "{}", tools::told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        tools::output_text(&output)
+    );
     assert_eq!(queue.left(), ["a"]);
 }
 
@@ -343,7 +353,7 @@ async fn a_repeated_message_does_not_end_the_run() {
         &[("SLACK_WEBHOOKURL", &webhook)],
     ))
     .await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1), "{printed}");
     // The second event reports the same stop.
     assert!(printed.contains("1 posted, 2 dropped, 1 kept"), "{printed}");
@@ -386,7 +396,7 @@ async fn dropped_events_are_not_posted() {
             &[("SLACK_WEBHOOKURL", &webhook)],
         ))
         .await;
-        let printed = tools::told(&output);
+        let printed = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(0), "{printed}");
         assert!(printed.contains(totals), "{printed}");
         assert!(printed.contains("a: dropped as steady_state"), "{printed}");
@@ -402,7 +412,7 @@ async fn a_local_dry_run_says_what_is_missing() {
     let queue = Queue::of(&[("a", good())]);
     let server = queue.serve().await;
     let output = output(redrive(&server, &["--dry-run", "--local"], &[])).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert!(
         printed.contains("without --dry-run this command would fail: no channel"),
@@ -422,7 +432,7 @@ async fn messages_that_could_not_be_returned_are_reported() {
         let webhook = webhook(&slack);
         let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
         let output = output(redrive(&server, &["--local"], &variables)).await;
-        let printed = tools::told(&output);
+        let printed = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(1), "{printed}");
         assert!(
             printed.contains("2 could not be returned to the queue and stay invisible until "),
@@ -443,7 +453,7 @@ async fn messages_that_could_not_be_deleted_are_named() {
     let webhook = webhook(&slack);
     let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
     let output = output(redrive(&server, &["--local"], &variables)).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(printed.contains("posted again: a, b"), "{printed}");
     assert!(printed.contains("DeleteMessage"), "{printed}");
@@ -459,7 +469,7 @@ async fn messages_of_another_reader_are_reported() {
     let webhook = webhook(&slack);
     let variables = [("SLACK_WEBHOOKURL", webhook.as_str())];
     let output = output(redrive(&server, &["--local"], &variables)).await;
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(1), "{printed}");
     assert!(
         printed.contains(

@@ -94,7 +94,7 @@ fn the_example_of_ecs_one_off_task() {
         "--task-name myapp-db-migrations --from-task myapp --cluster myEcsCluster \
          --image myapp:v2 --command bundle exec rake db:migrate",
     );
-    let printed = tools::told(&output);
+    let printed = tools::output_text(&output);
     assert_eq!(output.status.code(), Some(0), "{printed}");
     assert_eq!(output.stdout, b"", "moto's containers log nothing");
     for line in [
@@ -123,7 +123,7 @@ fn the_example_of_ecs_one_off_task_on_fargate_twice() {
     );
     for revision in 1..=2 {
         let output = run(&account, &arguments);
-        let printed = tools::told(&output);
+        let printed = tools::output_text(&output);
         assert_eq!(output.status.code(), Some(0), "{printed}");
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let definition = report["task_definition"].as_str().unwrap();

@@ -1,14 +1,14 @@
-//! Folders under `target/tmp` that are filled once, for all tests and all runs.
+//! Folders under `target/tmp` into which tools are installed once, for all tests and all runs.
 
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::told;
+use super::output_text;
 
-/// A folder of that name under `target/tmp`, for us alone, test processes beside us included, until the lock
-/// is dropped.
+/// Locks the folder of this name under `target/tmp`. No other test, also of another process, uses it until the lock is
+/// dropped.
 pub(crate) fn reserve(name: &str) -> (PathBuf, fs::File) {
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let lock =
@@ -17,7 +17,7 @@ pub(crate) fn reserve(name: &str) -> (PathBuf, fs::File) {
     (tools.join(name), lock)
 }
 
-/// Has `how` fill a folder, unless it was filled from the same `pins` before.
+/// Runs `how` to fill a folder, unless it was already filled from the same `pins`.
 pub(super) fn install(
     name: &str,
     pins: &str,
@@ -37,7 +37,7 @@ pub(super) fn install(
     Ok(home)
 }
 
-/// The path, or why the test cannot run.
+/// The path. Panics with the reason if the installation failed.
 pub(super) fn found(installed: &Result<PathBuf, String>) -> &Path {
     match installed {
         Ok(path) => path,
@@ -45,7 +45,7 @@ pub(super) fn found(installed: &Result<PathBuf, String>) -> &Path {
     }
 }
 
-/// The first two numbers of a program's version, and all of it.
+/// The first two numbers of a program's version, and the whole version.
 pub(super) fn version(program: &str, prefix: &str) -> Option<((u32, u32), String)> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -62,7 +62,7 @@ pub(super) fn succeed(command: &mut Command) -> Result<(), String> {
     if output.status.success() {
         Ok(())
     } else {
-        Err(format!("{command:?}: {}", told(&output)))
+        Err(format!("{command:?}: {}", output_text(&output)))
     }
 }
 
@@ -83,7 +83,7 @@ fn an_installation_is_renewed_only_when_its_pins_change() {
             filled.push(pins);
             assert!(
                 !home.join("left").exists(),
-                "what the older pins brought is gone"
+                "the files of the older pins are deleted"
             );
             write(&home.join("left"), pins)
         })
@@ -101,7 +101,7 @@ fn an_installation_is_renewed_only_when_its_pins_change() {
     assert_eq!(
         filled,
         ["one", "two", "three"],
-        "what failed is tried again"
+        "a failed installation is tried again"
     );
 
     let tools = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -1,4 +1,4 @@
-//! Node.js, with the packages that are locked.
+//! Node.js, with the packages of the lock files.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,37 +7,37 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::install::{found, install, reserve, succeed, version, write};
-use super::{root, told, without_account};
+use super::{output_text, root, without_account};
 
-/// What a folder of Node.js packages is installed from.
+/// The files from which a folder of Node.js packages is installed.
 struct Packages {
     folder: &'static str,
     package: &'static str,
     lock: &'static str,
 }
 
-/// The deployment's own.
+/// The packages of the deployment.
 const DEPLOYMENT: Packages = Packages {
     folder: "node",
     package: include_str!("../../../package.json"),
     lock: include_str!("../../../package-lock.json"),
 };
 
-/// The tests' own.
+/// The packages of the tests.
 const TESTS: Packages = Packages {
     folder: "node-tests",
     package: include_str!("../../node/package.json"),
     lock: include_str!("../../node/package-lock.json"),
 };
 
-/// What is missing, in one line.
+/// Names what is missing, in one line.
 fn check() -> Result<(), String> {
     const NEEDED: &str = "20.19, 22.13 or 24 on";
     let (found, text) = version("node", "v")
         .ok_or_else(|| format!("Node.js is not installed; install {NEEDED}, with npm"))?;
     match found {
         (20, 19..) | (22, 13..) | (24.., _) => {}
-        _ => return Err(format!("Node.js {text} does not do; install {NEEDED}")),
+        _ => return Err(format!("Node.js {text} is not supported; install {NEEDED}")),
     }
     let npm = version("npm", "");
     npm.map(|_| ()).ok_or_else(|| {
@@ -89,9 +89,9 @@ pub(crate) fn node_script(name: &str) -> Command {
     command
 }
 
-/// A page's document as a browser without a window has it, after what `arguments` of `browser.js` ask for.
+/// Opens a page in a headless browser and returns its document. `arguments` are those of `browser.js`.
 pub(crate) fn browse(page: &Path, arguments: &[&OsStr]) -> String {
-    // The browser unpacks itself there, once; two at a time would disturb each other.
+    // The browser unpacks itself into this folder once. Two processes at a time would disturb each other.
     let (unpacked, _lock) = reserve("browser");
     fs::create_dir_all(&unpacked).expect("target/tmp can be written to");
     let output = node_script("browser.js")
@@ -100,13 +100,13 @@ pub(crate) fn browse(page: &Path, arguments: &[&OsStr]) -> String {
         .env("TMPDIR", unpacked)
         .output()
         .expect("node can be run");
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     String::from_utf8(output.stdout).expect("a document is UTF-8")
 }
 
-/// Nobody's mirror and no folder of a machine stand in what everybody installs from.
+/// The lock files must name neither a mirror nor a folder of one machine, because everyone installs from them.
 #[test]
-fn the_locks_name_versions_and_no_place_to_fetch_them_from() {
+fn the_locks_name_versions_and_no_download_address() {
     for packages in [DEPLOYMENT, TESTS] {
         let lock: serde_json::Value = serde_json::from_str(packages.lock).unwrap();
         let locked = lock["packages"].as_object().unwrap();
@@ -114,7 +114,7 @@ fn the_locks_name_versions_and_no_place_to_fetch_them_from() {
         for (name, package) in locked {
             assert!(
                 package.get("resolved").is_none(),
-                "{name} names where it was downloaded from"
+                "{name} names its download address"
             );
             assert!(
                 name.is_empty() || package["integrity"].is_string(),

@@ -1,4 +1,4 @@
-//! Python, with the packages that are pinned.
+//! Python, with the pinned packages.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,37 +6,37 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::install::{found, install, succeed, version};
-use super::{root, run_with_input, told, without_account};
+use super::{output_text, root, run_with_input, without_account};
 
-/// What the tests' scripts import.
+/// The packages that the scripts of the tests import.
 const TESTS: Packages = Packages {
     folder: "python",
     pins: include_str!("../../requirements.txt"),
 };
 
-/// What those of the second circle import: CloudFormation and cfn-lint take twice as much.
+/// The packages for the acceptance tests. With CloudFormation and cfn-lint they need twice as much space.
 const ACCEPTANCE: Packages = Packages {
     folder: "python-acceptance",
     pins: include_str!("../../requirements-acceptance.txt"),
 };
 
-/// What `make package` installs where there is no `cargo lambda`.
+/// The packages that `make package` installs where `cargo lambda` is missing.
 const PACKAGING: Packages = Packages {
     folder: "python-packaging",
     pins: include_str!("../../../deploy/requirements.txt"),
 };
 
-/// What a virtual environment is filled with.
+/// The packages of a virtual environment.
 struct Packages {
     folder: &'static str,
     pins: &'static str,
 }
 
-/// The oldest that the pinned packages are made for.
+/// The oldest Python that the pinned packages support.
 const OLDEST: (u32, u32) = (3, 11);
 
 impl Packages {
-    /// The folder of the environment's programs.
+    /// Installs them if necessary. Returns the `bin` folder of the virtual environment.
     fn installed(&self) -> Result<PathBuf, String> {
         let home = install(self.folder, self.pins, |home| {
             check()?;
@@ -45,8 +45,8 @@ impl Packages {
             let requirements = home.join("requirements.txt");
             std::fs::write(&requirements, self.pins).map_err(|error| error.to_string())?;
             let mut pip = Command::new(venv.join("bin/pip"));
-            // Every package is pinned, so that there is nothing to resolve; Python compiles what it imports, which is
-            // less than all.
+            // Every package is pinned, so that pip need not resolve dependencies. Python compiles only what it imports,
+            // so that pip need not compile everything.
             pip.args(["install", "--quiet", "--disable-pip-version-check"])
                 .args(["--no-deps", "--no-compile"]);
             succeed(pip.arg("--requirement").arg(requirements))
@@ -55,7 +55,7 @@ impl Packages {
     }
 }
 
-/// What is missing, in one line.
+/// Names what is missing, in one line.
 fn check() -> Result<(), String> {
     let (found, text) = version("python3", "Python ")
         .ok_or("Python 3 is not installed; install Python 3.11 or later, with its venv module")?;
@@ -83,7 +83,7 @@ fn acceptance() -> PathBuf {
     found(BIN.get_or_init(|| ACCEPTANCE.installed())).to_owned()
 }
 
-/// The folder of `cargo-lambda`.
+/// The folder that contains `cargo-lambda`.
 pub(crate) fn packaging() -> PathBuf {
     static BIN: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     found(BIN.get_or_init(|| PACKAGING.installed())).to_owned()
@@ -98,7 +98,7 @@ pub(crate) fn script(name: &str) -> Command {
     script_with(&bin(), name)
 }
 
-/// The same with what the second circle imports.
+/// A script of `tests/python`, with the packages of the acceptance tests.
 pub(crate) fn acceptance_script(name: &str) -> Command {
     script_with(&acceptance(), name)
 }
@@ -109,28 +109,32 @@ fn script_with(bin: &Path, name: &str) -> Command {
     command
 }
 
-/// Runs a script with `input` on its stdin, and gives what it printed.
+/// Runs a script with `input` on its stdin. Returns its stdout.
 pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: &str) -> String {
     printed(self::script(script).args(arguments), input)
 }
 
-/// The same with what the second circle imports.
+/// As [`run_python`], with the packages of the acceptance tests.
 pub(crate) fn run_acceptance_python(script: &str, input: &str) -> String {
     printed(&mut acceptance_script(script), input)
 }
 
 fn printed(script: &mut Command, input: &str) -> String {
     let output = run_with_input(script, input);
-    assert!(output.status.success(), "{script:?}: {}", told(&output));
+    assert!(
+        output.status.success(),
+        "{script:?}: {}",
+        output_text(&output)
+    );
     String::from_utf8(output.stdout).expect("a script prints UTF-8")
 }
 
 #[test]
-fn the_pins_name_versions_and_no_place_to_fetch_them_from() {
+fn the_pins_name_versions_and_no_download_address() {
     let lines = [TESTS, ACCEPTANCE, PACKAGING].map(|packages| packages.pins.lines());
     for line in lines.into_iter().flatten() {
         let is_pin = line.contains("==") && !line.contains("://");
         let is_other = line.is_empty() || line.starts_with('#');
-        assert!(is_pin || is_other, "`{line}` is no exact pin");
+        assert!(is_pin || is_other, "`{line}` is not an exact pin");
     }
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::install::{found, install, succeed};
 
-/// The one on the PATH, or Debian's, unpacked for the tests alone. What it runs has an empty environment.
+/// The Valgrind on the PATH, or Debian's package, unpacked for the tests. The program that it runs has an empty
+/// environment.
 pub(crate) fn valgrind() -> Command {
     let is_there = Command::new("valgrind").arg("--version").output();
     if is_there.is_ok_and(|output| output.status.success()) {
@@ -21,7 +22,7 @@ pub(crate) fn valgrind() -> Command {
         })
     });
     let root = found(&home).join("root/usr");
-    // `valgrind` itself is a script that looks for the program where Debian installs it.
+    // Debian's `valgrind` is a script that runs the program at its usual place, so that it cannot be used here.
     let mut command = Command::new(root.join("bin/valgrind.bin"));
     let symbols = root.join("lib/debug");
     command
@@ -31,7 +32,7 @@ pub(crate) fn valgrind() -> Command {
     command
 }
 
-/// Debian's packages of it and of the C library's symbols, which it wants.
+/// Downloads and unpacks Debian's packages of Valgrind and of the C library's symbols, which it needs.
 fn unpack(home: &Path) -> Result<(), String> {
     let (lists, cache, root) = (home.join("lists"), home.join("cache"), home.join("root"));
     for folder in [

@@ -1,4 +1,4 @@
-//! Answers each event with itself.
+//! Returns each event.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Posts each event's id, and nothing else of it.
+//! Posts only the id of each event.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use reqwest::Client;
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    // `parrot`'s own, so that the two differ in nothing that is not theirs.
+    // This is the provider of `parrot`, so that both use the same TLS implementation.
     let provider = rustls::crypto::ring::default_provider();
-    provider.install_default().map_err(|_| "there is one already")?;
+    provider.install_default().map_err(|_| "a provider is already installed")?;
     let webhook = &std::env::var("SLACK_WEBHOOKURL")?;
     let client = &Client::new();
     run(service_fn(|event: LambdaEvent<Value>| async move {

@@ -1,4 +1,4 @@
-//! SQS and the poller that Lambda keeps before it: batches of records, and what comes back is handed out again.
+//! SQS with Lambda's poller: it delivers records in batches, and delivers failed records again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-/// Records of a batch, and how long an invocation may take.
+/// The number of records of a batch, and the time of an invocation.
 const BATCH: usize = 25;
 const TIME: Duration = Duration::from_millis(3_500);
 
 #[derive(Debug)]
-pub(super) struct StormyQueue {
+pub(super) struct RetryingQueue {
     state: Mutex<State>,
     made: Instant,
 }
@@ -21,13 +21,13 @@ pub(super) struct StormyQueue {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<(usize, String)>,
-    /// Batches on their way, by the address of the function's Runtime API and the request's id.
-    handed_out: HashMap<(String, String), Vec<(usize, String)>>,
+    /// Batches that are being processed, by the address of the function's Runtime API and the request id.
+    in_flight: HashMap<(String, String), Vec<(usize, String)>>,
     invocations: usize,
-    given_back: usize,
+    returned: usize,
 }
 
-impl StormyQueue {
+impl RetryingQueue {
     pub(super) fn new(events: Vec<Value>) -> Self {
         let waiting = events.iter().map(Value::to_string).enumerate().collect();
         Self {
@@ -41,7 +41,7 @@ impl StormyQueue {
 
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state.lock().unwrap();
-        state.waiting.is_empty() && state.handed_out.is_empty()
+        state.waiting.is_empty() && state.in_flight.is_empty()
     }
 
     pub(super) fn age(&self) -> Duration {
@@ -52,28 +52,28 @@ impl StormyQueue {
         self.state.lock().unwrap().invocations
     }
 
-    pub(super) fn given_back(&self) -> usize {
-        self.state.lock().unwrap().given_back
+    pub(super) fn returned(&self) -> usize {
+        self.state.lock().unwrap().returned
     }
 
-    /// The visibility time-out of what a function held that is gone.
-    pub(super) fn give_back_of(&self, api: &str) {
+    /// Returns the records of a killed function to the queue, as the visibility timeout does.
+    pub(super) fn return_records_of(&self, api: &str) {
         let mut state = self.state.lock().unwrap();
         let held: Vec<_> = state
-            .handed_out
+            .in_flight
             .keys()
             .filter(|(of, _)| of == api)
             .cloned()
             .collect();
         for key in held {
-            let batch = state.handed_out.remove(&key).unwrap();
+            let batch = state.in_flight.remove(&key).unwrap();
             state.waiting.extend(batch);
         }
     }
 }
 
-/// A Runtime API that hands out this queue's batches.
-pub(super) async fn serve(queue: Arc<StormyQueue>) -> MockServer {
+/// A Runtime API that delivers the batches of this queue.
+pub(super) async fn serve(queue: Arc<RetryingQueue>) -> MockServer {
     let server = MockServer::start().await;
     let address = server.address().to_string();
     Mock::given(method("GET"))
@@ -88,8 +88,8 @@ pub(super) async fn serve(queue: Arc<StormyQueue>) -> MockServer {
     server
 }
 
-struct Next(Arc<StormyQueue>, String);
-struct Answered(Arc<StormyQueue>, String);
+struct Next(Arc<RetryingQueue>, String);
+struct Answered(Arc<RetryingQueue>, String);
 
 impl Respond for Next {
     fn respond(&self, _: &Request) -> ResponseTemplate {
@@ -97,7 +97,7 @@ impl Respond for Next {
         let many = BATCH.min(state.waiting.len());
         let batch: Vec<_> = state.waiting.drain(..many).collect();
         if batch.is_empty() {
-            // No event yet: asked again after a while, as a poller that was not answered would.
+            // There is no event yet. The function asks again after an error.
             return ResponseTemplate::new(500).set_delay(Duration::from_millis(200));
         }
         state.invocations += 1;
@@ -107,7 +107,7 @@ impl Respond for Next {
         });
         let payload = json!({"Records": records.collect::<Vec<_>>()});
         state
-            .handed_out
+            .in_flight
             .insert((self.1.clone(), request.clone()), batch);
         let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIME;
         ResponseTemplate::new(200)
@@ -126,20 +126,20 @@ impl Respond for Answered {
         let mut parts = request.url.path().rsplit('/');
         let (how, id) = (parts.next().unwrap(), parts.next().unwrap());
         let mut state = self.0.state.lock().unwrap();
-        if let Some(batch) = state.handed_out.remove(&(self.1.clone(), id.to_owned())) {
+        if let Some(batch) = state.in_flight.remove(&(self.1.clone(), id.to_owned())) {
             let answer: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let failures = answer["batchItemFailures"]
                 .as_array()
                 .cloned()
                 .unwrap_or_default();
-            let is_back = |id: usize| {
+            let is_failed = |id: usize| {
                 let id = id.to_string();
                 let is_named = |it: &Value| it["itemIdentifier"].as_str() == Some(&id);
                 how == "error" || failures.iter().any(is_named)
             };
-            let back: Vec<_> = batch.into_iter().filter(|(id, _)| is_back(*id)).collect();
-            state.given_back += back.len();
-            state.waiting.extend(back);
+            let failed: Vec<_> = batch.into_iter().filter(|(id, _)| is_failed(*id)).collect();
+            state.returned += failed.len();
+            state.waiting.extend(failed);
         }
         ResponseTemplate::new(202)
     }

@@ -1,4 +1,4 @@
-//! With every sample what the first circle does with one of each kind.
+//! Checks with every sample that the tests of `cargo test` run with one sample of each kind.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn nothing_in_any_sample_becomes_markup() {
 
 #[test]
 #[ignore = "acceptance"]
-fn nothing_in_a_digest_of_all_samples_becomes_markup() {
+fn nothing_in_a_group_of_all_samples_becomes_markup() {
     hostile::becomes_no_markup_in_groups(&samples());
 }
 

@@ -1,4 +1,4 @@
-//! An hour of what a healthy cluster does by itself: nobody is woken, and little is said.
+//! One hour of routine events of a healthy cluster: none of them is urgent.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use wiremock::ResponseTemplate;
 use crate::chat::{chat, texts, webhook};
 use crate::{events, tools};
 
-/// Events of an hour, each `times` times, as ECS and the services around it send them.
+/// The events of one hour, as ECS and the services around it send them.
 const HOUR: [(&str, &[&str]); 6] = [
     (
         "rolling deployment",
@@ -98,21 +98,21 @@ const HOUR: [(&str, &[&str]); 6] = [
 ];
 
 #[test]
-fn nobody_is_woken_by_what_a_cluster_does_by_itself() {
+fn routine_operations_are_not_urgent() {
     for (operation, samples) in HOUR {
         for name in samples {
             for evaluated in events::evaluate(&events::sample(name), &Policy::default()) {
                 let evaluated = evaluated.unwrap();
-                let is_loud = evaluated.priority().is_some_and(|priority| priority.urgent);
-                assert!(!is_loud, "{operation}: {name} is {}", evaluated.reason());
+                let is_urgent = evaluated.priority().is_some_and(|priority| priority.urgent);
+                assert!(!is_urgent, "{operation}: {name} is {}", evaluated.reason());
             }
         }
     }
 }
 
-/// What a channel for urgent messages alone gets of that hour, and that it gets what is urgent.
+/// A channel with the minimum `urgent` gets nothing of that hour, and it gets an urgent event.
 #[tokio::test]
-async fn an_urgent_channel_hears_of_none_of_it() {
+async fn an_urgent_only_channel_gets_no_routine_event() {
     let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
     let uri = webhook(&slack);
     let hour = HOUR.iter().flat_map(|(_, samples)| samples.iter());
@@ -134,14 +134,14 @@ async fn an_urgent_channel_hears_of_none_of_it() {
                 .unwrap()
         };
         let output = tokio::task::spawn_blocking(notify).await.unwrap();
-        assert!(output.status.success(), "{}", tools::told(&output));
+        assert!(output.status.success(), "{}", tools::output_text(&output));
         assert_eq!(texts(&slack).await.len(), expected);
     }
 }
 
-/// The same names with another eventType are no alarm either, and the next zone's name is none.
+/// Rebalancing events are dropped because of their names, whatever their `eventType` is.
 #[test]
-fn rebalancing_is_noise_by_its_name() {
+fn rebalancing_is_dropped_by_its_name() {
     for name in [
         "SERVICE_REBALANCING_STARTED",
         "SERVICE_REBALANCING_COMPLETED",
@@ -161,9 +161,10 @@ fn rebalancing_is_noise_by_its_name() {
     }
 }
 
-/// Managed draining ends with ECS's own deregistration: the instance's event tells of it, and only a person's is news.
+/// Managed draining ends when ECS deregisters the instance. The instance's own event reports this already, so that only
+/// a person's call is kept.
 #[test]
-fn what_ecs_does_to_instances_is_noise() {
+fn calls_by_ecs_on_instances_are_dropped() {
     let by_ecs = events::sample("instance_state-draining-by-ecs")["detail"]["userIdentity"].clone();
     for (name, reason) in [
         ("UpdateContainerInstancesState", "instance_state"),
@@ -181,7 +182,7 @@ fn what_ecs_does_to_instances_is_noise() {
             assert_eq!(evaluated.reason(), expected, "{name}");
         }
     }
-    // What could not be done is news, whoever tried.
+    // A call that failed is kept, also where ECS made it.
     let mut event = events::sample("instance_state-draining-by-ecs");
     event["detail"]["responseElements"]["failures"] = json!([{"reason": "INACTIVE"}]);
     let evaluated = events::evaluate(&event, &Policy::default())

@@ -1,16 +1,17 @@
-//! A server of somebody else's, in a process of its own: it prints its URL, and ends when its stdin does.
+//! A third-party server in a separate process. It prints its URL when it has started, and it ends when its stdin is
+//! closed.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-pub(crate) struct Served {
+pub(crate) struct ServerProcess {
     server: Child,
     stdin: Option<ChildStdin>,
     url: String,
 }
 
-impl Served {
-    pub(crate) fn by(command: &mut Command) -> Self {
+impl ServerProcess {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut server = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -38,7 +39,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         drop(self.stdin.take());
         let _ = self.server.wait();

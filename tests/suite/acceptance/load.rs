@@ -1,6 +1,5 @@
-//! A long storm over the real program: a queue that hands out again what comes back, a chat that fails in every
-//! way that chats fail, functions that are killed in the middle of their work. What is told is counted where it
-//! arrives.
+//! A long test of the real program under load and with failures. A queue delivers failed records again, a chat fails in
+//! every way that chats fail, and functions are killed during their work. The chat counts the events that it receives.
 
 mod chat;
 mod queue;
@@ -15,13 +14,13 @@ use crate::dedup::Dynalite;
 use crate::events;
 use crate::fake_aws::REGION;
 use crate::runtime_api::{Function, memory};
-use chat::{StormyChat, Taken};
-use queue::StormyQueue;
+use chat::{FailingChat, Taken};
+use queue::RetryingQueue;
 
 const EVENTS: usize = 1_000;
 const FUNCTIONS: usize = 3;
 
-/// A generator of numbers that is the same in every run.
+/// A generator of pseudo-random numbers. They are the same in every run.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -29,7 +28,7 @@ impl Dice {
         Self(seed | 1)
     }
 
-    /// Below `sides`.
+    /// A number below `sides`.
     pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -38,9 +37,9 @@ impl Dice {
     }
 }
 
-/// Events of a service each, so that each can be found again in whatever message tells it; every third is loud. A
-/// fifth comes twice, and all come in disorder.
-fn stormy_events(dice: &mut Dice) -> Vec<Value> {
+/// Each event has a different service, so that it can be found in any message. Every third event is urgent. One in five
+/// comes twice. The order is random.
+fn random_events(dice: &mut Dice) -> Vec<Value> {
     let mut all = Vec::new();
     for number in 0..EVENTS {
         let sample = if number % 3 == 0 {
@@ -72,33 +71,33 @@ fn name(number: usize) -> String {
     format!("svc{number:04}")
 }
 
-/// The services that a message tells of, as often as it does.
+/// The services that a message names, each as often as it names it.
 fn names(message: &str) -> impl Iterator<Item = &str> {
     let words = message.split(|c: char| !c.is_ascii_alphanumeric());
     words.filter(|word| word.starts_with("svc"))
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 struct Outcome {
-    /// How often each service was told, whether the function could know it or not.
-    told: BTreeMap<String, usize>,
-    /// How often, with an answer that said so.
+    /// How often each service was posted, whether the function got an answer or not.
+    posted: BTreeMap<String, usize>,
+    /// How often each service was posted with an answer that confirmed it.
     confirmed: BTreeMap<String, usize>,
     kills: usize,
-    /// Events of the messages that killed functions had told last: nobody may have noted these.
-    unnoted: usize,
+    /// The events of the last message of each killed function. The function may not have recorded these as posted.
+    unrecorded: usize,
     invocations: usize,
-    given_back: usize,
+    returned: usize,
     messages: usize,
-    /// The most memory that a function took, in kB.
+    /// The peak memory of a function, in kB.
     peak: u64,
 }
 
-async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome {
+async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome {
     let mut dice = Dice::new(seed);
-    let chat = StormyChat::start(seed).await;
-    let queue = Arc::new(StormyQueue::new(stormy_events(&mut dice)));
+    let chat = FailingChat::start(seed).await;
+    let queue = Arc::new(RetryingQueue::new(random_events(&mut dice)));
     let webhooks: Vec<_> = (0..FUNCTIONS)
         .map(|slot| format!("{}/services/{slot}", chat.url()))
         .collect();
@@ -126,7 +125,7 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
         )
     };
     let mut functions: Vec<_> = (0..FUNCTIONS).map(start).collect();
-    let (mut kills, mut unnoted, mut peak) = (0, 0, 0);
+    let (mut kills, mut unrecorded, mut peak) = (0, 0, 0);
     while !queue.is_empty() {
         tokio::time::sleep(Duration::from_millis(100)).await;
         peak = functions
@@ -136,17 +135,17 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
             .unwrap_or(0)
             .max(peak);
         if dice.roll(10) == 0 && kills < most_kills {
-            let victim = usize::try_from(dice.roll(FUNCTIONS as u64)).unwrap();
-            functions[victim].stop();
-            queue.give_back_of(&apis[victim].address().to_string());
-            let last = chat.taken().into_iter().rfind(|it| it.slot == victim);
-            unnoted += last.map_or(0, |last| names(&last.text).count());
-            functions[victim] = start(victim);
+            let killed = usize::try_from(dice.roll(FUNCTIONS as u64)).unwrap();
+            functions[killed].stop();
+            queue.return_records_of(&apis[killed].address().to_string());
+            let last = chat.taken().into_iter().rfind(|it| it.slot == killed);
+            unrecorded += last.map_or(0, |last| names(&last.text).count());
+            functions[killed] = start(killed);
             kills += 1;
         }
         assert!(
             queue.age() < Duration::from_secs(240),
-            "the storm does not end: {queue:?}"
+            "the run does not end: {queue:?}"
         );
     }
     let logs: Vec<_> = functions.iter_mut().map(Function::stop).collect();
@@ -159,19 +158,19 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
     }
     let messages = chat.taken();
     let count = |messages: &mut dyn Iterator<Item = &Taken>| {
-        let mut told: BTreeMap<_, _> = (0..EVENTS).map(|number| (name(number), 0)).collect();
+        let mut posted: BTreeMap<_, _> = (0..EVENTS).map(|number| (name(number), 0)).collect();
         for service in messages.flat_map(|message| names(&message.text)) {
-            *told.get_mut(service).unwrap() += 1;
+            *posted.get_mut(service).unwrap() += 1;
         }
-        told
+        posted
     };
     Outcome {
-        told: count(&mut messages.iter()),
+        posted: count(&mut messages.iter()),
         confirmed: count(&mut messages.iter().filter(|it| it.is_certain)),
         kills,
-        unnoted,
+        unrecorded,
         invocations: queue.invocations(),
-        given_back: queue.given_back(),
+        returned: queue.returned(),
         messages: messages.len(),
         peak,
     }
@@ -179,68 +178,72 @@ async fn storm(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcom
 
 impl Outcome {
     fn lost(&self) -> Vec<&String> {
-        let lost = self.told.iter().filter(|(_, times)| **times == 0);
+        let lost = self.posted.iter().filter(|(_, times)| **times == 0);
         lost.map(|(name, _)| name).collect()
     }
 
-    /// Of what was confirmed.
+    /// How many events were posted again after they were confirmed.
     fn doubles(&self) -> usize {
         doubles(&self.confirmed)
     }
 
     fn report(&self, how: &str) {
         println!(
-            "{how}: {} events, {} lost, {} told twice though confirmed, {} because nobody could know; {} messages in {} invocations, {} records given back, \
+            "{how}: {} events, {} lost, {} posted twice though confirmed, {} posted twice without a confirmation; {} messages in {} invocations, {} records returned to the queue, \
              {} functions killed, at most {} kB",
-            self.told.len(),
+            self.posted.len(),
             self.lost().len(),
             self.doubles(),
-            doubles(&self.told) - self.doubles(),
+            doubles(&self.posted) - self.doubles(),
             self.messages,
             self.invocations,
-            self.given_back,
+            self.returned,
             self.kills,
             self.peak,
         );
     }
 }
 
-fn doubles(told: &BTreeMap<String, usize>) -> usize {
-    told.values().map(|times| times.saturating_sub(1)).sum()
+fn doubles(posted: &BTreeMap<String, usize>) -> usize {
+    posted.values().map(|times| times.saturating_sub(1)).sum()
 }
 
-/// Chat failures of every kind, duplicates and disorder: told at least once, and with a table never again once the
-/// chat has said that it was.
+/// With chat failures of every kind, duplicates and disorder, each event is posted at least once. With a table it is
+/// not posted again after the chat has confirmed it.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "acceptance"]
-async fn a_storm_without_deaths_tells_each_once() {
+async fn chat_failures_cause_no_loss_and_no_confirmed_duplicate() {
     let dynalite = Dynalite::start().await;
-    let outcome = storm(0x5eed, Some(&dynalite), 0).await;
+    let outcome = run(0x5eed, Some(&dynalite), 0).await;
     outcome.report("with a table");
     assert_eq!(outcome.lost(), Vec::<&String>::new());
     assert_eq!(outcome.doubles(), 0, "{outcome:?}");
-    assert!(outcome.given_back > 0, "it was no storm");
+    assert!(
+        outcome.returned > 0,
+        "no record failed, so that the run tested nothing"
+    );
     assert!(outcome.peak < 100_000, "{} kB", outcome.peak);
 }
 
-/// A function that is killed between the chat's answer and its own note of it has told what nobody knows to be
-/// told: that message is told again, and no other.
+/// A function may be killed after the chat's answer and before it has recorded the message as posted. Only this message
+/// is posted again.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "acceptance"]
-async fn deaths_cost_at_most_the_message_on_its_way() {
+async fn a_killed_function_repeats_at_most_its_last_message() {
     let dynalite = Dynalite::start().await;
-    let outcome = storm(0xdead, Some(&dynalite), 20).await;
+    let outcome = run(0xdead, Some(&dynalite), 20).await;
     outcome.report("with a table, functions killed");
     assert_eq!(outcome.lost(), Vec::<&String>::new());
-    assert!(outcome.kills > 0, "nobody was killed");
-    assert!(outcome.doubles() <= outcome.unnoted, "{outcome:?}");
+    assert!(outcome.kills > 0, "no function was killed");
+    assert!(outcome.doubles() <= outcome.unrecorded, "{outcome:?}");
 }
 
-/// Each process remembers for itself alone: nothing is lost, and what is told twice is counted.
+/// Without a table each process knows only what it posted itself. No event is lost; duplicates are possible and are
+/// printed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "acceptance"]
 async fn without_a_table_nothing_is_lost_either() {
-    let outcome = storm(0xa10e, None, 20).await;
+    let outcome = run(0xa10e, None, 20).await;
     outcome.report("without a table, functions killed");
     assert_eq!(outcome.lost(), Vec::<&String>::new());
 }

@@ -1,4 +1,4 @@
-//! `preview --output html` in a browser: what its reader sees, and that nothing in an event runs there.
+//! `preview --output html` in a browser: what the reader sees, and that no text of an event runs as code.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{events, tools};
 
-/// The page of these inputs.
+/// The HTML page of these inputs, and the file that holds it.
 fn page(inputs: &[&Path], folder: &Path) -> (String, PathBuf) {
     let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
         .args(["preview", "--output", "html"])
@@ -17,7 +17,7 @@ fn page(inputs: &[&Path], folder: &Path) -> (String, PathBuf) {
         .env_clear()
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", tools::told(&output));
+    assert!(output.status.success(), "{}", tools::output_text(&output));
     let html = String::from_utf8(output.stdout).unwrap();
     let file = folder.join("page.html");
     fs::write(&file, &html).unwrap();
@@ -25,7 +25,7 @@ fn page(inputs: &[&Path], folder: &Path) -> (String, PathBuf) {
 }
 
 #[test]
-fn every_event_stands_on_the_page_with_its_message() {
+fn the_page_shows_every_event_with_its_message() {
     let folder = tools::scratch();
     let (html, file) = page(&[&events::folder()], folder.path());
     let samples: usize = events::all()
@@ -43,13 +43,13 @@ fn every_event_stands_on_the_page_with_its_message() {
     ] {
         assert!(dom.contains(part), "{part}");
     }
-    // Self-contained: nothing is fetched, so nothing that is told leaves the page.
+    // The page loads nothing from elsewhere, so that no other server learns what it shows.
     for address in ["src=", "<link", "url(", "@import"] {
         assert!(!html.contains(address), "{address}");
     }
 }
 
-/// The colour of a critical message's bar stands on the screen.
+/// The colour of a critical message's bar is visible on the screen.
 #[test]
 fn a_screenshot_shows_the_colours() {
     let folder = tools::scratch();
@@ -73,7 +73,7 @@ fn a_screenshot_shows_the_colours() {
     }
 }
 
-/// A browser is where markup does most harm.
+/// Markup from an event is most dangerous in a browser.
 #[test]
 fn nothing_in_an_event_runs_in_the_browser() {
     let folder = tools::scratch();

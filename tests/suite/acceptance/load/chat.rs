@@ -1,4 +1,4 @@
-//! A chat that fails in every way that chats fail, and keeps what it took.
+//! A chat server that fails in every way that chats fail, and records the messages that it accepts.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,22 +9,22 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::Dice;
 
-pub(super) struct StormyChat {
+pub(super) struct FailingChat {
     address: std::net::SocketAddr,
     taken: Arc<Mutex<Vec<Taken>>>,
 }
 
-/// A message that the chat took.
+/// A message that the chat accepted.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
-    /// Of which function.
+    /// The number of the function that sent it.
     pub(super) slot: usize,
     pub(super) text: String,
-    /// Its answer said so, whole and in time.
+    /// Whether the answer confirmed it, complete and in time.
     pub(super) is_certain: bool,
 }
 
-impl StormyChat {
+impl FailingChat {
     pub(super) async fn start(seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -73,13 +73,13 @@ async fn serve(mut stream: TcpStream, taken: &Mutex<Vec<Taken>>, dice: &Mutex<Di
                 "",
                 r#"{"ok":false,"error":"service_unavailable"}"#,
             ),
-            // It took the message, and says only half of it.
+            // The chat accepts the message, and sends only half of its answer.
             91..=94 => {
                 take(false);
                 "HTTP/1.1 200 OK\r\ncontent-le".to_owned()
             }
             95..=98 => return,
-            // It took it, and says so when nobody waits any more.
+            // The chat accepts the message, and does not answer within the timeout.
             _ => {
                 take(false);
                 tokio::time::sleep(Duration::from_secs(6)).await;
@@ -99,7 +99,7 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// A request's function and body; none when the client is gone.
+/// The function number and the body of a request. `None` when the client has closed the connection.
 async fn request(stream: &mut TcpStream) -> Option<(usize, Value)> {
     let mut bytes = Vec::new();
     loop {
@@ -127,7 +127,7 @@ async fn request(stream: &mut TcpStream) -> Option<(usize, Value)> {
     }
 }
 
-/// The details alone: the headline says a service's name again.
+/// The text in which each event's service is named once: the details of a summary, or else the headline.
 fn text(body: &Value) -> String {
     let headline = body["text"].as_str().unwrap();
     let blocks = body["attachments"][0]["blocks"]
