@@ -49,7 +49,7 @@ variable "cluster_arns" {
 }
 
 variable "alarm_actions" {
-  description = "Who hears the alarms, by ARN."
+  description = "ARNs that the alarms notify."
   type        = list(string)
   default     = []
 }

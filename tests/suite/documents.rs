@@ -245,17 +245,17 @@ fn the_deploy_page_names_what_the_stack_makes() {
 #[test]
 fn no_alarm_says_how_long_events_are_tried() {
     let stack = text("deploy/serverless/parrot.yml");
-    let told: Vec<_> = stack
+    let described: Vec<_> = stack
         .lines()
         .filter(|line| line.contains("AlarmDescription: "))
         .collect();
-    assert!(told.len() >= 5, "{told:?}");
-    let with_time = told.iter().filter(|it| it.contains("hours"));
-    assert_eq!(with_time.count(), 0, "{told:?}");
-    let ends = told
+    assert!(described.len() >= 5, "{described:?}");
+    let with_time = described.iter().filter(|it| it.contains("hours"));
+    assert_eq!(with_time.count(), 0, "{described:?}");
+    let ends = described
         .iter()
         .filter(|it| it.ends_with("tried again, and then go to the dead-letter queue"));
-    assert_eq!(ends.count(), 2, "{told:?}");
+    assert_eq!(ends.count(), 2, "{described:?}");
 }
 
 /// What stands behind a key in a part of the deployment.

@@ -84,7 +84,10 @@ impl ChannelDispatcher<'_> {
         }
         let (mut candidates, duplicates) = separate(candidates);
         candidates.retain(|candidate| match self.given_up(candidate) {
-            Some(status) => statuses.insert(candidate.index, status).is_some(),
+            Some(status) => {
+                statuses.insert(candidate.index, status);
+                false
+            }
             None => true,
         });
         let claims = self.claim_all(&candidates).await;
