@@ -94,6 +94,8 @@ struct VariableValue {
     variable: &'static str,
     text: String,
     line: usize,
+    /// The places within it that problems name, and their lines.
+    parts: Vec<(String, usize)>,
 }
 
 #[derive(Default)]
@@ -255,6 +257,7 @@ impl Checked<'_> {
             (Allows::Channels(variable), text) => {
                 match text.or_else(|| Some(json(node)?.to_string())) {
                     Some(text) => self.values.push(VariableValue {
+                        parts: parts(node),
                         key,
                         variable,
                         text,
@@ -276,7 +279,8 @@ impl Checked<'_> {
             (_, None) => {
                 let remedy = Remedy::Allowed(match key.allows {
                     Allows::Variable(_) => {
-                        "one text; README says how to write several values in it".to_owned()
+                        "one text; docs/configuration.md says how to write several values in it"
+                            .to_owned()
                     }
                     other => other.to_string(),
                 });
@@ -292,6 +296,7 @@ impl Checked<'_> {
                 variable,
                 text,
                 line,
+                parts: Vec::new(),
             }),
             (allows, Some(text)) => self.value(key, allows, &text, node),
         }
@@ -419,6 +424,17 @@ impl Checked<'_> {
             };
             let value = self.values.iter().find(|it| it.variable == variable);
             let (line, path) = value.map_or((1, variable), |it| (it.line, it.key.path));
+            let first = part
+                .trim_start_matches(", ")
+                .split(", ")
+                .next()
+                .unwrap_or_default();
+            let parts = value.into_iter().flat_map(|it| &it.parts);
+            let line = parts
+                .filter(|(name, _)| name == first)
+                .map(|(_, line)| *line)
+                .next()
+                .unwrap_or(line);
             let path = format!("{path}{part}");
             let found = finding(line, &path, &problem.problem, problem.remedy.clone());
             self.findings.push(found);
@@ -503,6 +519,31 @@ impl Checked<'_> {
         let line = node.span.start.line();
         self.findings.push(finding(line, path, problem, remedy));
     }
+}
+
+/// The channels of a list, by their number and by their name, with their lines. A name may stand twice: the second is
+/// reported by its number.
+fn parts(node: &MarkedYaml<'_>) -> Vec<(String, usize)> {
+    let YamlData::Sequence(items) = &node.data else {
+        return Vec::new();
+    };
+    let parts = items.iter().enumerate().flat_map(|(index, item)| {
+        let line = item.span.start.line();
+        let name = match &item.data {
+            YamlData::Mapping(entries) => {
+                let mut names = entries
+                    .iter()
+                    .filter(|(key, _)| scalar(key).as_deref() == Some("name"));
+                names.next().and_then(|(_, value)| scalar(value))
+            }
+            _ => None,
+        };
+        let by_number = Some((format!("channel {}", index + 1), line));
+        by_number
+            .into_iter()
+            .chain(name.map(|name| (format!("`{name}`"), line)))
+    });
+    parts.collect()
 }
 
 fn finding(line: usize, path: &str, problem: &str, remedy: Remedy) -> Finding {

@@ -23,7 +23,7 @@ pub(crate) fn quoted(value: &str) -> String {
 
 pub(crate) fn may_be_secret(text: &str) -> bool {
     let is_long = text.len() >= 20 && text.contains(|it: char| it.is_ascii_digit());
-    let is_token = text.starts_with("xox") && text.contains('-');
+    let is_token = text.to_ascii_lowercase().starts_with("xox") && text.contains('-');
     text.contains("://") || is_token || (is_long && !text.contains(' '))
 }
 

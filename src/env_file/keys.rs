@@ -1,6 +1,6 @@
 //! Every key of `serverless.env.yml` and what it allows.
 //!
-//! The file is checked against this table. Tests compare the table with serverless.yml, the example file and README.
+//! The file is checked against this table. Tests compare the table with serverless.yml, the example file and docs/configuration.md.
 
 use std::fmt;
 

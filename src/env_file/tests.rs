@@ -214,7 +214,7 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         ),
         (
             "keep: ignored_cluster",
-            "2: keep: `ignored_cluster` is not a known word; IGNORED_CLUSTERS drops these events; remove the cluster from IGNORED_CLUSTERS instead",
+            "2: keep: `ignored_cluster` cannot be used here; IGNORED_CLUSTERS drops these events; remove the cluster from IGNORED_CLUSTERS instead",
         ),
         (
             "ignored: {clusters: 'dev-{a,b}'}",
@@ -388,7 +388,7 @@ fn a_wrong_channel_is_reported_with_its_place() {
     let found = problems_of(list);
     let expected = [
         "3: channels, `ops`: `chanel` is not a known setting; did you mean `channel`?",
-        "3: channels, channel 2, `name`: another channel has the name `ops`; allowed: 1 to 50 letters, digits, `-` and `_`",
+        "4: channels, channel 2, `name`: another channel has the name `ops`; give each channel its own name",
         "3: channels, `ops`, `type`: not a channel type; did you mean `slack`?",
     ];
     assert!(!format!("{found:?}").contains("very-secret"), "{found:?}");

@@ -7,6 +7,7 @@ mod address;
 mod answer;
 mod fit;
 mod flowdock;
+pub mod html;
 mod http;
 pub mod markup;
 mod retry;
@@ -30,10 +31,6 @@ use crate::notifier::message::Message;
 use crate::notifier::policy::Priority;
 use markup::Markup;
 use settings::{SettingDefinition, Settings};
-
-/// Chat services accept one message a second from a webhook.
-/// <https://docs.slack.dev/apis/web-api/rate-limits>
-pub const MESSAGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Every channel type, by its name in a configuration.
 #[derive(
@@ -86,11 +83,29 @@ pub trait Channel: fmt::Debug + Send + Sync {
     /// The message as its reader sees it. `html` is the same message with HTML as markup.
     fn show(&self, message: &Message, html: &Message) -> Shown;
 
-    /// The least time between two messages, as the chat service limits it. `None` if there is no limit.
-    fn interval(&self) -> Option<Duration>;
+    /// The chat service's limit. `None` if there is no limit.
+    fn rate_limit(&self) -> Option<RateLimit>;
 }
 
-/// A message as its reader sees it. All texts except the colour are HTML.
+/// How many messages a chat service accepts.
+#[derive(Debug, Clone, Copy)]
+pub struct RateLimit {
+    /// So many at once, at the beginning.
+    pub at_once: u32,
+    /// After them one in this time.
+    pub interval: Duration,
+}
+
+impl RateLimit {
+    /// Most services accept one message a second from a webhook, and a few more at once.
+    /// <https://docs.slack.dev/apis/web-api/rate-limits>
+    const OF_A_WEBHOOK: Self = Self {
+        at_once: 5,
+        interval: Duration::from_secs(1),
+    };
+}
+
+/// A message as its reader sees it. The headline and the lines are HTML, all else is text.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct Shown {
     /// The name under which it is posted.

@@ -65,6 +65,10 @@ pub enum LoadError {
         reference: Reference,
         source: SecretStoreError,
     },
+    #[error(
+        "CHANNELS: {reference} contains another reference; it must contain the list of channels itself"
+    )]
+    Nested { reference: Reference },
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
@@ -223,19 +227,33 @@ impl Filter {
     }
 }
 
-/// The channels that the page of a preview shows. A preview does not report problems with channels.
-pub fn preview_channels(environment: &[(String, String)]) -> Vec<ConfiguredChannel> {
+/// The channels that the page of a preview shows, and what is wrong with their configuration. With a type only channels
+/// of that type. A preview sends nothing, so problems are no errors.
+pub fn preview_channels(
+    environment: &[(String, String)],
+    only: Option<ChannelType>,
+) -> (Vec<ConfiguredChannel>, Vec<String>) {
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    let channels = channels::read(environment, &mut problems, &mut warnings).configured;
+    let read = channels::read(environment, &mut problems, &mut warnings);
+    warnings.extend(problems.iter().map(ToString::to_string));
+    warnings.extend(
+        read.reference
+            .map(|it| format!("a preview does not read the list of channels in {it}")),
+    );
+    let mut channels = read.configured;
     let is_chat = |it: &ConfiguredChannel| it.channel_type != ChannelType::Terminal;
-    if channels.iter().any(is_chat) {
-        return channels;
+    if !channels.iter().any(is_chat) {
+        let types = ChannelType::VARIANTS.iter().copied();
+        let shown = types.filter(|it| it.definition().is_previewed || only == Some(*it));
+        channels = shown.map(ConfiguredChannel::unconfigured).collect();
     }
-    let types = ChannelType::VARIANTS.iter().copied();
-    types
-        .filter(|it| it.definition().is_previewed)
-        .map(ConfiguredChannel::unconfigured)
-        .collect()
+    if let Some(only) = only {
+        channels.retain(|it| it.channel_type == only);
+        if channels.is_empty() {
+            channels.push(ConfiguredChannel::unconfigured(only));
+        }
+    }
+    (channels, warnings)
 }
 
 /// The warnings of a preview about misspelt variables. They are not errors, because a preview sends nothing.

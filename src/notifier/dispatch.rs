@@ -88,6 +88,7 @@ impl Notifier {
     /// Posts events to every channel whose minimum they reach and that does not have them yet. Writes one log line for
     /// each event.
     pub async fn dispatch(&self, items: Vec<IngestItem>, end: Deadline) -> Vec<ReportEntry> {
+        let end = budget::record_deadline(end);
         let deadline = budget::send_deadline(end, items.len());
         self.dedup.begin();
         let read = |item| BatchEvent::read(item, &self.policy);

@@ -14,7 +14,6 @@ use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
-use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::{Decision, Priority, Severity};
 use key::GroupKey;
@@ -24,8 +23,6 @@ use key::GroupKey;
 pub struct Group<'a> {
     /// At least one notice, in the order of the batch.
     pub notices: Vec<&'a Notice>,
-    /// The cause of each notice.
-    pub causes: Vec<Option<Cause>>,
     pub priority: Priority,
     pub form: Form,
     /// The groups in a summary, the most severe first. Empty for any other message.
@@ -73,7 +70,6 @@ impl<'a> Group<'a> {
     pub fn of_one(notice: &'a Notice, priority: Priority) -> Self {
         Self {
             notices: vec![notice],
-            causes: vec![priority.cause],
             priority,
             form: Form::Same,
             parts: Vec::new(),
@@ -213,7 +209,6 @@ impl<'a> PlannedMessage<'a> {
     fn add(&mut self, item: &GroupItem<'a>) {
         self.indexes.push(item.index);
         self.group.notices.push(item.notice);
-        self.group.causes.push(item.priority.cause);
     }
 
     /// Whether this is a call to the cluster of the later message. A call that failed changed nothing.
@@ -227,12 +222,11 @@ impl<'a> PlannedMessage<'a> {
     fn summary(groups: VecDeque<Self>) -> Option<Self> {
         let first = groups.front()?.group.priority;
         let mut indexes = Vec::new();
-        let (mut notices, mut causes) = (Vec::new(), Vec::new());
+        let mut notices = Vec::new();
         let mut parts = Vec::new();
         for group in groups {
             indexes.extend(group.indexes);
             notices.extend(group.group.notices.iter().copied());
-            causes.extend(group.group.causes.iter().copied());
             parts.push(group.group);
         }
         parts.sort_by_key(|part| {
@@ -243,7 +237,6 @@ impl<'a> PlannedMessage<'a> {
             indexes,
             group: Group {
                 notices,
-                causes,
                 priority: Priority {
                     cause: None,
                     severity: severity_of(&parts),

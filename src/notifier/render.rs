@@ -7,7 +7,6 @@
 mod built_in;
 mod context;
 mod functions;
-mod html;
 mod own;
 
 use std::sync::OnceLock;
@@ -19,6 +18,7 @@ pub use own::{OwnTemplates, TemplateFile};
 
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::ChannelType;
+use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::message::{Line, Message};
@@ -26,7 +26,6 @@ use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
 use functions::compile;
 use functions::marks::{BLOCK, BOLD, COUNT_IS_SHOWN, END_OF_BOLD, LINE_OF_BLOCK, is_mark};
-use html::Html;
 
 /// The channel type that a message is rendered for, and the markup.
 #[derive(Clone, Copy)]
@@ -373,7 +372,7 @@ impl TemplateCandidate<'_> {
             problem: match nearest(name, names().iter().map(String::as_str)) {
                 Some(meant) => format!("`{name}` is not a known name; did you mean `{meant}`?"),
                 None => {
-                    format!("`{name}` is not a known name; README lists all names under Templates")
+                    format!("`{name}` is not a known name; docs/templates.md lists all names")
                 }
             },
         })

@@ -99,6 +99,11 @@ async fn a_list_that_cannot_be_used_stops_the_start() {
             "CHANNELS, `ops`, `url`: messages would be sent unencrypted",
         ),
         (
+            Some("ssm:/parrot/other"),
+            None,
+            "CHANNELS: ssm:/parrot/channels contains another reference",
+        ),
+        (
             None,
             None,
             "CHANNELS cannot be read from ssm:/parrot/channels: GetParameter: ",

@@ -200,6 +200,11 @@ async fn each_answer_has_its_meaning() {
         (302, "", Refused("302 Found")),
         (400, "invalid_payload", Refused("400 invalid_payload")),
         (400, validation, Refused("400 Validation error")),
+        (
+            400,
+            r#"{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"The trigger is off."}}"#,
+            Refused("400 WorkflowTriggerIsNotEnabled"),
+        ),
         (403, "action_prohibited", Refused("403 action_prohibited")),
         (404, "channel_not_found", Refused("404 channel_not_found")),
         (404, "<html>nothing here</html>", Refused("404 Not Found")),

@@ -49,7 +49,7 @@ const HELP_GROUPS: [HelpGroup; 2] = [
     ecs-parrot preview event.json              show what would be posted, and why
     ecs-parrot preview --output json samples   print one JSON object for each event
     ecs-parrot preview --output html samples   print a page that looks like the chats
-    ecs-parrot notify samples                  post to Slack if SLACK_WEBHOOKURL is set
+    ecs-parrot notify samples                  post to the configured channels, or print
     ecs-parrot redrive --queue failed --local  post what a dead-letter queue holds
     ecs-parrot config                          print the effective configuration
     ecs-parrot config serverless.env.yml       check this file",

@@ -27,8 +27,7 @@ use tokio::runtime::Runtime;
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
 use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
-use line::EventLine;
-use page::ChannelView;
+use line::{ChannelView, EventLine};
 
 pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
     log_to_standard_error();
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitC
         enricher,
         channel: args.channel,
         shown: match args.output {
-            Output::Html => notifier_config::preview_channels(&environment),
+            Output::Html => page_channels(&environment, args.channel),
             Output::Text | Output::Json => Vec::new(),
         },
     };
@@ -74,6 +73,18 @@ pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitC
     }
     printer.finish()?;
     Ok(input::conclude(&failed, all))
+}
+
+/// The channels of the page. Problems with their configuration are printed.
+fn page_channels(
+    environment: &[(String, String)],
+    only: Option<ChannelType>,
+) -> Vec<ConfiguredChannel> {
+    let (channels, warnings) = notifier_config::preview_channels(environment, only);
+    for warning in warnings {
+        anstream::eprintln!("ecs-parrot: {warning}");
+    }
+    channels
 }
 
 struct Preview {

@@ -36,7 +36,7 @@ fn show() -> anyhow::Result<ExitCode> {
     match &config.channels.reference {
         Some(reference) => writeln!(
             out,
-            "\nchannels: the list in {reference}, which is read at the start, and"
+            "\nchannels (and those of the list in {reference}, which a program reads when it starts):"
         )?,
         None => writeln!(out, "\nchannels:")?,
     }

@@ -119,9 +119,12 @@ fn error_word(body: &str) -> Option<String> {
         || ["error", "errors"]
             .iter()
             .any(|key| answer.get(*key).is_some_and(|value| !is_empty(value)));
+    // Slack has a text there, Power Automate an object with a code.
+    let nested = answer.get("error").and_then(|it| it.get("code"));
     let field = ["error", "message"]
         .iter()
         .find_map(|key| answer.get(*key).and_then(Value::as_str))
+        .or_else(|| nested.and_then(Value::as_str))
         .map(|text| {
             let plain = text.chars().filter(|c| !c.is_control());
             plain.take(LONGEST_ERROR).collect()

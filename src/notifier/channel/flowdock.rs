@@ -4,7 +4,6 @@
 //! (flowdock/api-docs, `docs/chat.md`).
 
 use std::io;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -14,9 +13,10 @@ use serde_json::{Value, json};
 use super::address::{self, problem_of, problem_of_token};
 use super::answer::{Success, object};
 use super::fit::{Limits, fit, fitting, length};
+use super::html::Html;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, MESSAGE_INTERVAL, Outcome, Shown, TypeDefinition};
+use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
@@ -149,15 +149,18 @@ impl Channel for Flowdock {
     fn show(&self, message: &Message, html: &Message) -> Shown {
         Shown {
             sender: self.user().to_owned(),
-            headline: self.headline(html),
+            headline: match &self.icon_emoji {
+                Some(icon) => format!("{} {}", escape(&Html, icon), html.headline),
+                None => html.headline.clone(),
+            },
             lines: fitting(&message.texts(), &html.texts(), self.limits(message)),
             tags: tags(message),
             ..Shown::default()
         }
     }
 
-    fn interval(&self) -> Option<Duration> {
-        Some(MESSAGE_INTERVAL)
+    fn rate_limit(&self) -> Option<RateLimit> {
+        Some(RateLimit::OF_A_WEBHOOK)
     }
 }
 

@@ -9,6 +9,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use crate::aws::secret::{REDACTED, Secret, SecretSource};
+use crate::config::values::may_be_secret;
 use crate::config::{Problem, Remedy};
 use crate::text::spelling::nearest;
 
@@ -100,7 +101,7 @@ impl<'a> Settings<'a> {
     /// A text. An empty text counts as unset.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         let text = self.any_text(name)?;
-        if may_be_secret(&text) {
+        if is_address_or_token(&text) {
             let problem = "it looks like a secret, but the value of this setting is not hidden";
             self.problem(name, problem, "a text without a secret");
             return None;
@@ -211,6 +212,7 @@ pub fn shown(
                 None => definition.default.to_owned(),
                 Some(_) if definition.is_secret => shown_secret(text),
                 Some(_) if definition.is_address => shown_address(text),
+                Some(_) if may_be_secret(text) => REDACTED.to_owned(),
                 Some(_) => text.to_owned(),
             },
             source: match (value, location) {
@@ -258,7 +260,7 @@ pub fn unknown(location: &str, name: &str, known: &[&str]) -> Problem {
     }
 }
 
-/// Whether a text is an address or a Slack token. These must not be in a setting that is shown.
-fn may_be_secret(text: &str) -> bool {
-    text.contains("://") || (text.starts_with("xox") && text.contains('-'))
+/// An address, or a Slack token: neither belongs in a setting whose value is shown.
+fn is_address_or_token(text: &str) -> bool {
+    text.contains("://") || text.to_ascii_lowercase().starts_with("xox")
 }

@@ -3,7 +3,6 @@
 //! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
 
 use std::io;
-use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -13,9 +12,10 @@ use serde_json::{Map, Value, json};
 use super::address::{ALLOWED, problem_of};
 use super::answer::{Success, object};
 use super::fit::{Limits, fit, fitting, length};
-use super::markup::{Escaped, Markup, escape_markdown, write_escaped};
+use super::html::Html;
+use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, MESSAGE_INTERVAL, Outcome, Shown, TypeDefinition};
+use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
@@ -109,6 +109,12 @@ impl Slack {
             mention: None,
         }
     }
+
+    /// Only critical messages mention someone.
+    fn mention_for(&self, message: &Message) -> Option<&str> {
+        let mention = self.mention.as_deref();
+        mention.filter(|_| message.severity == Severity::Critical)
+    }
 }
 
 /// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
@@ -131,8 +137,7 @@ fn is_mention(word: &str) -> bool {
 
 impl Channel for Slack {
     fn payload(&self, message: &Message) -> Option<Value> {
-        let mention = self.mention.as_deref();
-        let mention = mention.filter(|_| message.severity == Severity::Critical);
+        let mention = self.mention_for(message);
         let blocks = sections(&fit(&message.texts(), LIMITS));
         let payload = Payload {
             text: match mention {
@@ -167,14 +172,17 @@ impl Channel for Slack {
                 .clone()
                 .unwrap_or_else(|| "ecs-parrot".to_owned()),
             color: color(message.severity),
-            headline: html.headline.clone(),
+            headline: match self.mention_for(message) {
+                Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
+                None => html.headline.clone(),
+            },
             lines: fitting(&message.texts(), &html.texts(), LIMITS),
             tags: Vec::new(),
         }
     }
 
-    fn interval(&self) -> Option<Duration> {
-        Some(MESSAGE_INTERVAL)
+    fn rate_limit(&self) -> Option<RateLimit> {
+        Some(RateLimit::OF_A_WEBHOOK)
     }
 }
 

@@ -16,7 +16,7 @@ use super::answer::Success;
 use super::fit::note;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Outcome, Shown, TypeDefinition};
+use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::{Line, Message};
 use crate::notifier::policy::Severity;
@@ -38,7 +38,10 @@ pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
 const LARGEST_BODY: usize = 21_000;
 
 /// Teams throttles more than four messages a second.
-const INTERVAL: Duration = Duration::from_millis(250);
+const RATE_LIMIT: RateLimit = RateLimit {
+    at_once: 1,
+    interval: Duration::from_millis(250),
+};
 
 /// Every 2xx is a success: a workflow answers 202 before it runs, with an empty body or a short text. An HTML page comes
 /// from another server.
@@ -47,6 +50,13 @@ const SUCCESS: Success = Success {
     expected: "an empty answer",
     check: "is `url` the address that the workflow shows?",
 };
+
+/// Where the connectors of Office 365 were.
+const CONNECTOR_HOSTS: [&str; 3] = [
+    "webhook.office.com",
+    "outlook.office.com",
+    "outlook.office365.com",
+];
 
 #[derive(Debug)]
 struct Teams {
@@ -64,7 +74,10 @@ fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
     problem_of(text)?;
     let url = Url::parse(text).ok();
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-    let is_connector = host.ends_with("webhook.office.com") || host.ends_with("outlook.office.com");
+    let host = host.trim_end_matches('.');
+    let is_connector = CONNECTOR_HOSTS
+        .iter()
+        .any(|it| host == *it || host.ends_with(&format!(".{it}")));
     match is_connector {
         true => Err(
             "an Office 365 connector, which Microsoft has switched off; create a workflow in Teams (Workflows, \
@@ -77,12 +90,7 @@ fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
 impl Channel for Teams {
     /// Leaves out whole lines from the end until the body is small enough.
     fn payload(&self, message: &Message) -> Option<Value> {
-        let bodies = (0..=message.details.len())
-            .rev()
-            .map(|count| body(message, count));
-        let mut bodies = bodies.peekable();
-        let fitting = bodies.find(|body| body.to_string().len() <= LARGEST_BODY);
-        Some(fitting.unwrap_or_else(|| body(message, 0)))
+        Some(body(message, fitting_lines(message)))
     }
 
     fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
@@ -92,18 +100,39 @@ impl Channel for Teams {
         async move { http.post(&self.webhook, address, &body, &SUCCESS).await }.boxed()
     }
 
-    fn show(&self, _: &Message, html: &Message) -> Shown {
+    fn show(&self, message: &Message, html: &Message) -> Shown {
+        let count = fitting_lines(message);
+        let mut lines = html.texts();
+        lines.truncate(count);
+        lines.extend(note(message.details.len() - count));
         Shown {
             sender: "Workflows".to_owned(),
             color: color(html.severity),
             headline: html.headline.clone(),
-            lines: html.texts(),
+            lines,
             tags: Vec::new(),
         }
     }
 
-    fn interval(&self) -> Option<Duration> {
-        Some(INTERVAL)
+    fn rate_limit(&self) -> Option<RateLimit> {
+        Some(RATE_LIMIT)
+    }
+}
+
+/// How many lines fit into a body, from the first on.
+fn fitting_lines(message: &Message) -> usize {
+    let mut counts = (0..=message.details.len()).rev();
+    let fitting = counts.find(|count| body(message, *count).to_string().len() <= LARGEST_BODY);
+    fitting.unwrap_or_default()
+}
+
+/// A text that begins with `- ` or `1. ` would become a list.
+fn without_list(text: &str) -> String {
+    let rest = text.trim_start_matches(|it: char| it.is_ascii_digit());
+    let is_numbered = rest.len() < text.len() && rest.starts_with(['.', ')']);
+    match is_numbered || text.starts_with(['-', '+']) {
+        true => format!("\u{2060}{text}"),
+        false => text.to_owned(),
     }
 }
 
@@ -160,14 +189,14 @@ fn element(lines: &[Line]) -> Value {
         [line] if line.is_block => block(&line.value),
         [line] if !is_fact(line) => text_block(&line.text),
         facts => {
-            let fact = |it: &Line| json!({"title": it.label, "value": it.value});
+            let fact = |it: &Line| json!({"title": it.label, "value": without_list(&it.value)});
             json!({"type": "FactSet", "facts": facts.iter().map(fact).collect::<Vec<_>>()})
         }
     }
 }
 
 fn text_block(text: &str) -> Value {
-    json!({"type": "TextBlock", "text": text, "wrap": true})
+    json!({"type": "TextBlock", "text": without_list(text), "wrap": true})
 }
 
 /// A text run does not interpret Markdown, so log lines are shown as they were written.
@@ -226,7 +255,11 @@ impl Markup for CardMarkdown {
 
     /// Log lines become text runs. In these only the functions of cards are interpreted.
     fn block(&self, raw: &[&str], separator: &str) -> String {
-        raw.join(separator).replace("{{", "{\u{2060}{")
+        let mut text = raw.join(separator);
+        while text.contains("{{") {
+            text = text.replace("{{", "{\u{2060}{");
+        }
+        text
     }
 
     fn link(&self, url: &str, escaped: &str) -> String {
@@ -335,6 +368,26 @@ mod tests {
 
     #[test]
     fn a_value_cannot_contain_a_card_function() {
-        assert!(!escape(&CardMarkdown, "{{DATE(2026-01-01T00:00:00Z)}}").contains("{{"));
+        for text in [
+            "{{DATE(2026-01-01T00:00:00Z)}}",
+            "{{{{{DATE(2026-01-01T00:00:00Z)}}",
+        ] {
+            assert!(!escape(&CardMarkdown, text).contains("{{"));
+            assert!(!CardMarkdown.block(&[text], "\n").contains("{{"));
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_value_is_a_list() {
+        for (text, is_list) in [
+            ("- bob", true),
+            ("+ bob", true),
+            ("1. restart it", true),
+            ("12) x", true),
+            ("12 tasks", false),
+            ("bob - 1. x", false),
+        ] {
+            assert_eq!(without_list(text) != text, is_list, "{text}");
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Writes messages to the terminal or to the function's log. It is used if no channel is configured.
 
 use std::io::{self, ErrorKind, Write as _};
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use futures::FutureExt as _;
@@ -9,7 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::markup::{Escaped, Markup};
-use super::{Channel, Http, Outcome, Shown, TypeDefinition};
+use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
@@ -42,7 +41,7 @@ impl Channel for Terminal {
         }
     }
 
-    fn interval(&self) -> Option<Duration> {
+    fn rate_limit(&self) -> Option<RateLimit> {
         None
     }
 }

@@ -1,6 +1,6 @@
 //! Reads the channels from the list `CHANNELS` and from the variables `SLACK_*` and `FLOWDOCK_*`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 use std::sync::Arc;
 
@@ -25,13 +25,15 @@ const COMMON: [&str; 3] = ["name", "type", "minimum"];
 
 const MINIMUMS: &str = "`all` or `urgent`";
 
-const LIST: &str = "a JSON list of channels, such as `[{\"name\": \"ops\", \"type\": \"slack\", \"url\": \"ssm:/parrot/ops\"}]`";
+const LIST: &str = "a list of channels; in the variable as JSON, `[{\"name\": \"ops\", \"type\": \"slack\", \"url\": \"ssm:/parrot/ops\"}]`";
 
 const NAMES: &str = "1 to 50 letters, digits, `-` and `_`";
 
 /// The channels of a configuration.
 #[derive(Debug, Default)]
 pub struct Channels {
+    /// The names that are given, also of channels with problems.
+    names: BTreeSet<String>,
     pub configured: Vec<ConfiguredChannel>,
     pub shown: Vec<ShownChannel>,
     /// The reference in `CHANNELS`, if the list is stored elsewhere. [`resolve`] reads it.
@@ -87,7 +89,13 @@ pub(super) async fn resolve(
         let session = LazySession::new(open, SharedClient::default());
         let store = SecretStore::new(Arc::new(session));
         let list = store.open(&reference).await;
-        let list = list.map_err(|source| LoadError::Channels { reference, source })?;
+        let list = match list {
+            Ok(list) => list,
+            Err(source) => return Err(LoadError::Channels { reference, source }),
+        };
+        if let Ok(SecretSource::Reference(_)) = SecretSource::read(&list) {
+            return Err(LoadError::Nested { reference });
+        }
         *value = list.expose().to_owned();
     }
     Ok(())
@@ -100,7 +108,7 @@ pub(super) fn read(
 ) -> Channels {
     let mut channels = Channels::default();
     channels.read_variables(environment, problems, warnings);
-    channels.read_list(variable(environment, "CHANNELS"), problems);
+    channels.read_list(variable(environment, "CHANNELS"), problems, warnings);
     if channels.configured.is_empty() && channels.reference.is_none() && problems.is_empty() {
         let terminal = ChannelEntry {
             name: ChannelType::Terminal.to_string(),
@@ -180,17 +188,27 @@ impl Channels {
             (!is_off).then(|| (setting.name, Value::from(text)))
         };
         let settings = channel_type.definition().settings;
+        let values: BTreeMap<_, _> = settings.iter().filter_map(value).collect();
+        let mut secrets = settings.iter().filter(|it| it.is_secret);
+        if secrets.any(|it| values.contains_key(it.name)) {
+            self.names.insert(channel_type.to_string());
+        }
         let entry = ChannelEntry {
             name: channel_type.to_string(),
             channel_type,
             minimum,
             location: SettingsLocation::Variables,
-            values: settings.iter().filter_map(value).collect(),
+            values,
         };
         self.add(entry, problems)
     }
 
-    fn read_list(&mut self, value: Option<&str>, problems: &mut Vec<Problem>) {
+    fn read_list(
+        &mut self,
+        value: Option<&str>,
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<String>,
+    ) {
         let Some(text) = value else {
             return;
         };
@@ -206,6 +224,9 @@ impl Channels {
             // The error contains the position, but not the text, which may contain secrets.
             Err(error) => return wrong(&format!("not JSON ({error})")),
         };
+        if entries.is_empty() {
+            warnings.push("CHANNELS is an empty list".to_owned());
+        }
         for (number, entry) in entries.into_iter().enumerate() {
             self.read_entry(number + 1, entry, problems);
         }
@@ -246,7 +267,7 @@ impl Channels {
 
     /// The name identifies the channel, so no other channel may have it.
     fn name(
-        &self,
+        &mut self,
         entry: &Map<String, Value>,
         location: &str,
         problems: &mut Vec<Problem>,
@@ -265,8 +286,12 @@ impl Channels {
             wrong("not an allowed name");
             return None;
         };
-        if self.shown.iter().any(|it| it.name == name) {
-            wrong(&format!("another channel has the name `{name}`"));
+        if !self.names.insert(name.to_owned()) {
+            problems.push(Problem {
+                variable: location,
+                problem: format!("another channel has the name `{name}`"),
+                remedy: Remedy::Advice("give each channel its own name".to_owned()),
+            });
         }
         Some(name.to_owned())
     }

@@ -26,7 +26,10 @@ pub(super) fn read(name: &str, value: Option<&str>, problems: &mut Vec<Problem>)
     for (at, (word, remedy)) in wrong.into_iter().enumerate() {
         problems.push(Problem {
             variable: name.to_owned(),
-            problem: format!("{} is not a known word", quoted(word)),
+            problem: match DropReason::from_str(word) {
+                Ok(_) => format!("{} cannot be used here", quoted(word)),
+                Err(_) => format!("{} is not a known word", quoted(word)),
+            },
             remedy: remedy.unwrap_or_else(|| all_words(accepts_reasons, last == Some(at))),
         });
     }
@@ -71,7 +74,7 @@ fn advice_on_reason(reason: DropReason, accepts_reasons: bool) -> &'static str {
     if !accepts_reasons {
         return "events with this reason are dropped anyway";
     }
-    why_not_kept(reason).unwrap_or("write it as in README")
+    why_not_kept(reason).unwrap_or("write it as in docs/events.md")
 }
 
 fn selection(word: &str) -> Option<Selection> {

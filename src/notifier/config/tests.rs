@@ -199,22 +199,22 @@ fn a_wrong_word_is_reported_with_the_right_one() {
         (
             "DROP",
             "steady_state",
-            "`steady_state` is not a known word; events with this reason are dropped anyway; only KEEP accepts it",
+            "`steady_state` cannot be used here; events with this reason are dropped anyway; only KEEP accepts it",
         ),
         (
             "KEEP",
             "not_ecs",
-            "`not_ecs` is not a known word; events with this reason are not from Amazon ECS",
+            "`not_ecs` cannot be used here; events with this reason are not from Amazon ECS",
         ),
         (
             "KEEP",
             "ignored_cluster",
-            "`ignored_cluster` is not a known word; IGNORED_CLUSTERS drops these events; remove the cluster from IGNORED_CLUSTERS instead",
+            "`ignored_cluster` cannot be used here; IGNORED_CLUSTERS drops these events; remove the cluster from IGNORED_CLUSTERS instead",
         ),
         (
             "DROP",
             "ignored_cluster",
-            "`ignored_cluster` is not a known word; events with this reason are dropped anyway",
+            "`ignored_cluster` cannot be used here; events with this reason are dropped anyway",
         ),
         (
             "DROP",
@@ -709,7 +709,7 @@ fn all_problems_of_a_list_are_reported_at_once_without_values() {
     for (list, expected) in [
         (
             "{\"name\": \"ops\"}",
-            "CHANNELS: not a list; allowed: a JSON list",
+            "CHANNELS: not a list; allowed: a list of channels",
         ),
         (
             "[very-secret",
@@ -750,4 +750,42 @@ fn all_problems_of_a_list_are_reported_at_once_without_values() {
     ] {
         assert!(error.contains(expected), "{expected}\n{error}");
     }
+}
+
+/// A channel that cannot be read has its name all the same, so that all problems are reported at once.
+#[test]
+fn a_name_is_taken_by_a_channel_with_problems_too() {
+    let error = channels(&json!([
+        {"name": "a", "type": "slack"},
+        {"name": "a", "type": "slack", "url": "ssm:/a"},
+        {"name": "slack", "type": "slack", "url": "ssm:/slack"},
+    ]));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("CHANNELS, `a`, `url`: it is missing"),
+        "{error}"
+    );
+    let twice = "CHANNELS, channel 2, `name`: another channel has the name `a`; give each channel its own name";
+    assert!(error.contains(twice), "{error}");
+    let list = json!([{"name": "slack", "type": "slack", "url": "ssm:/slack"}]).to_string();
+    let found = problems(&[
+        ("SLACK_WEBHOOKURL", "http://example.com/x"),
+        ("CHANNELS", &list),
+    ]);
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+/// A value in the wrong place is not shown, wherever the settings are printed.
+#[test]
+fn what_may_be_a_secret_is_not_shown_with_the_channels() {
+    let secret = "hooks.slack.com/services/T01234567/B01234567/very-secret";
+    let config = NotifierConfig::read(&environment(&[
+        ("SLACK_WEBHOOKURL", "https://hooks.example.com/x"),
+        ("SLACK_CHANNEL", secret),
+        ("SLACK_USERNAME", "0123456789abcdef-very-secret"),
+    ]));
+    let shown = format!("{:?}", config.unwrap().channels.shown);
+    assert!(!shown.contains("very-secret"), "{shown}");
+    let error = channels(&json!([{"name": "a", "type": "slack", "url": "ssm:/a", secret: "x"}]));
+    assert!(!error.unwrap_err().to_string().contains("very-secret"));
 }

@@ -149,7 +149,7 @@ impl ChannelDispatcher<'_> {
         mut plan: MessagePlan<'_>,
         granted: &HashMap<usize, Candidate>,
     ) -> Statuses {
-        let mut limiter = RateLimiter::new(self.channel.channel.interval());
+        let mut limiter = RateLimiter::new(self.channel.channel.rate_limit());
         let mut attempts = Attempts::Several;
         let mut statuses = Statuses::new();
         let mut closed = None;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::aws::deadline::Deadline;
+use crate::notifier::channel::RateLimit;
 
 /// Chat services accept a few messages at once, and then one in every interval. After a refusal the interval is twice as
 /// long, because other programs send to the same chat, too.
@@ -12,19 +13,17 @@ pub(super) struct RateLimiter {
     started: Instant,
     next: Instant,
     /// The limit of the chat service. `None` if there is no limit.
-    interval: Option<Duration>,
+    limit: Option<RateLimit>,
     slowed: u32,
     sent: u32,
 }
 
 impl RateLimiter {
-    const AT_ONCE: u32 = 5;
-
-    pub(super) fn new(interval: Option<Duration>) -> Self {
+    pub(super) fn new(limit: Option<RateLimit>) -> Self {
         Self {
             started: Instant::now(),
             next: Instant::now(),
-            interval,
+            limit,
             slowed: 1,
             sent: 0,
         }
@@ -32,11 +31,12 @@ impl RateLimiter {
 
     /// How many more messages there is time for. `None` if there is no limit.
     pub(super) fn budget(&self, deadline: Deadline) -> Option<usize> {
-        let interval = self.interval? * self.slowed;
+        let RateLimit { at_once, interval } = self.limit?;
+        let interval = interval * self.slowed;
         let left = deadline.left()?.saturating_sub(self.until_next());
         // A slow chat service accepts fewer messages than its limit allows.
         let taken = self.started.elapsed() / self.sent.max(1);
-        let each = match self.sent < Self::AT_ONCE {
+        let each = match self.sent < at_once {
             true => interval,
             false => interval.max(taken),
         };
@@ -56,20 +56,21 @@ impl RateLimiter {
             tokio::time::sleep(wait).await;
         }
         self.sent += 1;
-        if self.sent >= Self::AT_ONCE {
+        if self.limit.is_none_or(|it| self.sent >= it.at_once) {
             self.delay_next();
         }
     }
 
     /// Call this when the channel has refused a message for now: other programs send to it, too, or it is overloaded.
     pub(super) fn slow_down(&mut self) {
-        self.sent = self.sent.max(Self::AT_ONCE);
+        self.sent = self.sent.max(self.limit.map_or(0, |it| it.at_once));
         self.slowed = 2;
         self.delay_next();
     }
 
     fn delay_next(&mut self) {
-        self.next = Instant::now() + self.interval.unwrap_or_default() * self.slowed;
+        let interval = self.limit.map(|it| it.interval).unwrap_or_default();
+        self.next = Instant::now() + interval * self.slowed;
     }
 }
 
@@ -80,7 +81,10 @@ mod tests {
     use super::*;
 
     fn limiter() -> RateLimiter {
-        RateLimiter::new(Some(Duration::from_secs(1)))
+        RateLimiter::new(Some(RateLimit {
+            at_once: 5,
+            interval: Duration::from_secs(1),
+        }))
     }
 
     /// The extra 600 ms cover the deadline's reserve of 500 ms.

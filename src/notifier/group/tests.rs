@@ -1,6 +1,7 @@
 //! The order of the messages, and which of them become a summary.
 
 use super::*;
+use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{ApiError, CallFacts, Kind, Links, Origin, Subject};
 
 fn stopped(service: &str) -> Notice {

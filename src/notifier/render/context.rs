@@ -97,7 +97,7 @@ pub(super) fn names() -> &'static HashSet<String> {
     })
 }
 
-/// README documents these names under "Templates". A test compares both.
+/// docs/templates.md explains these names. A test compares both.
 #[derive(Debug, Default, Serialize)]
 struct TemplateNames {
     // Every message.
@@ -190,7 +190,7 @@ struct TemplateNames {
     lifecycle_stage: Option<String>,
     expires_at: Option<String>,
     timeout_action: Option<String>,
-    // ContainerNames instances.
+    // Container instances.
     agent_version: Option<String>,
     docker_version: Option<String>,
     health_checks: Vec<HealthCheckNames>,

@@ -33,7 +33,16 @@ async fn a_card_is_posted_to_teams() {
 
 #[test]
 fn an_office_connector_stops_the_start() {
-    let url = "https://x.webhook.office.com/very-secret";
+    for host in [
+        "x.webhook.office.com",
+        "x.webhook.office.com.",
+        "outlook.office365.com",
+    ] {
+        is_refused(&format!("https://{host}/very-secret"));
+    }
+}
+
+fn is_refused(url: &str) {
     let list = json!([{"name": "old", "type": "teams", "url": url}]);
     let variable = ("CHANNELS".to_owned(), list.to_string());
     let error = NotifierConfig::read(&[variable]).unwrap_err().to_string();

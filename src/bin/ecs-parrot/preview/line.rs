@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
+use ecs_parrot::notifier::channel::Shown;
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-use super::page::ChannelView;
 
 /// One line of `--output json`. Scripts depend on the names of the fields.
 #[derive(Debug, Default, Serialize)]
@@ -32,6 +31,17 @@ pub(super) struct EventLine {
     /// The message as the reader of each channel sees it, for `--output html`.
     #[serde(skip)]
     pub(super) views: Vec<ChannelView>,
+}
+
+/// A message in one channel.
+#[derive(Debug, Serialize)]
+pub(super) struct ChannelView {
+    pub(super) name: String,
+    pub(super) channel_type: &'static str,
+    /// False if the message is below the channel's minimum.
+    pub(super) is_accepted: bool,
+    /// The texts are HTML.
+    pub(super) shown: Shown,
 }
 
 impl EventLine {

@@ -2,22 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ecs_parrot::notifier::channel::Shown;
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use super::line::EventLine;
-
-/// A message in one channel.
-#[derive(Debug, Serialize)]
-pub(super) struct ChannelView {
-    pub(super) name: String,
-    pub(super) channel_type: &'static str,
-    /// False if the message is below the channel's minimum.
-    pub(super) is_accepted: bool,
-    /// The texts are HTML.
-    pub(super) shown: Shown,
-}
+use super::line::{ChannelView, EventLine};
 
 /// An event for the page's template.
 #[derive(Debug, Serialize)]

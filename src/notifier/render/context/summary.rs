@@ -50,11 +50,14 @@ pub(super) fn lines(group: &Group<'_>, headlines: &[String]) -> Value {
 /// The counts, the highest first.
 pub(super) fn counts(group: &Group<'_>) -> Vec<SummaryCount> {
     let mut counted: HashMap<_, usize> = HashMap::new();
-    for (notice, cause) in group.notices.iter().zip(&group.causes) {
-        let subject = &notice.subject;
-        let workload = subject.service.as_ref().or(subject.family.as_ref());
-        let key = (notice.kind, *cause, workload, subject.cluster.as_ref());
-        *counted.entry(key).or_default() += 1;
+    for part in &group.parts {
+        for notice in &part.notices {
+            let subject = &notice.subject;
+            let workload = subject.service.as_ref().or(subject.family.as_ref());
+            let cluster = subject.cluster.as_ref();
+            let key = (notice.kind, part.priority.cause, workload, cluster);
+            *counted.entry(key).or_default() += 1;
+        }
     }
     let counts = counted
         .into_iter()

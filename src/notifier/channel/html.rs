@@ -2,9 +2,9 @@
 
 use std::io;
 
-use crate::notifier::channel::markup::{Escaped, Markup, escape, write_escaped};
+use super::markup::{Escaped, Markup, escape, write_escaped};
 
-pub(super) struct Html;
+pub struct Html;
 
 impl Markup for Html {
     fn escape_char(&self, _: bool, character: char) -> Escaped {
