@@ -516,6 +516,8 @@ fn http_is_allowed_for_loopback_only() {
         "https://user:pass@example.com/x",
         "hooks.slack.com/services/x",
         "javascript:alert(1)",
+        // Such a host is written in Punycode.
+        "https://chät.example.com/x",
     ] {
         assert_eq!(
             problems(&[("SLACK_WEBHOOKURL", refused)]).len(),

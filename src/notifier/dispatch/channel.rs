@@ -178,15 +178,21 @@ impl ChannelDispatcher<'_> {
         let view = View::of(self.channel.channel_type);
         let message = self.renderer.render_or_fall_back(view, group);
         let started = Instant::now();
-        let is_busy = AtomicBool::new(false);
-        let attempt = || self.channel.channel.send(self.http, &message);
+        let (is_tried, is_busy) = (AtomicBool::new(false), AtomicBool::new(false));
+        let attempt = || {
+            is_tried.store(true, Ordering::Relaxed);
+            self.channel.channel.send(self.http, &message)
+        };
         let retrying = |wait: Duration, why: &str| {
             is_busy.store(true, Ordering::Relaxed);
             metrics::count_retry(self.name());
             self.log_wait(wait, why);
         };
         let outcome = send_with_retries(attempt, self.deadline, attempts, retrying).await;
-        metrics::count_message(self.name(), started.elapsed());
+        // Without enough time there was no attempt, and no message.
+        if is_tried.into_inner() {
+            metrics::count_message(self.name(), started.elapsed());
+        }
         if is_busy.into_inner() {
             limiter.slow_down();
         }
