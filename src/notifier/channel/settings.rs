@@ -74,14 +74,14 @@ pub struct ShownSetting {
 
 /// The settings of one channel.
 pub struct Settings<'a> {
-    pub location: SettingsLocation,
+    location: SettingsLocation,
     definitions: &'static [SettingDefinition],
     values: BTreeMap<&'static str, Value>,
     problems: &'a mut Vec<Problem>,
 }
 
 /// The allowed references to a secret, for error messages.
-pub const REFERENCES: &str = "`ssm:/path`, `secretsmanager:ID` or `secretsmanager:ID:KEY`";
+const REFERENCES: &str = "`ssm:/path`, `secretsmanager:ID` or `secretsmanager:ID:KEY`";
 
 impl<'a> Settings<'a> {
     pub fn new(
@@ -130,7 +130,7 @@ impl<'a> Settings<'a> {
             Err(problem) => Err(*problem),
         };
         let mut allowed = format!("{allowed}, {REFERENCES}");
-        if matches!(self.location, SettingsLocation::Variables) {
+        if !self.is_in_list() {
             allowed.push_str(", or DISABLED");
         }
         if let Err(problem) = checked {
@@ -150,7 +150,7 @@ impl<'a> Settings<'a> {
         value
     }
 
-    pub fn is_in_list(&self) -> bool {
+    fn is_in_list(&self) -> bool {
         matches!(self.location, SettingsLocation::List(_))
     }
 

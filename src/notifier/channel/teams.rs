@@ -90,7 +90,7 @@ fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
 impl Channel for Teams {
     /// Leaves out whole lines from the end until the body is small enough.
     fn payload(&self, message: &Message) -> Option<Value> {
-        Some(body(message, fitting_lines(message)))
+        Some(fitting_body(message).1)
     }
 
     fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
@@ -101,7 +101,7 @@ impl Channel for Teams {
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
-        let count = fitting_lines(message);
+        let (count, _) = fitting_body(message);
         let mut lines = html.texts();
         lines.truncate(count);
         lines.extend(note(message.details.len() - count));
@@ -119,11 +119,12 @@ impl Channel for Teams {
     }
 }
 
-/// How many lines fit into a body, from the first on.
-fn fitting_lines(message: &Message) -> usize {
-    let mut counts = (0..=message.details.len()).rev();
-    let fitting = counts.find(|count| body(message, *count).to_string().len() <= LARGEST_BODY);
-    fitting.unwrap_or_default()
+/// The largest body that is small enough, and how many lines it has, from the first on.
+fn fitting_body(message: &Message) -> (usize, Value) {
+    let counts = (0..=message.details.len()).rev();
+    let mut bodies = counts.map(|count| (count, body(message, count)));
+    let fitting = bodies.find(|(_, body)| body.to_string().len() <= LARGEST_BODY);
+    fitting.unwrap_or_else(|| (0, body(message, 0)))
 }
 
 /// A text that begins with `- ` or `1. ` would become a list.
