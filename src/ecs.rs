@@ -8,6 +8,7 @@ pub mod arn;
 pub mod classify;
 pub mod diagnosis;
 pub mod event;
+pub mod launcher;
 pub mod links;
 pub mod notice;
 pub mod service_events;

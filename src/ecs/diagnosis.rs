@@ -9,6 +9,7 @@ pub mod launches;
 mod stop;
 mod stops;
 
+use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::ecs::notice::{Subject, TaskFacts};
@@ -21,9 +22,21 @@ pub use stops::{Explanation, StopEntry, table};
 
 /// Why something happened, if the event shows it.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
 )]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Cause {
     LaunchFailed,
     OutOfMemory,

@@ -4,14 +4,29 @@
 //! about it, and [`render`](crate::notifier::render) writes the message. A notice holds facts as AWS gave them: nothing
 //! here is escaped or cut.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 
 /// The kind of an event's message. It is also the name of the template.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Display,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
 )]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
     RunTask,
@@ -35,7 +50,7 @@ pub enum Kind {
 }
 
 /// One event, ready for the decision and for the message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Notice {
     pub kind: Kind,
     pub origin: Origin,
@@ -46,7 +61,8 @@ pub struct Notice {
 }
 
 /// Where and when the event happened.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Origin {
     pub event_id: Option<String>,
     /// CloudTrail's id of a call, which is the same in every delivery.
@@ -59,7 +75,8 @@ pub struct Origin {
 }
 
 /// What the event is about: names, not ARNs.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Subject {
     pub cluster: Option<String>,
     pub service: Option<String>,
@@ -74,7 +91,7 @@ pub struct Subject {
 }
 
 /// An ECS resource: the type in its ARN, and its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resource {
     /// `capacity-provider`, `daemon`, `service-deployment`, `task-set` …
     pub kind: String,
@@ -114,7 +131,8 @@ impl Subject {
 }
 
 /// Console pages in the region and partition of the event. `None` if the address is not certain.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Links {
     pub cluster: Option<String>,
     pub service: Option<String>,
@@ -125,7 +143,7 @@ pub struct Links {
 }
 
 /// Who did it, in words for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     pub name: String,
     /// The console, a tool, or the AWS service that acted on the actor's behalf.
@@ -136,7 +154,8 @@ pub struct Actor {
 }
 
 /// What happened, by the type of the event.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Facts {
     Call(CallFacts),
     Task(Box<TaskFacts>),
@@ -150,7 +169,8 @@ pub enum Facts {
     Foreign,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CallFacts {
     pub name: String,
     pub purpose: CallPurpose,
@@ -158,18 +178,36 @@ pub struct CallFacts {
     pub failures: Vec<Failure>,
     /// The number of tasks that RunTask or StartTask started.
     pub launched: usize,
+    /// The ids of these tasks.
+    pub launched_tasks: Vec<String>,
+    /// The images of the containers that RegisterTaskDefinition names.
+    pub images: Vec<String>,
+    /// For CreateService and UpdateService.
+    pub service: Option<ServiceChange>,
+    /// For ContinueServiceDeployment.
+    pub hook_decision: Option<HookDecision>,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
     /// What a removing call does to what is running.
-    pub effect: Option<&'static str>,
+    pub effect: Option<Cow<'static, str>>,
     /// What the call requested, as labels and values.
     pub changes: Vec<Change>,
     pub agent_version: Option<String>,
     pub docker_version: Option<String>,
 }
 
+/// What a person decided about a hook that waits.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookDecision {
+    Continue,
+    RollBack,
+}
+
 /// The purpose of a call, as far as the policy treats it differently.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CallPurpose {
     /// Reads and changes nothing.
     Read,
@@ -198,7 +236,7 @@ pub enum CallPurpose {
     Change,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {
     pub code: String,
     pub message: Option<String>,
@@ -206,20 +244,52 @@ pub struct ApiError {
 
 /// `failures[]` of calls that may succeed partly: RunTask, StartTask, UpdateContainerInstancesState.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html>
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub reason: String,
     pub detail: Option<String>,
     pub arn: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     pub value: String,
 }
 
-#[derive(Debug, Clone, Default)]
+impl Change {
+    pub fn new(label: &'static str, value: String) -> Self {
+        let label = Cow::Borrowed(label);
+        Self { label, value }
+    }
+}
+
+/// What CreateService or UpdateService requested, and the deployments in its answer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServiceChange {
+    pub desired_count: Option<i64>,
+    /// Whether the request asks for a new deployment: it names a task definition, or it forces one.
+    pub asks_for_deployment: bool,
+    pub deployments: Vec<AnsweredDeployment>,
+}
+
+/// A deployment in the answer of a call.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AnsweredDeployment {
+    /// `ecs-svc/1234`.
+    pub id: Option<String>,
+    /// The deployment that the service is going to. The others are older.
+    pub is_primary: bool,
+    /// `family:revision`.
+    pub task_definition: Option<String>,
+    pub desired_count: Option<i64>,
+    pub created_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TaskFacts {
     pub reported_by: TaskSource,
     pub last_status: Option<String>,
@@ -242,7 +312,8 @@ pub struct TaskFacts {
 }
 
 /// A container of a task.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Container {
     pub name: Option<String>,
     pub image: Option<String>,
@@ -275,7 +346,7 @@ impl Container {
 }
 
 /// A stream of CloudWatch Logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogStream {
     pub region: String,
     pub group: String,
@@ -283,7 +354,8 @@ pub struct LogStream {
 }
 
 /// The state of a container instance that cannot keep its tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Host {
     Draining,
     AgentDisconnected,
@@ -292,7 +364,8 @@ pub enum Host {
 }
 
 /// Who reported the state of a task. The reports differ in the fields that they lack.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TaskSource {
     /// "ECS Task State Change", which has all fields.
     #[default]
@@ -302,7 +375,8 @@ pub enum TaskSource {
 }
 
 /// A service action or a deployment's change of state.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ServiceFacts {
     pub event_name: Option<String>,
     pub event_type: Option<String>,
@@ -323,7 +397,7 @@ pub struct ServiceFacts {
 }
 
 /// The numbers of tasks of a deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     pub desired: i64,
     pub running: i64,
@@ -332,7 +406,8 @@ pub struct Progress {
     pub failed: i64,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UnknownFacts {
     pub event_type: Option<String>,
     pub event_name: Option<String>,

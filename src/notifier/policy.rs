@@ -7,10 +7,12 @@ mod operator;
 mod service_event;
 mod task_stop;
 
+use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange};
+use crate::ecs::launcher::{Launcher, launcher};
 use crate::ecs::notice::{CallFacts, CallPurpose, Facts, Kind, Notice, TaskFacts, UnknownFacts};
 use crate::ecs::service_events;
 
@@ -23,7 +25,7 @@ pub enum Decision {
 }
 
 /// How a notice is posted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Priority {
     pub cause: Option<Cause>,
     pub severity: Severity,
@@ -31,9 +33,26 @@ pub struct Priority {
     pub urgent: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
+)]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
+    #[default]
     Info,
     Success,
     Warning,
@@ -46,6 +65,8 @@ pub enum Severity {
 #[strum(serialize_all = "snake_case")]
 pub enum DropReason {
     RoutineLaunch,
+    RoutineStart,
+    CoveredByDeployment,
     TransitionalState,
     CoveredByTask,
     Autoscaling,
@@ -99,6 +120,13 @@ pub fn decide(notice: &Notice, policy: &Policy) -> Decision {
     policy.apply(notice, meaning(notice, policy))
 }
 
+/// Whether the event is noise that `KEEP` brings back.
+pub fn is_brought_back(notice: &Notice, policy: &Policy) -> bool {
+    let meaning = meaning(notice, policy);
+    matches!(meaning, Decision::Drop(_))
+        && matches!(policy.apply(notice, meaning), Decision::Keep(_))
+}
+
 fn meaning(notice: &Notice, policy: &Policy) -> Decision {
     match &notice.facts {
         Facts::Call(call) => of_call(call, notice),
@@ -138,6 +166,10 @@ fn of_call(call: &CallFacts, notice: &Notice) -> Decision {
         }),
         (CallPurpose::Launch, None) if by_service => Decision::Drop(DropReason::RoutineLaunch),
         (CallPurpose::ContainerReport, None) => Decision::Drop(DropReason::CoveredByTask),
+        // The deployment of the revision says who registered it.
+        (CallPurpose::Change, None) if call.name == "RegisterTaskDefinition" => {
+            Decision::Drop(DropReason::CoveredByDeployment)
+        }
         (
             CallPurpose::ChangeService {
                 by_autoscaling: true,
@@ -197,8 +229,16 @@ fn is_aws_internal(code: &str) -> bool {
 fn of_task(task: &TaskFacts, notice: &Notice, policy: &Policy) -> Decision {
     match notice.kind {
         Kind::TaskStopped => task_stop::decide(task, &notice.subject),
-        Kind::TaskStarted => not_urgent(Severity::Info),
+        Kind::TaskStarted => of_start(task, notice),
         _ => of_running(task, policy),
+    }
+}
+
+/// Services and schedules start tasks all the time. Threads count them.
+fn of_start(task: &TaskFacts, notice: &Notice) -> Decision {
+    match launcher(notice, task) {
+        Launcher::Service | Launcher::Schedule => Decision::Drop(DropReason::RoutineStart),
+        Launcher::Caller | Launcher::Unknown => not_urgent(Severity::Info),
     }
 }
 

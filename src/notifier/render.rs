@@ -8,13 +8,15 @@ mod built_in;
 mod context;
 mod functions;
 mod own;
+mod thread_message;
 
 use std::sync::OnceLock;
 
-use strum::VariantArray;
+use strum::{IntoStaticStr, VariantArray};
 use tera::Tera;
 
 pub use own::{OwnTemplates, TemplateFile};
+pub use thread_message::ThreadMessage;
 
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::ChannelType;
@@ -22,6 +24,8 @@ use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::message::{Line, Message};
+use crate::notifier::policy::Severity;
+use crate::notifier::thread::ThreadKind;
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
 use functions::compile;
@@ -121,27 +125,93 @@ impl Renderer {
     ///
     /// [`TemplateError`] if that template fails, or uses an unknown name.
     pub fn render(&self, view: View, group: &Group<'_>) -> Result<Message, TemplateError> {
-        let context = Context::new(view, group, &self.headlines(view, group));
-        match self.candidates(view, TemplateKind::of(group)).next() {
-            Some(candidate) => {
-                let candidate = candidate?;
-                candidate.check_names()?;
-                candidate.render(view, group, &context)
-            }
-            None => Ok(last_resort(group, &context)),
-        }
+        self.render_strictly(view, &self.of_group(view, group))
     }
 
     /// Always renders a message. If a template fails, the next one is used.
     pub fn render_or_fall_back(&self, view: View, group: &Group<'_>) -> Message {
-        let context = Context::new(view, group, &self.headlines(view, group));
-        for candidate in self.candidates(view, TemplateKind::of(group)) {
-            match candidate.and_then(|it| it.render(view, group, &context)) {
-                Ok(message) => return message,
+        self.render_always(view, &self.of_group(view, group))
+    }
+
+    /// The same as [`Self::render`] for the message of a thread.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`] if the template fails, or uses an unknown name.
+    pub fn render_thread(
+        &self,
+        view: View,
+        shown: &ThreadMessage<'_>,
+    ) -> Result<Message, TemplateError> {
+        self.render_strictly(view, &self.of_thread(view, shown))
+    }
+
+    /// The same as [`Self::render_or_fall_back`] for the message of a thread.
+    pub fn render_thread_or_fall_back(&self, view: View, shown: &ThreadMessage<'_>) -> Message {
+        self.render_always(view, &self.of_thread(view, shown))
+    }
+
+    fn of_group(&self, view: View, group: &Group<'_>) -> Rendering {
+        let count = group.notices.len();
+        let is_counted = group.form == Form::Same && count > 1;
+        Rendering {
+            template: TemplateKind::of(group),
+            context: Context::new(view, group, &self.headlines(view, group)),
+            kind: group.first().kind,
+            severity: group.priority.severity,
+            urgent: group.priority.urgent,
+            mentions: group.priority.severity == Severity::Critical,
+            count: is_counted.then_some(count),
+        }
+    }
+
+    fn of_thread(&self, view: View, shown: &ThreadMessage<'_>) -> Rendering {
+        let event = shown.event();
+        let group = Group::of_one(&event.notice, event.priority);
+        let text = self.text_always(view, &self.of_group(view, &group));
+        let (headline, details) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+        let mark = mark(event.priority.severity);
+        let headline = headline.strip_prefix(mark).unwrap_or(headline).trim_start();
+        let (severity, urgent) = (shown.severity(), shown.urgent());
+        Rendering {
+            template: TemplateKind::of_thread(shown.thread.kind()),
+            context: Context::of_thread(view, shown, &event, headline, details),
+            kind: event.notice.kind,
+            severity,
+            urgent,
+            mentions: shown.turn.is_some_and(|turn| turn.mentions),
+            count: None,
+        }
+    }
+
+    fn render_strictly(&self, view: View, rendering: &Rendering) -> Result<Message, TemplateError> {
+        match self.candidates(view, rendering.template).next() {
+            Some(candidate) => {
+                let candidate = candidate?;
+                candidate.check_names()?;
+                let text = candidate.text(&rendering.context)?;
+                Ok(rendering.message(view, &text))
+            }
+            None => Ok(rendering.last_resort()),
+        }
+    }
+
+    fn render_always(&self, view: View, rendering: &Rendering) -> Message {
+        match self.text_always(view, rendering).as_str() {
+            "" => rendering.last_resort(),
+            text => rendering.message(view, text),
+        }
+    }
+
+    /// The text of the first template that does not fail, or an empty text.
+    fn text_always(&self, view: View, rendering: &Rendering) -> String {
+        for candidate in self.candidates(view, rendering.template) {
+            match candidate.and_then(|it| it.text(&rendering.context)) {
+                Ok(text) => return text,
                 Err(error) => tracing::error!(%error, "a template failed, so the next one is used"),
             }
         }
-        last_resort(group, &context)
+        String::new()
     }
 
     /// The headlines of a summary's parts, each rendered with its own template.
@@ -184,17 +254,7 @@ impl Renderer {
         names: Vec<String>,
     ) -> impl Iterator<Item = Result<TemplateCandidate<'_>, TemplateError>> {
         self.own.iter().flat_map(move |own| match own.tera(view) {
-            Ok(tera) => {
-                let names = names.iter().filter(|name| tera.contains_template(name));
-                let found = names.map(|name| {
-                    Ok(TemplateCandidate {
-                        tera,
-                        name: name.clone(),
-                        own: Some(own),
-                    })
-                });
-                found.collect()
-            }
+            Ok(tera) => found(tera, &names, Some(own)),
             Err(error) => vec![Err(error)],
         })
     }
@@ -208,17 +268,7 @@ impl Renderer {
     ) -> impl Iterator<Item = Result<TemplateCandidate<'_>, TemplateError>> {
         std::iter::once_with(move || self.built_in(view, template)).flat_map(move |tera| match tera
         {
-            Ok(tera) => names
-                .iter()
-                .filter(|name| tera.contains_template(name))
-                .map(|name| {
-                    Ok(TemplateCandidate {
-                        tera,
-                        name: name.clone(),
-                        own: None,
-                    })
-                })
-                .collect(),
+            Ok(tera) => found(tera, &names, None),
             Err(error) => vec![Err(error)],
         })
     }
@@ -265,10 +315,21 @@ pub fn names() -> Vec<String> {
     names
 }
 
+/// The templates of threads that no kind of event has. A deployment has the template of its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+enum ThreadTemplate {
+    Incident,
+    Storm,
+    Run,
+    Activity,
+}
+
 /// The kinds of templates.
 #[derive(Debug, Clone, Copy)]
 enum TemplateKind {
     Of(Kind),
+    Thread(ThreadTemplate),
     /// A message that counts many events.
     Summary,
     /// The last template of the lookup, for every kind.
@@ -279,10 +340,11 @@ impl TemplateKind {
     /// All kinds except the default. Each of them has a built-in template.
     fn all() -> impl Iterator<Item = Self> {
         let kinds = Kind::VARIANTS.iter().copied().map(Self::Of);
-        kinds.chain([Self::Summary])
+        let threads = ThreadTemplate::VARIANTS.iter().copied().map(Self::Thread);
+        kinds.chain(threads).chain([Self::Summary])
     }
 
-    const SLOTS: usize = Kind::VARIANTS.len() + 2;
+    const SLOTS: usize = Kind::VARIANTS.len() + ThreadTemplate::VARIANTS.len() + 2;
 
     fn of(group: &Group<'_>) -> Self {
         match group.form {
@@ -291,11 +353,22 @@ impl TemplateKind {
         }
     }
 
+    fn of_thread(kind: ThreadKind) -> Self {
+        match kind {
+            ThreadKind::Deployment => Self::Of(Kind::Deployment),
+            ThreadKind::Incident => Self::Thread(ThreadTemplate::Incident),
+            ThreadKind::Storm => Self::Thread(ThreadTemplate::Storm),
+            ThreadKind::Run => Self::Thread(ThreadTemplate::Run),
+            ThreadKind::Activity => Self::Thread(ThreadTemplate::Activity),
+        }
+    }
+
     fn slot(self) -> usize {
         match self {
             Self::Of(kind) => kind as usize,
-            Self::Summary => Kind::VARIANTS.len(),
-            Self::Default => Kind::VARIANTS.len() + 1,
+            Self::Thread(thread) => Kind::VARIANTS.len() + thread as usize,
+            Self::Summary => Self::SLOTS - 2,
+            Self::Default => Self::SLOTS - 1,
         }
     }
 
@@ -303,6 +376,7 @@ impl TemplateKind {
     fn name(self) -> &'static str {
         match self {
             Self::Of(kind) => kind.into(),
+            Self::Thread(thread) => thread.into(),
             Self::Summary => SUMMARY,
             Self::Default => "default",
         }
@@ -311,6 +385,20 @@ impl TemplateKind {
 
 const SUMMARY: &str = "summary";
 
+/// The templates with these names.
+fn found<'a>(
+    tera: &'a Tera,
+    names: &[String],
+    own: Option<&'a OwnTemplates>,
+) -> Vec<Result<TemplateCandidate<'a>, TemplateError>> {
+    let names = names.iter().filter(|name| tera.contains_template(name));
+    let candidates = names.map(|name| {
+        let name = name.clone();
+        Ok(TemplateCandidate { tera, name, own })
+    });
+    candidates.collect()
+}
+
 /// One template of the lookup.
 struct TemplateCandidate<'a> {
     tera: &'a Tera,
@@ -318,32 +406,65 @@ struct TemplateCandidate<'a> {
     own: Option<&'a OwnTemplates>,
 }
 
+/// What is rendered: the names for the template, and what the message has besides the text.
+struct Rendering {
+    template: TemplateKind,
+    context: Context,
+    kind: Kind,
+    severity: Severity,
+    urgent: bool,
+    mentions: bool,
+    /// The number of equal events, which the headline shows.
+    count: Option<usize>,
+}
+
+impl Rendering {
+    /// Makes a message of a rendered text. Its first line is the headline.
+    fn message(&self, view: View, text: &str) -> Message {
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let headline = lines.next().unwrap_or_default();
+        let is_count_shown = headline.contains(COUNT_IS_SHOWN);
+        let headline = in_markup(view, headline);
+        let headline = match self.count {
+            Some(count) if !is_count_shown => format!("{headline} ×{count}"),
+            Some(_) | None => headline,
+        };
+        self.message_of(headline, lines.map(|text| line(view, text)).collect())
+    }
+
+    /// The message if even the built-in default template fails: the kind and the id of the event.
+    fn last_resort(&self) -> Message {
+        let headline = format!("ECS event {} ({})", self.context.event_id(), self.kind);
+        self.message_of(headline, Vec::new())
+    }
+
+    fn message_of(&self, headline: String, details: Vec<Line>) -> Message {
+        Message {
+            kind: self.kind,
+            severity: self.severity,
+            urgent: self.urgent,
+            mentions: self.mentions,
+            headline,
+            details,
+        }
+    }
+}
+
 impl TemplateCandidate<'_> {
-    fn render(
-        &self,
-        view: View,
-        group: &Group<'_>,
-        context: &Context,
-    ) -> Result<Message, TemplateError> {
+    /// The rendered text, with marks. It has at least one line.
+    fn text(&self, context: &Context) -> Result<String, TemplateError> {
         let text = self
             .tera
             .render(&self.name, context.values())
             .map_err(|error| self.error(&error))?;
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let headline = lines.next().ok_or_else(|| TemplateError {
-            file: self.file(&self.name),
-            line: None,
-            problem: "the result is empty; the first line must be the headline".to_owned(),
-        })?;
-        let count = group.notices.len();
-        let is_count_shown = headline.contains(COUNT_IS_SHOWN);
-        let headline = in_markup(view, headline);
-        let headline = match group.form {
-            Form::Same if count > 1 && !is_count_shown => format!("{headline} ×{count}"),
-            Form::Same | Form::Summary => headline,
-        };
-        let lines = lines.map(|text| line(view, text));
-        Ok(message(group, headline, lines.collect()))
+        match text.trim().is_empty() {
+            false => Ok(text),
+            true => Err(TemplateError {
+                file: self.file(&self.name),
+                line: None,
+                problem: "the result is empty; the first line must be the headline".to_owned(),
+            }),
+        }
     }
 
     /// Checks the names in the template. For Tera, `{% if misspelt %}` is false. Here it is an error.
@@ -463,21 +584,4 @@ fn in_markup(view: View, text: &str) -> String {
     }
     whole.retain(|it| it != COUNT_IS_SHOWN && it != BLOCK);
     whole.replace(LINE_OF_BLOCK, "\n")
-}
-
-/// The message if even the built-in default template fails: the kind and the id of the event.
-fn last_resort(group: &Group<'_>, context: &Context) -> Message {
-    let kind = group.first().kind;
-    let headline = format!("ECS event {} ({kind})", context.event_id());
-    message(group, headline, Vec::new())
-}
-
-fn message(group: &Group<'_>, headline: String, details: Vec<Line>) -> Message {
-    Message {
-        kind: group.first().kind,
-        severity: group.priority.severity,
-        urgent: group.priority.urgent,
-        headline,
-        details,
-    }
 }

@@ -148,6 +148,9 @@ pub fn of_started_by(started_by: &str) -> Actor {
         Some(("ecs-svc", _)) => ("the ECS service scheduler".to_owned(), true),
         Some(("events-rule", rule)) => (format!("EventBridge rule {rule}"), true),
         Some(("chronos-schedule", schedule)) => (format!("EventBridge schedule {schedule}"), true),
+        // A caller of RunTask cannot give a text with spaces.
+        _ if started_by == "AWS Step Functions" => ("Step Functions".to_owned(), true),
+        _ if started_by == "aws-batch" => ("AWS Batch".to_owned(), true),
         _ => (started_by.to_owned(), false),
     };
     Actor {

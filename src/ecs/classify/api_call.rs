@@ -5,14 +5,18 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Operations.html>
 
 mod changes;
+mod service_change;
 mod subject;
+
+use std::borrow::Cow;
 
 use super::{Classification, actor, cluster_name, owned_name};
 use crate::ecs::event::{self, ApiCall, Fields};
 use crate::ecs::notice::{
-    ApiError, CallFacts, CallPurpose, Container, Facts, Failure, Kind, Subject, TaskFacts,
-    TaskSource,
+    ApiError, CallFacts, CallPurpose, Container, Facts, Failure, HookDecision, Kind, Subject,
+    TaskFacts, TaskSource,
 };
+use service_change::service_change;
 
 /// The names of reading calls begin like this. It is needed if CloudTrail does not set `readOnly`.
 const READING_PREFIXES: [&str; 4] = ["Describe", "List", "Get", "Discover"];
@@ -90,11 +94,17 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Classification {
             } else {
                 name.to_owned()
             },
-            effect: effect(name, request, purpose).filter(|_| error.is_none()),
+            effect: effect(name, request, purpose)
+                .filter(|_| error.is_none())
+                .map(Cow::Borrowed),
             purpose,
             error,
             failures: response.list("failures").into_iter().map(failure).collect(),
             launched: response.list("tasks").len(),
+            launched_tasks: launched_tasks(response),
+            images: images(name, request),
+            service: service_change(name, request, response),
+            hook_decision: hook_decision(name, request),
             reason: reason(name, request, response),
             changes: changes::changes(name, request, response),
             agent_version: versions.text("agentVersion"),
@@ -102,6 +112,27 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Classification {
         }),
         actor: actor::of_call(call),
     }
+}
+
+fn launched_tasks(response: Fields<'_>) -> Vec<String> {
+    let tasks = response.list("tasks").into_iter();
+    let arns = tasks.filter_map(|task| task.text("taskArn"));
+    arns.filter_map(|arn| owned_name(Some(&arn))).collect()
+}
+
+fn hook_decision(name: &str, request: Fields<'_>) -> Option<HookDecision> {
+    (name == "ContinueServiceDeployment").then(|| match request.text("action").as_deref() {
+        Some("ROLLBACK") => HookDecision::RollBack,
+        Some(_) | None => HookDecision::Continue,
+    })
+}
+
+fn images(name: &str, request: Fields<'_>) -> Vec<String> {
+    if name != "RegisterTaskDefinition" {
+        return Vec::new();
+    }
+    let containers = request.list("containerDefinitions").into_iter();
+    containers.filter_map(|it| it.text("image")).collect()
 }
 
 fn kind(name: &str) -> Kind {

@@ -3,6 +3,8 @@
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html>
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fields, Time};
 
 #[derive(Debug, Clone, Default)]
@@ -16,7 +18,8 @@ pub struct DeploymentStateChange {
     pub updated_at: Option<Time>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HookStateChange {
     pub event_type: Option<String>,
     pub event_name: Option<String>,

@@ -2,9 +2,12 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html>
 
+use serde::{Deserialize, Serialize};
+
 use super::{Fields, Time};
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InstanceStateChange {
     pub cluster_arn: Option<String>,
     pub container_instance_arn: Option<String>,
@@ -21,7 +24,8 @@ pub struct InstanceStateChange {
     pub version: Option<i64>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InstanceHealthChange {
     pub cluster_arn: Option<String>,
     pub container_instance_arn: Option<String>,
@@ -31,7 +35,8 @@ pub struct InstanceHealthChange {
     pub health_checks: Vec<HealthCheck>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct HealthCheck {
     /// AGENT_CONNECTIVITY, CONTAINER_RUNTIME, ACCELERATED_COMPUTE, DAEMON …
     pub kind: Option<String>,

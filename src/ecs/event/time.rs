@@ -1,9 +1,11 @@
 //! Reads times in the formats that AWS uses.
 
 use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 
 /// A time and its text. If the format is unknown, only the text is there, so that it can still be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Time {
     text: String,
     instant: Option<Timestamp>,
@@ -30,6 +32,18 @@ impl Time {
     pub fn since(&self, earlier: &Self) -> Option<SignedDuration> {
         let elapsed = self.instant?.duration_since(earlier.instant?);
         (!elapsed.is_negative()).then_some(elapsed)
+    }
+}
+
+impl From<String> for Time {
+    fn from(text: String) -> Self {
+        Self::read(text)
+    }
+}
+
+impl From<Time> for String {
+    fn from(time: Time) -> Self {
+        time.text
     }
 }
 

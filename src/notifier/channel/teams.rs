@@ -286,6 +286,7 @@ mod tests {
             kind: Kind::TaskStopped,
             severity: Severity::Critical,
             urgent: true,
+            mentions: true,
             headline: "checkout ran out of memory".to_owned(),
             details,
         }

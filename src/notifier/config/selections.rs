@@ -106,6 +106,8 @@ fn why_not_kept(reason: DropReason) -> Option<&'static str> {
         DropReason::Duplicate => Some("a duplicate is never posted"),
         DropReason::NotEcs => Some("events with this reason are not from Amazon ECS"),
         DropReason::RoutineLaunch
+        | DropReason::RoutineStart
+        | DropReason::CoveredByDeployment
         | DropReason::TransitionalState
         | DropReason::CoveredByTask
         | DropReason::Autoscaling

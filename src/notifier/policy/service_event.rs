@@ -37,7 +37,9 @@ pub(super) fn of_action(service: &ServiceFacts) -> Decision {
         ) => urgent(Severity::Warning),
         // Somebody protected the tasks, and the protection ends without any action.
         Some("TASKSET_SCALE_IN_FAILURE_BY_TASK_PROTECTION") => not_urgent(Severity::Warning),
-        Some("SERVICE_DESIRED_COUNT_UPDATED" | "TASKS_STOPPED") => not_urgent(Severity::Info),
+        // The call that changed the count says who did it.
+        Some("SERVICE_DESIRED_COUNT_UPDATED") => Decision::Drop(DropReason::Autoscaling),
+        Some("TASKS_STOPPED") => not_urgent(Severity::Info),
         Some(_) | None => of_event_type(service),
     }
 }

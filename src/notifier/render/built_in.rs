@@ -1,6 +1,6 @@
 //! The templates that come with the program: `templates/` of the source tree.
 
-use super::TemplateKind;
+use super::{TemplateKind, ThreadTemplate};
 use crate::ecs::notice::Kind;
 
 /// The names and texts of templates.
@@ -11,6 +11,7 @@ pub(super) type Sources = Vec<(String, &'static str)>;
 pub(super) fn of(template: TemplateKind) -> Sources {
     let text = match template {
         TemplateKind::Of(kind) => text(kind),
+        TemplateKind::Thread(thread) => text_of_thread(thread),
         TemplateKind::Summary => include_str!("../../../templates/summary.tera"),
         TemplateKind::Default => DEFAULT,
     };
@@ -55,8 +56,16 @@ pub(super) fn parts() -> Sources {
             include_str!("../../../templates/parts/containers.tera"),
         ),
         (
+            "parts/deployment_event.tera",
+            include_str!("../../../templates/parts/deployment_event.tera"),
+        ),
+        (
             "parts/failures.tera",
             include_str!("../../../templates/parts/failures.tera"),
+        ),
+        (
+            "parts/hook.tera",
+            include_str!("../../../templates/parts/hook.tera"),
         ),
         (
             "parts/instance.tera",
@@ -69,6 +78,10 @@ pub(super) fn parts() -> Sources {
         (
             "parts/launch.tera",
             include_str!("../../../templates/parts/launch.tera"),
+        ),
+        (
+            "parts/links.tera",
+            include_str!("../../../templates/parts/links.tera"),
         ),
         (
             "parts/subject.tera",
@@ -89,6 +102,15 @@ pub(super) fn parts() -> Sources {
     ]
     .map(|(name, text)| (name.to_owned(), text))
     .to_vec()
+}
+
+fn text_of_thread(thread: ThreadTemplate) -> &'static str {
+    match thread {
+        ThreadTemplate::Incident => include_str!("../../../templates/incident.tera"),
+        ThreadTemplate::Storm => include_str!("../../../templates/storm.tera"),
+        ThreadTemplate::Run => include_str!("../../../templates/run.tera"),
+        ThreadTemplate::Activity => include_str!("../../../templates/activity.tera"),
+    }
 }
 
 fn text(kind: Kind) -> &'static str {

@@ -5,14 +5,16 @@
 
 mod clean;
 mod summary;
+mod thread;
 mod words;
 
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use serde::Serialize;
+use tera::Value;
 
-use super::View;
+use super::{ThreadMessage, View};
 use crate::ecs::arn::Arn;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::diagnosis::{
@@ -29,8 +31,10 @@ use crate::notifier::channel::ChannelType;
 use crate::notifier::channel::markup::escape;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
+use crate::notifier::thread::{ShownNotice, UnixTime};
 use clean::{clean, clean_all};
 use summary::{SummaryCount, counts, lines};
+use thread::{ThreadNames, thread_names};
 use words::{
     deployment_reason, deployment_text, duration, event_text, event_why, hook_text, hook_why,
     image, plural,
@@ -60,11 +64,18 @@ impl Context {
         let notice = group.first();
         let mut names = TemplateNames::new(view, notice, group.priority);
         names.add_group(group);
+        let mut context = Self::of_names(view, &names, notice);
+        context
+            .values
+            .insert_value("lines", lines(group, headlines));
+        context
+    }
+
+    fn of_names(view: View, names: &TemplateNames, notice: &Notice) -> Self {
         let mut values = tera::Context::new();
-        for (name, value) in clean_all(&names, view.markup()) {
+        for (name, value) in clean_all(names, view.markup()) {
             values.insert_value(name, value);
         }
-        values.insert_value("lines", lines(group, headlines));
         Self {
             values,
             event_id: escape(
@@ -75,6 +86,26 @@ impl Context {
                 ),
             ),
         }
+    }
+
+    /// The names of a thread's message. `headline` and `details` are those of the event that it shows, rendered already.
+    pub(super) fn of_thread(
+        view: View,
+        shown: &ThreadMessage<'_>,
+        event: &ShownNotice,
+        headline: &str,
+        details: &str,
+    ) -> Self {
+        let group = Group::of_one(&event.notice, event.priority);
+        let mut names = TemplateNames::new(view, &event.notice, event.priority);
+        names.add_group(&group);
+        names.add_thread(shown);
+        let mut context = Self::of_names(view, &names, &event.notice);
+        let values = &mut context.values;
+        values.insert_value("event_headline", Value::safe_string(headline));
+        values.insert_value("event_details", Value::safe_string(details));
+        values.insert_value("lines", lines(&group, &[]));
+        context
     }
 
     pub(super) fn values(&self) -> &tera::Context {
@@ -125,6 +156,11 @@ struct TemplateNames {
     /// Set separately, because its texts are markup already.
     lines: Vec<()>,
     others: usize,
+    // Messages about threads.
+    thread: Option<ThreadNames>,
+    /// Set separately, as `lines`.
+    event_headline: Option<()>,
+    event_details: Option<()>,
     // The subject of the event.
     cluster: Option<String>,
     service: Option<String>,
@@ -156,7 +192,7 @@ struct TemplateNames {
     launched: usize,
     changes: Vec<Labelled>,
     forced: bool,
-    effect: Option<&'static str>,
+    effect: Option<String>,
     // Tasks.
     status: Option<String>,
     desired_status: Option<String>,
@@ -320,6 +356,19 @@ impl TemplateNames {
         }
     }
 
+    fn add_thread(&mut self, shown: &ThreadMessage<'_>) {
+        let (first, last) = shown.times();
+        let text = |time: UnixTime| Some(time.timestamp()?.to_string());
+        if let Some(first) = first {
+            self.first_at = text(first);
+            self.last_at = text(last.unwrap_or(shown.now));
+        }
+        self.severity = shown.severity().into();
+        self.mark = mark(shown.severity());
+        self.urgent = shown.urgent();
+        self.thread = Some(thread_names(shown.thread, shown.turn, shown.now));
+    }
+
     /// The links, the most useful first.
     fn all_links(&self) -> Vec<LinkNames> {
         let link = |what: &str, name: &Option<String>, url: &Option<String>| {
@@ -394,7 +443,7 @@ impl TemplateNames {
             self.advice_url = self.advice.map(|_| launches::PAGE);
         }
         self.changes = first(&call.changes, |change| Labelled {
-            label: change.label.to_owned(),
+            label: change.label.to_string(),
             value: change.value.clone(),
         });
         self.forced = matches!(
@@ -402,7 +451,7 @@ impl TemplateNames {
             CallPurpose::DeregisterInstance { forced: true, .. }
         );
         self.reason = call.reason.clone();
-        self.effect = call.effect;
+        self.effect = call.effect.as_deref().map(str::to_owned);
         self.status = call
             .changes
             .iter()

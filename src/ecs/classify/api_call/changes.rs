@@ -55,7 +55,7 @@ pub(super) fn changes(name: &str, request: Fields<'_>, response: Fields<'_>) -> 
             (_, "false") => return None,
             (_, value) => shown(value),
         };
-        Some(Change { label, value })
+        Some(Change::new(label, value))
     });
     parameters
         .chain(default_decision(name, request))
@@ -80,10 +80,7 @@ fn default_decision(name: &str, request: Fields<'_>) -> Option<Change> {
         _ => return None,
     };
     let is_known = request.value().is_object() && !request.is_present(key);
-    is_known.then(|| Change {
-        label,
-        value: value.to_owned(),
-    })
+    is_known.then(|| Change::new(label, value.to_owned()))
 }
 
 /// Where tasks are placed: the capacity providers of a cluster or a daemon, and their weights.
@@ -99,10 +96,7 @@ fn capacity(name: &str, request: Fields<'_>) -> Vec<Change> {
             (true, true) => "none".to_owned(),
             (true, false) => continue,
         };
-        changes.push(Change {
-            label: "Capacity providers",
-            value,
-        });
+        changes.push(Change::new("Capacity providers", value));
     }
     for (key, label) in [
         ("defaultCapacityProviderStrategy", "Default strategy"),
@@ -111,10 +105,7 @@ fn capacity(name: &str, request: Fields<'_>) -> Vec<Change> {
         let items = request.list(key).into_iter().filter_map(strategy_item);
         let items: Vec<_> = items.collect();
         if !items.is_empty() {
-            changes.push(Change {
-                label,
-                value: items.join(", "),
-            });
+            changes.push(Change::new(label, items.join(", ")));
         }
     }
     changes
@@ -162,7 +153,7 @@ fn cluster(name: &str, request: Fields<'_>) -> Vec<Change> {
     ]
     .into_iter()
     .filter(|(_, value)| !value.is_empty())
-    .map(|(label, value)| Change { label, value })
+    .map(|(label, value)| Change::new(label, value))
     .collect()
 }
 
@@ -228,10 +219,7 @@ fn attributes(name: &str, request: Fields<'_>) -> Option<Change> {
 /// UpdateTaskProtection takes several tasks. A single task is already the subject of the call.
 fn tasks(name: &str, request: Fields<'_>) -> Option<Change> {
     let tasks = request.texts("tasks");
-    (name == "UpdateTaskProtection" && tasks.len() > 1).then(|| Change {
-        label: "Tasks",
-        value: names(&tasks),
-    })
+    (name == "UpdateTaskProtection" && tasks.len() > 1).then(|| Change::new("Tasks", names(&tasks)))
 }
 
 /// UpdateContainerInstancesState takes several instances. People know an instance by its EC2 id, which is in the
@@ -246,10 +234,7 @@ fn instances(request: Fields<'_>, response: Fields<'_>) -> Option<Change> {
         true => names(&asked),
         false => answered.join(", "),
     };
-    (!value.is_empty()).then_some(Change {
-        label: "Container instances",
-        value,
-    })
+    (!value.is_empty()).then_some(Change::new("Container instances", value))
 }
 
 /// The images of a new task definition, because a reader recognizes a release by its image.
@@ -280,10 +265,7 @@ fn command(name: &str, request: Fields<'_>, response: Fields<'_>) -> Option<Chan
         Some(container) => format!("{command} in {container}"),
         None => command,
     };
-    Some(Change {
-        label: "Command",
-        value,
-    })
+    Some(Change::new("Command", value))
 }
 
 /// An ARN as its resource, `service/prod/web`; a task definition as family and revision; a role as its name. Other
@@ -312,10 +294,7 @@ fn names(arns: &[String]) -> String {
 }
 
 fn listed(label: &'static str, items: Vec<String>) -> Option<Change> {
-    (!items.is_empty()).then(|| Change {
-        label,
-        value: items.join(", "),
-    })
+    (!items.is_empty()).then(|| Change::new(label, items.join(", ")))
 }
 
 #[cfg(test)]

@@ -1,0 +1,591 @@
+//! The names of a thread, for the templates of deployments, incidents, storms, runs and activities.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::words::{duration, event_text, image, plural};
+use crate::ecs::diagnosis::{Cause, in_words};
+use crate::ecs::notice::{HookDecision, Kind};
+use crate::notifier::thread::{
+    Activity, ActivityCount, CauseCount, CommonFact, Deployment, Hook, Incident, Member, Reason,
+    Resolution, Run, Sign, Storm, Thread, ThreadState, Touch, Turn, UnixTime,
+};
+
+/// The most services that a storm's headline names.
+const MOST_NAMES: usize = 5;
+
+/// The most services of a storm that have a line of their own.
+const MOST_MEMBERS: usize = 20;
+
+/// What a template can say about a thread. A fact that is not known is `none`.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct ThreadNames {
+    id: String,
+    kind: &'static str,
+    state: Option<&'static str>,
+    /// Why this message is written. `none` for the thread's own message.
+    turn: Option<&'static str>,
+    /// The headline after the subject, or `none` where the event's own headline says it.
+    says: Option<String>,
+    total: u32,
+    causes: Vec<String>,
+    common: Vec<String>,
+    /// What was deployed or done before.
+    before: Vec<String>,
+    part_of_storm: bool,
+    // A deployment.
+    from: Option<String>,
+    to: Option<String>,
+    images: Option<String>,
+    started_by: Option<String>,
+    registered_by: Option<String>,
+    progress: Option<String>,
+    why: Option<String>,
+    waits: bool,
+    // A storm.
+    members: Vec<String>,
+    // An activity.
+    counts: Vec<String>,
+    // A run.
+    launched_by: Option<String>,
+    failed_tasks: Vec<String>,
+    // An end.
+    runs_now: Option<String>,
+}
+
+/// Makes the names of a thread.
+pub(super) fn thread_names(thread: &Thread, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
+    let mut names = match thread {
+        Thread::Deployment(it) => deployment_names(it, turn, now),
+        Thread::Incident(it) => incident_names(it, turn, now),
+        Thread::Storm(it) => storm_names(it, turn, now),
+        Thread::Run(it) => run_names(it, turn),
+        Thread::Activity(it) => activity_names(it, turn, now),
+    };
+    names.id = thread.id().to_string();
+    names.kind = thread.kind().into();
+    names.state = thread.state().map(Into::into);
+    names.turn = turn.map(|it| it.reason.into());
+    names
+}
+
+fn deployment_names(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
+    let failures = deployment.causes.iter().map(|(name, count)| CauseWords {
+        words: words_of(name, None),
+        count,
+    });
+    ThreadNames {
+        says: Some(deployment_says(deployment, turn, now)),
+        from: deployment.from.clone(),
+        to: deployment.to.clone(),
+        images: images(deployment),
+        started_by: deployment.actor.clone(),
+        registered_by: deployment
+            .registered_by
+            .clone()
+            .filter(|it| Some(it) != deployment.actor.as_ref()),
+        progress: progress(deployment),
+        causes: failures.map(|it| it.to_string()).collect(),
+        why: deployment_why(deployment),
+        waits: deployment.state() == ThreadState::Waiting,
+        ..ThreadNames::default()
+    }
+}
+
+/// The headline of a deployment after the name of the service.
+fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) -> String {
+    let to = deployment.to.as_deref();
+    let what = match to {
+        Some(to) => format!("deployment of {to}"),
+        None => "deployment".to_owned(),
+    };
+    let by = by(deployment.actor.as_deref());
+    let after = |end: UnixTime| format!("after {}", rough(end.since(deployment.started_at)));
+    let ended = after(deployment.ended_at().unwrap_or(now));
+    match turn.map(|it| it.reason) {
+        Some(Reason::Continued) => return continued(deployment, &what),
+        Some(Reason::HookFailed) => {
+            let hook = deployment.hook.as_ref().map_or("has failed", hook_says);
+            return format!("{what}: a hook {hook}");
+        }
+        _ => {}
+    }
+    match deployment.state() {
+        _ if deployment.is_closed => format!("{what} has not ended after a day"),
+        ThreadState::Completed if deployment.is_creation => {
+            format!("created{}: {} runs {ended}", by, to.unwrap_or("it"))
+        }
+        ThreadState::Completed => match (to, &deployment.from) {
+            (Some(to), Some(from)) => format!("{from} → {to} deployed {ended}{by}"),
+            (Some(to), None) => format!("{to} deployed {ended}{by}"),
+            (None, _) => format!("deployment completed {ended}{by}"),
+        },
+        ThreadState::Failed if deployment.is_rolled_back() => match &deployment.from {
+            Some(from) => format!("{what} was rolled back {ended}; {from} runs again"),
+            None => format!("{what} was rolled back {ended}; the previous revision runs again"),
+        },
+        ThreadState::Failed => format!("{what} failed {ended}"),
+        ThreadState::RollingBack => {
+            let to = deployment.from.as_ref().map(|it| format!(" to {it}"));
+            let failed = if deployment.failed.is_some() {
+                " failed and"
+            } else {
+                ""
+            };
+            format!("{what}{failed} is rolling back{}", to.unwrap_or_default())
+        }
+        ThreadState::Waiting => format!("{what} waits for a decision"),
+        ThreadState::Replaced => {
+            let by = deployment
+                .replaced_by
+                .as_deref()
+                .unwrap_or("a newer deployment");
+            format!("{what} was replaced by {by}")
+        }
+        _ => begun(deployment, &by),
+    }
+}
+
+/// The headline of a deployment that goes on.
+fn begun(deployment: &Deployment, by: &str) -> String {
+    let what = match (&deployment.from, &deployment.to) {
+        _ if deployment.is_creation => match &deployment.to {
+            Some(to) => format!("is created with {to}"),
+            None => "is created".to_owned(),
+        },
+        (Some(from), Some(to)) if from != to => format!("deploying {from} → {to}"),
+        (_, Some(to)) => format!("deploying {to}"),
+        (_, None) => "deploying".to_owned(),
+    };
+    let progress = progress(deployment).map(|it| format!(", {it}"));
+    format!("{what}{by}{}", progress.unwrap_or_default())
+}
+
+fn continued(deployment: &Deployment, what: &str) -> String {
+    let answer = deployment.decision.as_ref();
+    let actor = answer.and_then(|it| it.actor.as_deref());
+    let actor = actor.unwrap_or("somebody");
+    match answer.map(|it| it.decision) {
+        Some(HookDecision::RollBack) => format!("{actor} rolls the {what} back"),
+        Some(HookDecision::Continue) | None => format!("{actor} let the {what} go on"),
+    }
+}
+
+fn hook_says(hook: &Hook) -> &'static str {
+    match hook.name.as_str() {
+        "HOOK_TIMED_OUT" => "did not answer in time",
+        _ => "has failed",
+    }
+}
+
+/// `7 of 10 running, 2 failed: ran out of memory`.
+fn progress(deployment: &Deployment) -> Option<String> {
+    let tasks = &deployment.tasks;
+    if tasks.started == 0 && tasks.failed == 0 {
+        return None;
+    }
+    let running = match deployment.desired {
+        Some(desired) => {
+            let running = i64::from(tasks.running()).min(desired);
+            format!("{running} of {desired} running")
+        }
+        None => format!("{} running", tasks.running()),
+    };
+    let failed = match tasks.failed {
+        0 => String::new(),
+        failed => {
+            let why = deployment.causes.iter().max_by_key(|(_, count)| *count);
+            let why = why.map(|(name, _)| format!(": {}", words_of(name, None)));
+            format!(", {failed} failed{}", why.unwrap_or_default())
+        }
+    };
+    Some(format!("{running}{failed}"))
+}
+
+/// `checkout:1.4.2 → checkout:1.4.3`.
+fn images(deployment: &Deployment) -> Option<String> {
+    let shown = |images: &[String]| images.iter().map(|it| image(it)).collect::<Vec<_>>();
+    let (to, from) = (shown(&deployment.images), shown(&deployment.from_images));
+    let new: Vec<_> = to.iter().filter(|it| !from.contains(it)).cloned().collect();
+    let old: Vec<_> = from.iter().filter(|it| !to.contains(it)).cloned().collect();
+    match (old.is_empty(), new.is_empty()) {
+        (_, true) if to.is_empty() => None,
+        (_, true) => Some(to.join(", ")),
+        (true, false) => Some(new.join(", ")),
+        (false, false) => Some(format!("{} → {}", old.join(", "), new.join(", "))),
+    }
+}
+
+fn deployment_why(deployment: &Deployment) -> Option<String> {
+    let failed = deployment.rollback_failed.as_ref();
+    let failed = failed.or(deployment.failed.as_ref());
+    let fact = failed.or(deployment.rollback.as_ref());
+    let hook = deployment.hook.as_ref().and_then(|it| it.reason.clone());
+    fact.and_then(|it| it.reason.clone()).or(hook)
+}
+
+fn incident_names(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
+    let many = incident.causes.len() > 1;
+    let causes = incident.causes.iter().filter(|_| many);
+    let mut before: Vec<_> = incident
+        .since_deployment
+        .iter()
+        .map(|since| {
+            let what = since.task_definition.as_deref().unwrap_or("a revision");
+            let by = by(since.actor.as_deref());
+            let apart = rough(incident.first_at.since(since.at));
+            format!("deployment of {what}{by}, {apart} before the first failure")
+        })
+        .collect();
+    let touches = incident.touches.iter();
+    before.extend(touches.map(|it| touched(it, incident.first_at)));
+    ThreadNames {
+        says: incident_says(incident, turn, now),
+        total: incident.total,
+        causes: causes.map(|it| CauseWords::of(it).to_string()).collect(),
+        common: incident.common.iter().map(common).collect(),
+        before,
+        part_of_storm: incident.storm.is_some(),
+        ..ThreadNames::default()
+    }
+}
+
+/// The headline of an incident after its subject. `None` if the event's own headline says it: there is only one failure.
+fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Option<String> {
+    let causes = cause_list(&incident.causes);
+    let lasted = rough(now.since(incident.first_at));
+    let again = |turn: &Turn| match turn.after {
+        Some(after) => {
+            let after = rough(Duration::from_millis(after));
+            format!("is failing again, {after} after it recovered: {causes}")
+        }
+        None => format!("is still failing: {causes} in {lasted}"),
+    };
+    let said = match turn.map(|turn| (turn.reason, turn)) {
+        Some((Reason::Worse, turn)) if turn.names.is_empty() => {
+            format!("is worse: {causes} in {lasted}")
+        }
+        Some((Reason::Worse, turn)) => {
+            let new = incident
+                .causes
+                .iter()
+                .filter(|it| turn.names.contains(&it.name));
+            let new: Vec<_> = new.cloned().collect();
+            format!("now also {}", cause_list(&new))
+        }
+        Some((Reason::Reminder, _)) => format!("is still failing: {causes} in {lasted}"),
+        Some((Reason::CameBack, turn)) => again(turn),
+        _ => match incident.state() {
+            ThreadState::Resolved => resolved(incident),
+            ThreadState::Recovering => format!("{}: {causes}", recovering(incident)),
+            _ if incident.total < 2 && incident.returns == 0 => return None,
+            _ => format!("is failing: {causes} in {lasted}"),
+        },
+    };
+    Some(said)
+}
+
+fn recovering(incident: &Incident) -> &'static str {
+    match incident.sign {
+        Some(Sign::SteadyState) => "is steady again, and watched",
+        Some(Sign::Deployment) => "is recovering: a deployment completed",
+        Some(Sign::HealthOk) => "is healthy again, and watched",
+        Some(Sign::GoodEnd) => "ended well again, and is watched",
+        None => "is recovering",
+    }
+}
+
+/// `recovered after 24 min: 10 of 10 tasks run; ran out of memory ×38`.
+fn resolved(incident: &Incident) -> String {
+    let lasted = rough(incident.ended_at().since(incident.first_at));
+    let causes = cause_list(&incident.causes);
+    let runs = incident
+        .counts
+        .map(|(running, desired)| format!("{running} of {desired} tasks run; "));
+    let runs = runs.unwrap_or_default();
+    match incident.resolution {
+        Some(Resolution::Deleted) => match &incident.deleted_by {
+            Some(actor) => {
+                format!("was deleted by {actor}, {lasted} after its first failure: {causes}")
+            }
+            None => format!("was deleted, {lasted} after its first failure: {causes}"),
+        },
+        Some(Resolution::Deregistered) => {
+            format!("was deregistered, {lasted} after its first failure: {causes}")
+        }
+        Some(Resolution::Quiet) => {
+            format!("has no more failures: {runs}{causes} in {lasted}")
+        }
+        Some(Resolution::Recovered) | None => format!("recovered after {lasted}: {runs}{causes}"),
+    }
+}
+
+/// `maya stopped a task, 20 s before the first failure`.
+fn touched(touch: &Touch, first_at: UnixTime) -> String {
+    let actor = touch.actor.as_deref().unwrap_or("somebody");
+    let call = &touch.call;
+    match touch.at <= first_at {
+        true => {
+            let apart = rough(first_at.since(touch.at));
+            format!("{call} by {actor}, {apart} before the first failure")
+        }
+        false => {
+            let apart = rough(touch.at.since(first_at));
+            format!("{call} by {actor}, {apart} after the first failure")
+        }
+    }
+}
+
+fn storm_names(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
+    let members = storm.members.iter().take(MOST_MEMBERS);
+    let mut members: Vec<_> = members.map(member).collect();
+    let hidden = storm.members.len().saturating_sub(MOST_MEMBERS) + storm.others as usize;
+    if hidden > 0 {
+        members.push(format!("and {hidden} more"));
+    }
+    ThreadNames {
+        says: Some(storm_says(storm, turn, now)),
+        total: storm.total(),
+        common: storm.common.iter().map(common).collect(),
+        members,
+        ..ThreadNames::default()
+    }
+}
+
+fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
+    let count = storm.members.len() + storm.others as usize;
+    let lasted = rough(now.since(storm.first_at));
+    let common = storm
+        .common
+        .iter()
+        .map(|it| format!("; {}", self::common(it)));
+    let common: String = common.collect();
+    let total = storm.total();
+    if let Some(turn) = turn {
+        match turn.reason {
+            Reason::Worse => {
+                return format!(
+                    "{} failing too, {count} services now{common}",
+                    are(&turn.names)
+                );
+            }
+            Reason::Reminder => {
+                return format!(
+                    "{count} services still failing: {total} failures in {lasted}{common}"
+                );
+            }
+            _ => {}
+        }
+    }
+    let lasted_in_all = || rough(storm.ended_at.unwrap_or(now).since(storm.first_at));
+    match storm.state() {
+        ThreadState::Resolved if storm.recovered() >= storm.members.len() => {
+            format!(
+                "over after {}: all {count} services recovered",
+                lasted_in_all()
+            )
+        }
+        ThreadState::Resolved => {
+            let recovered = storm.recovered();
+            format!(
+                "over after {}: {recovered} of {count} services recovered",
+                lasted_in_all()
+            )
+        }
+        ThreadState::Recovering => {
+            format!("{count} services are recovering after {lasted}{common}")
+        }
+        _ => format!("{count} services are failing: {total} failures in {lasted}{common}"),
+    }
+}
+
+/// `web, search and 3 more are`.
+fn are(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+    let hidden = names.len().saturating_sub(MOST_NAMES);
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    match hidden {
+        0 => format!("{} {verb}", shown.join(", ")),
+        hidden => format!("{} and {hidden} more {verb}", shown.join(", ")),
+    }
+}
+
+/// `checkout: failed its health checks ×4, recovered`.
+fn member(member: &Member) -> String {
+    let causes = cause_list(&member.causes);
+    let state = match member.state {
+        ThreadState::Resolved => ", recovered",
+        ThreadState::Recovering => ", recovering",
+        _ => "",
+    };
+    format!("{}: {causes}{state}", member.name)
+}
+
+fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
+    let launch = run.launch.as_ref();
+    let total = run.total();
+    let failed: Vec<_> = run.failed().collect();
+    let ended = run.tasks.iter().filter(|it| it.end.is_some()).count();
+    let says = match (total, turn.map(|it| it.reason)) {
+        (0 | 1, _) => None,
+        (_, Some(Reason::Failed)) if ended < total => {
+            Some(format!("{} of {total} tasks failed", failed.len()))
+        }
+        (_, _) if ended == total && failed.is_empty() => {
+            Some(format!("all {total} tasks finished"))
+        }
+        (_, _) if ended == total => Some(format!("{} of {total} tasks failed", failed.len())),
+        (_, _) if ended > 0 => Some(format!("{ended} of {total} tasks have ended")),
+        (_, _) => None,
+    };
+    ThreadNames {
+        says,
+        total: u32::try_from(total).unwrap_or(u32::MAX),
+        launched_by: launch.and_then(|it| it.actor.clone()),
+        failed_tasks: failed
+            .iter()
+            .filter_map(|it| Some(format!("{} {}", short(&it.id), it.end.as_ref()?.words)))
+            .collect(),
+        ..ThreadNames::default()
+    }
+}
+
+fn activity_names(activity: &Activity, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
+    let counts: Vec<_> = activity
+        .counts
+        .iter()
+        .map(|it| counted(it, activity))
+        .collect();
+    let is_one = activity.total < 2;
+    let end = activity.last_at.max(activity.first_at);
+    let lasted = match turn {
+        Some(_) => rough(end.since(activity.first_at)),
+        None => rough(now.min(end).since(activity.first_at)),
+    };
+    let says = (!is_one).then(|| format!("{} in {lasted}", counts.join(", ")));
+    ThreadNames {
+        says,
+        total: activity.total,
+        counts,
+        ..ThreadNames::default()
+    }
+}
+
+/// `18 instances draining`, `maya stopped 12 tasks`.
+fn counted(count: &ActivityCount, activity: &Activity) -> String {
+    let number = count.count;
+    let detail = count.detail.as_deref().unwrap_or_default();
+    let things = |one: &str, many: &str| match number {
+        1 => format!("1 {one}"),
+        number => format!("{number} {many}"),
+    };
+    match count.kind {
+        Kind::InstanceRegistered => format!("{} registered", things("instance", "instances")),
+        Kind::InstanceDeregistered => format!("{} deregistered", things("instance", "instances")),
+        Kind::InstanceState | Kind::InstanceHealth => {
+            let status = detail.to_ascii_lowercase();
+            format!("{} {status}", things("instance", "instances"))
+        }
+        Kind::TaskStopped if activity.is_of_instances => {
+            format!("{} moved away", things("task", "tasks"))
+        }
+        Kind::TaskStopped => {
+            let words = detail.parse().map_or("stopped", in_words);
+            let words = match number {
+                1 => words.to_owned(),
+                _ => plural(words),
+            };
+            format!("{} {words}", things("task", "tasks"))
+        }
+        Kind::ServiceAction | Kind::Deployment => {
+            format!("{detail} ×{number}")
+        }
+        _ => match detail {
+            "StopTask" => format!("{} stopped", things("task", "tasks")),
+            "" => format!("{} ×{number}", count.kind),
+            call => format!("{call} ×{number}"),
+        },
+    }
+}
+
+/// A cause with its count.
+struct CauseWords {
+    words: String,
+    count: u32,
+}
+
+impl CauseWords {
+    fn of(cause: &CauseCount) -> Self {
+        let words = words_of(&cause.name, cause.words.as_deref());
+        Self {
+            words,
+            count: cause.count,
+        }
+    }
+}
+
+impl std::fmt::Display for CauseWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ×{}", self.words, self.count)
+    }
+}
+
+/// `ran out of memory ×38, could not pull its image ×2`, the most frequent first.
+fn cause_list(causes: &[CauseCount]) -> String {
+    let mut causes: Vec<_> = causes.iter().map(CauseWords::of).collect();
+    causes.sort_by(|one, other| other.count.cmp(&one.count));
+    let causes: Vec<_> = causes.iter().map(ToString::to_string).collect();
+    causes.join(", ")
+}
+
+/// The words of a cause, an event's name or a health check's type.
+fn words_of(name: &str, words: Option<&str>) -> String {
+    if let Some(words) = words {
+        return words.to_owned();
+    }
+    if let Ok(cause) = name.parse::<Cause>() {
+        return in_words(cause).to_owned();
+    }
+    event_text(name).map_or_else(|| name.to_owned(), str::to_owned)
+}
+
+/// `11 of 12 in eu-west-1a`, `all 12 of checkout:58`.
+fn common(common: &CommonFact) -> String {
+    let CommonFact {
+        fact,
+        value,
+        count,
+        of,
+    } = common;
+    let count = match count >= of {
+        true => format!("all {of}"),
+        false => format!("{count} of {of}"),
+    };
+    match fact.as_str() {
+        "zone" => format!("{count} in {value}"),
+        "instance" => format!("{count} on {value}"),
+        "exit" => format!("{count} exited {value}"),
+        "image" => format!("{count} of image {}", image(value)),
+        _ => format!("{count} of {value}"),
+    }
+}
+
+fn by(actor: Option<&str>) -> String {
+    actor.map(|it| format!(" by {it}")).unwrap_or_default()
+}
+
+fn short(task: &str) -> String {
+    task.chars().take(8).collect()
+}
+
+/// A duration as people say it: seconds only if it is shorter than two minutes.
+fn rough(passed: Duration) -> String {
+    let seconds = i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
+    match seconds {
+        0..120 => duration(SignedDuration::from_secs(seconds)),
+        120..3_600 => format!("{} min", seconds / 60),
+        _ => duration(SignedDuration::from_secs(seconds)),
+    }
+}

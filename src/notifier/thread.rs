@@ -1,0 +1,62 @@
+//! Threads: what people follow. A deployment, an incident, a storm, a run, an activity.
+//!
+//! The core is pure: [`advance`] takes the states of subjects, the events of a batch and the time, and returns the new
+//! states, the actions that are due, and when to look again. It knows no channel, no clock and no AWS. Events may come in
+//! any order and more than once: the states hold facts with the events' own times.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `observation`, `route` | an event as threads see it; which subjects it is about |
+//! | `board` | advances all subjects of a batch, and their storms |
+//! | `service`, `workload` | what events mean for a service, a family or an instance |
+//! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
+//! | `action` | what is due, and why |
+
+mod action;
+mod activity;
+mod board;
+mod common;
+mod counter;
+mod deployment;
+mod incident;
+mod observation;
+mod registration;
+mod route;
+mod run;
+mod seen;
+mod service;
+mod settings;
+mod shown;
+mod state;
+mod storm;
+mod subject;
+mod unix_time;
+mod workload;
+
+use crate::ecs::notice::Subject;
+
+pub use action::{Action, ActionKind, Reason, ThreadId, ThreadKind, ThreadState, Turn};
+pub use activity::{Activity, ActivityCount};
+pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_counts};
+pub use counter::Counter;
+pub use deployment::{Deployment, Hook};
+pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
+pub use observation::Observation;
+pub use route::kinds_heard;
+pub use run::{Launch, Run, RunTask};
+pub use settings::ThreadSettings;
+pub use state::{ShownNotice, SubjectState, Thread};
+pub use storm::{Member, Storm};
+pub use subject::{SubjectKey, SubjectKind};
+pub use unix_time::UnixTime;
+
+/// The service without a task: a deployment is about all its tasks.
+fn subject_without_task(subject: &Subject) -> Subject {
+    Subject {
+        cluster: subject.cluster.clone(),
+        service: subject.service.clone(),
+        family: subject.family.clone(),
+        revision: subject.revision.clone(),
+        ..Subject::default()
+    }
+}

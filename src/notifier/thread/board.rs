@@ -1,0 +1,455 @@
+//! Advances all subjects of a batch together. Pure: states and events in, states and actions out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::action::{Action, ThreadKind, Turn};
+use super::observation::Observation;
+use super::route::{Route, kinds_heard, route};
+use super::settings::ThreadSettings;
+use super::state::{SubjectState, Thread};
+use super::storm::{self, Report, StormChange};
+use super::subject::{SubjectKey, SubjectKind};
+use super::unix_time::UnixTime;
+use super::{activity, registration, run, service};
+
+/// The states that a batch needs, by their subjects. A subject without a state has an empty one.
+pub type States = HashMap<SubjectKey, SubjectState>;
+
+/// These states are needed too. Load them, and advance again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingStates(pub BTreeSet<SubjectKey>);
+
+/// What a batch and the time change.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The states that changed.
+    pub states: BTreeMap<SubjectKey, SubjectState>,
+    pub actions: Vec<Action>,
+    /// When each subject must be looked at again.
+    pub wake_at: BTreeMap<SubjectKey, Option<UnixTime>>,
+    /// The events that belong to a thread, so that they are not posted by themselves, with their subjects.
+    pub taken: BTreeMap<usize, SubjectKey>,
+}
+
+/// What besides the events is known now.
+#[derive(Debug, Default)]
+pub struct Surroundings<'a> {
+    /// Subjects whose timers fired.
+    pub timers: &'a [SubjectKey],
+    /// The running and the desired tasks of services, if AWS was asked.
+    pub counts: HashMap<SubjectKey, (i64, i64)>,
+}
+
+/// Advances the subjects of these events and timers.
+///
+/// # Errors
+///
+/// [`MissingStates`] if a state is needed that is not loaded. Nothing has changed then.
+pub fn advance(
+    states: &States,
+    observations: &[Observation<'_>],
+    surroundings: &Surroundings<'_>,
+    now: UnixTime,
+    settings: &ThreadSettings,
+) -> Result<Progress, MissingStates> {
+    let mut board = Board {
+        loaded: states,
+        changed: BTreeMap::new(),
+        events: BTreeMap::new(),
+        taken: BTreeMap::new(),
+        surroundings,
+        now,
+        settings,
+    };
+    let mut ordered: Vec<_> = observations.iter().filter(|it| it.is_heard()).collect();
+    ordered.sort_by_key(|it| (it.at, it.index));
+    let routes: Vec<_> = ordered.iter().map(|it| (*it, route(it))).collect();
+    board.require(&routes)?;
+    for (observation, route) in &routes {
+        board.observe(observation, route);
+    }
+    for key in surroundings.timers {
+        board.state(key);
+    }
+    board.pass();
+    board.note_storms()?;
+    Ok(board.finish())
+}
+
+struct Board<'a> {
+    loaded: &'a States,
+    changed: BTreeMap<SubjectKey, SubjectState>,
+    /// The events of each subject, with the kinds of thread that hear of them.
+    events: BTreeMap<SubjectKey, Vec<(usize, Vec<ThreadKind>)>>,
+    taken: BTreeMap<usize, SubjectKey>,
+    surroundings: &'a Surroundings<'a>,
+    now: UnixTime,
+    settings: &'a ThreadSettings,
+}
+
+impl Board<'_> {
+    /// Checks that all states are loaded that the events name.
+    fn require(&self, routes: &[(&Observation<'_>, Route)]) -> Result<(), MissingStates> {
+        let named = routes.iter().flat_map(|(_, route)| route.subjects());
+        let mut missing: BTreeSet<_> = named
+            .chain(self.surroundings.timers.iter().cloned())
+            .collect();
+        missing.retain(|key| !self.loaded.contains_key(key));
+        // A task of a launch may point to the launch's first task.
+        let followed = routes.iter().filter_map(|(_, route)| {
+            let launch = route.primary.as_ref()?;
+            self.launch_of(launch)
+        });
+        missing.extend(followed.filter(|key| !self.loaded.contains_key(key)));
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(MissingStates(missing)),
+        }
+    }
+
+    fn launch_of(&self, key: &SubjectKey) -> Option<SubjectKey> {
+        let state = self.changed.get(key).or_else(|| self.loaded.get(key))?;
+        let first = state.launched_with.as_ref()?;
+        Some(SubjectKey {
+            name: first.clone(),
+            ..key.clone()
+        })
+    }
+
+    fn state(&mut self, key: &SubjectKey) -> &mut SubjectState {
+        let loaded = self.loaded;
+        self.changed
+            .entry(key.clone())
+            .or_insert_with(|| loaded.get(key).cloned().unwrap_or_default())
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>, route: &Route) {
+        let mut is_taken = false;
+        if let Some(key) = &route.registration
+            && registration::is_registration(observation)
+        {
+            registration::observe(self.state(key), observation);
+        }
+        if let Some(key) = &route.primary {
+            is_taken = self.observe_primary(key, observation, route);
+        }
+        if is_taken || observation.is_brought_back {
+            return;
+        }
+        if let Some(key) = &route.activity
+            && self.observe_activity(key, observation)
+        {
+            self.note_event(key, observation, vec![ThreadKind::Activity], true);
+        }
+    }
+
+    fn observe_primary(
+        &mut self,
+        key: &SubjectKey,
+        observation: &Observation<'_>,
+        route: &Route,
+    ) -> bool {
+        let (now, settings) = (self.now, self.settings);
+        let until = observation.at.min(now);
+        let is_taken = match key.kind {
+            SubjectKind::Service => {
+                let registrations = route.registration.as_ref();
+                let registrations = registrations.and_then(|it| {
+                    self.changed
+                        .get(it)
+                        .or_else(|| self.loaded.get(it))
+                        .cloned()
+                });
+                let definition = observation.notice.subject.task_definition();
+                let known = registrations.as_ref().zip(definition.as_deref());
+                let known = known.and_then(|(state, it)| registration::find(state, it));
+                let state = self.state(key);
+                pass_incident(key, state, until, None, settings);
+                service::observe(key, state, observation, known, now)
+            }
+            SubjectKind::Family | SubjectKind::Instance => {
+                let state = self.state(key);
+                pass_incident(key, state, until, None, settings);
+                super::workload::observe(key, state, observation, now)
+            }
+            SubjectKind::Launch => return self.observe_launch(key, observation, route),
+            SubjectKind::Cluster | SubjectKind::Activity | SubjectKind::Definition => false,
+        };
+        self.note_event(key, observation, kinds_heard(observation), is_taken);
+        is_taken
+    }
+
+    /// The other tasks of a launch point to its first task.
+    fn observe_launch(
+        &mut self,
+        key: &SubjectKey,
+        observation: &Observation<'_>,
+        route: &Route,
+    ) -> bool {
+        let key = self.launch_of(key).unwrap_or_else(|| key.clone());
+        for other in &route.others {
+            let other = self.state(other);
+            // A task whose start came before the call has a message of its own.
+            if other.run.is_none() {
+                other.launched_with = Some(key.name.clone());
+            }
+        }
+        run::observe(&key, self.state(&key), observation);
+        self.note_event(&key, observation, vec![ThreadKind::Run], true);
+        true
+    }
+
+    fn observe_activity(&mut self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
+        let (now, settings) = (self.now, self.settings);
+        let state = self.state(key);
+        if let Some(activity) = &mut state.activity {
+            activity.pass(observation.at.min(now), settings);
+        }
+        activity::observe(key, state, observation, now)
+    }
+
+    fn note_event(
+        &mut self,
+        key: &SubjectKey,
+        observation: &Observation<'_>,
+        kinds: Vec<ThreadKind>,
+        is_taken: bool,
+    ) {
+        let events = self.events.entry(key.clone()).or_default();
+        events.push((observation.index, kinds));
+        if is_taken && observation.priority().is_some() {
+            self.taken.insert(observation.index, key.clone());
+        }
+    }
+
+    /// Does what the passing of time does.
+    fn pass(&mut self) {
+        let (now, settings) = (self.now, self.settings);
+        for (key, state) in &mut self.changed {
+            let counts = self.surroundings.counts.get(key).copied();
+            pass_incident(key, state, now, counts, settings);
+            if let Some(activity) = &mut state.activity {
+                activity.pass(now, settings);
+            }
+        }
+    }
+
+    /// Tells the clusters about incidents that open or belong to a storm.
+    fn note_storms(&mut self) -> Result<(), MissingStates> {
+        let mut clusters: BTreeMap<SubjectKey, Vec<SubjectKey>> = BTreeMap::new();
+        for (key, state) in &self.changed {
+            let reports = state.incident.as_ref().is_some_and(|it| it.reports());
+            if reports && !key.cluster.is_empty() {
+                clusters
+                    .entry(key.of_cluster())
+                    .or_default()
+                    .push(key.clone());
+            }
+        }
+        for key in self
+            .changed
+            .keys()
+            .filter(|it| it.kind == SubjectKind::Cluster)
+        {
+            clusters.entry(key.clone()).or_default();
+        }
+        let missing: BTreeSet<_> = clusters.keys().cloned().collect();
+        self.require_all(missing)?;
+        for (cluster, members) in clusters {
+            self.note_storm(&cluster, &members)?;
+        }
+        Ok(())
+    }
+
+    fn require_all(&self, mut keys: BTreeSet<SubjectKey>) -> Result<(), MissingStates> {
+        keys.retain(|key| !self.loaded.contains_key(key) && !self.changed.contains_key(key));
+        match keys.is_empty() {
+            true => Ok(()),
+            false => Err(MissingStates(keys)),
+        }
+    }
+
+    fn note_storm(
+        &mut self,
+        cluster: &SubjectKey,
+        members: &[SubjectKey],
+    ) -> Result<(), MissingStates> {
+        let (now, settings) = (self.now, self.settings);
+        let mut state = std::mem::take(self.state(cluster));
+        let mut reports = Vec::new();
+        for key in members {
+            if let Some(member) = self.changed.get(key)
+                && let Some(incident) = &member.incident
+            {
+                reports.push(Report {
+                    key,
+                    incident,
+                    places: &member.service.places,
+                    is_new: incident.is_new(),
+                });
+            }
+        }
+        let StormChange { joined, mut left } =
+            storm::observe(cluster, &mut state, &reports, now, settings);
+        let needed = joined.iter().chain(&left).cloned().collect();
+        self.require_all(needed)?;
+        let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
+        for key in &joined {
+            self.join(key, &mut state);
+        }
+        if let Some(storm) = &mut state.storm {
+            left.extend(storm.pass(now, settings));
+        }
+        self.require_all(left.iter().cloned().collect())?;
+        let is_over = !has_storm || !left.is_empty();
+        let leaving: Vec<_> = match is_over {
+            true => members.iter().chain(&left).cloned().collect(),
+            false => left,
+        };
+        for key in &leaving {
+            if let Some(incident) = &mut self.state(key).incident {
+                incident.leave_storm();
+            }
+        }
+        for key in members {
+            if let Some(incident) = &mut self.state(key).incident {
+                incident.note_reported();
+            }
+        }
+        self.changed.insert(cluster.clone(), state);
+        Ok(())
+    }
+
+    /// Makes an incident a part of the storm. One that opened before the storm has not reported its state yet.
+    fn join(&mut self, key: &SubjectKey, cluster: &mut SubjectState) {
+        let member = self.state(key);
+        let places = member.service.places.clone();
+        if let (Some(incident), Some(storm)) = (&mut member.incident, &mut cluster.storm) {
+            incident.join(&storm.thread);
+            storm.add(&Report {
+                key,
+                incident,
+                places: &places,
+                is_new: false,
+            });
+        }
+    }
+
+    /// Decides what is due, and when each subject must be looked at again.
+    fn finish(mut self) -> Progress {
+        let (now, settings) = (self.now, self.settings);
+        let mut progress = Progress {
+            taken: std::mem::take(&mut self.taken),
+            ..Progress::default()
+        };
+        for (key, mut state) in std::mem::take(&mut self.changed) {
+            state.changed_at = now;
+            for (thread, turn) in turns(&mut state, now, settings) {
+                let events = self.events_of(&key, &thread);
+                progress.actions.push(Action {
+                    subject: key.clone(),
+                    thread,
+                    turn,
+                    events,
+                });
+            }
+            let wake_at = wake_at(&key, &state, settings);
+            progress.wake_at.insert(key.clone(), wake_at);
+            progress.states.insert(key, state);
+        }
+        progress
+    }
+
+    fn events_of(&self, key: &SubjectKey, thread: &Thread) -> Vec<usize> {
+        let kind = thread.kind();
+        let of = |key: &SubjectKey, kind: ThreadKind| {
+            let events = self.events.get(key).into_iter().flatten();
+            let heard = events.filter(|(_, kinds)| kinds.contains(&kind));
+            heard.map(|(index, _)| *index).collect::<Vec<_>>()
+        };
+        match thread {
+            Thread::Storm(storm) => {
+                let members = storm.members.iter();
+                let mut events: Vec<_> = members
+                    .flat_map(|it| of(&it.key, ThreadKind::Incident))
+                    .collect();
+                events.sort_unstable();
+                events
+            }
+            Thread::Deployment(_) | Thread::Incident(_) | Thread::Run(_) | Thread::Activity(_) => {
+                of(key, kind)
+            }
+        }
+    }
+}
+
+fn pass_incident(
+    key: &SubjectKey,
+    state: &mut SubjectState,
+    until: UnixTime,
+    counts: Option<(i64, i64)>,
+    settings: &ThreadSettings,
+) {
+    if let Some(incident) = &mut state.incident {
+        incident.pass(until, key.kind, counts, settings);
+    }
+}
+
+/// The turns that are due, each with its thread as it is now.
+fn turns(
+    state: &mut SubjectState,
+    now: UnixTime,
+    settings: &ThreadSettings,
+) -> Vec<(Thread, Turn)> {
+    let mut found = Vec::new();
+    if let Some(old) = &mut state.replaced
+        && let Some(turn) = old.turns(now, settings)
+    {
+        found.push((Thread::Deployment(old.clone()), turn));
+    }
+    if let Some(deployment) = &mut state.deployment
+        && let Some(turn) = deployment.turns(now, settings)
+    {
+        found.push((Thread::Deployment(deployment.clone()), turn));
+    }
+    if let Some(incident) = &mut state.incident
+        && let Some(turn) = incident.turns(now, settings)
+    {
+        found.push((Thread::Incident(incident.clone()), turn));
+    }
+    if let Some(storm) = &mut state.storm
+        && let Some(turn) = storm.turns(now, settings)
+    {
+        found.push((Thread::Storm(storm.clone()), turn));
+    }
+    if let Some(run) = &mut state.run
+        && let Some(turn) = run.turns(now, settings)
+    {
+        found.push((Thread::Run(run.clone()), turn));
+    }
+    if let Some(activity) = &mut state.activity
+        && let Some(turn) = activity.turns(now, settings)
+    {
+        found.push((Thread::Activity(activity.clone()), turn));
+    }
+    found
+}
+
+fn wake_at(key: &SubjectKey, state: &SubjectState, settings: &ThreadSettings) -> Option<UnixTime> {
+    let deployments = [&state.deployment, &state.replaced].into_iter().flatten();
+    let deployments = deployments.filter_map(|it| it.wake_at(settings));
+    let incident = state.incident.as_ref();
+    let incident = incident.and_then(|it| it.wake_at(key.kind, settings));
+    let storm = state.storm.as_ref().and_then(|it| it.wake_at(settings));
+    let run = state.run.as_ref().and_then(|it| it.wake_at(settings));
+    let activity = state.activity.as_ref().and_then(|it| it.wake_at(settings));
+    deployments
+        .chain([incident, storm, run, activity].into_iter().flatten())
+        .min()
+}
+
+/// Whether the incident of a service waits for the number of its tasks.
+pub fn needs_counts(state: &SubjectState, now: UnixTime, settings: &ThreadSettings) -> bool {
+    let incident = state.incident.as_ref();
+    incident.is_some_and(|it| it.needs_counts(now, settings))
+}

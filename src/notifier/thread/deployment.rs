@@ -1,0 +1,397 @@
+//! One deployment of a service, from its call to its end.
+//!
+//! A deployment holds facts with their times. Its state follows from the facts, whatever order they came in.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::{Reason, ThreadId, ThreadState, Turn};
+use super::counter::Counter;
+use super::registration::Registration;
+use super::settings::ThreadSettings;
+use super::shown::Shown;
+use super::unix_time::UnixTime;
+use crate::ecs::notice::{HookDecision, Origin, Subject};
+use crate::notifier::policy::Severity;
+
+/// After this time without an end, nothing more is expected.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+/// A rollback that begins so soon after the failure was shown is an edit: the failure has alerted everybody.
+const SAME_FAILURE: Duration = Duration::from_secs(60);
+
+/// Old tasks may still stop when the deployment has ended.
+const DRAINING: Duration = Duration::from_secs(15 * 60);
+
+/// The most other ids of one deployment.
+const MOST_ALIASES: usize = 6;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Deployment {
+    pub thread: ThreadId,
+    /// Where it happens.
+    pub origin: Origin,
+    pub subject: Subject,
+    /// `ecs-svc/1234`. A call does not always name it.
+    pub id: Option<String>,
+    /// Other ids of the same story: that of a rollback, and the service deployment's ARN.
+    pub(super) aliases: Vec<String>,
+    /// The earliest fact.
+    pub started_at: UnixTime,
+    /// `checkout:58`.
+    pub to: Option<String>,
+    pub from: Option<String>,
+    pub images: Vec<String>,
+    pub from_images: Vec<String>,
+    pub actor: Option<String>,
+    pub registered_by: Option<String>,
+    /// Whether the service is new.
+    pub is_creation: bool,
+    pub desired: Option<i64>,
+    pub tasks: TaskCounts,
+    /// Why its tasks failed.
+    pub causes: Counter,
+    pub hook: Option<Hook>,
+    pub decision: Option<HookAnswer>,
+    pub failed: Option<Fact>,
+    pub rollback: Option<Fact>,
+    pub rollback_failed: Option<Fact>,
+    pub completed_at: Option<UnixTime>,
+    /// `checkout:59`, or `a newer deployment`.
+    pub replaced_by: Option<String>,
+    /// Nothing more is expected after a day.
+    pub is_closed: bool,
+    pub shown: Shown,
+    /// The last hook that was shown as failed.
+    pub(super) hook_shown: Option<String>,
+    pub(super) answer_shown: Option<UnixTime>,
+}
+
+/// Something that ECS said at a time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fact {
+    pub at: UnixTime,
+    pub reason: Option<String>,
+}
+
+/// The tasks of the deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TaskCounts {
+    pub started: u32,
+    /// Of those that started, how many have ended.
+    pub ended: u32,
+    pub failed: u32,
+    /// Older tasks that were stopped for it.
+    pub stopped: u32,
+}
+
+impl TaskCounts {
+    pub fn running(&self) -> u32 {
+        self.started.saturating_sub(self.ended)
+    }
+}
+
+/// The latest event of a hook.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hook {
+    pub at: UnixTime,
+    /// `HOOK_AWAITING_ACTION`.
+    pub name: String,
+    pub id: Option<String>,
+    pub stage: Option<String>,
+    pub expires_at: Option<String>,
+    pub timeout_action: Option<String>,
+    pub service_deployment: Option<String>,
+    pub reason: Option<String>,
+}
+
+/// What a person decided about a hook that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookAnswer {
+    pub at: UnixTime,
+    pub actor: Option<String>,
+    pub decision: HookDecision,
+}
+
+impl Hook {
+    pub fn waits(&self) -> bool {
+        self.name == "HOOK_AWAITING_ACTION"
+    }
+
+    pub fn has_failed(&self) -> bool {
+        matches!(self.name.as_str(), "HOOK_FAILED" | "HOOK_TIMED_OUT")
+    }
+
+    /// Of two events with the same time, the one that needs attention counts.
+    fn rank(&self) -> (UnixTime, bool, bool) {
+        (self.at, self.has_failed(), self.waits())
+    }
+}
+
+impl Deployment {
+    pub fn state(&self) -> ThreadState {
+        let is_over = |at: UnixTime| self.completed_at.is_some_and(|it| it >= at);
+        match (&self.rollback, &self.failed) {
+            (Some(_), _) if self.rollback_failed.is_some() => ThreadState::Failed,
+            (Some(rollback), _) if is_over(rollback.at) => ThreadState::Failed,
+            (Some(_), _) => ThreadState::RollingBack,
+            (None, Some(_)) => ThreadState::Failed,
+            (None, None) if self.completed_at.is_some() => ThreadState::Completed,
+            (None, None) if self.replaced_by.is_some() => ThreadState::Replaced,
+            (None, None) if self.waits() => ThreadState::Waiting,
+            (None, None) => ThreadState::InProgress,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        let is_going_on = matches!(
+            self.state(),
+            ThreadState::InProgress | ThreadState::Waiting | ThreadState::RollingBack
+        );
+        is_going_on && !self.is_closed && self.replaced_by.is_none()
+    }
+
+    /// Whether its tasks may still start and stop: it is open, or has just ended.
+    pub(super) fn is_near(&self, at: UnixTime) -> bool {
+        let has_just_ended = |it: UnixTime| at.since(it) <= DRAINING;
+        self.is_open() || self.ended_at().is_some_and(has_just_ended)
+    }
+
+    /// Whether the previous revision runs again.
+    pub fn is_rolled_back(&self) -> bool {
+        self.rollback.is_some()
+            && self.state() == ThreadState::Failed
+            && self.rollback_failed.is_none()
+    }
+
+    /// When it ended, well or badly.
+    pub fn ended_at(&self) -> Option<UnixTime> {
+        match self.state() {
+            ThreadState::Completed => self.completed_at,
+            ThreadState::Failed => self
+                .completed_at
+                .max(self.rollback_failed.as_ref().map(|it| it.at))
+                .max(self.failed.as_ref().map(|it| it.at)),
+            _ => None,
+        }
+    }
+
+    pub fn severity(&self) -> Severity {
+        match self.state() {
+            ThreadState::Completed => Severity::Success,
+            ThreadState::Waiting => Severity::Warning,
+            ThreadState::RollingBack if self.failed.is_none() => Severity::Warning,
+            ThreadState::RollingBack => Severity::Critical,
+            ThreadState::Failed if self.is_rolled_back() => Severity::Warning,
+            ThreadState::Failed => Severity::Critical,
+            _ if self.hook.as_ref().is_some_and(Hook::has_failed) => Severity::Warning,
+            _ => Severity::Info,
+        }
+    }
+
+    fn waits(&self) -> bool {
+        let answered = self.decision.as_ref().map(|it| it.at);
+        let hook = self.hook.as_ref().filter(|it| it.waits());
+        hook.is_some_and(|hook| answered.is_none_or(|at| at < hook.at))
+    }
+
+    pub(super) fn is(&self, id: &str) -> bool {
+        self.id.as_deref() == Some(id) || self.aliases.iter().any(|it| it == id)
+    }
+
+    pub(super) fn is_own(&self, id: &str) -> bool {
+        self.id.as_deref() == Some(id)
+    }
+
+    pub(super) fn add_alias(&mut self, id: &str) {
+        if !self.is(id) && self.aliases.len() < MOST_ALIASES {
+            self.aliases.push(id.to_owned());
+        }
+    }
+
+    /// The earliest fact of its kind counts, so that a repetition changes nothing.
+    pub(super) fn note_failed(&mut self, fact: Fact) {
+        keep_earliest(&mut self.failed, fact, &mut self.shown);
+    }
+
+    pub(super) fn note_rollback(&mut self, fact: Fact) {
+        keep_earliest(&mut self.rollback, fact, &mut self.shown);
+    }
+
+    pub(super) fn note_rollback_failed(&mut self, fact: Fact) {
+        keep_earliest(&mut self.rollback_failed, fact, &mut self.shown);
+    }
+
+    /// The latest completion counts: after a rollback, the old deployment completes again.
+    pub(super) fn note_completed(&mut self, at: UnixTime) {
+        if self.completed_at.is_none_or(|known| known < at) {
+            self.completed_at = Some(at);
+            self.shown.is_outdated = true;
+        }
+    }
+
+    pub(super) fn note_hook(&mut self, hook: Hook) {
+        if self.hook.as_ref().is_none_or(|it| it.rank() < hook.rank()) {
+            self.hook = Some(hook);
+            self.shown.is_outdated = true;
+        }
+    }
+
+    pub(super) fn note_answer(&mut self, answer: HookAnswer) {
+        if self.decision.as_ref().is_none_or(|it| it.at < answer.at) {
+            self.decision = Some(answer);
+            self.shown.is_outdated = true;
+        }
+    }
+
+    pub(super) fn learn_definition(&mut self, definition: &str) {
+        learn(&mut self.to, definition, &mut self.shown);
+    }
+
+    pub(super) fn learn_from(&mut self, definition: &str) {
+        if self.to.as_deref() != Some(definition) {
+            learn(&mut self.from, definition, &mut self.shown);
+        }
+    }
+
+    pub(super) fn learn_actor(&mut self, actor: &str) {
+        learn(&mut self.actor, actor, &mut self.shown);
+    }
+
+    pub(super) fn learn_images(&mut self, images: &[String]) {
+        if self.images.is_empty() && !images.is_empty() {
+            self.images = images.to_vec();
+            self.shown.is_outdated = true;
+        }
+    }
+
+    pub(super) fn learn_registration(&mut self, registration: &Registration) {
+        if let Some(actor) = &registration.actor {
+            learn(&mut self.registered_by, actor, &mut self.shown);
+        }
+        self.learn_images(&registration.images);
+    }
+
+    /// Decides what is due now. At most one turn: the latest state is what matters.
+    pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
+        if self.is_open() && now >= self.started_at.plus(LONGEST) {
+            self.is_closed = true;
+            self.shown.is_outdated = true;
+        }
+        let reason = self.reason(now, settings)?;
+        let severity = self.severity();
+        let urgent = self.is_urgent(reason);
+        let was_critical =
+            self.shown.is_open() && matches!(self.shown.state, Some(ThreadState::Failed));
+        let mentions = severity == Severity::Critical && !was_critical && urgent;
+        let names = match reason {
+            Reason::Continued => self
+                .decision
+                .iter()
+                .filter_map(|it| it.actor.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        self.hook_shown = self
+            .hook
+            .as_ref()
+            .filter(|it| it.has_failed())
+            .map(hook_identity);
+        self.answer_shown = self.decision.as_ref().map(|it| it.at);
+        self.shown.note(reason, Some(self.state()), now);
+        let turn = Turn::new(reason, now, severity, urgent);
+        Some(turn.with_mention(mentions).with_names(names))
+    }
+
+    fn reason(&self, now: UnixTime, settings: &ThreadSettings) -> Option<Reason> {
+        let state = self.state();
+        if !self.shown.is_open() {
+            return Some(Reason::Opened);
+        }
+        if self.shown.state != Some(state) {
+            return Some(self.reason_of(state, now));
+        }
+        let has_new_failure = self.hook.as_ref().is_some_and(|hook| {
+            hook.has_failed() && self.hook_shown.as_ref() != Some(&hook_identity(hook))
+        });
+        match () {
+            () if has_new_failure && self.is_open() => Some(Reason::HookFailed),
+            () if self.is_closed && self.shown.is_outdated => Some(Reason::Learned),
+            () if settings.has_edits && self.shown.edit_due().is_some_and(|due| due <= now) => {
+                Some(Reason::Counted)
+            }
+            () => None,
+        }
+    }
+
+    fn reason_of(&self, state: ThreadState, now: UnixTime) -> Reason {
+        let was = self.shown.state;
+        let is_answered = self.decision.as_ref().map(|it| it.at) != self.answer_shown;
+        match state {
+            ThreadState::Waiting => Reason::Waits,
+            ThreadState::RollingBack
+                if was == Some(ThreadState::Failed)
+                    && now.since(self.shown.turn_at) <= SAME_FAILURE =>
+            {
+                Reason::Learned
+            }
+            ThreadState::RollingBack => Reason::RollsBack,
+            ThreadState::Failed if self.is_rolled_back() => match was {
+                Some(ThreadState::RollingBack | ThreadState::Failed) => Reason::RolledBack,
+                _ => Reason::Failed,
+            },
+            ThreadState::Failed => Reason::Failed,
+            ThreadState::Completed => Reason::Completed,
+            ThreadState::InProgress if is_answered => Reason::Continued,
+            _ => Reason::Learned,
+        }
+    }
+
+    fn is_urgent(&self, reason: Reason) -> bool {
+        match reason {
+            Reason::Opened => {
+                matches!(
+                    self.state(),
+                    ThreadState::Failed | ThreadState::RollingBack | ThreadState::Waiting
+                ) || self.severity() >= Severity::Warning
+            }
+            Reason::Waits | Reason::HookFailed | Reason::RollsBack | Reason::Failed => true,
+            _ => false,
+        }
+    }
+
+    /// When it must be looked at again.
+    pub(super) fn wake_at(&self, settings: &ThreadSettings) -> Option<UnixTime> {
+        let end = self.is_open().then(|| self.started_at.plus(LONGEST));
+        let edit = self.shown.edit_due().filter(|_| settings.has_edits);
+        end.into_iter().chain(edit).min()
+    }
+}
+
+/// A hook is shown as failed once.
+fn hook_identity(hook: &Hook) -> String {
+    format!(
+        "{} {}",
+        hook.id.as_deref().unwrap_or_default(),
+        hook.at.as_milliseconds()
+    )
+}
+
+fn keep_earliest(known: &mut Option<Fact>, fact: Fact, shown: &mut Shown) {
+    if known.as_ref().is_none_or(|it| fact.at < it.at) {
+        *known = Some(fact);
+        shown.is_outdated = true;
+    }
+}
+
+fn learn(known: &mut Option<String>, text: &str, shown: &mut Shown) {
+    if known.is_none() {
+        *known = Some(text.to_owned());
+        shown.is_outdated = true;
+    }
+}

@@ -1,0 +1,188 @@
+//! Which subjects an event is about, and which kinds of thread hear of it.
+
+use super::action::ThreadKind;
+use super::observation::Observation;
+use super::subject::{SubjectKey, SubjectKind};
+use super::{activity, registration, run};
+use crate::ecs::diagnosis::Cause;
+use crate::ecs::launcher::{Launcher, launcher};
+use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
+
+/// The subjects of an event.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Route {
+    /// A service, a family, an instance or a launch.
+    pub(super) primary: Option<SubjectKey>,
+    /// The other tasks of a launch.
+    pub(super) others: Vec<SubjectKey>,
+    /// The activity that counts the event if no other thread takes it.
+    pub(super) activity: Option<SubjectKey>,
+    /// Who registered the revision.
+    pub(super) registration: Option<SubjectKey>,
+}
+
+impl Route {
+    pub(super) fn subjects(&self) -> impl Iterator<Item = SubjectKey> {
+        let one = [&self.primary, &self.activity, &self.registration];
+        one.into_iter().flatten().chain(&self.others).cloned()
+    }
+}
+
+pub(super) fn route(observation: &Observation<'_>) -> Route {
+    let mut launched = launched(observation).into_iter();
+    let primary = launched.next().or_else(|| primary(observation));
+    Route {
+        primary,
+        others: launched.collect(),
+        activity: activity::subject(observation),
+        registration: registration_of(observation),
+    }
+}
+
+/// The kinds of thread that hear of an event.
+pub fn kinds_heard(observation: &Observation<'_>) -> Vec<ThreadKind> {
+    if !observation.is_heard() {
+        return Vec::new();
+    }
+    let route = route(observation);
+    let notice = observation.notice;
+    let urgent = observation.urgent().is_some();
+    let mut kinds = match route.primary.as_ref().map(|it| it.kind) {
+        Some(SubjectKind::Service) => kinds_of_service(observation),
+        Some(SubjectKind::Family) if urgent || ends_well(observation) => vec![ThreadKind::Incident],
+        Some(SubjectKind::Instance) if urgent || is_end_of_instance(notice) => {
+            vec![ThreadKind::Incident]
+        }
+        Some(SubjectKind::Launch) => vec![ThreadKind::Run],
+        Some(_) | None => Vec::new(),
+    };
+    let is_owned = kinds.contains(&ThreadKind::Run)
+        || kinds.contains(&ThreadKind::Deployment) && !observation.is_stop()
+        || kinds.contains(&ThreadKind::Incident) && urgent;
+    if route.activity.is_some() && !is_owned && !observation.is_brought_back {
+        kinds.push(ThreadKind::Activity);
+    }
+    kinds
+}
+
+fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
+    let notice = observation.notice;
+    let urgent = observation.urgent().is_some();
+    match &notice.facts {
+        Facts::Task(task) => {
+            let counts = observation.is_start() || observation.is_stop();
+            let started_by = task.started_by.as_deref().unwrap_or_default();
+            let deployment = counts && started_by.starts_with("ecs-svc/");
+            let deployment = deployment.then_some(ThreadKind::Deployment);
+            let incident = urgent.then_some(ThreadKind::Incident);
+            deployment.into_iter().chain(incident).collect()
+        }
+        Facts::Service(_) if notice.kind == Kind::Deployment => {
+            vec![ThreadKind::Deployment, ThreadKind::Incident]
+        }
+        Facts::Service(service) => {
+            let is_sign = service.event_name.as_deref() == Some("SERVICE_STEADY_STATE");
+            let hears = urgent || is_sign;
+            hears.then_some(ThreadKind::Incident).into_iter().collect()
+        }
+        Facts::Hook(_) => vec![ThreadKind::Deployment],
+        Facts::Call(call) if call.error.is_none() => match call.name.as_str() {
+            "DeleteService" => vec![ThreadKind::Incident],
+            "ContinueServiceDeployment" => vec![ThreadKind::Deployment],
+            _ if changes_deployment(observation) => vec![ThreadKind::Deployment],
+            _ => Vec::new(),
+        },
+        Facts::Unknown(_) if urgent => vec![ThreadKind::Incident],
+        Facts::Call(_)
+        | Facts::Unknown(_)
+        | Facts::Instance(_)
+        | Facts::Health(_)
+        | Facts::Foreign => Vec::new(),
+    }
+}
+
+fn changes_deployment(observation: &Observation<'_>) -> bool {
+    let Facts::Call(call) = &observation.notice.facts else {
+        return false;
+    };
+    let by_autoscaling = matches!(
+        call.purpose,
+        CallPurpose::ChangeService {
+            by_autoscaling: true
+        }
+    );
+    let change = call.service.as_ref();
+    !by_autoscaling
+        && change.is_some_and(|it| it.asks_for_deployment || call.name == "CreateService")
+}
+
+fn ends_well(observation: &Observation<'_>) -> bool {
+    observation.cause() == Some(Cause::Finished)
+}
+
+/// Whether an instance is healthy again, or gone.
+fn is_end_of_instance(notice: &Notice) -> bool {
+    match &notice.facts {
+        Facts::Health(health) => health.overall_status.as_deref() == Some("OK"),
+        Facts::Call(call) => call.name == "DeregisterContainerInstance" && call.error.is_none(),
+        Facts::Instance(instance) => instance.status.as_deref() == Some("INACTIVE"),
+        Facts::Task(_)
+        | Facts::Service(_)
+        | Facts::Hook(_)
+        | Facts::Unknown(_)
+        | Facts::Foreign => false,
+    }
+}
+
+/// The tasks that a call launched for a person or a tool.
+fn launched(observation: &Observation<'_>) -> Vec<SubjectKey> {
+    let Facts::Call(call) = &observation.notice.facts else {
+        return Vec::new();
+    };
+    let is_kept = observation.priority().is_some();
+    if !is_kept || !run::is_launch(call) {
+        return Vec::new();
+    }
+    let key = |task: &String| SubjectKey::new(SubjectKind::Launch, observation.notice, task);
+    call.launched_tasks.iter().map(key).collect()
+}
+
+fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
+    let notice = observation.notice;
+    let key = |kind, name: &Option<String>| {
+        let name = name.as_deref()?;
+        Some(SubjectKey::new(kind, notice, name))
+    };
+    let subject = &notice.subject;
+    match &notice.facts {
+        Facts::Task(task) => match launcher(notice, task) {
+            Launcher::Service => key(SubjectKind::Service, &subject.service),
+            Launcher::Schedule => key(SubjectKind::Family, &subject.family),
+            Launcher::Caller if observation.is_start() || observation.is_stop() => {
+                key(SubjectKind::Launch, &subject.task)
+            }
+            Launcher::Caller | Launcher::Unknown => None,
+        },
+        Facts::Service(_) | Facts::Hook(_) => key(SubjectKind::Service, &subject.service),
+        Facts::Instance(_) | Facts::Health(_) => {
+            key(SubjectKind::Instance, &subject.container_instance)
+        }
+        Facts::Unknown(_) => key(SubjectKind::Service, &subject.service)
+            .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
+        Facts::Call(call) if call.error.is_some() => None,
+        Facts::Call(call) if call.purpose == CallPurpose::Launch => {
+            let by_service = notice.actor.as_ref().is_some_and(|it| it.is_service);
+            key(SubjectKind::Family, &subject.family).filter(|_| by_service)
+        }
+        Facts::Call(_) => key(SubjectKind::Service, &subject.service)
+            .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
+        Facts::Foreign => None,
+    }
+}
+
+/// The family whose registrations an event adds to or mentions.
+fn registration_of(observation: &Observation<'_>) -> Option<SubjectKey> {
+    let family = observation.notice.subject.family.as_deref()?;
+    let mentions = registration::is_registration(observation) || changes_deployment(observation);
+    mentions.then(|| SubjectKey::new(SubjectKind::Definition, observation.notice, family))
+}

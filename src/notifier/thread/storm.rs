@@ -1,0 +1,364 @@
+//! Many services of a cluster that fail at once: one message for all of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::{Reason, ThreadId, ThreadKind, ThreadState, Turn};
+use super::common::SharedFacts;
+use super::incident::{CauseCount, CommonFact, Incident};
+use super::service::Places;
+use super::settings::ThreadSettings;
+use super::shown::Shown;
+use super::state::SubjectState;
+use super::subject::SubjectKey;
+use super::unix_time::UnixTime;
+use crate::ecs::notice::{Origin, Subject};
+use crate::notifier::policy::Severity;
+
+/// Incidents that open within this time may be one storm.
+const WINDOW: Duration = Duration::from_secs(5 * 60);
+
+/// Between two messages about new services.
+const BETWEEN_NEWS: Duration = Duration::from_secs(60);
+
+/// A service that fails so long after all others have recovered is a problem of its own.
+const LAST_ONE: Duration = Duration::from_secs(30 * 60);
+
+/// The most services of one storm that are remembered by name.
+const MOST_MEMBERS: usize = 100;
+
+/// The incidents of a cluster that opened lately.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ClusterMemory {
+    openings: Vec<(SubjectKey, UnixTime)>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Storm {
+    pub thread: ThreadId,
+    pub origin: Origin,
+    pub subject: Subject,
+    pub first_at: UnixTime,
+    pub members: Vec<Member>,
+    /// Services that are not remembered by name.
+    pub others: u32,
+    pub ended_at: Option<UnixTime>,
+    pub common: Vec<CommonFact>,
+    pub shown: Shown,
+    new_members: Vec<String>,
+    news_at: UnixTime,
+    turn_total: u32,
+    step: u32,
+    is_reminder_due: bool,
+}
+
+/// An incident of the storm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    pub key: SubjectKey,
+    /// The service, the family or the instance.
+    pub name: String,
+    pub state: ThreadState,
+    pub severity: Severity,
+    pub causes: Vec<CauseCount>,
+    pub total: u32,
+    first_at: UnixTime,
+    /// When it failed last, or when it recovered.
+    changed_at: UnixTime,
+    shared: SharedFacts,
+    /// Where its tasks were that did not fail.
+    places: Places,
+}
+
+/// What an incident tells its cluster.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    pub(super) key: &'a SubjectKey,
+    pub(super) incident: &'a Incident,
+    pub(super) places: &'a Places,
+    /// Whether it opened now, or came back.
+    pub(super) is_new: bool,
+}
+
+/// What becomes of the incidents after the reports.
+#[derive(Debug, Default)]
+pub(super) struct StormChange {
+    /// These incidents belong to the storm from now on.
+    pub(super) joined: Vec<SubjectKey>,
+    /// These go on although the storm is over.
+    pub(super) left: Vec<SubjectKey>,
+}
+
+impl Member {
+    fn of(report: &Report<'_>) -> Self {
+        let incident = report.incident;
+        let subject = incident.newest.as_ref().map(|it| &it.notice.subject);
+        let name = subject.and_then(|it| {
+            let instance = it.ec2_instance.as_ref().or(it.container_instance.as_ref());
+            it.service.as_ref().or(it.family.as_ref()).or(instance)
+        });
+        Self {
+            key: report.key.clone(),
+            name: name.unwrap_or(&report.key.name).clone(),
+            state: incident.state(),
+            severity: incident.severity(),
+            causes: incident.causes.clone(),
+            total: incident.total,
+            first_at: incident.first_at,
+            changed_at: incident.ended_at(),
+            shared: incident.shared().of_place(),
+            places: report.places.of_place(),
+        }
+    }
+}
+
+/// Tells a cluster about its incidents, and decides whether they are a storm.
+pub(super) fn observe(
+    cluster: &SubjectKey,
+    state: &mut SubjectState,
+    reports: &[Report<'_>],
+    now: UnixTime,
+    settings: &ThreadSettings,
+) -> StormChange {
+    let mut change = StormChange::default();
+    for report in reports {
+        let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
+        match (&mut state.storm, has_storm) {
+            (Some(storm), true) => {
+                if storm.note(report) {
+                    change.joined.push(report.key.clone());
+                }
+            }
+            (_, _) if report.is_new => state.cluster.note(report.key, now),
+            (_, _) => {}
+        }
+    }
+    let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
+    if !has_storm
+        && settings.storm_after > 0
+        && state.cluster.openings.len() >= settings.storm_after
+    {
+        begin(cluster, state, reports, now, &mut change);
+    }
+    change
+}
+
+fn begin(
+    cluster: &SubjectKey,
+    state: &mut SubjectState,
+    reports: &[Report<'_>],
+    now: UnixTime,
+    change: &mut StormChange,
+) {
+    let Some(first) = reports.first() else {
+        return;
+    };
+    let beginning = now.as_milliseconds().to_string();
+    let newest = first.incident.newest.as_ref();
+    let mut storm = Storm {
+        thread: ThreadId::new(ThreadKind::Storm, cluster, &beginning),
+        origin: newest
+            .map(|it| it.notice.origin.clone())
+            .unwrap_or_default(),
+        subject: Subject {
+            cluster: Some(cluster.cluster.clone()).filter(|it| !it.is_empty()),
+            ..Subject::default()
+        },
+        first_at: now,
+        ..Storm::default()
+    };
+    for report in reports {
+        storm.note(report);
+    }
+    storm.new_members.clear();
+    change.joined = state
+        .cluster
+        .openings
+        .drain(..)
+        .map(|(key, _)| key)
+        .collect();
+    state.storm = Some(Box::new(storm));
+}
+
+impl ClusterMemory {
+    fn note(&mut self, key: &SubjectKey, now: UnixTime) {
+        self.openings
+            .retain(|(known, at)| now.since(*at) < WINDOW && known != key);
+        self.openings.push((key.clone(), now));
+    }
+}
+
+impl Storm {
+    pub fn is_over(&self) -> bool {
+        self.ended_at.is_some()
+    }
+
+    pub fn state(&self) -> ThreadState {
+        let mut states = self.members.iter().map(|it| it.state);
+        match () {
+            () if self.is_over() => ThreadState::Resolved,
+            () if states.any(|it| it == ThreadState::Open) => ThreadState::Open,
+            () => ThreadState::Recovering,
+        }
+    }
+
+    pub fn severity(&self) -> Severity {
+        match self.is_over() {
+            true => Severity::Success,
+            false => self.worst(),
+        }
+    }
+
+    fn worst(&self) -> Severity {
+        let worst = self.members.iter().map(|it| it.severity).max();
+        worst.unwrap_or(Severity::Critical).max(Severity::Warning)
+    }
+
+    pub fn total(&self) -> u32 {
+        self.members.iter().map(|it| it.total).sum()
+    }
+
+    /// The members that have recovered.
+    pub fn recovered(&self) -> usize {
+        let is_over = |it: &&Member| it.state == ThreadState::Resolved;
+        self.members.iter().filter(is_over).count()
+    }
+
+    /// Notes the state of an incident. Returns whether the incident is new in the storm.
+    fn note(&mut self, report: &Report<'_>) -> bool {
+        let member = Member::of(report);
+        self.shown.is_outdated = true;
+        self.first_at = self.first_at.min(member.first_at);
+        if let Some(known) = self.members.iter_mut().find(|it| it.key == *report.key) {
+            // Functions report in any order, and counts only grow.
+            if member.total >= known.total {
+                *known = member;
+            }
+            return report.is_new;
+        }
+        if self.members.len() >= MOST_MEMBERS {
+            self.others = self.others.saturating_add(u32::from(report.is_new));
+            return report.is_new;
+        }
+        self.new_members.push(member.name.clone());
+        self.members.push(member);
+        true
+    }
+
+    pub(super) fn add(&mut self, report: &Report<'_>) {
+        self.note(report);
+        self.new_members.clear();
+    }
+
+    /// Does what the passing of time does. Returns the incidents that go on although the storm is over.
+    pub(super) fn pass(&mut self, until: UnixTime, settings: &ThreadSettings) -> Vec<SubjectKey> {
+        if self.is_over() {
+            return Vec::new();
+        }
+        self.find_common();
+        if let Some(opened_at) = self.shown.opened_at {
+            while let Some(step) = settings.step(self.step) {
+                if opened_at.plus(step) > until {
+                    break;
+                }
+                self.step += 1;
+                self.is_reminder_due |=
+                    self.state() == ThreadState::Open && self.total() > self.turn_total;
+            }
+        }
+        match self.end_due() {
+            Some(due) if due <= until => {
+                self.ended_at = Some(due);
+                self.shown.is_outdated = true;
+                let goes_on = |it: &&Member| it.state != ThreadState::Resolved;
+                self.members
+                    .iter()
+                    .filter(goes_on)
+                    .map(|it| it.key.clone())
+                    .collect()
+            }
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    /// When the storm is over: with its last incident, or some time after all others but one.
+    fn end_due(&self) -> Option<UnixTime> {
+        let (over, failing): (Vec<_>, Vec<_>) = self
+            .members
+            .iter()
+            .partition(|it| it.state == ThreadState::Resolved);
+        let last = over.iter().map(|it| it.changed_at).max();
+        match failing.len() {
+            0 => last,
+            1 => last.map(|at| at.plus(LAST_ONE)),
+            _ => None,
+        }
+    }
+
+    fn find_common(&mut self) {
+        let mut shared = SharedFacts::default();
+        let mut places = Places::default();
+        for member in &self.members {
+            shared.merge(&member.shared);
+            places.merge(&member.places);
+        }
+        let common = shared.in_common(self.total(), &places);
+        self.common = common.into_iter().map(CommonFact::from).collect();
+    }
+
+    pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
+        let state = self.state();
+        let has_news = !self.new_members.is_empty() && now >= self.news_at.plus(BETWEEN_NEWS);
+        let reason = match () {
+            () if !self.shown.is_open() => Reason::Opened,
+            () if state == ThreadState::Resolved && self.shown.state != Some(state) => {
+                Reason::Recovered
+            }
+            () if has_news && state != ThreadState::Resolved => Reason::Worse,
+            () if self.is_reminder_due && state == ThreadState::Open => Reason::Reminder,
+            () if self.shown.state != Some(state) => Reason::Learned,
+            () if settings.has_edits && self.shown.edit_due().is_some_and(|due| due <= now) => {
+                Reason::Counted
+            }
+            () => return None,
+        };
+        let severity = self.severity();
+        let urgent = matches!(reason, Reason::Opened | Reason::Worse | Reason::Reminder);
+        let mentions = reason == Reason::Opened && severity == Severity::Critical;
+        let names = match reason {
+            Reason::Worse => std::mem::take(&mut self.new_members),
+            _ => Vec::new(),
+        };
+        self.shown.note(reason, Some(state), now);
+        if reason == Reason::Opened || reason.is_turn() {
+            self.turn_total = self.total();
+            self.is_reminder_due = false;
+        }
+        if matches!(reason, Reason::Opened | Reason::Worse) {
+            self.news_at = now;
+        }
+        let turn = Turn::new(reason, now, severity, urgent);
+        Some(turn.with_mention(mentions).with_names(names))
+    }
+
+    pub(super) fn wake_at(&self, settings: &ThreadSettings) -> Option<UnixTime> {
+        if self.is_over() {
+            return self.shown.edit_due().filter(|_| settings.has_edits);
+        }
+        let edit = self.shown.edit_due().filter(|_| settings.has_edits);
+        let has_news = !self.new_members.is_empty();
+        let news = has_news.then(|| self.news_at.plus(BETWEEN_NEWS));
+        let has_more = self.total() > self.turn_total;
+        let opened_at = self.shown.opened_at.filter(|_| has_more);
+        let step = opened_at
+            .zip(settings.step(self.step))
+            .map(|(at, step)| at.plus(step));
+        [edit, news, step, self.end_due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
