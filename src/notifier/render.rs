@@ -22,6 +22,7 @@ use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::message::{Line, Message};
+use crate::notifier::policy::Severity;
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
 use functions::compile;
@@ -477,6 +478,7 @@ fn message(group: &Group<'_>, headline: String, details: Vec<Line>) -> Message {
         kind: group.first().kind,
         severity: group.priority.severity,
         urgent: group.priority.urgent,
+        mentions: group.priority.severity == Severity::Critical,
         headline,
         details,
     }

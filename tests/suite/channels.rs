@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::notifier::channel::{
-    ChannelType, ConfiguredChannel, Http, Outcome, UnansweredKind,
+    ChannelType, ConfiguredChannel, Http, Operation, Outcome, UnansweredKind,
 };
 use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::{Line, Message};
@@ -23,6 +23,7 @@ fn message(severity: Severity) -> Message {
         kind: Kind::TaskStopped,
         severity,
         urgent: true,
+        mentions: severity == Severity::Critical,
         headline: "checkout ran out of memory".to_owned(),
         details: vec![fact("Why", "too little"), fact("Where", "prod-web")],
     }
@@ -89,6 +90,13 @@ fn all_at(base: &str) -> Vec<ConfiguredChannel> {
     types.filter_map(|it| channel_at(*it, base)).collect()
 }
 
+/// Posts a message, with one attempt.
+async fn post(channel: &ConfiguredChannel, severity: Severity) -> Outcome {
+    let message = message(severity);
+    let prepared = channel.channel.prepare(&message, Operation::Post);
+    channel.channel.send(&Http::default(), &prepared).await
+}
+
 async fn server(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
@@ -115,11 +123,8 @@ async fn bodies(server: &MockServer) -> Vec<Value> {
 async fn slack_gets_the_headline_once_and_the_details_in_colour() {
     let server = server(ResponseTemplate::new(200).set_body_string("ok")).await;
     let channel = slack_at(&server.uri());
-    let outcome = channel
-        .channel
-        .send(&Http::default(), &message(Severity::Critical))
-        .await;
-    assert_eq!(outcome, Outcome::Delivered);
+    let outcome = post(&channel, Severity::Critical).await;
+    assert_eq!(outcome, Outcome::Delivered { root: None });
     let text = "*Why*: too little\n*Where*: prod-web";
     let expected = json!({
         "text": "<!subteam^S123> checkout ran out of memory",
@@ -149,7 +154,10 @@ async fn only_critical_messages_mention_somebody() {
         (Severity::Warning, false),
         (Severity::Critical, true),
     ] {
-        let payload = slack.channel.payload(&message(severity)).unwrap();
+        let payload = slack
+            .channel
+            .payload(&message(severity), Operation::Post)
+            .unwrap();
         assert_eq!(
             payload["text"].as_str().unwrap().starts_with("<!here> "),
             mentions,
@@ -163,11 +171,8 @@ async fn only_critical_messages_mention_somebody() {
 async fn flowdock_gets_one_text_with_tags() {
     let server = server(ResponseTemplate::new(200).set_body_string("{}")).await;
     let channel = flowdock_at(&server.uri());
-    let outcome = channel
-        .channel
-        .send(&Http::default(), &message(Severity::Warning))
-        .await;
-    assert_eq!(outcome, Outcome::Delivered);
+    let outcome = post(&channel, Severity::Warning).await;
+    assert_eq!(outcome, Outcome::Delivered { root: None });
     let expected = json!({
         "content": ":bird: checkout ran out of memory\n*Why*: too little\n*Where*: prod-web",
         "external_user_name": "Parrot",
@@ -223,10 +228,7 @@ async fn each_answer_has_its_meaning() {
         }
         let server = server(answer).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let expected = match expected {
                 Refused(why) => Outcome::Refused {
                     why: why.to_owned(),
@@ -296,12 +298,9 @@ async fn each_channel_has_its_own_success() {
                 ),
                 ChannelType::Terminal => continue,
             };
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let expected = match came {
-                None => Outcome::Delivered,
+                None => Outcome::Delivered { root: None },
                 Some(came) => Outcome::Unanswered {
                     kind: UnansweredKind::Unexpected,
                     why: format!("{status}, but answered with {came}, {hint}"),
@@ -320,10 +319,7 @@ async fn a_redirect_is_not_followed() {
         let here =
             server(ResponseTemplate::new(status).insert_header("location", address.as_str())).await;
         for channel in all_at(&here.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             assert!(
                 matches!(outcome, Outcome::Refused { .. }),
                 "{status}: {outcome:?}"
@@ -337,8 +333,7 @@ async fn a_redirect_is_not_followed() {
 async fn a_request_times_out_after_five_seconds() {
     let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     let channels = all_at(&server.uri());
-    let (http, message) = (Http::default(), message(Severity::Info));
-    let sending = channels.iter().map(|it| it.channel.send(&http, &message));
+    let sending = channels.iter().map(|it| post(it, Severity::Info));
     for outcome in futures::future::join_all(sending).await {
         assert_eq!(
             outcome,
@@ -358,11 +353,7 @@ async fn a_refused_connection_is_retryable() {
         .local_addr()
         .unwrap();
     for channel in all_at(&format!("http://{address}")) {
-        match channel
-            .channel
-            .send(&Http::default(), &message(Severity::Info))
-            .await
-        {
+        match post(&channel, Severity::Info).await {
             Outcome::Retry { after: None, why } => {
                 assert!(why.contains("refused"), "{why}");
                 assert!(!why.contains(TOKEN), "{why}");
@@ -378,10 +369,7 @@ async fn an_address_in_an_error_answer_is_not_shown() {
     for status in [200, 404, 500] {
         let server = server(ResponseTemplate::new(status).set_body_json(&echo)).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let shown = format!("{outcome:?} {channel:?}");
             assert!(shown.contains("no such hook"), "{shown}");
             assert!(!shown.contains(TOKEN), "{shown}");
@@ -397,10 +385,7 @@ async fn a_part_of_an_address_is_not_shown_either() {
         let echo = json!({"ok": false, "error": error});
         let server = server(ResponseTemplate::new(404).set_body_json(&echo)).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let shown = format!("{outcome:?}");
             assert!(!shown.contains(&TOKEN[..8]), "{before}: {shown}");
         }
@@ -414,10 +399,7 @@ async fn a_very_long_answer_is_not_a_success() {
     for body in [long.to_string(), "x".repeat(100_000)] {
         let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let is_unknown = matches!(
                 outcome,
                 Outcome::Unanswered {
@@ -436,10 +418,7 @@ async fn an_address_in_an_unexpected_answer_is_not_shown() {
     let body = format!("posted to /v1/messages/chat/{TOKEN}");
     let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
     for channel in all_at(&server.uri()) {
-        let outcome = channel
-            .channel
-            .send(&Http::default(), &message(Severity::Info))
-            .await;
+        let outcome = post(&channel, Severity::Info).await;
         let shown = format!("{outcome:?}");
         // Any text is a success for Teams.
         let is_teams = channel.channel_type == ChannelType::Teams;
@@ -474,10 +453,7 @@ async fn a_message_that_may_have_arrived_is_unanswered() {
             }
         });
         for channel in all_at(&format!("http://{address}")) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             match outcome {
                 Outcome::Unanswered { kind: found, why } => {
                     assert_eq!(found, kind, "{answer}: {why}");

@@ -48,7 +48,7 @@ pub(super) async fn read(mut response: Response, address: &Secret, success: &Suc
     let why = match (error_word(&body), status.canonical_reason()) {
         (Some(word), _) => format!("{code} {word}"),
         (None, _) if status.is_success() && (success.matches)(body.trim()) => {
-            return Outcome::Delivered;
+            return Outcome::DELIVERED;
         }
         // A gateway that accepted the message answers like this, but a login page does too.
         (None, _) if status.is_success() => {

@@ -16,13 +16,17 @@ use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
+use super::{
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    TypeDefinition,
+};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Markdown,
+    capabilities: Capabilities::NONE,
     settings: &[
         SettingDefinition::secret("token", Some("FLOWDOCK_API_TOKEN")),
         SettingDefinition {
@@ -130,7 +134,7 @@ impl Flowdock {
 }
 
 impl Channel for Flowdock {
-    fn payload(&self, message: &Message) -> Option<Value> {
+    fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
         let mut lines = vec![self.headline(message)];
         lines.extend(fit(&message.texts(), self.limits(message)));
         Some(json!({
@@ -140,10 +144,17 @@ impl Channel for Flowdock {
         }))
     }
 
-    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
+    fn send<'a>(
+        &'a self,
+        http: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome> {
         let address = |token: &Secret| self.address(token);
-        let body = self.payload(message).unwrap_or_default();
-        async move { http.post(&self.token, address, &body, &SUCCESS).await }.boxed()
+        async move {
+            http.post(&self.token, address, &prepared.body, &SUCCESS)
+                .await
+        }
+        .boxed()
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {

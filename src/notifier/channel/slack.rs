@@ -15,13 +15,17 @@ use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
+use super::{
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    TypeDefinition,
+};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Mrkdwn,
+    capabilities: Capabilities::NONE,
     settings: &[
         SettingDefinition::secret("url", Some("SLACK_WEBHOOKURL")),
         SettingDefinition::text("channel", Some("SLACK_CHANNEL")),
@@ -110,10 +114,9 @@ impl Slack {
         }
     }
 
-    /// Only critical messages mention someone.
     fn mention_for(&self, message: &Message) -> Option<&str> {
         let mention = self.mention.as_deref();
-        mention.filter(|_| message.severity == Severity::Critical)
+        mention.filter(|_| message.mentions)
     }
 }
 
@@ -136,7 +139,7 @@ fn is_mention(word: &str) -> bool {
 }
 
 impl Channel for Slack {
-    fn payload(&self, message: &Message) -> Option<Value> {
+    fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
         let mention = self.mention_for(message);
         let blocks = sections(&fit(&message.texts(), LIMITS));
         let payload = Payload {
@@ -159,10 +162,17 @@ impl Channel for Slack {
         Some(json!(payload))
     }
 
-    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
+    fn send<'a>(
+        &'a self,
+        http: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome> {
         let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
-        let body = self.payload(message).unwrap_or_default();
-        async move { http.post(&self.webhook, address, &body, &SUCCESS).await }.boxed()
+        async move {
+            http.post(&self.webhook, address, &prepared.body, &SUCCESS)
+                .await
+        }
+        .boxed()
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
