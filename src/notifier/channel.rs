@@ -49,7 +49,7 @@ pub enum ChannelType {
 impl ChannelType {
     pub fn definition(self) -> &'static TypeDefinition {
         match self {
-            Self::Slack => &slack::DEFINITION,
+            Self::Slack => &slack::webhook::DEFINITION,
             Self::Teams => &teams::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
