@@ -41,6 +41,7 @@ use settings::{SettingDefinition, Settings};
 #[strum(serialize_all = "snake_case")]
 pub enum ChannelType {
     Slack,
+    SlackApp,
     Teams,
     Flowdock,
     Terminal,
@@ -50,6 +51,7 @@ impl ChannelType {
     pub fn definition(self) -> &'static TypeDefinition {
         match self {
             Self::Slack => &slack::webhook::DEFINITION,
+            Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,

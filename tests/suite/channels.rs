@@ -1,5 +1,6 @@
 //! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
 
+mod slack_app;
 mod teams;
 
 use std::time::Duration;
@@ -13,10 +14,11 @@ use ecs_parrot::notifier::message::{Line, Message};
 use ecs_parrot::notifier::policy::Severity;
 use serde_json::{Value, json};
 use strum::VariantArray as _;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-const TOKEN: &str = "T0KEN-very-secret-1234";
+/// It has the form that every type accepts.
+const TOKEN: &str = "xoxb-T0KEN-very-secret-1234";
 
 fn message(severity: Severity) -> Message {
     Message {
@@ -61,6 +63,9 @@ fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel
             "icon_emoji": ":bird:",
             "mention": "<!subteam^S123>",
         }),
+        ChannelType::SlackApp => {
+            json!({"url": base, "token": TOKEN, "channel": "C0123456789"})
+        }
         ChannelType::Teams => json!({"url": url}),
         ChannelType::Flowdock => json!({
             "url": base,
@@ -100,7 +105,9 @@ async fn post(channel: &ConfiguredChannel, severity: Severity) -> Outcome {
 async fn server(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
-        .and(path(format!("/v1/messages/chat/{TOKEN}")))
+        .and(path_regex(format!(
+            "^/(v1/messages/chat/{TOKEN}|chat.postMessage)$"
+        )))
         .respond_with(answer)
         .mount(&server)
         .await;
@@ -192,8 +199,8 @@ async fn each_answer_has_its_meaning() {
     for (status, body, expected) in [
         (
             200,
-            r#"{"ok":false,"error":"invalid_auth"}"#,
-            Refused("200 invalid_auth"),
+            r#"{"ok":false,"error":"an_error_of_tomorrow"}"#,
+            Refused("200 an_error_of_tomorrow"),
         ),
         (
             200,
@@ -253,55 +260,53 @@ async fn each_answer_has_its_meaning() {
 #[tokio::test]
 async fn each_channel_has_its_own_success() {
     const PAGE: &str = "<!DOCTYPE html><html><title>Sign in</title></html>";
-    // How Slack, Flowdock and Teams describe this answer; `None` where it is a success.
-    for (status, body, slack, flowdock, teams) in [
-        (200, "ok", None, Some("`ok`"), None),
-        (200, "ok\n", None, Some("`ok`"), None),
-        (200, r#"{"success":true}"#, None, None, None),
-        (200, r#"{"ok":true,"error":null}"#, None, None, None),
-        (200, "{}", Some("other JSON"), None, None),
+    use ChannelType::{Flowdock, Slack, SlackApp, Teams};
+    // How a channel describes this answer, and the types for which it is a success.
+    for (status, body, came, success) in [
+        (200, "ok", "`ok`", &[Slack, Teams][..]),
+        (200, "ok\n", "`ok`", &[Slack, Teams]),
+        (
+            200,
+            r#"{"success":true}"#,
+            "other JSON",
+            &[Slack, Flowdock, Teams],
+        ),
+        (
+            200,
+            r#"{"ok":true,"error":null}"#,
+            "",
+            &[Slack, SlackApp, Flowdock, Teams],
+        ),
+        (200, "{}", "other JSON", &[Flowdock, Teams]),
         (
             202,
             r#"{"id":7,"event":"message"}"#,
-            Some("other JSON"),
-            None,
-            None,
+            "other JSON",
+            &[Flowdock, Teams],
         ),
-        (200, PAGE, Some("a page"), Some("a page"), Some("a page")),
-        (
-            200,
-            "\n  <html>x</html>",
-            Some("a page"),
-            Some("a page"),
-            Some("a page"),
-        ),
-        (200, "[]", Some("other JSON"), Some("other JSON"), None),
-        (202, "", Some("nothing"), Some("nothing"), None),
-        (204, "", Some("nothing"), Some("nothing"), None),
-        (200, "welcome", Some("`welcome`"), Some("`welcome`"), None),
-        (201, "okay", Some("`okay`"), Some("`okay`"), None),
+        (200, PAGE, "a page", &[]),
+        (200, "\n  <html>x</html>", "a page", &[]),
+        (200, "[]", "other JSON", &[Teams]),
+        (202, "", "nothing", &[Teams]),
+        (204, "", "nothing", &[Teams]),
+        (200, "welcome", "`welcome`", &[Teams]),
+        (201, "okay", "`okay`", &[Teams]),
     ] {
         let server = server(ResponseTemplate::new(status).set_body_string(body)).await;
         for channel in all_at(&server.uri()) {
-            let (came, hint) = match channel.channel_type {
-                ChannelType::Slack => (
-                    slack,
-                    "not with `ok`: is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
-                ),
-                ChannelType::Flowdock => (
-                    flowdock,
-                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server with Flowdock's API?",
-                ),
-                ChannelType::Teams => (
-                    teams,
-                    "not with an empty answer: is `url` the address that the workflow shows?",
-                ),
+            let hint = match channel.channel_type {
+                Slack => "not with `ok`: is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
+                SlackApp => "not with Slack's JSON: is `url` the address of Slack's API?",
+                Flowdock => {
+                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server with Flowdock's API?"
+                }
+                Teams => "not with an empty answer: is `url` the address that the workflow shows?",
                 ChannelType::Terminal => continue,
             };
             let outcome = post(&channel, Severity::Info).await;
-            let expected = match came {
-                None => Outcome::Delivered { root: None },
-                Some(came) => Outcome::Unanswered {
+            let expected = match success.contains(&channel.channel_type) {
+                true => Outcome::Delivered { root: None },
+                false => Outcome::Unanswered {
                     kind: UnansweredKind::Unexpected,
                     why: format!("{status}, but answered with {came}, {hint}"),
                 },

@@ -7,10 +7,9 @@ use std::io;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::address::{self, problem_of, problem_of_token};
+use super::address::{self, problem_of_base, problem_of_token};
 use super::answer::{Success, object};
 use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
@@ -91,16 +90,6 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
         token: token?,
     };
     Some(Box::new(flowdock))
-}
-
-/// A path is appended to this address.
-fn problem_of_base(text: &str) -> Result<(), &'static str> {
-    problem_of(text)?;
-    let has_more = Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_some());
-    match has_more {
-        true => Err("it contains a query or a fragment, but a path is appended to it"),
-        false => Ok(()),
-    }
 }
 
 impl Flowdock {

@@ -1,6 +1,9 @@
 //! Slack. Its two channel types post the same content: `slack` to a webhook, `slack_app` with a bot's token, which can
 //! also edit and reply. This file has what they share: the text, the coloured details, the mention.
 
+mod api;
+pub(super) mod app;
+mod errors;
 mod markup;
 pub(super) mod webhook;
 
