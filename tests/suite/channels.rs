@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::notifier::channel::{
-    ChannelType, ConfiguredChannel, Http, Operation, Outcome, UnansweredKind,
+    Capabilities, ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
+    UnansweredKind,
 };
 use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::{Line, Message};
@@ -186,6 +187,33 @@ async fn flowdock_gets_one_text_with_tags() {
         "tags": ["ecs", "task_stopped", "warning"],
     });
     assert_eq!(bodies(&server).await, [expected]);
+}
+
+/// A channel that can neither edit nor reply posts the whole message in every case.
+#[test]
+fn what_a_channel_cannot_do_it_posts() {
+    let (message, root) = (
+        message(Severity::Critical),
+        MessageRef {
+            channel: "C0123456789".to_owned(),
+            id: "1793064704.000001".to_owned(),
+        },
+    );
+    for channel in all_at("https://example.com") {
+        let Capabilities { edits, replies } = channel.channel_type.definition().capabilities;
+        let payload = |operation| channel.channel.payload(&message, operation);
+        let (posted, root) = (payload(Operation::Post), &root);
+        let is_posted = [
+            Operation::Update(root),
+            Operation::Reply {
+                root,
+                broadcast: true,
+            },
+        ]
+        .map(|operation| payload(operation) == posted);
+        assert_eq!(is_posted, [!edits, !replies], "{}", channel.channel_type);
+        assert_eq!(channel.channel.edit_limit().is_some(), edits);
+    }
 }
 
 #[tokio::test]

@@ -325,6 +325,14 @@ mod tests {
         }
     }
 
+    /// Slack allows 50, and other functions may use the same app.
+    #[test]
+    fn at_most_45_edits_are_made_in_a_minute() {
+        let RateLimit { at_once, interval } = EDIT_LIMIT;
+        let after_them = Duration::from_secs(60).as_millis() / interval.as_millis();
+        assert_eq!(u128::from(at_once) + after_them, 45);
+    }
+
     #[test]
     fn a_long_text_is_cut_between_words() {
         for (text, longest, expected) in [

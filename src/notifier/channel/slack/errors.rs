@@ -155,7 +155,7 @@ const ERRORS: &[Row] = &[
             "no_text",
         ],
         ErrorClass::Content,
-        "also without details and colour; check your templates with `ecs-parrot preview`",
+        "the text alone is not accepted either; check your templates with `ecs-parrot preview`",
     ),
 ];
 
