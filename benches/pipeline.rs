@@ -14,7 +14,7 @@ use std::path::Path;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group};
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation};
 use ecs_parrot::notifier::dispatch::evaluate;
 use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::ingest;
@@ -44,7 +44,11 @@ fn process(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
     while let Some(group) = plan.next(None) {
         let message = renderer.render_or_fall_back(View::of(ChannelType::Slack), &group.group);
         let slack = ConfiguredChannel::unconfigured(ChannelType::Slack).channel;
-        bytes += slack.payload(&message).unwrap().to_string().len();
+        bytes += slack
+            .payload(&message, Operation::Post)
+            .unwrap()
+            .to_string()
+            .len();
     }
     bytes
 }

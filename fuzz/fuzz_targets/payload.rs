@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation};
 use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::dispatch::evaluate;
@@ -35,7 +35,7 @@ fuzz_target!(|bytes: &[u8]| {
                 .render(View::of(*channel_type), &group.group)
                 .expect("a built-in template renders");
             let channel = ConfiguredChannel::unconfigured(*channel_type).channel;
-            let Some(body) = channel.payload(&message) else {
+            let Some(body) = channel.payload(&message, Operation::Post) else {
                 continue;
             };
             assert!(!body.to_string().is_empty());

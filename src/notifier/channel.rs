@@ -10,6 +10,7 @@ mod flowdock;
 pub mod html;
 mod http;
 pub mod markup;
+mod operation;
 mod retry;
 pub mod settings;
 mod slack;
@@ -25,6 +26,7 @@ use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 pub use http::Http;
+pub use operation::{Capabilities, MessageRef, Operation, PreparedMessage};
 pub use retry::{Attempts, send_with_retries};
 
 use crate::notifier::message::Message;
@@ -39,6 +41,7 @@ use settings::{SettingDefinition, Settings};
 #[strum(serialize_all = "snake_case")]
 pub enum ChannelType {
     Slack,
+    SlackApp,
     Teams,
     Flowdock,
     Terminal,
@@ -47,7 +50,8 @@ pub enum ChannelType {
 impl ChannelType {
     pub fn definition(self) -> &'static TypeDefinition {
         match self {
-            Self::Slack => &slack::DEFINITION,
+            Self::Slack => &slack::webhook::DEFINITION,
+            Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
@@ -62,6 +66,7 @@ impl ChannelType {
 /// The properties of a channel type.
 pub struct TypeDefinition {
     pub markup: &'static dyn Markup,
+    pub capabilities: Capabilities,
     /// The settings, besides the name, the type and the minimum.
     pub settings: &'static [SettingDefinition],
     /// Makes a channel with these settings. `None` if a required setting is missing or wrong; the problem is noted.
@@ -75,16 +80,34 @@ pub struct TypeDefinition {
 /// A channel of one type, with its settings.
 pub trait Channel: fmt::Debug + Send + Sync {
     /// The body that is sent. `None` if the channel writes text only.
-    fn payload(&self, message: &Message) -> Option<Value>;
+    fn payload(&self, message: &Message, operation: Operation<'_>) -> Option<Value>;
+
+    /// Makes the body, which [`Self::send`] sends at each attempt.
+    fn prepare<'a>(&self, message: &'a Message, operation: Operation<'a>) -> PreparedMessage<'a> {
+        PreparedMessage {
+            message,
+            operation,
+            body: self.payload(message, operation).unwrap_or_default(),
+        }
+    }
 
     /// Tries to send once.
-    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome>;
+    fn send<'a>(
+        &'a self,
+        http: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome>;
 
     /// The message as its reader sees it. `html` is the same message with HTML as markup.
     fn show(&self, message: &Message, html: &Message) -> Shown;
 
     /// The chat service's limit. `None` if there is no limit.
     fn rate_limit(&self) -> Option<RateLimit>;
+
+    /// The chat service's limit for edits. `None` if there is none, or if the channel cannot edit.
+    fn edit_limit(&self) -> Option<RateLimit> {
+        None
+    }
 }
 
 /// How many messages a chat service accepts.
@@ -161,21 +184,18 @@ pub enum Minimum {
 /// The result of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    Delivered,
+    /// `root` is the new message that can be edited and replied to from now on. An edit and a reply have one only if
+    /// the old message was gone. `None` if nothing changed, or if the chat gives no references.
+    Delivered { root: Option<MessageRef> },
     /// Sending may work later. `after` is the delay that the channel asked for.
     Retry {
         after: Option<Duration>,
         why: String,
     },
     /// The message was sent, and it is not known whether it arrived.
-    Unanswered {
-        kind: UnansweredKind,
-        why: String,
-    },
+    Unanswered { kind: UnansweredKind, why: String },
     /// Sending will not work until somebody changes something.
-    Refused {
-        why: String,
-    },
+    Refused { why: String },
 }
 
 /// Why it is not known whether a message arrived.
@@ -192,6 +212,9 @@ pub enum UnansweredKind {
 }
 
 impl Outcome {
+    /// The chat accepted the message and gave no reference to it.
+    const DELIVERED: Self = Self::Delivered { root: None };
+
     fn retry(why: String) -> Self {
         Self::Retry { after: None, why }
     }
@@ -199,7 +222,7 @@ impl Outcome {
     /// Why the message did not arrive.
     pub fn why(&self) -> Option<&str> {
         match self {
-            Self::Delivered => None,
+            Self::Delivered { .. } => None,
             Self::Retry { why, .. } | Self::Unanswered { why, .. } | Self::Refused { why } => {
                 Some(why)
             }

@@ -8,7 +8,7 @@ pub struct Message {
     pub kind: Kind,
     pub severity: Severity,
     pub urgent: bool,
-    /// Whether the channel's mention is used.
+    /// Whether the people that the channel's `mention` names are notified.
     pub mentions: bool,
     /// The first line, in the channel's markup.
     pub headline: String,

@@ -154,8 +154,8 @@ impl EventReport {
 
     /// Whether a channel accepted the event now.
     pub fn is_delivered(&self) -> bool {
-        let is_delivered = |it: &Delivery| it.status == DeliveryStatus::Tried(Outcome::Delivered);
-        self.deliveries.iter().any(is_delivered)
+        let mut statuses = self.deliveries.iter().map(|it| &it.status);
+        statuses.any(|it| matches!(it, DeliveryStatus::Tried(Outcome::Delivered { .. })))
     }
 
     /// When the queue must deliver the record again: the longest delay of all channels.
@@ -179,7 +179,7 @@ impl Delivery {
         match &self.status {
             DeliveryStatus::Filtered
             | DeliveryStatus::Duplicate
-            | DeliveryStatus::Tried(Outcome::Delivered) => None,
+            | DeliveryStatus::Tried(Outcome::Delivered { .. }) => None,
             DeliveryStatus::Tried(Outcome::Retry { after, .. }) => Some(RetryDelay::Later(*after)),
             DeliveryStatus::InFlight
             | DeliveryStatus::Tried(Outcome::Refused { .. } | Outcome::Unanswered { .. }) => {
@@ -200,7 +200,7 @@ impl Delivery {
             DeliveryStatus::Filtered => "Filtered",
             DeliveryStatus::Duplicate => "Duplicates",
             DeliveryStatus::InFlight => "InFlight",
-            DeliveryStatus::Tried(Outcome::Delivered) => "Delivered",
+            DeliveryStatus::Tried(Outcome::Delivered { .. }) => "Delivered",
             DeliveryStatus::Tried(
                 Outcome::Retry { .. } | Outcome::Unanswered { .. } | Outcome::Refused { .. },
             )
@@ -213,7 +213,7 @@ impl Delivery {
         match &self.status {
             DeliveryStatus::Filtered | DeliveryStatus::Duplicate => None,
             DeliveryStatus::InFlight => Some(format!("{}: {IN_FLIGHT}", self.channel)),
-            DeliveryStatus::Tried(Outcome::Delivered) => None,
+            DeliveryStatus::Tried(Outcome::Delivered { .. }) => None,
             DeliveryStatus::Tried(
                 Outcome::Retry { why, .. }
                 | Outcome::Unanswered { why, .. }
@@ -232,7 +232,7 @@ impl std::fmt::Display for Delivery {
             DeliveryStatus::Filtered => write!(f, "{channel} filtered"),
             DeliveryStatus::Duplicate => write!(f, "{channel} duplicate"),
             DeliveryStatus::InFlight => write!(f, "{channel} failed ({IN_FLIGHT})"),
-            DeliveryStatus::Tried(Outcome::Delivered) => write!(f, "{channel} delivered"),
+            DeliveryStatus::Tried(Outcome::Delivered { .. }) => write!(f, "{channel} delivered"),
             DeliveryStatus::Tried(Outcome::Retry { why, .. } | Outcome::Unanswered { why, .. }) => {
                 write!(f, "{channel} failed ({why})")
             }

@@ -1,28 +1,32 @@
 //! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
 
+mod slack_app;
 mod teams;
 
 use std::time::Duration;
 
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::notifier::channel::{
-    ChannelType, ConfiguredChannel, Http, Outcome, UnansweredKind,
+    Capabilities, ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
+    UnansweredKind,
 };
 use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::{Line, Message};
 use ecs_parrot::notifier::policy::Severity;
 use serde_json::{Value, json};
 use strum::VariantArray as _;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-const TOKEN: &str = "T0KEN-very-secret-1234";
+/// It has the form that every type accepts.
+const TOKEN: &str = "xoxb-T0KEN-very-secret-1234";
 
 fn message(severity: Severity) -> Message {
     Message {
         kind: Kind::TaskStopped,
         severity,
         urgent: true,
+        mentions: severity == Severity::Critical,
         headline: "checkout ran out of memory".to_owned(),
         details: vec![fact("Why", "too little"), fact("Where", "prod-web")],
     }
@@ -60,6 +64,9 @@ fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel
             "icon_emoji": ":bird:",
             "mention": "<!subteam^S123>",
         }),
+        ChannelType::SlackApp => {
+            json!({"url": base, "token": TOKEN, "channel": "C0123456789"})
+        }
         ChannelType::Teams => json!({"url": url}),
         ChannelType::Flowdock => json!({
             "url": base,
@@ -89,10 +96,19 @@ fn all_at(base: &str) -> Vec<ConfiguredChannel> {
     types.filter_map(|it| channel_at(*it, base)).collect()
 }
 
+/// Posts a message, with one attempt.
+async fn post(channel: &ConfiguredChannel, severity: Severity) -> Outcome {
+    let message = message(severity);
+    let prepared = channel.channel.prepare(&message, Operation::Post);
+    channel.channel.send(&Http::default(), &prepared).await
+}
+
 async fn server(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
-        .and(path(format!("/v1/messages/chat/{TOKEN}")))
+        .and(path_regex(format!(
+            "^/(v1/messages/chat/{TOKEN}|chat.postMessage)$"
+        )))
         .respond_with(answer)
         .mount(&server)
         .await;
@@ -115,11 +131,8 @@ async fn bodies(server: &MockServer) -> Vec<Value> {
 async fn slack_gets_the_headline_once_and_the_details_in_colour() {
     let server = server(ResponseTemplate::new(200).set_body_string("ok")).await;
     let channel = slack_at(&server.uri());
-    let outcome = channel
-        .channel
-        .send(&Http::default(), &message(Severity::Critical))
-        .await;
-    assert_eq!(outcome, Outcome::Delivered);
+    let outcome = post(&channel, Severity::Critical).await;
+    assert_eq!(outcome, Outcome::Delivered { root: None });
     let text = "*Why*: too little\n*Where*: prod-web";
     let expected = json!({
         "text": "<!subteam^S123> checkout ran out of memory",
@@ -149,7 +162,10 @@ async fn only_critical_messages_mention_somebody() {
         (Severity::Warning, false),
         (Severity::Critical, true),
     ] {
-        let payload = slack.channel.payload(&message(severity)).unwrap();
+        let payload = slack
+            .channel
+            .payload(&message(severity), Operation::Post)
+            .unwrap();
         assert_eq!(
             payload["text"].as_str().unwrap().starts_with("<!here> "),
             mentions,
@@ -163,17 +179,41 @@ async fn only_critical_messages_mention_somebody() {
 async fn flowdock_gets_one_text_with_tags() {
     let server = server(ResponseTemplate::new(200).set_body_string("{}")).await;
     let channel = flowdock_at(&server.uri());
-    let outcome = channel
-        .channel
-        .send(&Http::default(), &message(Severity::Warning))
-        .await;
-    assert_eq!(outcome, Outcome::Delivered);
+    let outcome = post(&channel, Severity::Warning).await;
+    assert_eq!(outcome, Outcome::Delivered { root: None });
     let expected = json!({
         "content": ":bird: checkout ran out of memory\n*Why*: too little\n*Where*: prod-web",
         "external_user_name": "Parrot",
         "tags": ["ecs", "task_stopped", "warning"],
     });
     assert_eq!(bodies(&server).await, [expected]);
+}
+
+/// A channel that can neither edit nor reply posts the whole message in every case.
+#[test]
+fn what_a_channel_cannot_do_it_posts() {
+    let (message, root) = (
+        message(Severity::Critical),
+        MessageRef {
+            channel: "C0123456789".to_owned(),
+            id: "1793064704.000001".to_owned(),
+        },
+    );
+    for channel in all_at("https://example.com") {
+        let Capabilities { edits, replies } = channel.channel_type.definition().capabilities;
+        let payload = |operation| channel.channel.payload(&message, operation);
+        let (posted, root) = (payload(Operation::Post), &root);
+        let is_posted = [
+            Operation::Update(root),
+            Operation::Reply {
+                root,
+                broadcast: true,
+            },
+        ]
+        .map(|operation| payload(operation) == posted);
+        assert_eq!(is_posted, [!edits, !replies], "{}", channel.channel_type);
+        assert_eq!(channel.channel.edit_limit().is_some(), edits);
+    }
 }
 
 #[tokio::test]
@@ -187,8 +227,8 @@ async fn each_answer_has_its_meaning() {
     for (status, body, expected) in [
         (
             200,
-            r#"{"ok":false,"error":"invalid_auth"}"#,
-            Refused("200 invalid_auth"),
+            r#"{"ok":false,"error":"an_error_of_tomorrow"}"#,
+            Refused("200 an_error_of_tomorrow"),
         ),
         (
             200,
@@ -223,10 +263,7 @@ async fn each_answer_has_its_meaning() {
         }
         let server = server(answer).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let expected = match expected {
                 Refused(why) => Outcome::Refused {
                     why: why.to_owned(),
@@ -251,58 +288,53 @@ async fn each_answer_has_its_meaning() {
 #[tokio::test]
 async fn each_channel_has_its_own_success() {
     const PAGE: &str = "<!DOCTYPE html><html><title>Sign in</title></html>";
-    // How Slack, Flowdock and Teams describe this answer; `None` where it is a success.
-    for (status, body, slack, flowdock, teams) in [
-        (200, "ok", None, Some("`ok`"), None),
-        (200, "ok\n", None, Some("`ok`"), None),
-        (200, r#"{"success":true}"#, None, None, None),
-        (200, r#"{"ok":true,"error":null}"#, None, None, None),
-        (200, "{}", Some("other JSON"), None, None),
+    use ChannelType::{Flowdock, Slack, SlackApp, Teams};
+    // How a channel describes this answer, and the types for which it is a success.
+    for (status, body, came, success) in [
+        (200, "ok", "`ok`", &[Slack, Teams][..]),
+        (200, "ok\n", "`ok`", &[Slack, Teams]),
+        (
+            200,
+            r#"{"success":true}"#,
+            "other JSON",
+            &[Slack, Flowdock, Teams],
+        ),
+        (
+            200,
+            r#"{"ok":true,"error":null}"#,
+            "",
+            &[Slack, SlackApp, Flowdock, Teams],
+        ),
+        (200, "{}", "other JSON", &[Flowdock, Teams]),
         (
             202,
             r#"{"id":7,"event":"message"}"#,
-            Some("other JSON"),
-            None,
-            None,
+            "other JSON",
+            &[Flowdock, Teams],
         ),
-        (200, PAGE, Some("a page"), Some("a page"), Some("a page")),
-        (
-            200,
-            "\n  <html>x</html>",
-            Some("a page"),
-            Some("a page"),
-            Some("a page"),
-        ),
-        (200, "[]", Some("other JSON"), Some("other JSON"), None),
-        (202, "", Some("nothing"), Some("nothing"), None),
-        (204, "", Some("nothing"), Some("nothing"), None),
-        (200, "welcome", Some("`welcome`"), Some("`welcome`"), None),
-        (201, "okay", Some("`okay`"), Some("`okay`"), None),
+        (200, PAGE, "a page", &[]),
+        (200, "\n  <html>x</html>", "a page", &[]),
+        (200, "[]", "other JSON", &[Teams]),
+        (202, "", "nothing", &[Teams]),
+        (204, "", "nothing", &[Teams]),
+        (200, "welcome", "`welcome`", &[Teams]),
+        (201, "okay", "`okay`", &[Teams]),
     ] {
         let server = server(ResponseTemplate::new(status).set_body_string(body)).await;
         for channel in all_at(&server.uri()) {
-            let (came, hint) = match channel.channel_type {
-                ChannelType::Slack => (
-                    slack,
-                    "not with `ok`: is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
-                ),
-                ChannelType::Flowdock => (
-                    flowdock,
-                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server with Flowdock's API?",
-                ),
-                ChannelType::Teams => (
-                    teams,
-                    "not with an empty answer: is `url` the address that the workflow shows?",
-                ),
+            let hint = match channel.channel_type {
+                Slack => "not with `ok`: is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
+                SlackApp => "not with Slack's JSON: is `url` the address of Slack's API?",
+                Flowdock => {
+                    "not with a JSON object: is `url` (FLOWDOCK_URL) the address of a server with Flowdock's API?"
+                }
+                Teams => "not with an empty answer: is `url` the address that the workflow shows?",
                 ChannelType::Terminal => continue,
             };
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
-            let expected = match came {
-                None => Outcome::Delivered,
-                Some(came) => Outcome::Unanswered {
+            let outcome = post(&channel, Severity::Info).await;
+            let expected = match success.contains(&channel.channel_type) {
+                true => Outcome::Delivered { root: None },
+                false => Outcome::Unanswered {
                     kind: UnansweredKind::Unexpected,
                     why: format!("{status}, but answered with {came}, {hint}"),
                 },
@@ -320,10 +352,7 @@ async fn a_redirect_is_not_followed() {
         let here =
             server(ResponseTemplate::new(status).insert_header("location", address.as_str())).await;
         for channel in all_at(&here.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             assert!(
                 matches!(outcome, Outcome::Refused { .. }),
                 "{status}: {outcome:?}"
@@ -337,8 +366,7 @@ async fn a_redirect_is_not_followed() {
 async fn a_request_times_out_after_five_seconds() {
     let server = server(ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
     let channels = all_at(&server.uri());
-    let (http, message) = (Http::default(), message(Severity::Info));
-    let sending = channels.iter().map(|it| it.channel.send(&http, &message));
+    let sending = channels.iter().map(|it| post(it, Severity::Info));
     for outcome in futures::future::join_all(sending).await {
         assert_eq!(
             outcome,
@@ -358,11 +386,7 @@ async fn a_refused_connection_is_retryable() {
         .local_addr()
         .unwrap();
     for channel in all_at(&format!("http://{address}")) {
-        match channel
-            .channel
-            .send(&Http::default(), &message(Severity::Info))
-            .await
-        {
+        match post(&channel, Severity::Info).await {
             Outcome::Retry { after: None, why } => {
                 assert!(why.contains("refused"), "{why}");
                 assert!(!why.contains(TOKEN), "{why}");
@@ -378,10 +402,7 @@ async fn an_address_in_an_error_answer_is_not_shown() {
     for status in [200, 404, 500] {
         let server = server(ResponseTemplate::new(status).set_body_json(&echo)).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let shown = format!("{outcome:?} {channel:?}");
             assert!(shown.contains("no such hook"), "{shown}");
             assert!(!shown.contains(TOKEN), "{shown}");
@@ -397,10 +418,7 @@ async fn a_part_of_an_address_is_not_shown_either() {
         let echo = json!({"ok": false, "error": error});
         let server = server(ResponseTemplate::new(404).set_body_json(&echo)).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let shown = format!("{outcome:?}");
             assert!(!shown.contains(&TOKEN[..8]), "{before}: {shown}");
         }
@@ -414,10 +432,7 @@ async fn a_very_long_answer_is_not_a_success() {
     for body in [long.to_string(), "x".repeat(100_000)] {
         let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
         for channel in all_at(&server.uri()) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             let is_unknown = matches!(
                 outcome,
                 Outcome::Unanswered {
@@ -436,10 +451,7 @@ async fn an_address_in_an_unexpected_answer_is_not_shown() {
     let body = format!("posted to /v1/messages/chat/{TOKEN}");
     let server = server(ResponseTemplate::new(200).set_body_string(&body)).await;
     for channel in all_at(&server.uri()) {
-        let outcome = channel
-            .channel
-            .send(&Http::default(), &message(Severity::Info))
-            .await;
+        let outcome = post(&channel, Severity::Info).await;
         let shown = format!("{outcome:?}");
         // Any text is a success for Teams.
         let is_teams = channel.channel_type == ChannelType::Teams;
@@ -474,10 +486,7 @@ async fn a_message_that_may_have_arrived_is_unanswered() {
             }
         });
         for channel in all_at(&format!("http://{address}")) {
-            let outcome = channel
-                .channel
-                .send(&Http::default(), &message(Severity::Info))
-                .await;
+            let outcome = post(&channel, Severity::Info).await;
             match outcome {
                 Outcome::Unanswered { kind: found, why } => {
                     assert_eq!(found, kind, "{answer}: {why}");

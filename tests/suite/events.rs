@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use ecs_parrot::ecs::notice::Notice;
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, terminal};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation, terminal};
 use ecs_parrot::notifier::dispatch;
 use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::ingest;
@@ -163,7 +163,7 @@ pub(crate) fn render_group(
         let channel = ConfiguredChannel::unconfigured(*channel_type).channel;
         Ok(RenderedChannel {
             channel_type: *channel_type,
-            payload: channel.payload(&message),
+            payload: channel.payload(&message, Operation::Post),
             message,
         })
     });

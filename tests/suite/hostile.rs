@@ -149,7 +149,7 @@ fn assert_clean(rendered: &Rendered, context: &str) {
     for channel in rendered.channels() {
         let (message, payload) = (&channel.message, channel.payload.as_ref());
         match channel.channel_type {
-            ChannelType::Slack => {
+            ChannelType::Slack | ChannelType::SlackApp => {
                 assert_slack_clean(&without_blocks(message, "```\n", "\n```"), context);
                 assert_slack_limits(payload.unwrap(), context);
             }

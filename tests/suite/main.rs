@@ -42,6 +42,7 @@ mod samples;
 mod secret_leaks;
 mod secrets;
 mod server_process;
+mod slack_api;
 mod slack_sdk;
 mod stop_strings;
 mod structure;

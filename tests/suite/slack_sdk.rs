@@ -4,6 +4,7 @@ use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::policy::Policy;
 use serde_json::Value;
 
+use crate::events::Rendered;
 use crate::{events, hostile, tools};
 
 #[test]
@@ -33,17 +34,13 @@ fn slack_payloads(event: &Value) -> Vec<Value> {
     let evaluated = events::evaluate(event, &Policy::default())
         .into_iter()
         .flatten();
-    evaluated
-        .filter_map(|evaluated| {
-            let priority = evaluated.priority()?;
-            Some(
-                events::render(renderer, &evaluated.notice, priority)
-                    .unwrap()
-                    .of(ChannelType::Slack)
-                    .payload
-                    .clone()
-                    .unwrap(),
-            )
-        })
-        .collect()
+    let rendered = evaluated.filter_map(|evaluated| {
+        let priority = evaluated.priority()?;
+        Some(events::render(renderer, &evaluated.notice, priority).unwrap())
+    });
+    let payloads = |rendered: Rendered| {
+        [ChannelType::Slack, ChannelType::SlackApp]
+            .map(|channel_type| rendered.of(channel_type).payload.clone().unwrap())
+    };
+    rendered.flat_map(payloads).collect()
 }

@@ -12,7 +12,7 @@ use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::config;
 use ecs_parrot::ecs::notice::Notice;
 use ecs_parrot::http::SharedClient;
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, terminal};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation, terminal};
 use ecs_parrot::notifier::config::{self as notifier_config, Filter, Lookup};
 use ecs_parrot::notifier::dispatch::{evaluate, look_up};
 use ecs_parrot::notifier::enrich::{EnrichLimits, Enricher};
@@ -175,7 +175,7 @@ impl Preview {
         for channel_type in ChannelType::VARIANTS.iter().filter(requested) {
             let message = self.renderer.render(View::of(*channel_type), group)?;
             let channel = ConfiguredChannel::unconfigured(*channel_type);
-            let payload = channel.channel.payload(&message);
+            let payload = channel.channel.payload(&message, Operation::Post);
             payloads.extend(payload.map(|body| (channel.name, body)));
         }
         Ok(payloads)

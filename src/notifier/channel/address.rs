@@ -23,6 +23,16 @@ pub(super) fn problem_of(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// The same for an address to which a path is appended.
+pub(super) fn problem_of_base(text: &str) -> Result<(), &'static str> {
+    problem_of(text)?;
+    let has_more = Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_some());
+    match has_more {
+        true => Err("it contains a query or a fragment, but a path is appended to it"),
+        false => Ok(()),
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');

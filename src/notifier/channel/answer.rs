@@ -28,44 +28,75 @@ const LONGEST_ERROR: usize = 120;
 /// How much of an unexpected answer is shown, in characters.
 const LONGEST_QUOTE: usize = 60;
 
-pub(super) async fn read(mut response: Response, address: &Secret, success: &Success) -> Outcome {
+/// The answer to a request.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// The delay that the service asks for before the next attempt.
+    pub(super) retry_after: Option<Duration>,
+    /// The beginning of the body, without the secret.
+    pub(super) body: String,
+}
+
+/// Reads an answer. Returns the outcome if the answer to an accepted request is incomplete.
+pub(super) async fn receive(mut response: Response, secret: &Secret) -> Result<Answer, Outcome> {
     let status = response.status();
-    let after = retry_after(&response);
+    let retry_after = retry_after(&response);
     let body = match beginning(&mut response).await {
         Ok(body) => body,
         // The service received the whole message, but its answer is incomplete.
         Err(error) if status.is_success() => {
-            return Outcome::Unanswered {
+            return Err(Outcome::Unanswered {
                 kind: UnansweredKind::Stalled,
-                why: describe(error, address),
-            };
+                why: describe(error, secret),
+            });
         }
         Err(_) => String::new(),
     };
-    // The secret is redacted before the text is cut, because a part of a secret would not be found.
-    let body = address.redact(&body);
-    let code = status.as_u16();
-    let why = match (error_word(&body), status.canonical_reason()) {
-        (Some(word), _) => format!("{code} {word}"),
-        (None, _) if status.is_success() && (success.matches)(body.trim()) => {
-            return Outcome::Delivered;
+    Ok(Answer {
+        status,
+        retry_after,
+        // The secret is redacted before any text is cut, because a part of a secret would not be found.
+        body: secret.redact(&body),
+    })
+}
+
+impl Answer {
+    /// What the answer means for the message.
+    pub(super) fn outcome(&self, success: &Success) -> Outcome {
+        let Self { status, body, .. } = self;
+        let code = status.as_u16();
+        let why = match (error_word(body), status.canonical_reason()) {
+            (Some(word), _) => format!("{code} {word}"),
+            (None, _) if status.is_success() && (success.matches)(body.trim()) => {
+                return Outcome::DELIVERED;
+            }
+            // A gateway that accepted the message answers like this, but a login page does too.
+            (None, _) if status.is_success() => {
+                return Outcome::Unanswered {
+                    kind: UnansweredKind::Unexpected,
+                    why: unexpected(code, body.trim(), success),
+                };
+            }
+            (None, Some(reason)) => format!("{code} {reason}"),
+            (None, None) => code.to_string(),
+        };
+        match self.is_temporary() {
+            true => Outcome::Retry {
+                after: self.retry_after,
+                why,
+            },
+            false => Outcome::Refused { why },
         }
-        // A gateway that accepted the message answers like this, but a login page does too.
-        (None, _) if status.is_success() => {
-            return Outcome::Unanswered {
-                kind: UnansweredKind::Unexpected,
-                why: unexpected(code, body.trim(), success),
-            };
-        }
-        (None, Some(reason)) => format!("{code} {reason}"),
-        (None, None) => code.to_string(),
-    };
-    match status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
-            Outcome::Retry { after, why }
-        }
-        _ if status.is_server_error() => Outcome::Retry { after, why },
-        _ => Outcome::Refused { why },
+    }
+
+    /// Whether the status says that another attempt may work.
+    pub(super) fn is_temporary(&self) -> bool {
+        let is_busy = matches!(
+            self.status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+        );
+        is_busy || self.status.is_server_error()
     }
 }
 
@@ -125,11 +156,14 @@ fn error_word(body: &str) -> Option<String> {
         .iter()
         .find_map(|key| answer.get(*key).and_then(Value::as_str))
         .or_else(|| nested.and_then(Value::as_str))
-        .map(|text| {
-            let plain = text.chars().filter(|c| !c.is_control());
-            plain.take(LONGEST_ERROR).collect()
-        });
+        .map(shortened);
     is_error.then(|| field.unwrap_or_else(|| "an error without a name".to_owned()))
+}
+
+/// The beginning of an error, in one line.
+pub(super) fn shortened(text: &str) -> String {
+    let plain = text.chars().filter(|c| !c.is_control());
+    plain.take(LONGEST_ERROR).collect()
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -7,22 +7,25 @@ use std::io;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::address::{self, problem_of, problem_of_token};
+use super::address::{self, problem_of_base, problem_of_token};
 use super::answer::{Success, object};
 use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
+use super::{
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    TypeDefinition,
+};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Markdown,
+    capabilities: Capabilities::NONE,
     settings: &[
         SettingDefinition::secret("token", Some("FLOWDOCK_API_TOKEN")),
         SettingDefinition {
@@ -89,16 +92,6 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     Some(Box::new(flowdock))
 }
 
-/// A path is appended to this address.
-fn problem_of_base(text: &str) -> Result<(), &'static str> {
-    problem_of(text)?;
-    let has_more = Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_some());
-    match has_more {
-        true => Err("it contains a query or a fragment, but a path is appended to it"),
-        false => Ok(()),
-    }
-}
-
 impl Flowdock {
     /// The address of the chat for a token.
     fn address(&self, token: &Secret) -> Result<Secret, &'static str> {
@@ -130,7 +123,7 @@ impl Flowdock {
 }
 
 impl Channel for Flowdock {
-    fn payload(&self, message: &Message) -> Option<Value> {
+    fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
         let mut lines = vec![self.headline(message)];
         lines.extend(fit(&message.texts(), self.limits(message)));
         Some(json!({
@@ -140,10 +133,17 @@ impl Channel for Flowdock {
         }))
     }
 
-    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
+    fn send<'a>(
+        &'a self,
+        http: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome> {
         let address = |token: &Secret| self.address(token);
-        let body = self.payload(message).unwrap_or_default();
-        async move { http.post(&self.token, address, &body, &SUCCESS).await }.boxed()
+        async move {
+            http.post(&self.token, address, &prepared.body, &SUCCESS)
+                .await
+        }
+        .boxed()
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {

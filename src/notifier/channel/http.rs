@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::{self, Success};
+use super::answer::{self, Answer, Success};
 use super::transport::{TIMEOUT, request_failed};
 use super::{Outcome, UnansweredKind};
 use crate::aws::secret::{Secret, SecretSource};
@@ -11,6 +11,25 @@ use crate::http::SharedClient;
 
 /// The address made from a secret, or what is wrong with the secret.
 pub(super) type Address = Result<Secret, &'static str>;
+
+/// Where a request goes, and which secret it contains.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target<'a> {
+    /// The address itself is the secret.
+    Webhook(&'a Secret),
+    /// The secret is in the header `Authorization`.
+    Api { url: &'a str, token: &'a Secret },
+}
+
+impl<'a> Target<'a> {
+    /// What no text may show.
+    fn secret(self) -> &'a Secret {
+        match self {
+            Self::Webhook(secret) => secret,
+            Self::Api { token, .. } => token,
+        }
+    }
+}
 
 /// The HTTP client of all channels, and the store of their secrets.
 #[derive(Debug, Default)]
@@ -37,25 +56,36 @@ impl Http {
         body: &Value,
         success: &Success,
     ) -> Outcome {
-        let secret = match secret_store::open(self.secret_store.as_ref(), source).await {
+        let secret = match self.open(source).await {
             Ok(secret) => secret,
-            Err(error) => return Outcome::retry(error.to_string()),
+            Err(outcome) => return outcome,
         };
         let outcome = self.post_with(&secret, &address, body, success).await;
-        match (&outcome, source, &self.secret_store) {
-            (
-                Outcome::Refused { .. }
-                | Outcome::Unanswered {
-                    kind: UnansweredKind::Unexpected,
-                    ..
-                },
-                SecretSource::Reference(reference),
-                Some(secret_store),
-            ) => match secret_store.renew(reference).await {
-                Some(renewed) => self.post_with(&renewed, &address, body, success).await,
-                None => outcome,
-            },
-            (_, _, _) => outcome,
+        let is_refused = match &outcome {
+            Outcome::Refused { .. } => true,
+            Outcome::Unanswered { kind, .. } => *kind == UnansweredKind::Unexpected,
+            Outcome::Delivered { .. } | Outcome::Retry { .. } => false,
+        };
+        if !is_refused {
+            return outcome;
+        }
+        match self.renew(source).await {
+            Some(renewed) => self.post_with(&renewed, &address, body, success).await,
+            None => outcome,
+        }
+    }
+
+    /// The secret itself, or the outcome if it cannot be read.
+    pub(super) async fn open(&self, source: &SecretSource) -> Result<Secret, Outcome> {
+        let secret = secret_store::open(self.secret_store.as_ref(), source).await;
+        secret.map_err(|error| Outcome::retry(error.to_string()))
+    }
+
+    /// Reads a secret once more that the service refused. `None` if it has not changed.
+    pub(super) async fn renew(&self, source: &SecretSource) -> Option<Secret> {
+        match (source, &self.secret_store) {
+            (SecretSource::Reference(reference), Some(store)) => store.renew(reference).await,
+            (SecretSource::Reference(_), None) | (SecretSource::Inline(_), _) => None,
         }
     }
 
@@ -66,23 +96,34 @@ impl Http {
         body: &Value,
         success: &Success,
     ) -> Outcome {
-        match address(secret) {
-            Ok(address) => self.post_to(&address, body, success).await,
-            Err(problem) => Outcome::Refused {
-                why: format!("the secret cannot be used: {problem}"),
-            },
+        let address = match address(secret) {
+            Ok(address) => address,
+            Err(problem) => return unusable(problem),
+        };
+        match self.call(Target::Webhook(&address), body).await {
+            Ok(answer) => answer.outcome(success),
+            Err(outcome) => outcome,
         }
     }
 
-    async fn post_to(&self, address: &Secret, body: &Value, success: &Success) -> Outcome {
-        let client = match self.client.get() {
-            Ok(client) => client,
-            Err(error) => return Outcome::retry(error.to_string()),
+    /// Sends one request. Returns the outcome if no answer came.
+    pub(super) async fn call(&self, target: Target<'_>, body: &Value) -> Result<Answer, Outcome> {
+        let client = self.client.get();
+        let client = client.map_err(|error| Outcome::retry(error.to_string()))?;
+        let request = match target {
+            Target::Webhook(address) => client.post(address.expose()),
+            Target::Api { url, token } => client.post(url).bearer_auth(token.expose()),
         };
-        let request = client.post(address.expose()).json(body).timeout(TIMEOUT);
-        match request.send().await {
-            Ok(response) => answer::read(response, address, success).await,
-            Err(error) => request_failed(error, address),
+        match request.json(body).timeout(TIMEOUT).send().await {
+            Ok(response) => answer::receive(response, target.secret()).await,
+            Err(error) => Err(request_failed(error, target.secret())),
         }
+    }
+}
+
+/// A stored secret is checked only when it is read, so a wrong one refuses the message.
+pub(super) fn unusable(problem: &str) -> Outcome {
+    Outcome::Refused {
+        why: format!("the secret cannot be used: {problem}"),
     }
 }

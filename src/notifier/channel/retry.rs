@@ -56,7 +56,7 @@ where
             return cut_off();
         };
         let delay = match &outcome {
-            Outcome::Delivered | Outcome::Refused { .. } => return outcome,
+            Outcome::Delivered { .. } | Outcome::Refused { .. } => return outcome,
             // The channel's own delay applies. The jitter prevents that all functions try again at the same time.
             Outcome::Retry {
                 after: Some(after), ..
@@ -162,10 +162,10 @@ mod tests {
             server_error(),
             server_error(),
             server_error(),
-            Outcome::Delivered,
+            Outcome::DELIVERED,
         ];
         let (outcome, times) = attempts_with(&answers, 60, Attempts::Several).await;
-        assert_eq!((outcome, times.len()), (Outcome::Delivered, 4));
+        assert_eq!((outcome, times.len()), (Outcome::DELIVERED, 4));
         let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
         for (gap, least) in gaps.zip([200, 400, 800]) {
             let (least, gap) = (u128::from(least as u32), gap.as_millis());
@@ -178,8 +178,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_delay_that_the_channel_asks_for_applies() {
         let (outcome, times) =
-            attempts_with(&[busy(7), Outcome::Delivered], 60, Attempts::Several).await;
-        assert_eq!((outcome, times.len()), (Outcome::Delivered, 2));
+            attempts_with(&[busy(7), Outcome::DELIVERED], 60, Attempts::Several).await;
+        assert_eq!((outcome, times.len()), (Outcome::DELIVERED, 2));
         assert!((7_000..7_500).contains(&times[1].as_millis()), "{times:?}");
         // A delay longer than the time left: the outcome is returned at once, and the queue waits.
         for seconds in [30, 3_600, u64::MAX] {
@@ -229,9 +229,9 @@ mod tests {
             let (outcome, times) = attempts_with(&answers, 60, Attempts::Several).await;
             assert_eq!((outcome, times.len()), (unanswered(kind), 1 + most));
         }
-        let answers = [unanswered(UnansweredKind::Closed), Outcome::Delivered];
+        let answers = [unanswered(UnansweredKind::Closed), Outcome::DELIVERED];
         let (outcome, times) = attempts_with(&answers, 60, Attempts::Several).await;
-        assert_eq!((outcome, times.len()), (Outcome::Delivered, 2));
+        assert_eq!((outcome, times.len()), (Outcome::DELIVERED, 2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -242,14 +242,14 @@ mod tests {
             std::future::ready(if reported.borrow().is_empty() {
                 busy(7)
             } else {
-                Outcome::Delivered
+                Outcome::DELIVERED
             })
         };
         let report = |wait: Duration, why: &str| {
             reported.borrow_mut().push((wait.as_secs(), why.to_owned()));
         };
         let outcome = send_with_retries(attempt, deadline, Attempts::Several, report).await;
-        assert_eq!(outcome, Outcome::Delivered);
+        assert_eq!(outcome, Outcome::DELIVERED);
         assert_eq!(reported.into_inner(), [(7, "429".to_owned())]);
     }
 

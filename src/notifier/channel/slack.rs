@@ -1,38 +1,22 @@
-//! Slack's incoming webhooks, and services that accept the same JSON: Mattermost, Rocket.Chat.
-//!
-//! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
+//! Slack. Its two channel types post the same content: `slack` to a webhook, `slack_app` with a bot's token, which can
+//! also edit and reply. This file has what they share: the text, the coloured details, the mention.
 
-use std::io;
+mod api;
+pub(super) mod app;
+mod errors;
+mod markup;
+pub(super) mod webhook;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::address::{ALLOWED, problem_of};
-use super::answer::{Success, object};
+use super::Shown;
 use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
-use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
-use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
-use crate::aws::secret::{Secret, SecretSource};
+use super::markup::escape;
+use super::settings::Settings;
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
-
-pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
-    markup: &Mrkdwn,
-    settings: &[
-        SettingDefinition::secret("url", Some("SLACK_WEBHOOKURL")),
-        SettingDefinition::text("channel", Some("SLACK_CHANNEL")),
-        SettingDefinition::text("username", Some("SLACK_USERNAME")),
-        SettingDefinition::text("icon_emoji", Some("SLACK_ICON_EMOJI")),
-        SettingDefinition::text("mention", Some("SLACK_MENTION")),
-    ],
-    read,
-    is_previewed: true,
-    unconfigured: || Box::new(Slack::new(no_secret())),
-};
 
 /// The most characters in the text of a section. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
 const SECTION: usize = 3_000;
@@ -44,36 +28,9 @@ const LIMITS: Limits = Limits {
     total: 10_000,
 };
 
-const SUCCESS: Success = Success {
-    matches: is_ok,
-    expected: "`ok`",
-    check: "is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
-};
+const MENTIONS: &str = "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces";
 
-/// Legacy webhooks use `channel`, `username` and `icon_emoji`. The webhooks of Slack apps ignore them.
-#[derive(Debug)]
-struct Slack {
-    webhook: SecretSource,
-    channel: Option<String>,
-    username: Option<String>,
-    icon_emoji: Option<String>,
-    /// Text before critical messages, in Slack's markup.
-    mention: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct Payload<'a> {
-    text: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<Attachment<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    icon_emoji: Option<&'a str>,
-}
-
+/// The details of a message, with a colour beside them.
 #[derive(Debug, Serialize)]
 struct Attachment<'a> {
     color: &'static str,
@@ -81,40 +38,13 @@ struct Attachment<'a> {
     blocks: Vec<Value>,
 }
 
-fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
-    let webhook = settings.secret("url", problem_of, ALLOWED);
-    let webhook = settings.require("url", webhook, ALLOWED);
-    let mention = settings.text("mention");
-    if mention.as_deref().is_some_and(|it| !are_mentions(it)) {
-        let allowed = "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces";
-        settings.problem("mention", "not a mention in Slack's markup", allowed);
+/// The setting `mention`: text before some messages, in Slack's markup.
+fn read_mention(settings: &mut Settings<'_>) -> Option<String> {
+    let mention = settings.text("mention")?;
+    if !are_mentions(&mention) {
+        settings.problem("mention", "not a mention in Slack's markup", MENTIONS);
     }
-    let slack = Slack {
-        channel: settings.text("channel"),
-        username: settings.text("username"),
-        icon_emoji: settings.text("icon_emoji"),
-        mention,
-        ..Slack::new(webhook?)
-    };
-    Some(Box::new(slack))
-}
-
-impl Slack {
-    fn new(webhook: SecretSource) -> Self {
-        Self {
-            webhook,
-            channel: None,
-            username: None,
-            icon_emoji: None,
-            mention: None,
-        }
-    }
-
-    /// Only critical messages mention someone.
-    fn mention_for(&self, message: &Message) -> Option<&str> {
-        let mention = self.mention.as_deref();
-        mention.filter(|_| message.severity == Severity::Critical)
-    }
+    Some(mention)
 }
 
 /// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
@@ -135,66 +65,25 @@ fn is_mention(word: &str) -> bool {
     }
 }
 
-impl Channel for Slack {
-    fn payload(&self, message: &Message) -> Option<Value> {
-        let mention = self.mention_for(message);
-        let blocks = sections(&fit(&message.texts(), LIMITS));
-        let payload = Payload {
-            text: match mention {
-                Some(mention) => format!("{mention} {}", message.headline),
-                None => message.headline.clone(),
-            },
-            attachments: match blocks.is_empty() {
-                true => Vec::new(),
-                false => vec![Attachment {
-                    color: named_color(message.severity),
-                    fallback: &message.headline,
-                    blocks,
-                }],
-            },
-            channel: self.channel.as_deref(),
-            username: self.username.as_deref(),
-            icon_emoji: self.icon_emoji.as_deref(),
-        };
-        Some(json!(payload))
-    }
-
-    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
-        let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
-        let body = self.payload(message).unwrap_or_default();
-        async move { http.post(&self.webhook, address, &body, &SUCCESS).await }.boxed()
-    }
-
-    fn show(&self, message: &Message, html: &Message) -> Shown {
-        Shown {
-            sender: self
-                .username
-                .clone()
-                .unwrap_or_else(|| "ecs-parrot".to_owned()),
-            color: color(message.severity),
-            headline: match self.mention_for(message) {
-                Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
-                None => html.headline.clone(),
-            },
-            lines: fitting(&message.texts(), &html.texts(), LIMITS),
-            tags: Vec::new(),
-        }
-    }
-
-    fn rate_limit(&self) -> Option<RateLimit> {
-        Some(RateLimit::OF_A_WEBHOOK)
+/// The headline, after the mention if this message mentions somebody.
+fn text(message: &Message, mention: Option<&str>) -> String {
+    match mention.filter(|_| message.mentions) {
+        Some(mention) => format!("{mention} {}", message.headline),
+        None => message.headline.clone(),
     }
 }
 
-/// Slack and [Mattermost](https://developers.mattermost.com/integrate/webhooks/incoming/) answer `ok`,
-/// [Rocket.Chat](https://github.com/RocketChat/Rocket.Chat/issues/29230) `{"success": true}`, other services with Slack's
-/// JSON `{"ok": true}`.
-fn is_ok(body: &str) -> bool {
-    let is_yes = |answer: Map<String, Value>| {
-        let mut keys = ["ok", "success"].iter();
-        keys.any(|key| answer.get(*key) == Some(&Value::Bool(true)))
-    };
-    body == "ok" || object(body).is_some_and(is_yes)
+/// One attachment with the details, as far as they fit. None if there are no details.
+fn attachments(message: &Message, limits: Limits) -> Vec<Attachment<'_>> {
+    let blocks = sections(&fit(&message.texts(), limits));
+    match blocks.is_empty() {
+        true => Vec::new(),
+        false => vec![Attachment {
+            color: named_color(message.severity),
+            fallback: &message.headline,
+            blocks,
+        }],
+    }
 }
 
 /// Puts all lines into as few sections as possible.
@@ -217,6 +106,19 @@ fn section(text: String) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
+fn shown(sender: &str, mention: Option<&str>, message: &Message, html: &Message) -> Shown {
+    Shown {
+        sender: sender.to_owned(),
+        color: color(message.severity),
+        headline: match mention.filter(|_| message.mentions) {
+            Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
+            None => html.headline.clone(),
+        },
+        lines: fitting(&message.texts(), &html.texts(), LIMITS),
+        tags: Vec::new(),
+    }
+}
+
 /// Slack's names of colours.
 /// <https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments>
 fn named_color(severity: Severity) -> &'static str {
@@ -236,57 +138,4 @@ fn color(severity: Severity) -> &'static str {
         Severity::Warning => "#daa038",
         Severity::Critical => "#a30200",
     }
-}
-
-/// Slack's markup. <https://docs.slack.dev/messaging/formatting-message-text>
-struct Mrkdwn;
-
-impl Markup for Mrkdwn {
-    /// Slack can escape three characters.
-    /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
-    fn escape_char(&self, starts_word: bool, character: char) -> Escaped {
-        match character {
-            '&' => Escaped::Text("&amp;"),
-            '<' => Escaped::Text("&lt;"),
-            '>' => Escaped::Text("&gt;"),
-            '[' | ']' | '\\' | '#' => Escaped::Char(character),
-            _ => escape_markdown(starts_word, character),
-        }
-    }
-
-    fn bold(&self, escaped: &str) -> String {
-        format!("*{escaped}*")
-    }
-
-    fn code(&self, raw: &str) -> String {
-        format!("`{}`", within_code(raw))
-    }
-
-    fn block(&self, raw: &[&str], separator: &str) -> String {
-        let lines: Vec<_> = raw.iter().map(|line| within_code(line)).collect();
-        format!("```{separator}{}{separator}```", lines.join(separator))
-    }
-
-    /// <https://docs.slack.dev/messaging/formatting-message-text#linking-urls>
-    fn link(&self, url: &str, escaped: &str) -> String {
-        let (url, text) = (url.replace('&', "&amp;"), escaped.replace('|', "∣"));
-        format!("<{url}|{text}>")
-    }
-
-    /// Slack shows the time in each reader's own time zone.
-    fn time(&self, seconds: i64, utc: &str) -> String {
-        format!("<!date^{seconds}^{{date_num}} {{time_secs}}|{utc}>")
-    }
-
-    fn escape_fn(&self) -> fn(&str, &mut dyn io::Write) -> io::Result<()> {
-        |text, out| write_escaped(&Mrkdwn, text, out)
-    }
-}
-
-/// Between backticks only the backtick and Slack's three escaped characters have a meaning.
-fn within_code(raw: &str) -> String {
-    raw.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('`', "ˋ")
 }

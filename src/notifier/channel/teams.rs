@@ -16,13 +16,17 @@ use super::answer::Success;
 use super::fit::note;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
+use super::{
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    TypeDefinition,
+};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::{Line, Message};
 use crate::notifier::policy::Severity;
 
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &CardMarkdown,
+    capabilities: Capabilities::NONE,
     settings: &[SettingDefinition::secret("url", None)],
     read,
     is_previewed: true,
@@ -89,15 +93,22 @@ fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
 
 impl Channel for Teams {
     /// Leaves out whole lines from the end until the body is small enough.
-    fn payload(&self, message: &Message) -> Option<Value> {
+    fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
         Some(fitting_body(message).1)
     }
 
-    fn send<'a>(&'a self, http: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
+    fn send<'a>(
+        &'a self,
+        http: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome> {
         let address =
             |webhook: &Secret| problem_of_webhook(webhook.expose()).map(|()| webhook.clone());
-        let body = self.payload(message).unwrap_or_default();
-        async move { http.post(&self.webhook, address, &body, &SUCCESS).await }.boxed()
+        async move {
+            http.post(&self.webhook, address, &prepared.body, &SUCCESS)
+                .await
+        }
+        .boxed()
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
@@ -340,7 +351,7 @@ mod tests {
         let teams = Teams {
             webhook: no_secret(),
         };
-        let body = teams.payload(&message).unwrap();
+        let body = teams.payload(&message, Operation::Post).unwrap();
         let length = body.to_string().len();
         assert!((20_000..=LARGEST_BODY).contains(&length), "{length}");
         let elements = body["attachments"][0]["content"]["body"]

@@ -8,12 +8,16 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use super::markup::{Escaped, Markup};
-use super::{Channel, Http, Outcome, RateLimit, Shown, TypeDefinition};
+use super::{
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    TypeDefinition,
+};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Plain,
+    capabilities: Capabilities::NONE,
     settings: &[],
     read: |_| Some(Box::new(Terminal)),
     is_previewed: true,
@@ -24,12 +28,16 @@ pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
 pub(super) struct Terminal;
 
 impl Channel for Terminal {
-    fn payload(&self, _: &Message) -> Option<Value> {
+    fn payload(&self, _: &Message, _: Operation<'_>) -> Option<Value> {
         None
     }
 
-    fn send<'a>(&'a self, _: &'a Http, message: &'a Message) -> BoxFuture<'a, Outcome> {
-        async { print(message) }.boxed()
+    fn send<'a>(
+        &'a self,
+        _: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome> {
+        async { print(prepared.message) }.boxed()
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
@@ -49,7 +57,7 @@ impl Channel for Terminal {
 /// Prints to standard output. Colours are used only on a terminal, and not if `NO_COLOR` is set.
 fn print(message: &Message) -> Outcome {
     match writeln!(anstream::stdout(), "{}", text(message)) {
-        Ok(()) => Outcome::Delivered,
+        Ok(()) => Outcome::DELIVERED,
         // Nothing reads standard output any more, so it makes no sense to try again.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Outcome::Refused {
             why: "standard output was closed".to_owned(),

@@ -14,7 +14,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Without a connection nothing was sent, and it is safe to try again. After any other failure the message may have
 /// arrived.
-pub(super) fn request_failed(error: reqwest::Error, address: &Secret) -> Outcome {
+pub(super) fn request_failed(error: reqwest::Error, secret: &Secret) -> Outcome {
     if error.is_connect() && error.is_timeout() {
         return Outcome::retry(format!(
             "no connection within {} s",
@@ -22,27 +22,27 @@ pub(super) fn request_failed(error: reqwest::Error, address: &Secret) -> Outcome
         ));
     }
     if error.is_connect() || error.is_builder() {
-        return Outcome::retry(address.redact(&chain(&error.without_url())));
+        return Outcome::retry(secret.redact(&chain(&error.without_url())));
     }
-    unanswered(error, address)
+    unanswered(error, secret)
 }
 
 /// The message was sent, and it is not known whether it arrived.
-fn unanswered(error: reqwest::Error, address: &Secret) -> Outcome {
+fn unanswered(error: reqwest::Error, secret: &Secret) -> Outcome {
     let kind = match error.is_timeout() {
         true => UnansweredKind::Stalled,
         false => UnansweredKind::Closed,
     };
-    let why = describe(error, address);
+    let why = describe(error, secret);
     Outcome::Unanswered { kind, why }
 }
 
-/// Describes the error without the address, because the address may be a secret.
-pub(super) fn describe(error: reqwest::Error, address: &Secret) -> String {
+/// Describes the error without the address, which may be a secret, and without the secret.
+pub(super) fn describe(error: reqwest::Error, secret: &Secret) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
     }
-    address.redact(&chain(&error.without_url()))
+    secret.redact(&chain(&error.without_url()))
 }
 
 fn chain(error: &reqwest::Error) -> String {

@@ -6,7 +6,7 @@ use strum::VariantArray as _;
 use super::*;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Kind;
-use crate::notifier::channel::Minimum;
+use crate::notifier::channel::{Minimum, Operation};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{CallWord, DropReason, Selection, Severity};
 
@@ -32,11 +32,12 @@ fn payload(config: &NotifierConfig, index: usize) -> Value {
         kind: Kind::TaskStopped,
         severity: Severity::Critical,
         urgent: true,
+        mentions: true,
         headline: "web failed".to_owned(),
         details: Vec::new(),
     };
     let channel = &config.channels.configured[index].channel;
-    channel.payload(&message).unwrap()
+    channel.payload(&message, Operation::Post).unwrap()
 }
 
 fn minimums(config: &NotifierConfig) -> Vec<Minimum> {

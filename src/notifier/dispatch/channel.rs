@@ -13,7 +13,9 @@ use super::candidate::{Candidate, separate};
 use super::event::BatchEvent;
 use super::rate_limiter::RateLimiter;
 use crate::aws::deadline::Deadline;
-use crate::notifier::channel::{Attempts, ConfiguredChannel, Http, Outcome, send_with_retries};
+use crate::notifier::channel::{
+    Attempts, ConfiguredChannel, Http, Operation, Outcome, send_with_retries,
+};
 use crate::notifier::dedup::{Claim, DedupKey, DedupStore, Unanswered};
 use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
@@ -177,11 +179,12 @@ impl ChannelDispatcher<'_> {
     ) -> Outcome {
         let view = View::of(self.channel.channel_type);
         let message = self.renderer.render_or_fall_back(view, group);
+        let prepared = self.channel.channel.prepare(&message, Operation::Post);
         let started = Instant::now();
         let (is_tried, is_busy) = (AtomicBool::new(false), AtomicBool::new(false));
         let attempt = || {
             is_tried.store(true, Ordering::Relaxed);
-            self.channel.channel.send(self.http, &message)
+            self.channel.channel.send(self.http, &prepared)
         };
         let retrying = |wait: Duration, why: &str| {
             is_busy.store(true, Ordering::Relaxed);
@@ -207,7 +210,7 @@ impl ChannelDispatcher<'_> {
             } => !self.deadline.has(*after),
             Outcome::Retry { after: None, .. }
             | Outcome::Unanswered { .. }
-            | Outcome::Delivered
+            | Outcome::Delivered { .. }
             | Outcome::Refused { .. } => false,
         }
     }
@@ -237,7 +240,7 @@ impl ChannelDispatcher<'_> {
             return tried;
         };
         match (outcome, candidate.receives) {
-            (Outcome::Delivered, _) => {
+            (Outcome::Delivered { .. }, _) => {
                 let version = candidate.version.as_ref();
                 self.dedup.commit(self.name(), key, version).await;
             }
@@ -308,7 +311,7 @@ fn group<'a>(events: &'a [BatchEvent], granted: &HashMap<usize, Candidate>) -> M
 
 fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
     match first {
-        Some(DeliveryStatus::Tried(Outcome::Delivered)) | None => DeliveryStatus::Duplicate,
+        Some(DeliveryStatus::Tried(Outcome::Delivered { .. })) | None => DeliveryStatus::Duplicate,
         Some(other) => other.clone(),
     }
 }
@@ -317,6 +320,6 @@ fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
 fn next_attempts(outcome: &Outcome) -> Attempts {
     match outcome {
         Outcome::Retry { .. } | Outcome::Unanswered { .. } => Attempts::One,
-        Outcome::Delivered | Outcome::Refused { .. } => Attempts::Several,
+        Outcome::Delivered { .. } | Outcome::Refused { .. } => Attempts::Several,
     }
 }

@@ -1,0 +1,137 @@
+//! The type `slack`: Slack's incoming webhooks, and services that accept the same JSON: Mattermost, Rocket.Chat.
+//!
+//! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>. What a webhook has posted cannot be
+//! edited, and gets no replies.
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::markup::Mrkdwn;
+use super::{Attachment, LIMITS, attachments, read_mention, shown, text};
+use crate::aws::secret::{Secret, SecretSource};
+use crate::notifier::channel::address::{ALLOWED, problem_of};
+use crate::notifier::channel::answer::{Success, object};
+use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
+use crate::notifier::channel::{
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    TypeDefinition,
+};
+use crate::notifier::message::Message;
+
+pub(in crate::notifier::channel) static DEFINITION: TypeDefinition = TypeDefinition {
+    markup: &Mrkdwn,
+    capabilities: Capabilities::NONE,
+    settings: &[
+        SettingDefinition::secret("url", Some("SLACK_WEBHOOKURL")),
+        SettingDefinition::text("channel", Some("SLACK_CHANNEL")),
+        SettingDefinition::text("username", Some("SLACK_USERNAME")),
+        SettingDefinition::text("icon_emoji", Some("SLACK_ICON_EMOJI")),
+        SettingDefinition::text("mention", Some("SLACK_MENTION")),
+    ],
+    read,
+    is_previewed: true,
+    unconfigured: || Box::new(Slack::new(no_secret())),
+};
+
+const SUCCESS: Success = Success {
+    matches: is_ok,
+    expected: "`ok`",
+    check: "is `url` (SLACK_WEBHOOKURL) the address of the webhook?",
+};
+
+/// Legacy webhooks use `channel`, `username` and `icon_emoji`. The webhooks of Slack apps ignore them.
+#[derive(Debug)]
+struct Slack {
+    webhook: SecretSource,
+    channel: Option<String>,
+    username: Option<String>,
+    icon_emoji: Option<String>,
+    mention: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Payload<'a> {
+    text: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon_emoji: Option<&'a str>,
+}
+
+fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
+    let webhook = settings.secret("url", problem_of, ALLOWED);
+    let webhook = settings.require("url", webhook, ALLOWED);
+    let mention = read_mention(settings);
+    let slack = Slack {
+        channel: settings.text("channel"),
+        username: settings.text("username"),
+        icon_emoji: settings.text("icon_emoji"),
+        mention,
+        ..Slack::new(webhook?)
+    };
+    Some(Box::new(slack))
+}
+
+impl Slack {
+    fn new(webhook: SecretSource) -> Self {
+        Self {
+            webhook,
+            channel: None,
+            username: None,
+            icon_emoji: None,
+            mention: None,
+        }
+    }
+}
+
+impl Channel for Slack {
+    fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
+        let payload = Payload {
+            text: text(message, self.mention.as_deref()),
+            attachments: attachments(message, LIMITS),
+            channel: self.channel.as_deref(),
+            username: self.username.as_deref(),
+            icon_emoji: self.icon_emoji.as_deref(),
+        };
+        Some(json!(payload))
+    }
+
+    fn send<'a>(
+        &'a self,
+        http: &'a Http,
+        prepared: &'a PreparedMessage<'a>,
+    ) -> BoxFuture<'a, Outcome> {
+        let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
+        async move {
+            http.post(&self.webhook, address, &prepared.body, &SUCCESS)
+                .await
+        }
+        .boxed()
+    }
+
+    fn show(&self, message: &Message, html: &Message) -> Shown {
+        let sender = self.username.as_deref().unwrap_or("ecs-parrot");
+        shown(sender, self.mention.as_deref(), message, html)
+    }
+
+    fn rate_limit(&self) -> Option<RateLimit> {
+        Some(RateLimit::OF_A_WEBHOOK)
+    }
+}
+
+/// Slack and [Mattermost](https://developers.mattermost.com/integrate/webhooks/incoming/) answer `ok`,
+/// [Rocket.Chat](https://github.com/RocketChat/Rocket.Chat/issues/29230) `{"success": true}`, other services with Slack's
+/// JSON `{"ok": true}`.
+fn is_ok(body: &str) -> bool {
+    let is_yes = |answer: Map<String, Value>| {
+        let mut keys = ["ok", "success"].iter();
+        keys.any(|key| answer.get(*key) == Some(&Value::Bool(true)))
+    };
+    body == "ok" || object(body).is_some_and(is_yes)
+}
