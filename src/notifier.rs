@@ -19,5 +19,6 @@ pub mod message;
 pub mod metrics;
 pub mod policy;
 pub mod render;
+pub mod replay;
 pub mod report;
 pub mod thread;

@@ -119,7 +119,7 @@ pub(crate) async fn run(
     ];
     match contestant {
         Contestant::Deployed => environment.extend([
-            ("DEDUP_TABLE", "dedup"),
+            ("STATE_TABLE", "dedup"),
             ("AWS_ENDPOINT_URL", endpoint.as_str()),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),

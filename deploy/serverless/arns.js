@@ -105,13 +105,13 @@ module.exports = {
   hookTasks: async (context) => inClusters('task', await hookClusters(context)),
   // The deduplication table: that of the stack, unless the settings name another.
   dedupTable: async ({ resolveVariable }) => {
-    const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
+    const named = String((await resolveVariable(`self:custom.mysettings.state_table, ''`)) ?? '').trim();
     const service = await resolveVariable('self:service');
     return named || `${service}-${await resolveVariable('sls:stage')}-dedup`;
   },
   // Whether the table is that of the stack (own), another, or none.
   whichTable: async ({ resolveVariable }) => {
-    const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
+    const named = String((await resolveVariable(`self:custom.mysettings.state_table, ''`)) ?? '').trim();
     if (named === '') {
       return 'own';
     }
@@ -119,7 +119,7 @@ module.exports = {
   },
   // The ARN of another table. The settings have its name or its ARN.
   namedTable: async ({ resolveVariable }) => {
-    const named = String((await resolveVariable(`self:custom.mysettings.dedup_table, ''`)) ?? '').trim();
+    const named = String((await resolveVariable(`self:custom.mysettings.state_table, ''`)) ?? '').trim();
     return named.startsWith('arn:')
       ? named
       : {

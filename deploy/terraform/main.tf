@@ -17,7 +17,7 @@ locals {
     { Sid = "OpenChannels", Effect = "Allow", Action = ["ssm:GetParameter", "secretsmanager:GetSecretValue"], Resource = var.secret_arns },
   ]
   # The name or ARN of the table. Empty or DISABLED means no table.
-  table = upper(trimspace(var.dedup_table)) == "DISABLED" ? "" : trimspace(var.dedup_table)
+  table = upper(trimspace(var.state_table)) == "DISABLED" ? "" : trimspace(var.state_table)
   remembering = [
     { Sid = "DedupTable", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
   ]
@@ -60,7 +60,7 @@ locals {
         ENRICH                            = var.enrich
         LOG_TAIL_LINES                    = var.log_tail_lines
         LOG_TAIL_MASK                     = var.log_tail_mask
-        DEDUP_TABLE                       = var.dedup_table
+        STATE_TABLE                       = var.state_table
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],

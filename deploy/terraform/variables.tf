@@ -178,7 +178,7 @@ variable "secret_arns" {
 
 # The deduplication table, by name or ARN. Its key is `id`. If it is empty or DISABLED, each process knows only the
 # events that it posted itself.
-variable "dedup_table" {
+variable "state_table" {
   type    = string
   default = ""
 }

@@ -29,12 +29,15 @@ pub struct NotifierVariables {
     pub(crate) ignored_services: Option<String>,
     pub(crate) keep: Option<String>,
     pub(crate) drop: Option<String>,
+    pub(crate) remind_after: Option<String>,
+    pub(crate) resolve_after: Option<String>,
+    pub(crate) storm_after: Option<String>,
     pub(crate) templates_dir: Option<String>,
     pub(crate) enrich: Option<String>,
     pub(crate) log_tail_lines: Option<String>,
     /// It may contain the texts that it masks.
     pub(crate) log_tail_mask: Option<Secret>,
-    pub(crate) dedup_table: Option<String>,
+    pub(crate) state_table: Option<String>,
 }
 
 impl Variables for NotifierVariables {

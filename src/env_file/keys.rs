@@ -90,7 +90,7 @@ pub const KEYS: [Key; 58] = [
     variable("log_tail.lines", "LOG_TAIL_LINES"),
     variable("log_tail.mask", "LOG_TAIL_MASK"),
     key("log_tail.groups", Allows::Text),
-    variable("dedup_table", "DEDUP_TABLE"),
+    variable("state_table", "STATE_TABLE"),
     key("architecture", Allows::OneOf(&["x86_64", "arm64"])),
     key("memory", MEMORY),
     key("timeout", Allows::Number(1, 900)),

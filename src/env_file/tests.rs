@@ -41,7 +41,7 @@ fn an_unknown_key_gets_a_suggestion() {
         ),
         (
             "dedup_tabel: events",
-            "2: dedup_tabel: there is no such key; did you mean `dedup_table`?",
+            "2: dedup_tabel: there is no such key; did you mean `state_table`?",
         ),
         (
             "hook_events: true",
@@ -260,7 +260,7 @@ fn no_secret_is_printed() {
         format!("ignored: {{clusters: '{SECRET}['}}"),
         format!("ignored: {{exit_code: {{container_names: '{SECRET}'}}}}"),
         format!("log_tail: {{lines: '{SECRET}', mask: '{SECRET}('}}"),
-        format!("dedup_table: '{SECRET} x'"),
+        format!("state_table: '{SECRET} x'"),
         format!("pass_roles: ['{SECRET}']"),
         format!("pass_roles: '{SECRET}'"),
         format!("stage: '{SECRET}'"),
@@ -301,7 +301,7 @@ fn unknown_values_are_accepted() {
         "alarm_actions: [!Ref Topic, {Ref: Topic}, '${self:custom.topic}']",
         "pass_roles: !Split [',', '${env:ROLES}']",
         "pass_roles: {'Fn::Split': [',', {'Fn::ImportValue': roles}]}",
-        "dedup_table: {Ref: T}\nslack: {webhookurl: {Fn::ImportValue: hook}, quiet: {Ref: Quiet}}",
+        "state_table: {Ref: T}\nslack: {webhookurl: {Fn::ImportValue: hook}, quiet: {Ref: Quiet}}",
         "slack: &chat {quiet: true}\nflowdock:\n  <<: *chat",
         "slack:\n  channel: # none\nkeep: ''\ndrop: ~\nignored: {clusters: }",
         "trail: 1\nrules: {native: 'False', api_calls: TRUE}",
@@ -333,8 +333,8 @@ fn unknown_values_are_accepted() {
         );
         assert_eq!(report.unchecked.len(), 1, "{text}");
     }
-    let report = check("mysettings: {memory: '${env:MEMORY}', dedup_table: {Ref: T}}").unwrap();
-    assert_eq!(report.unchecked, ["memory", "dedup_table"]);
+    let report = check("mysettings: {memory: '${env:MEMORY}', state_table: {Ref: T}}").unwrap();
+    assert_eq!(report.unchecked, ["memory", "state_table"]);
     assert_eq!(report.channels, Some(Vec::new()));
 }
 

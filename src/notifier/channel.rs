@@ -163,9 +163,13 @@ impl ConfiguredChannel {
 
     /// Whether the priority reaches the channel's minimum.
     pub fn accepts(&self, priority: Priority) -> bool {
+        self.accepts_urgency(priority.urgent)
+    }
+
+    pub fn accepts_urgency(&self, urgent: bool) -> bool {
         match self.minimum {
             Minimum::All => true,
-            Minimum::Urgent => priority.urgent,
+            Minimum::Urgent => urgent,
         }
     }
 }

@@ -29,18 +29,22 @@ use crate::notifier::dispatch::Notifier;
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
+use crate::notifier::thread::ThreadSettings;
 
 use channels::resolve;
 
 pub use channels::{Channels, ShownChannel};
 
 /// The variables that [`Filter`] and [`Lookup`] read.
-const FILTER: [&str; 6] = [
+const FILTER: [&str; 9] = [
     "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     "IGNORED_CLUSTERS",
     "IGNORED_SERVICES",
     "KEEP",
     "DROP",
+    "REMIND_AFTER",
+    "RESOLVE_AFTER",
+    "STORM_AFTER",
     "TEMPLATES_DIR",
 ];
 const LOOKUP: [&str; 3] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK"];
@@ -51,8 +55,8 @@ pub struct NotifierConfig {
     pub channels: Channels,
     pub filter: Filter,
     pub lookup: Lookup,
-    /// The DynamoDB table of posted transitions.
-    pub dedup_table: Option<String>,
+    /// The DynamoDB table of posted transitions and of threads.
+    pub state_table: Option<String>,
     /// Settings that are allowed but probably a mistake.
     pub warnings: Vec<String>,
 }
@@ -77,6 +81,7 @@ pub enum LoadError {
 #[derive(Debug, Default)]
 pub struct Filter {
     pub policy: Policy,
+    pub threads: ThreadSettings,
     pub templates_dir: Option<PathBuf>,
 }
 
@@ -140,14 +145,14 @@ impl NotifierConfig {
         if lookup.log_tail.is_some() && lookup.enrich == Some(false) {
             warnings.push("LOG_TAIL_LINES has no effect while ENRICH is false".to_owned());
         }
-        let dedup_table = values::table(variables.dedup_table.as_deref(), &mut problems);
+        let state_table = values::table(variables.state_table.as_deref(), &mut problems);
         let channels = channels::read(environment, &mut problems, &mut warnings);
         finish(
             Self {
                 channels,
                 filter,
                 lookup,
-                dedup_table,
+                state_table,
                 warnings,
             },
             problems,
@@ -173,7 +178,7 @@ impl NotifierConfig {
         };
         let log_tail = self.lookup.log_tail;
         let table = self
-            .dedup_table
+            .state_table
             .map(|name| Table::new(name, Arc::clone(&session)));
         let secret_store = SecretStore::new(Arc::clone(&session));
         Ok(Notifier {
@@ -306,7 +311,7 @@ fn shown(name: &str, value: String) -> String {
             return shown_address(value.trim());
         }
         "TEMPLATES_DIR" => !Path::new(&value).is_dir() && may_be_secret(&value),
-        "DEDUP_TABLE" => !value.starts_with("arn:") && may_be_secret(&value),
+        "STATE_TABLE" => !value.starts_with("arn:") && may_be_secret(&value),
         _ => {
             let mut parts = value.split([',', ' ']);
             parts.any(may_be_secret)
@@ -325,6 +330,9 @@ fn default_of(name: &str) -> &'static str {
         ("SLACK_QUIET" | "FLOWDOCK_QUIET", None) => "false",
         ("ENRICH", None) => "true in the function, false here",
         ("LOG_TAIL_LINES", None) => "0",
+        ("REMIND_AFTER", None) => values::REMIND_AFTER,
+        ("RESOLVE_AFTER", None) => values::RESOLVE_AFTER,
+        ("STORM_AFTER", None) => values::STORM_AFTER,
         (_, None) => "",
     }
 }
@@ -354,6 +362,7 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
             keep: selections::read("KEEP", variables.keep.as_deref(), problems),
             drop: selections::read("DROP", variables.drop.as_deref(), problems),
         },
+        threads: values::threads(variables, problems),
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
     }
 }

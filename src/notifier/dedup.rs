@@ -8,6 +8,7 @@
 //! not answer, a message may come twice, but none is lost.
 
 mod memory;
+mod posted_memory;
 mod table;
 mod transition;
 
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 use memory::Memory;
 use table::FoundKeys;
 
+pub use posted_memory::PostedMemory;
 pub use table::Table;
 pub use transition::{Transition, Version};
 

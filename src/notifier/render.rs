@@ -16,7 +16,7 @@ use strum::{IntoStaticStr, VariantArray};
 use tera::Tera;
 
 pub use own::{OwnTemplates, TemplateFile};
-pub use thread_message::ThreadMessage;
+pub use thread_message::{ThreadForm, ThreadMessage};
 
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::ChannelType;
@@ -179,7 +179,7 @@ impl Renderer {
             kind: event.notice.kind,
             severity,
             urgent,
-            mentions: shown.turn.is_some_and(|turn| turn.mentions),
+            mentions: shown.turn.mentions,
             count: None,
         }
     }

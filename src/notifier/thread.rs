@@ -11,6 +11,7 @@
 //! | `service`, `workload` | what events mean for a service, a family or an instance |
 //! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
 //! | `action` | what is due, and why |
+//! | `display` | what a channel does for an action, by what it can do |
 
 mod action;
 mod activity;
@@ -18,6 +19,7 @@ mod board;
 mod common;
 mod counter;
 mod deployment;
+mod display;
 mod incident;
 mod observation;
 mod registration;
@@ -40,6 +42,7 @@ pub use activity::{Activity, ActivityCount};
 pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_counts};
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook};
+pub use display::{Step, steps};
 pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
 pub use route::kinds_heard;

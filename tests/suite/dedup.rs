@@ -102,7 +102,7 @@ async fn run(
     let mut variables = channels.to_vec();
     if let Some(url) = table {
         variables.extend([
-            ("DEDUP_TABLE", TABLE),
+            ("STATE_TABLE", TABLE),
             ("AWS_ENDPOINT_URL", url),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),

@@ -119,7 +119,7 @@ fn every_key_is_read_by_the_deployment() {
             let is_set = set.contains(&format!("mysettings.{},", key.path));
             // These two are made of the key elsewhere.
             assert!(
-                is_set || ["DEDUP_TABLE", "HOOK_EVENTS"].contains(&name),
+                is_set || ["STATE_TABLE", "HOOK_EVENTS"].contains(&name),
                 "{name}: {set}"
             );
         }

@@ -332,7 +332,7 @@ fn a_wrong_configuration_stops_the_start() {
         &[
             ("SLACK_WEBHOOKURL", "http://example.com/very-secret"),
             ("SLACK_QUIET", "perhaps"),
-            ("DEDUP_TABLE", "x"),
+            ("STATE_TABLE", "x"),
         ],
     );
     let status = function.child.wait().unwrap();
@@ -341,7 +341,7 @@ fn a_wrong_configuration_stops_the_start() {
     for problem in [
         "SLACK_WEBHOOKURL: messages would be sent unencrypted; allowed: an https:// address",
         "SLACK_QUIET: `perhaps` cannot be used; allowed: `true` or `false`",
-        "DEDUP_TABLE: `x` is not the name of a table; allowed: 3 to 255 letters",
+        "STATE_TABLE: `x` is not the name of a table; allowed: 3 to 255 letters",
     ] {
         assert!(log.contains(problem), "{problem} in {log}");
     }

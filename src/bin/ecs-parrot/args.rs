@@ -1,10 +1,13 @@
 //! The arguments of the command line, and its help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-use ecs_parrot::notifier::channel::ChannelType;
+use ecs_parrot::notifier::channel::{ChannelType, Minimum};
+use ecs_parrot::text::duration::duration;
+use jiff::Timestamp;
 use strum::VariantArray as _;
 
 use crate::run::args::RunArgs;
@@ -23,6 +26,8 @@ pub(crate) enum Command {
     Preview(PreviewArgs),
     /// Post events as the Lambda function does; without a channel, print them
     Notify(NotifyArgs),
+    /// Play recorded events against a simulated clock, and show what a channel would have shown, when
+    Replay(ReplayArgs),
     /// Post the events of a dead-letter queue, and delete them from the queue
     Redrive(RedriveArgs),
     /// Print the effective configuration without its secrets, or its errors
@@ -43,13 +48,14 @@ struct HelpGroup {
 const HELP_GROUPS: [HelpGroup; 2] = [
     HelpGroup {
         heading: "Watch clusters",
-        commands: &["preview", "notify", "redrive", "config"],
+        commands: &["preview", "notify", "replay", "redrive", "config"],
         examples: "
   Examples:
     ecs-parrot preview event.json              show what would be posted, and why
     ecs-parrot preview --output json samples   print one JSON object for each event
     ecs-parrot preview --output html samples   print a page that looks like the chats
     ecs-parrot notify samples                  post to the configured channels, or print
+    ecs-parrot replay samples/stories/crash-loop.json  show an hour as a channel would
     ecs-parrot redrive --queue failed --local  post what a dead-letter queue holds
     ecs-parrot config                          print the effective configuration
     ecs-parrot config serverless.env.yml       check this file",
@@ -108,7 +114,7 @@ impl Command {
     /// Whether the command only prints something. Then it may end early, without an error, when its output is closed.
     pub(crate) fn is_read_only(&self) -> bool {
         match self {
-            Self::Preview(_) | Self::Config(_) => true,
+            Self::Preview(_) | Self::Replay(_) | Self::Config(_) => true,
             Self::Run(args) => args.dry_run,
             Self::Notify(_) | Self::Enqueue(_) | Self::Redrive(_) => false,
         }
@@ -139,6 +145,45 @@ pub(crate) struct NotifyArgs {
     /// Ask AWS for details that the events do not contain, with your own credentials, as ENRICH=true does
     #[arg(long)]
     pub(crate) enrich: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReplayArgs {
+    /// Files with one event, a list of events, or one event on each line; folders (their own *.json); or - for standard
+    /// input
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The type of the channel
+    #[arg(long, default_value = "terminal", value_parser = channels())]
+    pub(crate) channel: ChannelType,
+    /// The least priority that the channel accepts: all, urgent
+    #[arg(long, default_value = "all", value_parser = minimums())]
+    pub(crate) minimum: Minimum,
+    /// The output format
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// When the clock stops after the last event: an RFC 3339 time, or a duration after the last event
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = until)]
+    pub(crate) until: Until,
+}
+
+/// When a replay ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    Time(Timestamp),
+    /// After the last event.
+    After(Duration),
+}
+
+fn until(text: &str) -> Result<Until, String> {
+    let time = text.parse().ok().map(Until::Time);
+    let zero = (text.trim() == "0").then_some(Until::After(Duration::ZERO));
+    time.or(zero)
+        .or_else(|| duration(text).map(Until::After))
+        .ok_or_else(|| {
+            "allowed: a time such as 2026-11-12T10:00:00Z, or a duration such as 90s, 10m, 48h"
+                .to_owned()
+        })
 }
 
 #[derive(Debug, clap::Args)]
@@ -207,6 +252,11 @@ fn message_group(text: &str) -> Result<String, String> {
 fn channels() -> impl TypedValueParser<Value = ChannelType> {
     let names = ChannelType::VARIANTS.iter().map(<&str>::from);
     PossibleValuesParser::new(names).try_map(|name| name.parse::<ChannelType>())
+}
+
+fn minimums() -> impl TypedValueParser<Value = Minimum> {
+    let names = Minimum::VARIANTS.iter().map(<&str>::from);
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Minimum>())
 }
 
 #[cfg(test)]

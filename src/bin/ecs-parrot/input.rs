@@ -27,26 +27,27 @@ fn read_path(path: &Path) -> Vec<Input> {
     }
 }
 
-/// The `*.json` files of the folder, sorted by name. Files of its subfolders are not read.
 fn read_folder(folder: &Path) -> Vec<Input> {
+    match files_of(folder) {
+        Ok(paths) => paths.iter().map(|path| read_file(path)).collect(),
+        Err(error) => vec![Input::new(shown(folder), Err(error))],
+    }
+}
+
+/// The `*.json` files of the folder, sorted by name. Files of its subfolders are not read.
+pub(crate) fn files_of(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = fs::read_dir(folder).and_then(|entries| {
         entries
             .map(|entry| entry.map(|entry| entry.path()))
             .collect()
     });
-    let mut paths: Vec<PathBuf> = match listed {
-        Ok(paths) => paths,
-        Err(error) => return vec![Input::new(shown(folder), Err(cannot_read(&error)))],
-    };
+    let mut paths: Vec<PathBuf> = listed.map_err(|error| cannot_read(&error))?;
     paths.retain(|path| path.is_file() && path.extension().is_some_and(|it| it == "json"));
     paths.sort();
-    if paths.is_empty() {
-        return vec![Input::new(
-            shown(folder),
-            Err("there is no *.json file in this folder".to_owned()),
-        )];
+    match paths.is_empty() {
+        true => Err("there is no *.json file in this folder".to_owned()),
+        false => Ok(paths),
     }
-    paths.iter().map(|path| read_file(path)).collect()
 }
 
 fn read_file(path: &Path) -> Input {

@@ -7,6 +7,7 @@ mod notify;
 mod preview;
 mod queue_url;
 mod redrive;
+mod replay;
 mod run;
 mod settings;
 
@@ -43,6 +44,7 @@ fn execute(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Preview(args) => preview::run(args, &runtime),
         Command::Notify(args) => notify::run(args, &runtime),
+        Command::Replay(args) => replay::run(args),
         Command::Redrive(args) => runtime.block_on(redrive::run(args)),
         Command::Config(args) => settings::run(args),
         Command::Run(args) => runtime.block_on(run::run(args)),

@@ -150,7 +150,7 @@ fn all_problems_are_reported_at_once_without_secrets() {
         ("ENRICH", "perhaps"),
         ("LOG_TAIL_LINES", "51"),
         ("LOG_TAIL_MASK", "password=("),
-        ("DEDUP_TABLE", "two words"),
+        ("STATE_TABLE", "two words"),
         ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
         ("SLACK_CHANNEL", "\u{fffd}"),
     ];
@@ -278,7 +278,7 @@ fn a_misspelt_variable_is_an_error() {
         ("SLACK_CHANEL", "SLACK_CHANNEL"),
         ("SLACK_QUITE", "SLACK_QUIET"),
         ("SLACK-QUIET", "SLACK_QUIET"),
-        ("DEDUP_TABEL", "DEDUP_TABLE"),
+        ("DEDUP_TABEL", "STATE_TABLE"),
         ("TEMPLATE_DIR", "TEMPLATES_DIR"),
         ("KEPE", "KEEP"),
         ("IGNORE_CLUSTERS", "IGNORED_CLUSTERS"),
@@ -347,7 +347,7 @@ fn a_part_of_a_name_is_a_warning() {
         ("WEBHOOKURL", "SLACK_WEBHOOKURL"),
         ("LOG_LINES", "LOG_TAIL_LINES"),
         ("IGNORE_CONTAINERS", "IGNORED_EXIT_CODE_CONTAINER_NAMES"),
-        ("DEDUPLICATION_TABLE", "DEDUP_TABLE"),
+        ("DEDUPLICATION_TABLE", "STATE_TABLE"),
         ("TEMPLATES", "TEMPLATES_DIR"),
         ("TEMPLATES_DIRECTORY", "TEMPLATES_DIR"),
         ("MENTION", "SLACK_MENTION"),
@@ -639,7 +639,7 @@ fn settings_show_no_secret() {
     for (name, value) in [
         ("IGNORED_CLUSTERS", "dev-*,staging-1,staging-2,staging-3"),
         (
-            "DEDUP_TABLE",
+            "STATE_TABLE",
             "arn:aws:dynamodb:eu-west-1:210987654321:table/posted",
         ),
     ] {

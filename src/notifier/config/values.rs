@@ -1,10 +1,14 @@
 //! Reads the values of the variables that only the notifier has.
 
+use std::time::Duration;
+
 use regex::Regex;
 
 use crate::aws::secret::Secret;
 use crate::config::values::{quoted, split};
-use crate::config::{DISABLED, Problem};
+use crate::config::{DISABLED, NotifierVariables, Problem};
+use crate::notifier::thread::ThreadSettings;
+use crate::text::duration::{ALLOWED, duration};
 
 /// Names of containers, separated by `::` as in carnival-ecs-parrot.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
@@ -43,6 +47,68 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
     lines.unwrap_or_default()
 }
 
+/// The defaults of the variables about threads, as [`ThreadSettings::default`] has them.
+pub(super) const REMIND_AFTER: &str = "5m,15m,1h,4h,24h";
+pub(super) const RESOLVE_AFTER: &str = "5m";
+pub(super) const STORM_AFTER: &str = "5";
+
+/// `REMIND_AFTER`, `RESOLVE_AFTER` and `STORM_AFTER`.
+pub(super) fn threads(
+    variables: &NotifierVariables,
+    problems: &mut Vec<Problem>,
+) -> ThreadSettings {
+    let default = ThreadSettings::default();
+    let storm_after = variables.storm_after.as_deref().map(str::trim);
+    ThreadSettings {
+        remind_after: remind_after(variables.remind_after.as_deref(), problems)
+            .unwrap_or(default.remind_after.clone()),
+        resolve_after: resolve_after(variables.resolve_after.as_deref(), problems)
+            .unwrap_or(default.resolve_after),
+        storm_after: storm_after.map_or(default.storm_after, |value| {
+            value.parse().unwrap_or_else(|_| {
+                let problem = format!("{} is not an allowed number", quoted(value));
+                problems.push(Problem::new(
+                    "STORM_AFTER",
+                    &problem,
+                    "a number of services, such as 5; 0 turns storms off",
+                ));
+                default.storm_after
+            })
+        }),
+        ..default
+    }
+}
+
+fn remind_after(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Vec<Duration>> {
+    let value = value?.trim();
+    if value.eq_ignore_ascii_case(DISABLED) {
+        return Some(Vec::new());
+    }
+    let steps: Option<Vec<_>> = split(Some(value), ",").map(duration).collect();
+    let steps = steps.filter(|it| !it.is_empty() && it.is_sorted());
+    if steps.is_none() {
+        problems.push(Problem::new(
+            "REMIND_AFTER",
+            &format!("{} is not a list of durations in rising order", quoted(value)),
+            "durations separated by commas, such as `5m,15m,1h,4h,24h`; the last one repeats; or DISABLED",
+        ));
+    }
+    steps
+}
+
+fn resolve_after(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let value = value?;
+    let found = duration(value);
+    if found.is_none() {
+        problems.push(Problem::new(
+            "RESOLVE_AFTER",
+            &format!("{} is not a duration", quoted(value)),
+            ALLOWED,
+        ));
+    }
+    found
+}
+
 /// The name of a table, or its ARN.
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
 pub(super) fn table(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
@@ -57,7 +123,7 @@ pub(super) fn table(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !is_name {
         problems.push(Problem::new(
-            "DEDUP_TABLE",
+            "STATE_TABLE",
             &format!("{} is not the name of a table", quoted(value)),
             "3 to 255 letters, digits, `-`, `_` and `.`, or the ARN of a table, or DISABLED",
         ));

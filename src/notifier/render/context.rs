@@ -361,12 +361,12 @@ impl TemplateNames {
         let text = |time: UnixTime| Some(time.timestamp()?.to_string());
         if let Some(first) = first {
             self.first_at = text(first);
-            self.last_at = text(last.unwrap_or(shown.now));
+            self.last_at = text(last.unwrap_or(shown.turn.at));
         }
         self.severity = shown.severity().into();
         self.mark = mark(shown.severity());
         self.urgent = shown.urgent();
-        self.thread = Some(thread_names(shown.thread, shown.turn, shown.now));
+        self.thread = Some(thread_names(shown.thread, shown.turn(), shown.turn.at));
     }
 
     /// The links, the most useful first.

@@ -14,19 +14,35 @@ use crate::notifier::thread::{Deployment, Hook, ShownNotice, Thread, ThreadState
 #[derive(Debug, Clone, Copy)]
 pub struct ThreadMessage<'a> {
     pub thread: &'a Thread,
-    /// The turn that the message is about. `None` for the thread's own message.
-    pub turn: Option<&'a Turn>,
-    pub now: UnixTime,
+    /// Why the message is written now.
+    pub turn: &'a Turn,
+    pub form: ThreadForm,
+}
+
+/// What a message of a thread is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreadForm {
+    /// The thread as it is now. It is the thread's own message, and what edits write.
+    Whole,
+    /// One turn: a reply, or a message in a channel that cannot reply.
+    Turn,
 }
 
 impl ThreadMessage<'_> {
     pub(super) fn severity(&self) -> Severity {
-        self.turn
-            .map_or_else(|| self.thread.severity(), |turn| turn.severity)
+        match self.form {
+            ThreadForm::Whole => self.thread.severity(),
+            ThreadForm::Turn => self.turn.severity,
+        }
     }
 
     pub(super) fn urgent(&self) -> bool {
-        self.turn.is_some_and(|turn| turn.urgent)
+        self.turn.urgent
+    }
+
+    /// The turn that the message is about. `None` for the thread's own message.
+    pub(super) fn turn(&self) -> Option<&Turn> {
+        (self.form == ThreadForm::Turn).then_some(self.turn)
     }
 
     /// The event that the message shows. A deployment and a storm are about many events, so they have one of their own.

@@ -179,6 +179,11 @@ impl Reason {
         }
     }
 
+    /// Whether a channel that does not have the thread yet gets it now.
+    pub fn begins_a_thread(self) -> bool {
+        !matches!(self, Self::Counted | Self::Learned | Self::Recovered)
+    }
+
     /// Whether the message of this action is about a step, and not the whole thread.
     pub fn is_turn(self) -> bool {
         !matches!(self, Self::Opened | Self::Counted | Self::Learned)

@@ -14,7 +14,7 @@ use super::service::ServiceMemory;
 use super::storm::ClusterMemory;
 use super::storm::Storm;
 use super::unix_time::UnixTime;
-use crate::ecs::notice::Notice;
+use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::{Priority, Severity};
 
 /// The state of a subject. A subject has only the parts of its kind.
@@ -121,6 +121,10 @@ impl ShownNotice {
     pub(super) fn new(notice: &Notice, priority: Priority) -> Box<Self> {
         let notice = notice.clone();
         Box::new(Self { notice, priority })
+    }
+
+    pub(super) fn is_of_task(&self) -> bool {
+        matches!(self.notice.facts, Facts::Task(_))
     }
 }
 

@@ -104,7 +104,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
     let mut variables = Vec::new();
     if let Some(table) = table {
         variables.extend([
-            ("DEDUP_TABLE", crate::dedup::TABLE),
+            ("STATE_TABLE", crate::dedup::TABLE),
             ("AWS_ENDPOINT_URL", table.url()),
             ("AWS_REGION", REGION),
             ("AWS_ACCESS_KEY_ID", "test"),

@@ -171,9 +171,9 @@ async fn the_role_of_parrot_is_exactly_enough() {
         "OpenChannels",
         "TakeEvents",
     ];
-    let table = ("DEDUP_TABLE", "dedup");
+    let table = ("STATE_TABLE", "dedup");
     let tail = [table, ("LOG_TAIL_LINES", "5")];
-    let read = "{lines: 5, groups: '/ecs/*'}, dedup_table: dedup";
+    let read = "{lines: 5, groups: '/ecs/*'}, state_table: dedup";
     for (settings, variables) in [
         ("mysettings: {region: eu-west-1}".to_owned(), &[table][..]),
         (
@@ -181,8 +181,8 @@ async fn the_role_of_parrot_is_exactly_enough() {
             &tail,
         ),
         (
-            "mysettings: {enrich: false, dedup_table: DISABLED}".to_owned(),
-            &[("ENRICH", "false"), ("DEDUP_TABLE", "DISABLED")],
+            "mysettings: {enrich: false, state_table: DISABLED}".to_owned(),
+            &[("ENRICH", "false"), ("STATE_TABLE", "DISABLED")],
         ),
         (
             format!("mysettings: {{enrich: false, log_tail: {read}}}"),
@@ -205,7 +205,7 @@ async fn the_role_of_parrot_is_exactly_enough() {
 #[tokio::test]
 #[ignore = "acceptance"]
 async fn the_role_of_parrot_allows_visibility_changes() {
-    let settings = "mysettings: {region: eu-west-1, enrich: false, dedup_table: DISABLED}";
+    let settings = "mysettings: {region: eu-west-1, enrich: false, state_table: DISABLED}";
     let policy = policy(&Package::new().settings(settings).template(), "ParrotRole");
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&policy));
@@ -221,7 +221,7 @@ async fn the_role_of_parrot_allows_visibility_changes() {
 fn the_role_allows_another_table_by_its_name_or_arn() {
     let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/mine");
     for named in ["mine", &arn] {
-        let settings = format!("mysettings: {{region: eu-west-1, dedup_table: '{named}'}}");
+        let settings = format!("mysettings: {{region: eu-west-1, state_table: '{named}'}}");
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
         let statements = policy["Statement"].as_array().unwrap().iter();
         let mut table = statements.filter(|it| it["Sid"] == "DedupTable");
@@ -266,7 +266,7 @@ fn patterns_become_iam_wildcards() {
 #[ignore = "acceptance"]
 fn a_table_that_is_disabled_is_no_table() {
     for named in ["DISABLED", "disabled", "Disabled"] {
-        let settings = format!("mysettings: {{dedup_table: {named}}}");
+        let settings = format!("mysettings: {{state_table: {named}}}");
         let template = Package::new().settings(&settings).template();
         let policy = policy(&template, "ParrotRole").to_string();
         assert!(!policy.contains("dynamodb"), "{named}: {policy}");

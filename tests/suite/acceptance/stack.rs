@@ -26,7 +26,7 @@ fn without_settings_everything_has_a_default() {
             .ends_with("/parrot.zip")
     );
     for (name, value) in environment(&template).as_object().unwrap() {
-        if name != "DEDUP_TABLE" {
+        if name != "STATE_TABLE" {
             assert_eq!(value, "", "{name} is set");
         }
     }
@@ -71,7 +71,7 @@ fn the_example_packages_as_it_is() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
-        "DEDUP_TABLE": "ecs-parrot-dev-dedup",
+        "STATE_TABLE": "ecs-parrot-dev-dedup",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -175,7 +175,7 @@ fn every_setting_reaches_the_template() {
   drop: 'run_task,finished'
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
-  dedup_table: shared
+  state_table: shared
   rules: {api_calls: 'false', native: False}
   trail: true
   trail_retention: 30
@@ -204,7 +204,7 @@ fn every_setting_reaches_the_template() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
-        "DEDUP_TABLE": "shared",
+        "STATE_TABLE": "shared",
     });
     assert_eq!(environment(&template), &expected);
 

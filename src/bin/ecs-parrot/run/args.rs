@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, ValueEnum};
 use ecs_parrot::runner::log_group::RETENTIONS;
+use ecs_parrot::text::duration::{ALLOWED, duration as parse_duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -169,18 +170,6 @@ fn retention(text: &str) -> Result<i32, String> {
     days.ok_or_else(|| format!("allowed: {} days", known.join(", ")))
 }
 
-/// Reads a number of seconds, or a number with a unit.
 fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = match text.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok()),
-    };
-    parsed
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| {
-            "allowed: a number of seconds, or a number with a unit, such as 90s, 10m, 2h".to_owned()
-        })
+    parse_duration(text).ok_or_else(|| format!("allowed: {}", ALLOWED))
 }

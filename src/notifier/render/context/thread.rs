@@ -528,7 +528,10 @@ impl CauseWords {
 
 impl std::fmt::Display for CauseWords {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ×{}", self.words, self.count)
+        match self.count {
+            0 | 1 => f.write_str(&self.words),
+            count => write!(f, "{} ×{count}", self.words),
+        }
     }
 }
 
@@ -586,6 +589,7 @@ fn rough(passed: Duration) -> String {
     match seconds {
         0..120 => duration(SignedDuration::from_secs(seconds)),
         120..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 if seconds / 60 % 60 == 0 => format!("{} h", seconds / 3_600),
         _ => duration(SignedDuration::from_secs(seconds)),
     }
 }

@@ -1,0 +1,438 @@
+//! Plays events through the pipeline against a simulated clock: what a channel would have shown, and when.
+//!
+//! It is the pipeline of [`dispatch`](crate::notifier::dispatch) without I/O: nothing is sent, AWS is not asked, the chat
+//! takes everything at once, and timers fire exactly when they are due.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::ecs::event::EcsEvent;
+use crate::ecs::notice::Notice;
+use crate::notifier::channel::{ConfiguredChannel, MessageRef, Operation, terminal};
+use crate::notifier::dedup::PostedMemory;
+use crate::notifier::dispatch::evaluate;
+use crate::notifier::group::{Group, GroupItem, MessagePlan};
+use crate::notifier::message::Message;
+use crate::notifier::policy::{Decision, Policy, is_brought_back};
+use crate::notifier::render::{Renderer, ThreadForm, ThreadMessage, View};
+use crate::notifier::thread::{
+    Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
+    SubjectState, Surroundings, ThreadId, ThreadSettings, ThreadState, UnixTime, advance, steps,
+};
+
+/// The most event ids in one line of the output.
+const MOST_EVENTS: usize = 20;
+
+/// The most subjects that are remembered. Subjects without a timer are forgotten first.
+const MOST_SUBJECTS: usize = 50_000;
+
+/// A replay in one channel.
+pub struct Replay<'a> {
+    pub policy: &'a Policy,
+    pub renderer: &'a Renderer,
+    pub channel: &'a ConfiguredChannel,
+    settings: ThreadSettings,
+    states: States,
+    timers: Timers,
+    posted: PostedMemory,
+    messages: Messages,
+    /// The time of the last batch or timer.
+    now: UnixTime,
+}
+
+/// Something that the channel showed. The fields are those of `--output json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReplayLine {
+    /// RFC 3339.
+    pub at: String,
+    pub action: ActionKind,
+    /// The number of the thread's message.
+    pub message: u64,
+    /// The number of the reply. Messages and replies are counted together.
+    pub reply: Option<u64>,
+    pub thread: Option<ThreadId>,
+    pub state: Option<ThreadState>,
+    pub severity: &'static str,
+    pub urgent: bool,
+    pub headline: String,
+    pub text: String,
+    /// The ids of the events of this batch that it is about.
+    pub events: Vec<String>,
+    pub event_count: usize,
+    /// What would be sent. `message-1` stands for the ids that the chat would give.
+    pub payload: Value,
+    /// The message itself, for the page.
+    #[serde(skip)]
+    pub shown: Message,
+    #[serde(skip)]
+    pub html: Message,
+}
+
+/// When each subject must be looked at again.
+#[derive(Debug, Default)]
+struct Timers {
+    by_subject: HashMap<SubjectKey, UnixTime>,
+    in_order: BTreeSet<(UnixTime, SubjectKey)>,
+}
+
+/// The messages of the simulated chat.
+#[derive(Debug, Default)]
+struct Messages {
+    last: u64,
+    of_threads: HashMap<ThreadId, u64>,
+}
+
+impl Timers {
+    fn set(&mut self, subject: &SubjectKey, at: Option<UnixTime>) {
+        if let Some(old) = self.by_subject.remove(subject) {
+            self.in_order.remove(&(old, subject.clone()));
+        }
+        if let Some(at) = at {
+            self.by_subject.insert(subject.clone(), at);
+            self.in_order.insert((at, subject.clone()));
+        }
+    }
+
+    fn next(&self) -> Option<UnixTime> {
+        self.in_order.first().map(|(at, _)| *at)
+    }
+
+    /// Removes the timers of the earliest time.
+    fn take_next(&mut self) -> Vec<SubjectKey> {
+        let Some(at) = self.next() else {
+            return Vec::new();
+        };
+        let mut due = Vec::new();
+        while let Some((_, subject)) = self.in_order.first().filter(|it| it.0 == at).cloned() {
+            self.set(&subject, None);
+            due.push(subject);
+        }
+        due
+    }
+}
+
+impl Messages {
+    fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+impl<'a> Replay<'a> {
+    pub fn new(
+        policy: &'a Policy,
+        renderer: &'a Renderer,
+        channel: &'a ConfiguredChannel,
+        settings: ThreadSettings,
+    ) -> Self {
+        let has_edits = channel.channel_type.definition().capabilities.edits;
+        Self {
+            policy,
+            renderer,
+            channel,
+            settings: ThreadSettings {
+                has_edits,
+                may_ask: false,
+                ..settings
+            },
+            states: States::new(),
+            timers: Timers::default(),
+            posted: PostedMemory::default(),
+            messages: Messages::default(),
+            now: UnixTime::default(),
+        }
+    }
+
+    /// Plays the events of one batch, after the timers before it.
+    pub fn batch(&mut self, at: UnixTime, events: &[EcsEvent]) -> Vec<ReplayLine> {
+        let mut lines = self.run_timers_before(at);
+        let at = at.max(self.now);
+        lines.extend(self.play(at, events, &[]));
+        lines
+    }
+
+    /// Fires the timers until a time, or until none is left.
+    pub fn finish(&mut self, until: Option<UnixTime>) -> Vec<ReplayLine> {
+        let mut lines = Vec::new();
+        while let Some(at) = self.timers.next() {
+            if until.is_some_and(|until| at > until) {
+                break;
+            }
+            lines.extend(self.run_timers());
+        }
+        lines
+    }
+
+    fn run_timers_before(&mut self, at: UnixTime) -> Vec<ReplayLine> {
+        let mut lines = Vec::new();
+        while self.timers.next().is_some_and(|due| due < at) {
+            lines.extend(self.run_timers());
+        }
+        lines
+    }
+
+    fn run_timers(&mut self) -> Vec<ReplayLine> {
+        let at = self.timers.next().unwrap_or(self.now).max(self.now);
+        let due = self.timers.take_next();
+        self.play(at, &[], &due)
+    }
+
+    fn play(&mut self, now: UnixTime, events: &[EcsEvent], due: &[SubjectKey]) -> Vec<ReplayLine> {
+        self.now = now;
+        let evaluated: Vec<_> = events.iter().map(|it| evaluate(it, self.policy)).collect();
+        let observations: Vec<_> = evaluated
+            .iter()
+            .enumerate()
+            .map(|(index, (notice, decision))| {
+                let is_brought_back = is_brought_back(notice, self.policy);
+                Observation::new(index, notice, *decision, is_brought_back, now)
+            })
+            .collect();
+        let progress = self.advance(&observations, due, now);
+        let singles = self.singles(&evaluated, &progress);
+        let mut lines = Vec::new();
+        for action in &progress.actions {
+            let order = action.events.first().copied().unwrap_or(usize::MAX);
+            let shown = self.show(action, &evaluated);
+            lines.extend(shown.into_iter().map(|line| (order, line)));
+        }
+        for (order, line) in singles {
+            lines.push((order, line));
+        }
+        for (key, state) in progress.states {
+            let wake_at = progress.wake_at.get(&key).copied().flatten();
+            // A timer for the past would fire again and again.
+            let wake_at =
+                wake_at.map(|at| at.max(UnixTime::of_milliseconds(now.as_milliseconds() + 1)));
+            self.timers.set(&key, wake_at);
+            self.states.insert(key, state);
+        }
+        self.forget();
+        lines.sort_by_key(|(order, _)| *order);
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn advance(
+        &mut self,
+        observations: &[Observation<'_>],
+        due: &[SubjectKey],
+        now: UnixTime,
+    ) -> Progress {
+        let surroundings = Surroundings {
+            timers: due,
+            ..Surroundings::default()
+        };
+        loop {
+            let advanced = advance(
+                &self.states,
+                observations,
+                &surroundings,
+                now,
+                &self.settings,
+            );
+            match advanced {
+                Ok(progress) => return progress,
+                Err(MissingStates(missing)) => {
+                    let missing = missing.into_iter();
+                    self.states
+                        .extend(missing.map(|key| (key, SubjectState::default())));
+                }
+            }
+        }
+    }
+
+    /// The messages of the events that belong to no thread.
+    fn singles(
+        &mut self,
+        evaluated: &[(Notice, Decision)],
+        progress: &Progress,
+    ) -> Vec<(usize, ReplayLine)> {
+        let mut items = Vec::new();
+        for (index, evaluated) in evaluated.iter().enumerate() {
+            let Some(item) = GroupItem::of(index, evaluated) else {
+                continue;
+            };
+            let is_taken = progress.taken.contains_key(&index);
+            if !is_taken && self.channel.accepts(item.priority) && self.posted.is_new(item.notice) {
+                items.push(item);
+            }
+        }
+        let mut plan = MessagePlan::of(&items);
+        let mut lines = Vec::new();
+        while let Some(planned) = plan.next(None) {
+            let first = planned.indexes.first().copied().unwrap_or_default();
+            let line = self.show_group(&planned.group, &planned.indexes, evaluated);
+            lines.push((first, line));
+        }
+        lines
+    }
+
+    fn show_group(
+        &mut self,
+        group: &Group<'_>,
+        indexes: &[usize],
+        evaluated: &[(Notice, Decision)],
+    ) -> ReplayLine {
+        let render = |view| self.renderer.render_or_fall_back(view, group);
+        let rendered = self.rendered(render);
+        let number = self.messages.next();
+        let payload = self.channel.channel.payload(&rendered.own, Operation::Post);
+        ReplayLine {
+            at: self.at(),
+            action: ActionKind::Post,
+            message: number,
+            reply: None,
+            thread: None,
+            state: None,
+            severity: rendered.own.severity.into(),
+            urgent: rendered.own.urgent,
+            headline: rendered.headline(),
+            text: rendered.text(),
+            events: ids(indexes, evaluated),
+            event_count: indexes.len(),
+            payload: payload.unwrap_or_default(),
+            shown: rendered.own,
+            html: rendered.html,
+        }
+    }
+
+    fn show(&mut self, action: &Action, evaluated: &[(Notice, Decision)]) -> Vec<ReplayLine> {
+        let reason = action.turn.reason;
+        let known = self.messages.of_threads.get(action.id()).copied();
+        let accepts = self.channel.accepts_urgency(action.turn.urgent);
+        let steps = match known {
+            None if accepts && reason.begins_a_thread() => &[Step::Post],
+            None => [].as_slice(),
+            Some(_) => steps(reason, self.channel.channel_type.definition().capabilities),
+        };
+        let steps = steps.iter();
+        steps
+            .map(|step| self.show_step(action, *step, evaluated))
+            .collect()
+    }
+
+    fn show_step(
+        &mut self,
+        action: &Action,
+        step: Step,
+        evaluated: &[(Notice, Decision)],
+    ) -> ReplayLine {
+        let known = self.messages.of_threads.get(action.id()).copied();
+        let form = match (step, known) {
+            (Step::Edit, _) | (Step::Post, None) => ThreadForm::Whole,
+            (Step::Reply { .. } | Step::Post, _) => ThreadForm::Turn,
+        };
+        let message = ThreadMessage {
+            thread: &action.thread,
+            turn: &action.turn,
+            form,
+        };
+        let render = |view| self.renderer.render_thread_or_fall_back(view, &message);
+        let rendered = self.rendered(render);
+        let root = match (step, known) {
+            (Step::Post, _) | (_, None) => {
+                let number = self.messages.next();
+                self.messages.of_threads.insert(action.id().clone(), number);
+                number
+            }
+            (Step::Edit | Step::Reply { .. }, Some(number)) => number,
+        };
+        let reference = MessageRef {
+            channel: "channel".to_owned(),
+            id: format!("message-{root}"),
+        };
+        let (kind, operation, reply) = match step {
+            Step::Post => (ActionKind::Post, Operation::Post, None),
+            Step::Edit => (ActionKind::Update, Operation::Update(&reference), None),
+            Step::Reply { broadcast } => {
+                let kind = match broadcast {
+                    true => ActionKind::Broadcast,
+                    false => ActionKind::Reply,
+                };
+                let root = &reference;
+                let operation = Operation::Reply { root, broadcast };
+                (kind, operation, Some(self.messages.next()))
+            }
+        };
+        let payload = self.channel.channel.payload(&rendered.own, operation);
+        ReplayLine {
+            at: self.at(),
+            action: kind,
+            message: root,
+            reply,
+            thread: Some(action.id().clone()),
+            state: action.thread.state(),
+            severity: rendered.own.severity.into(),
+            urgent: rendered.own.urgent,
+            headline: rendered.headline(),
+            text: rendered.text(),
+            events: ids(&action.events, evaluated),
+            event_count: action.events.len(),
+            payload: payload.unwrap_or_default(),
+            shown: rendered.own,
+            html: rendered.html,
+        }
+    }
+
+    fn rendered(&self, render: impl Fn(View) -> Message) -> Rendered {
+        let channel_type = self.channel.channel_type;
+        Rendered {
+            own: render(View::of(channel_type)),
+            html: render(View::html(channel_type)),
+            terminal: render(View::of(crate::notifier::channel::ChannelType::Terminal)),
+        }
+    }
+
+    fn at(&self) -> String {
+        let at = self.now.timestamp();
+        at.map(|it| it.to_string()).unwrap_or_default()
+    }
+
+    /// Forgets subjects without a timer if there are too many, the oldest first.
+    fn forget(&mut self) {
+        if self.states.len() <= MOST_SUBJECTS {
+            return;
+        }
+        let idle = self
+            .states
+            .iter()
+            .filter(|(key, _)| !self.timers.by_subject.contains_key(key));
+        let mut idle: Vec<_> = idle
+            .map(|(key, state)| (state.changed_at, key.clone()))
+            .collect();
+        idle.sort_unstable();
+        for (_, key) in idle.into_iter().take(MOST_SUBJECTS / 2) {
+            if let Some(state) = self.states.remove(&key) {
+                for thread in state.threads() {
+                    self.messages.of_threads.remove(thread.id());
+                }
+            }
+        }
+    }
+}
+
+/// A message in the channel's markup, in HTML, and as text.
+struct Rendered {
+    own: Message,
+    html: Message,
+    terminal: Message,
+}
+
+impl Rendered {
+    fn text(&self) -> String {
+        terminal::plain(&terminal::text(&self.terminal))
+    }
+
+    fn headline(&self) -> String {
+        let text = self.text();
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+fn ids(indexes: &[usize], evaluated: &[(Notice, Decision)]) -> Vec<String> {
+    let events = indexes.iter().filter_map(|index| evaluated.get(*index));
+    let ids = events.filter_map(|(notice, _)| notice.origin.event_id.clone());
+    ids.take(MOST_EVENTS).collect()
+}
