@@ -226,7 +226,7 @@ def fail_in_zone(story, service, at, trouble):
         "failed: unable to retrieve secrets from ssm: service call has been retried 5 time(s): RequestCanceled: "
         "request context canceled caused by: context deadline exceeded",
     }
-    return fail_to_start(story, service, at, OUTAGE_ZONE, unreachable[trouble], story.between(45, 75))
+    return fail_to_start(story, service, at, OUTAGE_ZONE, unreachable[trouble], story.between(100, 160))
 
 
 def keep_failing(story, service, at, trouble, recovered):

@@ -326,7 +326,7 @@ impl Board<'_> {
         let places = member.service.places.clone();
         if let (Some(incident), Some(storm)) = (&mut member.incident, &mut cluster.storm) {
             incident.join(&storm.thread);
-            storm.add(&Report {
+            storm.add_earlier(&Report {
                 key,
                 incident,
                 places: &places,

@@ -248,9 +248,11 @@ impl Storm {
         true
     }
 
-    pub(super) fn add(&mut self, report: &Report<'_>) {
+    /// Adds an incident that opened before the storm began.
+    pub(super) fn add_earlier(&mut self, report: &Report<'_>) {
+        let new_members = self.new_members.clone();
         self.note(report);
-        self.new_members.clear();
+        self.new_members = new_members;
     }
 
     /// Does what the passing of time does. Returns the incidents that go on although the storm is over.

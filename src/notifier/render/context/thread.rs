@@ -48,6 +48,7 @@ pub(super) struct ThreadNames {
     members: Vec<String>,
     // An activity.
     counts: Vec<String>,
+    of_instances: bool,
     // A run.
     launched_by: Option<String>,
     failed_tasks: Vec<String>,
@@ -166,7 +167,7 @@ fn begun(deployment: &Deployment, by: &str) -> String {
 fn continued(deployment: &Deployment, what: &str) -> String {
     let answer = deployment.decision.as_ref();
     let actor = answer.and_then(|it| it.actor.as_deref());
-    let actor = actor.unwrap_or("somebody");
+    let actor = actor.and_then(|it| it.split(" (").next()).unwrap_or("somebody");
     match answer.map(|it| it.decision) {
         Some(HookDecision::RollBack) => format!("{actor} rolls the {what} back"),
         Some(HookDecision::Continue) | None => format!("{actor} let the {what} go on"),
@@ -469,6 +470,7 @@ fn activity_names(activity: &Activity, turn: Option<&Turn>, now: UnixTime) -> Th
         says,
         total: activity.total,
         counts,
+        of_instances: activity.is_of_instances,
         ..ThreadNames::default()
     }
 }
@@ -499,9 +501,8 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
             };
             format!("{} {words}", things("task", "tasks"))
         }
-        Kind::ServiceAction | Kind::Deployment => {
-            format!("{detail} ×{number}")
-        }
+        Kind::ApiDenied => format!("{detail} refused ×{number}"),
+        Kind::ServiceAction | Kind::Deployment => format!("{detail} ×{number}"),
         _ => match detail {
             "StopTask" => format!("{} stopped", things("task", "tasks")),
             "" => format!("{} ×{number}", count.kind),
@@ -575,8 +576,10 @@ fn common(common: &CommonFact) -> String {
     }
 }
 
+/// In a headline the name is enough: without the role in parentheses.
 fn by(actor: Option<&str>) -> String {
-    actor.map(|it| format!(" by {it}")).unwrap_or_default()
+    let name = actor.map(|it| it.split(" (").next().unwrap_or(it));
+    name.map(|it| format!(" by {it}")).unwrap_or_default()
 }
 
 fn short(task: &str) -> String {
