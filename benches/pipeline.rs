@@ -34,6 +34,7 @@ fn main() {
 fn process(payload: &str, renderer: &Renderer, policy: &Policy) -> usize {
     let payload: Value = serde_json::from_str(payload).unwrap();
     let events = ingest::open(&payload)
+        .items
         .into_iter()
         .map(|item| item.event.unwrap());
     let decided: Vec<_> = events.map(|event| evaluate(&event, policy)).collect();

@@ -21,4 +21,6 @@ pub mod policy;
 pub mod render;
 pub mod replay;
 pub mod report;
+pub mod state_table;
 pub mod thread;
+pub mod thread_store;

@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         return;
     };
     let policy = Policy::default();
-    let events = ingest::open(&payload)
+    let events = ingest::open(&payload).items
         .into_iter()
         .filter_map(|item| item.event.ok());
     let decided: Vec<_> = events.map(|event| evaluate(&event, &policy)).collect();

@@ -32,6 +32,11 @@ pub struct ReceivedMessage {
 }
 
 impl ReceivedMessage {
+    /// The address of its queue.
+    pub fn queue_url(&self) -> &str {
+        &self.queue_url
+    }
+
     /// How often it has been received, this time included.
     pub fn receives(&self) -> u32 {
         self.receives

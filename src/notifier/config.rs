@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use strum::VariantArray as _;
+use uuid::Uuid;
 
 use crate::aws::secret::{REDACTED, Reference};
 use crate::aws::secret_store::{SecretStore, SecretStoreError};
@@ -24,12 +25,14 @@ use crate::config::{
 use crate::http::SharedClient;
 use crate::notifier::channel::settings::{SettingDefinition, shown_address, shown_secret};
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
-use crate::notifier::dedup::{DedupStore, Table};
-use crate::notifier::dispatch::Notifier;
+use crate::notifier::dedup::DedupStore;
+use crate::notifier::dispatch::{EditLimits, Notifier, TimerQueue};
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
+use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::ThreadSettings;
+use crate::notifier::thread_store::ThreadStore;
 
 use channels::resolve;
 
@@ -179,15 +182,30 @@ impl NotifierConfig {
         let log_tail = self.lookup.log_tail;
         let table = self
             .state_table
-            .map(|name| Table::new(name, Arc::clone(&session)));
+            .map(|name| Arc::new(StateTable::new(name, Arc::clone(&session))));
         let secret_store = SecretStore::new(Arc::clone(&session));
+        let channels = self.channels.configured;
+        let mut capabilities = channels
+            .iter()
+            .map(|it| it.channel_type.definition().capabilities);
+        let settings = ThreadSettings {
+            has_edits: capabilities.any(|it| it.edits),
+            may_ask: enriches,
+            ..self.filter.threads.clone()
+        };
         Ok(Notifier {
-            dedup: DedupStore::new(table),
+            dedup: DedupStore::new(table.clone()),
+            threads: ThreadStore::new(table.clone()),
+            state_table: table,
+            settings,
+            timers: TimerQueue::new(Arc::clone(&session)),
+            edits: EditLimits::default(),
+            owner: Uuid::new_v4().to_string(),
             enricher: enriches.then(|| Enricher::new(log_tail, limits, Arc::clone(&session))),
             session,
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
-            channels: self.channels.configured,
+            channels,
             http: Http::with_secret_store(http, secret_store),
         })
     }

@@ -13,13 +13,14 @@ mod table;
 mod transition;
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::notifier::state_table::StateTable;
 use memory::Memory;
-use table::FoundKeys;
+use table::{DedupTable, FoundKeys};
 
 pub use posted_memory::PostedMemory;
-pub use table::Table;
 pub use transition::{Transition, Version};
 
 /// A transition in one channel.
@@ -59,23 +60,20 @@ pub enum Unanswered {
 #[derive(Debug, Default)]
 pub struct DedupStore {
     memory: Memory,
-    table: Option<Table>,
+    table: Option<DedupTable>,
 }
 
 impl DedupStore {
-    pub fn new(table: Option<Table>) -> Self {
+    pub fn new(table: Option<Arc<StateTable>>) -> Self {
         Self {
             memory: Memory::default(),
-            table,
+            table: table.map(DedupTable::new),
         }
     }
 
     /// Call this at the start of an invocation.
     pub fn begin(&self) {
         self.memory.begin();
-        if let Some(table) = &self.table {
-            table.begin();
-        }
     }
 
     /// Returns the keys that were posted already. They are read in one batch, before AWS is asked about the events.
@@ -89,7 +87,7 @@ impl DedupStore {
             let FoundKeys {
                 posted: found,
                 unanswered,
-            } = table.find(unknown).await;
+            } = table.find(&unknown).await;
             found.iter().for_each(|key| self.memory.commit(key.clone()));
             for (key, times) in unanswered {
                 self.memory.note_unanswered(&key, times);

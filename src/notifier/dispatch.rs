@@ -1,18 +1,26 @@
 //! The whole pipeline on one screen: a payload in, a [`BatchReport`] out.
 //!
-//! Each channel processes a batch in four steps: deduplicate, group, send, record
-//! ([`ChannelDispatcher`](channel::ChannelDispatcher)). No channel waits for another one.
+//! A batch takes four steps: deduplicate, advance the threads, send, record. The states of the threads are written before
+//! anything is sent ([`ThreadStep`](threads::ThreadStep)): after that line, a function that ends loses nothing. Each
+//! channel sends and records for itself ([`ChannelDispatcher`](channel::ChannelDispatcher)), and waits for no other one.
 
 mod budget;
 mod candidate;
+mod chain;
 mod channel;
+mod delivery;
+mod edit_limits;
 mod event;
 mod rate_limiter;
+mod recorder;
+mod threads;
+mod timers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use serde_json::Value;
 use tokio::time::timeout_at;
 
@@ -24,13 +32,22 @@ use crate::ecs::event::EcsEvent;
 use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, Http};
 use crate::notifier::dedup::DedupStore;
-use crate::notifier::enrich::Enricher;
-use crate::notifier::ingest::{self, IngestError, IngestItem};
+use crate::notifier::enrich::{Enricher, ServiceName};
+use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
 use crate::notifier::report::{BatchReport, Delivery, ReportEntry};
+use crate::notifier::state_table::StateTable;
+use crate::notifier::thread::{ClaimedDue, SubjectKey, ThreadId, ThreadSettings, UnixTime};
+use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
+use chain::Chain;
 use channel::ChannelDispatcher;
 use event::BatchEvent;
+use recorder::ThreadRecorder;
+use threads::{BatchThreads, ThreadStep};
+
+pub use edit_limits::EditLimits;
+pub use timers::TimerQueue;
 
 /// A key under `custom` in the client context of an invocation. With it, the function answers how many events it posted
 /// and dropped.
@@ -44,7 +61,15 @@ pub struct Notifier {
     pub renderer: Renderer,
     pub channels: Vec<ConfiguredChannel>,
     pub http: Http,
+    /// `None` if only this process remembers.
+    pub state_table: Option<Arc<StateTable>>,
     pub dedup: DedupStore,
+    pub threads: ThreadStore,
+    pub settings: ThreadSettings,
+    pub timers: TimerQueue,
+    pub edits: EditLimits,
+    /// Identifies this process in claims.
+    pub owner: String,
     pub session: Arc<LazySession>,
 }
 
@@ -79,31 +104,164 @@ pub async fn look_up<'a>(
 impl Notifier {
     /// Posts every event of a payload, until the deadline.
     pub async fn notify(&self, payload: &Value, deadline: Deadline) -> BatchReport {
+        let sender = ingest::sender(payload);
+        let (entries, failed_timers) = self.process(ingest::open(payload), deadline).await;
         BatchReport {
-            sender: ingest::sender(payload),
-            entries: self.dispatch(ingest::open(payload), deadline).await,
+            sender,
+            entries,
+            failed_timers,
         }
     }
 
     /// Posts events to every channel whose minimum they reach and that does not have them yet. Writes one log line for
     /// each event.
     pub async fn dispatch(&self, items: Vec<IngestItem>, end: Deadline) -> Vec<ReportEntry> {
+        let timers = Vec::new();
+        let (entries, _) = self.process(Opened { items, timers }, end).await;
+        entries
+    }
+
+    /// The whole flow. Returns the entries, and the records of timers that must come again.
+    async fn process(&self, opened: Opened, end: Deadline) -> (Vec<ReportEntry>, Vec<Receipt>) {
         let end = budget::record_deadline(end);
-        let deadline = budget::send_deadline(end, items.len());
-        self.dedup.begin();
+        let deadline = budget::send_deadline(end, opened.items.len());
+        self.begin(&opened);
+        let step = self.thread_step(deadline, end);
+        let Opened { items, timers } = opened;
+        let subjects: Vec<_> = timers.iter().map(|it| it.timer.subject.clone()).collect();
         let read = |item| BatchEvent::read(item, &self.policy);
         let mut events: Vec<_> = items.into_iter().map(read).collect();
-        self.find_duplicates(&mut events, deadline).await;
-        if let Some(enricher) = &self.enricher {
-            let read = events.iter_mut().filter_map(BatchEvent::evaluated_mut);
-            look_up(read, enricher, &self.policy, deadline).await;
-        }
-        self.deliver(&mut events, deadline, end).await;
+        let mut threads = self.find_known(&mut events, &step, &subjects).await;
+        self.look_up(&mut events, &threads, deadline).await;
+        self.advance(&mut events, &mut threads, &step, &subjects)
+            .await;
+        let new_timers = std::mem::take(&mut threads.timers);
+        let ((), without_timer) = join(
+            self.deliver(&mut events, &mut threads, &step, end),
+            self.timers.send(&new_timers, step.now),
+        )
+        .await;
         end.hold(self.dedup.finish()).await;
+        let is_without = |subject: &SubjectKey| {
+            without_timer.contains(subject) || threads.contested.contains(subject)
+        };
+        for (index, subject) in &threads.taken {
+            if is_without(subject) {
+                events[*index].unsent = Some("its timer could not be sent".to_owned());
+            }
+        }
+        let failed = timers
+            .into_iter()
+            .filter(|it| is_without(&it.timer.subject));
+        let failed = failed.filter_map(|it| it.receipt).collect();
         let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
         entries.iter().for_each(ReportEntry::log);
         entries.iter().for_each(ReportEntry::count);
-        entries
+        (entries, failed)
+    }
+
+    fn begin(&self, opened: &Opened) {
+        self.dedup.begin();
+        if let Some(table) = &self.state_table {
+            table.begin_invocation();
+        }
+        let receipts = opened.items.iter().filter_map(|it| it.receipt.as_ref());
+        let receipts = receipts.chain(opened.timers.iter().filter_map(|it| it.receipt.as_ref()));
+        let mut messages = receipts.filter_map(|it| it.message.as_deref());
+        if let Some(message) = messages.next() {
+            self.timers.note(message.queue_url());
+        }
+    }
+
+    fn thread_step(&self, deadline: Deadline, end: Deadline) -> ThreadStep<'_> {
+        let now = SystemTime::now();
+        let until = now + budget::claim_for(end);
+        ThreadStep {
+            store: &self.threads,
+            settings: &self.settings,
+            channels: &self.channels,
+            owner: &self.owner,
+            now: unix_time(now),
+            claimed_until: unix_time(until),
+            has_queue: self.timers.is_known(),
+            deadline,
+        }
+    }
+
+    /// Finds out which channels have an event already, and reads the threads of the events. This comes before any call
+    /// to AWS about the events.
+    async fn find_known(
+        &self,
+        events: &mut [BatchEvent],
+        step: &ThreadStep<'_>,
+        timers: &[SubjectKey],
+    ) -> BatchThreads {
+        let names = self.channels.iter().map(|it| it.name.as_str());
+        let mut keys = Vec::new();
+        for name in names {
+            keys.extend(events.iter().flat_map(|event| event.keys_to_read(name)));
+        }
+        let until = step.deadline.share(budget::FIND_DUPLICATES);
+        let posted = timeout_at(until, self.dedup.posted(keys));
+        let (posted, threads) = join(posted, step.load(events, timers)).await;
+        let posted = posted.unwrap_or_default();
+        for event in events {
+            event.note_duplicates(&self.channels, &self.dedup, &posted);
+        }
+        threads
+    }
+
+    /// Asks AWS about the events that are kept and new.
+    async fn look_up(&self, events: &mut [BatchEvent], threads: &BatchThreads, deadline: Deadline) {
+        let Some(enricher) = &self.enricher else {
+            return;
+        };
+        let new = events.iter_mut().enumerate();
+        let new = new.filter(|(index, _)| !threads.repeated.contains(index));
+        let new = new.filter_map(|(_, event)| event.evaluated_mut());
+        look_up(new, enricher, &self.policy, deadline).await;
+        events
+            .iter_mut()
+            .for_each(|it| it.judge_again(&self.policy));
+    }
+
+    /// Advances the threads, and notes which events belong to them.
+    async fn advance(
+        &self,
+        events: &mut [BatchEvent],
+        threads: &mut BatchThreads,
+        step: &ThreadStep<'_>,
+        timers: &[SubjectKey],
+    ) {
+        let counts = self.service_counts(threads, step).await;
+        step.advance(threads, events, timers, counts).await;
+        for index in threads.taken.keys() {
+            events[*index].is_in_thread = true;
+        }
+    }
+
+    /// The numbers of tasks of services whose incidents may be over.
+    async fn service_counts(
+        &self,
+        threads: &BatchThreads,
+        step: &ThreadStep<'_>,
+    ) -> HashMap<SubjectKey, (i64, i64)> {
+        let services = step.services_to_count(threads);
+        let Some(enricher) = self.enricher.as_ref().filter(|_| !services.is_empty()) else {
+            return HashMap::new();
+        };
+        let until = step.deadline.share(enricher.timeout());
+        let named = services.iter().map(|it| ServiceName {
+            account: &it.account,
+            region: &it.region,
+            cluster: &it.cluster,
+            service: &it.name,
+        });
+        let counts = enricher.service_counts(named.collect(), until).await;
+        let found = services.iter().zip(counts);
+        found
+            .filter_map(|(key, counts)| Some((key.clone(), counts?)))
+            .collect()
     }
 
     /// Changes the visibility of the records that failed, so that the queue delivers them again with growing delays. An
@@ -111,6 +269,11 @@ impl Notifier {
     /// is delivered again at once, because it must go to the dead-letter queue.
     pub async fn return_to_queue(&self, report: &BatchReport) {
         let mut records: HashMap<&str, (&ReceivedMessage, RetryDelay)> = HashMap::new();
+        for receipt in &report.failed_timers {
+            if let Some(message) = receipt.message.as_deref() {
+                records.insert(&receipt.id, (message, RetryDelay::Later(None)));
+            }
+        }
         for entry in report.failed() {
             let Some(receipt) = &entry.receipt else {
                 continue;
@@ -139,40 +302,86 @@ impl Notifier {
         change_visibility(&session.sqs(), records.into_values()).await;
     }
 
-    /// Finds out which channels have an event already. This comes before any call to AWS about the event.
-    async fn find_duplicates(&self, events: &mut [BatchEvent], deadline: Deadline) {
-        let mut keys = Vec::new();
-        for event in events.iter() {
-            for channel in &self.channels {
-                keys.extend(event.keys(&channel.name));
-            }
-        }
-        let until = deadline.share(budget::FIND_DUPLICATES);
-        let posted = timeout_at(until, self.dedup.posted(keys)).await;
-        let posted = posted.unwrap_or_default();
-        for event in events {
-            event.note_duplicates(&self.channels, &self.dedup, &posted);
-        }
-    }
-
     /// Sends to all channels at the same time, and adds one delivery for each channel to each event.
-    async fn deliver(&self, events: &mut [BatchEvent], deadline: Deadline, end: Deadline) {
-        let dispatchers = self.channels.iter().map(|channel| ChannelDispatcher {
-            channel,
-            renderer: &self.renderer,
-            http: &self.http,
-            dedup: &self.dedup,
-            deadline,
-            end,
-        });
+    async fn deliver(
+        &self,
+        events: &mut [BatchEvent],
+        threads: &mut BatchThreads,
+        step: &ThreadStep<'_>,
+        end: Deadline,
+    ) {
+        let records = std::mem::take(&mut threads.records);
+        let mut chains = self.chains(threads, &records);
+        let recorder = ThreadRecorder::new(&self.threads, records, step.now);
+        let recorder = &recorder;
         let shared: &[BatchEvent] = events;
-        let delivered =
-            join_all(dispatchers.map(|it| async move { it.dispatch(shared).await })).await;
-        for (channel, statuses) in self.channels.iter().zip(delivered) {
+        let dispatched = self.channels.iter().map(|channel| {
+            let dispatcher = ChannelDispatcher {
+                channel,
+                renderer: &self.renderer,
+                http: &self.http,
+                dedup: &self.dedup,
+                recorder,
+                edits: &self.edits,
+                deadline: step.deadline,
+                end,
+            };
+            let chains = chains.remove(&channel.name).unwrap_or_default();
+            async move { dispatcher.dispatch(shared, chains).await }
+        });
+        let dispatched: Vec<_> = dispatched.collect();
+        let reports = join_all(dispatched).await;
+        for (channel, report) in self.channels.iter().zip(&reports) {
+            let single = report
+                .statuses
+                .iter()
+                .map(|(index, it)| (*index, it.clone()));
+            let mut statuses: Vec<_> = single.collect();
+            for (index, subject) in &threads.taken {
+                let name = &channel.name;
+                let status = delivery::of_event(*index, subject, name, report, threads, recorder);
+                statuses.push((*index, status.await));
+            }
             for (index, status) in statuses {
                 let channel = channel.name.clone();
                 events[index].deliveries.push(Delivery { channel, status });
             }
         }
+        for (index, event) in events.iter_mut().enumerate() {
+            if event.kept().is_none() {
+                event.unsent = delivery::unsent(index, &reports, threads);
+            }
+        }
     }
+
+    /// What is due in each channel, thread by thread.
+    fn chains(
+        &self,
+        threads: &mut BatchThreads,
+        records: &HashMap<SubjectKey, ThreadRecord>,
+    ) -> HashMap<String, Vec<Chain>> {
+        let mut steps: BTreeMap<(String, SubjectKey, ThreadId), Vec<ClaimedDue>> = BTreeMap::new();
+        for (subject, due) in std::mem::take(&mut threads.claimed) {
+            let key = (due.channel.clone(), subject, due.thread.clone());
+            steps.entry(key).or_default().push(due);
+        }
+        let mut chains: HashMap<String, Vec<Chain>> = HashMap::new();
+        for ((channel, subject, id), steps) in steps {
+            let shown_in = threads.shown_in.iter();
+            let mut events = shown_in
+                .filter(|(_, ids)| ids.contains(&id))
+                .map(|(index, _)| *index);
+            let event = events.by_ref().min();
+            if let Some(thread) = threads.thread(&subject, &id, records) {
+                let chain = Chain::new(subject, thread, steps, event);
+                chains.entry(channel).or_default().push(chain);
+            }
+        }
+        chains
+    }
+}
+
+fn unix_time(time: SystemTime) -> UnixTime {
+    let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixTime::of_milliseconds(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX))
 }

@@ -22,7 +22,7 @@ use crate::aws::LazySession;
 use crate::ecs::links;
 use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
-use calls::{AwsCalls, ClientCache};
+use calls::{AwsCalls, ClientCache, Cluster, Member, is_name};
 use definition::DefinitionCache;
 
 pub use log_tail::LogTail;
@@ -58,6 +58,22 @@ impl EnrichLimits {
     };
 }
 
+/// A service, by the parts of its ARN.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceName<'a> {
+    pub account: &'a str,
+    pub region: &'a str,
+    pub cluster: &'a str,
+    pub service: &'a str,
+}
+
+impl ServiceName<'_> {
+    fn member(&self) -> Option<Member> {
+        let cluster = Cluster::new(self.account, self.region, self.cluster)?;
+        is_name(self.service).then(|| (cluster, self.service.to_owned()))
+    }
+}
+
 impl Enricher {
     pub fn new(log_tail: Option<LogTail>, limits: EnrichLimits, session: Arc<LazySession>) -> Self {
         Self {
@@ -74,29 +90,30 @@ impl Enricher {
         self.limits.all
     }
 
+    async fn clients(&self, region: &str, until: Instant) -> Option<&ClientCache> {
+        let open = || async {
+            let session = self.session.get(region).await;
+            session.cloned().map(ClientCache::new)
+        };
+        match timeout_at(until, self.clients.get_or_try_init(open)).await {
+            Ok(Ok(clients)) => return Some(clients),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "AWS is not asked, so messages lack its facts");
+            }
+            Err(_) => {
+                tracing::warn!("there were no AWS credentials in time, so messages lack its facts");
+            }
+        }
+        None
+    }
+
     /// Adds the missing facts that AWS returns in time.
     pub async fn enrich(&self, mut notices: Vec<&mut Notice>, policy: &Policy, until: Instant) {
         let Some(region) = notices.iter().find_map(|notice| self.region_to_ask(notice)) else {
             return;
         };
-        let open = || async {
-            self.session
-                .get(&region)
-                .await
-                .cloned()
-                .map(ClientCache::new)
-        };
-        let open = self.clients.get_or_try_init(open);
-        let clients = match timeout_at(until, open).await {
-            Ok(Ok(clients)) => clients,
-            Ok(Err(error)) => {
-                return tracing::warn!(%error, "AWS is not asked, so messages lack its facts");
-            }
-            Err(_) => {
-                return tracing::warn!(
-                    "there were no AWS credentials in time, so messages lack its facts"
-                );
-            }
+        let Some(clients) = self.clients(&region, until).await else {
+            return;
         };
         let aws = AwsCalls::new(clients, self.limits.call, until);
         let (tasks, deployments) = join(
@@ -123,6 +140,27 @@ impl Enricher {
             log_tail.add_to(&aws, notices, policy).await;
         }
         aws.report();
+    }
+
+    /// The running and the desired tasks of each service. `None` if AWS does not answer in time.
+    pub async fn service_counts(
+        &self,
+        services: Vec<ServiceName<'_>>,
+        until: Instant,
+    ) -> Vec<Option<(i64, i64)>> {
+        let members: Vec<_> = services.iter().map(ServiceName::member).collect();
+        let first = members.iter().flatten().next();
+        let Some(region) = first.map(|(cluster, _)| cluster.region.clone()) else {
+            return vec![None; services.len()];
+        };
+        let Some(clients) = self.clients(&region, until).await else {
+            return vec![None; services.len()];
+        };
+        let aws = AwsCalls::new(clients, self.limits.call, until);
+        let found = deployment::fetch_services(&aws, members.iter().flatten().cloned()).await;
+        aws.report();
+        let counts = |member: &Option<Member>| Some(found.get(member.as_ref()?)?.counts);
+        members.iter().map(counts).collect()
     }
 
     /// The region of the first call about a notice. `None` if no call is needed.

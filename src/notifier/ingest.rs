@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::aws::visibility::ReceivedMessage;
 use crate::ecs::event::{EcsEvent, Fields, NotAnEvent};
+use crate::notifier::thread::ThreadTimer;
 
 /// An event or an error, with the record to return to the queue if the event is not posted.
 #[derive(Debug, Clone)]
@@ -71,15 +72,15 @@ const MOST_OF_A_BATCH: usize = 20_000;
 const DEEPEST: usize = 8;
 
 /// Reads all items of a payload, in their order. A record with too many events becomes one item with an error.
-pub fn open(payload: &Value) -> Vec<IngestItem> {
-    let mut opened = Opened::default();
+pub fn open(payload: &Value) -> Opened {
+    let mut reading = Reading::default();
     Unwrapping {
-        opened: &mut opened,
+        reading: &mut reading,
         receipt: None,
         depth: 0,
     }
     .unwrap_value(payload);
-    opened.items
+    reading.opened
 }
 
 /// The payload in a dead-letter message: the payload of a failed invocation's record, or the message itself.
@@ -99,19 +100,33 @@ pub fn sender(payload: &Value) -> Sender {
     }
 }
 
-/// The items that were read so far, within the limits.
+/// The contents of a payload.
 #[derive(Debug, Default)]
-struct Opened {
-    items: Vec<IngestItem>,
+pub struct Opened {
+    pub items: Vec<IngestItem>,
+    pub timers: Vec<TimerItem>,
+}
+
+/// A timer of a thread, which the function sent to its own queue.
+#[derive(Debug, Clone)]
+pub struct TimerItem {
+    pub receipt: Option<Receipt>,
+    pub timer: ThreadTimer,
+}
+
+/// What was read so far, within the limits.
+#[derive(Debug, Default)]
+struct Reading {
+    opened: Opened,
     /// The index of the current record's first item.
     record: usize,
     /// The current record has too many events, so nothing more of it is added.
     is_over: bool,
 }
 
-impl Opened {
+impl Reading {
     fn begin_record(&mut self) {
-        self.record = self.items.len();
+        self.record = self.opened.items.len();
         self.is_over = false;
     }
 
@@ -120,12 +135,12 @@ impl Opened {
             return;
         }
         let receipt = receipt.map(|it| Receipt {
-            number: self.items.len() - self.record,
+            number: self.opened.items.len() - self.record,
             ..it.clone()
         });
-        let limit = if self.items.len() - self.record >= MOST_OF_A_RECORD {
+        let limit = if self.opened.items.len() - self.record >= MOST_OF_A_RECORD {
             Some(IngestError::TooMany)
-        } else if self.items.len() >= MOST_OF_A_BATCH {
+        } else if self.opened.items.len() >= MOST_OF_A_BATCH {
             Some(IngestError::BatchFull)
         } else {
             None
@@ -133,24 +148,24 @@ impl Opened {
         let event = match limit {
             None => event,
             Some(error) => {
-                self.items.truncate(self.record);
+                self.opened.items.truncate(self.record);
                 self.is_over = true;
                 Err(error)
             }
         };
-        self.items.push(IngestItem { receipt, event });
+        self.opened.items.push(IngestItem { receipt, event });
     }
 }
 
 struct Unwrapping<'a> {
-    opened: &'a mut Opened,
+    reading: &'a mut Reading,
     receipt: Option<Receipt>,
     depth: usize,
 }
 
 impl Unwrapping<'_> {
     fn unwrap_value(&mut self, value: &Value) {
-        if self.opened.is_over {
+        if self.reading.is_over {
             return;
         }
         if self.depth > DEEPEST {
@@ -168,6 +183,12 @@ impl Unwrapping<'_> {
                 .unwrap_value(fields.object("requestPayload").value());
         } else if fields.text("Type").as_deref() == Some("Notification") {
             self.unwrap_message(fields);
+        } else if let Some(timer) = ThreadTimer::read(value) {
+            let receipt = self.receipt.clone();
+            let timers = &mut self.reading.opened.timers;
+            if timers.len() < MOST_OF_A_BATCH {
+                timers.push(TimerItem { receipt, timer });
+            }
         } else {
             self.add(EcsEvent::read(value).map_err(Into::into));
         }
@@ -178,7 +199,7 @@ impl Unwrapping<'_> {
         if is_sqs(fields) {
             // A batch inside a record belongs to that record.
             if self.receipt.is_none() {
-                self.opened.begin_record();
+                self.reading.begin_record();
             }
             self.unwrap_sqs(record);
         } else if fields.is_present("Sns") {
@@ -232,14 +253,14 @@ impl Unwrapping<'_> {
 
     fn deeper(&mut self) -> Unwrapping<'_> {
         Unwrapping {
-            opened: self.opened,
+            reading: self.reading,
             receipt: self.receipt.clone(),
             depth: self.depth + 1,
         }
     }
 
     fn add(&mut self, event: Result<EcsEvent, IngestError>) {
-        self.opened.add(self.receipt.as_ref(), event);
+        self.reading.add(self.receipt.as_ref(), event);
     }
 }
 
@@ -271,7 +292,7 @@ mod tests {
     /// Each record's id, its number of events, and its last error.
     fn opened(payload: &Value) -> Vec<(String, usize, Option<IngestError>)> {
         let mut records: Vec<(String, usize, Option<IngestError>)> = Vec::new();
-        for item in open(payload) {
+        for item in open(payload).items {
             let id = item.receipt.map(|it| it.id).unwrap_or_default();
             let error = item.event.err();
             match records.last_mut().filter(|it| it.0 == id) {

@@ -1,7 +1,7 @@
 //! The metrics. They show that every event is accounted for.
 //!
 //! `EventsReceived` = `EventsKept` + `EventsDropped` (by `Reason`) + `EventsInvalid`. For each `Channel`:
-//! `EventsKept` = `Delivered` + `Failed` + `InFlight` + `Duplicates` + `Filtered`. The function writes the metrics in
+//! `EventsKept` = `Delivered` + `Failed` + `InFlight` + `Duplicates` + `Filtered` + `Counted`. The function writes the metrics in
 //! CloudWatch's embedded metric format. The command line does not write them.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 
 use crate::notifier::policy::DropReason;
+use crate::notifier::thread::{Reason, Thread, ThreadState, Turn};
 
 /// Sets the units of the metrics.
 pub fn describe() {
@@ -38,13 +39,41 @@ pub fn count_kept() {
     counter!("EventsKept").increment(1);
 }
 
-/// Counts one kept event in one channel. `status` is `Delivered`, `Failed`, `Duplicates`, `Filtered` or `InFlight`.
+/// Counts one kept event in one channel. `status` is `Delivered`, `Failed`, `Duplicates`, `Filtered`,
+/// `InFlight` or `Counted`.
 pub fn count_delivery(channel: &str, status: &'static str) {
     counter!(status, "Channel" => channel.to_owned()).increment(1);
     if status == FAILED {
         // A CloudWatch alarm cannot add up the values of all channels.
         counter!("DeliveryFailures").increment(1);
     }
+}
+
+/// Counts a turn of a thread: threads that open and end, and reminders.
+pub fn count_turn(thread: &Thread, turn: &Turn) {
+    let kind: &'static str = thread.kind().into();
+    let is_over = matches!(
+        thread.state(),
+        Some(
+            ThreadState::Resolved
+                | ThreadState::Completed
+                | ThreadState::Failed
+                | ThreadState::Stopped
+        )
+    );
+    match turn.reason {
+        Reason::Opened => counter!("ThreadsOpened", "Kind" => kind).increment(1),
+        Reason::Reminder => counter!("Reminders").increment(1),
+        _ => {}
+    }
+    if is_over && (turn.reason == Reason::Opened || turn.reason.is_turn()) {
+        counter!("ThreadsResolved", "Kind" => kind).increment(1);
+    }
+}
+
+/// Counts an edit of a message.
+pub fn count_edit(channel: &str) {
+    counter!("Edits", "Channel" => channel.to_owned()).increment(1);
 }
 
 /// The metric of a delivery that failed.

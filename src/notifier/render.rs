@@ -16,7 +16,7 @@ use strum::{IntoStaticStr, VariantArray};
 use tera::Tera;
 
 pub use own::{OwnTemplates, TemplateFile};
-pub use thread_message::{ThreadForm, ThreadMessage};
+pub use thread_message::ThreadMessage;
 
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::ChannelType;

@@ -16,10 +16,11 @@ use crate::notifier::dispatch::evaluate;
 use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{Decision, Policy, is_brought_back};
-use crate::notifier::render::{Renderer, ThreadForm, ThreadMessage, View};
+use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::thread::{
     Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
-    SubjectState, Surroundings, ThreadId, ThreadSettings, ThreadState, UnixTime, advance, steps,
+    SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState, UnixTime,
+    advance, steps,
 };
 
 /// The most event ids in one line of the output.

@@ -14,6 +14,8 @@ use crate::notifier::policy::Decision;
 pub struct BatchReport {
     pub sender: Sender,
     pub entries: Vec<ReportEntry>,
+    /// The records of timers that must come again.
+    pub failed_timers: Vec<Receipt>,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct EventReport {
     pub kind: Kind,
     pub decision: Decision,
     pub deliveries: Vec<Delivery>,
+    /// What a thread that the event changed could not show, of an event that is dropped.
+    pub unsent: Option<String>,
 }
 
 #[derive(Debug)]
@@ -42,6 +46,8 @@ pub struct Delivery {
 pub enum DeliveryStatus {
     /// The notice is not urgent, and the channel accepts only urgent ones.
     Filtered,
+    /// A thread that the channel has, or may have, counts it.
+    Counted,
     /// The channel has it already.
     Duplicate,
     /// Another function is posting it now and may still fail, so the event must come again.
@@ -95,6 +101,7 @@ impl ReportEntry {
                     .deliveries
                     .iter()
                     .filter_map(Delivery::failure)
+                    .chain(report.unsent.clone())
                     .collect();
                 (!failures.is_empty()).then(|| failures.join("; "))
             }
@@ -178,6 +185,7 @@ impl Delivery {
     fn retry_delay(&self) -> Option<RetryDelay> {
         match &self.status {
             DeliveryStatus::Filtered
+            | DeliveryStatus::Counted
             | DeliveryStatus::Duplicate
             | DeliveryStatus::Tried(Outcome::Delivered { .. }) => None,
             DeliveryStatus::Tried(Outcome::Retry { after, .. }) => Some(RetryDelay::Later(*after)),
@@ -198,6 +206,7 @@ impl Delivery {
     fn metric(&self) -> &'static str {
         match &self.status {
             DeliveryStatus::Filtered => "Filtered",
+            DeliveryStatus::Counted => "Counted",
             DeliveryStatus::Duplicate => "Duplicates",
             DeliveryStatus::InFlight => "InFlight",
             DeliveryStatus::Tried(Outcome::Delivered { .. }) => "Delivered",
@@ -211,7 +220,7 @@ impl Delivery {
 
     fn failure(&self) -> Option<String> {
         match &self.status {
-            DeliveryStatus::Filtered | DeliveryStatus::Duplicate => None,
+            DeliveryStatus::Filtered | DeliveryStatus::Counted | DeliveryStatus::Duplicate => None,
             DeliveryStatus::InFlight => Some(format!("{}: {IN_FLIGHT}", self.channel)),
             DeliveryStatus::Tried(Outcome::Delivered { .. }) => None,
             DeliveryStatus::Tried(
@@ -230,6 +239,7 @@ impl std::fmt::Display for Delivery {
         let channel = &self.channel;
         match &self.status {
             DeliveryStatus::Filtered => write!(f, "{channel} filtered"),
+            DeliveryStatus::Counted => write!(f, "{channel} counted"),
             DeliveryStatus::Duplicate => write!(f, "{channel} duplicate"),
             DeliveryStatus::InFlight => write!(f, "{channel} failed ({IN_FLIGHT})"),
             DeliveryStatus::Tried(Outcome::Delivered { .. }) => write!(f, "{channel} delivered"),

@@ -11,6 +11,7 @@
 //! | `service`, `workload` | what events mean for a service, a family or an instance |
 //! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
 //! | `action` | what is due, and why |
+//! | `outbox` | what is due in each channel |
 //! | `display` | what a channel does for an action, by what it can do |
 
 mod action;
@@ -22,6 +23,7 @@ mod deployment;
 mod display;
 mod incident;
 mod observation;
+mod outbox;
 mod registration;
 mod route;
 mod run;
@@ -32,6 +34,7 @@ mod shown;
 mod state;
 mod storm;
 mod subject;
+mod timer;
 mod unix_time;
 mod workload;
 
@@ -42,15 +45,17 @@ pub use activity::{Activity, ActivityCount};
 pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_counts};
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook};
-pub use display::{Step, steps};
+pub use display::{Step, ThreadForm, steps};
 pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
-pub use route::kinds_heard;
+pub use outbox::{ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
+pub use route::{kinds_heard, subjects};
 pub use run::{Launch, Run, RunTask};
 pub use settings::ThreadSettings;
 pub use state::{ShownNotice, SubjectState, Thread};
 pub use storm::{Member, Storm};
 pub use subject::{SubjectKey, SubjectKind};
+pub use timer::ThreadTimer;
 pub use unix_time::UnixTime;
 
 /// The service without a task: a deployment is about all its tasks.

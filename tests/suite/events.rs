@@ -98,6 +98,7 @@ pub(crate) struct Evaluated {
 /// Evaluates every event of a payload. An item that is not an event gives an error.
 pub(crate) fn evaluate(payload: &Value, policy: &Policy) -> Vec<Result<Evaluated, String>> {
     ingest::open(payload)
+        .items
         .into_iter()
         .map(|item| {
             let event = item.event.map_err(|error| error.to_string())?;

@@ -106,7 +106,7 @@ async fn post(
     };
     output.print(&format!("{bold}{}{bold:#}", input.name));
     let failed = totals.failed + totals.unsent;
-    for item in ingest::open(&payload) {
+    for item in ingest::open(&payload).items {
         if output.is_closed {
             totals.unsent += 1;
             continue;

@@ -108,7 +108,7 @@ impl Preview {
             }
         };
         let policy = &self.filter.policy;
-        let found = ingest::open(&payload).into_iter();
+        let found = ingest::open(&payload).items.into_iter();
         let mut decided: Vec<_> = found
             .map(|item| item.event.map(|event| evaluate(&event, policy)))
             .collect();

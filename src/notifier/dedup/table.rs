@@ -7,54 +7,28 @@
 //! both times themselves.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemOutput;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use futures::{StreamExt as _, stream};
-use tokio::sync::OnceCell;
-use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::{Claim, DedupKey};
-use crate::aws::{CallError, ErrorKind, LazySession, SessionError};
+use crate::aws::CallError;
+use crate::notifier::state_table::StateTable;
 
 /// How long a posted transition is remembered. It is longer than any queue keeps an event.
 const RETENTION: Duration = Duration::from_secs(15 * 24 * 3_600);
 
-/// How long one answer of the table may take.
-const TIMEOUT: Duration = Duration::from_millis(800);
-
-/// After so many calls in a row without an answer, the table counts as not available.
-const MOST_MISSES: usize = 2;
-
-/// The most keys in a BatchGetItem call. <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
-const MOST_KEYS: usize = 100;
-
-/// The wait before a BatchGetItem call for keys without an answer. It doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
-
-/// The number of BatchGetItem calls at the same time.
+/// The number of calls at the same time.
 const AT_ONCE: usize = 8;
 
-/// The key of an item in DynamoDB's form.
-type Id = HashMap<String, AttributeValue>;
-
 #[derive(Debug)]
-pub struct Table {
-    name: String,
-    session: Arc<LazySession>,
-    client: OnceCell<Client>,
+pub(super) struct DedupTable {
+    table: Arc<StateTable>,
     owner: String,
-    /// The number of calls in a row without an answer.
-    misses: AtomicUsize,
-    /// Whether this invocation has logged that the table is not available.
-    is_logged: AtomicBool,
     /// Posted transitions that could not be written to the table yet.
     uncommitted: Mutex<Vec<DedupKey>>,
 }
@@ -80,28 +54,18 @@ impl FoundKeys {
     }
 }
 
-impl Table {
-    pub fn new(name: String, session: Arc<LazySession>) -> Self {
+impl DedupTable {
+    pub(super) fn new(table: Arc<StateTable>) -> Self {
         Self {
-            name,
-            session,
-            client: OnceCell::new(),
+            table,
             owner: Uuid::new_v4().to_string(),
-            misses: AtomicUsize::new(0),
-            is_logged: AtomicBool::new(false),
             uncommitted: Mutex::default(),
         }
     }
 
-    /// Call this at the start of an invocation. The table may be available again.
-    pub(super) fn begin(&self) {
-        self.misses.store(0, Ordering::Relaxed);
-        self.is_logged.store(false, Ordering::Relaxed);
-    }
-
     /// Call this at the end of an invocation. It tries once more to write what could not be written before.
     pub(super) async fn finish(&self) {
-        self.misses.store(0, Ordering::Relaxed);
+        self.table.begin();
         let uncommitted = std::mem::take(&mut *self.uncommitted());
         let committed = uncommitted.iter().map(|key| self.commit(key));
         let committed = stream::iter(committed).buffer_unordered(AT_ONCE);
@@ -114,79 +78,24 @@ impl Table {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) async fn find(&self, keys: Vec<DedupKey>) -> FoundKeys {
-        let parts = keys.chunks(MOST_KEYS).map(|part| self.find_part(part));
-        let parts: Vec<_> = stream::iter(parts)
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let mut found = FoundKeys::default();
-        for part in parts {
-            found.posted.extend(part.posted);
-            found.unanswered.extend(part.unanswered);
-        }
-        found
-    }
-
-    /// A busy table answers for some of the keys only. The others are requested again until [`TIMEOUT`].
-    async fn find_part(&self, keys: &[DedupKey]) -> FoundKeys {
-        let until = Instant::now() + TIMEOUT;
+    pub(super) async fn find(&self, keys: &[DedupKey]) -> FoundKeys {
         let now = seconds(SystemTime::now());
-        let mut pause = FIRST_PAUSE;
         let mut found = FoundKeys::default();
-        let mut wanted: Vec<_> = keys
-            .iter()
-            .map(|key| HashMap::from([("id".to_owned(), text(key.as_str()))]))
-            .collect();
-        while let Some(answer) = self.read(wanted, until).await {
-            // Only this table was requested, by its name or its ARN.
-            let items = answer.responses.into_iter().flatten().flat_map(|it| it.1);
-            items.for_each(|item| found.add(&item, now));
-            let left = answer.unprocessed_keys.into_iter().flatten();
-            wanted = left.flat_map(|(_, left)| left.keys).collect();
-            if wanted.is_empty() {
-                break;
-            }
-            if Instant::now() + pause >= until {
-                let left = format!(
-                    "BatchGetItem: keys without an answer in time: {}",
-                    wanted.len()
-                );
-                self.log(&left);
-                break;
-            }
-            sleep(pause).await;
-            pause *= 2;
-        }
+        let ids = keys.iter().map(|key| key.as_str().to_owned()).collect();
+        let items = self.table.get(ids).await.items;
+        items.iter().for_each(|item| found.add(item, now));
         found
-    }
-
-    async fn read(&self, ids: Vec<Id>, until: Instant) -> Option<BatchGetItemOutput> {
-        const CALL: &str = "BatchGetItem";
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(ids))
-            .consistent_read(true)
-            .build();
-        let wanted = wanted.ok()?;
-        let answer = self.call_until(until, CALL, |dynamo| async move {
-            let request = dynamo.batch_get_item().request_items(&self.name, wanted);
-            request
-                .send()
-                .await
-                .map_err(|error| CallError::of(CALL, error))
-        });
-        answer.await
     }
 
     /// `unanswered` is the known count of the key. The claim keeps it.
     pub(super) async fn claim(&self, key: &DedupKey, until: SystemTime, unanswered: u32) -> Claim {
         const CALL: &str = "PutItem";
         let now = SystemTime::now();
-        let claimed = self.call(CALL, |dynamo| async move {
+        let claimed = self.table.call(CALL, |dynamo| async move {
             let unanswered = (unanswered > 0).then(|| number(unanswered.into()));
             let put = dynamo
                 .put_item()
-                .table_name(&self.name)
+                .table_name(self.table.name())
                 .item("id", text(key.as_str()))
                 .item("state", text("claimed"))
                 .item("owner", text(&self.owner))
@@ -218,7 +127,7 @@ impl Table {
         match claimed.await {
             // Another process has posted it since the table was read, or is posting it now.
             Some(Claim::InFlight) => {
-                let found = self.find_part(std::slice::from_ref(key)).await;
+                let found = self.find(std::slice::from_ref(key)).await;
                 match found.posted.is_empty() {
                     true => Claim::InFlight,
                     false => Claim::Duplicate,
@@ -233,10 +142,10 @@ impl Table {
     pub(super) async fn commit(&self, key: &DedupKey) {
         const CALL: &str = "UpdateItem";
         let expires = seconds(SystemTime::now() + RETENTION);
-        let committed = self.call(CALL, |dynamo| async move {
+        let committed = self.table.call(CALL, |dynamo| async move {
             let update = dynamo
                 .update_item()
-                .table_name(&self.name)
+                .table_name(self.table.name())
                 .key("id", text(key.as_str()))
                 .update_expression("SET #state = :posted, expires = :expires REMOVE #until")
                 .expression_attribute_names("#state", "state")
@@ -262,10 +171,10 @@ impl Table {
     /// Ends the claim and adds `more` to the count of messages without an answer. Returns the new count.
     async fn end_claim(&self, key: &DedupKey, more: u64) -> Option<u32> {
         const CALL: &str = "UpdateItem";
-        let answer = self.call(CALL, |dynamo| async move {
+        let answer = self.table.call(CALL, |dynamo| async move {
             let update = dynamo
                 .update_item()
-                .table_name(&self.name)
+                .table_name(self.table.name())
                 .key("id", text(key.as_str()))
                 .update_expression("SET #until = :over ADD unanswered :more")
                 .condition_expression("#owner = :owner AND #state = :claimed")
@@ -300,103 +209,32 @@ impl Table {
             self.end_claim(key, 0).await;
             return;
         }
-        self.call(CALL, |dynamo| async move {
-            let delete = dynamo
-                .delete_item()
-                .table_name(&self.name)
-                .key("id", text(key.as_str()))
-                .condition_expression("#owner = :owner AND #state = :claimed")
-                .expression_attribute_names("#state", "state")
-                .expression_attribute_names("#owner", "owner")
-                .expression_attribute_values(":claimed", text("claimed"))
-                .expression_attribute_values(":owner", text(&self.owner));
-            match delete.send().await {
-                // Another process has the claim now.
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(|it| it.is_conditional_check_failed_exception()) =>
-                {
-                    Ok(())
+        self.table
+            .call(CALL, |dynamo| async move {
+                let delete = dynamo
+                    .delete_item()
+                    .table_name(self.table.name())
+                    .key("id", text(key.as_str()))
+                    .condition_expression("#owner = :owner AND #state = :claimed")
+                    .expression_attribute_names("#state", "state")
+                    .expression_attribute_names("#owner", "owner")
+                    .expression_attribute_values(":claimed", text("claimed"))
+                    .expression_attribute_values(":owner", text(&self.owner));
+                match delete.send().await {
+                    // Another process has the claim now.
+                    Err(error)
+                        if error
+                            .as_service_error()
+                            .is_some_and(|it| it.is_conditional_check_failed_exception()) =>
+                    {
+                        Ok(())
+                    }
+                    Err(error) => Err(CallError::of(CALL, error)),
+                    Ok(_) => Ok(()),
                 }
-                Err(error) => Err(CallError::of(CALL, error)),
-                Ok(_) => Ok(()),
-            }
-        })
-        .await;
+            })
+            .await;
     }
-
-    /// Calls the table. `None` if there is no answer in time. After two such calls in a row, the table is not called until
-    /// the next invocation, because each call would delay a message. A call that DynamoDB refuses, for example because
-    /// the table is busy, does not count.
-    async fn call<'a, T, F>(
-        &'a self,
-        call: &'static str,
-        request: impl FnOnce(&'a Client) -> F,
-    ) -> Option<T>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
-        self.call_until(Instant::now() + TIMEOUT, call, request)
-            .await
-    }
-
-    async fn call_until<'a, T, F>(
-        &'a self,
-        until: Instant,
-        call: &'static str,
-        request: impl FnOnce(&'a Client) -> F,
-    ) -> Option<T>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
-        if self.misses.load(Ordering::Relaxed) >= MOST_MISSES {
-            return None;
-        }
-        let answer = timeout_at(until, async {
-            let open = || async {
-                let session = self.session.own().await?;
-                Ok::<_, SessionError>(session.dynamo_db_with_short_timeout())
-            };
-            match self.client.get_or_try_init(open).await {
-                Ok(client) => request(client).await.map_err(Miss::Call),
-                Err(error) => Err(Miss::Session(error)),
-            }
-        });
-        let miss = match answer.await {
-            Ok(Ok(answer)) => {
-                self.misses.store(0, Ordering::Relaxed);
-                return Some(answer);
-            }
-            Ok(Err(miss)) => miss,
-            Err(_) => Miss::Late(call),
-        };
-        let is_answer = matches!(&miss, Miss::Call(error) if error.kind != ErrorKind::Unavailable);
-        if !is_answer {
-            self.misses.fetch_add(1, Ordering::Relaxed);
-        }
-        self.log(&miss.to_string());
-        None
-    }
-
-    /// Logs once in each invocation.
-    fn log(&self, why: &str) {
-        if !self.is_logged.swap(true, Ordering::Relaxed) {
-            let why = why.escape_debug();
-            tracing::warn!(%why, "the dedup table is not available; messages may come twice");
-        }
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug, thiserror::Error)]
-enum Miss {
-    #[error(transparent)]
-    Session(SessionError),
-    #[error(transparent)]
-    Call(CallError),
-    #[error("{0}: no answer in time")]
-    Late(&'static str),
 }
 
 fn is_posted(item: &HashMap<String, AttributeValue>, now: u64) -> bool {

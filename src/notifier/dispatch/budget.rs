@@ -24,10 +24,18 @@ pub(super) const FIND_DUPLICATES: Duration = Duration::from_secs(4);
 pub(super) const CLAIM: Duration = Duration::from_secs(60);
 
 /// How long a claim of the command line lasts. The command line has no deadline.
-pub(super) const CLAIM_AT_A_TERMINAL: Duration = Duration::from_secs(300);
+const CLAIM_AT_A_TERMINAL: Duration = Duration::from_secs(300);
 
 /// How long a claim lasts after the end of its invocation. It covers the time to answer and differences between clocks.
-pub(super) const CLAIM_BEYOND_THE_END: Duration = Duration::from_secs(2);
+const CLAIM_BEYOND_THE_END: Duration = Duration::from_secs(2);
+
+/// How long a claim lasts: until the end of the invocation, because nothing works on the event after it.
+pub(super) fn claim_for(end: Deadline) -> Duration {
+    match end.left() {
+        Some(left) => left + CLAIM_BEYOND_THE_END,
+        None => CLAIM_AT_A_TERMINAL,
+    }
+}
 
 /// Time for changing the visibility of records, after the results are recorded.
 pub(super) const RETURN_RESERVE: Duration = Duration::from_millis(300);

@@ -21,7 +21,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     pub(super) fn of(channel: &str, index: usize, event: &BatchEvent) -> Self {
-        let notice = event.kept().map(|(notice, _)| notice);
+        let notice = event.single().map(|(notice, _)| notice);
         let transition = event.transition();
         let key = |transition: &Transition| DedupKey::new(channel, transition);
         Self {

@@ -1,6 +1,6 @@
 //! Processes a batch for one channel, in four steps: deduplicate, group, send, record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::iter::successors;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
@@ -10,29 +10,60 @@ use tokio::time::{Instant, timeout_at};
 
 use super::budget;
 use super::candidate::{Candidate, separate};
+use super::chain::Chain;
+use super::edit_limits::EditLimits;
 use super::event::BatchEvent;
 use super::rate_limiter::RateLimiter;
+use super::recorder::ThreadRecorder;
 use crate::aws::deadline::Deadline;
 use crate::notifier::channel::{
-    Attempts, ConfiguredChannel, Http, Operation, Outcome, send_with_retries,
+    Attempts, ConfiguredChannel, Http, Operation, Outcome, PreparedMessage, RateLimit,
+    send_with_retries,
 };
 use crate::notifier::dedup::{Claim, DedupKey, DedupStore, Unanswered};
 use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
-use crate::notifier::render::{Renderer, View};
+use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
+use crate::notifier::thread::Step;
 
 /// The number of calls to the dedup store at the same time.
 const AT_ONCE: usize = 16;
 
 /// The delivery status of each event, by its index in the batch.
-type Statuses = HashMap<usize, DeliveryStatus>;
+pub(super) type Statuses = HashMap<usize, DeliveryStatus>;
+
+/// What came of a batch in one channel.
+pub(super) struct ChannelReport {
+    pub(super) statuses: Statuses,
+    pub(super) chains: Vec<Chain>,
+}
+
+/// What must be known from one message to the next.
+struct Sending {
+    limiter: RateLimiter,
+    attempts: Attempts,
+    /// The channel accepts nothing more in the time that is left.
+    closed: Option<Outcome>,
+}
+
+impl Sending {
+    fn new(limit: Option<RateLimit>) -> Self {
+        Self {
+            limiter: RateLimiter::new(limit),
+            attempts: Attempts::Several,
+            closed: None,
+        }
+    }
+}
 
 pub(super) struct ChannelDispatcher<'a> {
     pub(super) channel: &'a ConfiguredChannel,
     pub(super) renderer: &'a Renderer,
     pub(super) http: &'a Http,
     pub(super) dedup: &'a DedupStore,
+    pub(super) recorder: &'a ThreadRecorder<'a>,
+    pub(super) edits: &'a EditLimits,
     /// The time by which the last message must be sent.
     pub(super) deadline: Deadline,
     /// The time by which everything must be recorded.
@@ -50,22 +81,26 @@ struct Deduplicated {
 }
 
 impl ChannelDispatcher<'_> {
-    /// Returns the status of each event that is kept.
-    pub(super) async fn dispatch(&self, events: &[BatchEvent]) -> Statuses {
+    /// Sends what is due in the threads, and the events that belong to no thread.
+    pub(super) async fn dispatch(
+        &self,
+        events: &[BatchEvent],
+        chains: Vec<Chain>,
+    ) -> ChannelReport {
         let Deduplicated {
             granted,
             duplicates,
             mut statuses,
         } = self.deduplicate(events).await;
-        let plan = group(events, &granted);
-        statuses.extend(self.send(plan, &granted).await);
+        let (sent, chains) = self.send(events, &granted, chains).await;
+        statuses.extend(sent);
         // A duplicate within the batch gets the status of the event that replaces it.
         for (index, other) in &duplicates {
             let last = successors(Some(other), |other| duplicates.get(other)).last();
             let status = status_of_duplicate(last.and_then(|it| statuses.get(it)));
             statuses.insert(*index, status);
         }
-        statuses
+        ChannelReport { statuses, chains }
     }
 
     /// Step 1. Events below the channel's minimum and duplicates are done. The others are claimed in the dedup store.
@@ -73,7 +108,7 @@ impl ChannelDispatcher<'_> {
         let mut statuses = Statuses::new();
         let mut candidates = Vec::new();
         for (index, event) in events.iter().enumerate() {
-            let Some((_, priority)) = event.kept() else {
+            let Some((_, priority)) = event.single() else {
                 continue;
             };
             if !self.channel.accepts(priority) {
@@ -136,68 +171,158 @@ impl ChannelDispatcher<'_> {
         }
     }
 
-    /// A claim ends with the invocation, because nothing works on the event after it.
     fn end_of_claim(&self) -> SystemTime {
-        let left = self.end.left();
-        let lasts = left.map_or(budget::CLAIM_AT_A_TERMINAL, |left| {
-            left + budget::CLAIM_BEYOND_THE_END
-        });
-        SystemTime::now() + lasts
+        SystemTime::now() + budget::claim_for(self.end)
     }
 
-    /// Step 3. Sends the messages that there is time for, one after another. Each one is recorded at once.
+    /// Step 3. Sends what there is time for, one after another: urgent threads, the events that belong to no thread, the
+    /// other threads, and then the threads that are only edited. Each one is recorded at once.
     async fn send(
+        &self,
+        events: &[BatchEvent],
+        granted: &HashMap<usize, Candidate>,
+        chains: Vec<Chain>,
+    ) -> (Statuses, Vec<Chain>) {
+        let mut sending = Sending::new(self.channel.channel.rate_limit());
+        let (mut done, others): (Vec<_>, Vec<_>) = chains.into_iter().partition(Chain::is_urgent);
+        for chain in &mut done {
+            self.send_chain(chain, &mut sending).await;
+        }
+        let (mut counted, mut others) = self.too_many(others, &sending);
+        let indexes = counted.iter().filter_map(|it| it.event).collect();
+        let plan = group(events, granted, &indexes);
+        let reserved = others.iter().filter(|it| it.has_message()).count();
+        let mut statuses = self.send_plan(plan, granted, reserved, &mut sending).await;
+        for chain in &mut counted {
+            let status = chain.event.and_then(|it| statuses.remove(&it));
+            chain.note_summary(&status.unwrap_or(DeliveryStatus::Duplicate));
+            self.record_chain(chain).await;
+        }
+        others.sort_by_key(|it| !it.has_message());
+        for chain in &mut others {
+            self.send_chain(chain, &mut sending).await;
+        }
+        done.extend(counted);
+        done.extend(others);
+        (statuses, done)
+    }
+
+    /// Separates the threads that only open, if there are far more than there is time for. One summary counts them.
+    fn too_many(&self, chains: Vec<Chain>, sending: &Sending) -> (Vec<Chain>, Vec<Chain>) {
+        let openings = chains.iter().filter(|it| it.may_be_summarized()).count();
+        let budget = sending.limiter.budget(self.deadline);
+        match budget.is_some_and(|budget| openings / 2 > budget) {
+            true => chains.into_iter().partition(Chain::may_be_summarized),
+            false => (Vec::new(), chains),
+        }
+    }
+
+    async fn send_plan(
         &self,
         mut plan: MessagePlan<'_>,
         granted: &HashMap<usize, Candidate>,
+        reserved: usize,
+        sending: &mut Sending,
     ) -> Statuses {
-        let mut limiter = RateLimiter::new(self.channel.channel.rate_limit());
-        let mut attempts = Attempts::Several;
         let mut statuses = Statuses::new();
-        let mut closed = None;
-        while let Some(planned) = plan.next(limiter.budget(self.deadline)) {
-            if closed.is_none() {
-                limiter.wait(self.deadline).await;
-                let outcome = self
-                    .send_group(&planned.group, attempts, &mut limiter)
-                    .await;
-                attempts = next_attempts(&outcome);
-                statuses.extend(self.record(&planned.indexes, granted, &outcome).await);
-                closed = self.is_closed(&outcome).then_some(outcome);
-            } else if let Some(outcome) = &closed {
+        let budget = |sending: &Sending| {
+            let budget = sending.limiter.budget(self.deadline)?;
+            Some(budget.saturating_sub(reserved))
+        };
+        while let Some(planned) = plan.next(budget(sending)) {
+            if let Some(outcome) = &sending.closed {
                 statuses.extend(self.record(&planned.indexes, granted, outcome).await);
+                continue;
             }
+            sending.limiter.wait(self.deadline).await;
+            let outcome = self.send_group(&planned.group, sending).await;
+            statuses.extend(self.record(&planned.indexes, granted, &outcome).await);
+            self.note_outcome(outcome, sending);
         }
         statuses
     }
 
-    async fn send_group(
-        &self,
-        group: &Group<'_>,
-        attempts: Attempts,
-        limiter: &mut RateLimiter,
-    ) -> Outcome {
+    fn note_outcome(&self, outcome: Outcome, sending: &mut Sending) {
+        sending.attempts = next_attempts(&outcome);
+        sending.closed = self.is_closed(&outcome).then_some(outcome);
+    }
+
+    /// Sends the steps of a thread, and records what came of them.
+    async fn send_chain(&self, chain: &mut Chain, sending: &mut Sending) {
+        if let Some(outcome) = &sending.closed {
+            chain.skip(outcome);
+        }
+        let thread = chain.thread.clone();
+        while let Some(step) = chain.next() {
+            let is_edit = step.claimed.due.step == Step::Edit;
+            if is_edit && !self.may_edit() {
+                chain.skip(&too_many_edits());
+                break;
+            }
+            let shown = ThreadMessage {
+                thread: &thread,
+                turn: &step.claimed.due.turn,
+                form: step.form,
+            };
+            let view = View::of(self.channel.channel_type);
+            let message = self.renderer.render_thread_or_fall_back(view, &shown);
+            let prepared = self.channel.channel.prepare(&message, step.operation);
+            if !is_edit {
+                sending.limiter.wait(self.deadline).await;
+            }
+            let outcome = self.send_prepared(&prepared, sending).await;
+            if is_edit {
+                metrics::count_edit(self.name());
+            }
+            chain.note(&outcome);
+            self.note_outcome(outcome, sending);
+        }
+        self.record_chain(chain).await;
+    }
+
+    fn may_edit(&self) -> bool {
+        let limit = self.channel.channel.edit_limit();
+        self.edits.may_edit(self.name(), limit)
+    }
+
+    /// Step 4 for a thread.
+    async fn record_chain(&self, chain: &mut Chain) {
+        let results = std::mem::take(&mut chain.results);
+        self.end
+            .hold(self.recorder.record(&chain.subject, &results))
+            .await;
+    }
+
+    async fn send_group(&self, group: &Group<'_>, sending: &mut Sending) -> Outcome {
         let view = View::of(self.channel.channel_type);
         let message = self.renderer.render_or_fall_back(view, group);
         let prepared = self.channel.channel.prepare(&message, Operation::Post);
+        self.send_prepared(&prepared, sending).await
+    }
+
+    async fn send_prepared(
+        &self,
+        prepared: &PreparedMessage<'_>,
+        sending: &mut Sending,
+    ) -> Outcome {
         let started = Instant::now();
         let (is_tried, is_busy) = (AtomicBool::new(false), AtomicBool::new(false));
         let attempt = || {
             is_tried.store(true, Ordering::Relaxed);
-            self.channel.channel.send(self.http, &prepared)
+            self.channel.channel.send(self.http, prepared)
         };
         let retrying = |wait: Duration, why: &str| {
             is_busy.store(true, Ordering::Relaxed);
             metrics::count_retry(self.name());
             self.log_wait(wait, why);
         };
-        let outcome = send_with_retries(attempt, self.deadline, attempts, retrying).await;
+        let outcome = send_with_retries(attempt, self.deadline, sending.attempts, retrying).await;
         // Without enough time there was no attempt, and no message.
         if is_tried.into_inner() {
             metrics::count_message(self.name(), started.elapsed());
         }
         if is_busy.into_inner() {
-            limiter.slow_down();
+            sending.limiter.slow_down();
         }
         outcome
     }
@@ -296,17 +421,31 @@ impl ChannelDispatcher<'_> {
     }
 }
 
-/// Step 2. Plans the messages for the channel, the most urgent first.
-fn group<'a>(events: &'a [BatchEvent], granted: &HashMap<usize, Candidate>) -> MessagePlan<'a> {
+/// Step 2. Plans the messages for the channel, the most urgent first: the events that belong to no thread, and those
+/// whose threads a summary counts.
+fn group<'a>(
+    events: &'a [BatchEvent],
+    granted: &HashMap<usize, Candidate>,
+    counted: &HashSet<usize>,
+) -> MessagePlan<'a> {
     let items = events.iter().enumerate().filter_map(|(index, event)| {
         let (notice, priority) = event.kept()?;
-        granted.contains_key(&index).then_some(GroupItem {
+        let is_planned = granted.contains_key(&index) || counted.contains(&index);
+        is_planned.then_some(GroupItem {
             index,
             notice,
             priority,
         })
     });
     MessagePlan::of(&items.collect::<Vec<_>>())
+}
+
+/// More edits are not allowed in this minute.
+fn too_many_edits() -> Outcome {
+    Outcome::Retry {
+        after: None,
+        why: "too many edits in this minute".to_owned(),
+    }
 }
 
 fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {

@@ -7,12 +7,19 @@ use crate::ecs::notice::Notice;
 use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::dedup::{DedupKey, DedupStore, Transition, Version};
 use crate::notifier::ingest::{IngestError, IngestItem, Receipt};
-use crate::notifier::policy::{Decision, DropReason, Policy, Priority};
+use crate::notifier::policy::{Decision, DropReason, Policy, Priority, is_brought_back};
 use crate::notifier::report::{Delivery, DeliveryStatus, EventReport, ReportEntry};
+use crate::notifier::thread::{Observation, UnixTime, subjects};
 
 pub(super) struct BatchEvent {
     receipt: Option<Receipt>,
     result: Result<(Notice, Decision), IngestError>,
+    /// The event is noise, and `KEEP` brings it back.
+    is_brought_back: bool,
+    /// Whether a thread counts the event, so that it is not posted by itself.
+    pub(super) is_in_thread: bool,
+    /// What a thread that this event changed could not show.
+    pub(super) unsent: Option<String>,
     /// The names of the channels that have the event already.
     posted_to: HashSet<String>,
     pub(super) deliveries: Vec<Delivery>,
@@ -20,12 +27,47 @@ pub(super) struct BatchEvent {
 
 impl BatchEvent {
     pub(super) fn read(item: IngestItem, policy: &Policy) -> Self {
+        let result = item.event.map(|event| evaluate(&event, policy));
+        let is_brought_back = matches!(&result, Ok((notice, _)) if is_brought_back(notice, policy));
         Self {
             receipt: item.receipt,
-            result: item.event.map(|event| evaluate(&event, policy)),
+            result,
+            is_brought_back,
+            is_in_thread: false,
+            unsent: None,
             posted_to: HashSet::new(),
             deliveries: Vec::new(),
         }
+    }
+
+    /// The notice and the decision, as threads see them. `None` if the event could not be read.
+    pub(super) fn observed(&self) -> Option<(&Notice, Decision, bool)> {
+        let (notice, decision) = self.result.as_ref().ok()?;
+        Some((notice, *decision, self.is_brought_back))
+    }
+
+    /// Decides again what depends on facts that AWS added.
+    pub(super) fn judge_again(&mut self, policy: &Policy) {
+        self.is_brought_back =
+            matches!(&self.result, Ok((notice, _)) if is_brought_back(notice, policy));
+    }
+
+    /// The keys that are read before anything is done. An event of a thread needs none, because its subject knows it.
+    pub(super) fn keys_to_read(&self, channel: &str) -> Vec<DedupKey> {
+        let Ok((notice, decision)) = &self.result else {
+            return Vec::new();
+        };
+        let now = UnixTime::default();
+        let observation = Observation::new(0, notice, *decision, self.is_brought_back, now);
+        match subjects(&observation).is_empty() || self.is_brought_back {
+            true => self.keys(channel),
+            false => Vec::new(),
+        }
+    }
+
+    /// The notice and its priority, if it is posted by itself.
+    pub(super) fn single(&self) -> Option<(&Notice, Priority)> {
+        self.kept().filter(|_| !self.is_in_thread)
     }
 
     pub(super) fn evaluated_mut(&mut self) -> Option<&mut (Notice, Decision)> {
@@ -57,7 +99,7 @@ impl BatchEvent {
     }
 
     /// The keys under which a channel may have the event already: its own key, and that of a later state.
-    pub(super) fn keys(&self, channel: &str) -> Vec<DedupKey> {
+    fn keys(&self, channel: &str) -> Vec<DedupKey> {
         let Some(transition) = self.transition() else {
             return Vec::new();
         };
@@ -122,6 +164,7 @@ impl BatchEvent {
             kind: notice.kind,
             decision,
             deliveries,
+            unsent: self.unsent,
         });
         ReportEntry {
             receipt: self.receipt,

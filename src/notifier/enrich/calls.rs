@@ -29,11 +29,21 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn of(notice: &Notice) -> Option<Self> {
-        let name = notice.subject.cluster.as_deref().filter(|it| is_name(it))?;
-        let (region, resource) = (region(notice)?, format!("cluster/{name}"));
+        let origin = &notice.origin;
+        Self::new(
+            origin.account.as_deref()?,
+            origin.region.as_deref()?,
+            notice.subject.cluster.as_deref()?,
+        )
+    }
+
+    /// `None` if a part is not valid.
+    pub(super) fn new(account: &str, region: &str, name: &str) -> Option<Self> {
+        let is_valid = is_name(name) && arn::is_region(region);
+        let resource = format!("cluster/{name}");
         Some(Self {
-            arn: own_arn(notice, &resource)?,
-            region,
+            arn: is_valid.then(|| arn_of(account, region, &resource))??,
+            region: region.to_owned(),
         })
     }
 }
@@ -47,9 +57,12 @@ pub(super) fn region(notice: &Notice) -> Option<String> {
 /// An ECS ARN in the account and region of the event.
 pub(super) fn own_arn(notice: &Notice, resource: &str) -> Option<String> {
     let region = region(notice)?;
-    let account = notice.origin.account.as_deref()?;
+    arn_of(notice.origin.account.as_deref()?, &region, resource)
+}
+
+fn arn_of(account: &str, region: &str, resource: &str) -> Option<String> {
     let is_account = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
-    let partition = arn::partition(&region);
+    let partition = arn::partition(region);
     is_account.then(|| format!("arn:{partition}:ecs:{region}:{account}:{resource}"))
 }
 

@@ -25,6 +25,8 @@ pub(super) struct ServiceState {
     deployments: Vec<Deployment>,
     /// The last hundred service events.
     events: Vec<ServiceEvent>,
+    /// The running and the desired tasks.
+    pub(super) counts: (i64, i64),
 }
 
 /// The service to ask for: that of an event that contains only the id of a deployment.
@@ -41,6 +43,13 @@ pub(super) fn missing(notice: &Notice) -> Option<Member> {
 
 pub(super) async fn fetch(aws: &AwsCalls<'_>, notices: &[&mut Notice]) -> Deployments {
     let wanted = notices.iter().filter_map(|notice| missing(notice));
+    fetch_services(aws, wanted).await
+}
+
+pub(super) async fn fetch_services(
+    aws: &AwsCalls<'_>,
+    wanted: impl Iterator<Item = Member>,
+) -> Deployments {
     let described = aws.each(wanted, MOST, |cluster, names| describe(aws, cluster, names));
     let found = described.await.into_iter().flat_map(|(cluster, services)| {
         let services = services.into_iter();
@@ -72,6 +81,10 @@ async fn describe(
         let service = ServiceState {
             deployments: service.deployments().to_vec(),
             events: service.events().to_vec(),
+            counts: (
+                i64::from(service.running_count()),
+                i64::from(service.desired_count()),
+            ),
         };
         Some((name, service))
     });

@@ -8,7 +8,9 @@ use crate::ecs::event::Time;
 use crate::ecs::links::links;
 use crate::ecs::notice::{Facts, Kind, Links, Notice, Origin, ServiceFacts, Subject};
 use crate::notifier::policy::{Priority, Severity};
-use crate::notifier::thread::{Deployment, Hook, ShownNotice, Thread, ThreadState, Turn, UnixTime};
+use crate::notifier::thread::{
+    Deployment, Hook, ShownNotice, Thread, ThreadForm, ThreadState, Turn, UnixTime,
+};
 
 /// A message of a thread.
 #[derive(Debug, Clone, Copy)]
@@ -17,15 +19,6 @@ pub struct ThreadMessage<'a> {
     /// Why the message is written now.
     pub turn: &'a Turn,
     pub form: ThreadForm,
-}
-
-/// What a message of a thread is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ThreadForm {
-    /// The thread as it is now. It is the thread's own message, and what edits write.
-    Whole,
-    /// One turn: a reply, or a message in a channel that cannot reply.
-    Turn,
 }
 
 impl ThreadMessage<'_> {

@@ -1,10 +1,13 @@
 //! Where an action is shown: one policy for all channels, by what a channel can do.
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Reason;
 use crate::notifier::channel::Capabilities;
 
 /// One step of showing an action in a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Step {
     /// The thread's message is edited.
     Edit,
@@ -12,6 +15,16 @@ pub enum Step {
     Reply { broadcast: bool },
     /// A new message, which stands for the thread from now on.
     Post,
+}
+
+/// What a message of a thread is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThreadForm {
+    /// The thread as it is now. It is the thread's own message, and what edits write.
+    Whole,
+    /// One turn: a reply, or a message in a channel that cannot reply.
+    Turn,
 }
 
 /// What the reader must notice of an action.

@@ -275,7 +275,10 @@ impl Incident {
         // A task's end says more than an event of the scheduler about its tasks.
         let is_task = observation.task().is_some();
         let shows_task = self.newest.as_ref().is_some_and(|it| it.is_of_task());
-        if self.newest.is_none() || is_task > shows_task || (is_task == shows_task && at >= self.newest_at) {
+        if self.newest.is_none()
+            || is_task > shows_task
+            || (is_task == shows_task && at >= self.newest_at)
+        {
             self.newest = Some(ShownNotice::new(observation.notice, priority));
             self.newest_at = at;
         }

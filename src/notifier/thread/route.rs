@@ -28,6 +28,14 @@ impl Route {
     }
 }
 
+/// The subjects whose states an event needs.
+pub fn subjects(observation: &Observation<'_>) -> Vec<SubjectKey> {
+    match observation.is_heard() {
+        true => route(observation).subjects().collect(),
+        false => Vec::new(),
+    }
+}
+
 pub(super) fn route(observation: &Observation<'_>) -> Route {
     let mut launched = launched(observation).into_iter();
     let primary = launched.next().or_else(|| primary(observation));

@@ -15,6 +15,7 @@ use super::storm::ClusterMemory;
 use super::storm::Storm;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{Facts, Notice};
+use crate::notifier::dedup::Transition;
 use crate::notifier::policy::{Priority, Severity};
 
 /// The state of a subject. A subject has only the parts of its kind.
@@ -93,6 +94,16 @@ impl Thread {
 }
 
 impl SubjectState {
+    /// Whether the subject has counted this transition.
+    pub fn has_counted(&self, transition: Option<&Transition>) -> bool {
+        self.seen.has(transition)
+    }
+
+    /// Whether anything is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.changed_at == UnixTime::default()
+    }
+
     /// The threads of the subject.
     pub fn threads(&self) -> impl Iterator<Item = Thread> {
         let deployments = [&self.deployment, &self.replaced].into_iter().flatten();

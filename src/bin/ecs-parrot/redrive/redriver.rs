@@ -130,7 +130,7 @@ fn done_by_function(answer: &Value) -> ProcessedMessage {
 
 async fn post(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, String> {
     let entries = notifier
-        .dispatch(ingest::open(payload), Deadline::NONE)
+        .dispatch(ingest::open(payload).items, Deadline::NONE)
         .await;
     let failures: Vec<_> = entries.iter().filter_map(|entry| entry.failure()).collect();
     if !failures.is_empty() {
@@ -161,7 +161,7 @@ async fn post(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, 
 fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<ProcessedMessage, String> {
     let mut lines = Vec::new();
     let mut result = MessageResult::Dropped;
-    for item in ingest::open(payload) {
+    for item in ingest::open(payload).items {
         let event = item.event.map_err(|error| error.to_string())?;
         let (notice, decision) = evaluate(&event, &filter.policy);
         lines.push(match decision {

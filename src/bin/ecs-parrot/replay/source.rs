@@ -226,7 +226,7 @@ impl Index {
 /// The events of a document, and what is no event.
 fn events(value: &Value) -> (Vec<EcsEvent>, Vec<String>) {
     let (mut events, mut errors) = (Vec::new(), Vec::new());
-    for item in ingest::open(value) {
+    for item in ingest::open(value).items {
         match item.event {
             Ok(event) => events.push(event),
             Err(error) => errors.push(error.to_string()),

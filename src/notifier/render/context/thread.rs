@@ -167,7 +167,9 @@ fn begun(deployment: &Deployment, by: &str) -> String {
 fn continued(deployment: &Deployment, what: &str) -> String {
     let answer = deployment.decision.as_ref();
     let actor = answer.and_then(|it| it.actor.as_deref());
-    let actor = actor.and_then(|it| it.split(" (").next()).unwrap_or("somebody");
+    let actor = actor
+        .and_then(|it| it.split(" (").next())
+        .unwrap_or("somebody");
     match answer.map(|it| it.decision) {
         Some(HookDecision::RollBack) => format!("{actor} rolls the {what} back"),
         Some(HookDecision::Continue) | None => format!("{actor} let the {what} go on"),

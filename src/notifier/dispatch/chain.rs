@@ -1,0 +1,187 @@
+//! Shows a thread in a channel: its steps one after another, because a reply needs the message before it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::notifier::channel::{MessageRef, Operation, Outcome};
+use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
+use crate::notifier::thread::{
+    ClaimedDue, DueResult, Step, SubjectKey, Thread, ThreadForm, ThreadId,
+};
+
+/// The wait before a message without an answer is sent again.
+const UNANSWERED_WAIT: Duration = Duration::from_secs(60);
+
+/// The same before the last time. So an outage of an hour is over before it.
+const LAST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// The steps of one thread in one channel.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub(super) subject: SubjectKey,
+    pub(super) thread: Thread,
+    steps: VecDeque<ClaimedDue>,
+    root: Option<MessageRef>,
+    /// An event of the batch that the first step is about.
+    pub(super) event: Option<usize>,
+    pub(super) results: Vec<(ClaimedDue, DueResult)>,
+    /// The status of the events that these steps show.
+    pub(super) status: Option<DeliveryStatus>,
+}
+
+/// One step, ready to be sent.
+pub(super) struct ChainStep<'a> {
+    pub(super) claimed: &'a ClaimedDue,
+    pub(super) operation: Operation<'a>,
+    pub(super) form: ThreadForm,
+}
+
+impl Chain {
+    pub(super) fn new(
+        subject: SubjectKey,
+        thread: Thread,
+        steps: Vec<ClaimedDue>,
+        event: Option<usize>,
+    ) -> Self {
+        let root = steps.first().and_then(|it| it.root.clone());
+        Self {
+            subject,
+            thread,
+            steps: steps.into(),
+            root,
+            event,
+            results: Vec::new(),
+            status: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> &ThreadId {
+        self.thread.id()
+    }
+
+    /// Whether a step is urgent and more than an edit.
+    pub(super) fn is_urgent(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|it| it.due.turn.urgent && it.due.step != Step::Edit)
+    }
+
+    /// Whether it posts or replies.
+    pub(super) fn has_message(&self) -> bool {
+        self.steps.iter().any(|it| it.due.step != Step::Edit)
+    }
+
+    /// Whether it only opens the thread, so that a summary may count it instead.
+    pub(super) fn may_be_summarized(&self) -> bool {
+        let opens = |it: &ClaimedDue| it.due.step == Step::Post && it.due.form == ThreadForm::Whole;
+        let mut steps = self.steps.iter();
+        self.event.is_some() && !self.is_urgent() && self.steps.len() == 1 && steps.all(opens)
+    }
+
+    /// The next step. A step that has nothing to edit is done.
+    pub(super) fn next(&mut self) -> Option<ChainStep<'_>> {
+        while let Some(first) = self.steps.front() {
+            if first.due.step == Step::Edit && self.root.is_none() {
+                let done = self.steps.pop_front()?;
+                self.results.push((done, DueResult::Done { root: None }));
+                continue;
+            }
+            break;
+        }
+        let claimed = self.steps.front()?;
+        let operation = match (claimed.due.step, &self.root) {
+            (Step::Edit, Some(root)) => Operation::Update(root),
+            (Step::Reply { broadcast }, Some(root)) => Operation::Reply { root, broadcast },
+            (Step::Edit | Step::Reply { .. } | Step::Post, _) => Operation::Post,
+        };
+        Some(ChainStep {
+            claimed,
+            operation,
+            form: claimed.due.form,
+        })
+    }
+
+    /// Notes what came of the first step. After a failure the others wait too.
+    pub(super) fn note(&mut self, outcome: &Outcome) {
+        let Some(claimed) = self.steps.pop_front() else {
+            return;
+        };
+        let is_edit = claimed.due.step == Step::Edit;
+        let unanswered = claimed.due.unanswered + 1;
+        let (result, status) = match outcome {
+            Outcome::Delivered { root } => {
+                if root.is_some() {
+                    self.root.clone_from(root);
+                }
+                let done = DueResult::Done { root: root.clone() };
+                (done, DeliveryStatus::Tried(outcome.clone()))
+            }
+            // An edit may be repeated.
+            Outcome::Retry { .. } | Outcome::Refused { .. } => {
+                (DueResult::Failed, DeliveryStatus::Tried(outcome.clone()))
+            }
+            Outcome::Unanswered { .. } if is_edit => {
+                (DueResult::Failed, DeliveryStatus::Tried(outcome.clone()))
+            }
+            Outcome::Unanswered { why, .. } if unanswered >= MOST_UNANSWERED => {
+                let why = format!("sent {unanswered} times, and {why}");
+                (
+                    DueResult::Done { root: None },
+                    DeliveryStatus::GivenUp { why },
+                )
+            }
+            Outcome::Unanswered { .. } => {
+                let wait = match unanswered {
+                    1 => UNANSWERED_WAIT,
+                    _ => LAST_WAIT,
+                };
+                (
+                    DueResult::Unanswered { wait },
+                    DeliveryStatus::Tried(outcome.clone()),
+                )
+            }
+        };
+        let has_failed = !matches!(result, DueResult::Done { .. });
+        self.results.push((claimed, result));
+        self.note_status(status);
+        if has_failed {
+            self.give_back();
+        }
+    }
+
+    /// The steps that are left are not sent now.
+    pub(super) fn give_back(&mut self) {
+        let left = self.steps.drain(..);
+        self.results.extend(left.map(|it| (it, DueResult::Failed)));
+    }
+
+    /// Nothing is sent now.
+    pub(super) fn skip(&mut self, outcome: &Outcome) {
+        if !self.steps.is_empty() {
+            self.give_back();
+            self.note_status(DeliveryStatus::Tried(outcome.clone()));
+        }
+    }
+
+    /// A summary counted the thread. It has no message of its own.
+    pub(super) fn note_summary(&mut self, status: &DeliveryStatus) {
+        let is_delivered = matches!(status, DeliveryStatus::Tried(Outcome::Delivered { .. }));
+        let result = match is_delivered {
+            true => DueResult::Done { root: None },
+            false => DueResult::Failed,
+        };
+        let left = self.steps.drain(..);
+        self.results.extend(left.map(|it| (it, result.clone())));
+        self.note_status(status.clone());
+    }
+
+    /// A failure counts more than a success.
+    fn note_status(&mut self, status: DeliveryStatus) {
+        let is_delivered = matches!(
+            &self.status,
+            None | Some(DeliveryStatus::Tried(Outcome::Delivered { .. }))
+        );
+        if is_delivered {
+            self.status = Some(status);
+        }
+    }
+}

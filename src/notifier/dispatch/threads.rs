@@ -1,0 +1,314 @@
+//! Advances the threads of a batch: the states are read, advanced, and written before anything is sent.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use futures::{StreamExt as _, stream};
+use tokio::time::timeout_at;
+
+use super::budget;
+use super::event::BatchEvent;
+use super::timers::{NewTimer, needed};
+use crate::aws::deadline::Deadline;
+use crate::notifier::channel::ConfiguredChannel;
+use crate::notifier::metrics;
+use crate::notifier::thread::{
+    Action, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, States, SubjectKey,
+    Surroundings, Thread, ThreadId, ThreadSettings, UnixTime, advance, needs_counts, subjects,
+};
+use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
+
+/// How often a batch is advanced again because another function was faster.
+const MOST_ATTEMPTS: usize = 6;
+
+/// The number of writes at the same time.
+const AT_ONCE: usize = 16;
+
+/// What the threads need besides the batch.
+pub(super) struct ThreadStep<'a> {
+    pub(super) store: &'a ThreadStore,
+    pub(super) settings: &'a ThreadSettings,
+    pub(super) channels: &'a [ConfiguredChannel],
+    /// Identifies this process in claims.
+    pub(super) owner: &'a str,
+    pub(super) now: UnixTime,
+    /// The end of the claims.
+    pub(super) claimed_until: UnixTime,
+    /// Whether timers can be sent.
+    pub(super) has_queue: bool,
+    pub(super) deadline: Deadline,
+}
+
+/// The threads of a batch after they were advanced and written.
+#[derive(Default)]
+pub(super) struct BatchThreads {
+    pub(super) records: HashMap<SubjectKey, ThreadRecord>,
+    /// The events that belong to a thread, with their subjects.
+    pub(super) taken: BTreeMap<usize, SubjectKey>,
+    /// The threads that an event changed so that something is shown.
+    pub(super) shown_in: HashMap<usize, BTreeSet<ThreadId>>,
+    /// The events that a subject had counted before this batch.
+    pub(super) repeated: HashSet<usize>,
+    /// What may be sent now.
+    pub(super) claimed: Vec<(SubjectKey, ClaimedDue)>,
+    /// The threads as they were when their last action became due.
+    snapshots: HashMap<ThreadId, Thread>,
+    /// Subjects that other functions changed again and again.
+    pub(super) contested: BTreeSet<SubjectKey>,
+    /// The timers to send.
+    pub(super) timers: Vec<NewTimer>,
+}
+
+impl BatchThreads {
+    /// A thread as it is shown now.
+    pub(super) fn thread(
+        &self,
+        subject: &SubjectKey,
+        id: &ThreadId,
+        records: &HashMap<SubjectKey, ThreadRecord>,
+    ) -> Option<Thread> {
+        let stored = || {
+            let record = records.get(subject)?;
+            record.state.threads().find(|it| it.id() == id)
+        };
+        self.snapshots.get(id).cloned().or_else(stored)
+    }
+}
+
+impl ThreadStep<'_> {
+    /// Reads the states that the events name, before AWS is asked about the events. Notes which events were counted
+    /// before.
+    pub(super) async fn load(&self, events: &[BatchEvent], timers: &[SubjectKey]) -> BatchThreads {
+        let observations = self.observations(events);
+        let mut keys: BTreeSet<_> = timers.iter().cloned().collect();
+        keys.extend(observations.iter().flat_map(subjects));
+        let mut threads = BatchThreads::default();
+        self.load_into(&mut threads, keys).await;
+        for observation in &observations {
+            let is_known = |key: &SubjectKey| {
+                let record = threads.records.get(key);
+                let transition = observation.transition.as_ref();
+                record.is_some_and(|it| it.state.has_counted(transition))
+            };
+            if subjects(observation).iter().any(is_known) {
+                threads.repeated.insert(observation.index);
+            }
+        }
+        threads
+    }
+
+    async fn load_into(&self, threads: &mut BatchThreads, keys: BTreeSet<SubjectKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let until = self.deadline.share(budget::FIND_DUPLICATES);
+        let loaded = timeout_at(until, self.store.load(keys.clone())).await;
+        let mut loaded = loaded.unwrap_or_default();
+        for key in keys {
+            let record = loaded.remove(&key).unwrap_or_default();
+            threads.records.insert(key, record);
+        }
+    }
+
+    fn observations<'e>(&self, events: &'e [BatchEvent]) -> Vec<Observation<'e>> {
+        let read = events.iter().enumerate();
+        let observed = read.filter_map(|(index, event)| {
+            let (notice, decision, is_brought_back) = event.observed()?;
+            Some(Observation::new(
+                index,
+                notice,
+                decision,
+                is_brought_back,
+                self.now,
+            ))
+        });
+        observed.filter(Observation::is_heard).collect()
+    }
+
+    /// Advances the threads and writes their states. After that, nothing is lost: what is due is in the states.
+    pub(super) async fn advance(
+        &self,
+        threads: &mut BatchThreads,
+        events: &[BatchEvent],
+        timers: &[SubjectKey],
+        counts: HashMap<SubjectKey, (i64, i64)>,
+    ) {
+        let observations = self.observations(events);
+        // A timer for a subject that is not remembered does nothing.
+        let is_known = |key: &&SubjectKey| {
+            let record = threads.records.get(*key);
+            record.is_some_and(|it| !it.state.is_empty())
+        };
+        let timers: Vec<_> = timers.iter().filter(is_known).cloned().collect();
+        let surroundings = Surroundings {
+            timers: &timers,
+            counts,
+        };
+        for _ in 0..MOST_ATTEMPTS {
+            let progress = self.progress(threads, &observations, &surroundings).await;
+            let contested = self.save(threads, progress, &observations).await;
+            if contested.is_empty() {
+                return threads.contested.clear();
+            }
+            self.load_into(threads, contested.clone()).await;
+            threads.contested = contested;
+        }
+        tracing::warn!("other functions change the same subjects, so their events are returned");
+    }
+
+    async fn progress(
+        &self,
+        threads: &mut BatchThreads,
+        observations: &[Observation<'_>],
+        surroundings: &Surroundings<'_>,
+    ) -> Progress {
+        loop {
+            let states: States = threads
+                .records
+                .iter()
+                .map(|(key, record)| (key.clone(), record.state.clone()))
+                .collect();
+            match advance(&states, observations, surroundings, self.now, self.settings) {
+                Ok(progress) => return progress,
+                Err(MissingStates(missing)) => self.load_into(threads, missing).await,
+            }
+        }
+    }
+
+    /// Writes what has changed. Returns the subjects that another function changed at the same time.
+    async fn save(
+        &self,
+        threads: &mut BatchThreads,
+        progress: Progress,
+        observations: &[Observation<'_>],
+    ) -> BTreeSet<SubjectKey> {
+        let mut actions: BTreeMap<SubjectKey, Vec<Action>> = BTreeMap::new();
+        for action in progress.actions {
+            actions
+                .entry(action.subject.clone())
+                .or_default()
+                .push(action);
+        }
+        let repeated = threads.repeated.iter();
+        let repeated: BTreeSet<_> = repeated.filter_map(|it| progress.taken.get(it)).collect();
+        let mut changed = Vec::new();
+        for (key, state) in progress.states {
+            let Some(old) = threads.records.get(&key) else {
+                continue;
+            };
+            let mut record = old.with_state(state);
+            let actions = actions.remove(&key).unwrap_or_default();
+            let claimed = self.fill_outbox(&mut record, &actions);
+            let wake_at = progress.wake_at.get(&key).copied().flatten();
+            let is_repeated = repeated.contains(&key);
+            let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
+            let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(old);
+            changed.push((key, record, (actions, claimed, timer), is_changed));
+        }
+        let written = changed
+            .into_iter()
+            .map(|(key, mut record, shown, is_changed)| async move {
+                let saved = match is_changed {
+                    true => self.store.save(&key, &mut record).await,
+                    false => Saved::Yes,
+                };
+                (key, record, shown, saved)
+            });
+        let mut written = stream::iter(written).buffer_unordered(AT_ONCE);
+        let mut contested = BTreeSet::new();
+        while let Some((key, record, (actions, claimed, timer), saved)) = written.next().await {
+            if saved == Saved::Conflict {
+                contested.insert(key);
+                continue;
+            }
+            threads.timers.extend(timer);
+            threads.note_actions(&actions, observations);
+            threads
+                .claimed
+                .extend(claimed.into_iter().map(|it| (key.clone(), it)));
+            threads.records.insert(key, record);
+        }
+        let taken = progress.taken.into_iter();
+        threads
+            .taken
+            .extend(taken.filter(|(_, key)| !contested.contains(key)));
+        contested
+    }
+
+    /// Adds the actions to the outbox, and claims what may be sent.
+    fn fill_outbox(&self, record: &mut ThreadRecord, actions: &[Action]) -> Vec<ClaimedDue> {
+        let known: Vec<_> = record.state.threads().map(|it| it.id().clone()).collect();
+        record.outbox.forget(&known, self.now);
+        for action in actions {
+            for channel in self.channels {
+                record.outbox.add(action, outbox_channel(channel));
+            }
+        }
+        record.timers.retain(|at| *at > self.now);
+        record
+            .outbox
+            .claim(self.owner, self.claimed_until, self.now)
+    }
+
+    /// Decides whether a timer must be sent, and notes it. If an event came again, its function may have ended before it
+    /// sent the timer.
+    fn set_timer(
+        &self,
+        key: &SubjectKey,
+        record: &mut ThreadRecord,
+        wake_at: Option<UnixTime>,
+        is_repeated: bool,
+    ) -> Option<NewTimer> {
+        if !self.has_queue {
+            return None;
+        }
+        if is_repeated {
+            record.timers.clear();
+        }
+        let retry = (record.outbox.due_count() > 0).then_some(self.claimed_until);
+        let wake_at = wake_at.into_iter().chain(retry).min()?;
+        let at = needed(&record.timers, wake_at, self.now)?;
+        record.timers.push(at);
+        Some(NewTimer {
+            subject: key.clone(),
+            at,
+        })
+    }
+
+    /// The services whose incidents wait only for the number of their tasks.
+    pub(super) fn services_to_count(&self, threads: &BatchThreads) -> Vec<SubjectKey> {
+        let waits = |(_, record): &(&SubjectKey, &ThreadRecord)| {
+            needs_counts(&record.state, self.now, self.settings)
+        };
+        let waiting = threads.records.iter().filter(waits);
+        waiting.map(|(key, _)| key.clone()).collect()
+    }
+}
+
+impl BatchThreads {
+    fn note_actions(&mut self, actions: &[Action], observations: &[Observation<'_>]) {
+        for action in actions {
+            let id = action.id();
+            metrics::count_turn(&action.thread, &action.turn);
+            self.snapshots.insert(id.clone(), action.thread.clone());
+            for event in &action.events {
+                self.shown_in.entry(*event).or_default().insert(id.clone());
+            }
+            let ids = observations
+                .iter()
+                .filter(|it| action.events.contains(&it.index));
+            let count = ids.count();
+            let (thread, reason) = (id.as_str(), action.turn.reason.to_string());
+            let subject = action.subject.to_string();
+            let subject = subject.escape_debug();
+            tracing::info!(thread, reason, %subject, events = count, "thread");
+        }
+    }
+}
+
+fn outbox_channel(channel: &ConfiguredChannel) -> OutboxChannel<'_> {
+    OutboxChannel {
+        name: &channel.name,
+        capabilities: channel.channel_type.definition().capabilities,
+        accepts_all: channel.accepts_urgency(false),
+    }
+}

@@ -1,0 +1,267 @@
+//! What is due in each channel, and the messages that stand for the threads there.
+//!
+//! It is stored with the subject's state before anything is sent. A function that ends in between leaves what is due
+//! here, and the next one that looks at the subject sends it. A claim says which function is sending.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::{Action, Reason, ThreadId, Turn};
+use super::display::{Step, ThreadForm, steps};
+use super::unix_time::UnixTime;
+use crate::notifier::channel::{Capabilities, MessageRef};
+
+/// The most that may be due in one channel for one thread. The first and the latest matter most.
+const MOST_DUE: usize = 6;
+
+/// What could not be sent for so long is given up. The records that brought it are in the dead-letter queue by then.
+const LONGEST_DUE: Duration = Duration::from_secs(24 * 3_600);
+
+/// The wait before another function tries what failed.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outbox {
+    next_id: u32,
+    threads: BTreeMap<ThreadId, BTreeMap<String, ChannelMessages>>,
+}
+
+/// A thread in a channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct ChannelMessages {
+    /// The message that stands for the thread. `None` before it is posted, and in chats that give no reference.
+    root: Option<MessageRef>,
+    /// Whether the channel has the thread, or gets it with the first that is due.
+    is_begun: bool,
+    due: Vec<Due>,
+}
+
+/// A step that is to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    pub id: u32,
+    pub step: Step,
+    pub form: ThreadForm,
+    pub turn: Turn,
+    /// How often it was sent without an answer.
+    #[serde(default)]
+    pub unanswered: u32,
+    #[serde(default)]
+    not_before: UnixTime,
+    /// The function that is sending it, and until when.
+    #[serde(default)]
+    claim: Option<(String, UnixTime)>,
+}
+
+/// A channel, as far as the outbox must know it.
+#[derive(Debug, Clone, Copy)]
+pub struct OutboxChannel<'a> {
+    pub name: &'a str,
+    pub capabilities: Capabilities,
+    /// Whether the channel's minimum accepts what is not urgent.
+    pub accepts_all: bool,
+}
+
+/// A step that the caller may send now.
+#[derive(Debug, Clone)]
+pub struct ClaimedDue {
+    pub thread: ThreadId,
+    pub channel: String,
+    pub due: Due,
+    pub root: Option<MessageRef>,
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueResult {
+    /// It was shown, or nothing will show it any more. A new root message stands for the thread from now on.
+    Done { root: Option<MessageRef> },
+    /// It was not shown, and is tried again.
+    Failed,
+    /// It was sent, and may have arrived. It is sent again after the wait.
+    Unanswered { wait: Duration },
+}
+
+impl Outbox {
+    /// Adds the steps of an action in a channel. Returns whether the channel shows or will show the thread.
+    pub fn add(&mut self, action: &Action, channel: OutboxChannel<'_>) -> bool {
+        let turn = &action.turn;
+        let accepts = channel.accepts_all || turn.urgent;
+        let channels = self.threads.entry(action.id().clone()).or_default();
+        let is_begun = channels.get(channel.name).is_some_and(|it| it.is_begun);
+        if !is_begun && !(accepts && turn.reason.begins_a_thread()) {
+            return false;
+        }
+        let messages = channels.entry(channel.name.to_owned()).or_default();
+        let steps = match is_begun {
+            true => steps(turn.reason, channel.capabilities),
+            false => &[Step::Post],
+        };
+        for step in steps {
+            let form = match (step, is_begun) {
+                (Step::Edit, _) | (Step::Post, false) => ThreadForm::Whole,
+                (Step::Reply { .. } | Step::Post, _) => ThreadForm::Turn,
+            };
+            self.next_id = self.next_id.wrapping_add(1);
+            messages.add(Due {
+                id: self.next_id,
+                step: *step,
+                form,
+                turn: turn.clone(),
+                unanswered: 0,
+                not_before: UnixTime::default(),
+                claim: None,
+            });
+        }
+        messages.is_begun = true;
+        true
+    }
+
+    /// Claims what the caller may send now, in its order. What another function is sending must end first.
+    pub fn claim(&mut self, owner: &str, until: UnixTime, now: UnixTime) -> Vec<ClaimedDue> {
+        let mut claimed = Vec::new();
+        for (thread, channels) in &mut self.threads {
+            for (channel, messages) in channels {
+                let free = messages
+                    .due
+                    .iter_mut()
+                    .take_while(|it| it.is_free(owner, now));
+                for due in free {
+                    due.claim = Some((owner.to_owned(), until));
+                    claimed.push(ClaimedDue {
+                        thread: thread.clone(),
+                        channel: channel.clone(),
+                        due: due.clone(),
+                        root: messages.root.clone(),
+                    });
+                }
+            }
+        }
+        claimed
+    }
+
+    /// Notes what came of a step.
+    pub fn note(&mut self, claimed: &ClaimedDue, result: &DueResult, now: UnixTime) {
+        let channels = self.threads.get_mut(&claimed.thread);
+        let Some(messages) = channels.and_then(|it| it.get_mut(&claimed.channel)) else {
+            return;
+        };
+        let known = messages.due.iter().position(|it| it.id == claimed.due.id);
+        match (result, known) {
+            (DueResult::Done { root }, known) => {
+                if let Some(root) = root {
+                    messages.root = Some(root.clone());
+                }
+                if let Some(index) = known {
+                    messages.due.remove(index);
+                }
+            }
+            (DueResult::Failed, Some(index)) => {
+                let due = &mut messages.due[index];
+                due.claim = None;
+                due.not_before = UnixTime::default();
+            }
+            // An edit of counts is not stored until it fails.
+            (DueResult::Failed, None) => messages.add(Due {
+                claim: None,
+                ..claimed.due.clone()
+            }),
+            (DueResult::Unanswered { wait }, Some(index)) => {
+                let due = &mut messages.due[index];
+                due.claim = None;
+                due.unanswered = due.unanswered.saturating_add(1);
+                due.not_before = now.plus(*wait);
+            }
+            (DueResult::Unanswered { .. }, None) => {}
+        }
+    }
+
+    /// Removes edits of counts that are about to be sent. If one is lost, the next edit shows the same and more.
+    pub fn without_counts(&self) -> Self {
+        let mut stored = self.clone();
+        for messages in stored.threads.values_mut().flat_map(BTreeMap::values_mut) {
+            messages
+                .due
+                .retain(|due| due.turn.reason != Reason::Counted || due.claim.is_none());
+        }
+        stored
+    }
+
+    /// Whether something is due in this channel for one of the threads, claimed or not.
+    pub fn is_due_in(&self, channel: &str) -> bool {
+        let mut channels = self.threads.values().filter_map(|it| it.get(channel));
+        channels.any(|it| !it.due.is_empty())
+    }
+
+    /// Forgets threads that the subject has no more, and what is due for too long.
+    pub fn forget(&mut self, known: &[ThreadId], now: UnixTime) {
+        for (thread, channels) in &mut self.threads {
+            let is_known = known.contains(thread);
+            for messages in channels.values_mut() {
+                let is_old = |due: &Due| now.since(due.turn.at) > LONGEST_DUE;
+                messages.due.retain(|due| is_known && !is_old(due));
+            }
+        }
+        self.threads.retain(|thread, _| known.contains(thread));
+    }
+
+    /// When something must be tried again.
+    pub fn wake_at(&self, now: UnixTime) -> Option<UnixTime> {
+        let channels = self.threads.values().flat_map(BTreeMap::values);
+        let first = channels.filter_map(|it| it.due.first());
+        first.map(|due| due.wake_at(now)).min()
+    }
+
+    /// The number of messages that are due.
+    pub fn due_count(&self) -> usize {
+        let channels = self.threads.values().flat_map(BTreeMap::values);
+        channels.map(|it| it.due.len()).sum()
+    }
+}
+
+impl ChannelMessages {
+    /// Adds a step. Of edits only the latest matters, and none after a whole message that is still to come.
+    fn add(&mut self, due: Due) {
+        if due.step == Step::Edit {
+            let is_free = |it: &Due| it.claim.is_none();
+            self.due
+                .retain(|it| !(it.step == Step::Edit && is_free(it)));
+            let has_whole = self
+                .due
+                .iter()
+                .any(|it| it.form == ThreadForm::Whole && is_free(it));
+            if has_whole {
+                return;
+            }
+        }
+        self.due.push(due);
+        while self.due.len() > MOST_DUE {
+            let old = self.due.iter().skip(1).position(|it| it.claim.is_none());
+            match old {
+                Some(index) => drop(self.due.remove(index + 1)),
+                None => break,
+            }
+        }
+    }
+}
+
+impl Due {
+    fn is_free(&self, owner: &str, now: UnixTime) -> bool {
+        let is_claimed = |(other, until): &(String, UnixTime)| other != owner && *until > now;
+        self.not_before <= now && !self.claim.as_ref().is_some_and(is_claimed)
+    }
+
+    fn wake_at(&self, now: UnixTime) -> UnixTime {
+        const AFTER_CLAIM: Duration = Duration::from_secs(1);
+        let claim = self
+            .claim
+            .as_ref()
+            .map(|(_, until)| until.plus(AFTER_CLAIM));
+        let retry = now.plus(RETRY_AFTER);
+        claim.unwrap_or(retry).max(self.not_before)
+    }
+}

@@ -1,0 +1,70 @@
+//! A timer: a delayed message that the function sends to its own queue, to look at a subject again.
+//!
+//! Anybody who may send to the queue can forge one. It only makes the function look at a subject, as any event does.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::subject::SubjectKey;
+use super::unix_time::UnixTime;
+
+const SOURCE: &str = "ecs-parrot";
+const DETAIL_TYPE: &str = "Thread Timer";
+
+/// The longest part of a subject. Names of AWS are shorter.
+const LONGEST: usize = 512;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadTimer {
+    pub subject: SubjectKey,
+    /// When it is due.
+    pub at: UnixTime,
+}
+
+impl ThreadTimer {
+    /// The message in the queue.
+    pub fn message(&self) -> Value {
+        json!({"source": SOURCE, "detail-type": DETAIL_TYPE, "detail": self})
+    }
+
+    /// `None` for any other message.
+    pub fn read(message: &Value) -> Option<Self> {
+        let is = |field: &str, text: &str| message.get(field).and_then(Value::as_str) == Some(text);
+        if !is("source", SOURCE) || !is("detail-type", DETAIL_TYPE) {
+            return None;
+        }
+        let timer = Self::deserialize(message.get("detail")?).ok()?;
+        let subject = &timer.subject;
+        let parts = [&subject.account, &subject.region, &subject.cluster, &subject.name];
+        let is_plain = parts.iter().all(|part| part.len() <= LONGEST);
+        is_plain.then_some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notifier::thread::SubjectKind;
+
+    #[test]
+    fn a_timer_is_read_as_it_was_written() {
+        let timer = ThreadTimer {
+            subject: SubjectKey {
+                kind: SubjectKind::Service,
+                account: "210987654321".to_owned(),
+                region: "eu-west-1".to_owned(),
+                cluster: "prod-web".to_owned(),
+                name: "checkout".to_owned(),
+            },
+            at: UnixTime::of_milliseconds(1_793_064_704_000),
+        };
+        assert_eq!(ThreadTimer::read(&timer.message()).as_ref(), Some(&timer));
+        let mut other = timer.message();
+        other["detail"]["subject"]["kind"] = json!("planet");
+        assert_eq!(ThreadTimer::read(&other), None);
+        let mut long = timer.message();
+        long["detail"]["subject"]["name"] = json!("x".repeat(LONGEST + 1));
+        assert_eq!(ThreadTimer::read(&long), None);
+        assert_eq!(ThreadTimer::read(&json!({"source": "aws.ecs"})), None);
+    }
+}
