@@ -71,6 +71,11 @@ impl DedupStore {
         }
     }
 
+    /// Forgets everything in memory.
+    pub(in crate::notifier) fn forget(&self) {
+        self.memory.forget();
+    }
+
     /// Call this at the start of an invocation.
     pub fn begin(&self) {
         self.memory.begin();

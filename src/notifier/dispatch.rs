@@ -102,6 +102,14 @@ pub async fn look_up<'a>(
 }
 
 impl Notifier {
+    /// Forgets all events, if there is no state table. The next event is then the first.
+    pub fn forget(&self) {
+        if self.state_table.is_none() {
+            self.threads.forget();
+            self.dedup.forget();
+        }
+    }
+
     /// Posts every event of a payload, until the deadline.
     pub async fn notify(&self, payload: &Value, deadline: Deadline) -> BatchReport {
         let sender = ingest::sender(payload);

@@ -165,6 +165,12 @@ impl EventReport {
         statuses.any(|it| matches!(it, DeliveryStatus::Tried(Outcome::Delivered { .. })))
     }
 
+    /// Whether a thread counts the event, and no channel shows anything for it now.
+    pub fn is_counted(&self) -> bool {
+        let is_counted = |it: &Delivery| it.status == DeliveryStatus::Counted;
+        !self.is_delivered() && self.deliveries.iter().any(is_counted)
+    }
+
     /// When the queue must deliver the record again: the longest delay of all channels.
     pub fn retry_delay(&self) -> RetryDelay {
         let all = self.deliveries.iter().filter_map(Delivery::retry_delay);

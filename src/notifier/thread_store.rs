@@ -86,11 +86,9 @@ impl ThreadStore {
         }
     }
 
-    /// Forgets everything in memory, if there is no table.
-    pub fn forget(&self) {
-        if self.table.is_none() {
-            self.memory().clear();
-        }
+    /// Forgets everything in memory.
+    pub(in crate::notifier) fn forget(&self) {
+        self.memory().clear();
     }
 
     /// Reads the records of these subjects. A subject without a record gets an empty one.

@@ -106,6 +106,8 @@ async fn post(
     };
     output.print(&format!("{bold}{}{bold:#}", input.name));
     let failed = totals.failed + totals.unsent;
+    // Each file is an invocation with nothing before it.
+    notifier.forget();
     for item in ingest::open(&payload).items {
         if output.is_closed {
             totals.unsent += 1;
@@ -136,6 +138,7 @@ struct Totals {
     posted: usize,
     dropped: usize,
     filtered: usize,
+    counted: usize,
     failed: usize,
     unsent: usize,
 }
@@ -147,6 +150,7 @@ impl Totals {
             (Ok(report), None) => match report.decision {
                 Decision::Drop(_) => &mut self.dropped,
                 Decision::Keep(_) if report.is_delivered() => &mut self.posted,
+                Decision::Keep(_) if report.is_counted() => &mut self.counted,
                 Decision::Keep(_) => &mut self.filtered,
             },
         };
@@ -160,10 +164,14 @@ impl std::fmt::Display for Totals {
             posted,
             dropped,
             filtered,
+            counted,
             failed,
             unsent,
         } = self;
         write!(f, "{posted} posted, {dropped} dropped, {failed} failed")?;
+        if *counted > 0 {
+            write!(f, ", {counted} counted in a thread")?;
+        }
         if *filtered > 0 {
             write!(f, ", {filtered} not urgent enough for any channel")?;
         }
@@ -189,6 +197,9 @@ fn outcome(entry: &ReportEntry, notifier: &Notifier) -> String {
     let reason = report.decision.reason(kind);
     if report.deliveries.is_empty() {
         return format!("not posted: {reason} ({kind})\n");
+    }
+    if report.is_counted() {
+        return format!("counted in its thread: {reason} ({kind})\n");
     }
     let mut types = notifier.channels.iter().map(|it| it.channel_type);
     if types.all(|it| it == ChannelType::Terminal) {

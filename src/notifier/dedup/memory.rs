@@ -30,6 +30,10 @@ struct Latest<K, V> {
 }
 
 impl Memory {
+    pub(super) fn forget(&self) {
+        *self.state() = MemoryState::default();
+    }
+
     pub(super) fn is_posted(&self, key: &DedupKey) -> bool {
         self.state().posted.values.contains_key(key)
     }

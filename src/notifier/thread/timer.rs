@@ -35,7 +35,12 @@ impl ThreadTimer {
         }
         let timer = Self::deserialize(message.get("detail")?).ok()?;
         let subject = &timer.subject;
-        let parts = [&subject.account, &subject.region, &subject.cluster, &subject.name];
+        let parts = [
+            &subject.account,
+            &subject.region,
+            &subject.cluster,
+            &subject.name,
+        ];
         let is_plain = parts.iter().all(|part| part.len() <= LONGEST);
         is_plain.then_some(timer)
     }
