@@ -150,17 +150,11 @@ impl Notifier {
         )
         .await;
         end.hold(self.dedup.finish()).await;
-        let is_without = |subject: &SubjectKey| {
-            without_timer.contains(subject) || threads.contested.contains(subject)
-        };
-        for (index, subject) in &threads.taken {
-            if is_without(subject) {
-                events[*index].unsent = Some("its timer could not be sent".to_owned());
-            }
+        // The next event of the subject sends the timer again.
+        for subject in &without_timer {
+            end.hold(self.threads.forget_timers(subject)).await;
         }
-        let failed = timers
-            .into_iter()
-            .filter(|it| is_without(&it.timer.subject));
+        let failed = timers.into_iter().filter(|it| threads.contested.contains(&it.timer.subject));
         let failed = failed.filter_map(|it| it.receipt).collect();
         let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
         entries.iter().for_each(ReportEntry::log);

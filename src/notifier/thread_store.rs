@@ -167,6 +167,15 @@ impl ThreadStore {
         }
     }
 
+    /// Notes that no timer of the subject is on its way.
+    pub async fn forget_timers(&self, key: &SubjectKey) {
+        let mut loaded = self.load(BTreeSet::from([key.clone()])).await;
+        if let Some(mut record) = loaded.remove(key).filter(|it| !it.timers.is_empty()) {
+            record.timers.clear();
+            self.save(key, &mut record).await;
+        }
+    }
+
     async fn put(
         &self,
         table: &StateTable,

@@ -65,7 +65,7 @@ impl TimerQueue {
         let session = match self.session.own().await {
             Ok(session) => session,
             Err(error) => {
-                tracing::warn!(%error, "no timers were sent, so their records are returned to the queue");
+                tracing::warn!(%error, "no timers were sent, so reminders and recoveries wait for the next event");
                 return timers.iter().map(|it| it.subject.clone()).collect();
             }
         };
@@ -118,7 +118,7 @@ async fn send_part(
         Err(error) => {
             let error = CallError::of(CALL, error).to_string();
             let error = error.escape_debug();
-            tracing::warn!(%error, "timers were not sent, so their records are returned to the queue");
+            tracing::warn!(%error, "timers were not sent, so reminders and recoveries wait for the next event");
             all()
         }
     }
