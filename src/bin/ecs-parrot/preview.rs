@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ecs_parrot::aws::LazySession;
 use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::config;
+use ecs_parrot::ecs::event::Time;
 use ecs_parrot::ecs::notice::Notice;
 use ecs_parrot::http::SharedClient;
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation, terminal};
@@ -18,8 +19,12 @@ use ecs_parrot::notifier::dispatch::{evaluate, look_up};
 use ecs_parrot::notifier::enrich::{EnrichLimits, Enricher};
 use ecs_parrot::notifier::group::{Group, GroupItem, MessagePlan, PlannedMessage};
 use ecs_parrot::notifier::ingest;
-use ecs_parrot::notifier::policy::Decision;
-use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
+use ecs_parrot::notifier::message::Message;
+use ecs_parrot::notifier::policy::{Decision, Priority, is_brought_back};
+use ecs_parrot::notifier::render::{Renderer, TemplateError, ThreadMessage, View};
+use ecs_parrot::notifier::thread::{
+    Action, Observation, ThreadForm, ThreadKind, UnixTime, kinds_heard, opening,
+};
 use serde_json::{Map, Value};
 use strum::VariantArray as _;
 use tokio::runtime::Runtime;
@@ -87,6 +92,11 @@ fn page_channels(
     channels
 }
 
+/// Renders a message in a view.
+trait Render: Fn(View) -> Result<Message, TemplateError> {}
+
+impl<F: Fn(View) -> Result<Message, TemplateError>> Render for F {}
+
 struct Preview {
     filter: Filter,
     renderer: Renderer,
@@ -121,16 +131,70 @@ impl Preview {
             .map(|decided| EventLine {
                 file: input.name.clone(),
                 ..match decided {
-                    Ok((notice, decision)) => line(notice, *decision),
+                    Ok((notice, decision)) => self.line(notice, *decision),
                     Err(error) => EventLine::error(error.to_string()),
                 }
             })
             .collect();
-        let mut plan = MessagePlan::of(&items(&decided));
+        let mut items = items(&decided);
+        items.retain(|item| match self.deployment(item) {
+            Some(action) => {
+                self.add_thread(&mut lines[item.index], item, &action);
+                false
+            }
+            None => true,
+        });
+        let mut plan = MessagePlan::of(&items);
         while let Some(PlannedMessage { indexes, group }) = plan.next(None) {
             self.add_message(&mut lines, &indexes, &group);
         }
         lines
+    }
+
+    /// The line of an event without its message.
+    fn line(&self, notice: &Notice, decision: Decision) -> EventLine {
+        let kinds = kinds_heard(&self.observation(notice, decision));
+        EventLine {
+            event_id: notice.origin.event_id.clone(),
+            kind: Some(notice.kind.into()),
+            decision: match decision {
+                Decision::Keep(_) => "keep",
+                Decision::Drop(_) => "drop",
+            },
+            reason: Some(decision.reason(notice.kind)),
+            threads: kinds.into_iter().map(Into::into).collect(),
+            ..EventLine::default()
+        }
+    }
+
+    fn observation<'a>(&self, notice: &'a Notice, decision: Decision) -> Observation<'a> {
+        let is_brought_back = is_brought_back(notice, &self.filter.policy);
+        Observation::new(0, notice, decision, is_brought_back, time_of(notice))
+    }
+
+    /// The deployment that the event opens. Its message differs from the event's own. Any other thread that an event
+    /// opens shows the event itself.
+    fn deployment(&self, item: &GroupItem<'_>) -> Option<Action> {
+        let decision = Decision::Keep(item.priority);
+        let observation = self.observation(item.notice, decision);
+        if observation.is_brought_back {
+            return None;
+        }
+        let action = opening(&observation, observation.at);
+        action.filter(|it| it.thread.kind() == ThreadKind::Deployment)
+    }
+
+    fn add_thread(&self, line: &mut EventLine, item: &GroupItem<'_>, action: &Action) {
+        let shown = ThreadMessage {
+            thread: &action.thread,
+            turn: &action.turn,
+            form: ThreadForm::Whole,
+        };
+        let render = |view| self.renderer.render_thread(view, &shown);
+        match self.message_line(item.priority, render) {
+            Ok(message) => line.set_message(message),
+            Err(error) => line.set_error(error.to_string()),
+        }
     }
 
     /// The message is in the line of its first event. The lines of the other events contain the id of that event.
@@ -139,7 +203,8 @@ impl Preview {
             return;
         };
         let id = lines[*first].event_id.clone();
-        match self.message_line(group) {
+        let render = |view| self.renderer.render(view, group);
+        match self.message_line(group.priority, render) {
             Ok(message) => lines[*first].set_message(message),
             Err(error) => lines[*first].set_error(error.to_string()),
         }
@@ -150,30 +215,32 @@ impl Preview {
         }
     }
 
-    fn message_line(&self, group: &Group<'_>) -> Result<EventLine, TemplateError> {
-        let priority = group.priority;
-        let view = View::of(ChannelType::Terminal);
-        let message = self.renderer.render(view, group)?;
+    fn message_line(
+        &self,
+        priority: Priority,
+        render: impl Render,
+    ) -> Result<EventLine, TemplateError> {
+        let message = render(View::of(ChannelType::Terminal))?;
         let text = terminal::plain(&terminal::text(&message));
         Ok(EventLine {
             severity: Some(priority.severity.into()),
             urgent: Some(priority.urgent),
             headline: text.lines().next().map(str::to_owned),
             text: Some(text),
-            payloads: Some(self.payloads(group)?),
-            shown: self.shown(group)?,
-            views: self.views(group)?,
+            payloads: Some(self.payloads(&render)?),
+            shown: self.shown(&render)?,
+            views: self.views(priority, &render)?,
             ..EventLine::default()
         })
     }
 
     /// The payloads for every channel type, or for the requested one. They do not contain what the configuration of a
     /// channel adds.
-    fn payloads(&self, group: &Group<'_>) -> Result<Map<String, Value>, TemplateError> {
+    fn payloads(&self, render: &impl Render) -> Result<Map<String, Value>, TemplateError> {
         let requested = |it: &&ChannelType| self.channel.is_none_or(|channel| channel == **it);
         let mut payloads = Map::new();
         for channel_type in ChannelType::VARIANTS.iter().filter(requested) {
-            let message = self.renderer.render(View::of(*channel_type), group)?;
+            let message = render(View::of(*channel_type))?;
             let channel = ConfiguredChannel::unconfigured(*channel_type);
             let payload = channel.channel.payload(&message, Operation::Post);
             payloads.extend(payload.map(|body| (channel.name, body)));
@@ -182,9 +249,9 @@ impl Preview {
     }
 
     /// What `--output text` prints.
-    fn shown(&self, group: &Group<'_>) -> Result<String, TemplateError> {
+    fn shown(&self, render: &impl Render) -> Result<String, TemplateError> {
         let channel = self.channel.unwrap_or(ChannelType::Terminal);
-        let message = self.renderer.render(View::of(channel), group)?;
+        let message = render(View::of(channel))?;
         if channel == ChannelType::Terminal {
             return Ok(terminal::text(&message));
         }
@@ -196,15 +263,19 @@ impl Preview {
     }
 
     /// The message as the reader of each channel on the page sees it.
-    fn views(&self, group: &Group<'_>) -> Result<Vec<ChannelView>, TemplateError> {
+    fn views(
+        &self,
+        priority: Priority,
+        render: &impl Render,
+    ) -> Result<Vec<ChannelView>, TemplateError> {
         let views = self.shown.iter().map(|configured| {
             let channel_type = configured.channel_type;
-            let message = self.renderer.render(View::of(channel_type), group)?;
-            let html = self.renderer.render(View::html(channel_type), group)?;
+            let message = render(View::of(channel_type))?;
+            let html = render(View::html(channel_type))?;
             Ok(ChannelView {
                 name: configured.name.clone(),
                 channel_type: channel_type.into(),
-                is_accepted: configured.accepts(group.priority),
+                is_accepted: configured.accepts(priority),
                 shown: configured.channel.show(&message, &html),
             })
         });
@@ -219,18 +290,10 @@ fn items<E>(decided: &[Result<(Notice, Decision), E>]) -> Vec<GroupItem<'_>> {
     kept.collect()
 }
 
-/// The line of an event without its message.
-fn line(notice: &Notice, decision: Decision) -> EventLine {
-    EventLine {
-        event_id: notice.origin.event_id.clone(),
-        kind: Some(notice.kind.into()),
-        decision: match decision {
-            Decision::Keep(_) => "keep",
-            Decision::Drop(_) => "drop",
-        },
-        reason: Some(decision.reason(notice.kind)),
-        ..EventLine::default()
-    }
+/// Previews judge an event at its own time.
+fn time_of(notice: &Notice) -> UnixTime {
+    let time = notice.origin.time.as_ref().and_then(Time::instant);
+    time.map(UnixTime::of).unwrap_or_default()
 }
 
 /// Prints each line at once, or one page with all lines at the end.

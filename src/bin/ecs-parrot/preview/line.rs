@@ -14,6 +14,8 @@ pub(super) struct EventLine {
     pub(super) kind: Option<&'static str>,
     pub(super) decision: &'static str,
     pub(super) reason: Option<&'static str>,
+    /// The kinds of thread that hear of the event.
+    pub(super) threads: Vec<&'static str>,
     pub(super) severity: Option<&'static str>,
     pub(super) urgent: Option<bool>,
     pub(super) headline: Option<String>,
@@ -63,6 +65,7 @@ impl EventLine {
             kind: self.kind,
             decision: self.decision,
             reason: self.reason,
+            threads: std::mem::take(&mut self.threads),
             ..message
         };
     }
@@ -87,18 +90,25 @@ pub(super) fn print(out: &mut impl Write, line: &EventLine) -> io::Result<()> {
     }
     let kind = line.kind.unwrap_or_default();
     let reason = line.reason.unwrap_or_default();
+    let threads = match line.threads.is_empty() {
+        true => String::new(),
+        false => format!(", threads: {}", line.threads.join(", ")),
+    };
     if let Some(first) = &line.grouped_in {
-        return writeln!(out, "keep: {reason} ({kind}), grouped with {first}\n");
+        return writeln!(
+            out,
+            "keep: {reason} ({kind}), grouped with {first}{threads}\n"
+        );
     }
     match (line.severity, line.urgent) {
         (Some(severity), Some(urgent)) => {
             let urgent = if urgent { ", urgent" } else { "" };
             writeln!(
                 out,
-                "keep: {reason} ({kind}, {severity}{urgent})\n{}\n",
+                "keep: {reason} ({kind}, {severity}{urgent}){threads}\n{}\n",
                 line.shown
             )
         }
-        (_, _) => writeln!(out, "drop: {reason} ({kind})\n"),
+        (_, _) => writeln!(out, "drop: {reason} ({kind}){threads}\n"),
     }
 }
