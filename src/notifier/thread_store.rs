@@ -4,6 +4,7 @@
 //! caller reads the record and advances it again. While the table does not answer, the threads are in memory only.
 
 mod item;
+mod open_threads;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ use crate::aws::CallError;
 use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::{Outbox, SubjectKey, SubjectState, UnixTime};
 use item::{ReadItem, read_item};
+
+pub use open_threads::{OpenThread, ResolveError, open_threads, resolve};
 
 /// The most records in memory. Records without open threads are forgotten first.
 const MOST: usize = 10_000;

@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Post the events of a dead-letter queue, and delete them from the queue
     Redrive(RedriveArgs),
+    /// List the open threads of a state table, or close one by hand
+    Threads(ThreadsArgs),
     /// Print the effective configuration without its secrets, or its errors
     Config(ConfigArgs),
     /// Run a one-off task, show its logs and exit with its exit code
@@ -48,7 +50,9 @@ struct HelpGroup {
 const HELP_GROUPS: [HelpGroup; 2] = [
     HelpGroup {
         heading: "Watch clusters",
-        commands: &["preview", "notify", "replay", "redrive", "config"],
+        commands: &[
+            "preview", "notify", "replay", "redrive", "threads", "config",
+        ],
         examples: "
   Examples:
     ecs-parrot preview event.json              show what would be posted, and why
@@ -57,6 +61,7 @@ const HELP_GROUPS: [HelpGroup; 2] = [
     ecs-parrot notify samples                  post to the configured channels, or print
     ecs-parrot replay samples/stories/crash-loop.json  show an hour as a channel would
     ecs-parrot redrive --queue failed --local  post what a dead-letter queue holds
+    ecs-parrot threads --table parrot-state    list what is open
     ecs-parrot config                          print the effective configuration
     ecs-parrot config serverless.env.yml       check this file",
     },
@@ -116,6 +121,7 @@ impl Command {
         match self {
             Self::Preview(_) | Self::Replay(_) | Self::Config(_) => true,
             Self::Run(args) => args.dry_run,
+            Self::Threads(args) => args.resolve.is_none(),
             Self::Notify(_) | Self::Enqueue(_) | Self::Redrive(_) => false,
         }
     }
@@ -165,6 +171,33 @@ pub(crate) struct ReplayArgs {
     /// When the clock stops after the last event: an RFC 3339 time, or a duration after the last event
     #[arg(long, value_name = "TIME", default_value = "48h", value_parser = until)]
     pub(crate) until: Until,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ThreadsArgs {
+    /// The state table: its name or ARN
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: String,
+    /// Close this thread; its message says so when the function looks at it next, within a quarter of an hour
+    #[arg(long, value_name = "ID")]
+    pub(crate) resolve: Option<String>,
+    /// The output format
+    #[arg(long, value_enum, default_value_t = ListOutput::Text)]
+    pub(crate) output: ListOutput,
+    /// The AWS profile to use
+    #[arg(short, long)]
+    pub(crate) profile: Option<String>,
+    /// The AWS region to use [default: the table's]
+    #[arg(short, long)]
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListOutput {
+    /// For people
+    Text,
+    /// One JSON object for each line
+    Json,
 }
 
 /// When a replay ends.

@@ -10,6 +10,7 @@ mod redrive;
 mod replay;
 mod run;
 mod settings;
+mod threads;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Notify(args) => notify::run(args, &runtime),
         Command::Replay(args) => replay::run(args),
         Command::Redrive(args) => runtime.block_on(redrive::run(args)),
+        Command::Threads(args) => runtime.block_on(threads::run(args)),
         Command::Config(args) => settings::run(args),
         Command::Run(args) => runtime.block_on(run::run(args)),
         Command::Enqueue(args) => runtime.block_on(enqueue::run(args)),

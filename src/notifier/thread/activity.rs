@@ -218,6 +218,15 @@ impl Activity {
         }
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.shown.is_open() && !self.is_closed
+    }
+
+    /// Nothing more is expected of it.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
     pub fn severity(&self) -> Severity {
         self.severity.unwrap_or_default()
     }

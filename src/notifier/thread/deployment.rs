@@ -365,6 +365,12 @@ impl Deployment {
         }
     }
 
+    /// Nothing more is expected of it.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.shown.is_outdated = true;
+    }
+
     /// When it must be looked at again.
     pub(super) fn wake_at(&self, settings: &ThreadSettings) -> Option<UnixTime> {
         let end = self.is_open().then(|| self.started_at.plus(LONGEST));

@@ -128,6 +128,7 @@ pub enum Resolution {
     Quiet,
     Deleted,
     Deregistered,
+    ByHand,
 }
 
 /// What was deployed last before the first failure.
@@ -394,6 +395,12 @@ impl Incident {
             self.sign_at = self.sign_at.max(at);
             self.resolve(Resolution::Deregistered, now);
         }
+    }
+
+    /// Somebody closed it.
+    pub(super) fn end_by_hand(&mut self, at: UnixTime) {
+        self.sign_at = self.sign_at.max(at);
+        self.resolve(Resolution::ByHand, at);
     }
 
     /// A service with the same name was made anew.

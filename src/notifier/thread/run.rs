@@ -28,6 +28,8 @@ pub struct Run {
     newest_rank: (u8, UnixTime),
     pub shown: Shown,
     shown_failure: bool,
+    /// Somebody closed it.
+    pub(super) is_closed: bool,
 }
 
 /// The call.

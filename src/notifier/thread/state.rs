@@ -82,6 +82,51 @@ impl Thread {
         }
     }
 
+    /// Whether the thread goes on.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Deployment(it) => it.is_open(),
+            Self::Incident(it) => !it.is_over(),
+            Self::Storm(it) => !it.is_over(),
+            Self::Run(it) => it.state() != ThreadState::Stopped && !it.is_closed,
+            Self::Activity(it) => it.is_open(),
+        }
+    }
+
+    /// When it began.
+    pub fn since(&self) -> Option<UnixTime> {
+        match self {
+            Self::Deployment(it) => Some(it.started_at),
+            Self::Incident(it) => Some(it.first_at),
+            Self::Storm(it) => Some(it.first_at),
+            Self::Run(it) => it.launch.as_ref().map(|it| it.at).or(it.shown.opened_at),
+            Self::Activity(it) => Some(it.first_at),
+        }
+    }
+
+    /// The number of its failures, tasks or events.
+    pub fn count(&self) -> u32 {
+        match self {
+            Self::Deployment(it) => it.tasks.started.saturating_add(it.tasks.failed),
+            Self::Incident(it) => it.total,
+            Self::Storm(it) => it.total(),
+            Self::Run(it) => u32::try_from(it.total()).unwrap_or(u32::MAX),
+            Self::Activity(it) => it.total,
+        }
+    }
+
+    /// When its last message was sent or edited.
+    pub fn last_message_at(&self) -> Option<UnixTime> {
+        let shown = match self {
+            Self::Deployment(it) => &it.shown,
+            Self::Incident(it) => &it.shown,
+            Self::Storm(it) => &it.shown,
+            Self::Run(it) => &it.shown,
+            Self::Activity(it) => &it.shown,
+        };
+        shown.opened_at.map(|_| shown.edited_at)
+    }
+
     pub fn severity(&self) -> Severity {
         match self {
             Self::Deployment(it) => it.severity(),
@@ -102,6 +147,25 @@ impl SubjectState {
     /// Whether anything is remembered.
     pub fn is_empty(&self) -> bool {
         self.changed_at == UnixTime::default()
+    }
+
+    /// Closes a thread that somebody has looked after.
+    pub fn close_by_hand(&mut self, id: &ThreadId, now: UnixTime) {
+        if let Some(it) = self.deployment.as_mut().filter(|it| it.thread == *id) {
+            it.close();
+        }
+        if let Some(it) = self.incident.as_mut().filter(|it| it.thread == *id) {
+            it.end_by_hand(now);
+        }
+        if let Some(it) = self.storm.as_mut().filter(|it| it.thread == *id) {
+            it.end_by_hand(now);
+        }
+        if let Some(it) = self.run.as_mut().filter(|it| it.thread == *id) {
+            it.is_closed = true;
+        }
+        if let Some(it) = self.activity.as_mut().filter(|it| it.thread == *id) {
+            it.close();
+        }
     }
 
     /// The threads of the subject.

@@ -286,6 +286,12 @@ impl Storm {
         }
     }
 
+    /// Somebody closed it.
+    pub(super) fn end_by_hand(&mut self, at: UnixTime) {
+        self.ended_at = Some(at);
+        self.shown.is_outdated = true;
+    }
+
     /// When the storm is over: with its last incident, or some time after all others but one.
     fn end_due(&self) -> Option<UnixTime> {
         let (over, failing): (Vec<_>, Vec<_>) = self

@@ -318,6 +318,7 @@ fn resolved(incident: &Incident) -> String {
         Some(Resolution::Deregistered) => {
             format!("was deregistered, {lasted} after its first failure: {causes}")
         }
+        Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
         Some(Resolution::Quiet) => {
             format!("has no more failures: {runs}{causes} in {lasted}")
         }
