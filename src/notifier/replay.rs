@@ -255,8 +255,10 @@ impl<'a> Replay<'a> {
             let Some(item) = GroupItem::of(index, evaluated) else {
                 continue;
             };
-            let is_taken = progress.taken.contains_key(&index);
-            if !is_taken && self.channel.accepts(item.priority) && self.posted.is_new(item.notice) {
+            if progress.taken.contains_key(&index) {
+                // An agent's report of the same may follow, which names no service.
+                self.posted.is_new(item.notice);
+            } else if self.channel.accepts(item.priority) && self.posted.is_new(item.notice) {
                 items.push(item);
             }
         }

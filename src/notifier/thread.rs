@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `observation`, `route` | an event as threads see it; which subjects it is about |
 //! | `board` | advances all subjects of a batch, and their storms |
-//! | `service`, `workload` | what events mean for a service, a family or an instance |
+//! | `service`, `rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
+//! | `workload` | what events mean for a family or an instance |
 //! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
 //! | `action` | what is due, and why |
 //! | `outbox` | what is due in each channel |
@@ -21,31 +22,35 @@ mod common;
 mod counter;
 mod deployment;
 mod display;
+mod fit;
 mod incident;
 mod observation;
 mod opening;
 mod outbox;
 mod registration;
+mod rollout;
 mod route;
 mod run;
 mod seen;
 mod service;
+mod service_task;
 mod settings;
 mod shown;
 mod state;
 mod storm;
 mod subject;
+mod text;
 mod timer;
 mod unix_time;
 mod workload;
 
-use crate::ecs::notice::Subject;
+use crate::ecs::notice::{Origin, Subject};
 
 pub use action::{Action, ActionKind, Reason, ThreadId, ThreadKind, ThreadState, Turn};
 pub use activity::{Activity, ActivityCount};
 pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_counts};
 pub use counter::Counter;
-pub use deployment::{Deployment, Hook};
+pub use deployment::{Deployment, Hook, Replacement};
 pub use display::{Step, ThreadForm, steps};
 pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
@@ -60,13 +65,27 @@ pub use subject::{SubjectKey, SubjectKind};
 pub use timer::ThreadTimer;
 pub use unix_time::UnixTime;
 
+/// The longest name of a cluster, a service or a family, in bytes.
+const LONGEST_NAME: usize = 255;
+
 /// The service without a task: a deployment is about all its tasks.
 fn subject_without_task(subject: &Subject) -> Subject {
+    let name = |name: &Option<String>| text::cut_known(name.as_deref(), LONGEST_NAME);
     Subject {
-        cluster: subject.cluster.clone(),
-        service: subject.service.clone(),
-        family: subject.family.clone(),
-        revision: subject.revision.clone(),
+        cluster: name(&subject.cluster),
+        service: name(&subject.service),
+        family: name(&subject.family),
+        revision: name(&subject.revision),
         ..Subject::default()
+    }
+}
+
+/// Where it happens, without what is only true of one event.
+fn bounded_origin(origin: &Origin) -> Origin {
+    let name = |name: &Option<String>| text::cut_known(name.as_deref(), LONGEST_NAME);
+    Origin {
+        account: name(&origin.account),
+        region: name(&origin.region),
+        ..Origin::default()
     }
 }

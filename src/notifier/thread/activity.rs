@@ -10,6 +10,7 @@ use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::state::{ShownNotice, SubjectState};
 use super::subject::{SubjectKey, SubjectKind};
+use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{CallFacts, Facts, Kind, Notice};
@@ -22,6 +23,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 const FIRST_COUNTED_CALL: usize = 3;
 
 const MOST_COUNTS: usize = 12;
+
+/// The longest name of an event or a call that is stored, in bytes.
+const LONGEST_DETAIL: usize = 100;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -150,9 +154,6 @@ impl Activity {
 
     /// Whether there were too few calls within the last hour to count them.
     fn is_single(&mut self, observation: &Observation<'_>) -> bool {
-        if self.total > 0 {
-            return false;
-        }
         let at = observation.at;
         self.single_calls
             .retain(|(_, other)| at.since(*other) < LONGEST_PAUSE);
@@ -161,7 +162,7 @@ impl Activity {
         if identity.as_ref().is_some_and(is_known) {
             return true;
         }
-        if self.single_calls.len() + 1 >= FIRST_COUNTED_CALL {
+        if self.total > 0 || self.single_calls.len() + 1 >= FIRST_COUNTED_CALL {
             return false;
         }
         self.single_calls.push((identity.unwrap_or_default(), at));
@@ -185,7 +186,10 @@ impl Activity {
             self.thread = ThreadId::new(ThreadKind::Activity, key, &beginning);
             self.is_of_instances = is_of_instances(observation.notice, priority);
         }
-        let singles = std::mem::take(&mut self.single_calls).len();
+        let singles = match self.counts.is_empty() {
+            true => self.single_calls.len(),
+            false => 0,
+        };
         self.count(observation.notice, 1 + singles);
         self.total = self.total.saturating_add(1);
         self.first_at = self.first_at.min(at);
@@ -203,7 +207,7 @@ impl Activity {
     }
 
     fn count(&mut self, notice: &Notice, count: usize) {
-        let detail = detail_of(notice);
+        let detail = detail_of(notice).map(|it| cut(&it, LONGEST_DETAIL));
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let is_same = |it: &&mut ActivityCount| it.kind == notice.kind && it.detail == detail;
         let has_room = self.counts.len() < MOST_COUNTS;

@@ -7,7 +7,7 @@ use super::observation::Observation;
 use super::route::{Route, kinds_heard, route};
 use super::settings::ThreadSettings;
 use super::state::{SubjectState, Thread};
-use super::storm::{self, Report, StormChange};
+use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
 use super::{activity, registration, run, service};
@@ -96,10 +96,8 @@ impl Board<'_> {
             .collect();
         missing.retain(|key| !self.loaded.contains_key(key));
         // A task of a launch may point to the launch's first task.
-        let followed = routes.iter().filter_map(|(_, route)| {
-            let launch = route.primary.as_ref()?;
-            self.launch_of(launch)
-        });
+        let launches = routes.iter().flat_map(|(_, route)| route.launches());
+        let followed = launches.filter_map(|launch| self.launch_of(launch));
         missing.extend(followed.filter(|key| !self.loaded.contains_key(key)));
         match missing.is_empty() {
             true => Ok(()),
@@ -179,23 +177,29 @@ impl Board<'_> {
         is_taken
     }
 
-    /// The other tasks of a launch point to its first task.
+    /// One task of a launch has its run, and the others point to that task. The run of a task whose start came before
+    /// the call becomes the run of all. Where several have runs already, the others keep theirs.
     fn observe_launch(
         &mut self,
         key: &SubjectKey,
         observation: &Observation<'_>,
         route: &Route,
     ) -> bool {
-        let key = self.launch_of(key).unwrap_or_else(|| key.clone());
-        for other in &route.others {
-            let other = self.state(other);
-            // A task whose start came before the call has a message of its own.
-            if other.run.is_none() {
-                other.launched_with = Some(key.name.clone());
+        let with_run = route.launches().find_map(|key| {
+            let key = self.launch_of(key).unwrap_or_else(|| key.clone());
+            self.state(&key).run.is_some().then_some(key)
+        });
+        let holder = with_run.unwrap_or_else(|| key.clone());
+        let mut elsewhere = Vec::new();
+        for key in route.launches().filter(|it| **it != holder) {
+            let state = self.state(key);
+            match state.run {
+                Some(_) => elsewhere.push(key.name.clone()),
+                None => state.launched_with = Some(holder.name.clone()),
             }
         }
-        run::observe(&key, self.state(&key), observation);
-        self.note_event(&key, observation, vec![ThreadKind::Run], true);
+        run::observe(&holder, self.state(&holder), observation, &elsewhere);
+        self.note_event(&holder, observation, vec![ThreadKind::Run], true);
         true
     }
 
@@ -231,6 +235,7 @@ impl Board<'_> {
             if let Some(activity) = &mut state.activity {
                 activity.pass(now, settings);
             }
+            state.ended.take_if(|it| it.has_been_shown(now));
         }
     }
 
@@ -289,8 +294,10 @@ impl Board<'_> {
                 });
             }
         }
-        let StormChange { joined, mut left } =
-            storm::observe(cluster, &mut state, &reports, now, settings);
+        // A storm that was over before takes no new incidents.
+        let storm = state.storm.as_mut();
+        let mut left = storm.map_or_else(Vec::new, |it| it.pass(cluster, now, settings));
+        let joined = storm::observe(cluster, &mut state, &reports, now, settings);
         let needed = joined.iter().chain(&left).cloned().collect();
         self.require_all(needed)?;
         let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
@@ -298,7 +305,7 @@ impl Board<'_> {
             self.join(key, &mut state);
         }
         if let Some(storm) = &mut state.storm {
-            left.extend(storm.pass(now, settings));
+            left.extend(storm.pass(cluster, now, settings));
         }
         self.require_all(left.iter().cloned().collect())?;
         let is_over = !has_storm || !left.is_empty();
@@ -353,6 +360,7 @@ impl Board<'_> {
                     events,
                 });
             }
+            state.fit();
             let wake_at = wake_at(&key, &state, settings);
             progress.wake_at.insert(key.clone(), wake_at);
             progress.states.insert(key, state);
@@ -369,9 +377,11 @@ impl Board<'_> {
         };
         match thread {
             Thread::Storm(storm) => {
-                let members = storm.members.iter();
+                let members = self.events.keys().filter(|it| {
+                    it.of_cluster() == *key && storm.members.iter().any(|member| member.is(it))
+                });
                 let mut events: Vec<_> = members
-                    .flat_map(|it| of(&it.key, ThreadKind::Incident))
+                    .flat_map(|it| of(it, ThreadKind::Incident))
                     .collect();
                 events.sort_unstable();
                 events
@@ -411,6 +421,11 @@ fn turns(
         && let Some(turn) = deployment.turns(now, settings)
     {
         found.push((Thread::Deployment(deployment.clone()), turn));
+    }
+    if let Some(old) = &mut state.ended
+        && let Some(turn) = old.turns(now, settings)
+    {
+        found.push((Thread::Incident(old.clone()), turn));
     }
     if let Some(incident) = &mut state.incident
         && let Some(turn) = incident.turns(now, settings)

@@ -6,10 +6,14 @@ use strum::IntoStaticStr;
 use super::counter::Counter;
 use super::observation::Observation;
 use super::service::Places;
+use super::text::cut;
 use crate::ecs::diagnosis::Cause;
 
 /// Fewer failures have nothing in common.
 const FEWEST: u32 = 3;
+
+/// The longest id of an instance that is stored.
+const LONGEST_HOST: usize = 64;
 
 /// The facts of all failures, each with its most frequent values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +22,8 @@ pub(super) struct SharedFacts {
     zones: Counter,
     revisions: Counter,
     instances: Counter,
+    /// The EC2 instances of container instances, which people know.
+    hosts: Vec<(String, String)>,
     images: Counter,
     exits: Counter,
 }
@@ -45,8 +51,10 @@ pub enum SharedFact {
 impl SharedFacts {
     pub(super) fn add(&mut self, observation: &Observation<'_>) {
         let subject = &observation.notice.subject;
-        let instance = subject.ec2_instance.as_deref();
-        let instance = instance.or(subject.container_instance.as_deref());
+        let instance = subject.container_instance.as_deref();
+        if let (Some(instance), Some(host)) = (instance, subject.ec2_instance.as_deref()) {
+            self.note_host(instance, host);
+        }
         let revision = subject.task_definition();
         for (values, value) in [
             (&mut self.zones, subject.availability_zone.as_deref()),
@@ -77,16 +85,37 @@ impl SharedFacts {
     pub(super) fn merge(&mut self, other: &Self) {
         self.zones.merge(&other.zones);
         self.instances.merge(&other.instances);
+        for (instance, host) in &other.hosts {
+            self.note_host(instance, host);
+        }
         self.images.merge(&other.images);
         self.revisions.merge(&other.revisions);
         self.exits.merge(&other.exits);
     }
 
-    /// Only the zones and the instances: services have nothing else in common.
+    fn note_host(&mut self, instance: &str, host: &str) {
+        const MOST: usize = 8;
+        let is_known = self.hosts.iter().any(|(known, _)| known == instance);
+        if !is_known && self.hosts.len() < MOST {
+            let host = cut(host, LONGEST_HOST);
+            self.hosts.push((cut(instance, LONGEST_HOST), host));
+        }
+    }
+
+    fn host_of(&self, instance: String) -> String {
+        let known = self.hosts.iter().find(|(known, _)| *known == instance);
+        known.map_or(instance, |(_, host)| host.clone())
+    }
+
+    /// Only the most frequent zones and instances: services have nothing else in common.
     pub(super) fn of_place(&self) -> Self {
+        const MOST: usize = 2;
+        let instances = self.instances.most_frequent(MOST);
+        let is_named = |(known, _): &&(String, String)| instances.iter().any(|it| it.0 == known);
         Self {
-            zones: self.zones.clone(),
-            instances: self.instances.clone(),
+            zones: self.zones.most_frequent(MOST),
+            hosts: self.hosts.iter().filter(is_named).cloned().collect(),
+            instances,
             ..Self::default()
         }
     }
@@ -110,7 +139,11 @@ impl SharedFacts {
         let revision = common(SharedFact::Revision, &self.revisions)
             .filter(|it| differs(it, &places.revisions));
         let instance = common(SharedFact::Instance, &self.instances)
-            .filter(|it| differs(it, &places.instances));
+            .filter(|it| differs(it, &places.instances))
+            .map(|it| Common {
+                value: self.host_of(it.value),
+                ..it
+            });
         let image = common(SharedFact::Image, &self.images)
             .filter(|it| revision.is_none() && self.images.has_other_than(&it.value));
         let exit = common(SharedFact::Exit, &self.exits);

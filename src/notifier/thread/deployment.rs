@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::action::{Reason, ThreadId, ThreadState, Turn};
 use super::counter::Counter;
 use super::registration::Registration;
+use super::rollout::{LONGEST_ID, LONGEST_NAME};
 use super::settings::ThreadSettings;
 use super::shown::Shown;
+use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{HookDecision, Origin, Subject};
 use crate::notifier::policy::Severity;
@@ -59,14 +61,28 @@ pub struct Deployment {
     pub rollback: Option<Fact>,
     pub rollback_failed: Option<Fact>,
     pub completed_at: Option<UnixTime>,
-    /// `checkout:59`, or `a newer deployment`.
-    pub replaced_by: Option<String>,
+    pub replaced_by: Option<Replacement>,
+    /// Whether its call or its first event has come.
+    pub(super) has_begun: bool,
     /// Nothing more is expected after a day.
     pub is_closed: bool,
     pub shown: Shown,
     /// The last hook that was shown as failed.
     pub(super) hook_shown: Option<String>,
     pub(super) answer_shown: Option<UnixTime>,
+    pub(super) shown_severity: Severity,
+}
+
+/// What ended a deployment that had no end of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replacement {
+    /// A newer deployment, of which nothing is known.
+    Newer,
+    /// The newer deployment's revision: `checkout:59`.
+    Revision(String),
+    /// The service was deleted.
+    Deletion,
 }
 
 /// Something that ECS said at a time.
@@ -156,6 +172,11 @@ impl Deployment {
         is_going_on && !self.is_closed && self.replaced_by.is_none()
     }
 
+    /// Whether something that happened at this time is counted in it.
+    pub(super) fn includes(&self, at: UnixTime) -> bool {
+        self.ended_at().is_none_or(|end| at <= end)
+    }
+
     /// Whether its tasks may still start and stop: it is open, or has just ended.
     pub(super) fn is_near(&self, at: UnixTime) -> bool {
         let has_just_ended = |it: UnixTime| at.since(it) <= DRAINING;
@@ -201,16 +222,17 @@ impl Deployment {
     }
 
     pub(super) fn is(&self, id: &str) -> bool {
-        self.id.as_deref() == Some(id) || self.aliases.iter().any(|it| it == id)
+        let id = cut(id, LONGEST_ID);
+        self.id.as_ref() == Some(&id) || self.aliases.contains(&id)
     }
 
     pub(super) fn is_own(&self, id: &str) -> bool {
-        self.id.as_deref() == Some(id)
+        self.id == Some(cut(id, LONGEST_ID))
     }
 
     pub(super) fn add_alias(&mut self, id: &str) {
         if !self.is(id) && self.aliases.len() < MOST_ALIASES {
-            self.aliases.push(id.to_owned());
+            self.aliases.push(cut(id, LONGEST_ID));
         }
     }
 
@@ -259,13 +281,23 @@ impl Deployment {
         }
     }
 
+    /// The call's answer knows better than the memory what ran before.
+    pub(super) fn correct_from(&mut self, definition: &str) {
+        let from = cut(definition, LONGEST_NAME);
+        if self.to.as_ref() != Some(&from) && self.from.as_ref() != Some(&from) {
+            self.from = Some(from);
+            self.from_images.clear();
+            self.shown.is_outdated = true;
+        }
+    }
+
     pub(super) fn learn_actor(&mut self, actor: &str) {
         learn(&mut self.actor, actor, &mut self.shown);
     }
 
     pub(super) fn learn_images(&mut self, images: &[String]) {
         if self.images.is_empty() && !images.is_empty() {
-            self.images = images.to_vec();
+            self.images = cut_images(images.iter().map(String::as_str));
             self.shown.is_outdated = true;
         }
     }
@@ -277,6 +309,16 @@ impl Deployment {
         self.learn_images(&registration.images);
     }
 
+    /// Leaves out what the message can do without.
+    pub(super) fn shrink(&mut self) {
+        self.images.clear();
+        self.from_images.clear();
+        self.hook = self.hook.take().map(|hook| Hook {
+            reason: None,
+            ..hook
+        });
+    }
+
     /// Decides what is due now. At most one turn: the latest state is what matters.
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
         if self.is_open() && now >= self.started_at.plus(LONGEST) {
@@ -286,9 +328,9 @@ impl Deployment {
         let reason = self.reason(now, settings)?;
         let severity = self.severity();
         let urgent = self.is_urgent(reason);
-        let was_critical =
-            self.shown.is_open() && matches!(self.shown.state, Some(ThreadState::Failed));
-        let mentions = severity == Severity::Critical && !was_critical && urgent;
+        let becomes_critical =
+            severity == Severity::Critical && self.shown_severity < Severity::Critical;
+        let mentions = becomes_critical && urgent;
         let names = match reason {
             Reason::Continued => self
                 .decision
@@ -303,6 +345,9 @@ impl Deployment {
             .filter(|it| it.has_failed())
             .map(hook_identity);
         self.answer_shown = self.decision.as_ref().map(|it| it.at);
+        if reason == Reason::Opened || reason.is_turn() {
+            self.shown_severity = severity;
+        }
         self.shown.note(reason, Some(self.state()), now);
         let turn = Turn::new(reason, now, severity, urgent);
         Some(turn.with_mention(mentions).with_names(names))
@@ -319,7 +364,13 @@ impl Deployment {
         let has_new_failure = self.hook.as_ref().is_some_and(|hook| {
             hook.has_failed() && self.hook_shown.as_ref() != Some(&hook_identity(hook))
         });
+        // The rollback was shown as a warning, and the failure comes later.
+        let is_worse = state == ThreadState::RollingBack
+            && self.severity() > self.shown_severity
+            && self.shown_severity > Severity::Info
+            && now.since(self.shown.turn_at) > SAME_FAILURE;
         match () {
+            () if is_worse => Some(Reason::Failed),
             () if has_new_failure && self.is_open() => Some(Reason::HookFailed),
             () if self.is_closed && self.shown.is_outdated => Some(Reason::Learned),
             () if settings.has_edits && self.shown.edit_due().is_some_and(|due| due <= now) => {
@@ -379,6 +430,13 @@ impl Deployment {
     }
 }
 
+/// The first images, which are enough to say what changed.
+pub(super) fn cut_images<'a>(images: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const MOST: usize = 3;
+    let images = images.map(|it| cut(it, LONGEST_NAME));
+    images.take(MOST).collect()
+}
+
 /// A hook is shown as failed once.
 fn hook_identity(hook: &Hook) -> String {
     format!(
@@ -397,7 +455,7 @@ fn keep_earliest(known: &mut Option<Fact>, fact: Fact, shown: &mut Shown) {
 
 fn learn(known: &mut Option<String>, text: &str, shown: &mut Shown) {
     if known.is_none() {
-        *known = Some(text.to_owned());
+        *known = Some(cut(text, LONGEST_NAME));
         shown.is_outdated = true;
     }
 }

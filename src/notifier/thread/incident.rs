@@ -16,6 +16,7 @@ use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::state::{ShownNotice, SubjectState};
 use super::subject::{SubjectKey, SubjectKind};
+use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::explain;
 use crate::ecs::notice::{Facts, Notice};
@@ -33,6 +34,12 @@ const QUIET: Duration = Duration::from_secs(30 * 60);
 /// The same for a container instance.
 const QUIET_INSTANCE: Duration = Duration::from_secs(24 * 3_600);
 
+/// The last tasks of a deleted service stop within this time.
+const LAST_STOPS: Duration = Duration::from_secs(15 * 60);
+
+/// A failure from so long before the first one of an incident is no part of it: its event came late.
+const LONGEST_DELAY: Duration = Duration::from_secs(6 * 3_600);
+
 /// Failures so soon after the resolution belong to the same incident.
 const COMES_BACK: Duration = Duration::from_secs(30 * 60);
 
@@ -41,6 +48,10 @@ const BETWEEN_RETURNS: Duration = Duration::from_secs(5 * 60);
 
 /// The longest wait for a resolution.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// The longest names and words that are stored, in bytes.
+const LONGEST_NAME: usize = 128;
+const LONGEST_WORDS: usize = 200;
 
 const MOST_CAUSES: usize = 12;
 const MOST_TASKS: usize = 5;
@@ -71,9 +82,11 @@ pub struct Incident {
     pub resolution: Option<Resolution>,
     /// Who deleted the service.
     pub deleted_by: Option<String>,
-    /// The subject is another one now, although it has the same name.
-    is_final: bool,
+    /// The subject is gone. A failure up to this time still belongs to the incident, a later one never does.
+    final_until: Option<UnixTime>,
     pub returns: u32,
+    /// From the resolution to the failure that came back, in milliseconds.
+    return_after: Option<u64>,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
     /// The storm that shows this incident.
@@ -168,7 +181,8 @@ impl From<Common> for CommonFact {
     }
 }
 
-/// Counts an urgent event. Returns false for any other event.
+/// Counts an urgent event. Returns false for any other event, and for one from long before the incident: that one is
+/// posted by itself.
 pub(super) fn observe_failure(
     key: &SubjectKey,
     state: &mut SubjectState,
@@ -178,21 +192,64 @@ pub(super) fn observe_failure(
     let Some(priority) = observation.urgent() else {
         return false;
     };
+    let at = observation.at;
+    let known = state.incident.as_deref();
+    if known.is_some_and(|it| at.plus(LONGEST_DELAY) < it.first_at) {
+        return false;
+    }
     if !state.seen.is_new(observation.transition.as_ref()) {
         return true;
     }
-    let at = observation.at;
-    let continues = state.incident.as_deref().is_some_and(|it| it.includes(at));
-    if !continues {
-        state.incident = Some(Box::new(Incident::open(key, at)));
+    if !known.is_some_and(|it| it.includes(at)) {
+        begin(key, state, at);
     }
     if let Some(incident) = state.incident.as_deref_mut() {
         incident.add(observation, priority, now);
-        incident.note_background(&state.service, state.deployment.as_deref());
-        incident.note_background_of_replaced(state.replaced.as_deref());
         incident.find_common(&state.service.places);
     }
+    if let (Some(incident), Some(gone_at)) = (&mut state.incident, state.service.gone_at)
+        && incident.first_at < gone_at
+    {
+        incident.end_by_deletion(None, gone_at, now);
+    }
+    note_background(state);
     true
+}
+
+/// Begins a new incident. The one before is over, but perhaps this was not shown yet.
+fn begin(key: &SubjectKey, state: &mut SubjectState, at: UnixTime) {
+    let mut incident = Box::new(Incident::open(key, at));
+    if let Some((sign, sign_at)) = state.service.last_sign {
+        incident.note_sign(sign, sign_at);
+    }
+    if let Some(mut old) = state.incident.replace(incident) {
+        old.shared = SharedFacts::default();
+        state.ended = Some(old);
+    }
+}
+
+/// Notes a sign of a recovery. It is remembered for a failure that happened before it and comes after it.
+pub(super) fn note_sign(state: &mut SubjectState, sign: Sign, at: UnixTime) {
+    let known = &mut state.service.last_sign;
+    if known.is_none_or(|(_, known)| known < at) {
+        *known = Some((sign, at));
+    }
+    if let Some(incident) = &mut state.incident {
+        incident.note_sign(sign, at);
+    }
+}
+
+/// Tells the incident what people did shortly before, and what was deployed before.
+pub(super) fn note_background(state: &mut SubjectState) {
+    let Some(incident) = state.incident.as_deref_mut().filter(|it| !it.is_over()) else {
+        return;
+    };
+    for touch in &state.service.touches {
+        incident.note_touch(touch);
+    }
+    for deployment in [&state.replaced, &state.deployment].into_iter().flatten() {
+        incident.note_deployment(deployment);
+    }
 }
 
 /// Tells the incident of a family about a task that ended well. Returns whether the end is the sign of its recovery,
@@ -202,13 +259,16 @@ pub(super) fn observe_good_end(
     started_at: UnixTime,
     now: UnixTime,
 ) -> bool {
-    let Some(incident) = state.incident.as_deref_mut() else {
-        return false;
+    let is_open = |state: &SubjectState| {
+        let incident = state.incident.as_deref();
+        incident.is_some_and(|it| it.state() == ThreadState::Open)
     };
-    let was_open = incident.state() == ThreadState::Open;
-    incident.note_sign(Sign::GoodEnd, started_at);
-    incident.sign_seen_at = incident.sign_seen_at.max(now);
-    was_open && incident.state() != ThreadState::Open
+    let was_open = is_open(state);
+    note_sign(state, Sign::GoodEnd, started_at);
+    if let Some(incident) = state.incident.as_deref_mut().filter(|it| !it.is_over()) {
+        incident.sign_seen_at = incident.sign_seen_at.max(now);
+    }
+    was_open && !is_open(state)
 }
 
 impl Incident {
@@ -249,20 +309,28 @@ impl Incident {
 
     /// Whether a failure at this time belongs to this incident.
     fn includes(&self, at: UnixTime) -> bool {
-        match self.resolved_at {
-            None => true,
-            Some(_) if at <= self.ended_at() => true,
-            Some(resolved_at) => !self.is_final && at <= resolved_at.plus(COMES_BACK),
+        match (self.resolved_at, self.final_until) {
+            (None, _) => true,
+            (Some(_), _) if at <= self.ended_at() => true,
+            (Some(_), Some(until)) => at <= until,
+            (Some(resolved_at), None) => at <= resolved_at.plus(COMES_BACK),
         }
     }
 
     fn add(&mut self, observation: &Observation<'_>, priority: Priority, now: UnixTime) {
         let at = observation.at;
-        if self.resolved_at.is_some() && at > self.ended_at() {
-            self.come_back();
+        if let Some(resolved_at) = self.resolved_at
+            && at > self.ended_at()
+            && self.final_until.is_none()
+        {
+            self.come_back(at.since(resolved_at));
         }
         self.total = self.total.saturating_add(1);
         self.first_at = self.first_at.min(at);
+        self.since_deployment = self
+            .since_deployment
+            .take()
+            .filter(|it| it.at <= self.first_at);
         self.last_at = self.last_at.max(at);
         self.arrived_at = self.arrived_at.max(now);
         self.worst = self.worst.max(priority.severity);
@@ -271,13 +339,13 @@ impl Incident {
         if let Some(task) = observation.notice.subject.task_short()
             && self.tasks.len() < MOST_TASKS
         {
-            self.tasks.push(task);
+            self.tasks.push(cut(&task, LONGEST_NAME));
         }
         // A task's end says more than an event of the scheduler about its tasks.
         let is_task = observation.task().is_some();
         let shows_task = self.newest.as_ref().is_some_and(|it| it.is_of_task());
         if self.newest.is_none()
-            || is_task > shows_task
+            || (is_task && !shows_task)
             || (is_task == shows_task && at >= self.newest_at)
         {
             self.newest = Some(ShownNotice::new(observation.notice, priority));
@@ -286,7 +354,8 @@ impl Incident {
         self.shown.is_outdated = true;
     }
 
-    fn come_back(&mut self) {
+    fn come_back(&mut self, after: Duration) {
+        self.return_after = u64::try_from(after.as_millis()).ok();
         self.resolved_at = None;
         self.resolution = None;
         self.counts = None;
@@ -297,6 +366,8 @@ impl Incident {
 
     fn count_cause(&mut self, observation: &Observation<'_>, priority: Priority) {
         let (name, words) = cause_of(observation.notice, priority);
+        let name = cut(&name, LONGEST_NAME);
+        let words = words.map(|it| cut(&it, LONGEST_WORDS));
         let at = observation.at;
         if let Some(known) = self.causes.iter_mut().find(|it| it.name == name) {
             known.count = known.count.saturating_add(1);
@@ -343,23 +414,19 @@ impl Incident {
     pub(super) fn note_deployment(&mut self, deployment: &Deployment) {
         let at = deployment.started_at;
         let is_before = at <= self.first_at && self.first_at.since(at) <= DEPLOYED_BEFORE;
-        let known = self.since_deployment.as_ref();
-        if is_before && known.is_none_or(|it| it.at <= at) {
-            let since = SinceDeployment {
-                task_definition: deployment.to.clone(),
-                actor: deployment.actor.clone(),
-                at,
-            };
-            if known != Some(&since) {
-                self.since_deployment = Some(since);
-                self.shown.is_outdated = true;
-            }
-        }
-    }
-
-    fn note_background_of_replaced(&mut self, replaced: Option<&Deployment>) {
-        if let Some(replaced) = replaced {
-            self.note_deployment(replaced);
+        let since = SinceDeployment {
+            task_definition: deployment.to.clone(),
+            actor: deployment.actor.clone(),
+            at,
+        };
+        // The same deployment may be known better now.
+        let is_news = self
+            .since_deployment
+            .as_ref()
+            .is_none_or(|known| known.at <= at || known.task_definition == since.task_definition);
+        if is_before && is_news && self.since_deployment.as_ref() != Some(&since) {
+            self.since_deployment = Some(since);
+            self.shown.is_outdated = true;
         }
     }
 
@@ -372,26 +439,33 @@ impl Incident {
         &self.shared
     }
 
-    /// The service was deleted. Returns whether that ends an open incident.
+    /// The service was deleted. Returns whether that ends an open incident. Its last tasks may still fail while they
+    /// stop.
     pub(super) fn end_by_deletion(
         &mut self,
         actor: Option<&str>,
         at: UnixTime,
         now: UnixTime,
     ) -> bool {
-        self.is_final = true;
-        if self.is_over() || at < self.last_at {
+        if self.resolution == Some(Resolution::Deleted) && self.sign_at == at {
+            return true;
+        }
+        if at <= self.last_at {
+            return false;
+        }
+        self.final_until = self.final_until.max(Some(at.plus(LAST_STOPS)));
+        if self.is_over() {
             return false;
         }
         self.sign_at = self.sign_at.max(at);
-        self.deleted_by = actor.map(str::to_owned);
+        self.deleted_by = actor.map(|it| cut(it, LONGEST_NAME));
         self.resolve(Resolution::Deleted, now);
         true
     }
 
     /// The container instance was deregistered.
     pub(super) fn end_by_deregistration(&mut self, at: UnixTime, now: UnixTime) {
-        if !self.is_over() && at >= self.last_at {
+        if !self.is_over() && at > self.last_at {
             self.sign_at = self.sign_at.max(at);
             self.resolve(Resolution::Deregistered, now);
         }
@@ -404,8 +478,11 @@ impl Incident {
     }
 
     /// A service with the same name was made anew.
-    pub(super) fn end_for_good(&mut self) {
-        self.is_final = true;
+    pub(super) fn end_for_good(&mut self, at: UnixTime) {
+        if at <= self.last_at {
+            return;
+        }
+        self.final_until = Some(at);
         if !self.is_over() {
             self.resolve(Resolution::Deleted, self.last_at);
         }
@@ -557,7 +634,7 @@ impl Incident {
         let urgent = matches!(
             reason,
             Reason::Opened | Reason::Worse | Reason::CameBack | Reason::Reminder
-        ) && severity != Severity::Success;
+        );
         let became_critical = self.worst == Severity::Critical
             && (self.shown_severity < Severity::Critical || reason == Reason::CameBack);
         let mentions =
@@ -570,8 +647,7 @@ impl Incident {
             .with_mention(mentions)
             .with_names(names);
         if reason == Reason::CameBack {
-            let passed = self.last_at.since(self.sign_at);
-            turn.after = u64::try_from(passed.as_millis()).ok();
+            turn.after = self.return_after;
         }
         turn
     }
@@ -632,8 +708,24 @@ impl Incident {
         let was_in_storm = self.storm.take().is_some();
         if was_in_storm && !self.is_over() {
             self.is_return_due = true;
+            self.return_after = None;
             self.return_shown_at = None;
         }
+    }
+
+    /// Whether its end was shown some time ago.
+    pub(super) fn has_been_shown(&self, now: UnixTime) -> bool {
+        const LONG_AGO: Duration = Duration::from_secs(3_600);
+        !self.shown.is_outdated && now.since(self.shown.edited_at) >= LONG_AGO
+    }
+
+    /// Leaves out what the message can do without.
+    pub(super) fn shrink(&mut self) {
+        if let Some(newest) = &mut self.newest {
+            newest.shrink();
+        }
+        self.shared = SharedFacts::default();
+        self.touches.clear();
     }
 
     /// When it must be looked at again.
@@ -673,8 +765,13 @@ fn cause_of(notice: &Notice, priority: Priority) -> (String, Option<String>) {
             let check = checks.find(|it| it.status.as_ref() == status);
             (name(&check.and_then(|it| it.kind.clone())), None)
         }
-        (Facts::Call(_) | Facts::Task(_) | Facts::Hook(_) | Facts::Foreign, None) => {
-            (notice.kind.to_string(), None)
+        (Facts::Call(call), None) => {
+            let code = call.error.as_ref().map(|it| it.code.clone());
+            let words = code
+                .as_ref()
+                .map(|code| format!("{} was refused: {code}", call.name));
+            (name(&code), words)
         }
+        (Facts::Task(_) | Facts::Hook(_) | Facts::Foreign, None) => (notice.kind.to_string(), None),
     }
 }

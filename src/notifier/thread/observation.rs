@@ -20,6 +20,8 @@ pub struct Observation<'a> {
     pub transition: Option<Transition>,
     /// When it happened, by the event's own times. Never later than now.
     pub at: UnixTime,
+    /// Whether the event says when it happened.
+    pub has_time: bool,
 }
 
 impl<'a> Observation<'a> {
@@ -30,7 +32,8 @@ impl<'a> Observation<'a> {
         is_brought_back: bool,
         now: UnixTime,
     ) -> Self {
-        let at = happened_at(notice).map_or(now, |time| UnixTime::of(time).min(now));
+        let time = happened_at(notice);
+        let at = time.map_or(now, |time| UnixTime::of(time).min(now));
         Self {
             index,
             notice,
@@ -38,6 +41,7 @@ impl<'a> Observation<'a> {
             is_brought_back,
             transition: Transition::of(notice),
             at,
+            has_time: time.is_some(),
         }
     }
 

@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deployment::cut_images;
 use super::observation::Observation;
+use super::rollout::LONGEST_NAME;
 use super::state::SubjectState;
+use super::text::{cut, cut_known};
 use crate::ecs::notice::{Facts, Kind};
 
 /// The most revisions of a family that are remembered.
@@ -31,11 +34,12 @@ pub(super) fn observe(state: &mut SubjectState, observation: &Observation<'_>) {
     let Some(revision) = observation.notice.subject.revision.clone() else {
         return;
     };
+    let revision = cut(&revision, LONGEST_NAME);
     state.registrations.retain(|it| it.revision != revision);
     state.registrations.push(Registration {
         revision,
-        actor: observation.actor().map(str::to_owned),
-        images: call.images.clone(),
+        actor: cut_known(observation.actor(), LONGEST_NAME),
+        images: cut_images(call.images.iter().map(String::as_str)),
     });
     let excess = state.registrations.len().saturating_sub(MOST);
     state.registrations.drain(..excess);

@@ -22,6 +22,12 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// The tasks of a launch.
+    pub(super) fn launches(&self) -> impl Iterator<Item = &SubjectKey> {
+        let tasks = self.primary.iter().chain(&self.others);
+        tasks.filter(|it| it.kind == SubjectKind::Launch)
+    }
+
     pub(super) fn subjects(&self) -> impl Iterator<Item = SubjectKey> {
         let one = [&self.primary, &self.activity, &self.registration];
         one.into_iter().flatten().chain(&self.others).cloned()
@@ -148,11 +154,13 @@ fn launched(observation: &Observation<'_>) -> Vec<SubjectKey> {
         return Vec::new();
     };
     let is_kept = observation.priority().is_some();
-    if !is_kept || !run::is_launch(call) {
+    let by_service = is_by_service(observation.notice);
+    if !is_kept || by_service || !run::is_launch(call) {
         return Vec::new();
     }
     let key = |task: &String| SubjectKey::new(SubjectKind::Launch, observation.notice, task);
-    call.launched_tasks.iter().map(key).collect()
+    let tasks = call.launched_tasks.iter().take(run::MOST_TASKS);
+    tasks.map(key).collect()
 }
 
 fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
@@ -177,15 +185,19 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
         }
         Facts::Unknown(_) => key(SubjectKind::Service, &subject.service)
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
-        Facts::Call(call) if call.error.is_some() => None,
+        // What a schedule could not launch is an incident of its family.
         Facts::Call(call) if call.purpose == CallPurpose::Launch => {
-            let by_service = notice.actor.as_ref().is_some_and(|it| it.is_service);
-            key(SubjectKind::Family, &subject.family).filter(|_| by_service)
+            key(SubjectKind::Family, &subject.family).filter(|_| is_by_service(notice))
         }
+        Facts::Call(call) if call.error.is_some() => None,
         Facts::Call(_) => key(SubjectKind::Service, &subject.service)
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
         Facts::Foreign => None,
     }
+}
+
+fn is_by_service(notice: &Notice) -> bool {
+    notice.actor.as_ref().is_some_and(|it| it.is_service)
 }
 
 /// The family whose registrations an event adds to or mentions.

@@ -8,6 +8,7 @@ use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::state::{ShownNotice, SubjectState};
 use super::subject::SubjectKey;
+use super::text::{cut, cut_known};
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::{Cause, explain};
 use crate::ecs::notice::{CallFacts, CallPurpose, Facts, TaskFacts};
@@ -15,7 +16,10 @@ use crate::notifier::policy::{Priority, Severity};
 
 /// RunTask starts at most ten tasks.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
-const MOST_TASKS: usize = 10;
+pub(super) const MOST_TASKS: usize = 10;
+
+/// The longest id, name and words that are stored, in bytes.
+const LONGEST: usize = 200;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -64,8 +68,13 @@ pub(super) fn is_launch(call: &CallFacts) -> bool {
     call.purpose == CallPurpose::Launch && call.error.is_none() && !call.launched_tasks.is_empty()
 }
 
-/// Tells the run about an event.
-pub(super) fn observe(key: &SubjectKey, state: &mut SubjectState, observation: &Observation<'_>) {
+/// Tells the run about an event. `elsewhere` are the tasks of the call that have runs of their own.
+pub(super) fn observe(
+    key: &SubjectKey,
+    state: &mut SubjectState,
+    observation: &Observation<'_>,
+    elsewhere: &[String],
+) {
     let run = state.run.get_or_insert_with(|| {
         Box::new(Run {
             thread: ThreadId::new(ThreadKind::Run, key, ""),
@@ -73,7 +82,7 @@ pub(super) fn observe(key: &SubjectKey, state: &mut SubjectState, observation: &
         })
     });
     match &observation.notice.facts {
-        Facts::Call(call) => run.note_call(observation, call),
+        Facts::Call(call) => run.note_call(observation, call, elsewhere),
         Facts::Task(task) => run.note_task(observation, task),
         Facts::Service(_)
         | Facts::Instance(_)
@@ -129,15 +138,17 @@ impl Run {
         self.tasks.iter().filter(has_failed)
     }
 
-    fn note_call(&mut self, observation: &Observation<'_>, call: &CallFacts) {
+    fn note_call(&mut self, observation: &Observation<'_>, call: &CallFacts, elsewhere: &[String]) {
         for task in &call.launched_tasks {
-            self.task(task);
+            if !elsewhere.contains(task) {
+                self.task(task);
+            }
         }
         if self.launch.is_none() {
             self.launch = Some(Launch {
                 at: observation.at,
-                actor: observation.actor().map(str::to_owned),
-                count: call.launched_tasks.len(),
+                actor: cut_known(observation.actor(), LONGEST),
+                count: call.launched_tasks.len().saturating_sub(elsewhere.len()),
                 failures: call.failures.len(),
             });
             self.shown.is_outdated = true;
@@ -158,8 +169,12 @@ impl Run {
         task.has_started |= observation.is_start() || facts.started_at.is_some();
         if let (true, Some(priority)) = (is_stop, priority) {
             let cause = priority.cause.unwrap_or(Cause::UnknownCause);
-            let words = explain(cause, facts).words;
-            task.end = Some(TaskEnd { words, priority });
+            let words = cut(&explain(cause, facts).words, LONGEST);
+            // An agent's report and an event may say differently how it ended. The failure counts.
+            let is_failure = |it: &TaskEnd| it.priority.urgent;
+            if priority.urgent || !task.end.as_ref().is_some_and(is_failure) {
+                task.end = Some(TaskEnd { words, priority });
+            }
         }
         if *task != was {
             self.shown.is_outdated = true;
@@ -170,9 +185,10 @@ impl Run {
     }
 
     fn task(&mut self, id: &str) -> Option<&mut RunTask> {
+        let id = cut(id, LONGEST);
         if !self.tasks.iter().any(|it| it.id == id) && self.tasks.len() < MOST_TASKS {
             self.tasks.push(RunTask {
-                id: id.to_owned(),
+                id: id.clone(),
                 ..RunTask::default()
             });
         }

@@ -13,6 +13,7 @@ use super::seen::Seen;
 use super::service::ServiceMemory;
 use super::storm::ClusterMemory;
 use super::storm::Storm;
+use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::dedup::Transition;
@@ -30,6 +31,8 @@ pub struct SubjectState {
     pub(super) service: ServiceMemory,
     /// The open incident, or the last one.
     pub incident: Option<Box<Incident>>,
+    /// The incident before, until its end is shown.
+    pub(super) ended: Option<Box<Incident>>,
     pub run: Option<Box<Run>>,
     /// Of a task that a launch of several tasks started: the first task, whose item has the run.
     pub(super) launched_with: Option<String>,
@@ -172,12 +175,13 @@ impl SubjectState {
     pub fn threads(&self) -> impl Iterator<Item = Thread> {
         let deployments = [&self.deployment, &self.replaced].into_iter().flatten();
         let deployments = deployments.map(|it| Thread::Deployment(it.clone()));
-        let incident = self.incident.iter().map(|it| Thread::Incident(it.clone()));
+        let incidents = [&self.incident, &self.ended].into_iter().flatten();
+        let incidents = incidents.map(|it| Thread::Incident(it.clone()));
         let storm = self.storm.iter().map(|it| Thread::Storm(it.clone()));
         let run = self.run.iter().map(|it| Thread::Run(it.clone()));
         let activity = self.activity.iter().map(|it| Thread::Activity(it.clone()));
         deployments
-            .chain(incident)
+            .chain(incidents)
             .chain(storm)
             .chain(run)
             .chain(activity)
@@ -198,6 +202,15 @@ impl ShownNotice {
         Box::new(Self { notice, priority })
     }
 
+    /// Leaves out all texts and lists that are not short.
+    pub(super) fn shrink(&mut self) {
+        let short = compact::to_value(&self.notice, compact::Size::SHORT);
+        let notice = short.and_then(compact::from_value);
+        if let Ok(notice) = notice {
+            self.notice = notice;
+        }
+    }
+
     pub(super) fn is_of_task(&self) -> bool {
         matches!(self.notice.facts, Facts::Task(_))
     }
@@ -209,40 +222,58 @@ mod compact {
     use serde::ser::Error as _;
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
-    use super::{Notice, Value};
+    use super::{Notice, Value, cut};
     use crate::ecs::links::links;
     use crate::ecs::notice::Links;
 
-    const LONGEST_TEXT: usize = 400;
-    const LONGEST_LIST: usize = 10;
+    /// The longest texts, in bytes, and the longest lists.
+    #[derive(Clone, Copy)]
+    pub(super) struct Size {
+        text: usize,
+        list: usize,
+    }
 
-    pub(super) fn serialize<S: Serializer>(notice: &Notice, to: S) -> Result<S::Ok, S::Error> {
+    impl Size {
+        const USUAL: Self = Self {
+            text: 400,
+            list: 10,
+        };
+        pub(super) const SHORT: Self = Self { text: 120, list: 2 };
+    }
+
+    pub(super) fn to_value(notice: &Notice, size: Size) -> serde_json::Result<Value> {
         let notice = Notice {
             links: Links::default(),
             ..notice.clone()
         };
-        let value = serde_json::to_value(notice).map_err(S::Error::custom)?;
-        compact(value).serialize(to)
+        Ok(compact(serde_json::to_value(notice)?, size))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Notice, D::Error> {
-        let value = Value::deserialize(from)?;
-        let mut notice = Notice::deserialize(value).map_err(D::Error::custom)?;
+    pub(super) fn from_value(value: Value) -> serde_json::Result<Notice> {
+        let mut notice = Notice::deserialize(value)?;
         notice.links = links(notice.kind, &notice.subject, &notice.origin);
         Ok(notice)
     }
 
-    fn compact(value: Value) -> Value {
+    pub(super) fn serialize<S: Serializer>(notice: &Notice, to: S) -> Result<S::Ok, S::Error> {
+        let value = to_value(notice, Size::USUAL).map_err(S::Error::custom)?;
+        value.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Notice, D::Error> {
+        from_value(Value::deserialize(from)?).map_err(D::Error::custom)
+    }
+
+    fn compact(value: Value, size: Size) -> Value {
         match value {
-            Value::String(text) if text.len() > LONGEST_TEXT => {
-                Value::String(text.chars().take(LONGEST_TEXT).collect())
-            }
+            Value::String(text) if text.len() > size.text => Value::String(cut(&text, size.text)),
             Value::Array(items) => {
-                let items = items.into_iter().take(LONGEST_LIST).map(compact);
-                Value::Array(items.collect())
+                let items = items.into_iter().take(size.list);
+                Value::Array(items.map(|it| compact(it, size)).collect())
             }
             Value::Object(fields) => {
-                let fields = fields.into_iter().map(|(key, value)| (key, compact(value)));
+                let fields = fields.into_iter();
+                let fields = fields.map(|(key, value)| (key, compact(value, size)));
                 Value::Object(fields.filter(|(_, value)| !is_empty(value)).collect())
             }
             other => other,

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{Reason, ThreadId, ThreadKind, ThreadState, Turn};
 use super::common::SharedFacts;
-use super::incident::{CauseCount, CommonFact, Incident};
+use super::counter::Counter;
+use super::incident::{CommonFact, Incident};
 use super::service::Places;
 use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::state::SubjectState;
-use super::subject::SubjectKey;
+use super::subject::{SubjectKey, SubjectKind};
+use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{Origin, Subject};
 use crate::notifier::policy::Severity;
@@ -25,14 +27,27 @@ const BETWEEN_NEWS: Duration = Duration::from_secs(60);
 /// A service that fails so long after all others have recovered is a problem of its own.
 const LAST_ONE: Duration = Duration::from_secs(30 * 60);
 
-/// The most services of one storm that are remembered by name.
-const MOST_MEMBERS: usize = 100;
+/// The most services of one storm that are remembered by name. Each is remembered in few words.
+const MOST_MEMBERS: usize = 40;
+
+/// The most causes of one service that are remembered.
+const MOST_CAUSES: usize = 3;
+
+/// The most openings that are remembered, if a storm needs less.
+const MOST_OPENINGS: usize = 40;
 
 /// The incidents of a cluster that opened lately.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ClusterMemory {
-    openings: Vec<(SubjectKey, UnixTime)>,
+    openings: Vec<Opening>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Opening {
+    kind: SubjectKind,
+    name: String,
+    at: UnixTime,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -49,7 +64,10 @@ pub struct Storm {
     pub common: Vec<CommonFact>,
     pub shown: Shown,
     new_members: Vec<String>,
+    /// Where tasks were that did not fail.
+    places: Places,
     news_at: UnixTime,
+    shown_severity: Severity,
     turn_total: u32,
     step: u32,
     is_reminder_due: bool,
@@ -58,20 +76,25 @@ pub struct Storm {
 /// An incident of the storm.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
-    pub key: SubjectKey,
-    /// The service, the family or the instance.
-    pub name: String,
+    kind: SubjectKind,
+    /// The service's name, the family's, or the instance's id.
+    name: String,
+    /// The name that people know, if it is another one.
+    #[serde(default)]
+    shown_name: Option<String>,
     pub state: ThreadState,
     pub severity: Severity,
-    pub causes: Vec<CauseCount>,
+    /// The most frequent causes.
+    pub causes: Counter,
     pub total: u32,
     first_at: UnixTime,
     /// When it failed last, or when it recovered.
     changed_at: UnixTime,
     shared: SharedFacts,
-    /// Where its tasks were that did not fail.
-    places: Places,
 }
+
+/// The longest name that is stored twice, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// What an incident tells its cluster.
 #[derive(Debug)]
@@ -83,67 +106,75 @@ pub(super) struct Report<'a> {
     pub(super) is_new: bool,
 }
 
-/// What becomes of the incidents after the reports.
-#[derive(Debug, Default)]
-pub(super) struct StormChange {
-    /// These incidents belong to the storm from now on.
-    pub(super) joined: Vec<SubjectKey>,
-    /// These go on although the storm is over.
-    pub(super) left: Vec<SubjectKey>,
-}
-
 impl Member {
     fn of(report: &Report<'_>) -> Self {
         let incident = report.incident;
         let subject = incident.newest.as_ref().map(|it| &it.notice.subject);
-        let name = subject.and_then(|it| {
-            let instance = it.ec2_instance.as_ref().or(it.container_instance.as_ref());
-            it.service.as_ref().or(it.family.as_ref()).or(instance)
-        });
+        let host = subject.and_then(|it| it.ec2_instance.clone());
+        let is_instance = report.key.kind == SubjectKind::Instance;
+        let mut causes: Vec<_> = incident.causes.iter().collect();
+        causes.sort_by_key(|it| std::cmp::Reverse(it.count));
+        let mut counted = Counter::default();
+        for cause in causes.iter().take(MOST_CAUSES) {
+            counted.add_many(&cause.name, cause.count);
+        }
         Self {
-            key: report.key.clone(),
-            name: name.unwrap_or(&report.key.name).clone(),
+            kind: report.key.kind,
+            name: report.key.name.clone(),
+            shown_name: host
+                .filter(|_| is_instance)
+                .map(|it| cut(&it, LONGEST_NAME)),
             state: incident.state(),
             severity: incident.severity(),
-            causes: incident.causes.clone(),
+            causes: counted,
             total: incident.total,
             first_at: incident.first_at,
             changed_at: incident.ended_at(),
             shared: incident.shared().of_place(),
-            places: report.places.of_place(),
         }
+    }
+
+    /// The service, the family or the instance.
+    pub fn name(&self) -> &str {
+        self.shown_name.as_deref().unwrap_or(&self.name)
+    }
+
+    pub(super) fn is(&self, key: &SubjectKey) -> bool {
+        self.kind == key.kind && self.name == key.name
     }
 }
 
-/// Tells a cluster about its incidents, and decides whether they are a storm.
+/// Tells a cluster about its incidents, and decides whether they are a storm. Returns the incidents that belong to the
+/// storm from now on.
 pub(super) fn observe(
     cluster: &SubjectKey,
     state: &mut SubjectState,
     reports: &[Report<'_>],
     now: UnixTime,
     settings: &ThreadSettings,
-) -> StormChange {
-    let mut change = StormChange::default();
+) -> Vec<SubjectKey> {
+    let mut joined = Vec::new();
     for report in reports {
-        let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
-        match (&mut state.storm, has_storm) {
-            (Some(storm), true) => {
-                if storm.note(report) {
-                    change.joined.push(report.key.clone());
+        let storm = state.storm.as_mut().filter(|it| !it.is_over());
+        let joins = match storm {
+            Some(storm) => storm.note(report),
+            None => {
+                if report.is_new {
+                    state.cluster.note(report.key, now, settings);
                 }
+                false
             }
-            (_, _) if report.is_new => state.cluster.note(report.key, now),
-            (_, _) => {}
+        };
+        if joins {
+            joined.push(report.key.clone());
         }
     }
     let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
-    if !has_storm
-        && settings.storm_after > 0
-        && state.cluster.openings.len() >= settings.storm_after
-    {
-        begin(cluster, state, reports, now, &mut change);
+    let needed = settings.storm_after;
+    if !has_storm && needed > 0 && state.cluster.openings.len() >= needed {
+        joined.extend(begin(cluster, state, reports, now));
     }
-    change
+    joined
 }
 
 fn begin(
@@ -151,17 +182,16 @@ fn begin(
     state: &mut SubjectState,
     reports: &[Report<'_>],
     now: UnixTime,
-    change: &mut StormChange,
-) {
+) -> Vec<SubjectKey> {
     let Some(first) = reports.first() else {
-        return;
+        return Vec::new();
     };
     let beginning = now.as_milliseconds().to_string();
     let newest = first.incident.newest.as_ref();
     let mut storm = Storm {
         thread: ThreadId::new(ThreadKind::Storm, cluster, &beginning),
         origin: newest
-            .map(|it| it.notice.origin.clone())
+            .map(|it| super::bounded_origin(&it.notice.origin))
             .unwrap_or_default(),
         subject: Subject {
             cluster: Some(cluster.cluster.clone()).filter(|it| !it.is_empty()),
@@ -174,20 +204,33 @@ fn begin(
         storm.note(report);
     }
     storm.new_members.clear();
-    change.joined = state
-        .cluster
-        .openings
-        .drain(..)
-        .map(|(key, _)| key)
-        .collect();
     state.storm = Some(Box::new(storm));
+    let openings = state.cluster.openings.drain(..);
+    openings
+        .map(|opening| SubjectKey {
+            kind: opening.kind,
+            name: opening.name,
+            ..cluster.clone()
+        })
+        .collect()
 }
 
 impl ClusterMemory {
-    fn note(&mut self, key: &SubjectKey, now: UnixTime) {
+    fn note(&mut self, key: &SubjectKey, now: UnixTime, settings: &ThreadSettings) {
+        if settings.storm_after == 0 {
+            return;
+        }
+        let is_same = |it: &Opening| it.kind == key.kind && it.name == key.name;
         self.openings
-            .retain(|(known, at)| now.since(*at) < WINDOW && known != key);
-        self.openings.push((key.clone(), now));
+            .retain(|it| now.since(it.at) < WINDOW && !is_same(it));
+        self.openings.push(Opening {
+            kind: key.kind,
+            name: key.name.clone(),
+            at: now,
+        });
+        let most = settings.storm_after.max(MOST_OPENINGS);
+        let excess = self.openings.len().saturating_sub(most);
+        self.openings.drain(..excess);
     }
 }
 
@@ -232,31 +275,38 @@ impl Storm {
         let member = Member::of(report);
         self.shown.is_outdated = true;
         self.first_at = self.first_at.min(member.first_at);
-        if let Some(known) = self.members.iter_mut().find(|it| it.key == *report.key) {
+        self.places.merge(report.places);
+        if let Some(known) = self.members.iter_mut().find(|it| it.is(report.key)) {
             // Functions report in any order, and counts only grow.
             if member.total >= known.total {
                 *known = member;
             }
             return report.is_new;
         }
-        if self.members.len() >= MOST_MEMBERS {
-            self.others = self.others.saturating_add(u32::from(report.is_new));
-            return report.is_new;
+        let has_room = self.members.len() < MOST_MEMBERS;
+        if report.is_new && self.new_members.len() < MOST_MEMBERS {
+            self.new_members.push(cut(member.name(), LONGEST_NAME));
         }
-        self.new_members.push(member.name.clone());
-        self.members.push(member);
-        true
+        if has_room {
+            self.members.push(member);
+        } else if report.is_new {
+            self.others = self.others.saturating_add(1);
+        }
+        has_room || report.is_new
     }
 
     /// Adds an incident that opened before the storm began.
     pub(super) fn add_earlier(&mut self, report: &Report<'_>) {
-        let new_members = self.new_members.clone();
         self.note(report);
-        self.new_members = new_members;
     }
 
     /// Does what the passing of time does. Returns the incidents that go on although the storm is over.
-    pub(super) fn pass(&mut self, until: UnixTime, settings: &ThreadSettings) -> Vec<SubjectKey> {
+    pub(super) fn pass(
+        &mut self,
+        cluster: &SubjectKey,
+        until: UnixTime,
+        settings: &ThreadSettings,
+    ) -> Vec<SubjectKey> {
         if self.is_over() {
             return Vec::new();
         }
@@ -279,7 +329,11 @@ impl Storm {
                 self.members
                     .iter()
                     .filter(goes_on)
-                    .map(|it| it.key.clone())
+                    .map(|it| SubjectKey {
+                        kind: it.kind,
+                        name: it.name.clone(),
+                        ..cluster.clone()
+                    })
                     .collect()
             }
             Some(_) | None => Vec::new(),
@@ -299,21 +353,19 @@ impl Storm {
             .iter()
             .partition(|it| it.state == ThreadState::Resolved);
         let last = over.iter().map(|it| it.changed_at).max();
-        match failing.len() {
-            0 => last,
-            1 => last.map(|at| at.plus(LAST_ONE)),
+        match failing.as_slice() {
+            [] => last,
+            [failing] if failing.state == ThreadState::Open => last.map(|at| at.plus(LAST_ONE)),
             _ => None,
         }
     }
 
     fn find_common(&mut self) {
         let mut shared = SharedFacts::default();
-        let mut places = Places::default();
         for member in &self.members {
             shared.merge(&member.shared);
-            places.merge(&member.places);
         }
-        let common = shared.in_common(self.total(), &places);
+        let common = shared.in_common(self.total(), &self.places);
         self.common = common.into_iter().map(CommonFact::from).collect();
     }
 
@@ -335,7 +387,9 @@ impl Storm {
         };
         let severity = self.severity();
         let urgent = matches!(reason, Reason::Opened | Reason::Worse | Reason::Reminder);
-        let mentions = reason == Reason::Opened && severity == Severity::Critical;
+        let becomes_critical =
+            severity == Severity::Critical && self.shown_severity < Severity::Critical;
+        let mentions = becomes_critical && matches!(reason, Reason::Opened | Reason::Worse);
         let names = match reason {
             Reason::Worse => std::mem::take(&mut self.new_members),
             _ => Vec::new(),
@@ -343,6 +397,7 @@ impl Storm {
         self.shown.note(reason, Some(state), now);
         if reason == Reason::Opened || reason.is_turn() {
             self.turn_total = self.total();
+            self.shown_severity = severity;
             self.is_reminder_due = false;
         }
         if matches!(reason, Reason::Opened | Reason::Worse) {

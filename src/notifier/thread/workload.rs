@@ -19,7 +19,12 @@ pub(super) fn observe(
     if incident::observe_failure(key, state, observation, now) {
         return true;
     }
-    match &observation.notice.facts {
+    let transition = observation.transition.as_ref();
+    if state.seen.has(transition) {
+        // It ended the incident when it came first.
+        return true;
+    }
+    let is_sign = match &observation.notice.facts {
         Facts::Task(task) if observation.cause() == Some(Cause::Finished) => {
             let started_at = task.started_at.as_ref().and_then(Time::instant);
             let started_at = started_at.map(UnixTime::of);
@@ -30,11 +35,9 @@ pub(super) fn observe(
             false
         }
         Facts::Health(health) if health.overall_status.as_deref() == Some("OK") => {
-            let Some(incident) = state.incident.as_deref_mut().filter(|it| !it.is_over()) else {
-                return false;
-            };
-            incident.note_sign(Sign::HealthOk, observation.at);
-            true
+            let has_incident = state.incident.as_deref().is_some_and(|it| !it.is_over());
+            incident::note_sign(state, Sign::HealthOk, observation.at);
+            has_incident
         }
         Facts::Instance(instance) if instance.status.as_deref() == Some("INACTIVE") => {
             end(state, observation, now)
@@ -50,7 +53,11 @@ pub(super) fn observe(
         | Facts::Unknown(_)
         | Facts::Call(_)
         | Facts::Foreign => false,
+    };
+    if is_sign {
+        state.seen.is_new(transition);
     }
+    is_sign
 }
 
 /// A deregistered instance has no problem any more. The deregistration itself is still counted with the others.

@@ -10,7 +10,7 @@ use crate::ecs::diagnosis::{Cause, in_words};
 use crate::ecs::notice::{HookDecision, Kind};
 use crate::notifier::thread::{
     Activity, ActivityCount, CauseCount, CommonFact, Deployment, Hook, Incident, Member, Reason,
-    Resolution, Run, Sign, Storm, Thread, ThreadState, Touch, Turn, UnixTime,
+    Replacement, Resolution, Run, Sign, Storm, Thread, ThreadState, Touch, Turn, UnixTime,
 };
 
 /// The most services that a storm's headline names.
@@ -114,7 +114,11 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         _ => {}
     }
     match deployment.state() {
-        _ if deployment.is_closed => format!("{what} has not ended after a day"),
+        ThreadState::RollingBack | ThreadState::Waiting | ThreadState::InProgress
+            if deployment.is_closed =>
+        {
+            format!("{what} has not ended after a day")
+        }
         ThreadState::Completed if deployment.is_creation => {
             format!("created{}: {} runs {ended}", by, to.unwrap_or("it"))
         }
@@ -139,13 +143,17 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         }
         ThreadState::Waiting => format!("{what} waits for a decision"),
         ThreadState::Replaced => {
-            let by = deployment
-                .replaced_by
-                .as_deref()
-                .unwrap_or("a newer deployment");
-            format!("{what} was replaced by {by}")
+            format!("{what} {}", replaced(deployment.replaced_by.as_ref()))
         }
         _ => begun(deployment, &by),
+    }
+}
+
+fn replaced(by: Option<&Replacement>) -> String {
+    match by {
+        Some(Replacement::Revision(revision)) => format!("was replaced by {revision}"),
+        Some(Replacement::Deletion) => "ended: the service was deleted".to_owned(),
+        Some(Replacement::Newer) | None => "was replaced by a newer deployment".to_owned(),
     }
 }
 
@@ -418,13 +426,20 @@ fn are(names: &[String]) -> String {
 
 /// `checkout: failed its health checks ×4, recovered`.
 fn member(member: &Member) -> String {
-    let causes = cause_list(&member.causes);
+    let mut causes: Vec<_> = member.causes.iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let causes = causes.into_iter().map(|(name, count)| CauseWords {
+        words: words_of(name, None),
+        count,
+    });
+    let causes: Vec<_> = causes.map(|it| it.to_string()).collect();
+    let causes = causes.join(", ");
     let state = match member.state {
         ThreadState::Resolved => ", recovered",
         ThreadState::Recovering => ", recovering",
         _ => "",
     };
-    format!("{}: {causes}{state}", member.name)
+    format!("{}: {causes}{state}", member.name())
 }
 
 fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
@@ -542,7 +557,7 @@ impl std::fmt::Display for CauseWords {
 /// `ran out of memory ×38, could not pull its image ×2`, the most frequent first.
 fn cause_list(causes: &[CauseCount]) -> String {
     let mut causes: Vec<_> = causes.iter().map(CauseWords::of).collect();
-    causes.sort_by(|one, other| other.count.cmp(&one.count));
+    causes.sort_by_key(|it| std::cmp::Reverse(it.count));
     let causes: Vec<_> = causes.iter().map(ToString::to_string).collect();
     causes.join(", ")
 }
