@@ -102,6 +102,7 @@ fn the_stages_that_read_events_do_no_io() {
         "ecs",
         "text",
         "notifier/policy",
+        "notifier/thread",
         "notifier/group",
         "notifier/render/context",
     ] {
