@@ -38,7 +38,9 @@ use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
 use crate::notifier::report::{BatchReport, Delivery, ReportEntry};
 use crate::notifier::state_table::StateTable;
-use crate::notifier::thread::{ClaimedDue, SubjectKey, ThreadId, ThreadSettings, UnixTime};
+use crate::notifier::thread::{
+    ClaimedDue, SubjectKey, ThreadId, ThreadSettings, ThreadTimer, UnixTime,
+};
 use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
 use chain::Chain;
 use channel::ChannelDispatcher;
@@ -134,8 +136,9 @@ impl Notifier {
         let end = budget::record_deadline(end);
         let deadline = budget::send_deadline(end, opened.items.len());
         self.begin(&opened);
-        let step = self.thread_step(deadline, end);
         let Opened { items, timers } = opened;
+        let fired: Vec<_> = timers.iter().map(|it| it.timer.clone()).collect();
+        let step = self.thread_step(&fired, deadline, end);
         let subjects: Vec<_> = timers.iter().map(|it| it.timer.subject.clone()).collect();
         let read = |item| BatchEvent::read(item, &self.policy);
         let mut events: Vec<_> = items.into_iter().map(read).collect();
@@ -177,13 +180,19 @@ impl Notifier {
         }
     }
 
-    fn thread_step(&self, deadline: Deadline, end: Deadline) -> ThreadStep<'_> {
+    fn thread_step<'a>(
+        &'a self,
+        fired: &'a [ThreadTimer],
+        deadline: Deadline,
+        end: Deadline,
+    ) -> ThreadStep<'a> {
         let now = SystemTime::now();
         let until = now + budget::claim_for(end);
         ThreadStep {
             store: &self.threads,
             settings: &self.settings,
             channels: &self.channels,
+            fired,
             owner: &self.owner,
             now: unix_time(now),
             claimed_until: unix_time(until),

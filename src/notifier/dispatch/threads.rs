@@ -13,7 +13,8 @@ use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::metrics;
 use crate::notifier::thread::{
     Action, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, States, SubjectKey,
-    Surroundings, Thread, ThreadId, ThreadSettings, UnixTime, advance, needs_counts, subjects,
+    Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime, advance, needs_counts,
+    subjects,
 };
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
@@ -28,6 +29,8 @@ pub(super) struct ThreadStep<'a> {
     pub(super) store: &'a ThreadStore,
     pub(super) settings: &'a ThreadSettings,
     pub(super) channels: &'a [ConfiguredChannel],
+    /// The timers of this batch.
+    pub(super) fired: &'a [ThreadTimer],
     /// Identifies this process in claims.
     pub(super) owner: &'a str,
     pub(super) now: UnixTime,
@@ -197,7 +200,7 @@ impl ThreadStep<'_> {
             };
             let mut record = old.with_state(state);
             let actions = actions.remove(&key).unwrap_or_default();
-            let claimed = self.fill_outbox(&mut record, &actions);
+            let claimed = self.fill_outbox(&key, &mut record, &actions);
             let wake_at = progress.wake_at.get(&key).copied().flatten();
             let is_repeated = repeated.contains(&key);
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
@@ -235,15 +238,25 @@ impl ThreadStep<'_> {
     }
 
     /// Adds the actions to the outbox, and claims what may be sent.
-    fn fill_outbox(&self, record: &mut ThreadRecord, actions: &[Action]) -> Vec<ClaimedDue> {
+    fn fill_outbox(
+        &self,
+        subject: &SubjectKey,
+        record: &mut ThreadRecord,
+        actions: &[Action],
+    ) -> Vec<ClaimedDue> {
         let known: Vec<_> = record.state.threads().map(|it| it.id().clone()).collect();
-        record.outbox.forget(&known, self.now);
+        let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
+        record.outbox.forget(&known, &names, self.now);
         for action in actions {
             for channel in self.channels {
                 record.outbox.add(action, outbox_channel(channel));
             }
         }
-        record.timers.retain(|at| *at > self.now);
+        let has_fired = |at: UnixTime| {
+            let is_it = |it: &ThreadTimer| it.at == at && it.subject == *subject;
+            at <= self.now || self.fired.iter().any(is_it)
+        };
+        record.timers.retain(|at| !has_fired(*at));
         record
             .outbox
             .claim(self.owner, self.claimed_until, self.now)

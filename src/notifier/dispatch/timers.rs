@@ -95,7 +95,7 @@ async fn send_part(
             subject: timer.subject.clone(),
             at: timer.at,
         };
-        let delay = timer.at.since(now).min(LONGEST_DELAY).as_secs();
+        let delay = whole_seconds(timer.at.since(now).min(LONGEST_DELAY));
         let entry = SendMessageBatchRequestEntry::builder()
             .id(index.to_string())
             .message_body(message.message().to_string())
@@ -122,6 +122,11 @@ async fn send_part(
             all()
         }
     }
+}
+
+/// A timer must not fire too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 /// When a timer must fire that looks at the subject at `wake_at`. `None` if one that is on its way is good enough.

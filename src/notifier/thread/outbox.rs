@@ -197,16 +197,15 @@ impl Outbox {
         channels.any(|it| !it.due.is_empty())
     }
 
-    /// Forgets threads that the subject has no more, and what is due for too long.
-    pub fn forget(&mut self, known: &[ThreadId], now: UnixTime) {
-        for (thread, channels) in &mut self.threads {
-            let is_known = known.contains(thread);
-            for messages in channels.values_mut() {
-                let is_old = |due: &Due| now.since(due.turn.at) > LONGEST_DUE;
-                messages.due.retain(|due| is_known && !is_old(due));
-            }
-        }
+    /// Forgets threads that the subject has no more, what is due for too long, and what is due in channels that are no
+    /// longer configured.
+    pub fn forget(&mut self, known: &[ThreadId], channels: &[&str], now: UnixTime) {
         self.threads.retain(|thread, _| known.contains(thread));
+        for (name, messages) in self.threads.values_mut().flatten() {
+            let is_configured = channels.contains(&name.as_str());
+            let is_old = |due: &Due| now.since(due.turn.at) > LONGEST_DUE;
+            messages.due.retain(|due| is_configured && !is_old(due));
+        }
     }
 
     /// When something must be tried again.
