@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::notifier::channel::{MessageRef, Operation, Outcome};
+use crate::notifier::dedup::Unanswered;
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
 use crate::notifier::thread::{
     ClaimedDue, DueResult, Step, SubjectKey, Thread, ThreadForm, ThreadId,
@@ -129,15 +130,16 @@ impl Chain {
                     DeliveryStatus::GivenUp { why },
                 )
             }
-            Outcome::Unanswered { .. } => {
+            Outcome::Unanswered { why, .. } => {
                 let wait = match unanswered {
                     1 => UNANSWERED_WAIT,
                     _ => LAST_WAIT,
                 };
-                (
-                    DueResult::Unanswered { wait },
-                    DeliveryStatus::Tried(outcome.clone()),
-                )
+                let status = DeliveryStatus::Unanswered {
+                    count: Unanswered::Sent(unanswered),
+                    why: why.clone(),
+                };
+                (DueResult::Unanswered { wait }, status)
             }
         };
         let has_failed = !matches!(result, DueResult::Done { .. });

@@ -13,8 +13,8 @@ use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::metrics;
 use crate::notifier::thread::{
     Action, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, States, SubjectKey,
-    Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime, advance, needs_counts,
-    subjects,
+    Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime, Waits, advance,
+    needs_counts, subjects,
 };
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
@@ -200,9 +200,13 @@ impl ThreadStep<'_> {
             };
             let mut record = old.with_state(state);
             let actions = actions.remove(&key).unwrap_or_default();
-            let claimed = self.fill_outbox(&key, &mut record, &actions);
-            let wake_at = progress.wake_at.get(&key).copied().flatten();
             let is_repeated = repeated.contains(&key);
+            let waits = match is_repeated {
+                true => Waits::Over,
+                false => Waits::Apply,
+            };
+            let claimed = self.fill_outbox(&key, &mut record, &actions, waits);
+            let wake_at = progress.wake_at.get(&key).copied().flatten();
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
             let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(old);
             changed.push((key, record, (actions, claimed, timer), is_changed));
@@ -243,6 +247,7 @@ impl ThreadStep<'_> {
         subject: &SubjectKey,
         record: &mut ThreadRecord,
         actions: &[Action],
+        waits: Waits,
     ) -> Vec<ClaimedDue> {
         let known: Vec<_> = record.state.threads().map(|it| it.id().clone()).collect();
         let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
@@ -259,7 +264,7 @@ impl ThreadStep<'_> {
         record.timers.retain(|at| !has_fired(*at));
         record
             .outbox
-            .claim(self.owner, self.claimed_until, self.now)
+            .claim(self.owner, self.claimed_until, self.now, waits)
     }
 
     /// Decides whether a timer must be sent, and notes it. If an event came again, its function may have ended before it

@@ -75,6 +75,13 @@ pub struct ClaimedDue {
     pub root: Option<MessageRef>,
 }
 
+/// Whether a message without an answer must wait before it is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    Apply,
+    Over,
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DueResult {
@@ -121,15 +128,22 @@ impl Outbox {
         true
     }
 
-    /// Claims what the caller may send now, in its order. What another function is sending must end first.
-    pub fn claim(&mut self, owner: &str, until: UnixTime, now: UnixTime) -> Vec<ClaimedDue> {
+    /// Claims what the caller may send now, in its order. What another function is sending must end first. If the record
+    /// of an event came again, its queue has waited already.
+    pub fn claim(
+        &mut self,
+        owner: &str,
+        until: UnixTime,
+        now: UnixTime,
+        waits: Waits,
+    ) -> Vec<ClaimedDue> {
         let mut claimed = Vec::new();
         for (thread, channels) in &mut self.threads {
             for (channel, messages) in channels {
                 let free = messages
                     .due
                     .iter_mut()
-                    .take_while(|it| it.is_free(owner, now));
+                    .take_while(|it| it.is_free(owner, now, waits));
                 for due in free {
                     due.claim = Some((owner.to_owned(), until));
                     claimed.push(ClaimedDue {
@@ -249,9 +263,10 @@ impl ChannelMessages {
 }
 
 impl Due {
-    fn is_free(&self, owner: &str, now: UnixTime) -> bool {
+    fn is_free(&self, owner: &str, now: UnixTime, waits: Waits) -> bool {
         let is_claimed = |(other, until): &(String, UnixTime)| other != owner && *until > now;
-        self.not_before <= now && !self.claim.as_ref().is_some_and(is_claimed)
+        let is_over = waits == Waits::Over || self.not_before <= now;
+        is_over && !self.claim.as_ref().is_some_and(is_claimed)
     }
 
     fn wake_at(&self, now: UnixTime) -> UnixTime {

@@ -37,26 +37,18 @@ impl Dice {
     }
 }
 
-/// Each event has a different service, so that it can be found in any message. Every third event is urgent. One in five
-/// comes twice. The order is random.
+/// Each event has a different service, so that it can be found in any message. Two thirds open a thread: an incident, or
+/// an activity. The others, which are calls, are posted by themselves. One in five comes twice. The order is random.
 fn random_events(dice: &mut Dice) -> Vec<Value> {
     let mut all = Vec::new();
     for number in 0..EVENTS {
-        let sample = if number % 3 == 0 {
-            "task_stopped-out-of-memory"
-        } else {
-            "task_started-fargate"
-        };
-        let mut event = events::sample(sample);
-        event["id"] = json!(format!("event-{number}"));
-        event["detail"]["group"] = json!(format!("service:{}", name(number)));
-        event["detail"]["taskArn"] = json!(format!(
-            "arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{number:08x}{:024x}",
-            0
-        ));
+        let event = event(number);
         if dice.roll(5) == 0 {
             let mut again = event.clone();
-            again["id"] = json!(format!("again-{number}"));
+            // A call keeps its own id. The scheduler's event is known by the envelope's.
+            if number % 3 != 1 {
+                again["id"] = json!(format!("again-{number}"));
+            }
             all.push(again);
         }
         all.push(event);
@@ -65,6 +57,35 @@ fn random_events(dice: &mut Dice) -> Vec<Value> {
         all.swap(place, usize::try_from(dice.roll(place as u64 + 1)).unwrap());
     }
     all
+}
+
+fn event(number: usize) -> Value {
+    let arn = |resource: &str| json!(format!("arn:aws:ecs:eu-west-1:210987654321:{resource}"));
+    let task = arn(&format!("task/prod-web/{number:08x}{:024x}", 0));
+    let group = json!(format!("service:{}", name(number)));
+    let mut event = match number % 3 {
+        0 => {
+            let mut event = events::sample("task_stopped-out-of-memory");
+            event["detail"]["group"] = group;
+            event["detail"]["taskArn"] = task;
+            event
+        }
+        1 => {
+            let mut event = events::sample("service_action-invented-info");
+            event["resources"] = json!([arn(&format!("service/prod-web/{}", name(number)))]);
+            event
+        }
+        _ => {
+            let mut event = events::sample("stop_task-by-sso-person");
+            event["detail"]["eventID"] = json!(format!("call-{number}"));
+            event["detail"]["requestParameters"]["task"] = task.clone();
+            event["detail"]["responseElements"]["task"]["taskArn"] = task;
+            event["detail"]["responseElements"]["task"]["group"] = group;
+            event
+        }
+    };
+    event["id"] = json!(format!("event-{number}"));
+    event
 }
 
 fn name(number: usize) -> String {
@@ -101,7 +122,8 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
     let webhooks: Vec<_> = (0..FUNCTIONS)
         .map(|slot| format!("{}/services/{slot}", chat.url()))
         .collect();
-    let mut variables = Vec::new();
+    // Each incident is looked for in a message of its own.
+    let mut variables = vec![("STORM_AFTER", "0")];
     if let Some(table) = table {
         variables.extend([
             ("STATE_TABLE", crate::dedup::TABLE),
@@ -152,7 +174,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
     for line in logs
         .iter()
         .flat_map(|log| log.lines())
-        .filter(|line| line.contains("the dedup table is not available"))
+        .filter(|line| line.contains("the state table is not available"))
     {
         println!("{line}");
     }
