@@ -152,7 +152,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
     for line in logs
         .iter()
         .flat_map(|log| log.lines())
-        .filter(|line| line.contains("the dedup table is not available"))
+        .filter(|line| line.contains("the state table is not available"))
     {
         println!("{line}");
     }

@@ -43,8 +43,8 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
                         .replace("${AWS::AccountId}", ACCOUNT)
                 )
             }
-            (_, Some(of)) if of == &json!(["DedupTable", "Arn"]) => {
-                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/dedup"))
+            (_, Some(of)) if of == &json!(["StateTable", "Arn"]) => {
+                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/state"))
             }
             (_, Some(of)) if of == &json!(["EventQueue", "Arn"]) => {
                 json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:events"))
@@ -171,9 +171,9 @@ async fn the_role_of_parrot_is_exactly_enough() {
         "OpenChannels",
         "TakeEvents",
     ];
-    let table = ("STATE_TABLE", "dedup");
+    let table = ("STATE_TABLE", "state");
     let tail = [table, ("LOG_TAIL_LINES", "5")];
-    let read = "{lines: 5, groups: '/ecs/*'}, state_table: dedup";
+    let read = "{lines: 5, groups: '/ecs/*'}, state_table: state";
     for (settings, variables) in [
         ("mysettings: {region: eu-west-1}".to_owned(), &[table][..]),
         (
@@ -224,7 +224,7 @@ fn the_role_allows_another_table_by_its_name_or_arn() {
         let settings = format!("mysettings: {{region: eu-west-1, state_table: '{named}'}}");
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
         let statements = policy["Statement"].as_array().unwrap().iter();
-        let mut table = statements.filter(|it| it["Sid"] == "DedupTable");
+        let mut table = statements.filter(|it| it["Sid"] == "StateTable");
         assert_eq!(table.next().unwrap()["Resource"], json!(arn), "{named}");
     }
 }

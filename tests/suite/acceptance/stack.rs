@@ -30,8 +30,8 @@ fn without_settings_everything_has_a_default() {
             assert_eq!(value, "", "{name} is set");
         }
     }
-    let table = &template["Resources"]["DedupTable"]["Properties"];
-    assert_eq!(table["TableName"], "ecs-parrot-dev-dedup");
+    let table = &template["Resources"]["StateTable"]["Properties"];
+    assert_eq!(table["TableName"], "ecs-parrot-dev-state");
     assert_eq!(
         table["KeySchema"],
         json!([{"AttributeName": "id", "KeyType": "HASH"}])
@@ -71,7 +71,7 @@ fn the_example_packages_as_it_is() {
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
-        "STATE_TABLE": "ecs-parrot-dev-dedup",
+        "STATE_TABLE": "ecs-parrot-dev-state",
     });
     assert_eq!(environment(&template), &expected);
 }
