@@ -56,6 +56,9 @@ locals {
         IGNORED_SERVICES                  = var.ignored_services
         KEEP                              = var.keep
         DROP                              = var.drop
+        REMIND_AFTER                      = var.remind_after
+        RESOLVE_AFTER                     = var.resolve_after
+        STORM_AFTER                       = var.storm_after
         TEMPLATES_DIR                     = var.templates_dir
         ENRICH                            = var.enrich
         LOG_TAIL_LINES                    = var.log_tail_lines

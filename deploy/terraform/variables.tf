@@ -150,6 +150,22 @@ variable "drop" {
   default = ""
 }
 
+# A list of durations in rising order, or DISABLED.
+variable "remind_after" {
+  type    = string
+  default = ""
+}
+
+variable "resolve_after" {
+  type    = string
+  default = ""
+}
+
+variable "storm_after" {
+  type    = string
+  default = ""
+}
+
 variable "templates_dir" {
   type    = string
   default = ""

@@ -67,6 +67,9 @@ fn the_example_packages_as_it_is() {
         "IGNORED_SERVICES": "",
         "KEEP": "",
         "DROP": "",
+        "REMIND_AFTER": "5m,15m,1h,4h,24h",
+        "RESOLVE_AFTER": "5m",
+        "STORM_AFTER": "5",
         "TEMPLATES_DIR": "",
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
@@ -173,6 +176,9 @@ fn every_setting_reaches_the_template() {
   ignore: {exit_code: {container_names: the other spelling}}
   keep: steady_state
   drop: 'run_task,finished'
+  remind_after: 10m,1h
+  resolve_after: 90
+  storm_after: 0
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
@@ -200,6 +206,9 @@ fn every_setting_reaches_the_template() {
         "IGNORED_SERVICES": "*/canary",
         "KEEP": "steady_state",
         "DROP": "run_task,finished",
+        "REMIND_AFTER": "10m,1h",
+        "RESOLVE_AFTER": "90",
+        "STORM_AFTER": "0",
         "TEMPLATES_DIR": "/opt/templates",
         "ENRICH": "true",
         "LOG_TAIL_LINES": "20",
