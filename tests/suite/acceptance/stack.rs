@@ -325,6 +325,8 @@ fn the_queue_delivers_batches_and_retries_failed_records() {
     let resources = &template["Resources"];
     let queue = &resources["EventQueue"]["Properties"];
     assert_eq!(queue["SqsManagedSseEnabled"], true);
+    // A FIFO queue has no delay for single messages, which timers need.
+    assert_eq!(queue["FifoQueue"], Value::Null);
     let target = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], target);
     let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
@@ -550,7 +552,6 @@ fn the_stack_has_alarms_and_a_dashboard() {
         ("DeliveryFailuresAlarm", "DeliveryFailures"),
         ("ErrorsAlarm", "Errors"),
         ("ThrottlesAlarm", "Throttles"),
-        ("SilenceAlarm", "Invocations"),
     ] {
         let alarm = &resources[alarm]["Properties"];
         assert_eq!(alarm["MetricName"], metric);
@@ -559,10 +560,28 @@ fn the_stack_has_alarms_and_a_dashboard() {
             json!(["arn:aws:sns:us-east-1:210987654321:ops"])
         );
     }
+    let silence = &resources["SilenceAlarm"]["Properties"];
+    assert_eq!(silence["TreatMissingData"], "breaching");
     assert_eq!(
-        resources["SilenceAlarm"]["Properties"]["TreatMissingData"],
-        "breaching"
+        silence["AlarmActions"],
+        resources["ErrorsAlarm"]["Properties"]["AlarmActions"]
     );
+    // Timers invoke the function too, but they are no events.
+    let metric = ["Namespace", "MetricName"].map(|name| silence[name]["Fn::If"].clone());
+    assert_eq!(
+        metric,
+        [
+            json!(["OwnMetrics", "ecs-parrot", "AWS/Lambda"]),
+            json!(["OwnMetrics", "EventsReceived", "Invocations"])
+        ]
+    );
+    let levels = template["Conditions"]["OwnMetrics"].to_string();
+    for level in ["TRACE", "DEBUG", "INFO"] {
+        assert!(
+            levels.contains(&format!(r#"["level: INFO","level: {level}"]"#)),
+            "{levels}"
+        );
+    }
     let body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
         .as_str()
         .unwrap();
