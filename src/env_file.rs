@@ -91,8 +91,7 @@ const YAML: &str = "it is not valid YAML; put texts with `:`, `#`, `*`, `&`, `!`
 const NO_QUEUE: &str = "ingest is direct, so the function cannot send itself timers; reminders and recoveries of incidents wait for \
     the next event of the same service";
 
-const NO_TABLE: &str =
-    "state_table is DISABLED, so threads are in the memory of each process, and a new process knows of none";
+const NO_TABLE: &str = "state_table is DISABLED, so threads are in the memory of each process, and a new process knows of none";
 
 /// A value that a program reads as a variable.
 struct VariableValue {

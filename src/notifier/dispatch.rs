@@ -154,7 +154,9 @@ impl Notifier {
         for subject in &without_timer {
             end.hold(self.threads.forget_timers(subject)).await;
         }
-        let failed = timers.into_iter().filter(|it| threads.contested.contains(&it.timer.subject));
+        let failed = timers
+            .into_iter()
+            .filter(|it| threads.contested.contains(&it.timer.subject));
         let failed = failed.filter_map(|it| it.receipt).collect();
         let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
         entries.iter().for_each(ReportEntry::log);
