@@ -11,7 +11,7 @@ use std::fmt;
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 
 use crate::config::{
-    HookVariables, NotifierVariables, Problem, QueueVariables, Remedy, names_of, values,
+    DISABLED, HookVariables, NotifierVariables, Problem, QueueVariables, Remedy, names_of, values,
 };
 use crate::notifier::channel::ChannelType;
 use crate::notifier::config::NotifierConfig;
@@ -88,6 +88,11 @@ pub fn check(text: &str) -> Result<Report, Vec<Finding>> {
 
 const YAML: &str = "it is not valid YAML; put texts with `:`, `#`, `*`, `&`, `!`, `@` in quotes";
 
+const NO_QUEUE: &str = "ingest is direct, so the function cannot send itself timers; reminders and recoveries of incidents wait for \
+    the next event of the same service";
+
+const NO_TABLE: &str = "state_table is DISABLED, so threads are in the memory of each process, and a new process knows of none";
+
 /// A value that a program reads as a variable.
 struct VariableValue {
     key: &'static Key,
@@ -109,6 +114,8 @@ struct Checked<'t> {
     parrot: Option<NotifierConfig>,
     warnings: Vec<String>,
     switches: Vec<(&'static str, bool)>,
+    /// Whether `ingest` is `direct`.
+    is_direct: bool,
 }
 
 impl Checked<'_> {
@@ -355,7 +362,10 @@ impl Checked<'_> {
                 is_on.is_some()
             }
             Allows::Number(from, to) => text.parse().is_ok_and(|it| (from..=to).contains(&it)),
-            Allows::OneOf(words) => words.contains(&text),
+            Allows::OneOf(words) => {
+                self.is_direct |= (key.path, text) == ("ingest", "direct");
+                words.contains(&text)
+            }
             Allows::Region => crate::ecs::arn::is_region(text),
             Allows::Name => text
                 .chars()
@@ -491,6 +501,15 @@ impl Checked<'_> {
         let Some(parrot) = self.parrot.filter(|_| is_on) else {
             return report;
         };
+        // Without a queue there are no timers. The function itself cannot know that.
+        if self.is_direct {
+            report.warnings.push(NO_QUEUE.to_owned());
+        }
+        let mut values = self.values.iter();
+        let table = values.find(|it| it.variable == "STATE_TABLE");
+        if table.is_some_and(|it| it.text.eq_ignore_ascii_case(DISABLED)) {
+            report.warnings.push(NO_TABLE.to_owned());
+        }
         // A warning may ask for a value that is set but unknown here.
         if report.unchecked.is_empty() {
             report.warnings.extend(parrot.warnings);

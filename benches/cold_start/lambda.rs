@@ -119,7 +119,7 @@ pub(crate) async fn run(
     ];
     match contestant {
         Contestant::Deployed => environment.extend([
-            ("STATE_TABLE", "dedup"),
+            ("STATE_TABLE", "state"),
             ("AWS_ENDPOINT_URL", endpoint.as_str()),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),

@@ -77,7 +77,7 @@ impl Function {
         let (api, chat, aws) = (api.await, chat.await, aws.await);
         let environment = [
             ("SLACK_WEBHOOKURL", format!("http://{chat}/{slot}")),
-            ("STATE_TABLE", "dedup".to_owned()),
+            ("STATE_TABLE", "state".to_owned()),
             ("AWS_ENDPOINT_URL", format!("http://{aws}")),
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),

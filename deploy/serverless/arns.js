@@ -103,11 +103,11 @@ module.exports = {
   hookDefinitions: async (context) => definitions(await hookDefinitions(context)),
   hookClusters: async (context) => clusters(await hookClusters(context)),
   hookTasks: async (context) => inClusters('task', await hookClusters(context)),
-  // The deduplication table: that of the stack, unless the settings name another.
-  dedupTable: async ({ resolveVariable }) => {
+  // The state table: that of the stack, unless the settings name another.
+  stateTable: async ({ resolveVariable }) => {
     const named = String((await resolveVariable(`self:custom.mysettings.state_table, ''`)) ?? '').trim();
     const service = await resolveVariable('self:service');
-    return named || `${service}-${await resolveVariable('sls:stage')}-dedup`;
+    return named || `${service}-${await resolveVariable('sls:stage')}-state`;
   },
   // Whether the table is that of the stack (own), another, or none.
   whichTable: async ({ resolveVariable }) => {

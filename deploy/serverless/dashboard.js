@@ -25,7 +25,7 @@ const widgets = [
   widget('Dropped, by reason', [search('EventsDropped', 'Reason', '')], { x: 12, y: 0 }, { view: 'timeSeries', stacked: true }),
   widget(
     'Messages, by channel',
-    [search('Delivered', 'Channel', 'delivered'), search('Failed', 'Channel', 'failed'), search('Retries', 'Channel', 'retries'), search('Duplicates', 'Channel', 'duplicates')],
+    [search('Delivered', 'Channel', 'delivered'), search('Failed', 'Channel', 'failed'), search('Retries', 'Channel', 'retries'), search('Duplicates', 'Channel', 'duplicates'), search('Counted', 'Channel', 'counted'), search('Edits', 'Channel', 'edits')],
     { x: 0, y: 6 }
   ),
   widget('Delivery time (ms)', [[{ ...search('DeliveryTime', 'Channel', '')[0], expression: search('DeliveryTime', 'Channel', '')[0].expression.replace("'Sum'", "'p99'") }]], { x: 12, y: 6 }),

@@ -19,7 +19,7 @@ locals {
   # The name or ARN of the table. Empty or DISABLED means no table.
   table = upper(trimspace(var.state_table)) == "DISABLED" ? "" : trimspace(var.state_table)
   remembering = [
-    { Sid = "DedupTable", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
+    { Sid = "StateTable", Effect = "Allow", Action = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], Resource = startswith(local.table, "arn:") ? local.table : "arn:${data.aws_partition.this.partition}:dynamodb:${local.scope}:table/${local.table}" },
   ]
   # The permissions of the notifier for enrichment.
   enriches = lower(trimspace(var.enrich)) != "false"
@@ -56,6 +56,9 @@ locals {
         IGNORED_SERVICES                  = var.ignored_services
         KEEP                              = var.keep
         DROP                              = var.drop
+        REMIND_AFTER                      = var.remind_after
+        RESOLVE_AFTER                     = var.resolve_after
+        STORM_AFTER                       = var.storm_after
         TEMPLATES_DIR                     = var.templates_dir
         ENRICH                            = var.enrich
         LOG_TAIL_LINES                    = var.log_tail_lines

@@ -150,6 +150,22 @@ variable "drop" {
   default = ""
 }
 
+# A list of durations in rising order, or DISABLED.
+variable "remind_after" {
+  type    = string
+  default = ""
+}
+
+variable "resolve_after" {
+  type    = string
+  default = ""
+}
+
+variable "storm_after" {
+  type    = string
+  default = ""
+}
+
 variable "templates_dir" {
   type    = string
   default = ""
@@ -176,8 +192,8 @@ variable "secret_arns" {
   default = []
 }
 
-# The deduplication table, by name or ARN. Its key is `id`. If it is empty or DISABLED, each process knows only the
-# events that it posted itself.
+# The state table, by name or ARN: which event was posted to which channel, and the threads. Its key is `id`. If it is
+# empty or DISABLED, each process has only its own memory.
 variable "state_table" {
   type    = string
   default = ""

@@ -100,7 +100,8 @@ fn answer_queue(report: &BatchReport) -> Result<Value, Diagnostic> {
         Some(receipt) => Ok(receipt.id.as_str()),
         None => Err(failure(entry)),
     });
-    function::batch_response(failed)
+    let timers = report.failed_timers.iter();
+    function::batch_response(failed.chain(timers.map(|it| Ok(it.id.as_str()))))
 }
 
 fn failure(entry: &ReportEntry) -> Diagnostic {

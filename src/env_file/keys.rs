@@ -56,7 +56,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 58] = [
+pub const KEYS: [Key; 61] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -84,6 +84,9 @@ pub const KEYS: [Key; 58] = [
     variable("ignored.services", "IGNORED_SERVICES"),
     variable("keep", "KEEP"),
     variable("drop", "DROP"),
+    variable("remind_after", "REMIND_AFTER"),
+    variable("resolve_after", "RESOLVE_AFTER"),
+    variable("storm_after", "STORM_AFTER"),
     variable("templates_dir", "TEMPLATES_DIR"),
     key("layers", Allows::Arns),
     variable("enrich", "ENRICH"),

@@ -40,8 +40,12 @@ fn an_unknown_key_gets_a_suggestion() {
             "3: slak: there is no such key; did you mean `slack`?",
         ),
         (
-            "dedup_tabel: events",
-            "2: dedup_tabel: there is no such key; did you mean `state_table`?",
+            "state_tabel: events",
+            "2: state_tabel: there is no such key; did you mean `state_table`?",
+        ),
+        (
+            "resolve_afer: 5m",
+            "2: resolve_afer: there is no such key; did you mean `resolve_after`?",
         ),
         (
             "hook_events: true",
@@ -171,6 +175,26 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         (
             "log_tail: {lines: 99}",
             "2: log_tail.lines: `99` is not an allowed number; allowed: 0 to 50",
+        ),
+        (
+            "remind_after: '15m,5m'",
+            "2: remind_after: `15m,5m` is not a list of durations in rising order; allowed: durations separated by commas",
+        ),
+        (
+            "remind_after: [5m, 15m]",
+            "2: remind_after: expected a text, but found a list or keys; allowed: one text",
+        ),
+        (
+            "resolve_after: 5mm",
+            "2: resolve_after: `5mm` is not a duration; allowed: a number of seconds, or a number with a unit",
+        ),
+        (
+            "resolve_after: false",
+            "2: resolve_after: `false` is not a duration; allowed: ",
+        ),
+        (
+            "storm_after: -1",
+            "2: storm_after: `-1` is not an allowed number; allowed: a number of services",
         ),
         (
             "deploy_hook: {wait: stoped}",
@@ -354,6 +378,36 @@ fn the_report_names_the_channels() {
     assert_eq!(report, Report::default());
     let settings = "mysettings: {functions: {run_from_queue: true}, slack: {webhookurl: 'ssm:/a'}}";
     assert!(channels(settings).warnings[0].starts_with("no task may be run"));
+}
+
+/// The file says what the function cannot know: whether it has a queue, and that no table is made.
+#[test]
+fn limits_of_threads_are_warnings() {
+    const URL: &str = "slack: {webhookurl: 'ssm:/a'}";
+    const DIRECT: &str = "ingest is direct";
+    const NO_TABLE: &str = "state_table is DISABLED";
+    for (settings, expected) in [
+        ("ingest: queue", vec![]),
+        ("ingest: direct", vec![DIRECT]),
+        ("ingest: '${param:ingest}'", vec![]),
+        ("state_table: mine", vec![]),
+        ("state_table: disabled", vec![NO_TABLE]),
+        ("state_table: '${param:table}'", vec![]),
+        (
+            "ingest: direct, state_table: DISABLED",
+            vec![DIRECT, NO_TABLE],
+        ),
+        // Another value that is not known here changes nothing.
+        ("ingest: direct, memory: '${param:memory}'", vec![DIRECT]),
+        ("ingest: direct, functions: {parrot: false}", vec![]),
+    ] {
+        let report = check(&format!("mysettings: {{{settings}, {URL}}}")).unwrap();
+        let warnings = &report.warnings;
+        assert_eq!(warnings.len(), expected.len(), "{settings}: {warnings:?}");
+        for (warning, expected) in warnings.iter().zip(expected) {
+            assert!(warning.starts_with(expected), "{settings}: {warning}");
+        }
+    }
 }
 
 #[test]

@@ -160,16 +160,16 @@ fn the_role_allows_the_table_that_is_set() {
         (
             "mine",
             Some(
-                json!({"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${DedupTable}"}),
+                json!({"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${StateTable}"}),
             ),
         ),
         ("", None),
         ("DISABLED", None),
         ("disabled", None),
     ] {
-        let statements = resolved(statements, &sam, &[("DedupTable", given)]);
+        let statements = resolved(statements, &sam, &[("StateTable", given)]);
         let mut tables = statements.as_array().unwrap().iter();
-        let table = tables.find(|it| it["Sid"] == "DedupTable");
+        let table = tables.find(|it| it["Sid"] == "StateTable");
         assert_eq!(table.map(|it| it["Resource"].clone()), expected, "{given}");
     }
     let locals = &terraform["locals"][0];

@@ -285,7 +285,7 @@ async fn a_failed_call_to_aws_is_not_logged_as_an_error() {
     let uri = aws.uri();
     let variables = [
         ("SLACK_WEBHOOKURL", webhook.as_str()),
-        ("STATE_TABLE", "dedup"),
+        ("STATE_TABLE", "state"),
         ("AWS_REGION", REGION),
         ("AWS_ENDPOINT_URL", uri.as_str()),
         ("AWS_ACCESS_KEY_ID", "test"),

@@ -54,6 +54,13 @@ fn show() -> anyhow::Result<ExitCode> {
             )?;
         }
     }
+    match &config.state_table {
+        Some(table) => writeln!(out, "threads: in the table {table}, for all processes")?,
+        None => writeln!(
+            out,
+            "threads: in the memory of each process, because STATE_TABLE is not set"
+        )?,
+    }
     match config.filter.templates_dir {
         None => writeln!(out, "templates: all built-in")?,
         Some(_) => {

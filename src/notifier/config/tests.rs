@@ -1,5 +1,7 @@
 mod channels;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use strum::VariantArray as _;
 
@@ -151,6 +153,9 @@ fn all_problems_are_reported_at_once_without_secrets() {
         ("LOG_TAIL_LINES", "51"),
         ("LOG_TAIL_MASK", "password=("),
         ("STATE_TABLE", "two words"),
+        ("REMIND_AFTER", "15m,5m"),
+        ("RESOLVE_AFTER", "soon"),
+        ("STORM_AFTER", "many"),
         ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
         ("SLACK_CHANNEL", "\u{fffd}"),
     ];
@@ -278,7 +283,8 @@ fn a_misspelt_variable_is_an_error() {
         ("SLACK_CHANEL", "SLACK_CHANNEL"),
         ("SLACK_QUITE", "SLACK_QUIET"),
         ("SLACK-QUIET", "SLACK_QUIET"),
-        ("DEDUP_TABEL", "STATE_TABLE"),
+        ("STATE_TABEL", "STATE_TABLE"),
+        ("REMIND_AFTR", "REMIND_AFTER"),
         ("TEMPLATE_DIR", "TEMPLATES_DIR"),
         ("KEPE", "KEEP"),
         ("IGNORE_CLUSTERS", "IGNORED_CLUSTERS"),
@@ -347,7 +353,7 @@ fn a_part_of_a_name_is_a_warning() {
         ("WEBHOOKURL", "SLACK_WEBHOOKURL"),
         ("LOG_LINES", "LOG_TAIL_LINES"),
         ("IGNORE_CONTAINERS", "IGNORED_EXIT_CODE_CONTAINER_NAMES"),
-        ("DEDUPLICATION_TABLE", "STATE_TABLE"),
+        ("TABLE", "STATE_TABLE"),
         ("TEMPLATES", "TEMPLATES_DIR"),
         ("TEMPLATES_DIRECTORY", "TEMPLATES_DIR"),
         ("MENTION", "SLACK_MENTION"),
@@ -498,6 +504,110 @@ fn log_tail_lines_and_masks_are_read() {
         warnings,
         ["LOG_TAIL_LINES has no effect while ENRICH is false"]
     );
+}
+
+#[test]
+fn the_times_of_threads_are_read() {
+    let threads = |pairs: &[(&str, &str)]| Filter::read(&environment(pairs)).unwrap().threads;
+    assert_eq!(threads(&[]), ThreadSettings::default());
+    // The defaults as `config` and the pages show them.
+    let shown = [
+        ("REMIND_AFTER", values::REMIND_AFTER),
+        ("RESOLVE_AFTER", values::RESOLVE_AFTER),
+        ("STORM_AFTER", values::STORM_AFTER),
+    ];
+    assert_eq!(threads(&shown), ThreadSettings::default());
+    // An empty variable counts as unset.
+    let empty = shown.map(|(name, _)| (name, " "));
+    assert_eq!(threads(&empty), ThreadSettings::default());
+
+    for (value, seconds) in [
+        ("90", vec![90]),
+        ("1s", vec![1]),
+        (" 5m , 1h,24h ", vec![300, 3_600, 86_400]),
+        ("90s,2m,1h 30m", vec![90, 120, 5_400]),
+        ("DISABLED", vec![]),
+        ("disabled", vec![]),
+    ] {
+        let seconds: Vec<_> = seconds.into_iter().map(Duration::from_secs).collect();
+        let found = threads(&[("REMIND_AFTER", value)]).remind_after;
+        assert_eq!(found, seconds, "{value}");
+    }
+    for (value, seconds) in [("90", 90), ("90s", 90), ("10m", 600), ("2h", 7_200)] {
+        let found = threads(&[("RESOLVE_AFTER", value)]).resolve_after;
+        assert_eq!(found, Duration::from_secs(seconds), "{value}");
+    }
+    for (value, number) in [("0", 0), ("1", 1), (" 12 ", 12)] {
+        let found = threads(&[("STORM_AFTER", value)]).storm_after;
+        assert_eq!(found, number, "{value}");
+    }
+}
+
+#[test]
+fn wrong_times_of_threads_are_reported() {
+    const LIST: &str = "is not a list of durations in rising order; allowed: durations separated by commas, such as `5m,15m,1h,4h,24h`; the last one repeats; or DISABLED";
+    const DURATION: &str = "is not a duration; allowed: a number of seconds, or a number with a unit, such as 90s, 10m, 2h";
+    const NUMBER: &str =
+        "is not an allowed number; allowed: a number of services, such as 5; 0 turns storms off";
+    for (variable, values, expected) in [
+        (
+            "REMIND_AFTER",
+            vec![
+                "soon",
+                "5mm",
+                "5 mn,1h",
+                "5x",
+                "15m,5m",
+                "5m,5m",
+                "1h,5m,24h",
+                "-5m",
+                "5m,-1h",
+                "0",
+                "0s,5m",
+                ",",
+                "5m;15m",
+                "5m,DISABLED",
+                "none",
+                "off",
+                "99999999999h",
+            ],
+            LIST,
+        ),
+        (
+            "RESOLVE_AFTER",
+            vec![
+                "soon",
+                "5mm",
+                "5 mn",
+                "-5m",
+                "-300",
+                "0",
+                "0s",
+                "5m,10m",
+                "DISABLED",
+                "99999999999999h",
+            ],
+            DURATION,
+        ),
+        (
+            "STORM_AFTER",
+            vec![
+                "five",
+                "-1",
+                "2.5",
+                "5m",
+                "DISABLED",
+                "99999999999999999999999h",
+            ],
+            NUMBER,
+        ),
+    ] {
+        for value in values {
+            let error = NotifierConfig::read(&environment(&[(variable, value)])).unwrap_err();
+            let expected = format!("{variable}: `{value}` {expected}");
+            assert_eq!(error.to_string(), expected);
+        }
+    }
 }
 
 #[test]

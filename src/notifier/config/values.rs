@@ -85,7 +85,8 @@ fn remind_after(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<Vec<
         return Some(Vec::new());
     }
     let steps: Option<Vec<_>> = split(Some(value), ",").map(duration).collect();
-    let steps = steps.filter(|it| !it.is_empty() && it.is_sorted());
+    let rises = |steps: &Vec<Duration>| steps.is_sorted_by(|earlier, later| earlier < later);
+    let steps = steps.filter(|it| !it.is_empty() && rises(it));
     if steps.is_none() {
         problems.push(Problem::new(
             "REMIND_AFTER",

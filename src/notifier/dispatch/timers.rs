@@ -25,6 +25,8 @@ const MOST: usize = 10;
 /// The number of calls at the same time.
 const AT_ONCE: usize = 8;
 
+const NOT_SENT: &str = "timers were not sent, so reminders and recoveries wait for the next event";
+
 /// The function's own queue. It is known from the first record that came from it.
 #[derive(Debug)]
 pub struct TimerQueue {
@@ -48,9 +50,11 @@ impl TimerQueue {
         }
     }
 
-    /// Notes the queue that brought a record.
+    /// Notes the queue that brought a record. A FIFO queue has no delay for single messages.
     pub(super) fn note(&self, url: &str) {
-        self.url.get_or_init(|| url.to_owned());
+        if !url.ends_with(".fifo") {
+            self.url.get_or_init(|| url.to_owned());
+        }
     }
 
     pub(super) fn is_known(&self) -> bool {
@@ -65,7 +69,7 @@ impl TimerQueue {
         let session = match self.session.own().await {
             Ok(session) => session,
             Err(error) => {
-                tracing::warn!(%error, "no timers were sent, so reminders and recoveries wait for the next event");
+                tracing::warn!(%error, "{NOT_SENT}");
                 return timers.iter().map(|it| it.subject.clone()).collect();
             }
         };
@@ -108,6 +112,11 @@ async fn send_part(
     }
     match call.send().await {
         Ok(answer) => {
+            if let Some(first) = answer.failed().first() {
+                let error = format!("{CALL}: {}", first.code());
+                let error = error.escape_debug();
+                tracing::warn!(%error, "{NOT_SENT}");
+            }
             let failed = answer
                 .failed()
                 .iter()
@@ -118,7 +127,7 @@ async fn send_part(
         Err(error) => {
             let error = CallError::of(CALL, error).to_string();
             let error = error.escape_debug();
-            tracing::warn!(%error, "timers were not sent, so reminders and recoveries wait for the next event");
+            tracing::warn!(%error, "{NOT_SENT}");
             all()
         }
     }

@@ -101,10 +101,13 @@ impl fmt::Display for SubjectKey {
     }
 }
 
+/// Whether a text is a part of a subject as it is.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.len() <= LONGEST && text.chars().all(|it| it == ' ' || it.is_ascii_graphic())
+}
+
 fn bounded(text: &str) -> String {
-    let is_plain =
-        text.len() <= LONGEST && text.chars().all(|it| it == ' ' || it.is_ascii_graphic());
-    match is_plain {
+    match is_plain(text) {
         true => text.to_owned(),
         false => format!("sha256:{}", hash(text)),
     }

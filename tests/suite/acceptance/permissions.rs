@@ -43,8 +43,8 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
                         .replace("${AWS::AccountId}", ACCOUNT)
                 )
             }
-            (_, Some(of)) if of == &json!(["DedupTable", "Arn"]) => {
-                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/dedup"))
+            (_, Some(of)) if of == &json!(["StateTable", "Arn"]) => {
+                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/state"))
             }
             (_, Some(of)) if of == &json!(["EventQueue", "Arn"]) => {
                 json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:events"))
@@ -165,15 +165,16 @@ async fn the_role_of_deploy_hook_is_exactly_enough() {
 #[tokio::test]
 #[ignore = "acceptance"]
 async fn the_role_of_parrot_is_exactly_enough() {
-    const OTHERS: [&str; 4] = [
+    const OTHERS: [&str; 5] = [
         "WriteItsOwnLog",
         "KeepWhatFailed",
         "OpenChannels",
         "TakeEvents",
+        "SendTimers",
     ];
-    let table = ("STATE_TABLE", "dedup");
+    let table = ("STATE_TABLE", "state");
     let tail = [table, ("LOG_TAIL_LINES", "5")];
-    let read = "{lines: 5, groups: '/ecs/*'}, state_table: dedup";
+    let read = "{lines: 5, groups: '/ecs/*'}, state_table: state";
     for (settings, variables) in [
         ("mysettings: {region: eu-west-1}".to_owned(), &[table][..]),
         (
@@ -201,16 +202,17 @@ async fn the_role_of_parrot_is_exactly_enough() {
     }
 }
 
-/// A failed record returns to the queue with a delay, which needs a permission.
+/// A failed record returns to the queue with a delay, and an incident sends a timer to it. Both need a permission.
 #[tokio::test]
 #[ignore = "acceptance"]
-async fn the_role_of_parrot_allows_visibility_changes() {
+async fn the_role_of_parrot_allows_visibility_changes_and_timers() {
     let settings = "mysettings: {region: eu-west-1, enrich: false, state_table: DISABLED}";
     let policy = policy(&Package::new().settings(settings).template(), "ParrotRole");
     let aws = FakeAws::start().await;
     aws.allow_only(Policy::new(&policy));
     let (_, log) = ingest::run(&aws, 404).await;
     assert_eq!(aws.visibility_changes().len(), 4, "{log}");
+    assert!(!aws.sent_messages().is_empty(), "{log}");
     let others = ["WriteItsOwnLog", "KeepWhatFailed", "OpenChannels"];
     assert_exactly_enough(&aws, &policy, &others);
 }
@@ -224,7 +226,7 @@ fn the_role_allows_another_table_by_its_name_or_arn() {
         let settings = format!("mysettings: {{region: eu-west-1, state_table: '{named}'}}");
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
         let statements = policy["Statement"].as_array().unwrap().iter();
-        let mut table = statements.filter(|it| it["Sid"] == "DedupTable");
+        let mut table = statements.filter(|it| it["Sid"] == "StateTable");
         assert_eq!(table.next().unwrap()["Resource"], json!(arn), "{named}");
     }
 }

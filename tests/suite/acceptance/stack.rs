@@ -30,8 +30,8 @@ fn without_settings_everything_has_a_default() {
             assert_eq!(value, "", "{name} is set");
         }
     }
-    let table = &template["Resources"]["DedupTable"]["Properties"];
-    assert_eq!(table["TableName"], "ecs-parrot-dev-dedup");
+    let table = &template["Resources"]["StateTable"]["Properties"];
+    assert_eq!(table["TableName"], "ecs-parrot-dev-state");
     assert_eq!(
         table["KeySchema"],
         json!([{"AttributeName": "id", "KeyType": "HASH"}])
@@ -67,11 +67,14 @@ fn the_example_packages_as_it_is() {
         "IGNORED_SERVICES": "",
         "KEEP": "",
         "DROP": "",
+        "REMIND_AFTER": "5m,15m,1h,4h,24h",
+        "RESOLVE_AFTER": "5m",
+        "STORM_AFTER": "5",
         "TEMPLATES_DIR": "",
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
-        "STATE_TABLE": "ecs-parrot-dev-dedup",
+        "STATE_TABLE": "ecs-parrot-dev-state",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -173,6 +176,9 @@ fn every_setting_reaches_the_template() {
   ignore: {exit_code: {container_names: the other spelling}}
   keep: steady_state
   drop: 'run_task,finished'
+  remind_after: 10m,1h
+  resolve_after: 90
+  storm_after: 0
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
@@ -200,6 +206,9 @@ fn every_setting_reaches_the_template() {
         "IGNORED_SERVICES": "*/canary",
         "KEEP": "steady_state",
         "DROP": "run_task,finished",
+        "REMIND_AFTER": "10m,1h",
+        "RESOLVE_AFTER": "90",
+        "STORM_AFTER": "0",
         "TEMPLATES_DIR": "/opt/templates",
         "ENRICH": "true",
         "LOG_TAIL_LINES": "20",
@@ -316,6 +325,8 @@ fn the_queue_delivers_batches_and_retries_failed_records() {
     let resources = &template["Resources"];
     let queue = &resources["EventQueue"]["Properties"];
     assert_eq!(queue["SqsManagedSseEnabled"], true);
+    // A FIFO queue has no delay for single messages, which timers need.
+    assert_eq!(queue["FifoQueue"], Value::Null);
     let target = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     assert_eq!(queue["RedrivePolicy"]["deadLetterTargetArn"], target);
     let receives = queue["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
@@ -541,7 +552,6 @@ fn the_stack_has_alarms_and_a_dashboard() {
         ("DeliveryFailuresAlarm", "DeliveryFailures"),
         ("ErrorsAlarm", "Errors"),
         ("ThrottlesAlarm", "Throttles"),
-        ("SilenceAlarm", "Invocations"),
     ] {
         let alarm = &resources[alarm]["Properties"];
         assert_eq!(alarm["MetricName"], metric);
@@ -550,10 +560,28 @@ fn the_stack_has_alarms_and_a_dashboard() {
             json!(["arn:aws:sns:us-east-1:210987654321:ops"])
         );
     }
+    let silence = &resources["SilenceAlarm"]["Properties"];
+    assert_eq!(silence["TreatMissingData"], "breaching");
     assert_eq!(
-        resources["SilenceAlarm"]["Properties"]["TreatMissingData"],
-        "breaching"
+        silence["AlarmActions"],
+        resources["ErrorsAlarm"]["Properties"]["AlarmActions"]
     );
+    // Timers invoke the function too, but they are no events.
+    let metric = ["Namespace", "MetricName"].map(|name| silence[name]["Fn::If"].clone());
+    assert_eq!(
+        metric,
+        [
+            json!(["OwnMetrics", "ecs-parrot", "AWS/Lambda"]),
+            json!(["OwnMetrics", "EventsReceived", "Invocations"])
+        ]
+    );
+    let levels = template["Conditions"]["OwnMetrics"].to_string();
+    for level in ["TRACE", "DEBUG", "INFO"] {
+        assert!(
+            levels.contains(&format!(r#"["level: INFO","level: {level}"]"#)),
+            "{levels}"
+        );
+    }
     let body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
         .as_str()
         .unwrap();

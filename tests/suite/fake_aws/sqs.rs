@@ -1,6 +1,6 @@
 //! SQS, as far as the functions and the command line call it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,8 @@ pub(super) struct Sqs {
     queues: BTreeMap<String, String>,
     /// How often each queue delivers a message before it moves it to the dead-letter queue (`maxReceiveCount`).
     receives: BTreeMap<String, u32>,
+    /// How many of the next messages of batches are refused.
+    refused: usize,
 }
 
 impl FakeAws {
@@ -26,15 +28,34 @@ impl FakeAws {
         let mut state = self.state();
         state.sqs.receives.insert(queue.to_owned(), receives);
     }
+
+    /// The next messages of SendMessageBatch are refused. The calls themselves succeed.
+    pub(crate) fn refuse_messages(&self, number: usize) {
+        self.state().sqs.refused = number;
+    }
+
+    /// The messages of all SendMessageBatch calls, each with its queue.
+    pub(crate) fn sent_messages(&self) -> Vec<Value> {
+        let bodies = self.bodies("SendMessageBatch");
+        let messages = bodies.iter().flat_map(|body| {
+            entries(body).map(|entry| {
+                let mut message = entry.clone();
+                message["QueueUrl"] = body["QueueUrl"].clone();
+                message
+            })
+        });
+        messages.collect()
+    }
 }
 
 impl Sqs {
-    pub(super) fn act(&self, operation: &str, body: &Value) -> Answer {
+    pub(super) fn act(&mut self, operation: &str, body: &Value) -> Answer {
         match operation {
             "ChangeMessageVisibilityBatch" => {
                 let ids = entries(body).map(|entry| json!({"Id": entry["Id"]}));
                 Ok(json!({"Successful": ids.collect::<Vec<_>>(), "Failed": []}))
             }
+            "SendMessageBatch" => Ok(self.send_batch(body)),
             "SendMessage" => {
                 let is_fifo = body["QueueUrl"].as_str().unwrap().ends_with(".fifo");
                 for field in ["MessageGroupId", "MessageDeduplicationId"] {
@@ -75,6 +96,25 @@ impl Sqs {
             }
             other => panic!("the fake SQS does not support {other}"),
         }
+    }
+
+    /// A message is refused by itself, with its id. A FIFO queue has no delay for single messages.
+    fn send_batch(&mut self, body: &Value) -> Value {
+        let is_fifo = body["QueueUrl"].as_str().unwrap().ends_with(".fifo");
+        let (mut successful, mut failed) = (Vec::new(), Vec::new());
+        let mut ids = BTreeSet::new();
+        for entry in entries(body) {
+            let delay = entry["DelaySeconds"].as_i64().unwrap_or_default();
+            assert!(ids.insert(entry["Id"].to_string()), "{body}");
+            assert!((0..=900).contains(&delay), "{entry}");
+            let is_refused = self.refused > 0 || (is_fifo && delay > 0);
+            self.refused = self.refused.saturating_sub(1);
+            match is_refused {
+                true => failed.push(json!({"Id": entry["Id"], "SenderFault": true, "Code": "InvalidParameterValue"})),
+                false => successful.push(json!({"Id": entry["Id"], "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274", "MD5OfMessageBody": "0"})),
+            }
+        }
+        json!({"Successful": successful, "Failed": failed})
     }
 }
 
