@@ -48,7 +48,7 @@ pub use deployment::{Deployment, Hook};
 pub use display::{Step, ThreadForm, steps};
 pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
-pub use outbox::{ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
+pub use outbox::{Asked, ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
 pub use route::{kinds_heard, subjects};
 pub use run::{Launch, Run, RunTask};
 pub use settings::ThreadSettings;
