@@ -35,6 +35,12 @@ impl Sqs {
                 let ids = entries(body).map(|entry| json!({"Id": entry["Id"]}));
                 Ok(json!({"Successful": ids.collect::<Vec<_>>(), "Failed": []}))
             }
+            "SendMessageBatch" => {
+                let sent = entries(body).map(|entry| {
+                    json!({"Id": entry["Id"], "MessageId": "5fea7756-0ea4-451a-a703-a558b933e274"})
+                });
+                Ok(json!({"Successful": sent.collect::<Vec<_>>(), "Failed": []}))
+            }
             "SendMessage" => {
                 let is_fifo = body["QueueUrl"].as_str().unwrap().ends_with(".fifo");
                 for field in ["MessageGroupId", "MessageDeduplicationId"] {
