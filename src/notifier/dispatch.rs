@@ -44,6 +44,7 @@ use crate::notifier::thread::{
 use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
 use chain::Chain;
 use channel::ChannelDispatcher;
+use delivery::EventInChannel;
 use event::BatchEvent;
 use recorder::ThreadRecorder;
 use threads::{BatchThreads, ThreadStep};
@@ -230,7 +231,8 @@ impl Notifier {
             return;
         };
         let new = events.iter_mut().enumerate();
-        let new = new.filter(|(index, _)| !threads.repeated.contains(index));
+        // What a thread shows of an event that comes again is in its state. A call may be posted by itself.
+        let new = new.filter(|(index, it)| it.is_call() || !threads.repeated.contains_key(index));
         let new = new.filter_map(|(_, event)| event.evaluated_mut());
         look_up(new, enricher, &self.policy, deadline).await;
         events
@@ -250,6 +252,11 @@ impl Notifier {
         step.advance(threads, events, timers, counts).await;
         for index in threads.taken.keys() {
             events[*index].is_in_thread = true;
+        }
+        for index in step.outdated(threads, events) {
+            if events[index].single().is_some() {
+                events[index].drop_as_duplicate();
+            }
         }
     }
 
@@ -324,7 +331,7 @@ impl Notifier {
         end: Deadline,
     ) {
         let records = std::mem::take(&mut threads.records);
-        let mut chains = self.chains(threads, &records);
+        let mut chains = self.chains(events, threads, &records);
         let recorder = ThreadRecorder::new(&self.threads, records, step.now);
         let recorder = &recorder;
         let shared: &[BatchEvent] = events;
@@ -345,24 +352,29 @@ impl Notifier {
         let dispatched: Vec<_> = dispatched.collect();
         let reports = join_all(dispatched).await;
         for (channel, report) in self.channels.iter().zip(&reports) {
-            let single = report
-                .statuses
-                .iter()
-                .map(|(index, it)| (*index, it.clone()));
-            let mut statuses: Vec<_> = single.collect();
-            for (index, subject) in &threads.taken {
-                let name = &channel.name;
-                let status = delivery::of_event(*index, subject, name, report, threads, recorder);
-                statuses.push((*index, status.await));
-            }
-            for (index, status) in statuses {
+            for (index, event) in events.iter_mut().enumerate() {
+                let in_channel = EventInChannel {
+                    index,
+                    receives: event.receives(),
+                    channel: &channel.name,
+                    report,
+                    threads,
+                    recorder,
+                };
+                let is_concerned =
+                    threads.shown_in.contains_key(&index) || threads.repeated.contains_key(&index);
+                let status = match (threads.taken.get(&index), event.kept()) {
+                    (Some(subject), Some(_)) => Some(in_channel.status(subject).await),
+                    (None, Some(_)) => report.statuses.get(&index).cloned(),
+                    (_, None) if is_concerned => {
+                        event.unsent.extend(in_channel.failure().await);
+                        None
+                    }
+                    (_, None) => None,
+                };
                 let channel = channel.name.clone();
-                events[index].deliveries.push(Delivery { channel, status });
-            }
-        }
-        for (index, event) in events.iter_mut().enumerate() {
-            if event.kept().is_none() {
-                event.unsent = delivery::unsent(index, &reports, threads);
+                let delivery = status.map(|status| Delivery { channel, status });
+                event.deliveries.extend(delivery);
             }
         }
     }
@@ -370,6 +382,7 @@ impl Notifier {
     /// What is due in each channel, thread by thread.
     fn chains(
         &self,
+        events: &[BatchEvent],
         threads: &mut BatchThreads,
         records: &HashMap<SubjectKey, ThreadRecord>,
     ) -> HashMap<String, Vec<Chain>> {
@@ -381,12 +394,14 @@ impl Notifier {
         let mut chains: HashMap<String, Vec<Chain>> = HashMap::new();
         for ((channel, subject, id), steps) in steps {
             let shown_in = threads.shown_in.iter();
-            let mut events = shown_in
-                .filter(|(_, ids)| ids.contains(&id))
-                .map(|(index, _)| *index);
-            let event = events.by_ref().min();
+            let shown = shown_in.filter(|(_, ids)| ids.contains(&id));
+            let shown: Vec<_> = shown.map(|(index, _)| *index).collect();
+            let of_thread = |index: &usize| threads.taken.get(index) == Some(&subject);
+            let event = shown.iter().copied().filter(of_thread).min();
+            let new = shown.iter().filter(|it| !threads.repeated.contains_key(it));
+            let receives = new.filter_map(|it| events[*it].receives()).max();
             if let Some(thread) = threads.thread(&subject, &id, records) {
-                let chain = Chain::new(subject, thread, steps, event);
+                let chain = Chain::new(subject, thread, steps, event, receives.unwrap_or(1));
                 chains.entry(channel).or_default().push(chain);
             }
         }

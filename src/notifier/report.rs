@@ -71,9 +71,31 @@ pub(in crate::notifier) const MOST_UNANSWERED: u32 = 3;
 /// The wait between the second and the third time without an answer. So an outage of an hour is over before the third.
 const UNANSWERED_WAIT: Duration = Duration::from_secs(3_600);
 
+pub(in crate::notifier) const SENT_BEFORE: &str =
+    "sent before, and no answer confirmed that it arrived";
+
 const GIVEN_UP: &str = "it may have arrived, and is not sent again";
 
 const IN_FLIGHT: &str = "another function is posting it now";
+
+impl DeliveryStatus {
+    /// The message is sent again, unless it was sent too often already.
+    pub(in crate::notifier) fn unanswered(count: Unanswered, why: &str) -> Self {
+        let (times, what) = match count {
+            Unanswered::Sent(times) => (times, "sent"),
+            Unanswered::Received(times) => (times, "delivered by the queue"),
+        };
+        match times < MOST_UNANSWERED {
+            true => Self::Unanswered {
+                count,
+                why: why.to_owned(),
+            },
+            false => Self::GivenUp {
+                why: format!("{what} {times} times, and {why}"),
+            },
+        }
+    }
+}
 
 impl BatchReport {
     /// The number of events that a channel accepted now, and the number of other events that need not come again.
@@ -224,7 +246,7 @@ impl Delivery {
         }
     }
 
-    fn failure(&self) -> Option<String> {
+    pub(in crate::notifier) fn failure(&self) -> Option<String> {
         match &self.status {
             DeliveryStatus::Filtered | DeliveryStatus::Counted | DeliveryStatus::Duplicate => None,
             DeliveryStatus::InFlight => Some(format!("{}: {IN_FLIGHT}", self.channel)),

@@ -55,7 +55,7 @@ pub use display::{Step, ThreadForm, steps};
 pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
 pub use opening::opening;
-pub use outbox::{ClaimedDue, Due, DueResult, Outbox, OutboxChannel, Waits};
+pub use outbox::{Asked, ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
 pub use route::{kinds_heard, subjects};
 pub use run::{Launch, Run, RunTask};
 pub use settings::ThreadSettings;

@@ -33,6 +33,9 @@ pub struct ThreadRecord {
     /// The item cannot be read, and this record replaces it.
     #[serde(skip)]
     replaces: bool,
+    /// The table did not answer when this record was read, so that its version may be wrong.
+    #[serde(skip)]
+    is_unread: bool,
     pub state: SubjectState,
     pub outbox: Outbox,
     /// When the timers fire that are on their way.
@@ -120,6 +123,9 @@ impl ThreadStore {
         for key in ids.values() {
             let found_item = read.remove(key);
             if found_item.is_none() && !found.is_complete {
+                if let Some(known) = records.get_mut(key) {
+                    known.record.is_unread = true;
+                }
                 continue;
             }
             let record = match found_item {
@@ -134,12 +140,15 @@ impl ThreadStore {
                 }
                 None => ThreadRecord::default(),
             };
-            // What was decided while the table did not answer is not in it yet.
-            let known = records.get(key);
-            let is_newer = known
-                .is_some_and(|known| known.is_only_here && known.record.version == record.version);
-            if !is_newer {
-                records.insert(key.clone(), Remembered::of_table(record));
+            match records.get_mut(key) {
+                // What was decided while the table did not answer is not in it yet.
+                Some(known) if known.is_only_here && known.record.version == record.version => {
+                    known.record.is_unread = false;
+                    known.record.replaces = record.replaces;
+                }
+                _ => {
+                    records.insert(key.clone(), Remembered::of_table(record));
+                }
             }
         }
         records
@@ -155,18 +164,26 @@ impl ThreadStore {
             return Saved::Yes;
         };
         match self.put(table, key, record).await {
-            Some(Saved::Conflict) => Saved::Conflict,
+            Some(Saved::Conflict) if !record.is_unread => Saved::Conflict,
             Some(Saved::Yes) => {
                 record.version += 1;
                 record.replaces = false;
+                record.is_unread = false;
                 self.remember(key, record, false);
                 Saved::Yes
             }
-            // The table does not answer. A message that comes twice is better than a lost one.
-            None => {
+            // The table does not answer, or only to writes. A message that comes twice is better than a lost one.
+            None | Some(Saved::Conflict) => {
                 self.remember(key, record, true);
                 Saved::Yes
             }
+        }
+    }
+
+    /// Remembers a record whose stored part has not changed.
+    pub(in crate::notifier) fn keep(&self, key: &SubjectKey, record: &ThreadRecord) {
+        if let Some(known) = self.memory().get_mut(key) {
+            known.record = record.clone();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Each transition is posted once: within a process, and across processes by a table. Where this is not certain it is
 //! posted twice rather than never.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
@@ -60,16 +60,33 @@ impl Dynalite {
         self.server.url()
     }
 
-    /// The state of every item, by its id.
+    /// The state of every item, by its id. The item of a thread's subject has none.
     async fn items(&self) -> Option<BTreeMap<String, String>> {
         let scanned = self.client.scan().table_name(TABLE).send().await.ok()?;
-        let text = |value: &AttributeValue| value.as_s().unwrap().clone();
+        let text = |value: Option<&AttributeValue>| match value {
+            Some(value) => value.as_s().unwrap().clone(),
+            None => String::new(),
+        };
         let items = scanned.items().iter();
         Some(
             items
-                .map(|item| (text(&item["id"]), text(&item["state"])))
+                .map(|item| (text(item.get("id")), text(item.get("state"))))
                 .collect(),
         )
+    }
+
+    /// The whole items, by their ids.
+    pub(crate) async fn whole_items(&self) -> BTreeMap<String, HashMap<String, AttributeValue>> {
+        let scanned = self.client.scan().table_name(TABLE).send().await.unwrap();
+        let items = scanned.items().iter().cloned();
+        items
+            .map(|item| (item["id"].as_s().unwrap().clone(), item))
+            .collect()
+    }
+
+    pub(crate) async fn put_whole(&self, item: HashMap<String, AttributeValue>) {
+        let put = self.client.put_item().table_name(TABLE);
+        put.set_item(Some(item)).send().await.unwrap();
     }
 
     async fn put(&self, id: &str, state: &str, until: i64, expires: i64) {
@@ -121,28 +138,37 @@ fn with_id(mut event: Value, id: &str) -> Value {
     event
 }
 
+/// An event that belongs to no thread: an agent's report of a stop, which does not name the service.
+fn single() -> Value {
+    events::sample("task_stopped-submit-oom")
+}
+
 #[tokio::test]
 async fn one_process_posts_a_transition_once() {
     let slack = slack().await;
-    let event = events::sample("task_stopped-out-of-memory");
-    let (answers, log) = run(
-        vec![
-            event.clone(),
-            event.clone(),
-            with_id(event, "another delivery of it"),
-        ],
-        &[("SLACK_WEBHOOKURL", &webhook(&slack))],
-        None,
-    )
-    .await;
-    assert_eq!(answers.len(), 3);
-    assert_eq!(texts(&slack).await.len(), 1);
-    assert_eq!(log.matches(r#""reason":"duplicate""#).count(), 2, "{log}");
+    for (index, event) in [single(), events::sample("task_stopped-out-of-memory")]
+        .into_iter()
+        .enumerate()
+    {
+        let (answers, log) = run(
+            vec![
+                event.clone(),
+                event.clone(),
+                with_id(event, "another delivery of it"),
+            ],
+            &[("SLACK_WEBHOOKURL", &webhook(&slack))],
+            None,
+        )
+        .await;
+        assert_eq!(answers.len(), 3);
+        assert_eq!(texts(&slack).await.len(), index + 1);
+        assert_eq!(log.matches(r#""reason":"duplicate""#).count(), 2, "{log}");
+    }
 }
 
 #[tokio::test]
 async fn processes_with_a_table_post_a_transition_once() {
-    let event = events::sample("task_stopped-out-of-memory");
+    let event = single();
     let (slack, alone) = (slack().await, slack().await);
     let dynalite = Dynalite::start().await;
     for _ in 0..3 {
@@ -153,7 +179,7 @@ async fn processes_with_a_table_post_a_transition_once() {
     }
     assert_eq!(texts(&slack).await.len(), 1);
     let items = dynalite.items().await.unwrap();
-    let key = "slack task 210987654321 62e6771e10c0adaf9cb03da1bac97083 STOPPED";
+    let key = "slack task 210987654321 1cfa1047938088b597006ed15dd69ebb STOPPED";
     assert_eq!(
         items,
         BTreeMap::from([(key.to_owned(), "posted".to_owned())])
@@ -177,7 +203,7 @@ async fn the_table_limits_attempts_without_an_answer() {
     let dynalite = Dynalite::start().await;
     let stalling = chat(ok().set_delay(TIMEOUT)).await;
     let busy = chat(ResponseTemplate::new(500)).await;
-    let body = events::sample("task_stopped-out-of-memory").to_string();
+    let body = single().to_string();
     for receives in 1..=6 {
         let slack = if receives == 2 { &busy } else { &stalling };
         let record = json!({
@@ -201,7 +227,7 @@ async fn the_table_limits_attempts_without_an_answer() {
     // An event that is sent without the queue is posted. This is how `redrive` sends it.
     let answered = slack().await;
     let (answers, log) = run(
-        vec![events::sample("task_stopped-out-of-memory")],
+        vec![single()],
         &[("SLACK_WEBHOOKURL", &webhook(&answered))],
         Some(dynalite.server.url()),
     )
@@ -210,13 +236,10 @@ async fn the_table_limits_attempts_without_an_answer() {
     assert_eq!(texts(&answered).await.len(), 1);
 }
 
-/// Pairs of events for the same transition: ECS's event and the agent's report of a stop, a deployment with both event
+/// Pairs of events for the same transition: two reports of a stop, a deployment with both event
 /// types, a call as an event and in CloudTrail's file, and the same event twice.
 #[tokio::test]
 async fn two_events_of_one_transition_are_posted_once() {
-    let mut report = events::sample("task_stopped-submit-oom");
-    report["detail"]["requestParameters"]["task"] =
-        events::sample("task_stopped-out-of-memory")["detail"]["taskArn"].clone();
     let mut deployment = events::sample("deployment-failed");
     let mut action = events::sample("deployment-service-action-failed");
     action["detail"]["deploymentId"] = deployment["detail"]["deploymentId"].clone();
@@ -225,7 +248,7 @@ async fn two_events_of_one_transition_are_posted_once() {
     action["detail"]["createdAt"] = json!("2026-11-09T08:32:01.12Z");
     let call = events::sample("stop_task-by-iam-user");
     for (first, second) in [
-        (events::sample("task_stopped-out-of-memory"), report),
+        (single(), with_id(single(), "reported again")),
         (deployment, action),
         (call.clone(), json!({"Records": [call["detail"]]})),
         (call.clone(), with_id(call, "delivered again")),
@@ -246,20 +269,21 @@ async fn two_events_of_one_transition_are_posted_once() {
 #[tokio::test]
 async fn a_rollback_is_not_a_duplicate() {
     let states = [
-        ("SERVICE_DEPLOYMENT_IN_PROGRESS", "10:00:00", false),
-        ("SERVICE_DEPLOYMENT_COMPLETED", "10:03:00", false),
-        ("SERVICE_DEPLOYMENT_IN_PROGRESS", "11:10:00", true),
-        ("SERVICE_DEPLOYMENT_COMPLETED", "11:12:30", false),
+        ("SERVICE_DEPLOYMENT_IN_PROGRESS", 80 * 60, false),
+        ("SERVICE_DEPLOYMENT_COMPLETED", 77 * 60, false),
+        ("SERVICE_DEPLOYMENT_IN_PROGRESS", 10 * 60, true),
+        ("SERVICE_DEPLOYMENT_COMPLETED", 450, false),
     ];
     let events = states
         .iter()
         .enumerate()
-        .flat_map(|(number, (name, time, is_rollback))| {
+        .flat_map(|(number, (name, before, is_rollback))| {
+            let time = jiff::Timestamp::from_second(now() / 30 * 30 - before).unwrap();
             let mut event = events::sample("deployment-in-progress");
             let id = event["detail"]["deploymentId"].as_str().unwrap().to_owned();
             event["id"] = json!(format!("state {number}"));
             event["detail"]["eventName"] = json!(name);
-            event["detail"]["updatedAt"] = json!(format!("2026-11-09T{time}Z"));
+            event["detail"]["updatedAt"] = json!(time.to_string());
             event["detail"]["reason"] = json!(match is_rollback {
                 true =>
                     format!("ECS deployment circuit breaker: rolling back to deploymentId {id}."),
@@ -268,7 +292,7 @@ async fn a_rollback_is_not_a_duplicate() {
             let mut action = event.clone();
             action["id"] = json!(format!("state {number} as an action"));
             action["detail-type"] = json!("ECS Service Action");
-            action["detail"]["createdAt"] = json!(format!("2026-11-09T{time}.9Z"));
+            action["detail"]["createdAt"] = json!((time + Duration::from_millis(900)).to_string());
             action["detail"]["updatedAt"] = Value::Null;
             [event.clone(), action, event]
         });
@@ -277,11 +301,11 @@ async fn a_rollback_is_not_a_duplicate() {
         json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
     });
     let batch = json!({"Records": records.collect::<Vec<_>>()});
-    // In one batch the two completions of the deployment are one message, with a count.
-    for (payloads, with_table, messages) in [
-        (events.clone(), false, 4),
-        (vec![batch], false, 3),
-        (events, true, 4),
+    // In one batch they are one turn of the thread, which says how it ended.
+    for (payloads, with_table, messages, rolling_back, duplicates) in [
+        (events.clone(), false, 4, 1, 8),
+        (vec![batch], false, 1, 0, 0),
+        (events, true, 4, 1, 8),
     ] {
         let slack = slack().await;
         let webhook = webhook(&slack);
@@ -292,8 +316,9 @@ async fn a_rollback_is_not_a_duplicate() {
         let texts = texts(&slack).await;
         assert_eq!(texts.len(), messages, "{texts:#?} {log}");
         let rollbacks = texts.iter().filter(|it| it.contains("rolling back"));
-        assert_eq!(rollbacks.count(), 1, "{texts:#?}");
-        assert_eq!(log.matches(r#""reason":"duplicate""#).count(), 8, "{log}");
+        assert_eq!(rollbacks.count(), rolling_back, "{texts:#?}");
+        let dropped = log.matches(r#""reason":"duplicate""#).count();
+        assert_eq!(dropped, duplicates, "{log}");
     }
 }
 
@@ -319,8 +344,11 @@ async fn a_draining_instance_is_posted_once() {
     let slack = slack().await;
     let webhook = webhook(&slack);
     let (_, log) = run(payloads, &[("SLACK_WEBHOOKURL", &webhook)], None).await;
+    // One thread counts a cluster's instances. A webhook's message cannot be edited, so the rest is for a summary.
     let texts = texts(&slack).await;
-    assert_eq!(texts.len(), 3, "{texts:#?} {log}");
+    assert_eq!(texts.len(), 1, "{texts:#?} {log}");
+    assert_eq!(log.matches(r#""reason":"duplicate""#).count(), 5, "{log}");
+    assert_eq!(log.matches("slack counted").count(), 2, "{log}");
     assert!(log.contains(r#""reason":"routine_draining""#), "{log}");
 }
 
@@ -335,7 +363,10 @@ async fn a_start_that_comes_after_the_stop_is_dropped() {
     started["detail"]["version"] = json!(3);
     let slack = slack().await;
     let webhook = webhook(&slack);
-    let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
+    let channel = [
+        ("SLACK_WEBHOOKURL", webhook.as_str()),
+        ("KEEP", "task_started"),
+    ];
     let (_, log) = run(vec![stopped.clone(), started.clone()], &channel, None).await;
     assert_eq!(texts(&slack).await.len(), 1, "{log}");
     let dynalite = Dynalite::start().await;
@@ -348,8 +379,11 @@ async fn a_start_that_comes_after_the_stop_is_dropped() {
 /// A retry posts only to the channels that failed.
 #[tokio::test]
 async fn a_retry_posts_to_the_channels_that_failed() {
-    let event = events::sample("task_stopped-out-of-memory");
-    for with_table in [false, true] {
+    let in_thread = events::sample("task_stopped-out-of-memory");
+    for (with_table, event) in [false, true]
+        .into_iter()
+        .flat_map(|with_table| [(with_table, single()), (with_table, in_thread.clone())])
+    {
         let slack = slack().await;
         let flowdock = chat(ResponseTemplate::new(404)).await;
         let (webhook, flow) = (webhook(&slack), flowdock.uri());
@@ -373,10 +407,11 @@ async fn a_retry_posts_to_the_channels_that_failed() {
         assert_eq!(texts(&flowdock).await.len(), 2, "{with_table} {log}");
         assert!(log.contains("slack duplicate, flowdock refused"), "{log}");
         if with_table {
-            let items = dynalite.items().await.unwrap();
+            let mut items = dynalite.items().await.unwrap();
+            items.retain(|id, _| !id.starts_with("thread "));
             assert_eq!(
                 items.len(),
-                1,
+                usize::from(event == single()),
                 "the claim of the failed delivery is deleted: {items:?}"
             );
         }
@@ -387,7 +422,7 @@ async fn a_retry_posts_to_the_channels_that_failed() {
 /// entries expire.
 #[tokio::test]
 async fn claims_and_entries_expire() {
-    const KEY: &str = "slack task 210987654321 62e6771e10c0adaf9cb03da1bac97083 STOPPED";
+    const KEY: &str = "slack task 210987654321 1cfa1047938088b597006ed15dd69ebb STOPPED";
     let (past, later) = (now() - 60, now() + 60);
     let later_still = now() + 9_999;
     for (state, until, expires, is_posted, is_in_flight) in [
@@ -401,10 +436,9 @@ async fn claims_and_entries_expire() {
         let dynalite = Dynalite::start().await;
         dynalite.put(KEY, state, until, expires).await;
         let slack = slack().await;
-        let event = events::sample("task_stopped-out-of-memory");
         let url = Some(dynalite.server.url());
         let webhook = webhook(&slack);
-        let (answers, log) = run(vec![event], &[("SLACK_WEBHOOKURL", &webhook)], url).await;
+        let (answers, log) = run(vec![single()], &[("SLACK_WEBHOOKURL", &webhook)], url).await;
         let context = format!("{state} {until} {expires}: {log}");
         assert_eq!(
             texts(&slack).await.len(),
@@ -470,7 +504,7 @@ async fn an_unreachable_table_loses_no_message() {
             "{url}"
         );
         assert_eq!(
-            log.matches("the dedup table is not available").count(),
+            log.matches("the state table is not available").count(),
             1,
             "{url}: {log}"
         );
@@ -528,17 +562,18 @@ async fn requested_ids(table: &MockServer) -> Vec<Vec<String>> {
         .collect()
 }
 
+/// An event that belongs to no thread, and that its number identifies.
+fn numbered(number: usize) -> Value {
+    let mut event = events::sample("other-invented-tomorrow");
+    event["resources"] = json!([]);
+    event["detail"] = json!({"eventName": "MOON_RISES"});
+    with_id(event, &format!("no. {number}"))
+}
+
 /// Unprocessed keys are requested again, so that a posted event is not posted twice.
 #[tokio::test]
 async fn unprocessed_keys_are_requested_again() {
-    let events: Vec<_> = (0..4)
-        .map(|number| {
-            with_id(
-                events::sample("service_action-tasks-stopped"),
-                &format!("no. {number}"),
-            )
-        })
-        .collect();
+    let events: Vec<_> = (0..4).map(numbered).collect();
     let (busy, slack) = (busy_table("none").await, slack().await);
     let webhook = webhook(&slack);
     let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
@@ -547,15 +582,14 @@ async fn unprocessed_keys_are_requested_again() {
     assert_eq!(texts(&slack).await, [""; 0], "{log}");
     let sizes: Vec<_> = requested_ids(&busy).await.iter().map(Vec::len).collect();
     assert_eq!(sizes, [4, 3, 2, 1], "{log}");
-    assert!(!log.contains("the dedup table is not available"), "{log}");
+    assert!(!log.contains("the state table is not available"), "{log}");
 }
 
 /// Unprocessed keys are requested until the table's timeout. Then the event is posted, because twice is better than
 /// never.
 #[tokio::test]
 async fn a_table_that_stays_busy_loses_no_message() {
-    let events =
-        ["no. 1", "no. 2"].map(|id| with_id(events::sample("service_action-tasks-stopped"), id));
+    let events = [1, 2].map(numbered);
     let (busy, slack) = (busy_table("no. 2").await, slack().await);
     let webhook = webhook(&slack);
     let channel = [("SLACK_WEBHOOKURL", webhook.as_str())];
@@ -593,9 +627,8 @@ async fn race() -> bool {
     let answer = ResponseTemplate::new(200).set_body_string("ok");
     let slack = chat(answer.set_delay(Duration::from_millis(50))).await;
     let records = (0..20).map(|number| {
-        let mut event = events::sample("service_action-tasks-stopped");
-        event["id"] = json!(format!("event {number}"));
-        event["resources"] = json!([format!("arn:aws:ecs:eu-west-1:210987654321:service/prod/web-{number}")]);
+        let mut event = numbered(number);
+        event["detail"]["eventName"] = json!(format!("MOON_RISES_{number}"));
         json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
     });
     let batch = json!({"Records": records.collect::<Vec<_>>()});

@@ -3,12 +3,33 @@
 
 use std::time::Duration;
 
+use ecs_parrot::notifier::channel::ChannelType;
+use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
+use ecs_parrot::notifier::policy::Policy;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::chat::{chat, messages, ok, texts, webhook};
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
+
+/// What KEEP brings back is posted by itself, and not counted in a thread.
+const KEEP: (&str, &str) = ("KEEP", "task_started");
+
+/// An agent's report of a stop, with this cluster, task number and exit code. It does not say which service the task
+/// belonged to, so that no thread has it.
+fn report(sample: &str, cluster: &str, number: usize) -> Value {
+    let mut event = events::sample(sample);
+    event["id"] = json!(format!("{cluster} {number}"));
+    let request = &mut event["detail"]["requestParameters"];
+    request["cluster"] = json!(cluster);
+    request["task"] = json!(format!(
+        "arn:aws:ecs:eu-west-1:210987654321:task/{cluster}/{number:08x}000000000000000000000000"
+    ));
+    event
+}
+
+const OUT_OF_MEMORY: &str = "task_stopped-submit-oom";
 
 /// A sample of a task event, with this service and task number.
 fn task(sample: &str, service: &str, number: usize) -> Value {
@@ -42,13 +63,42 @@ async fn post(
     let slack = chat(answer).await;
     let time = Duration::from_millis(seconds * 1_000 + 500);
     let api = RuntimeApi::ending_after(time, vec![batch(events).to_string()]).await;
-    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let (answers, log) = api
+        .run(&[("SLACK_WEBHOOKURL", &webhook(&slack)), KEEP])
+        .await;
     let Answer::Response(answer) = &answers[0] else {
         panic!("{answers:?}: {log}")
     };
     let returned = answer["batchItemFailures"].as_array().unwrap().iter();
     let returned = returned.map(|it| it["itemIdentifier"].as_str().unwrap().to_owned());
     (messages(&slack).await, returned.collect())
+}
+
+/// The messages about these events if no thread takes them, as Slack gets them. Nothing is sent.
+fn grouped(events: &[Value]) -> Vec<String> {
+    let evaluated = events
+        .iter()
+        .flat_map(|event| events::evaluate(event, &Policy::default()));
+    let evaluated: Vec<_> = evaluated.map(Result::unwrap).collect();
+    let kept = evaluated.iter().enumerate().filter_map(|(index, it)| {
+        Some(GroupItem {
+            index,
+            notice: &it.notice,
+            priority: it.priority()?,
+        })
+    });
+    let mut plan = MessagePlan::of(&kept.collect::<Vec<_>>());
+    let planned = std::iter::from_fn(|| plan.next(None));
+    planned
+        .map(|planned| {
+            let rendered = events::render_group(events::renderer(), &planned.group).unwrap();
+            let payload = rendered.of(ChannelType::Slack).payload.clone().unwrap();
+            let blocks = payload["attachments"][0]["blocks"].as_array().unwrap();
+            let blocks = blocks.iter().map(|it| it["text"]["text"].as_str().unwrap());
+            let lines = [payload["text"].as_str().unwrap()].into_iter();
+            lines.chain(blocks).collect::<Vec<_>>().join("\n")
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -63,22 +113,26 @@ async fn similar_events_are_one_message_and_urgent_ones_come_first() {
     let headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
+        // How long it lasts is not a matter of this test.
+        .map(|it| it.split(" in 2").next().unwrap())
         .collect();
     assert_eq!(
         headlines,
         [
-            "🔴 api in prod-web: 2 tasks ran out of memory (limit 2048 MiB)",
+            "🔴 api in prod-web is failing: ran out of memory (limit 2048 MiB) ×2",
             "⚪ web in prod-web: 30 tasks started",
             "⚪ mail in prod-web: task 0000002a started",
         ]
     );
+    assert_eq!(returned, [""; 0]);
+    // Of events that belong to no thread.
+    let messages = grouped(&batch);
     assert!(
         messages[0].contains("*Tasks*: 00000028, 00000029\n"),
         "{}",
         messages[0]
     );
     assert!(messages[0].contains(": 2 times, from "), "{}", messages[0]);
-    assert_eq!(returned, [""; 0]);
 }
 
 /// There is time for the urgent message, for a few others, and for a summary of the rest.
@@ -87,14 +141,14 @@ async fn events_without_time_for_a_message_are_summarised() {
     let mut batch: Vec<_> = (0..9)
         .map(|number| task("task_started-fargate", &format!("web-{number}"), number))
         .collect();
-    batch.push(task("task_stopped-out-of-memory", "api", 40));
+    batch.push(report(OUT_OF_MEMORY, "batch", 40));
     let (messages, returned) = post(&batch, 5, ok()).await;
     let headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
         .collect();
     assert!(
-        headlines[0].starts_with("🔴 api in prod-web: task 00000028"),
+        headlines[0].starts_with("🔴 Task 00000028 in batch"),
         "{headlines:?}"
     );
     let last = messages.last().unwrap();
@@ -148,7 +202,9 @@ async fn a_busy_channel_is_waited_for() {
         task("task_started-fargate", "api", 2),
     ];
     let api = RuntimeApi::with(vec![batch(&events)]).await;
-    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    let (answers, log) = api
+        .run(&[("SLACK_WEBHOOKURL", &webhook(&slack)), KEEP])
+        .await;
     assert_eq!(
         answers,
         [Answer::Response(json!({"batchItemFailures": []}))],
@@ -179,13 +235,7 @@ async fn a_long_retry_after_ends_the_sending() {
 #[tokio::test]
 async fn other_events_have_a_message_beside_many_urgent_ones() {
     let mut batch: Vec<_> = (0..9)
-        .map(|number| {
-            task(
-                "task_stopped-out-of-memory",
-                &format!("api-{number}"),
-                number,
-            )
-        })
+        .map(|number| report(OUT_OF_MEMORY, &format!("batch-{number}"), number))
         .collect();
     batch.push(task("task_started-fargate", "web", 40));
     let slow = ok().set_delay(Duration::from_millis(700));
@@ -194,24 +244,22 @@ async fn other_events_have_a_message_beside_many_urgent_ones() {
     let last = messages.last().unwrap();
     assert!(last.starts_with("⚪ web in prod-web: task"), "{messages:?}");
     let counted = &messages[messages.len() - 2];
+    assert!(counted.contains(" urgent events, grouped"), "{messages:?}");
     assert!(
-        counted.contains(" urgent events in prod-web"),
-        "{messages:?}"
-    );
-    assert!(
-        counted.contains(
-            "\napi-8 in prod-web: task 00000008 ran out of memory (limit 2048 MiB) · <https://"
-        ),
+        counted.contains("\nTask 00000008 in batch-8 ran out of memory · <https://"),
         "{counted}"
     );
 }
 
-/// A denied call, each with another service.
+/// A denied call, each with another caller and service. Of one caller, a thread would count them.
 fn denied(number: usize) -> Value {
     let mut call = events::sample("api_denied-update-service-client-exception");
     call["id"] = json!(format!("denied {number}"));
     call["detail"]["eventID"] = json!(format!("denied {number}"));
     call["detail"]["requestParameters"]["service"] = json!(format!("web-{number}"));
+    call["detail"]["userIdentity"]["arn"] = json!(format!(
+        "arn:aws:sts::210987654321:assumed-role/ci-deploy/deploy-web-{number}"
+    ));
     call
 }
 
@@ -250,20 +298,14 @@ async fn a_critical_event_comes_before_many_warnings() {
 #[tokio::test]
 async fn critical_events_have_a_separate_summary() {
     let mut batch: Vec<_> = (0..4).map(denied).collect();
-    batch.extend((0..4).map(|number| {
-        task(
-            "task_stopped-out-of-memory",
-            &format!("api-{number}"),
-            number,
-        )
-    }));
+    batch.extend((0..4).map(|number| report(OUT_OF_MEMORY, &format!("batch-{number}"), number)));
     batch.push(task("task_started-fargate", "web", 40));
     let slow = ok().set_delay(Duration::from_millis(700));
     let (messages, returned) = post(&batch, 3, slow).await;
     assert_eq!(returned, [""; 0]);
     assert_eq!(messages.len(), 3, "{messages:?}");
     assert!(
-        messages[0].starts_with("🔴 4 urgent events in prod-web"),
+        messages[0].starts_with("🔴 4 urgent events, grouped"),
         "{messages:?}"
     );
     assert!(
@@ -301,8 +343,8 @@ async fn a_summary_of_events_that_are_not_urgent_has_no_warning_colour() {
 }
 
 /// Events are grouped only where the headline is true of each.
-#[tokio::test]
-async fn a_group_contains_only_events_with_the_same_headline() {
+#[test]
+fn a_group_contains_only_events_with_the_same_headline() {
     let mut batch: Vec<_> = (0..5)
         .map(|number| task("task_stopped-out-of-memory", "api", number))
         .collect();
@@ -313,7 +355,7 @@ async fn a_group_contains_only_events_with_the_same_headline() {
             container["memory"] = json!("512");
         }
     }
-    let (messages, _) = post(&batch, 20, ok()).await;
+    let messages = grouped(&batch);
     let headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
@@ -328,8 +370,8 @@ async fn a_group_contains_only_events_with_the_same_headline() {
 }
 
 /// In the headline of several tasks, verbs and pronouns are plural: "3 tasks were stopped".
-#[tokio::test]
-async fn headlines_of_several_tasks_are_plural() {
+#[test]
+fn headlines_of_several_tasks_are_plural() {
     let mut batch = Vec::new();
     for (sample, service) in [
         ("task_stopped-stopped-by-user", "a"),
@@ -344,7 +386,7 @@ async fn headlines_of_several_tasks_are_plural() {
             "arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{number:08x}000000000000000000000000"
         ));
     }
-    let (messages, _) = post(&batch, 20, ok()).await;
+    let messages = grouped(&batch);
     let mut headlines: Vec<_> = messages
         .iter()
         .map(|it| it.lines().next().unwrap())
@@ -364,7 +406,7 @@ async fn urgent_events_of_a_task_keep_their_order() {
         stop["detail"]["eventID"] = json!(format!("call {number}"));
         stop["detail"]["requestParameters"]["reason"] = json!(service);
         batch.push(stop);
-        batch.push(task("task_stopped-out-of-memory", &service, number));
+        batch.push(report(OUT_OF_MEMORY, &service, number));
     }
     let (messages, returned) = post(&batch, 20, ok()).await;
     assert_eq!(returned, [""; 0]);
@@ -396,6 +438,28 @@ async fn only_the_stop_of_a_task_that_started_and_stopped_is_posted() {
     assert_eq!(messages.len(), 1, "{messages:?}");
     assert!(messages[0].contains("ran out of memory"));
     assert_eq!(returned, [""; 0]);
-    let (_, returned) = post(&batch, 3, ResponseTemplate::new(404)).await;
-    assert_eq!(returned.len(), 2, "it is not known that either was posted");
+    let (messages, returned) = post(&batch, 3, ResponseTemplate::new(404)).await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(returned, ["the stop"], "the start is outdated in any case");
+}
+
+/// Threads that open and are not urgent are counted in a summary if there is no time for a message of each. Their
+/// records do not return to the queue.
+#[tokio::test]
+async fn threads_without_time_for_an_opening_are_summarised() {
+    let ends = (0..9).map(|number| {
+        let mut event = task("task_stopped-finished", "x", number);
+        event["detail"]["group"] = json!(format!("family:night-{number}"));
+        event["detail"]["startedBy"] = json!("events-rule/nightly");
+        event["detail"]["taskDefinitionArn"] = json!(format!(
+            "arn:aws:ecs:eu-west-1:210987654321:task-definition/night-{number}:1"
+        ));
+        event
+    });
+    let (messages, returned) = post(&ends.collect::<Vec<_>>(), 3, ok()).await;
+    assert_eq!(returned, [""; 0], "{messages:?}");
+    let [message] = &messages[..] else {
+        panic!("{messages:?}")
+    };
+    assert!(message.contains("9 other events"), "{message}");
 }

@@ -27,11 +27,14 @@ fn record(id: &str, body: &str, receives: u32) -> Value {
 
 fn batch() -> Value {
     let body = |name: &str| events::sample(name).to_string();
+    // Its service has no other event here.
+    let mut dropped = events::sample("service_action-service-steady-state");
+    dropped["resources"] = json!(["arn:aws:ecs:eu-west-1:210987654321:service/prod-web/search"]);
     json!({"Records": [
         record("first", &body("stop_task-by-root"), 1),
         record("third", &body("task_stopped-out-of-memory"), 3),
         record("late", &body("deployment-failed"), 19),
-        record("dropped", &body("service_action-service-steady-state"), 2),
+        record("dropped", &dropped.to_string(), 2),
         record("poison", "{ no JSON", 1),
     ]})
 }
@@ -102,9 +105,9 @@ async fn stalling() -> MockServer {
     chat(ok().set_delay(TIMEOUT)).await
 }
 
-/// One record that the queue delivers several times to the same process.
+/// One record that the queue delivers several times to the same process. Its event belongs to no thread.
 fn deliveries(times: u32) -> Vec<String> {
-    deliveries_of(&events::sample("task_stopped-out-of-memory"), times)
+    deliveries_of(&events::sample("task_stopped-submit-oom"), times)
 }
 
 fn deliveries_of(event: &Value, times: u32) -> Vec<String> {

@@ -46,6 +46,7 @@ mod slack_api;
 mod slack_sdk;
 mod stop_strings;
 mod structure;
+mod threads;
 mod timers;
 mod tls;
 mod tools;

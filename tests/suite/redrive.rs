@@ -41,11 +41,15 @@ impl DeadLetters {
             moto,
             sqs,
         };
+        // Its service has no other event here.
+        let mut dropped = events::sample("service_action-service-steady-state");
+        dropped["resources"] =
+            json!(["arn:aws:ecs:eu-west-1:210987654321:service/prod-web/search"]);
         let record = |payload: Value| json!({"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": payload});
         for body in [
             events::sample("task_stopped-out-of-memory").to_string(),
             record(events::sample("stop_task-by-root")).to_string(),
-            events::sample("service_action-service-steady-state").to_string(),
+            dropped.to_string(),
             "{ no JSON".to_owned(),
             json!({"hello": "world"}).to_string(),
         ] {

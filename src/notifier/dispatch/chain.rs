@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::notifier::channel::{MessageRef, Operation, Outcome};
 use crate::notifier::dedup::Unanswered;
-use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
+use crate::notifier::report::DeliveryStatus;
 use crate::notifier::thread::{
     ClaimedDue, DueResult, Step, SubjectKey, Thread, ThreadForm, ThreadId,
 };
@@ -23,8 +23,11 @@ pub(super) struct Chain {
     pub(super) thread: Thread,
     steps: VecDeque<ClaimedDue>,
     root: Option<MessageRef>,
-    /// An event of the batch that the first step is about.
+    /// A kept event of the batch that the first step is about.
     pub(super) event: Option<usize>,
+    /// How often the queue has delivered the events that are new here. Other processes may have sent the message each
+    /// time.
+    receives: u32,
     pub(super) results: Vec<(ClaimedDue, DueResult)>,
     /// The status of the events that these steps show.
     pub(super) status: Option<DeliveryStatus>,
@@ -43,6 +46,7 @@ impl Chain {
         thread: Thread,
         steps: Vec<ClaimedDue>,
         event: Option<usize>,
+        receives: u32,
     ) -> Self {
         let root = steps.first().and_then(|it| it.root.clone());
         Self {
@@ -51,6 +55,7 @@ impl Chain {
             steps: steps.into(),
             root,
             event,
+            receives,
             results: Vec::new(),
             status: None,
         }
@@ -123,23 +128,20 @@ impl Chain {
             Outcome::Unanswered { .. } if is_edit => {
                 (DueResult::Failed, DeliveryStatus::Tried(outcome.clone()))
             }
-            Outcome::Unanswered { why, .. } if unanswered >= MOST_UNANSWERED => {
-                let why = format!("sent {unanswered} times, and {why}");
-                (
-                    DueResult::Done { root: None },
-                    DeliveryStatus::GivenUp { why },
-                )
-            }
             Outcome::Unanswered { why, .. } => {
-                let wait = match unanswered {
-                    1 => UNANSWERED_WAIT,
-                    _ => LAST_WAIT,
+                let count = match unanswered {
+                    1 if self.receives > 1 => Unanswered::Received(self.receives),
+                    times => Unanswered::Sent(times),
                 };
-                let status = DeliveryStatus::Unanswered {
-                    count: Unanswered::Sent(unanswered),
-                    why: why.clone(),
+                let status = DeliveryStatus::unanswered(count, why);
+                let result = match (&status, count) {
+                    (DeliveryStatus::GivenUp { .. }, _) => DueResult::GivenUp,
+                    (_, Unanswered::Sent(1)) => DueResult::Unanswered {
+                        wait: UNANSWERED_WAIT,
+                    },
+                    (_, _) => DueResult::Unanswered { wait: LAST_WAIT },
                 };
-                (DueResult::Unanswered { wait }, status)
+                (result, status)
             }
         };
         let has_failed = !matches!(result, DueResult::Done { .. });
@@ -147,6 +149,13 @@ impl Chain {
         self.note_status(status);
         if has_failed {
             self.give_back();
+        }
+    }
+
+    /// The first step, an edit, must wait. What comes after it need not.
+    pub(super) fn postpone(&mut self) {
+        if let Some(edit) = self.steps.pop_front() {
+            self.results.push((edit, DueResult::Failed));
         }
     }
 
@@ -164,16 +173,15 @@ impl Chain {
         }
     }
 
-    /// A summary counted the thread. It has no message of its own.
-    pub(super) fn note_summary(&mut self, status: &DeliveryStatus) {
-        let is_delivered = matches!(status, DeliveryStatus::Tried(Outcome::Delivered { .. }));
-        let result = match is_delivered {
-            true => DueResult::Done { root: None },
-            false => DueResult::Failed,
-        };
-        let left = self.steps.drain(..);
-        self.results.extend(left.map(|it| (it, result.clone())));
-        self.note_status(status.clone());
+    /// A summary counted the thread, so that it has no message of its own.
+    pub(super) fn note_summary(&mut self, status: Option<DeliveryStatus>) {
+        match status {
+            Some(DeliveryStatus::Tried(Outcome::Delivered { .. })) => {
+                self.note(&Outcome::Delivered { root: None });
+            }
+            Some(DeliveryStatus::Tried(outcome)) => self.note(&outcome),
+            Some(_) | None => self.give_back(),
+        }
     }
 
     /// A failure counts more than a success.

@@ -24,7 +24,7 @@ use crate::notifier::dedup::{Claim, DedupKey, DedupStore, Unanswered};
 use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
 use crate::notifier::render::{Renderer, ThreadMessage, View};
-use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED};
+use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED, SENT_BEFORE};
 use crate::notifier::thread::Step;
 
 /// The number of calls to the dedup store at the same time.
@@ -195,7 +195,7 @@ impl ChannelDispatcher<'_> {
         let mut statuses = self.send_plan(plan, granted, reserved, &mut sending).await;
         for chain in &mut counted {
             let status = chain.event.and_then(|it| statuses.remove(&it));
-            chain.note_summary(&status.unwrap_or(DeliveryStatus::Duplicate));
+            chain.note_summary(status);
             self.record_chain(chain).await;
         }
         others.sort_by_key(|it| !it.has_message());
@@ -256,8 +256,8 @@ impl ChannelDispatcher<'_> {
         while let Some(step) = chain.next() {
             let is_edit = step.claimed.due.step == Step::Edit;
             if is_edit && !self.may_edit() {
-                chain.skip(&too_many_edits());
-                break;
+                chain.postpone();
+                continue;
             }
             let shown = ThreadMessage {
                 thread: &thread,
@@ -383,18 +383,11 @@ impl ChannelDispatcher<'_> {
 
     /// The event is sent again, unless it was sent too often already.
     fn unanswered(&self, key: &DedupKey, count: Unanswered, why: &str) -> DeliveryStatus {
-        let (times, what) = match count {
-            Unanswered::Sent(times) => (times, "sent"),
-            Unanswered::Received(times) => (times, "delivered by the queue"),
-        };
-        if times < MOST_UNANSWERED {
-            let why = why.to_owned();
-            return DeliveryStatus::Unanswered { count, why };
+        let status = DeliveryStatus::unanswered(count, why);
+        if matches!(status, DeliveryStatus::GivenUp { .. }) {
+            self.dedup.give_up(key, MOST_UNANSWERED);
         }
-        self.dedup.give_up(key, MOST_UNANSWERED);
-        DeliveryStatus::GivenUp {
-            why: format!("{what} {times} times, and {why}"),
-        }
+        status
     }
 
     /// Whether the event was already sent without an answer as often as allowed.
@@ -403,7 +396,7 @@ impl ChannelDispatcher<'_> {
         let key = key.filter(|_| candidate.receives.is_some())?;
         let times = self.dedup.unanswered(key);
         (times >= MOST_UNANSWERED).then(|| DeliveryStatus::GivenUp {
-            why: "sent before, and no answer confirmed that it arrived".to_owned(),
+            why: SENT_BEFORE.to_owned(),
         })
     }
 
@@ -438,14 +431,6 @@ fn group<'a>(
         })
     });
     MessagePlan::of(&items.collect::<Vec<_>>())
-}
-
-/// More edits are not allowed in this minute.
-fn too_many_edits() -> Outcome {
-    Outcome::Retry {
-        after: None,
-        why: "too many edits in this minute".to_owned(),
-    }
 }
 
 fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::evaluate;
-use crate::ecs::notice::Notice;
+use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::dedup::{DedupKey, DedupStore, Transition, Version};
 use crate::notifier::ingest::{IngestError, IngestItem, Receipt};
@@ -19,7 +19,7 @@ pub(super) struct BatchEvent {
     /// Whether a thread counts the event, so that it is not posted by itself.
     pub(super) is_in_thread: bool,
     /// What a thread that this event changed could not show.
-    pub(super) unsent: Option<String>,
+    pub(super) unsent: Vec<String>,
     /// The names of the channels that have the event already.
     posted_to: HashSet<String>,
     pub(super) deliveries: Vec<Delivery>,
@@ -34,7 +34,7 @@ impl BatchEvent {
             result,
             is_brought_back,
             is_in_thread: false,
-            unsent: None,
+            unsent: Vec::new(),
             posted_to: HashSet::new(),
             deliveries: Vec::new(),
         }
@@ -44,6 +44,10 @@ impl BatchEvent {
     pub(super) fn observed(&self) -> Option<(&Notice, Decision, bool)> {
         let (notice, decision) = self.result.as_ref().ok()?;
         Some((notice, *decision, self.is_brought_back))
+    }
+
+    pub(super) fn is_call(&self) -> bool {
+        matches!(&self.result, Ok((notice, _)) if matches!(notice.facts, Facts::Call(_)))
     }
 
     /// Decides again what depends on facts that AWS added.
@@ -91,7 +95,7 @@ impl BatchEvent {
     /// The transition of the event, which is posted once. If nothing in the event identifies it, the id of the SQS
     /// message does.
     pub(super) fn transition(&self) -> Option<Transition> {
-        let (notice, _) = self.kept()?;
+        let (notice, _) = self.result.as_ref().ok()?;
         Transition::of(notice).or_else(|| {
             let receipt = self.receipt.as_ref().filter(|it| it.message.is_some())?;
             Some(Transition::of_message(&receipt.id, receipt.number))
@@ -100,7 +104,7 @@ impl BatchEvent {
 
     /// The keys under which a channel may have the event already: its own key, and that of a later state.
     fn keys(&self, channel: &str) -> Vec<DedupKey> {
-        let Some(transition) = self.transition() else {
+        let Some(transition) = self.kept().and_then(|_| self.transition()) else {
             return Vec::new();
         };
         let others = transition.followed_by().into_iter();
@@ -140,7 +144,7 @@ impl BatchEvent {
         self.posted_to.contains(channel)
     }
 
-    fn drop_as_duplicate(&mut self) {
+    pub(super) fn drop_as_duplicate(&mut self) {
         if let Ok((_, decision)) = &mut self.result {
             *decision = Decision::Drop(DropReason::Duplicate);
         }
@@ -164,7 +168,7 @@ impl BatchEvent {
             kind: notice.kind,
             decision,
             deliveries,
-            unsent: self.unsent,
+            unsent: (!self.unsent.is_empty()).then(|| self.unsent.join("; ")),
         });
         ReportEntry {
             receipt: self.receipt,

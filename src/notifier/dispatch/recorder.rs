@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::notifier::thread::{ClaimedDue, DueResult, SubjectKey, UnixTime};
+use crate::notifier::report::{DeliveryStatus, SENT_BEFORE};
+use crate::notifier::thread::{ClaimedDue, DueResult, SubjectKey, ThreadId, UnixTime};
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
 /// How often a record is read again because another function changed it.
@@ -45,7 +46,10 @@ impl<'a> ThreadRecorder<'a> {
                 record.outbox.note(due, result, self.now);
             }
             let is_stored = before == record.outbox.without_counts();
-            if is_stored || self.store.save(subject, &mut record).await == Saved::Yes {
+            if is_stored {
+                return self.store.keep(subject, &record);
+            }
+            if self.store.save(subject, &mut record).await == Saved::Yes {
                 return;
             }
             let keys = BTreeSet::from([subject.clone()]);
@@ -54,11 +58,35 @@ impl<'a> ThreadRecorder<'a> {
         }
     }
 
-    /// Whether something of the subject is still due in the channel.
-    pub(super) async fn is_due_in(&self, subject: &SubjectKey, channel: &str) -> bool {
-        match self.records.get(subject) {
-            Some(record) => record.lock().await.outbox.is_due_in(channel),
-            None => false,
+    /// The status of an event that the subjects have had before, and for which nothing was sent now.
+    pub(super) async fn status_in(
+        &self,
+        subjects: &BTreeSet<SubjectKey>,
+        channel: &str,
+    ) -> DeliveryStatus {
+        let mut status = DeliveryStatus::Duplicate;
+        for record in subjects.iter().filter_map(|it| self.records.get(it)) {
+            let outbox = &record.lock().await.outbox;
+            if outbox.is_due_in(channel) {
+                return DeliveryStatus::InFlight;
+            }
+            if outbox.has_given_up_in(channel) {
+                status = DeliveryStatus::GivenUp {
+                    why: SENT_BEFORE.to_owned(),
+                };
+            }
         }
+        status
+    }
+
+    /// Whether the channel has one of the threads.
+    pub(super) async fn has_begun(&self, threads: &[&ThreadId], channel: &str) -> bool {
+        for record in self.records.values() {
+            let outbox = &record.lock().await.outbox;
+            if threads.iter().any(|it| outbox.has_begun(channel, it)) {
+                return true;
+            }
+        }
+        false
     }
 }

@@ -1,6 +1,6 @@
 //! Advances the threads of a batch: the states are read, advanced, and written before anything is sent.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::{StreamExt as _, stream};
 use tokio::time::timeout_at;
@@ -10,10 +10,12 @@ use super::event::BatchEvent;
 use super::timers::{NewTimer, needed};
 use crate::aws::deadline::Deadline;
 use crate::notifier::channel::ConfiguredChannel;
+use crate::notifier::dedup::Transition;
 use crate::notifier::metrics;
+use crate::notifier::policy::Decision;
 use crate::notifier::thread::{
-    Action, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, States, SubjectKey,
-    Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime, Waits, advance,
+    Action, Asked, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, Reason, States,
+    SubjectKey, Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime, advance,
     needs_counts, subjects,
 };
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
@@ -49,8 +51,8 @@ pub(super) struct BatchThreads {
     pub(super) taken: BTreeMap<usize, SubjectKey>,
     /// The threads that an event changed so that something is shown.
     pub(super) shown_in: HashMap<usize, BTreeSet<ThreadId>>,
-    /// The events that a subject had counted before this batch.
-    pub(super) repeated: HashSet<usize>,
+    /// The events that came before this batch, each with the subjects that have had it.
+    pub(super) repeated: BTreeMap<usize, BTreeSet<SubjectKey>>,
     /// What may be sent now.
     pub(super) claimed: Vec<(SubjectKey, ClaimedDue)>,
     /// The threads as they were when their last action became due.
@@ -59,6 +61,8 @@ pub(super) struct BatchThreads {
     pub(super) contested: BTreeSet<SubjectKey>,
     /// The timers to send.
     pub(super) timers: Vec<NewTimer>,
+    /// The subjects whose records this batch has written.
+    written: BTreeSet<SubjectKey>,
 }
 
 impl BatchThreads {
@@ -86,16 +90,7 @@ impl ThreadStep<'_> {
         keys.extend(observations.iter().flat_map(subjects));
         let mut threads = BatchThreads::default();
         self.load_into(&mut threads, keys).await;
-        for observation in &observations {
-            let is_known = |key: &SubjectKey| {
-                let record = threads.records.get(key);
-                let transition = observation.transition.as_ref();
-                record.is_some_and(|it| it.state.has_counted(transition))
-            };
-            if subjects(observation).iter().any(is_known) {
-                threads.repeated.insert(observation.index);
-            }
-        }
+        threads.note_repeated(&observations);
         threads
     }
 
@@ -116,13 +111,11 @@ impl ThreadStep<'_> {
         let read = events.iter().enumerate();
         let observed = read.filter_map(|(index, event)| {
             let (notice, decision, is_brought_back) = event.observed()?;
-            Some(Observation::new(
-                index,
-                notice,
-                decision,
-                is_brought_back,
-                self.now,
-            ))
+            let observation = Observation::new(index, notice, decision, is_brought_back, self.now);
+            Some(Observation {
+                transition: event.transition(),
+                ..observation
+            })
         });
         observed.filter(Observation::is_heard).collect()
     }
@@ -148,7 +141,8 @@ impl ThreadStep<'_> {
         };
         for _ in 0..MOST_ATTEMPTS {
             let progress = self.progress(threads, &observations, &surroundings).await;
-            let contested = self.save(threads, progress, &observations).await;
+            threads.note_repeated(&observations);
+            let contested = self.save(threads, progress, events, &observations).await;
             if contested.is_empty() {
                 return threads.contested.clear();
             }
@@ -156,6 +150,21 @@ impl ThreadStep<'_> {
             threads.contested = contested;
         }
         tracing::warn!("other functions change the same subjects, so their events are returned");
+    }
+
+    /// The starts of tasks whose ends a thread has. They are outdated.
+    pub(super) fn outdated(&self, threads: &BatchThreads, events: &[BatchEvent]) -> Vec<usize> {
+        let observations = self.observations(events);
+        let has_ended = |it: &&Observation<'_>| {
+            let end = it.transition.as_ref().and_then(Transition::followed_by);
+            end.is_some_and(|end| {
+                let keys = subjects(it).into_iter();
+                let mut records = keys.filter_map(|key| threads.records.get(&key));
+                records.any(|record| record.state.has_had(Some(&end)))
+            })
+        };
+        let outdated = observations.iter().filter(has_ended);
+        outdated.map(|it| it.index).collect()
     }
 
     async fn progress(
@@ -182,6 +191,7 @@ impl ThreadStep<'_> {
         &self,
         threads: &mut BatchThreads,
         progress: Progress,
+        events: &[BatchEvent],
         observations: &[Observation<'_>],
     ) -> BTreeSet<SubjectKey> {
         let mut actions: BTreeMap<SubjectKey, Vec<Action>> = BTreeMap::new();
@@ -191,8 +201,6 @@ impl ThreadStep<'_> {
                 .or_default()
                 .push(action);
         }
-        let repeated = threads.repeated.iter();
-        let repeated: BTreeSet<_> = repeated.filter_map(|it| progress.taken.get(it)).collect();
         let mut changed = Vec::new();
         for (key, state) in progress.states {
             let Some(old) = threads.records.get(&key) else {
@@ -200,13 +208,18 @@ impl ThreadStep<'_> {
             };
             let mut record = old.with_state(state);
             let actions = actions.remove(&key).unwrap_or_default();
-            let is_repeated = repeated.contains(&key);
-            let waits = match is_repeated {
-                true => Waits::Over,
-                false => Waits::Apply,
-            };
-            let claimed = self.fill_outbox(&key, &mut record, &actions, waits);
+            for observation in observations {
+                let index = observation.index;
+                let is_taken = progress.taken.get(&index) == Some(&key);
+                if is_taken || actions.iter().any(|it| is_about(it, index)) {
+                    let transition = observation.transition.as_ref();
+                    record.state.note_handled(transition);
+                }
+            }
+            let asked = threads.asked(&key, events);
+            let claimed = self.fill_outbox(&key, &mut record, &actions, asked);
             let wake_at = progress.wake_at.get(&key).copied().flatten();
+            let is_repeated = asked != Asked::No;
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
             let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(old);
             changed.push((key, record, (actions, claimed, timer), is_changed));
@@ -232,6 +245,7 @@ impl ThreadStep<'_> {
             threads
                 .claimed
                 .extend(claimed.into_iter().map(|it| (key.clone(), it)));
+            threads.written.insert(key.clone());
             threads.records.insert(key, record);
         }
         let taken = progress.taken.into_iter();
@@ -247,11 +261,11 @@ impl ThreadStep<'_> {
         subject: &SubjectKey,
         record: &mut ThreadRecord,
         actions: &[Action],
-        waits: Waits,
+        asked: Asked,
     ) -> Vec<ClaimedDue> {
         let known: Vec<_> = record.state.threads().map(|it| it.id().clone()).collect();
         let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
-        record.outbox.forget(&known, &names, self.now);
+        record.outbox.forget(&known, &names);
         for action in actions {
             for channel in self.channels {
                 record.outbox.add(action, outbox_channel(channel));
@@ -264,7 +278,7 @@ impl ThreadStep<'_> {
         record.timers.retain(|at| !has_fired(*at));
         record
             .outbox
-            .claim(self.owner, self.claimed_until, self.now, waits)
+            .claim(self.owner, self.claimed_until, self.now, asked)
     }
 
     /// Decides whether a timer must be sent, and notes it. If an event came again, its function may have ended before it
@@ -282,7 +296,7 @@ impl ThreadStep<'_> {
         if is_repeated {
             record.timers.clear();
         }
-        let retry = (record.outbox.due_count() > 0).then_some(self.claimed_until);
+        let retry = record.outbox.wake_at(self.now);
         let wake_at = wake_at.into_iter().chain(retry).min()?;
         let at = needed(&record.timers, wake_at, self.now)?;
         record.timers.push(at);
@@ -303,6 +317,45 @@ impl ThreadStep<'_> {
 }
 
 impl BatchThreads {
+    /// Notes which events came before: another function, or an earlier invocation, has counted them. What this batch has
+    /// written itself says nothing about that.
+    fn note_repeated(&mut self, observations: &[Observation<'_>]) {
+        for observation in observations {
+            let transition = observation.transition.as_ref();
+            let is_kept = matches!(observation.decision, Decision::Keep(_));
+            let own = subjects(observation);
+            let related = own.iter().filter_map(|key| {
+                let record = self.records.get(key)?;
+                Some(record.state.related(key))
+            });
+            let found = own.iter().cloned().chain(related.flatten()).filter(|key| {
+                let record = self.records.get(key);
+                let record = record.filter(|_| !self.written.contains(key));
+                record.is_some_and(|it| match is_kept {
+                    true => it.state.has_had(transition),
+                    false => it.state.has_handled(transition),
+                })
+            });
+            let found: BTreeSet<_> = found.collect();
+            if !found.is_empty() {
+                self.repeated
+                    .entry(observation.index)
+                    .or_default()
+                    .extend(found);
+            }
+        }
+    }
+
+    /// Who asks for what is due of a subject.
+    fn asked(&self, key: &SubjectKey, events: &[BatchEvent]) -> Asked {
+        let repeated = self.repeated.iter().filter(|(_, keys)| keys.contains(key));
+        let asked = repeated.map(|(index, _)| match events[*index].receives() {
+            Some(_) => Asked::ByQueue,
+            None => Asked::Directly,
+        });
+        asked.max().unwrap_or(Asked::No)
+    }
+
     fn note_actions(&mut self, actions: &[Action], observations: &[Observation<'_>]) {
         for action in actions {
             let id = action.id();
@@ -321,6 +374,13 @@ impl BatchThreads {
             tracing::info!(thread, reason, %subject, events = count, "thread");
         }
     }
+}
+
+/// Whether something new is shown for the event. An edit of counts can be lost, because the next one shows the same.
+fn is_about(action: &Action, index: usize) -> bool {
+    let reason = action.turn.reason;
+    let is_news = reason == Reason::Opened || reason.is_turn();
+    is_news && action.events.contains(&index)
 }
 
 fn outbox_channel(channel: &ConfiguredChannel) -> OutboxChannel<'_> {

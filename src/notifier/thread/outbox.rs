@@ -16,7 +16,8 @@ use crate::notifier::channel::{Capabilities, MessageRef};
 /// The most that may be due in one channel for one thread. The first and the latest matter most.
 const MOST_DUE: usize = 6;
 
-/// What could not be sent for so long is given up. The records that brought it are in the dead-letter queue by then.
+/// What could not be sent for so long rests: the records that brought it are in the dead-letter queue by then, and it is
+/// sent when one of them comes again.
 const LONGEST_DUE: Duration = Duration::from_secs(24 * 3_600);
 
 /// The wait before another function tries what failed.
@@ -35,6 +36,12 @@ pub struct Outbox {
 struct ChannelMessages {
     /// The message that stands for the thread. `None` before it is posted, and in chats that give no reference.
     root: Option<MessageRef>,
+    /// The number of steps that are due.
+    pub fn due_count(&self) -> usize {
+        let channels = self.threads.values().flat_map(BTreeMap::values);
+        channels.map(|it| it.due.len()).sum()
+    }
+
     /// Whether the channel has the thread, or gets it with the first that is due.
     is_begun: bool,
     due: Vec<Due>,
@@ -50,11 +57,25 @@ pub struct Due {
     /// How often it was sent without an answer.
     #[serde(default)]
     pub unanswered: u32,
+    /// It was sent without an answer as often as allowed.
+    #[serde(default)]
+    is_given_up: bool,
     #[serde(default)]
     not_before: UnixTime,
     /// The function that is sending it, and until when.
     #[serde(default)]
     claim: Option<(String, UnixTime)>,
+}
+
+/// Who asks for what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// A timer, or an event that is new.
+    No,
+    /// A queue has delivered an event of the subject again.
+    ByQueue,
+    /// An event of the subject came again without a queue: Lambda tries again, or a person sends it.
+    Directly,
 }
 
 /// A channel, as far as the outbox must know it.
@@ -91,6 +112,8 @@ pub enum DueResult {
     Failed,
     /// It was sent, and may have arrived. It is sent again after the wait.
     Unanswered { wait: Duration },
+    /// It was sent, and may have arrived. It is not sent again, unless a person asks for it.
+    GivenUp,
 }
 
 impl Outbox {
@@ -120,6 +143,7 @@ impl Outbox {
                 form,
                 turn: turn.clone(),
                 unanswered: 0,
+                is_given_up: false,
                 not_before: UnixTime::default(),
                 claim: None,
             });
@@ -128,22 +152,19 @@ impl Outbox {
         true
     }
 
-    /// Claims what the caller may send now, in its order. What another function is sending must end first. If the record
-    /// of an event came again, its queue has waited already.
+    /// Claims what the caller may send now, in its order. What another function is sending must end first.
     pub fn claim(
         &mut self,
         owner: &str,
         until: UnixTime,
         now: UnixTime,
-        waits: Waits,
+        asked: Asked,
     ) -> Vec<ClaimedDue> {
         let mut claimed = Vec::new();
         for (thread, channels) in &mut self.threads {
             for (channel, messages) in channels {
-                let free = messages
-                    .due
-                    .iter_mut()
-                    .take_while(|it| it.is_free(owner, now, waits));
+                let awake = messages.due.iter_mut().filter(|it| !it.rests(asked, now));
+                let free = awake.take_while(|it| it.is_free(owner, now, asked));
                 for due in free {
                     due.claim = Some((owner.to_owned(), until));
                     claimed.push(ClaimedDue {
@@ -173,6 +194,10 @@ impl Outbox {
                 if let Some(index) = known {
                     messages.due.remove(index);
                 }
+                // The channel has the thread now, so that what rests is not missed any more.
+                if claimed.due.step != Step::Edit {
+                    messages.due.retain(|it| !it.rests(Asked::No, now));
+                }
             }
             (DueResult::Failed, Some(index)) => {
                 let due = &mut messages.due[index];
@@ -190,7 +215,13 @@ impl Outbox {
                 due.unanswered = due.unanswered.saturating_add(1);
                 due.not_before = now.plus(*wait);
             }
-            (DueResult::Unanswered { .. }, None) => {}
+            (DueResult::GivenUp, Some(index)) => {
+                let due = &mut messages.due[index];
+                due.claim = None;
+                due.unanswered = due.unanswered.saturating_add(1);
+                due.is_given_up = true;
+            }
+            (DueResult::Unanswered { .. } | DueResult::GivenUp, None) => {}
         }
     }
 
@@ -205,34 +236,43 @@ impl Outbox {
         stored
     }
 
-    /// Whether something is due in this channel for one of the threads, claimed or not.
-    pub fn is_due_in(&self, channel: &str) -> bool {
-        let mut channels = self.threads.values().filter_map(|it| it.get(channel));
-        channels.any(|it| !it.due.is_empty())
+    /// Whether the channel has the thread, or gets it with the first that is due.
+    pub fn has_begun(&self, channel: &str, thread: &ThreadId) -> bool {
+        let messages = self.threads.get(thread).and_then(|it| it.get(channel));
+        messages.is_some_and(|it| it.is_begun)
     }
 
-    /// Forgets threads that the subject has no more, what is due for too long, and what is due in channels that are no
-    /// longer configured.
-    pub fn forget(&mut self, known: &[ThreadId], channels: &[&str], now: UnixTime) {
+    /// Whether something is due in this channel for one of the threads, claimed or not.
+    pub fn is_due_in(&self, channel: &str) -> bool {
+        self.due_in(channel).any(|it| !it.is_given_up)
+    }
+
+    /// Whether something was sent to this channel as often as allowed, and got no answer.
+    pub fn has_given_up_in(&self, channel: &str) -> bool {
+        self.due_in(channel).any(|it| it.is_given_up)
+    }
+
+    fn due_in(&self, channel: &str) -> impl Iterator<Item = &Due> {
+        let channels = self.threads.values().filter_map(move |it| it.get(channel));
+        channels.flat_map(|it| &it.due)
+    }
+
+    /// Forgets threads that the subject has no more, and what is due in channels that are no longer configured.
+    pub fn forget(&mut self, known: &[ThreadId], channels: &[&str]) {
         self.threads.retain(|thread, _| known.contains(thread));
         for (name, messages) in self.threads.values_mut().flatten() {
-            let is_configured = channels.contains(&name.as_str());
-            let is_old = |due: &Due| now.since(due.turn.at) > LONGEST_DUE;
-            messages.due.retain(|due| is_configured && !is_old(due));
+            if !channels.contains(&name.as_str()) {
+                messages.due.clear();
+            }
         }
     }
 
     /// When something must be tried again.
     pub fn wake_at(&self, now: UnixTime) -> Option<UnixTime> {
         let channels = self.threads.values().flat_map(BTreeMap::values);
-        let first = channels.filter_map(|it| it.due.first());
+        let is_awake = |due: &&Due| !due.rests(Asked::No, now);
+        let first = channels.filter_map(|it| it.due.iter().find(is_awake));
         first.map(|due| due.wake_at(now)).min()
-    }
-
-    /// The number of messages that are due.
-    pub fn due_count(&self) -> usize {
-        let channels = self.threads.values().flat_map(BTreeMap::values);
-        channels.map(|it| it.due.len()).sum()
     }
 }
 
@@ -263,10 +303,17 @@ impl ChannelMessages {
 }
 
 impl Due {
-    fn is_free(&self, owner: &str, now: UnixTime, waits: Waits) -> bool {
+    /// Whether it is sent only if somebody asks for it.
+    fn rests(&self, asked: Asked, now: UnixTime) -> bool {
+        let is_old = now.since(self.turn.at) > LONGEST_DUE;
+        self.is_given_up && asked < Asked::Directly || is_old && asked < Asked::ByQueue
+    }
+
+    fn is_free(&self, owner: &str, now: UnixTime, asked: Asked) -> bool {
         let is_claimed = |(other, until): &(String, UnixTime)| other != owner && *until > now;
-        let is_over = waits == Waits::Over || self.not_before <= now;
-        is_over && !self.claim.as_ref().is_some_and(is_claimed)
+        // A record that came again has waited in its queue already.
+        let is_early = asked == Asked::No && self.not_before > now;
+        !is_early && !self.claim.as_ref().is_some_and(is_claimed)
     }
 
     fn wake_at(&self, now: UnixTime) -> UnixTime {

@@ -13,6 +13,7 @@ use super::seen::Seen;
 use super::service::ServiceMemory;
 use super::storm::ClusterMemory;
 use super::storm::Storm;
+use super::subject::SubjectKey;
 use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{Facts, Notice};
@@ -24,6 +25,8 @@ use crate::notifier::policy::{Priority, Severity};
 #[serde(default)]
 pub struct SubjectState {
     pub(super) seen: Seen,
+    /// Other events that changed a thread of it, for example those of a deployment.
+    handled: Seen,
     /// The open deployment, or the last one.
     pub deployment: Option<Box<Deployment>>,
     /// The deployment before, until its last edit is shown.
@@ -142,9 +145,29 @@ impl Thread {
 }
 
 impl SubjectState {
-    /// Whether the subject has counted this transition.
-    pub fn has_counted(&self, transition: Option<&Transition>) -> bool {
-        self.seen.has(transition)
+    /// Whether the subject has had this transition.
+    pub fn has_had(&self, transition: Option<&Transition>) -> bool {
+        self.seen.has(transition) || self.has_handled(transition)
+    }
+
+    /// Whether the transition was noted as handled.
+    pub fn has_handled(&self, transition: Option<&Transition>) -> bool {
+        self.handled.has(transition)
+    }
+
+    /// Notes that a thread took the transition, or showed something for it.
+    pub fn note_handled(&mut self, transition: Option<&Transition>) {
+        self.handled.is_new(transition);
+    }
+
+    /// The other subjects whose threads may show an event of this one: the launch that this task belongs to, and the
+    /// cluster with its storm.
+    pub fn related(&self, key: &SubjectKey) -> Vec<SubjectKey> {
+        let launch = self.launched_with.as_ref().map(|first| SubjectKey {
+            name: first.clone(),
+            ..key.clone()
+        });
+        launch.into_iter().chain([key.of_cluster()]).collect()
     }
 
     /// Whether anything is remembered.
