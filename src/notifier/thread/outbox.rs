@@ -36,12 +36,6 @@ pub struct Outbox {
 struct ChannelMessages {
     /// The message that stands for the thread. `None` before it is posted, and in chats that give no reference.
     root: Option<MessageRef>,
-    /// The number of steps that are due.
-    pub fn due_count(&self) -> usize {
-        let channels = self.threads.values().flat_map(BTreeMap::values);
-        channels.map(|it| it.due.len()).sum()
-    }
-
     /// Whether the channel has the thread, or gets it with the first that is due.
     is_begun: bool,
     due: Vec<Due>,
@@ -234,6 +228,12 @@ impl Outbox {
                 .retain(|due| due.turn.reason != Reason::Counted || due.claim.is_none());
         }
         stored
+    }
+
+    /// The number of steps that are due.
+    pub fn due_count(&self) -> usize {
+        let channels = self.threads.values().flat_map(BTreeMap::values);
+        channels.map(|it| it.due.len()).sum()
     }
 
     /// Whether the channel has the thread, or gets it with the first that is due.
