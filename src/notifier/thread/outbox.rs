@@ -90,13 +90,6 @@ pub struct ClaimedDue {
     pub root: Option<MessageRef>,
 }
 
-/// Whether a message without an answer must wait before it is sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waits {
-    Apply,
-    Over,
-}
-
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DueResult {
