@@ -36,6 +36,8 @@ mod shown;
 mod state;
 mod storm;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod text;
 mod unix_time;
 mod workload;
