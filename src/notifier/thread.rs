@@ -39,6 +39,8 @@ mod shown;
 mod state;
 mod storm;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod text;
 mod timer;
 mod unix_time;

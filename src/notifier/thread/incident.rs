@@ -147,6 +147,7 @@ pub enum Resolution {
 /// What was deployed last before the first failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SinceDeployment {
+    thread: ThreadId,
     pub task_definition: Option<String>,
     pub actor: Option<String>,
     pub at: UnixTime,
@@ -415,6 +416,7 @@ impl Incident {
         let at = deployment.started_at;
         let is_before = at <= self.first_at && self.first_at.since(at) <= DEPLOYED_BEFORE;
         let since = SinceDeployment {
+            thread: deployment.thread.clone(),
             task_definition: deployment.to.clone(),
             actor: deployment.actor.clone(),
             at,
@@ -423,7 +425,7 @@ impl Incident {
         let is_news = self
             .since_deployment
             .as_ref()
-            .is_none_or(|known| known.at <= at || known.task_definition == since.task_definition);
+            .is_none_or(|known| known.at <= at || known.thread == since.thread);
         if is_before && is_news && self.since_deployment.as_ref() != Some(&since) {
             self.since_deployment = Some(since);
             self.shown.is_outdated = true;

@@ -28,9 +28,6 @@ const JUST_CREATED: Duration = Duration::from_secs(60);
 /// A call and the first event of its deployment are at most so far apart.
 const SAME_BEGINNING: Duration = Duration::from_secs(600);
 
-/// A deployment is rolled back at most so long after its beginning.
-const LONGEST_BEFORE_ROLLBACK: Duration = Duration::from_secs(24 * 3_600);
-
 /// A hook's last event may come a little later than the end of its deployment.
 const AFTER_END: Duration = Duration::from_secs(60);
 
@@ -60,8 +57,15 @@ fn is_before_current(state: &SubjectState, at: UnixTime) -> bool {
     current.is_some_and(|it| at < it.started_at)
 }
 
+/// What a call or an event says about a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Beginning,
+    End,
+}
+
 /// Finds the deployment that a call or an event is about. One whose id is not known yet gets it.
-fn find(state: &mut SubjectState, id: Option<&str>, at: UnixTime) -> Option<Slot> {
+fn find(state: &mut SubjectState, id: Option<&str>, at: UnixTime, phase: Phase) -> Option<Slot> {
     let is = |it: &Option<Box<Deployment>>, id: &str| it.as_ref().is_some_and(|it| it.is(id));
     let is_known = id.is_some_and(|id| state.service.knows(id));
     let Some(id) = id else {
@@ -76,7 +80,7 @@ fn find(state: &mut SubjectState, id: Option<&str>, at: UnixTime) -> Option<Slot
         return Some(Slot::Replaced);
     }
     let current = state.deployment.as_deref_mut().filter(|_| !is_known)?;
-    if current.id.is_none() && may_be_its_id(current, at) {
+    if current.id.is_none() && may_be_its_id(current, at, phase) {
         current.id = Some(cut(id, LONGEST_ID));
         return Some(Slot::Current);
     }
@@ -88,10 +92,16 @@ fn is_near_beginning(deployment: &Deployment, at: UnixTime) -> bool {
     at.since(began_at).max(began_at.since(at)) <= SAME_BEGINNING
 }
 
-fn may_be_its_id(deployment: &Deployment, at: UnixTime) -> bool {
+fn may_be_its_id(deployment: &Deployment, at: UnixTime, phase: Phase) -> bool {
+    let is_later = match phase {
+        Phase::Beginning => is_near_beginning(deployment, at),
+        Phase::End => true,
+    };
     match &deployment.rollback {
-        Some(rollback) => at <= rollback.at && rollback.at.since(at) <= LONGEST_BEFORE_ROLLBACK,
-        None => deployment.is_open() && is_near_beginning(deployment, at),
+        Some(rollback) => at <= rollback.at,
+        // Only hooks were seen of it.
+        None if !deployment.has_begun && at <= deployment.started_at => true,
+        None => deployment.is_open() && is_later,
     }
 }
 
@@ -101,10 +111,11 @@ fn find_or_open(
     state: &mut SubjectState,
     observation: &Observation<'_>,
     id: Option<&str>,
+    phase: Phase,
 ) -> Option<Slot> {
     let at = observation.at;
     let is_known = id.is_some_and(|id| state.service.knows(id));
-    let slot = match find(state, id, at) {
+    let slot = match find(state, id, at, phase) {
         Some(slot) => slot,
         None if is_known => return None,
         None => open(key, state, observation, id)?,
@@ -191,7 +202,7 @@ pub(super) fn begin_by_call(
         return false;
     }
     let id = primary.and_then(|it| it.id.as_deref());
-    let Some(slot) = find_or_open(key, state, observation, id) else {
+    let Some(slot) = find_or_open(key, state, observation, id, Phase::Beginning) else {
         return false;
     };
     let mut older: Vec<_> = change
@@ -324,11 +335,11 @@ pub(super) fn observe_event(
             failed.unwrap_or(slot)
         }
         _ if says_failed(name) => {
-            let slot = find_or_open(key, state, observation, Some(id));
+            let slot = find_or_open(key, state, observation, Some(id), Phase::End);
             note(state, slot, |it| it.note_failed(fact))
         }
         "SERVICE_DEPLOYMENT_IN_PROGRESS" => {
-            let slot = find_or_open(key, state, observation, Some(id));
+            let slot = find_or_open(key, state, observation, Some(id), Phase::Beginning);
             note(state, slot, |it| it.has_begun = true);
             learn(state, slot, observation, service, id);
             // An old deployment's beginning is no news.
@@ -481,7 +492,7 @@ fn complete(
         deployment.note_rollback(Fact { at, reason });
     }
     let is_rolling_back = |it: &Deployment| it.rollback.as_ref().is_some_and(|it| at >= it.at);
-    let slot = match find(state, Some(id), at) {
+    let slot = match find(state, Some(id), at, Phase::End) {
         // The one before has completed again: the current one was rolled back.
         Some(Slot::Replaced) if !is_before_current(state, at) => None,
         slot => slot,
@@ -496,7 +507,7 @@ fn complete(
     } else if state.service.knows(id) {
         state.service.stray_completion = Some((cut(id, LONGEST_ID), at));
     } else {
-        let slot = find_or_open(key, state, observation, Some(id));
+        let slot = find_or_open(key, state, observation, Some(id), Phase::End);
         note(state, slot, |it| it.note_completed(at));
         learn(state, slot, observation, service, id);
     }

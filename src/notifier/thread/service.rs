@@ -26,7 +26,7 @@ const MOST_TOUCHES: usize = 5;
 const MOST_STOPPED: usize = 20;
 
 /// What is remembered of a service besides its threads.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ServiceMemory {
     /// The ids of its deployments.
@@ -89,6 +89,10 @@ impl Places {
 }
 
 impl ServiceMemory {
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn knows(&self, id: &str) -> bool {
         let id = cut(id, LONGEST_ID);
         self.deployments.contains(&id)

@@ -18,7 +18,7 @@ use crate::ecs::notice::TaskFacts;
 const MOST_STRAYS: usize = 3;
 
 /// The tasks of a deployment whose beginning is still to come.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct StrayTasks {
     deployment: String,

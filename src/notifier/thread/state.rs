@@ -28,20 +28,31 @@ pub struct SubjectState {
     /// Other events that changed a thread of it, for example those of a deployment.
     handled: Seen,
     /// The open deployment, or the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Box<Deployment>>,
     /// The deployment before, until its last edit is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replaced: Option<Box<Deployment>>,
+    #[serde(skip_serializing_if = "ServiceMemory::is_empty")]
     pub(super) service: ServiceMemory,
     /// The open incident, or the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<Box<Incident>>,
     /// The incident before, until its end is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ended: Option<Box<Incident>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Box<Run>>,
     /// Of a task that a launch of several tasks started: the first task, whose item has the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) launched_with: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<Box<Activity>>,
+    #[serde(skip_serializing_if = "ClusterMemory::is_empty")]
     pub(super) cluster: ClusterMemory,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub storm: Option<Box<Storm>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) registrations: Vec<Registration>,
     /// The last change.
     pub changed_at: UnixTime,

@@ -28,13 +28,13 @@ const BETWEEN_NEWS: Duration = Duration::from_secs(60);
 const LAST_ONE: Duration = Duration::from_secs(30 * 60);
 
 /// The most services of one storm that are remembered by name. Each is remembered in few words.
-const MOST_MEMBERS: usize = 40;
+const MOST_MEMBERS: usize = 30;
 
 /// The most causes of one service that are remembered.
 const MOST_CAUSES: usize = 3;
 
 /// The most openings that are remembered, if a storm needs less.
-const MOST_OPENINGS: usize = 40;
+const MOST_OPENINGS: usize = 30;
 
 /// The incidents of a cluster that opened lately.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -216,6 +216,10 @@ fn begin(
 }
 
 impl ClusterMemory {
+    pub(super) fn is_empty(&self) -> bool {
+        self.openings.is_empty()
+    }
+
     fn note(&mut self, key: &SubjectKey, now: UnixTime, settings: &ThreadSettings) {
         if settings.storm_after == 0 {
             return;

@@ -1,0 +1,11 @@
+//! Tests of the core with a simulated clock: events in, turns out.
+
+mod activities;
+mod deployments;
+mod disorder;
+mod events;
+mod incidents;
+mod runs;
+mod scene;
+mod sizes;
+mod storms;

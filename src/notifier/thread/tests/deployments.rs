@@ -1,0 +1,290 @@
+//! Deployments: one message from the call to the end.
+
+use super::events::*;
+use super::scene::Scene;
+use crate::notifier::thread::{Deployment, Replacement, Thread, ThreadKind};
+
+const ID: &str = "ecs-svc/7";
+const OLD: &str = "ecs-svc/1";
+
+fn deployment_of(scene: &Scene) -> &Deployment {
+    match &scene.last(ThreadKind::Deployment).thread {
+        Thread::Deployment(it) => it,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn called(time: &str) -> Event {
+    at(time, update("maya", "web", "8", ID))
+}
+
+#[test]
+fn it_begins_counts_and_ends() {
+    let mut scene = Scene::default();
+    scene.play(&[called("10:00:00"), at("10:00:02", begun("web", ID))]);
+    for second in 10..13 {
+        scene.play(&[at(
+            &format!("10:00:{second}"),
+            started("web").by_deployment(ID),
+        )]);
+        scene.play(&[at(&format!("10:01:{second}"), scaled_in("web"))]);
+    }
+    scene.play(&[at("10:03:00", completed("web", ID))]).finish();
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:03:00 deployment completed completed"
+        ]
+    );
+    let it = deployment_of(&scene);
+    assert_eq!((it.tasks.started, it.tasks.stopped), (3, 3));
+    assert_eq!(it.to.as_deref(), Some("web:8"));
+    assert_eq!(scene.singles, Vec::<String>::new());
+    // A service that scales later does not touch the message.
+    let before = scene.actions.len();
+    scene
+        .play(&[at("11:00:00", started("web").by_deployment(ID))])
+        .finish();
+    assert_eq!(scene.actions.len(), before);
+}
+
+#[test]
+fn a_call_that_changes_the_count_alone_is_no_deployment() {
+    let mut scene = Scene::default();
+    scene.play(&[at("10:00:00", scale("maya", "web", 5, OLD))]);
+    assert_eq!((scene.turns().len(), scene.singles.len()), (0, 1));
+}
+
+#[test]
+fn its_failures_are_counted_in_both() {
+    let mut scene = Scene::default();
+    scene.play(&[
+        called("10:00:00"),
+        at("10:01:00", failed("web", IMAGE_PULL).by_deployment(ID)),
+        at("10:02:00", failed("web", OUT_OF_MEMORY).by_deployment(ID)),
+        // An older task is none of it.
+        at("10:03:00", failed("web", OUT_OF_MEMORY).by_deployment(OLD)),
+    ]);
+    scene.until("10:04:00");
+    let causes: Vec<_> = deployment_of(&scene).causes.iter().collect();
+    assert_eq!(causes, [("image_pull", 1), ("out_of_memory", 1)]);
+    assert_eq!(deployment_of(&scene).tasks.failed, 2);
+    match &scene.last(ThreadKind::Incident).thread {
+        Thread::Incident(it) => assert_eq!(it.total, 3),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rollback() -> Vec<Event> {
+    vec![
+        called("10:00:00"),
+        at("10:00:02", begun("web", ID)),
+        at("10:05:00", breaks("web", ID)),
+        at("10:05:01", rolling_back("web", OLD)),
+        at("10:06:00", completed("web", OLD)),
+    ]
+}
+
+#[test]
+fn a_rollback_continues_it() {
+    let mut scene = Scene::default();
+    scene.play(&rollback());
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:05:00 deployment failed failed",
+            // The failure has alerted everybody.
+            "10:05:01 deployment learned rolling_back",
+            "10:06:00 deployment rolled_back failed",
+        ]
+    );
+    assert!(deployment_of(&scene).is_rolled_back());
+    // In one batch they are one turn.
+    let mut scene = Scene::default();
+    let events = rollback();
+    scene.play(&events[..2]).arrive("10:05:05", &events[2..4]);
+    assert_eq!(
+        scene.turns()[1..],
+        ["10:05:05 deployment rolls_back rolling_back"]
+    );
+    let turn = &scene.last(ThreadKind::Deployment).turn;
+    assert!(turn.urgent && turn.mentions);
+}
+
+#[test]
+fn any_order_of_a_rollback_gives_the_same_end() {
+    let events = rollback();
+    for order in permutations(events.len()) {
+        let mut scene = Scene::default();
+        for (second, index) in order.iter().enumerate() {
+            let at = format!("10:10:{second:02}");
+            scene.arrive(&at, std::slice::from_ref(&events[*index]));
+        }
+        scene.finish();
+        let states: Vec<_> = scene
+            .states
+            .values()
+            .filter_map(|it| it.deployment.as_deref())
+            .collect();
+        let [it] = states.as_slice() else {
+            panic!("{order:?}");
+        };
+        assert_eq!(it.state().to_string(), "failed", "{order:?}");
+        assert!(it.is_rolled_back(), "{order:?}");
+        assert_eq!(it.to.as_deref(), Some("web:8"), "{order:?}");
+        assert_eq!(scene.singles, Vec::<String>::new(), "{order:?}");
+        assert!(
+            scene.states.values().all(|it| it.replaced.is_none()),
+            "{order:?}"
+        );
+    }
+}
+
+fn permutations(count: usize) -> Vec<Vec<usize>> {
+    if count == 0 {
+        return vec![Vec::new()];
+    }
+    let mut all = Vec::new();
+    for order in permutations(count - 1) {
+        for place in 0..=order.len() {
+            let mut order = order.clone();
+            order.insert(place, count - 1);
+            all.push(order);
+        }
+    }
+    all
+}
+
+#[test]
+fn seen_first_at_its_end_it_is_one_message() {
+    let mut scene = Scene::default();
+    scene.play(&[at("10:05:00", completed("web", ID))]);
+    assert_eq!(scene.turns(), ["10:05:00 deployment opened completed"]);
+    // What comes late is an edit.
+    scene.arrive("10:05:10", &[at("10:00:02", begun("web", ID))]);
+    scene.arrive("10:06:00", &[called("10:00:00")]).finish();
+    assert_eq!(scene.turns().len(), 1);
+    let it = deployment_of(&scene);
+    assert_eq!(it.actor.as_deref(), Some("maya (role Operator)"));
+    assert_eq!(scene.edits(), 1);
+}
+
+#[test]
+fn a_newer_deployment_ends_it() {
+    let mut scene = Scene::default();
+    scene.play(&[called("10:00:00")]);
+    scene.play(&[at("10:05:00", update("maya", "web", "9", "ecs-svc/9"))]);
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:05:00 deployment learned replaced",
+            "10:05:00 deployment opened in_progress",
+        ]
+    );
+    let replaced = match &scene.actions[1].1.thread {
+        Thread::Deployment(it) => it.replaced_by.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(replaced, Some(Replacement::Revision("web:9".to_owned())));
+    // What the older one still says does not touch the newer one.
+    scene.arrive("10:06:00", &[at("10:04:00", breaks("web", ID))]);
+    scene.arrive("10:06:10", &[at("10:04:01", rolling_back("web", OLD))]);
+    let states: Vec<_> = scene
+        .states
+        .values()
+        .flat_map(|it| [&it.deployment, &it.replaced])
+        .flatten()
+        .map(|it| format!("{} {}", it.to.as_deref().unwrap_or_default(), it.state()))
+        .collect();
+    assert_eq!(states, ["web:9 in_progress", "web:8 rolling_back"]);
+    assert_eq!(scene.turns()[3], "10:06:00 deployment failed failed");
+}
+
+#[test]
+fn after_a_day_it_closes_in_its_last_state() {
+    let mut scene = Scene::default();
+    scene.play(&[called("10:00:00")]).finish();
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:00:00 deployment learned in_progress"
+        ]
+    );
+    assert!(deployment_of(&scene).is_closed);
+}
+
+#[test]
+fn a_hook_waits_for_a_person() {
+    let mut scene = Scene::default();
+    let answer = at("10:16:00", continue_deployment("maya", "web"));
+    scene.play(&[
+        called("10:00:00"),
+        at("10:01:00", hook("web", "HOOK_IN_PROGRESS")),
+        at("10:02:00", hook("web", "HOOK_AWAITING_ACTION")),
+        answer.clone(),
+        answer,
+        at("10:20:00", completed("web", ID)),
+    ]);
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:02:00 deployment waits waiting",
+            "10:16:00 deployment continued in_progress",
+            "10:20:00 deployment completed completed",
+        ]
+    );
+    assert_eq!(scene.singles, Vec::<String>::new());
+    let urgent = scene.actions.iter().filter(|(_, it)| it.turn.urgent);
+    assert_eq!(urgent.count(), 1);
+}
+
+#[test]
+fn a_hook_that_fails_last_belongs_to_the_failed_deployment() {
+    let mut scene = Scene::default();
+    scene.play(&[
+        called("10:00:00"),
+        at("10:02:00", breaks("web", ID)),
+        at("10:02:01", hook("web", "HOOK_FAILED")),
+    ]);
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:02:00 deployment failed failed"
+        ]
+    );
+    assert_eq!(scene.singles, Vec::<String>::new());
+}
+
+#[test]
+fn the_failure_of_an_old_deployment_is_posted_by_itself() {
+    let mut scene = Scene::default();
+    for (minute, id) in ["ecs-svc/2", "ecs-svc/3", "ecs-svc/4"].iter().enumerate() {
+        scene.play(&[at(&format!("10:{minute:02}:00"), begun("web", id))]);
+    }
+    scene.arrive("10:10:00", &[at("10:00:30", breaks("web", "ecs-svc/2"))]);
+    assert_eq!(scene.singles, ["deployment"]);
+}
+
+#[test]
+fn a_rollback_of_a_deployment_that_is_not_known_opens_one() {
+    let mut scene = Scene::default();
+    scene.play(&[
+        at("08:00:00", begun("web", OLD)),
+        at("08:05:00", completed("web", OLD)),
+        at("10:05:01", rolling_back("web", OLD)),
+        at("10:06:00", completed("web", OLD)),
+    ]);
+    assert_eq!(
+        scene.turns()[2..],
+        [
+            "10:05:01 deployment opened rolling_back",
+            "10:06:00 deployment rolled_back failed"
+        ]
+    );
+}

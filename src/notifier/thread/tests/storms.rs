@@ -1,0 +1,165 @@
+//! Storms: many services of a cluster that fail at once.
+
+use super::events::*;
+use super::scene::Scene;
+use crate::notifier::thread::{Storm, Thread, ThreadKind, ThreadSettings};
+
+fn fails(time: &str, service: usize) -> Event {
+    at(time, failed(&format!("service-{service:02}"), HEALTH_CHECK))
+}
+
+fn recovers(time: &str, service: usize) -> Event {
+    at(time, steady(&format!("service-{service:02}")))
+}
+
+fn storm(scene: &Scene) -> &Storm {
+    match &scene.last(ThreadKind::Storm).thread {
+        Thread::Storm(it) => it,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn outage(services: usize) -> Scene {
+    let mut scene = Scene::default();
+    let batch: Vec<_> = (0..services).map(|it| fails("10:00:00", it)).collect();
+    scene.arrive("10:00:05", &batch);
+    scene
+}
+
+#[test]
+fn the_fifth_incident_makes_a_storm() {
+    let mut scene = Scene::default();
+    for service in 0..7 {
+        scene.play(&[fails(&format!("10:00:{:02}", service * 10), service)]);
+    }
+    scene.until("10:02:00");
+    let turns = scene.turns();
+    let shown: Vec<_> = turns.iter().filter(|it| !it.contains("learned")).collect();
+    assert_eq!(
+        shown,
+        [
+            "10:00:00 incident opened open",
+            "10:00:10 incident opened open",
+            "10:00:20 incident opened open",
+            "10:00:30 incident opened open",
+            "10:00:40 storm opened open",
+            // New services at most once a minute, by name.
+            "10:01:40 storm worse open",
+        ]
+    );
+    let names = &scene.last(ThreadKind::Storm).turn.names;
+    let worse = scene
+        .actions
+        .iter()
+        .rev()
+        .find(|(_, it)| !it.turn.names.is_empty());
+    assert_eq!(worse.unwrap().1.turn.names, ["service-05", "service-06"]);
+    assert!(names.len() <= 2);
+    assert_eq!(storm(&scene).first_at, super::scene::time("10:00:00"));
+}
+
+#[test]
+fn in_one_batch_there_is_only_the_storm() {
+    let mut scene = outage(12);
+    assert_eq!(scene.turns(), ["10:00:05 storm opened open"]);
+    let opened = scene.last(ThreadKind::Storm);
+    assert!(opened.turn.urgent && opened.turn.mentions);
+    assert_eq!((storm(&scene).members.len(), opened.events.len()), (12, 12));
+    for service in 0..12 {
+        scene.play(&[recovers("10:20:00", service)]);
+    }
+    scene.finish();
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:05 storm opened open",
+            "10:20:00 storm learned recovering",
+            "10:25:00 storm recovered resolved",
+        ]
+    );
+}
+
+#[test]
+fn counts_are_shown_at_the_reminders_steps() {
+    let mut scene = outage(6);
+    scene
+        .play(&[fails("10:03:00", 1), fails("10:10:00", 2)])
+        .until("10:30:00");
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:05 storm opened open",
+            "10:05:05 storm reminder open",
+            "10:15:05 storm reminder open"
+        ]
+    );
+}
+
+#[test]
+fn a_service_that_goes_on_failing_ends_the_storm() {
+    let mut scene = outage(6);
+    for service in 1..6 {
+        scene.play(&[recovers("10:05:00", service)]);
+    }
+    for minute in 6..50 {
+        scene.play(&[fails(&format!("10:{minute:02}:00"), 0)]);
+    }
+    let turns = scene.turns();
+    let end = turns
+        .iter()
+        .position(|it| it == "10:35:00 storm recovered resolved")
+        .unwrap();
+    assert_eq!(turns[end - 1], "10:35:00 incident opened open");
+    assert_eq!(storm(&scene).recovered(), 5);
+}
+
+#[test]
+fn the_last_service_may_be_recovering() {
+    let mut scene = outage(6);
+    for service in 1..6 {
+        scene.play(&[recovers("10:05:00", service)]);
+    }
+    scene.play(&[fails("10:20:00", 0)]);
+    scene
+        .play(&[fails("10:34:00", 0), recovers("10:34:30", 0)])
+        .finish();
+    assert_eq!(
+        scene.turns_of(ThreadKind::Storm).last().unwrap(),
+        "10:39:30 recovered resolved"
+    );
+    assert_eq!(storm(&scene).recovered(), 6);
+}
+
+#[test]
+fn zero_turns_storms_off() {
+    let mut scene = Scene::with(ThreadSettings {
+        storm_after: 0,
+        ..ThreadSettings::default()
+    });
+    let batch: Vec<_> = (0..12).map(|it| fails("10:00:00", it)).collect();
+    scene.arrive("10:00:05", &batch);
+    assert_eq!(scene.turns_of(ThreadKind::Incident).len(), 12);
+    assert_eq!(scene.turns().len(), 12);
+}
+
+#[test]
+fn incidents_that_open_slowly_are_no_storm() {
+    let mut scene = Scene::default();
+    for service in 0..8 {
+        scene.play(&[fails(&format!("10:{:02}:00", service * 2), service)]);
+    }
+    assert_eq!(scene.turns_of(ThreadKind::Storm), Vec::<String>::new());
+}
+
+#[test]
+fn a_failure_after_the_storm_is_a_return() {
+    let mut scene = outage(5);
+    for service in 0..5 {
+        scene.play(&[recovers("10:01:00", service)]);
+    }
+    scene.until("10:07:00").play(&[fails("10:08:00", 3)]);
+    assert_eq!(
+        scene.turns().last().unwrap(),
+        "10:08:00 incident opened open"
+    );
+}
