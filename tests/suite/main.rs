@@ -26,6 +26,7 @@ mod functions_on_moto;
 mod group;
 mod hostile;
 mod html_preview;
+mod html_replay;
 mod infrastructure;
 mod ingest;
 mod lambda;

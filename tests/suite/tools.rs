@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use install::reserve;
-pub(crate) use node::{browse, node_script, osls};
+pub(crate) use node::{browse, node_script, osls, visible_texts};
 pub(crate) use python::{
     acceptance_script, cfn_lint, packaging, run_acceptance_python, run_python, script,
 };

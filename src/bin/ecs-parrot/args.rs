@@ -269,7 +269,8 @@ pub(crate) enum Output {
     Text,
     /// One JSON object for each line
     Json,
-    /// One page that shows each message as the chats would show it; for authors of templates
+    /// One page that shows the messages as the chats would show them: `preview` each event's message, `replay` the whole
+    /// channel with its threads and edits
     Html,
 }
 

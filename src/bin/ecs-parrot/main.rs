@@ -4,6 +4,7 @@ mod args;
 mod enqueue;
 mod input;
 mod notify;
+mod page;
 mod preview;
 mod queue_url;
 mod redrive;

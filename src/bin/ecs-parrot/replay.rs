@@ -1,5 +1,6 @@
 //! `ecs-parrot replay`: plays events against a simulated clock, and shows what a channel would have shown, and when.
 
+mod page;
 mod source;
 mod timeline;
 
@@ -15,6 +16,7 @@ use ecs_parrot::notifier::thread::UnixTime;
 use crate::args::{Output, ReplayArgs, Until};
 use crate::input;
 use crate::notify::log_to_standard_error;
+use page::ChannelPage;
 use source::{Source, UnreadableEvent};
 
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         anstream::eprintln!("ecs-parrot: {place}: {error}");
     }
     let mut replay = Replay::new(&filter.policy, &renderer, &channel, filter.threads.clone());
-    let mut printer = Printer::new(args.output);
+    let mut printer = Printer::new(args.output, &channel);
     let limit = match args.until {
         Until::Time(time) => Some(UnixTime::of(time)),
         Until::After(_) => None,
@@ -56,18 +58,21 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         (Until::After(_), None) => None,
     };
     printer.print(replay.finish(until))?;
+    printer.finish()?;
     let failed: Vec<_> = unreadable.into_iter().map(|it| it.place).collect();
     Ok(input::conclude(&failed, source.len() + failed.len()))
 }
 
-/// Prints each line at once.
-struct Printer {
+/// Prints each line at once, or the page at the end.
+struct Printer<'a> {
     output: Output,
+    page: ChannelPage<'a>,
 }
 
-impl Printer {
-    fn new(output: Output) -> Self {
-        Self { output }
+impl<'a> Printer<'a> {
+    fn new(output: Output, channel: &'a ConfiguredChannel) -> Self {
+        let page = ChannelPage::new(channel);
+        Self { output, page }
     }
 
     fn print(&mut self, lines: Vec<ReplayLine>) -> anyhow::Result<()> {
@@ -75,8 +80,16 @@ impl Printer {
         for line in lines {
             match self.output {
                 Output::Json => writeln!(out, "{}", serde_json::to_string(&line)?)?,
-                Output::Text | Output::Html => timeline::print(&mut out, &line)?,
+                Output::Text => timeline::print(&mut out, &line)?,
+                Output::Html => self.page.add(&line),
             }
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> anyhow::Result<()> {
+        if self.output == Output::Html {
+            write!(std::io::stdout(), "{}", self.page.render()?)?;
         }
         Ok(())
     }

@@ -104,6 +104,18 @@ pub(crate) fn browse(page: &Path, arguments: &[&OsStr]) -> String {
     String::from_utf8(output.stdout).expect("a document is UTF-8")
 }
 
+/// Opens a page, clicks on the elements of `clicked`, and returns the texts of the visible elements of each selector.
+pub(crate) fn visible_texts<const N: usize>(
+    page: &Path,
+    clicked: &[&str],
+    selectors: [&str; N],
+) -> [Vec<String>; N] {
+    let question = serde_json::json!({"click": clicked, "texts": selectors.as_slice()}).to_string();
+    let answer = browse(page, &[OsStr::new(&question)]);
+    let texts: Vec<Vec<String>> = serde_json::from_str(&answer).expect("browser.js prints lists");
+    texts.try_into().expect("there is a list for each selector")
+}
+
 /// The lock files must name neither a mirror nor a folder of one machine, because everyone installs from them.
 #[test]
 fn the_locks_name_versions_and_no_download_address() {

@@ -1,11 +1,10 @@
 //! `--output html`: a page with every event, its decision, and its message as each channel shows it.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
-use tera::{Context, Tera};
+use tera::Context;
 
 use super::line::{ChannelView, EventLine};
+use crate::page::{self, PageFilter};
 
 /// An event for the page's template.
 #[derive(Debug, Serialize)]
@@ -21,17 +20,7 @@ struct PageEvent<'a> {
     views: &'a [ChannelView],
 }
 
-/// A filter on the page, with its values.
-#[derive(Debug, Serialize)]
-struct PageFilter {
-    /// The attribute of the events that the filter compares.
-    name: &'static str,
-    values: BTreeSet<&'static str>,
-}
-
 pub(super) fn page(lines: &[EventLine]) -> anyhow::Result<String> {
-    let mut tera = Tera::new();
-    tera.add_raw_templates([("page.html", include_str!("page.html"))])?;
     let mut context = Context::new();
     let events: Vec<_> = lines.iter().map(event).collect();
     for decision in ["keep", "drop", "error"] {
@@ -45,7 +34,7 @@ pub(super) fn page(lines: &[EventLine]) -> anyhow::Result<String> {
     ];
     context.insert("filters", &filters);
     context.insert("events", &events);
-    Ok(tera.render("page.html", &context)?)
+    page::render(include_str!("page.html"), &context)
 }
 
 fn filter(
