@@ -243,6 +243,7 @@ async fn two_events_of_one_transition_are_posted_once() {
     let mut deployment = events::sample("deployment-failed");
     let mut action = events::sample("deployment-service-action-failed");
     action["detail"]["deploymentId"] = deployment["detail"]["deploymentId"].clone();
+    action["resources"] = deployment["resources"].clone();
     // The two events give slightly different times.
     deployment["detail"]["updatedAt"] = json!("2026-11-09T08:31:59.907Z");
     action["detail"]["createdAt"] = json!("2026-11-09T08:32:01.12Z");

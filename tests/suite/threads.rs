@@ -444,6 +444,18 @@ async fn without_the_table_threads_are_in_memory() {
 
 #[tokio::test]
 async fn functions_with_one_hot_service_lose_no_event() {
+    // If the table does not answer in time, the threads are in memory, by design. This can happen on a busy machine. Such
+    // a race proves nothing, and is run again.
+    for _ in 0..5 {
+        if race().await {
+            return;
+        }
+    }
+    panic!("in five races the table did not answer in time");
+}
+
+/// Four functions get failures of one service at the same time. Returns false if the table did not always answer in time.
+async fn race() -> bool {
     let (slack, table) = (SlackApi::start().await, Dynalite::start().await);
     let stage = Stage::app(slack.settings(), &table);
     let batches = (0..4).map(|function| {
@@ -456,20 +468,25 @@ async fn functions_with_one_hot_service_lose_no_event() {
     let batches: Vec<_> = batches.collect();
     let together = batches.iter().map(|batch| stage.run(vec![batch.clone()]));
     for (answers, log) in futures::future::join_all(together).await {
+        if log.contains("the state table is not available") {
+            return false;
+        }
         assert!(matches!(answers[0], Answer::Response(_)), "{log}");
     }
     // What was returned comes again. So does the rest here, which does no harm.
     for batch in batches {
         let (answers, log) = stage.run(vec![batch]).await;
+        if log.contains("the state table is not available") {
+            return false;
+        }
         let nothing = json!({"batchItemFailures": []});
         assert_eq!(answers, [Answer::Response(nothing)], "{log}");
     }
     assert_eq!(failures(&table).await, 20);
-    let posts = slack
-        .methods()
-        .into_iter()
-        .filter(|it| it == "chat.postMessage");
-    assert_eq!(posts.count(), 1, "{:?}", slack.messages());
+    let methods = slack.methods().into_iter();
+    let posts = methods.filter(|it| it == "chat.postMessage").count();
+    assert_eq!(posts, 1, "{:?}", slack.messages());
+    true
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! Advances the threads of a batch: the states are read, advanced, and written before anything is sent.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 use super::budget;
 use super::event::BatchEvent;
@@ -21,7 +23,7 @@ use crate::notifier::thread::{
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
 /// How often a batch is advanced again because another function was faster.
-const MOST_ATTEMPTS: usize = 6;
+const MOST_ATTEMPTS: u32 = 8;
 
 /// The number of writes at the same time.
 const AT_ONCE: usize = 16;
@@ -139,17 +141,29 @@ impl ThreadStep<'_> {
             timers: &timers,
             counts,
         };
-        for _ in 0..MOST_ATTEMPTS {
+        for attempt in 1..=MOST_ATTEMPTS {
             let progress = self.progress(threads, &observations, &surroundings).await;
             threads.note_repeated(&observations);
             let contested = self.save(threads, progress, events, &observations).await;
             if contested.is_empty() {
                 return threads.contested.clear();
             }
-            self.load_into(threads, contested.clone()).await;
+            if attempt < MOST_ATTEMPTS {
+                self.pause(attempt).await;
+                self.load_into(threads, contested.clone()).await;
+            }
             threads.contested = contested;
         }
         tracing::warn!("other functions change the same subjects, so their events are returned");
+    }
+
+    /// Waits a little, each function for another time, so that they do not meet again.
+    async fn pause(&self, attempt: u32) {
+        let random = RandomState::new().hash_one(self.owner) % 100;
+        let pause = Duration::from_millis(random) * attempt;
+        if self.deadline.has(pause) {
+            sleep(pause).await;
+        }
     }
 
     /// The starts of tasks whose ends a thread has. They are outdated.
@@ -248,10 +262,10 @@ impl ThreadStep<'_> {
             threads.written.insert(key.clone());
             threads.records.insert(key, record);
         }
-        let taken = progress.taken.into_iter();
-        threads
-            .taken
-            .extend(taken.filter(|(_, key)| !contested.contains(key)));
+        // The events of a contested subject are returned, and not posted by themselves.
+        let written = &threads.written;
+        threads.taken.retain(|_, key| written.contains(key));
+        threads.taken.extend(progress.taken);
         contested
     }
 

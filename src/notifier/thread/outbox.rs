@@ -110,7 +110,8 @@ impl Outbox {
         let accepts = channel.accepts_all || turn.urgent;
         let channels = self.threads.entry(action.id().clone()).or_default();
         let is_begun = channels.get(channel.name).is_some_and(|it| it.is_begun);
-        if !is_begun && !(accepts && turn.reason.begins_a_thread()) {
+        let begins = accepts && turn.reason.begins_a_thread();
+        if !(is_begun || begins) {
             return false;
         }
         let messages = channels.entry(channel.name.to_owned()).or_default();
