@@ -14,7 +14,7 @@ use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::text::cut;
 use super::unix_time::UnixTime;
-use crate::ecs::notice::{HookDecision, Origin, Subject};
+use crate::ecs::notice::{HookDecision, Origin, Progress, Subject};
 use crate::notifier::policy::Severity;
 
 /// After this time without an end, nothing more is expected.
@@ -53,6 +53,8 @@ pub struct Deployment {
     pub is_creation: bool,
     pub desired: Option<i64>,
     pub tasks: TaskCounts,
+    /// What AWS says about its tasks.
+    pub reported: Option<Progress>,
     /// Why its tasks failed.
     pub causes: Counter,
     pub hook: Option<Hook>,

@@ -378,6 +378,7 @@ fn learn(
     }
     if let Some(progress) = service.progress {
         deployment.desired = Some(progress.desired);
+        deployment.reported = Some(progress);
     }
     if let Some(definition) = observation.notice.subject.task_definition()
         && !is_rollback(service)
@@ -508,6 +509,11 @@ fn complete(
         state.service.stray_completion = Some((cut(id, LONGEST_ID), at));
     } else {
         let slot = find_or_open(key, state, observation, Some(id), Phase::End);
+        // AWS says that the deployment runs again, and the one that failed is not known.
+        if service.came_back {
+            let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
+            note(state, slot, |it| it.note_rollback(Fact { at, reason: reason.clone() }));
+        }
         note(state, slot, |it| it.note_completed(at));
         learn(state, slot, observation, service, id);
     }

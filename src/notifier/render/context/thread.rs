@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::words::{duration, event_text, image, plural};
 use crate::ecs::diagnosis::{Cause, in_words};
-use crate::ecs::notice::{HookDecision, Kind};
+use crate::ecs::notice::{HookDecision, Kind, Progress};
 use crate::notifier::thread::{
     Activity, ActivityCount, CauseCount, CommonFact, Deployment, Hook, Incident, Member, Reason,
     Replacement, Resolution, Run, Sign, Storm, Thread, ThreadState, Touch, Turn, UnixTime,
@@ -195,7 +195,7 @@ fn hook_says(hook: &Hook) -> &'static str {
 fn progress(deployment: &Deployment) -> Option<String> {
     let tasks = &deployment.tasks;
     if tasks.started == 0 && tasks.failed == 0 {
-        return None;
+        return deployment.reported.map(reported);
     }
     let running = match deployment.desired {
         Some(desired) => {
@@ -213,6 +213,22 @@ fn progress(deployment: &Deployment) -> Option<String> {
         }
     };
     Some(format!("{running}{failed}"))
+}
+
+/// The same from AWS's own counts.
+fn reported(progress: Progress) -> String {
+    let Progress {
+        desired,
+        running,
+        pending,
+        failed,
+    } = progress;
+    let also = |count: i64, what: &str| match count {
+        0 => String::new(),
+        count => format!(", {count} {what}"),
+    };
+    let (pending, failed) = (also(pending, "pending"), also(failed, "failed"));
+    format!("{running} of {desired} running{pending}{failed}")
 }
 
 /// `checkout:1.4.2 → checkout:1.4.3`.
