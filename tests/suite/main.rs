@@ -46,6 +46,7 @@ mod server_process;
 mod slack_api;
 mod slack_sdk;
 mod stop_strings;
+mod stories;
 mod structure;
 mod threads;
 mod timers;

@@ -148,6 +148,10 @@ pub(super) fn observe(
 }
 
 impl Activity {
+    pub(super) fn goes_on(&self, now: UnixTime) -> bool {
+        self.total > 0 && !self.is_over(now)
+    }
+
     fn is_over(&self, now: UnixTime) -> bool {
         self.total > 0 && now >= self.arrived_at.plus(LONGEST_PAUSE)
     }

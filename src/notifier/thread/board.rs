@@ -11,6 +11,7 @@ use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
 use super::{activity, registration, run, service};
+use crate::ecs::diagnosis::Cause;
 
 /// The states that a batch needs, by their subjects. A subject without a state has an empty one.
 pub type States = HashMap<SubjectKey, SubjectState>;
@@ -131,14 +132,24 @@ impl Board<'_> {
         if let Some(key) = &route.primary {
             is_taken = self.observe_primary(key, observation, route);
         }
-        if is_taken || observation.is_brought_back {
+        let Some(key) = &route.activity else {
+            return;
+        };
+        if observation.is_brought_back || is_taken && !self.is_counted_beside(key, observation) {
             return;
         }
-        if let Some(key) = &route.activity
-            && self.observe_activity(key, observation)
-        {
+        if self.observe_activity(key, observation) {
             self.note_event(key, observation, vec![ThreadKind::Activity], true);
         }
+    }
+
+    /// A scheduled task that ended well and is the sign of a recovery is not posted beside it. Where the good ends are
+    /// counted already, it is one of them.
+    fn is_counted_beside(&self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
+        let state = self.changed.get(key).or_else(|| self.loaded.get(key));
+        let activity = state.and_then(|it| it.activity.as_ref());
+        observation.cause() == Some(Cause::Finished)
+            && activity.is_some_and(|it| it.goes_on(self.now))
     }
 
     fn observe_primary(

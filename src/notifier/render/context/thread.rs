@@ -32,7 +32,9 @@ pub(super) struct ThreadNames {
     total: u32,
     causes: Vec<String>,
     common: Vec<String>,
-    /// What was deployed or done before.
+    /// The deployment before.
+    since: Option<String>,
+    /// What people did before and since.
     before: Vec<String>,
     part_of_storm: bool,
     // A deployment.
@@ -44,6 +46,7 @@ pub(super) struct ThreadNames {
     progress: Option<String>,
     why: Option<String>,
     waits: bool,
+    rolled_back: bool,
     // A storm.
     members: Vec<String>,
     // An activity.
@@ -73,7 +76,8 @@ pub(super) fn thread_names(thread: &Thread, turn: Option<&Turn>, now: UnixTime) 
 }
 
 fn deployment_names(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
-    let failures = deployment.causes.iter().map(|(name, count)| CauseWords {
+    let failures: Vec<_> = deployment.causes.iter().collect();
+    let failures = failures.into_iter().map(|(name, count)| CauseWords {
         words: words_of(name, None),
         count,
     });
@@ -88,7 +92,11 @@ fn deployment_names(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime)
             .clone()
             .filter(|it| Some(it) != deployment.actor.as_ref()),
         progress: progress(deployment),
-        causes: failures.map(|it| it.to_string()).collect(),
+        causes: match failures.len() {
+            0 | 1 => Vec::new(),
+            _ => failures.map(|it| it.to_string()).collect(),
+        },
+        rolled_back: deployment.is_rolled_back(),
         why: deployment_why(deployment),
         waits: deployment.state() == ThreadState::Waiting,
         ..ThreadNames::default()
@@ -103,8 +111,8 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         None => "deployment".to_owned(),
     };
     let by = by(deployment.actor.as_deref());
-    let after = |end: UnixTime| format!("after {}", rough(end.since(deployment.started_at)));
-    let ended = after(deployment.ended_at().unwrap_or(now));
+    let end = deployment.ended_at().unwrap_or(now);
+    let lasted = rough(end.since(deployment.started_at));
     match turn.map(|it| it.reason) {
         Some(Reason::Continued) => return continued(deployment, &what),
         Some(Reason::HookFailed) => {
@@ -120,18 +128,20 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
             format!("{what} has not ended after a day")
         }
         ThreadState::Completed if deployment.is_creation => {
-            format!("created{}: {} runs {ended}", by, to.unwrap_or("it"))
+            format!("created{by}: {} runs after {lasted}", to.unwrap_or("it"))
         }
         ThreadState::Completed => match (to, &deployment.from) {
-            (Some(to), Some(from)) => format!("{from} → {to} deployed {ended}{by}"),
-            (Some(to), None) => format!("{to} deployed {ended}{by}"),
-            (None, _) => format!("deployment completed {ended}{by}"),
+            (Some(to), Some(from)) => format!("{from} → {to} deployed in {lasted}{by}"),
+            (Some(to), None) => format!("{to} deployed in {lasted}{by}"),
+            (None, _) => format!("deployment completed in {lasted}{by}"),
         },
-        ThreadState::Failed if deployment.is_rolled_back() => match &deployment.from {
-            Some(from) => format!("{what} was rolled back {ended}; {from} runs again"),
-            None => format!("{what} was rolled back {ended}; the previous revision runs again"),
-        },
-        ThreadState::Failed => format!("{what} failed {ended}"),
+        ThreadState::Failed if deployment.is_rolled_back() => {
+            let new = to.unwrap_or("the new revision");
+            let from = deployment.from.as_deref();
+            let from = from.unwrap_or("the previous revision");
+            format!("{new} did not stay, rolled back after {lasted}; {from} runs")
+        }
+        ThreadState::Failed => format!("{what} failed after {lasted}"),
         ThreadState::RollingBack => {
             let to = deployment.from.as_ref().map(|it| format!(" to {it}"));
             let failed = if deployment.failed.is_some() {
@@ -197,6 +207,10 @@ fn progress(deployment: &Deployment) -> Option<String> {
     if tasks.started == 0 && tasks.failed == 0 {
         return deployment.reported.map(reported);
     }
+    let failed = failed_tasks(deployment);
+    if deployment.is_rolled_back() {
+        return failed;
+    }
     let running = match deployment.desired {
         Some(desired) => {
             let running = i64::from(tasks.running()).min(desired);
@@ -204,15 +218,16 @@ fn progress(deployment: &Deployment) -> Option<String> {
         }
         None => format!("{} running", tasks.running()),
     };
-    let failed = match tasks.failed {
-        0 => String::new(),
-        failed => {
-            let why = deployment.causes.iter().max_by_key(|(_, count)| *count);
-            let why = why.map(|(name, _)| format!(": {}", words_of(name, None)));
-            format!(", {failed} failed{}", why.unwrap_or_default())
-        }
-    };
-    Some(format!("{running}{failed}"))
+    let failed = failed.map(|it| format!(", {it}"));
+    Some(format!("{running}{}", failed.unwrap_or_default()))
+}
+
+/// `2 failed: ran out of memory`.
+fn failed_tasks(deployment: &Deployment) -> Option<String> {
+    let failed = deployment.tasks.failed;
+    let why = deployment.causes.iter().max_by_key(|(_, count)| *count);
+    let why = why.map(|(name, _)| format!(": {}", words_of(name, None)));
+    (failed > 0).then(|| format!("{failed} failed{}", why.unwrap_or_default()))
 }
 
 /// The same from AWS's own counts.
@@ -256,23 +271,20 @@ fn deployment_why(deployment: &Deployment) -> Option<String> {
 fn incident_names(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
     let many = incident.causes.len() > 1;
     let causes = incident.causes.iter().filter(|_| many);
-    let mut before: Vec<_> = incident
-        .since_deployment
-        .iter()
-        .map(|since| {
-            let what = since.task_definition.as_deref().unwrap_or("a revision");
-            let by = by(since.actor.as_deref());
-            let apart = rough(incident.first_at.since(since.at));
-            format!("deployment of {what}{by}, {apart} before the first failure")
-        })
-        .collect();
+    let since = incident.since_deployment.as_ref().map(|since| {
+        let what = since.task_definition.as_deref().unwrap_or("a revision");
+        let by = by(since.actor.as_deref());
+        let apart = rough(incident.first_at.since(since.at));
+        format!("the deployment of {what}{by}, {apart} before the first failure")
+    });
     let touches = incident.touches.iter();
-    before.extend(touches.map(|it| touched(it, incident.first_at)));
+    let before = touches.map(|it| touched(it, incident.first_at)).collect();
     ThreadNames {
         says: incident_says(incident, turn, now),
         total: incident.total,
         causes: causes.map(|it| CauseWords::of(it).to_string()).collect(),
         common: incident.common.iter().map(common).collect(),
+        since,
         before,
         part_of_storm: incident.storm.is_some(),
         ..ThreadNames::default()
@@ -283,70 +295,102 @@ fn incident_names(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Th
 fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Option<String> {
     let causes = cause_list(&incident.causes);
     let lasted = rough(now.since(incident.first_at));
-    let again = |turn: &Turn| match turn.after {
-        Some(after) => {
+    let goes_on = |how: &str| match incident.causes.len() {
+        1 => format!("{how}: {causes} in {lasted}"),
+        _ => format!("{how} after {lasted}: {causes}"),
+    };
+    let Some(turn) = turn else {
+        return whole(incident, goes_on);
+    };
+    let said = match (turn.reason, turn.after) {
+        (Reason::Worse, _) if turn.names.is_empty() => goes_on("is worse"),
+        (Reason::Worse, _) => {
+            let is_new = |it: &&CauseCount| turn.names.contains(&it.name);
+            let new: Vec<_> = incident.causes.iter().filter(is_new).cloned().collect();
+            format!("is worse: now also {}", cause_list(&new))
+        }
+        (Reason::CameBack, Some(after)) => {
             let after = rough(Duration::from_millis(after));
             format!("is failing again, {after} after it recovered: {causes}")
         }
-        None => format!("is still failing: {causes} in {lasted}"),
-    };
-    let said = match turn.map(|turn| (turn.reason, turn)) {
-        Some((Reason::Worse, turn)) if turn.names.is_empty() => {
-            format!("is worse: {causes} in {lasted}")
-        }
-        Some((Reason::Worse, turn)) => {
-            let new = incident
-                .causes
-                .iter()
-                .filter(|it| turn.names.contains(&it.name));
-            let new: Vec<_> = new.cloned().collect();
-            format!("now also {}", cause_list(&new))
-        }
-        Some((Reason::Reminder, _)) => format!("is still failing: {causes} in {lasted}"),
-        Some((Reason::CameBack, turn)) => again(turn),
-        _ => match incident.state() {
-            ThreadState::Resolved => resolved(incident),
-            ThreadState::Recovering => format!("{}: {causes}", recovering(incident)),
-            _ if incident.total < 2 && incident.returns == 0 => return None,
-            _ => format!("is failing: {causes} in {lasted}"),
-        },
+        (Reason::Reminder | Reason::CameBack, _) => goes_on("is still failing"),
+        _ => return whole(incident, goes_on),
     };
     Some(said)
 }
 
+/// The headline of the incident's own message.
+fn whole(incident: &Incident, goes_on: impl Fn(&str) -> String) -> Option<String> {
+    match incident.state() {
+        ThreadState::Resolved => Some(resolved(incident)),
+        ThreadState::Recovering => {
+            let causes = past_causes(&incident.causes);
+            Some(format!("{}; so far {causes}", recovering(incident)))
+        }
+        _ if incident.total < 2 && incident.returns == 0 => None,
+        _ => Some(goes_on("is failing")),
+    }
+}
+
 fn recovering(incident: &Incident) -> &'static str {
     match incident.sign {
-        Some(Sign::SteadyState) => "is steady again, and watched",
-        Some(Sign::Deployment) => "is recovering: a deployment completed",
-        Some(Sign::HealthOk) => "is healthy again, and watched",
-        Some(Sign::GoodEnd) => "ended well again, and is watched",
+        Some(Sign::SteadyState) => "is steady again",
+        Some(Sign::Deployment) => "is recovering, a deployment has completed",
+        Some(Sign::HealthOk) => "is healthy again",
+        Some(Sign::GoodEnd) => "ended well again",
         None => "is recovering",
     }
 }
 
-/// `recovered after 24 min: 10 of 10 tasks run; ran out of memory ×38`.
+/// `recovered after 24 min: 10 of 10 tasks run; 38 tasks ran out of memory`.
 fn resolved(incident: &Incident) -> String {
     let lasted = rough(incident.ended_at().since(incident.first_at));
-    let causes = cause_list(&incident.causes);
-    let runs = incident
-        .counts
-        .map(|(running, desired)| format!("{running} of {desired} tasks run; "));
+    let causes = past_causes(&incident.causes);
+    let runs = incident.counts.map(|(running, desired)| {
+        let tasks = if desired == 1 {
+            "task runs"
+        } else {
+            "tasks run"
+        };
+        format!("{running} of {desired} {tasks}; ")
+    });
     let runs = runs.unwrap_or_default();
     match incident.resolution {
-        Some(Resolution::Deleted) => match &incident.deleted_by {
-            Some(actor) => {
-                format!("was deleted by {actor}, {lasted} after its first failure: {causes}")
-            }
-            None => format!("was deleted, {lasted} after its first failure: {causes}"),
-        },
+        Some(Resolution::Deleted) => {
+            let by = by(incident.deleted_by.as_deref());
+            format!("was deleted{by}, {lasted} after its first failure: {causes}")
+        }
         Some(Resolution::Deregistered) => {
             format!("was deregistered, {lasted} after its first failure: {causes}")
         }
         Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
-        Some(Resolution::Quiet) => {
-            format!("has no more failures: {runs}{causes} in {lasted}")
-        }
+        Some(Resolution::Quiet) => format!("has no more failures: {runs}in {lasted} {causes}"),
         Some(Resolution::Recovered) | None => format!("recovered after {lasted}: {runs}{causes}"),
+    }
+}
+
+/// `38 tasks ran out of memory, 2 tasks could not pull their image`. What the scheduler said about its tasks is left
+/// out where tasks say it themselves.
+fn past_causes(causes: &[CauseCount]) -> String {
+    let mut causes: Vec<_> = causes.iter().collect();
+    causes.sort_by_key(|it| std::cmp::Reverse(it.count));
+    let of_tasks: Vec<_> = causes
+        .iter()
+        .filter(|it| it.name.parse::<Cause>().is_ok())
+        .map(|it| {
+            let words = words_of(&it.name, it.words.as_deref());
+            match it.count {
+                1 => format!("1 task {words}"),
+                count => format!("{count} tasks {}", plural(&words)),
+            }
+        })
+        .collect();
+    match of_tasks.is_empty() {
+        true => {
+            let causes: Vec<_> = causes.into_iter().cloned().collect();
+            format!("there was: {}", cause_list(&causes))
+        }
+        false => of_tasks.join(", "),
     }
 }
 
@@ -401,7 +445,7 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
             }
             Reason::Reminder => {
                 return format!(
-                    "{count} services still failing: {total} failures in {lasted}{common}"
+                    "{count} services are still failing: {total} failures in {lasted}{common}"
                 );
             }
             _ => {}
@@ -417,9 +461,13 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
         }
         ThreadState::Resolved => {
             let recovered = storm.recovered();
+            let goes_on = |it: &&Member| it.state != ThreadState::Resolved;
+            let names = storm.members.iter().filter(goes_on);
+            let names: Vec<_> = names.map(|it| it.name().to_owned()).collect();
             format!(
-                "over after {}: {recovered} of {count} services recovered",
-                lasted_in_all()
+                "over after {}: {recovered} of {count} services recovered, {} still failing",
+                lasted_in_all(),
+                are(&names)
             )
         }
         ThreadState::Recovering => {
@@ -521,11 +569,14 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
         Kind::InstanceRegistered => format!("{} registered", things("instance", "instances")),
         Kind::InstanceDeregistered => format!("{} deregistered", things("instance", "instances")),
         Kind::InstanceState | Kind::InstanceHealth => {
-            let status = detail.to_ascii_lowercase();
+            let status = match detail {
+                "INACTIVE" => "deregistered".to_owned(),
+                other => other.to_ascii_lowercase(),
+            };
             format!("{} {status}", things("instance", "instances"))
         }
         Kind::TaskStopped if activity.is_of_instances => {
-            format!("{} moved away", things("task", "tasks"))
+            format!("{} stopped with them", things("task", "tasks"))
         }
         Kind::TaskStopped => {
             let words = detail.parse().map_or("stopped", in_words);
@@ -535,7 +586,10 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
             };
             format!("{} {words}", things("task", "tasks"))
         }
-        Kind::ApiDenied => format!("{detail} refused ×{number}"),
+        Kind::ApiDenied => match number {
+            1 => format!("{detail} refused"),
+            number => format!("{detail} refused {number} times"),
+        },
         Kind::ServiceAction | Kind::Deployment => format!("{detail} ×{number}"),
         _ => match detail {
             "StopTask" => format!("{} stopped", things("task", "tasks")),

@@ -213,7 +213,10 @@ fn wrong_clocks_lose_nothing() {
         let mut scene = Scene::default();
         scene.play(&events);
         scene.finish();
-        let urgent = events.iter().map(evaluated).map(|it| (UnixTime::default(), it));
+        let urgent = events
+            .iter()
+            .map(evaluated)
+            .map(|it| (UnixTime::default(), it));
         let has_urgent = urgent.into_iter().any(|it| is_urgent(&it));
         let is_posted = !scene.actions.is_empty() || !scene.singles.is_empty();
         assert!(is_posted || !has_urgent, "{name}");

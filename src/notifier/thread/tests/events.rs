@@ -75,11 +75,9 @@ pub(super) fn at(time: &str, event: Event) -> Event {
     } else if detail.get("startedAt").is_some() {
         detail["startedAt"] = json!(full);
     }
-    for created in ["createdAt"] {
-        let primary = detail.pointer_mut("/responseElements/service/deployments/0");
-        if let Some(primary) = primary.filter(|it| it[created] == "now") {
-            primary[created] = json!(full);
-        }
+    let primary = detail.pointer_mut("/responseElements/service/deployments/0");
+    if let Some(primary) = primary.filter(|it| it["createdAt"] == "now") {
+        primary["createdAt"] = json!(full);
     }
     Event(value)
 }

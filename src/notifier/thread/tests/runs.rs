@@ -73,7 +73,7 @@ fn starts_before_the_call_belong_to_it() {
     let mut scene = Scene::default();
     scene.play(&[runs("10:00:20", "bb")]);
     scene
-        .arrive("10:00:30", &[call.clone()])
+        .arrive("10:00:30", std::slice::from_ref(&call))
         .arrive("10:00:40", &[call]);
     scene.play(&[
         runs("10:01:00", "aa"),

@@ -1,0 +1,240 @@
+//! The stories: what a channel shows of an hour, and how many messages that is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+
+use ecs_parrot::ecs::diagnosis::{explain, in_words};
+use ecs_parrot::ecs::event::EcsEvent;
+use ecs_parrot::ecs::notice::{Facts, Notice};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
+use ecs_parrot::notifier::dispatch::evaluate;
+use ecs_parrot::notifier::policy::{Decision, Policy, Priority};
+use ecs_parrot::notifier::replay::{Replay, ReplayLine};
+use ecs_parrot::notifier::thread::{ActionKind, ThreadSettings, UnixTime};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::events;
+
+/// The stories, with the most messages in a channel without edits, and the most top-level messages in one with edits.
+const STORIES: [(&str, usize, usize); 12] = [
+    ("bad-image-rolled-back", 6, 2),
+    ("crash-after-deployment", 7, 3),
+    ("crash-loop", 6, 1),
+    ("denied-tool", 6, 3),
+    ("hook-waits", 3, 1),
+    ("hosts-replaced", 5, 2),
+    ("one-off-task", 2, 1),
+    ("rebalancing-and-autoscaling", 1, 1),
+    ("rolling-deployment", 2, 1),
+    ("scheduled-night", 10, 2),
+    ("tasks-stopped-by-hand", 4, 3),
+    ("zone-outage", 10, 6),
+];
+
+/// A channel that edits and replies, and one that does neither.
+const CHANNELS: [ChannelType; 2] = [ChannelType::SlackApp, ChannelType::Teams];
+
+fn story(name: &str) -> Vec<(UnixTime, EcsEvent)> {
+    let path = events::folder().join(format!("stories/{name}.json"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let events = text.lines().map(|line| {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let event = EcsEvent::read(&value).unwrap();
+        (time(value["time"].as_str().unwrap()), event)
+    });
+    events.collect()
+}
+
+fn time(text: &str) -> UnixTime {
+    let time: Timestamp = text
+        .parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"));
+    UnixTime::of(time)
+}
+
+/// A story in a channel. Each is played once for all tests.
+fn play(name: &'static str, channel: ChannelType) -> Arc<Vec<ReplayLine>> {
+    type Played = BTreeMap<(&'static str, &'static str), Arc<Vec<ReplayLine>>>;
+    static PLAYED: Mutex<Played> = Mutex::new(Played::new());
+    let key = (name, channel.into());
+    let mut played = PLAYED.lock().unwrap();
+    let lines = played.entry(key);
+    Arc::clone(lines.or_insert_with(|| Arc::new(replay(name, channel))))
+}
+
+/// The events of one second are one batch.
+fn replay(name: &str, channel: ChannelType) -> Vec<ReplayLine> {
+    let mut batches: BTreeMap<UnixTime, Vec<EcsEvent>> = BTreeMap::new();
+    for (at, event) in story(name) {
+        batches.entry(at).or_default().push(event);
+    }
+    let policy = Policy::default();
+    let channel = ConfiguredChannel::unconfigured(channel);
+    let settings = ThreadSettings::default();
+    let mut replay = Replay::new(&policy, events::renderer(), &channel, settings);
+    let mut lines: Vec<_> = batches
+        .into_iter()
+        .flat_map(|(at, events)| replay.batch(at, &events))
+        .collect();
+    lines.extend(replay.finish(None));
+    lines
+}
+
+/// One line each. Of a message's edits only the number is written, the first one and the last one.
+fn timeline(lines: &[ReplayLine]) -> String {
+    let mut text = String::new();
+    let mut edits: BTreeMap<u64, Vec<&ReplayLine>> = BTreeMap::new();
+    for line in lines {
+        match line.action {
+            ActionKind::Update => edits.entry(line.message).or_default().push(line),
+            ActionKind::Post | ActionKind::Reply | ActionKind::Broadcast => add(&mut text, line),
+        }
+    }
+    for (message, edits) in &edits {
+        let _ = writeln!(text, "message {message} was edited {} times:", edits.len());
+        let (first, last) = (edits.first(), edits.last());
+        for edit in first.into_iter().chain(last.filter(|_| edits.len() > 1)) {
+            add(&mut text, edit);
+        }
+    }
+    text
+}
+
+fn add(text: &mut String, line: &ReplayLine) {
+    let at = line.at.get(11..19).unwrap_or_default();
+    let reply = line.reply.map(|it| format!(" reply {it}"));
+    let state = line.state.map(|it| format!(" {it}"));
+    let _ = writeln!(
+        text,
+        "{at} {} {}{}{}{} | {}",
+        line.action,
+        line.message,
+        reply.unwrap_or_default(),
+        state.unwrap_or_default(),
+        if line.urgent { " urgent" } else { "" },
+        line.headline,
+    );
+}
+
+#[test]
+fn each_story_is_told_as_it_should_be() {
+    for (name, _, _) in STORIES {
+        for channel in CHANNELS {
+            let timeline = timeline(&play(name, channel));
+            insta::assert_snapshot!(format!("{name}_{channel}"), timeline);
+        }
+    }
+}
+
+#[test]
+fn every_story_is_in_the_table() {
+    let folder = std::fs::read_dir(events::folder().join("stories")).unwrap();
+    let names = folder.map(|it| it.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names
+        .filter_map(|it| Some(it.strip_suffix(".json")?.to_owned()))
+        .collect();
+    names.sort();
+    assert_eq!(names, STORIES.map(|(name, _, _)| name));
+}
+
+#[test]
+fn a_story_is_few_messages() {
+    for (name, most_without_edits, most_posts) in STORIES {
+        let without_edits = play(name, ChannelType::Teams).len();
+        assert!(
+            without_edits <= most_without_edits,
+            "{name}: {without_edits}"
+        );
+        let lines = play(name, ChannelType::SlackApp);
+        let posts = lines.iter().filter(|it| it.action == ActionKind::Post);
+        let posts = posts.count();
+        assert!(posts <= most_posts, "{name}: {posts}");
+    }
+}
+
+/// The urgent failures of a story: when, what, and how urgent.
+fn failures(name: &str) -> Vec<(UnixTime, Notice, Priority)> {
+    let events = story(name).into_iter();
+    let failures = events.filter_map(|(at, event)| {
+        let (notice, decision) = evaluate(&event, &Policy::default());
+        match decision {
+            Decision::Keep(priority) if priority.urgent => Some((at, notice, priority)),
+            Decision::Keep(_) | Decision::Drop(_) => None,
+        }
+    });
+    failures.collect()
+}
+
+/// A message names the workload of each urgent event within ten seconds. As a part of a storm it takes a minute.
+#[test]
+fn an_urgent_failure_is_shown_soon() {
+    for (name, _, _) in STORIES {
+        for channel in CHANNELS {
+            let lines = play(name, channel);
+            let has_storm = lines.iter().any(|line| {
+                line.thread
+                    .as_ref()
+                    .is_some_and(|it| it.as_str().starts_with("storm"))
+            });
+            let limit = if has_storm { 60_000 } else { 10_000 };
+            for (at, notice, _) in failures(name) {
+                let subject = &notice.subject;
+                let workload = subject
+                    .service
+                    .as_ref()
+                    .or(subject.family.as_ref())
+                    .unwrap();
+                let is_soon = |line: &&ReplayLine| {
+                    time(&line.at).as_milliseconds() <= at.as_milliseconds() + limit
+                };
+                let mut shown = lines.iter().filter(is_soon);
+                assert!(
+                    shown.any(|line| line.urgent && line.text.contains(workload.as_str())),
+                    "{name} {channel} {at:?} {workload}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_cause_is_named() {
+    for (name, _, _) in STORIES {
+        for channel in CHANNELS {
+            let lines = play(name, channel);
+            for (_, notice, priority) in failures(name) {
+                let (Facts::Task(task), Some(cause)) = (&notice.facts, priority.cause) else {
+                    continue;
+                };
+                let words = [in_words(cause).to_owned(), explain(cause, task).words];
+                let is_named = |text: &str| words.iter().any(|it| text.contains(it.as_str()));
+                assert!(
+                    lines.iter().any(|line| is_named(&line.text)),
+                    "{name} {channel} {words:?}"
+                );
+            }
+        }
+    }
+}
+
+/// An edit repeats nothing that the reader has seen as a message, and a number is given once.
+#[test]
+fn numbers_are_given_once_and_in_order() {
+    for (name, _, _) in STORIES {
+        for channel in CHANNELS {
+            let lines = play(name, channel);
+            let given: Vec<_> = lines
+                .iter()
+                .filter_map(|line| match line.action {
+                    ActionKind::Post => Some(line.message),
+                    ActionKind::Reply | ActionKind::Broadcast => line.reply,
+                    ActionKind::Update => None,
+                })
+                .collect();
+            let expected: Vec<_> = (1..=given.len() as u64).collect();
+            assert_eq!(given, expected, "{name} {channel}");
+        }
+    }
+}
