@@ -108,8 +108,14 @@ fn the_stages_that_read_events_do_no_io() {
     ] {
         let files = rust_files(&source.join(folder));
         assert!(!files.is_empty(), "{folder}");
-        let is_test = |file: &Path| file.iter().any(|part| part == "tests" || part == "tests.rs");
-        for file in files.into_iter().filter(|it| !is_test(it.strip_prefix(&source).unwrap())) {
+        let is_test = |file: &Path| {
+            file.iter()
+                .any(|part| part == "tests" || part == "tests.rs")
+        };
+        for file in files
+            .into_iter()
+            .filter(|it| !is_test(it.strip_prefix(&source).unwrap()))
+        {
             let text = fs::read_to_string(&file).unwrap();
             for word in IMPURE {
                 assert!(!text.contains(word), "{} names {word}", file.display());

@@ -363,6 +363,9 @@ impl TemplateNames {
             self.first_at = text(first);
             self.last_at = text(last.unwrap_or(shown.turn.at));
         }
+        // The times of the event that is shown are in its own lines.
+        self.happened_at = None;
+        self.ran_for = None;
         self.severity = shown.severity().into();
         self.mark = mark(shown.severity());
         self.urgent = shown.urgent();

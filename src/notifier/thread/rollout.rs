@@ -512,7 +512,12 @@ fn complete(
         // AWS says that the deployment runs again, and the one that failed is not known.
         if service.came_back {
             let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
-            note(state, slot, |it| it.note_rollback(Fact { at, reason: reason.clone() }));
+            note(state, slot, |it| {
+                it.note_rollback(Fact {
+                    at,
+                    reason: reason.clone(),
+                })
+            });
         }
         note(state, slot, |it| it.note_completed(at));
         learn(state, slot, observation, service, id);
