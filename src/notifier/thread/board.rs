@@ -160,6 +160,7 @@ impl Board<'_> {
     ) -> bool {
         let (now, settings) = (self.now, self.settings);
         let until = observation.at.min(now);
+        let counts = self.surroundings.counts.get(key).copied();
         let is_taken = match key.kind {
             SubjectKind::Service => {
                 let registrations = route.registration.as_ref();
@@ -173,12 +174,12 @@ impl Board<'_> {
                 let known = registrations.as_ref().zip(definition.as_deref());
                 let known = known.and_then(|(state, it)| registration::find(state, it));
                 let state = self.state(key);
-                pass_incident(key, state, until, None, settings);
+                pass_incident(key, state, until, counts, settings);
                 service::observe(key, state, observation, known, now)
             }
             SubjectKind::Family | SubjectKind::Instance => {
                 let state = self.state(key);
-                pass_incident(key, state, until, None, settings);
+                pass_incident(key, state, until, counts, settings);
                 super::workload::observe(key, state, observation, now)
             }
             SubjectKind::Launch => return self.observe_launch(key, observation, route),

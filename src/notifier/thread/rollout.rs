@@ -67,7 +67,8 @@ enum Phase {
 /// Finds the deployment that a call or an event is about. One whose id is not known yet gets it.
 fn find(state: &mut SubjectState, id: Option<&str>, at: UnixTime, phase: Phase) -> Option<Slot> {
     let is = |it: &Option<Box<Deployment>>, id: &str| it.as_ref().is_some_and(|it| it.is(id));
-    let is_known = id.is_some_and(|id| state.service.knows(id));
+    let memory = &state.service;
+    let is_known = id.is_some_and(|id| memory.knows(id) || memory.is_older(id));
     let Some(id) = id else {
         let current = state.deployment.as_deref();
         let is_same = |it: &Deployment| it.actor.is_none() && is_near_beginning(it, at);
@@ -211,7 +212,7 @@ pub(super) fn begin_by_call(
         .filter(|it| !it.is_primary)
         .collect();
     for id in older.iter().filter_map(|it| it.id.as_deref()) {
-        state.service.remember(id);
+        state.service.remember_older(id);
     }
     let desired = primary
         .and_then(|it| it.desired_count)
@@ -505,7 +506,7 @@ fn complete(
     } else if let Some(deployment) = deployment.filter(|it| is_rolling_back(it)) {
         deployment.add_alias(id);
         deployment.note_completed(at);
-    } else if state.service.knows(id) {
+    } else if is_of_older(state, id, at) {
         state.service.stray_completion = Some((cut(id, LONGEST_ID), at));
     } else {
         let slot = find_or_open(key, state, observation, Some(id), Phase::End);
@@ -523,6 +524,12 @@ fn complete(
         learn(state, slot, observation, service, id);
     }
     service::note_end(state);
+}
+
+/// Whether an older deployment has completed again.
+fn is_of_older(state: &SubjectState, id: &str, at: UnixTime) -> bool {
+    let memory = &state.service;
+    memory.knows(id) || memory.is_older(id) && !is_before_current(state, at)
 }
 
 /// Tells the deployment about a hook. Hooks have no deployment id.

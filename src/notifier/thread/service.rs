@@ -29,8 +29,10 @@ const MOST_STOPPED: usize = 20;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct ServiceMemory {
-    /// The ids of its deployments.
+    /// The ids of its deployments that have had a thread.
     deployments: Vec<String>,
+    /// The ids that a call's answer named as older ones.
+    older: Vec<String>,
     /// The task definition of the last deployment that completed, and its images.
     pub(super) runs: Option<String>,
     pub(super) runs_images: Vec<String>,
@@ -96,6 +98,17 @@ impl ServiceMemory {
     pub(super) fn knows(&self, id: &str) -> bool {
         let id = cut(id, LONGEST_ID);
         self.deployments.contains(&id)
+    }
+
+    pub(super) fn is_older(&self, id: &str) -> bool {
+        self.older.contains(&cut(id, LONGEST_ID))
+    }
+
+    pub(super) fn remember_older(&mut self, id: &str) {
+        if !self.is_older(id) {
+            self.older.push(cut(id, LONGEST_ID));
+            drop_first(&mut self.older, MOST_IDS);
+        }
     }
 
     pub(super) fn remember(&mut self, id: &str) {
