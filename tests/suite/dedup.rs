@@ -302,10 +302,10 @@ async fn a_rollback_is_not_a_duplicate() {
         json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": event.to_string()})
     });
     let batch = json!({"Records": records.collect::<Vec<_>>()});
-    // In one batch they are one turn of the thread, which says how it ended.
+    // In one batch each of the two deployments is one turn of its thread, which says how it ended.
     for (payloads, with_table, messages, rolling_back, duplicates) in [
         (events.clone(), false, 4, 1, 8),
-        (vec![batch], false, 1, 0, 0),
+        (vec![batch], false, 2, 0, 0),
         (events, true, 4, 1, 8),
     ] {
         let slack = slack().await;

@@ -34,7 +34,7 @@ const STORIES: [(&str, usize, usize); 12] = [
 ];
 
 /// A channel that edits and replies, and one that does neither.
-const CHANNELS: [ChannelType; 2] = [ChannelType::SlackApp, ChannelType::Teams];
+const CHANNELS: [ChannelType; 2] = [ChannelType::SlackApp, ChannelType::Slack];
 
 fn story(name: &str) -> Vec<(UnixTime, EcsEvent)> {
     let path = events::folder().join(format!("stories/{name}.json"));
@@ -142,7 +142,7 @@ fn every_story_is_in_the_table() {
 #[test]
 fn a_story_is_few_messages() {
     for (name, most_without_edits, most_posts) in STORIES {
-        let without_edits = play(name, ChannelType::Teams).len();
+        let without_edits = play(name, ChannelType::Slack).len();
         assert!(
             without_edits <= most_without_edits,
             "{name}: {without_edits}"

@@ -124,7 +124,7 @@ fn timers(aws: &FakeAws) -> Vec<(Value, i64)> {
 #[tokio::test]
 async fn an_incident_sends_one_timer_to_the_functions_own_queue() {
     let claim = i64::try_from(TIMEOUT.as_secs()).unwrap();
-    for (resolve_after, longest) in [("30s", 30), ("1h", claim + 2)] {
+    for (resolve_after, longest) in [("30s", 30), ("1h", claim + 3)] {
         let aws = FakeAws::start().await;
         let slack = chat(ok()).await;
         // Three events of one service need one timer.

@@ -305,8 +305,8 @@ impl Due {
 
     fn is_free(&self, owner: &str, now: UnixTime, asked: Asked) -> bool {
         let is_claimed = |(other, until): &(String, UnixTime)| other != owner && *until > now;
-        // A record that came again has waited in its queue already.
-        let is_early = asked == Asked::No && self.not_before > now;
+        let may_wait = asked < Asked::Directly;
+        let is_early = may_wait && self.not_before > now;
         !is_early && !self.claim.as_ref().is_some_and(is_claimed)
     }
 
