@@ -187,7 +187,7 @@ async fn a_timer_makes_the_reminder_due_once() {
             batch(&[failure(1, 0)]),
             batch(&[failure(2, 0)]),
             batch(&[events::sample("stop_task-by-root")]),
-            batch(&[timer.clone()]),
+            batch(std::slice::from_ref(&timer)),
             batch(&[timer]),
         ],
     )
