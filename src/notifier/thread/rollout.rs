@@ -513,11 +513,12 @@ fn complete(
         // AWS says that the deployment runs again, and the one that failed is not known.
         if service.came_back {
             let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
+            let definition = observation.notice.subject.task_definition();
             note(state, slot, |it| {
-                it.note_rollback(Fact {
-                    at,
-                    reason: reason.clone(),
-                })
+                it.note_rollback(Fact { at, reason });
+                if let Some(definition) = definition {
+                    it.learn_from(&definition);
+                }
             });
         }
         note(state, slot, |it| it.note_completed(at));
