@@ -235,7 +235,10 @@ impl ThreadStep<'_> {
             let wake_at = progress.wake_at.get(&key).copied().flatten();
             let is_repeated = asked != Asked::No;
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
-            let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(old);
+            // A timer that has fired is no change: once its time has passed it counts no more.
+            let mut old = old.clone();
+            self.forget_fired(&key, &mut old);
+            let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(&old);
             changed.push((key, record, (actions, claimed, timer), is_changed));
         }
         let written = changed
@@ -285,14 +288,18 @@ impl ThreadStep<'_> {
                 record.outbox.add(action, outbox_channel(channel));
             }
         }
+        self.forget_fired(subject, record);
+        record
+            .outbox
+            .claim(self.owner, self.claimed_until, self.now, asked)
+    }
+
+    fn forget_fired(&self, subject: &SubjectKey, record: &mut ThreadRecord) {
         let has_fired = |at: UnixTime| {
             let is_it = |it: &ThreadTimer| it.at == at && it.subject == *subject;
             at <= self.now || self.fired.iter().any(is_it)
         };
         record.timers.retain(|at| !has_fired(*at));
-        record
-            .outbox
-            .claim(self.owner, self.claimed_until, self.now, asked)
     }
 
     /// Decides whether a timer must be sent, and notes it. If an event came again, its function may have ended before it
