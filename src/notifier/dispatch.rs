@@ -397,7 +397,8 @@ impl Notifier {
             let shown = shown_in.filter(|(_, ids)| ids.contains(&id));
             let shown: Vec<_> = shown.map(|(index, _)| *index).collect();
             let of_thread = |index: &usize| threads.taken.get(index) == Some(&subject);
-            let event = shown.iter().copied().filter(of_thread).min();
+            // The latest one says how the thread is now.
+            let event = shown.iter().copied().filter(of_thread).max();
             let new = shown.iter().filter(|it| !threads.repeated.contains_key(it));
             let receives = new.filter_map(|it| events[*it].receives()).max();
             if let Some(thread) = threads.thread(&subject, &id, records) {
