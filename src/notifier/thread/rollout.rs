@@ -489,9 +489,9 @@ fn complete(
         && !deployment.is_own(id)
         && deployment.rollback.is_none()
     {
-        let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
         deployment.add_alias(id);
-        deployment.note_rollback(Fact { at, reason });
+        // The reason of a completion does not say why it was rolled back.
+        deployment.note_rollback(Fact { at, reason: None });
     }
     let is_rolling_back = |it: &Deployment| it.rollback.as_ref().is_some_and(|it| at >= it.at);
     let slot = match find(state, Some(id), at, Phase::End) {
@@ -512,10 +512,9 @@ fn complete(
         let slot = find_or_open(key, state, observation, Some(id), Phase::End);
         // AWS says that the deployment runs again, and the one that failed is not known.
         if service.came_back {
-            let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
             let definition = observation.notice.subject.task_definition();
             note(state, slot, |it| {
-                it.note_rollback(Fact { at, reason });
+                it.note_rollback(Fact { at, reason: None });
                 if let Some(definition) = definition {
                     it.learn_from(&definition);
                 }
