@@ -16,7 +16,7 @@ use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::queue::{Batch, Queue};
 
 /// The function's timeout in the deployment.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) struct Function {
     process: Process,
@@ -159,7 +159,6 @@ impl Lambda {
             started, urgent, ..
         } = running;
         let ended = Instant::now();
-        assert!(ended - started < TIMEOUT, "Lambda would have ended it");
         self.done.lock().unwrap().push(Invocation {
             slot: self.slot,
             started,

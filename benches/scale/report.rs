@@ -11,7 +11,7 @@ use crate::Run;
 use crate::chat::{Chat, Message, Shown};
 use crate::common::aws::Aws;
 use crate::common::table::{Item, TableCosts};
-use crate::function::{Function, Invocation};
+use crate::function::{Function, Invocation, TIMEOUT};
 use crate::queue::{Figures, Queue};
 
 /// The function's memory in the deployment.
@@ -41,6 +41,8 @@ pub(crate) struct Report {
     /// The time from the last event until everything was posted.
     backlog: Option<Duration>,
     invocations: usize,
+    /// The invocations that Lambda would have ended. There are some where the machine is too slow for the size.
+    too_long: usize,
     busy: Duration,
     cpu: Duration,
     peak_kib: u64,
@@ -113,6 +115,10 @@ impl Report {
             longest_urgent: waits.iter().max().copied(),
             backlog: queue.has_no_events().then_some(backlog),
             invocations: invocations.len(),
+            too_long: invocations
+                .iter()
+                .filter(|it| it.ended - it.started > TIMEOUT)
+                .count(),
             busy,
             cpu: functions.iter().map(|it| it.cpu()).sum(),
             peak_kib: functions.iter().map(|it| it.peak_kib()).max().unwrap_or(0),
@@ -235,7 +241,9 @@ const COLUMNS: &[Column] = &[
         it.returned.to_string()
     }),
     ("messages refused (429)", |it| it.refused.to_string()),
-    ("invocations", |it| it.invocations.to_string()),
+    ("invocations, too long", |it| {
+        format!("{}, {}", it.invocations, it.too_long)
+    }),
     ("their duration, and CPU time", |it| {
         let (busy, cpu) = (it.busy.as_secs_f64(), it.cpu.as_secs_f64());
         format!("{busy:.0} s, {cpu:.1} s")

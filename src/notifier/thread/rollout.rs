@@ -158,7 +158,7 @@ fn open(
             return None;
         }
         deployment.replaced_by = Some(Replacement::Newer);
-        state.replaced = Some(deployment);
+        keep_as_replaced(state, deployment);
         return Some(Slot::Replaced);
     }
     deployment.from.clone_from(&state.service.runs);
@@ -170,9 +170,17 @@ fn open(
             old.replaced_by = Some(Replacement::Newer);
             old.shown.is_outdated = true;
         }
-        state.replaced = Some(old);
+        keep_as_replaced(state, old);
     }
     Some(Slot::Current)
+}
+
+/// Keeps the deployment before the current one. The one before it leaves, after its last change is shown.
+fn keep_as_replaced(state: &mut SubjectState, deployment: Box<Deployment>) {
+    let leaving = state.replaced.replace(deployment);
+    state
+        .outgoing
+        .extend(leaving.filter(|it| it.shown.is_outdated));
 }
 
 /// Names the revision that replaced the deployment before, as soon as it is known.
@@ -489,9 +497,9 @@ fn complete(
         && !deployment.is_own(id)
         && deployment.rollback.is_none()
     {
-        let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
         deployment.add_alias(id);
-        deployment.note_rollback(Fact { at, reason });
+        // The reason of a completion does not say why it was rolled back.
+        deployment.note_rollback(Fact { at, reason: None });
     }
     let is_rolling_back = |it: &Deployment| it.rollback.as_ref().is_some_and(|it| at >= it.at);
     let slot = match find(state, Some(id), at, Phase::End) {
@@ -512,10 +520,9 @@ fn complete(
         let slot = find_or_open(key, state, observation, Some(id), Phase::End);
         // AWS says that the deployment runs again, and the one that failed is not known.
         if service.came_back {
-            let reason = cut_known(service.reason.as_deref(), LONGEST_REASON);
             let definition = observation.notice.subject.task_definition();
             note(state, slot, |it| {
-                it.note_rollback(Fact { at, reason });
+                it.note_rollback(Fact { at, reason: None });
                 if let Some(definition) = definition {
                     it.learn_from(&definition);
                 }

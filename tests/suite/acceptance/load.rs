@@ -4,7 +4,7 @@
 mod chat;
 mod queue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::runtime_api::{Function, memory};
 use chat::{FailingChat, Taken};
 pub(super) use queue::{RetryingQueue, serve};
 
-const EVENTS: usize = 1_000;
+const EVENTS: usize = 600;
 const FUNCTIONS: usize = 3;
 
 /// A generator of pseudo-random numbers. They are the same in every run.
@@ -113,6 +113,8 @@ struct Outcome {
     messages: usize,
     /// The peak memory of a function, in kB.
     peak: u64,
+    /// The services of the events in the dead-letter queue.
+    dead_letters: BTreeSet<String>,
 }
 
 async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome {
@@ -166,7 +168,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
             kills += 1;
         }
         assert!(
-            queue.age() < Duration::from_secs(240),
+            queue.age() < Duration::from_secs(480),
             "the run does not end: {queue:?}"
         );
     }
@@ -195,12 +197,22 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
         returned: queue.returned(),
         messages: messages.len(),
         peak,
+        dead_letters: queue
+            .dead_letters()
+            .iter()
+            .flat_map(|body| names(body))
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
 impl Outcome {
+    /// The events that are neither in the chat nor in the dead-letter queue.
     fn lost(&self) -> Vec<&String> {
-        let lost = self.posted.iter().filter(|(_, times)| **times == 0);
+        let lost = self
+            .posted
+            .iter()
+            .filter(|(name, times)| **times == 0 && !self.dead_letters.contains(*name));
         lost.map(|(name, _)| name).collect()
     }
 
@@ -212,7 +224,7 @@ impl Outcome {
     fn report(&self, how: &str) {
         println!(
             "{how}: {} events, {} lost, {} posted twice though confirmed, {} posted twice without a confirmation; {} messages in {} invocations, {} records returned to the queue, \
-             {} functions killed, at most {} kB",
+             {} in the dead-letter queue, {} functions killed, at most {} kB",
             self.posted.len(),
             self.lost().len(),
             self.doubles(),
@@ -220,6 +232,7 @@ impl Outcome {
             self.messages,
             self.invocations,
             self.returned,
+            self.dead_letters.len(),
             self.kills,
             self.peak,
         );

@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::words::{duration, event_text, image, plural};
+use super::words::{deployment_reason, duration, event_text, image, plural};
 use crate::ecs::diagnosis::{Cause, in_words};
 use crate::ecs::notice::{HookDecision, Kind, Progress};
+use crate::ecs::service_events::rollback_target;
 use crate::notifier::thread::{
     Activity, ActivityCount, CauseCount, CommonFact, Deployment, Hook, Incident, Member, Reason,
     Replacement, Resolution, Run, Sign, Storm, Thread, ThreadState, Touch, Turn, UnixTime,
@@ -111,8 +112,7 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         None => "deployment".to_owned(),
     };
     let by = by(deployment.actor.as_deref());
-    let end = deployment.ended_at().unwrap_or(now);
-    let lasted = rough(end.since(deployment.started_at));
+    let lasted = |word: &str| lasted(deployment, word, now);
     match turn.map(|it| it.reason) {
         Some(Reason::Continued) => return continued(deployment, &what),
         Some(Reason::HookFailed) => {
@@ -128,20 +128,25 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
             format!("{what} has not ended after a day")
         }
         ThreadState::Completed if deployment.is_creation => {
-            format!("created{by}: {} runs after {lasted}", to.unwrap_or("it"))
+            let lasted = lasted("after");
+            format!("created{by}: {} runs{lasted}", to.unwrap_or("it"))
         }
-        ThreadState::Completed => match (to, &deployment.from) {
-            (Some(to), Some(from)) => format!("{from} → {to} deployed in {lasted}{by}"),
-            (Some(to), None) => format!("{to} deployed in {lasted}{by}"),
-            (None, _) => format!("deployment completed in {lasted}{by}"),
-        },
+        ThreadState::Completed => {
+            let lasted = lasted("in");
+            match (to, &deployment.from) {
+                (Some(to), Some(from)) => format!("{from} → {to} deployed{lasted}{by}"),
+                (Some(to), None) => format!("{to} deployed{lasted}{by}"),
+                (None, _) => format!("deployment completed{lasted}{by}"),
+            }
+        }
         ThreadState::Failed if deployment.is_rolled_back() => {
             let new = to.unwrap_or("the new revision");
             let from = deployment.from.as_deref();
             let from = from.unwrap_or("the previous revision");
-            format!("{new} did not stay, rolled back after {lasted}; {from} runs")
+            let lasted = lasted("after");
+            format!("{new} did not stay, rolled back{lasted}; {from} runs")
         }
-        ThreadState::Failed => format!("{what} failed after {lasted}"),
+        ThreadState::Failed => format!("{what} failed{}", lasted("after")),
         ThreadState::RollingBack => {
             let to = deployment.from.as_ref().map(|it| format!(" to {it}"));
             let failed = if deployment.failed.is_some() {
@@ -156,6 +161,15 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
             format!("{what} {}", replaced(deployment.replaced_by.as_ref()))
         }
         _ => begun(deployment, &by),
+    }
+}
+
+/// ` after 6 min`. Empty if only the end is known.
+fn lasted(deployment: &Deployment, word: &str, now: UnixTime) -> String {
+    let end = deployment.ended_at().unwrap_or(now);
+    match end.since(deployment.started_at) {
+        Duration::ZERO => String::new(),
+        lasted => format!(" {word} {}", rough(lasted)),
     }
 }
 
@@ -265,7 +279,12 @@ fn deployment_why(deployment: &Deployment) -> Option<String> {
     let failed = failed.or(deployment.failed.as_ref());
     let fact = failed.or(deployment.rollback.as_ref());
     let hook = deployment.hook.as_ref().and_then(|it| it.reason.clone());
-    fact.and_then(|it| it.reason.clone()).or(hook)
+    let reason = fact.and_then(|it| it.reason.as_deref());
+    let reason = reason.and_then(|reason| match rollback_target(reason) {
+        Some(target) => deployment_reason(reason, Some(target), deployment.from.as_deref()),
+        None => deployment_reason(reason, deployment.id.as_deref(), deployment.to.as_deref()),
+    });
+    reason.or(hook)
 }
 
 fn incident_names(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {

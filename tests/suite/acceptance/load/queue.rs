@@ -12,30 +12,53 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 const BATCH: usize = 25;
 const TIME: Duration = Duration::from_millis(3_500);
 
+/// The wait before a failed record is delivered again. A message without an answer waits a minute, so that some records
+/// come many times.
+const VISIBILITY: Duration = Duration::from_secs(4);
+
+/// A record that was delivered so often goes to the dead-letter queue. These are the records whose message got no answer
+/// twice: they wait an hour.
+const MOST_RECEIVES: u32 = 24;
+
 #[derive(Debug)]
 pub(in crate::acceptance) struct RetryingQueue {
     state: Mutex<State>,
     made: Instant,
 }
 
+#[derive(Debug)]
+struct Record {
+    id: usize,
+    body: String,
+    receives: u32,
+    visible_at: Instant,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<(usize, String)>,
+    waiting: VecDeque<Record>,
     /// Batches that are being processed, by the address of the function's Runtime API and the request id.
-    in_flight: HashMap<(String, String), Vec<(usize, String)>>,
+    in_flight: HashMap<(String, String), Vec<Record>>,
+    dead_letters: Vec<String>,
     invocations: usize,
     returned: usize,
 }
 
 impl RetryingQueue {
     pub(in crate::acceptance) fn new(events: Vec<Value>) -> Self {
-        let waiting = events.iter().map(Value::to_string).enumerate().collect();
+        let now = Instant::now();
+        let record = |(id, event): (usize, &Value)| Record {
+            id,
+            body: event.to_string(),
+            receives: 0,
+            visible_at: now,
+        };
         Self {
             state: Mutex::new(State {
-                waiting,
+                waiting: events.iter().enumerate().map(record).collect(),
                 ..State::default()
             }),
-            made: Instant::now(),
+            made: now,
         }
     }
 
@@ -56,6 +79,11 @@ impl RetryingQueue {
         self.state.lock().unwrap().returned
     }
 
+    /// The bodies of the records in the dead-letter queue.
+    pub(in crate::acceptance) fn dead_letters(&self) -> Vec<String> {
+        self.state.lock().unwrap().dead_letters.clone()
+    }
+
     /// Returns the records of a killed function to the queue, as the visibility timeout does.
     pub(in crate::acceptance) fn return_records_of(&self, api: &str) {
         let mut state = self.state.lock().unwrap();
@@ -67,8 +95,36 @@ impl RetryingQueue {
             .collect();
         for key in held {
             let batch = state.in_flight.remove(&key).unwrap();
-            state.waiting.extend(batch);
+            state.return_records(batch);
         }
+    }
+}
+
+impl State {
+    fn return_records(&mut self, records: Vec<Record>) {
+        for mut record in records {
+            if record.receives >= MOST_RECEIVES {
+                self.dead_letters.push(record.body);
+                continue;
+            }
+            record.visible_at = Instant::now() + VISIBILITY;
+            self.waiting.push_back(record);
+        }
+    }
+
+    /// The next batch. The records stand in the order in which they become visible.
+    fn receive(&mut self) -> Vec<Record> {
+        let now = Instant::now();
+        let is_visible = |it: &&Record| it.visible_at <= now;
+        let many = self
+            .waiting
+            .iter()
+            .take(BATCH)
+            .take_while(is_visible)
+            .count();
+        let mut batch: Vec<_> = self.waiting.drain(..many).collect();
+        batch.iter_mut().for_each(|it| it.receives += 1);
+        batch
     }
 }
 
@@ -94,31 +150,41 @@ struct Answered(Arc<RetryingQueue>, String);
 impl Respond for Next {
     fn respond(&self, _: &Request) -> ResponseTemplate {
         let mut state = self.0.state.lock().unwrap();
-        let many = BATCH.min(state.waiting.len());
-        let batch: Vec<_> = state.waiting.drain(..many).collect();
+        let batch = state.receive();
         if batch.is_empty() {
-            // There is no event yet. The function asks again after an error.
-            return ResponseTemplate::new(500).set_delay(Duration::from_millis(200));
+            // All records wait. An invocation without records only waits too.
+            let payload = json!({"Records": []});
+            return next("waiting", &payload).set_delay(Duration::from_millis(200));
         }
         state.invocations += 1;
         let request = format!("request-{}", state.invocations);
-        let records = batch.iter().map(|(id, body)| {
-            json!({"messageId": id.to_string(), "body": body, "eventSource": "aws:sqs"})
+        let records = batch.iter().map(|record| {
+            json!({
+                "messageId": record.id.to_string(),
+                "body": record.body,
+                "attributes": {"ApproximateReceiveCount": record.receives.to_string()},
+                "eventSource": "aws:sqs",
+            })
         });
         let payload = json!({"Records": records.collect::<Vec<_>>()});
         state
             .in_flight
             .insert((self.1.clone(), request.clone()), batch);
-        let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIME;
-        ResponseTemplate::new(200)
-            .insert_header("lambda-runtime-aws-request-id", request.as_str())
-            .insert_header("lambda-runtime-deadline-ms", end.as_millis().to_string())
-            .insert_header(
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
-            )
-            .set_body_raw(payload.to_string(), "application/json")
+        next(&request, &payload)
     }
+}
+
+/// The answer of the Runtime API with an invocation.
+fn next(request: &str, payload: &Value) -> ResponseTemplate {
+    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIME;
+    ResponseTemplate::new(200)
+        .insert_header("lambda-runtime-aws-request-id", request)
+        .insert_header("lambda-runtime-deadline-ms", end.as_millis().to_string())
+        .insert_header(
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
+        )
+        .set_body_raw(payload.to_string(), "application/json")
 }
 
 impl Respond for Answered {
@@ -137,9 +203,9 @@ impl Respond for Answered {
                 let is_named = |it: &Value| it["itemIdentifier"].as_str() == Some(&id);
                 how == "error" || failures.iter().any(is_named)
             };
-            let failed: Vec<_> = batch.into_iter().filter(|(id, _)| is_failed(*id)).collect();
+            let failed: Vec<_> = batch.into_iter().filter(|it| is_failed(it.id)).collect();
             state.returned += failed.len();
-            state.waiting.extend(failed);
+            state.return_records(failed);
         }
         ResponseTemplate::new(202)
     }
