@@ -110,9 +110,12 @@ impl Aws {
     }
 }
 
+/// The container has the name of the family.
 fn task_definition(body: &Value) -> Value {
+    let arn = body["taskDefinition"].as_str().unwrap();
+    let family = arn.rsplit('/').next().unwrap().split(':').next().unwrap();
     json!({"taskDefinition": {
-        "taskDefinitionArn": body["taskDefinition"],
-        "containerDefinitions": [{"name": "app", "essential": true}],
+        "taskDefinitionArn": arn,
+        "containerDefinitions": [{"name": family, "essential": true}],
     }})
 }
