@@ -159,11 +159,11 @@ impl Threads {
         let mut threads = Self::default();
         for record in items.iter().filter_map(|it| record(it.get("thread")?)) {
             let state = &record["state"];
-            if let Some(deployment) = state["deployment"].as_object() {
+            if let Some(deployment) = state.get("deployment") {
                 threads.deployments += 1;
                 threads.open_deployments += usize::from(deployment["completed_at"].is_null());
             }
-            if let Some(incident) = state["incident"].as_object() {
+            if let Some(incident) = state.get("incident") {
                 threads.incidents += 1;
                 threads.resolved += usize::from(!incident["resolved_at"].is_null());
                 threads.failures += incident["total"].as_u64().unwrap();
