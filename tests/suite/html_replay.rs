@@ -100,13 +100,12 @@ fn a_message_shows_its_last_state_with_its_replies_below_it() {
         [format!("{count} replies, the last at {last_reply}")]
     );
     let edits = states.len() - 1;
-    let broadcasts = played.actions(&["broadcast"]).len();
     assert_eq!(
         summary[..4],
         [
             "slack_app".to_owned(),
             "1 message".to_owned(),
-            format!("{count} replies, {broadcasts} of them also sent to the channel"),
+            format!("{count} replies"),
             format!("{edits} edits"),
         ]
     );
@@ -114,7 +113,7 @@ fn a_message_shows_its_last_state_with_its_replies_below_it() {
 
 #[test]
 fn a_broadcast_is_in_the_thread_and_in_the_channel() {
-    let played = Played::new(&story("crash-loop"), "slack_app");
+    let played = Played::new(&story("hook-waits"), "slack_app");
     let broadcasts = played.actions(&["broadcast"]);
     let in_channel = played.actions(&["post", "broadcast"]);
     assert!(!broadcasts.is_empty());

@@ -1,0 +1,168 @@
+//! How an incident is described.
+
+use std::time::Duration;
+
+use super::super::words::{event_past, plural};
+use super::{CauseWords, ThreadNames, by, cause_list, common, rough, words_of};
+use crate::ecs::diagnosis::Cause;
+use crate::notifier::thread::{
+    CauseCount, Incident, Reason, Resolution, Sign, ThreadState, Touch, Turn, UnixTime,
+};
+
+pub(super) fn incident_names(
+    incident: &Incident,
+    turn: Option<&Turn>,
+    now: UnixTime,
+) -> ThreadNames {
+    let many = incident.causes.len() > 1;
+    let causes = incident.causes.iter().filter(|_| many);
+    let since = incident.since_deployment.as_ref().map(|since| {
+        let what = since.task_definition.as_deref().unwrap_or("a revision");
+        let by = by(since.actor.as_deref());
+        let apart = rough(incident.first_at.since(since.at));
+        format!("the deployment of {what}{by}, {apart} before the first failure")
+    });
+    let touches = incident.touches.iter();
+    let before = touches.map(|it| touched(it, incident.first_at)).collect();
+    ThreadNames {
+        says: incident_says(incident, turn, now),
+        total: incident.total,
+        causes: causes.map(|it| CauseWords::of(it).to_string()).collect(),
+        common: incident.common.iter().map(common).collect(),
+        since,
+        before,
+        part_of_storm: incident.storm.is_some(),
+        ..ThreadNames::default()
+    }
+}
+
+/// The headline of an incident after its subject. `None` if the event's own headline says it: there is only one failure.
+fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Option<String> {
+    let causes = cause_list(&incident.causes);
+    let lasted = rough(now.since(incident.first_at));
+    let goes_on = |how: &str| match incident.causes.len() {
+        1 if now == incident.first_at => format!("{how}: {causes}"),
+        1 => format!("{how}: {causes} in {lasted}"),
+        _ => format!("{how} after {lasted}: {causes}"),
+    };
+    let Some(turn) = turn else {
+        return whole(incident, goes_on);
+    };
+    let said = match (turn.reason, turn.after) {
+        (Reason::Worse, _) if turn.names.is_empty() => goes_on("is worse"),
+        (Reason::Worse, _) => {
+            let is_new = |it: &&CauseCount| turn.names.contains(&it.name);
+            let new: Vec<_> = incident.causes.iter().filter(is_new).cloned().collect();
+            format!("is worse: now also {}", cause_list(&new))
+        }
+        (Reason::CameBack, Some(after)) => {
+            let after = rough(Duration::from_millis(after));
+            format!("is failing again, {after} after it recovered: {causes}")
+        }
+        (Reason::Reminder | Reason::CameBack, _) => goes_on("is still failing"),
+        _ => return whole(incident, goes_on),
+    };
+    Some(said)
+}
+
+/// The headline of the incident's own message.
+fn whole(incident: &Incident, goes_on: impl Fn(&str) -> String) -> Option<String> {
+    match incident.state() {
+        ThreadState::Resolved => Some(resolved(incident)),
+        ThreadState::Recovering => {
+            let causes = past_causes(&incident.causes);
+            Some(format!("{}; so far {causes}", recovering(incident)))
+        }
+        _ if incident.total < 2 && incident.returns == 0 => None,
+        _ => Some(goes_on("is failing")),
+    }
+}
+
+fn recovering(incident: &Incident) -> &'static str {
+    match incident.sign {
+        Some(Sign::SteadyState) => "is steady again",
+        Some(Sign::Deployment) => "is recovering, a deployment has completed",
+        Some(Sign::HealthOk) => "is healthy again",
+        Some(Sign::GoodEnd) => "ended well again",
+        None => "is recovering",
+    }
+}
+
+/// `recovered after 24 min: 10 of 10 tasks run; 38 tasks ran out of memory`.
+fn resolved(incident: &Incident) -> String {
+    let lasted = rough(incident.recovered_at().since(incident.first_at));
+    let causes = past_causes(&incident.causes);
+    let runs = incident.counts.map(|(running, desired)| {
+        let tasks = if desired == 1 {
+            "task runs"
+        } else {
+            "tasks run"
+        };
+        format!("{running} of {desired} {tasks}; ")
+    });
+    let runs = runs.unwrap_or_default();
+    match incident.resolution {
+        Some(Resolution::Deleted) => {
+            let by = by(incident.deleted_by.as_deref());
+            format!("was deleted{by}, {lasted} after its first failure: {causes}")
+        }
+        Some(Resolution::Deregistered) => {
+            format!("was deregistered, {lasted} after its first failure: {causes}")
+        }
+        Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
+        Some(Resolution::Quiet) => format!("has no more failures: {runs}in {lasted} {causes}"),
+        Some(Resolution::Recovered) | None => format!("recovered after {lasted}: {runs}{causes}"),
+    }
+}
+
+/// `38 tasks ran out of memory, 2 tasks could not pull their image; it could not place a task ×4`.
+fn past_causes(causes: &[CauseCount]) -> String {
+    let mut causes: Vec<_> = causes.iter().collect();
+    causes.sort_by_key(|it| std::cmp::Reverse(it.count));
+    let is_of_task = |it: &&CauseCount| it.name.parse::<Cause>().is_ok();
+    let (of_tasks, others): (Vec<_>, Vec<_>) = causes.into_iter().partition(is_of_task);
+    let of_tasks: Vec<_> = of_tasks.into_iter().map(failed_by).collect();
+    // It only follows from the failures of the tasks.
+    let follows =
+        |it: &&CauseCount| it.name == "SERVICE_TASK_START_IMPAIRED" && !of_tasks.is_empty();
+    let others = others.into_iter().filter(|it| !follows(it)).map(|it| {
+        let words = event_past(&it.name).map_or_else(
+            || words_of(&it.name, it.words.as_deref()),
+            |it| format!("it {it}"),
+        );
+        CauseWords {
+            words,
+            count: it.count,
+        }
+        .to_string()
+    });
+    let others: Vec<_> = others.collect();
+    let parts = [of_tasks.join(", "), others.join(", ")];
+    let parts: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+    parts.join("; ")
+}
+
+/// `38 tasks ran out of memory`.
+fn failed_by(cause: &CauseCount) -> String {
+    let words = words_of(&cause.name, cause.words.as_deref());
+    match cause.count {
+        1 => format!("1 task {words}"),
+        count => format!("{count} tasks {}", plural(&words)),
+    }
+}
+
+/// `maya stopped a task, 20 s before the first failure`.
+fn touched(touch: &Touch, first_at: UnixTime) -> String {
+    let actor = touch.actor.as_deref().unwrap_or("somebody");
+    let call = &touch.call;
+    match touch.at <= first_at {
+        true => {
+            let apart = rough(first_at.since(touch.at));
+            format!("{call} by {actor}, {apart} before the first failure")
+        }
+        false => {
+            let apart = rough(touch.at.since(first_at));
+            format!("{call} by {actor}, {apart} after the first failure")
+        }
+    }
+}

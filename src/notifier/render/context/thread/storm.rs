@@ -1,0 +1,133 @@
+//! How a storm is described.
+
+use std::collections::BTreeMap;
+
+use super::{CauseWords, ThreadNames, common, rough, words_of};
+use crate::notifier::thread::{Member, Reason, Storm, ThreadState, Turn, UnixTime};
+
+/// The most services that a storm's headline names.
+const MOST_NAMES: usize = 5;
+
+/// The most services of a storm that have a line of their own.
+const MOST_MEMBERS: usize = 20;
+
+pub(super) fn storm_names(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> ThreadNames {
+    let members = storm.members.iter().take(MOST_MEMBERS);
+    let mut members: Vec<_> = members.map(member).collect();
+    let hidden = storm.members.len().saturating_sub(MOST_MEMBERS) + storm.others as usize;
+    if hidden > 0 {
+        members.push(format!("and {hidden} more"));
+    }
+    ThreadNames {
+        says: Some(storm_says(storm, turn, now)),
+        total: storm.total(),
+        common: storm.common.iter().map(common).collect(),
+        members,
+        ..ThreadNames::default()
+    }
+}
+
+fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
+    let count = storm.members.len() + storm.others as usize;
+    let what = match storm.members.iter().all(Member::is_service) {
+        true => "services",
+        false => "services and tasks",
+    };
+    let lasted = rough(now.since(storm.first_at));
+    let common = storm.common.iter().map(|it| format!("; {}", common(it)));
+    let common: String = common.collect();
+    let total = storm.total();
+    let causes = storm_causes(storm);
+    if let Some(turn) = turn {
+        match turn.reason {
+            Reason::Worse => {
+                return format!(
+                    "{} failing too, {count} {what} now{common}",
+                    are(&turn.names)
+                );
+            }
+            Reason::Reminder => {
+                return format!(
+                    "{count} {what} are still failing: {total} failures in {lasted}{common}"
+                );
+            }
+            _ => {}
+        }
+    }
+    let lasted_in_all = || rough(storm.ended_at.unwrap_or(now).since(storm.first_at));
+    match storm.state() {
+        ThreadState::Resolved if storm.recovered() >= storm.members.len() => {
+            format!(
+                "over after {}: all {count} {what} recovered",
+                lasted_in_all()
+            )
+        }
+        ThreadState::Resolved => {
+            let recovered = storm.recovered();
+            let goes_on = |it: &&Member| it.state != ThreadState::Resolved;
+            let names = storm.members.iter().filter(goes_on);
+            let names: Vec<_> = names.map(|it| it.name().to_owned()).collect();
+            format!(
+                "over after {}: {recovered} of {count} {what} recovered, {} still failing",
+                lasted_in_all(),
+                are(&names)
+            )
+        }
+        ThreadState::Recovering => {
+            format!("{count} {what} are recovering after {lasted}{common}")
+        }
+        _ => format!("{count} {what} are failing: {causes}{total} failures in {lasted}{common}"),
+    }
+}
+
+/// `could not pull its image ×6, ran out of memory; `, the two most frequent ones of all services.
+fn storm_causes(storm: &Storm) -> String {
+    const MOST: usize = 2;
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for (name, count) in storm.members.iter().flat_map(|it| it.causes.iter()) {
+        *counts.entry(name).or_default() += count;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words = counts.iter().take(MOST).map(|(name, count)| CauseWords {
+        words: words_of(name, None),
+        count: *count,
+    });
+    let mut words: Vec<_> = words.map(|it| it.to_string()).collect();
+    if counts.len() > MOST {
+        words.push("and more".to_owned());
+    }
+    match words.is_empty() {
+        true => String::new(),
+        false => format!("{}; ", words.join(", ")),
+    }
+}
+
+/// `web, search and 3 more are`.
+fn are(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+    let hidden = names.len().saturating_sub(MOST_NAMES);
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    match hidden {
+        0 => format!("{} {verb}", shown.join(", ")),
+        hidden => format!("{} and {hidden} more {verb}", shown.join(", ")),
+    }
+}
+
+/// `checkout: failed its health checks ×4, recovered`.
+fn member(member: &Member) -> String {
+    let mut causes: Vec<_> = member.causes.iter().collect();
+    causes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let causes = causes.into_iter().map(|(name, count)| CauseWords {
+        words: words_of(name, None),
+        count,
+    });
+    let causes: Vec<_> = causes.map(|it| it.to_string()).collect();
+    let causes = causes.join(", ");
+    let state = match member.state {
+        ThreadState::Resolved => ", recovered",
+        ThreadState::Recovering => ", recovering",
+        _ => "",
+    };
+    format!("{}: {causes}{state}", member.name())
+}
