@@ -9,7 +9,7 @@ use hyper::Request;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::common::aws::Aws;
+use crate::common::aws::{Aws, QueueCalls};
 use crate::common::process::Process;
 use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::contestant::{Contestant, Transport};
@@ -17,6 +17,17 @@ use crate::tls::{Authority, serve_tls};
 
 /// After this time the benchmark fails because the program does not answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The events come without a queue.
+struct NoQueue;
+
+impl QueueCalls for NoQueue {
+    fn change_visibility(&self, _: &str, _: Duration) {}
+
+    fn send_later(&self, body: String, _: Duration) {
+        panic!("there is no queue for {body}");
+    }
+}
 
 /// The figures of one run.
 pub(crate) struct Run {
@@ -81,7 +92,7 @@ pub(crate) async fn run(
     let lambda = Arc::new(Lambda {
         contestant: *contestant,
         events: warm + 1,
-        aws: Aws::new(|_, _| ()),
+        aws: Aws::new(NoQueue),
         process: OnceLock::new(),
         state: Mutex::default(),
         done: Notify::new(),
@@ -226,7 +237,10 @@ impl Lambda {
             _ => 0,
         };
         assert_eq!(self.aws.calls("PutItem"), claimed, "each is claimed");
-        assert!(self.aws.reads() >= claimed, "each is read from the table");
+        assert!(
+            self.aws.table_costs().reads >= claimed,
+            "each is read from the table"
+        );
         let (first, warm) = state.answers.split_first().unwrap();
         let last = state.answers.last().unwrap();
         let warm_events = u32::try_from(warm.len()).unwrap();

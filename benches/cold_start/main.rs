@@ -11,6 +11,7 @@
 #![expect(clippy::unwrap_used, reason = "an error here ends the benchmark")]
 
 #[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "it counts nothing but calls")]
 mod common;
 mod contestant;
 mod figures;

@@ -9,14 +9,14 @@ use bytes::Bytes;
 use hyper::Request;
 use tokio::time::Instant;
 
-use crate::chat::Chat;
+use crate::chat::{Chat, ChatType};
 use crate::common::aws::Aws;
 use crate::common::process::Process;
 use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::queue::{Batch, Queue};
 
 /// The function's timeout in the deployment.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) struct Function {
     process: Process,
@@ -51,6 +51,7 @@ impl Function {
     pub(crate) async fn start(
         slot: usize,
         queue: &Arc<Queue>,
+        chat_type: ChatType,
         chat: &Arc<Chat>,
         aws: &Arc<Aws>,
     ) -> Self {
@@ -76,7 +77,7 @@ impl Function {
         });
         let (api, chat, aws) = (api.await, chat.await, aws.await);
         let environment = [
-            ("SLACK_WEBHOOKURL", format!("http://{chat}/{slot}")),
+            chat_type.variable(&chat.to_string(), slot),
             ("STATE_TABLE", "state".to_owned()),
             ("AWS_ENDPOINT_URL", format!("http://{aws}")),
             ("AWS_REGION", "eu-west-1".to_owned()),
@@ -86,7 +87,8 @@ impl Function {
         let environment = environment
             .each_ref()
             .map(|(name, value)| (*name, value.as_str()));
-        let program = Command::new(env!("CARGO_BIN_EXE_parrot"));
+        let built = || env!("CARGO_BIN_EXE_parrot").into();
+        let program = Command::new(std::env::var_os("PARROT").unwrap_or_else(built));
         let written = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&written);
         let count_bytes = move |bytes: usize| {
@@ -157,7 +159,6 @@ impl Lambda {
             started, urgent, ..
         } = running;
         let ended = Instant::now();
-        assert!(ended - started < TIMEOUT, "Lambda would have ended it");
         self.done.lock().unwrap().push(Invocation {
             slot: self.slot,
             started,

@@ -5,13 +5,15 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::rollover::{Event, Samples, State};
+use crate::common::aws::QueueCalls;
+use crate::rollover::Event;
+use crate::samples::{Samples, State};
 
 /// These values are those of the deployment.
 pub(crate) const BATCH: usize = 10_000;
@@ -28,6 +30,7 @@ const RECORDS_A_CALL: usize = 10;
 
 pub(crate) struct Queue {
     samples: Samples,
+    started: SystemTime,
     state: Mutex<QueueState>,
 }
 
@@ -39,17 +42,27 @@ struct QueueState {
     in_flight: HashMap<usize, Record>,
     visibility: HashMap<usize, Duration>,
     sent: usize,
-    done: usize,
+    events: usize,
+    timers: usize,
+    done_events: usize,
+    done_timers: usize,
     returned: usize,
     receive_calls: usize,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Record {
     number: usize,
-    event: Event,
+    content: Content,
     sent: Instant,
     receives: u32,
+}
+
+#[derive(Clone)]
+enum Content {
+    Event(Event),
+    /// A message that the function has sent to itself.
+    Timer(String),
 }
 
 /// The payload of one invocation.
@@ -61,40 +74,49 @@ pub(crate) struct Batch {
 }
 
 pub(crate) struct Figures {
-    pub(crate) sent: usize,
+    pub(crate) events: usize,
+    pub(crate) timers: usize,
+    /// The timers that are not due yet.
+    pub(crate) timers_left: usize,
     pub(crate) returned: usize,
     pub(crate) receive_calls: usize,
 }
 
 impl Queue {
-    pub(crate) fn new() -> Self {
+    /// The events' times count from `started`.
+    pub(crate) fn new(started: SystemTime) -> Self {
         Self {
             samples: Samples::read(),
+            started,
             state: Mutex::default(),
         }
     }
 
     pub(crate) fn send(&self, event: Event) {
         let mut state = self.state.lock().unwrap();
-        let record = Record {
-            number: state.sent,
-            event,
-            sent: Instant::now(),
-            receives: 0,
-        };
-        state.sent += 1;
+        state.events += 1;
+        let record = state.new_record(Content::Event(event));
         state.waiting.push_back(record);
     }
 
+    /// Whether all events are done.
+    pub(crate) fn has_no_events(&self) -> bool {
+        let state = self.state.lock().unwrap();
+        state.done_events == state.events
+    }
+
+    /// Whether nothing is left, also no timer.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.state.lock().unwrap();
-        state.done == state.sent
+        state.done_events + state.done_timers == state.sent
     }
 
     pub(crate) fn figures(&self) -> Figures {
         let state = self.state.lock().unwrap();
         Figures {
-            sent: state.sent,
+            events: state.events,
+            timers: state.timers,
+            timers_left: state.timers - state.done_timers,
             returned: state.returned,
             receive_calls: state.receive_calls,
         }
@@ -128,7 +150,7 @@ impl Queue {
         let mut received: Vec<_> = state.waiting.drain(..count).collect();
         for record in &mut received {
             record.receives += 1;
-            state.in_flight.insert(record.number, *record);
+            state.in_flight.insert(record.number, record.clone());
         }
         received
     }
@@ -142,7 +164,10 @@ impl Queue {
         json!({
             "messageId": message_id(record.number),
             "receiptHandle": receipt_handle(record.number),
-            "body": self.samples.body(&record.event),
+            "body": match &record.content {
+                Content::Event(event) => self.samples.body(event, record.number, self.started),
+                Content::Timer(body) => body.clone(),
+            },
             "attributes": {
                 "ApproximateReceiveCount": record.receives.to_string(),
                 "SentTimestamp": sent,
@@ -156,16 +181,6 @@ impl Queue {
             "awsRegion": "eu-west-1",
         })
         .to_string()
-    }
-
-    /// Sets when a record becomes visible again if it returns to the queue.
-    pub(crate) fn change_visibility(&self, receipt_handle: &str, visibility: Duration) {
-        let number = number_of(receipt_handle);
-        self.state
-            .lock()
-            .unwrap()
-            .visibility
-            .insert(number, visibility);
     }
 
     /// Handles the answer of an invocation: the records that it names return to the queue, or all if the invocation
@@ -187,15 +202,49 @@ impl Queue {
                 state.hidden.push((Instant::now() + visibility, record));
                 state.returned += 1;
             } else {
-                state.done += 1;
+                match record.content {
+                    Content::Event(_) => state.done_events += 1,
+                    Content::Timer(_) => state.done_timers += 1,
+                }
             }
         }
     }
 }
 
+impl QueueState {
+    fn new_record(&mut self, content: Content) -> Record {
+        self.sent += 1;
+        Record {
+            number: self.sent,
+            content,
+            sent: Instant::now(),
+            receives: 0,
+        }
+    }
+}
+
+impl QueueCalls for Arc<Queue> {
+    /// Sets when a record becomes visible again if it returns to the queue.
+    fn change_visibility(&self, receipt_handle: &str, timeout: Duration) {
+        let number = number_of(receipt_handle);
+        let mut state = self.state.lock().unwrap();
+        state.visibility.insert(number, timeout);
+    }
+
+    fn send_later(&self, body: String, delay: Duration) {
+        let mut state = self.state.lock().unwrap();
+        state.timers += 1;
+        let record = state.new_record(Content::Timer(body));
+        state.hidden.push((Instant::now() + delay, record));
+    }
+}
+
 impl Batch {
     fn of(records: Vec<(Record, String)>) -> Self {
-        let is_urgent = |record: &Record| record.event.state == State::OutOfMemory;
+        let is_urgent = |record: &Record| match &record.content {
+            Content::Event(event) => event.state == State::OutOfMemory,
+            Content::Timer(_) => false,
+        };
         let (records, texts): (Vec<_>, Vec<_>) = records.into_iter().unzip();
         Self {
             payload: format!("{{\"Records\":[{}]}}", texts.join(",")),

@@ -4,6 +4,7 @@
 
 mod all_samples;
 mod cargo_lambda;
+mod hot_service;
 #[cfg(target_arch = "x86_64")]
 mod instructions;
 mod load;

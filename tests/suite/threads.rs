@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{Timestamp, ToSpan as _};
+use miniz_oxide::inflate::decompress_to_vec;
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -152,10 +153,21 @@ fn text<'a>(item: &'a HashMap<String, AttributeValue>, name: &str) -> &'a str {
     item[name].as_s().unwrap()
 }
 
+/// What an item says of its subject. A long record is compressed.
+fn record_of(item: &HashMap<String, AttributeValue>) -> Value {
+    match &item["thread"] {
+        AttributeValue::B(bytes) => {
+            let json = decompress_to_vec(bytes.as_ref()).unwrap();
+            serde_json::from_slice(&json).unwrap()
+        }
+        text => serde_json::from_str(text.as_s().unwrap()).unwrap(),
+    }
+}
+
 /// The stored number of failures of the service.
 async fn failures(table: &Dynalite) -> Value {
     let items = table.whole_items().await;
-    let thread: Value = serde_json::from_str(text(&items[SERVICE], "thread")).unwrap();
+    let thread = record_of(&items[SERVICE]);
     thread["state"]["incident"]["total"].clone()
 }
 
@@ -318,7 +330,8 @@ async fn deployments_that_failed_while_the_chat_was_down_are_all_posted() {
     }
     let texts = texts(&slack).await;
     assert_eq!(texts.len(), 4, "{texts:#?}");
-    assert!(!text(&table.whole_items().await[SERVICE], "thread").contains("unsent"));
+    let record = record_of(&table.whole_items().await[SERVICE]);
+    assert!(!record.to_string().contains("unsent"));
 }
 
 /// CloudTrail brings the agent's report of a stop minutes after ECS's own event. Without AWS's help it names no service.
@@ -442,6 +455,7 @@ async fn an_item_that_cannot_be_read_is_set_aside() {
     for (version, format, thread) in [
         (Some("7"), Some("99"), "{\"new\": true}"),
         (Some("7"), Some("1"), "{ no JSON"),
+        (Some("7"), Some("2"), "{}"),
         (None, None, "by hand"),
     ] {
         let (slack, table) = (chat(ok()).await, Dynalite::start().await);
@@ -612,7 +626,7 @@ async fn end_waits(table: &Dynalite) {
         if !id.starts_with("thread ") {
             continue;
         }
-        let mut thread: Value = serde_json::from_str(text(&item, "thread")).unwrap();
+        let mut thread = record_of(&item);
         let threads = thread["outbox"]["threads"].as_object_mut().unwrap();
         let channels = threads.values_mut().filter_map(Value::as_object_mut);
         for messages in channels.flat_map(|it| it.values_mut()) {
@@ -621,6 +635,7 @@ async fn end_waits(table: &Dynalite) {
             }
         }
         item.insert("thread".to_owned(), AttributeValue::S(thread.to_string()));
+        item.insert("format".to_owned(), AttributeValue::N("1".to_owned()));
         table.put_whole(item).await;
     }
 }

@@ -7,7 +7,7 @@ use crate::notifier::channel::{MessageRef, Operation, Outcome};
 use crate::notifier::dedup::Unanswered;
 use crate::notifier::report::DeliveryStatus;
 use crate::notifier::thread::{
-    ClaimedDue, DueResult, Step, SubjectKey, Thread, ThreadForm, ThreadId,
+    ClaimedDue, DueResult, Reason, Step, SubjectKey, Thread, ThreadForm, ThreadId,
 };
 
 /// The wait before a message without an answer is sent again.
@@ -15,6 +15,9 @@ const UNANSWERED_WAIT: Duration = Duration::from_secs(60);
 
 /// The same before the last time. So an outage of an hour is over before it.
 const LAST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// A summary has counted the thread, because there is no time for many messages. There is none for many edits.
+const AFTER_SUMMARY: Duration = Duration::from_secs(60);
 
 /// The steps of one thread in one channel.
 #[derive(Debug)]
@@ -76,11 +79,18 @@ impl Chain {
         self.steps.iter().any(|it| it.due.step != Step::Edit)
     }
 
-    /// Whether it only opens the thread, so that a summary may count it instead.
+    /// Whether its only message says no more than the event that it is about: that a thread begins, or ends well. Then a
+    /// summary may count the event instead.
     pub(super) fn may_be_summarized(&self) -> bool {
-        let opens = |it: &ClaimedDue| it.due.step == Step::Post && it.due.form == ThreadForm::Whole;
-        let mut steps = self.steps.iter();
-        self.event.is_some() && !self.is_urgent() && self.steps.len() == 1 && steps.all(opens)
+        let messages = self.steps.iter().filter(|it| it.due.step != Step::Edit);
+        let says_more = |it: &ClaimedDue| {
+            !matches!(
+                it.due.turn.reason,
+                Reason::Opened | Reason::Completed | Reason::Stopped
+            )
+        };
+        let has_more = messages.clone().any(says_more);
+        self.event.is_some() && !self.is_urgent() && messages.count() == 1 && !has_more
     }
 
     /// The next step. A step that has nothing to edit is done.
@@ -158,9 +168,9 @@ impl Chain {
     }
 
     /// The first step, an edit, must wait. What comes after it need not.
-    pub(super) fn postpone(&mut self) {
+    pub(super) fn postpone(&mut self, wait: Duration) {
         if let Some(edit) = self.steps.pop_front() {
-            self.results.push((edit, DueResult::Failed));
+            self.results.push((edit, DueResult::Postponed { wait }));
         }
     }
 
@@ -182,7 +192,17 @@ impl Chain {
     pub(super) fn note_summary(&mut self, status: Option<DeliveryStatus>) {
         match status {
             Some(DeliveryStatus::Tried(Outcome::Delivered { .. })) => {
-                self.note(&Outcome::Delivered { root: None });
+                // The message of the thread itself is still to be edited.
+                let is_edit = self
+                    .steps
+                    .front()
+                    .is_some_and(|it| it.due.step == Step::Edit);
+                if is_edit && self.root.is_some() {
+                    self.postpone(AFTER_SUMMARY);
+                }
+                while !self.steps.is_empty() {
+                    self.note(&Outcome::Delivered { root: None });
+                }
             }
             Some(DeliveryStatus::Tried(outcome)) => self.note(&outcome),
             Some(_) | None => self.give_back(),

@@ -30,6 +30,10 @@ use crate::notifier::thread::Step;
 /// The number of calls to the dedup store at the same time.
 const AT_ONCE: usize = 16;
 
+/// The wait of an edit for which there is no room, and what each edit before it adds.
+const EDIT_AGAIN: Duration = Duration::from_secs(30);
+const EACH_EDIT: Duration = Duration::from_millis(1_500);
+
 /// The delivery status of each event, by its index in the batch.
 pub(super) type Statuses = HashMap<usize, DeliveryStatus>;
 
@@ -47,6 +51,8 @@ struct Sending {
     closed: Option<Outcome>,
     /// The chat takes no more edits for now.
     edits_are_closed: bool,
+    /// The number of edits for which there was no room.
+    postponed: u32,
 }
 
 impl Sending {
@@ -56,7 +62,15 @@ impl Sending {
             attempts: Attempts::Several,
             closed: None,
             edits_are_closed: false,
+            postponed: 0,
         }
+    }
+
+    /// How long the next edit waits for which there is no room. Each waits for those before it, so that not all of them
+    /// are tried again at once.
+    fn wait_of_next_edit(&mut self) -> Duration {
+        self.postponed += 1;
+        EDIT_AGAIN + EACH_EDIT * self.postponed
     }
 }
 
@@ -259,7 +273,7 @@ impl ChannelDispatcher<'_> {
         while let Some(step) = chain.next() {
             let is_edit = step.claimed.due.step == Step::Edit;
             if is_edit && (sending.edits_are_closed || !self.may_edit()) {
-                chain.postpone();
+                chain.postpone(sending.wait_of_next_edit());
                 continue;
             }
             let shown = ThreadMessage {

@@ -249,7 +249,10 @@ impl ThreadStep<'_> {
             let mut fired = self.fired.iter().filter(|it| it.timer.subject == key);
             let is_repeated = asked != Asked::No || fired.any(TimerItem::came_before);
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
-            let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(old);
+            // A timer that has fired is no change: once its time has passed it counts no more.
+            let mut old = old.clone();
+            self.forget_fired(&key, &mut old);
+            let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(&old);
             changed.push(ChangedRecord {
                 key,
                 record,
@@ -339,14 +342,18 @@ impl ThreadStep<'_> {
             }
         }
         record.keep_unsent(before.into_iter());
+        self.forget_fired(subject, record);
+        record
+            .outbox
+            .claim(self.owner, self.claimed_until, self.now, asked)
+    }
+
+    fn forget_fired(&self, subject: &SubjectKey, record: &mut ThreadRecord) {
         let has_fired = |at: UnixTime| {
             let is_it = |it: &ThreadTimer| it.at == at && it.subject == *subject;
             at <= self.now || self.fired.iter().any(|it| is_it(&it.timer))
         };
         record.timers.retain(|at| !has_fired(*at));
-        record
-            .outbox
-            .claim(self.owner, self.claimed_until, self.now, asked)
     }
 
     /// Decides whether a timer must be sent, and notes it. If an event or a timer came again, its function may have ended

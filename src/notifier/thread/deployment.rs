@@ -107,8 +107,6 @@ pub struct TaskCounts {
     /// Of those that started, how many have ended.
     pub ended: u32,
     pub failed: u32,
-    /// Older tasks that were stopped for it.
-    pub stopped: u32,
 }
 
 impl TaskCounts {

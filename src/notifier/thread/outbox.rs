@@ -97,6 +97,8 @@ pub enum DueResult {
     Done { root: Option<MessageRef> },
     /// It was not shown, and is tried again.
     Failed,
+    /// An edit for which there was no room. It is tried again after the wait, and shows what is known then.
+    Postponed { wait: Duration },
     /// It was sent, and may have arrived. It is sent again after the wait.
     Unanswered { wait: Duration },
     /// It was sent, and may have arrived. It is not sent again, unless a person asks for it.
@@ -197,6 +199,16 @@ impl Outbox {
                 claim: None,
                 ..claimed.due.clone()
             }),
+            (DueResult::Postponed { wait }, known) => {
+                if let Some(index) = known {
+                    messages.due.remove(index);
+                }
+                messages.add(Due {
+                    claim: None,
+                    not_before: now.plus(*wait),
+                    ..claimed.due.clone()
+                });
+            }
             (DueResult::Unanswered { wait }, Some(index)) => {
                 let due = &mut messages.due[index];
                 due.claim = None;
@@ -282,6 +294,11 @@ impl ChannelMessages {
     fn add(&mut self, due: Due) {
         if due.step == Step::Edit {
             let is_free = |it: &Due| it.claim.is_none();
+            // One that waits for room will show these counts too.
+            let waits = |it: &Due| it.step == Step::Edit && it.not_before > due.turn.at;
+            if due.turn.reason == Reason::Counted && self.due.iter().any(waits) {
+                return;
+            }
             self.due
                 .retain(|it| !(it.step == Step::Edit && is_free(it)));
             let has_whole = self

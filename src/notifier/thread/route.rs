@@ -178,13 +178,13 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
     };
     let subject = &notice.subject;
     match &notice.facts {
+        // No thread hears of the states between start and stop, so that no state is read for them.
+        Facts::Task(_) if !observation.is_start() && !observation.is_stop() => None,
         Facts::Task(task) => match launcher(notice, task) {
             Launcher::Service => key(SubjectKind::Service, &subject.service),
             Launcher::Schedule => key(SubjectKind::Family, &subject.family),
-            Launcher::Caller if observation.is_start() || observation.is_stop() => {
-                key(SubjectKind::Launch, &subject.task)
-            }
-            Launcher::Caller | Launcher::Unknown => None,
+            Launcher::Caller => key(SubjectKind::Launch, &subject.task),
+            Launcher::Unknown => None,
         },
         Facts::Service(_) | Facts::Hook(_) => key(SubjectKind::Service, &subject.service),
         Facts::Instance(_) | Facts::Health(_) => {

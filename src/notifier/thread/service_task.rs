@@ -116,13 +116,8 @@ fn count(
     let current = state.deployment.as_deref();
     let is_older = current
         .is_some_and(|it| it.is_near(observation.at) && it.id.is_some() && !it.is_own(started_by));
+    // No message shows how many older tasks were stopped, and to count them would be a write for each.
     if is_for_deployment && is_older {
-        if is_new(state, observation, is_failure)
-            && let Some(deployment) = &mut state.deployment
-        {
-            deployment.tasks.stopped = deployment.tasks.stopped.saturating_add(1);
-            deployment.shown.is_outdated = true;
-        }
         return true;
     }
     if !started_by.starts_with("ecs-svc/") {

@@ -5,6 +5,7 @@ mod deployments;
 mod disorder;
 mod events;
 mod incidents;
+mod outbox;
 mod runs;
 mod scene;
 mod sizes;

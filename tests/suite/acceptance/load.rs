@@ -16,7 +16,7 @@ use crate::events;
 use crate::fake_aws::REGION;
 use crate::runtime_api::{Function, memory};
 use chat::{FailingChat, Taken};
-use queue::RetryingQueue;
+pub(super) use queue::{RetryingQueue, serve};
 
 const EVENTS: usize = 600;
 const FUNCTIONS: usize = 3;
@@ -142,7 +142,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
     }
     let mut apis = Vec::new();
     for _ in 0..FUNCTIONS {
-        apis.push(queue::serve(Arc::clone(&queue)).await);
+        apis.push(serve(Arc::clone(&queue)).await);
     }
     let start = |slot: usize| {
         let mut variables = variables.clone();

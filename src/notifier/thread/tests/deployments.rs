@@ -38,7 +38,7 @@ fn it_begins_counts_and_ends() {
         ]
     );
     let it = deployment_of(&scene);
-    assert_eq!((it.tasks.started, it.tasks.stopped), (3, 3));
+    assert_eq!((it.tasks.started, it.tasks.ended), (3, 0));
     assert_eq!(it.to.as_deref(), Some("web:8"));
     assert_eq!(scene.singles, Vec::<String>::new());
     // A service that scales later does not touch the message.

@@ -21,7 +21,7 @@ const VISIBILITY: Duration = Duration::from_secs(4);
 const MOST_RECEIVES: u32 = 24;
 
 #[derive(Debug)]
-pub(super) struct RetryingQueue {
+pub(in crate::acceptance) struct RetryingQueue {
     state: Mutex<State>,
     made: Instant,
 }
@@ -45,7 +45,7 @@ struct State {
 }
 
 impl RetryingQueue {
-    pub(super) fn new(events: Vec<Value>) -> Self {
+    pub(in crate::acceptance) fn new(events: Vec<Value>) -> Self {
         let now = Instant::now();
         let record = |(id, event): (usize, &Value)| Record {
             id,
@@ -62,30 +62,30 @@ impl RetryingQueue {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::acceptance) fn is_empty(&self) -> bool {
         let state = self.state.lock().unwrap();
         state.waiting.is_empty() && state.in_flight.is_empty()
     }
 
-    pub(super) fn age(&self) -> Duration {
+    pub(in crate::acceptance) fn age(&self) -> Duration {
         self.made.elapsed()
     }
 
-    pub(super) fn invocations(&self) -> usize {
+    pub(in crate::acceptance) fn invocations(&self) -> usize {
         self.state.lock().unwrap().invocations
     }
 
-    pub(super) fn returned(&self) -> usize {
+    pub(in crate::acceptance) fn returned(&self) -> usize {
         self.state.lock().unwrap().returned
     }
 
     /// The bodies of the records in the dead-letter queue.
-    pub(super) fn dead_letters(&self) -> Vec<String> {
+    pub(in crate::acceptance) fn dead_letters(&self) -> Vec<String> {
         self.state.lock().unwrap().dead_letters.clone()
     }
 
     /// Returns the records of a killed function to the queue, as the visibility timeout does.
-    pub(super) fn return_records_of(&self, api: &str) {
+    pub(in crate::acceptance) fn return_records_of(&self, api: &str) {
         let mut state = self.state.lock().unwrap();
         let held: Vec<_> = state
             .in_flight
@@ -129,7 +129,7 @@ impl State {
 }
 
 /// A Runtime API that delivers the batches of this queue.
-pub(super) async fn serve(queue: Arc<RetryingQueue>) -> MockServer {
+pub(in crate::acceptance) async fn serve(queue: Arc<RetryingQueue>) -> MockServer {
     let server = MockServer::start().await;
     let address = server.address().to_string();
     Mock::given(method("GET"))

@@ -1,0 +1,79 @@
+//! What waits until there is room for it.
+
+use std::time::Duration;
+
+use super::events::*;
+use super::scene::{Scene, time};
+use crate::notifier::channel::{Capabilities, MessageRef};
+use crate::notifier::thread::{
+    Action, Asked, ClaimedDue, DueResult, Outbox, OutboxChannel, Reason, Step, UnixTime,
+};
+
+const CHANNEL: OutboxChannel<'_> = OutboxChannel {
+    name: "ops",
+    capabilities: Capabilities {
+        edits: true,
+        replies: true,
+    },
+    accepts_all: true,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An incident that opens, and whose count is edited twice.
+fn actions() -> Vec<Action> {
+    let mut scene = Scene::default();
+    for second in [0, 10, 20, 45, 50] {
+        let at_second = format!("10:00:{second:02}");
+        scene.play(&[at(&at_second, failed("web", OUT_OF_MEMORY))]);
+    }
+    scene.until("10:01:30");
+    let actions = scene.actions.into_iter().map(|(_, action)| action);
+    let actions: Vec<_> = actions.collect();
+    let reasons: Vec<_> = actions.iter().map(|it| it.turn.reason).collect();
+    assert_eq!(
+        reasons[..3],
+        [Reason::Opened, Reason::Counted, Reason::Counted]
+    );
+    actions
+}
+
+fn claim(outbox: &mut Outbox, now: UnixTime) -> Vec<ClaimedDue> {
+    outbox.claim("function", now.plus(MINUTE), now, Asked::No)
+}
+
+/// While an edit waits for room, later counts are no edits of their own: it will show them too.
+#[test]
+fn an_edit_without_room_waits_once() {
+    let actions = actions();
+    let mut outbox = Outbox::default();
+    outbox.add(&actions[0], CHANNEL);
+    let opened = claim(&mut outbox, time("10:00:00"));
+    let root = Some(MessageRef {
+        channel: "C1".to_owned(),
+        id: "1.1".to_owned(),
+    });
+    outbox.note(&opened[0], &DueResult::Done { root }, time("10:00:01"));
+
+    outbox.add(&actions[1], CHANNEL);
+    let edit = claim(&mut outbox, time("10:00:30"));
+    assert_eq!(edit[0].due.step, Step::Edit);
+    let later = DueResult::Postponed { wait: 2 * MINUTE };
+    outbox.note(&edit[0], &later, time("10:00:30"));
+    assert_eq!(outbox.wake_at(time("10:00:30")), Some(time("10:02:30")));
+
+    let before = outbox.clone();
+    outbox.add(&actions[2], CHANNEL);
+    assert_eq!(claim(&mut outbox, time("10:01:00")).len(), 0);
+    assert_eq!(outbox.due_count(), 1);
+    assert_eq!(
+        outbox.without_counts().due_count(),
+        before.without_counts().due_count(),
+        "it is stored, and not written again"
+    );
+
+    let again = claim(&mut outbox, time("10:02:30"));
+    assert_eq!(again.len(), 1);
+    outbox.note(&again[0], &DueResult::Done { root: None }, time("10:02:31"));
+    assert_eq!(outbox.due_count(), 0);
+}
