@@ -137,6 +137,12 @@ impl DedupStore {
         }
     }
 
+    /// Notes in memory that a thread shows the transition. An agent's report of the same may follow, which names no
+    /// service, so that no thread takes it. The table is not worth a write for that.
+    pub fn note_shown(&self, key: DedupKey) {
+        self.memory.commit(key);
+    }
+
     /// Call this at the end of an invocation.
     pub async fn finish(&self) {
         if let Some(table) = &self.table {

@@ -31,12 +31,12 @@ use crate::ecs::classify::classify;
 use crate::ecs::event::EcsEvent;
 use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, Http};
-use crate::notifier::dedup::DedupStore;
+use crate::notifier::dedup::{DedupKey, DedupStore};
 use crate::notifier::enrich::{Enricher, ServiceName};
 use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt, TimerItem};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
-use crate::notifier::report::{BatchReport, Delivery, ReportEntry};
+use crate::notifier::report::{BatchReport, Delivery, DeliveryStatus, ReportEntry};
 use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::{ClaimedDue, SubjectKey, ThreadId, ThreadSettings, UnixTime};
 use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
@@ -371,6 +371,12 @@ impl Notifier {
                     }
                     (_, None) => None,
                 };
+                let is_shown = threads.taken.contains_key(&index)
+                    && status.as_ref().is_some_and(DeliveryStatus::is_shown);
+                if let Some(transition) = event.transition().filter(|_| is_shown) {
+                    self.dedup
+                        .note_shown(DedupKey::new(&channel.name, &transition));
+                }
                 let channel = channel.name.clone();
                 let delivery = status.map(|status| Delivery { channel, status });
                 event.deliveries.extend(delivery);

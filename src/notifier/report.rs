@@ -79,6 +79,11 @@ const GIVEN_UP: &str = "it may have arrived, and is not sent again";
 const IN_FLIGHT: &str = "another function is posting it now";
 
 impl DeliveryStatus {
+    /// Whether the channel shows the event: in a message, or as one of those that a thread counts.
+    pub(in crate::notifier) fn is_shown(&self) -> bool {
+        matches!(self, Self::Counted | Self::Tried(Outcome::Delivered { .. }))
+    }
+
     /// The message is sent again, unless it was sent too often already.
     pub(in crate::notifier) fn unanswered(count: Unanswered, why: &str) -> Self {
         let (times, what) = match count {

@@ -334,6 +334,22 @@ async fn deployments_that_failed_while_the_chat_was_down_are_all_posted() {
     assert!(!record.to_string().contains("unsent"));
 }
 
+/// CloudTrail brings the agent's report of a stop minutes after ECS's own event. Without AWS's help it names no service.
+#[tokio::test]
+async fn a_report_of_a_stop_that_a_thread_shows_is_a_duplicate() {
+    let slack = chat(ok()).await;
+    let stage = Stage::webhook(&slack, None);
+    let mut report = events::sample("task_stopped-submit-oom");
+    let task = out_of_memory(1)["detail"]["taskArn"].clone();
+    report["detail"]["requestParameters"]["task"] = task;
+    report["detail"]["requestParameters"]["cluster"] = json!("prod-web");
+    report["detail"]["eventTime"] = json!(seconds_ago(3));
+    report["time"] = json!(seconds_ago(3));
+    let (answers, log) = stage.run(vec![out_of_memory(1), report]).await;
+    assert_eq!(answers, [SUCCEEDED, SUCCEEDED], "{log}");
+    assert_eq!(texts(&slack).await.len(), 1, "{log}");
+}
+
 #[tokio::test]
 async fn a_message_that_was_deleted_is_posted_anew() {
     let (slack, table) = (SlackApi::start().await, Dynalite::start().await);

@@ -49,10 +49,10 @@ struct Sending {
     attempts: Attempts,
     /// The channel accepts nothing more in the time that is left.
     closed: Option<Outcome>,
-    /// The number of edits for which there was no room.
-    postponed: u32,
     /// The chat takes no more edits for now.
     edits_are_closed: bool,
+    /// The number of edits for which there was no room.
+    postponed: u32,
 }
 
 impl Sending {
@@ -61,8 +61,8 @@ impl Sending {
             limiter: RateLimiter::new(limit),
             attempts: Attempts::Several,
             closed: None,
-            postponed: 0,
             edits_are_closed: false,
+            postponed: 0,
         }
     }
 

@@ -451,7 +451,7 @@ fn turns(
     let mut found = Vec::new();
     for mut leaving in std::mem::take(&mut state.outgoing) {
         if let Some(turn) = leaving.turns(now, settings) {
-            found.push((Thread::Deployment(leaving), turn));
+            found.push((Thread::Deployment(Box::new(leaving)), turn));
         }
     }
     if let Some(old) = &mut state.replaced

@@ -178,9 +178,8 @@ fn open(
 /// Keeps the deployment before the current one. The one before it leaves, after its last change is shown.
 fn keep_as_replaced(state: &mut SubjectState, deployment: Box<Deployment>) {
     let leaving = state.replaced.replace(deployment);
-    state
-        .outgoing
-        .extend(leaving.filter(|it| it.shown.is_outdated));
+    let leaving = leaving.filter(|it| it.shown.is_outdated);
+    state.outgoing.extend(leaving.map(|it| *it));
 }
 
 /// Names the revision that replaced the deployment before, as soon as it is known.

@@ -35,7 +35,7 @@ pub struct SubjectState {
     pub(super) replaced: Option<Box<Deployment>>,
     /// Deployments before these, whose last change this batch shows.
     #[serde(skip)]
-    pub(super) outgoing: Vec<Box<Deployment>>,
+    pub(super) outgoing: Vec<Deployment>,
     #[serde(skip_serializing_if = "ServiceMemory::is_empty")]
     pub(super) service: ServiceMemory,
     /// The open incident, or the last one.
