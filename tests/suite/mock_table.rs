@@ -16,21 +16,33 @@ use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::dedup::{Dynalite, TABLE};
-use table::{Table, TableCosts};
+use table::{ConditionFailed, Table, TableCosts};
 
 pub(crate) struct MockTable {
     server: MockServer,
     table: Arc<Mutex<Table>>,
+    /// The ids whose next write is refused, as if another function had been faster.
+    conflicts: Arc<Mutex<Vec<String>>>,
 }
 
 impl MockTable {
     pub(crate) async fn start() -> Self {
         let server = MockServer::start().await;
         let table = Arc::default();
-        let calls = Calls(Arc::clone(&table));
+        let conflicts = Arc::default();
+        let calls = Calls(Arc::clone(&table), Arc::clone(&conflicts));
         let every = Mock::given(method("POST")).respond_with(calls);
         every.mount(&server).await;
-        Self { server, table }
+        Self {
+            server,
+            table,
+            conflicts,
+        }
+    }
+
+    /// Refuses the next write of an item, as if another function had been faster.
+    pub(crate) fn conflict_next(&self, id: &str) {
+        self.conflicts.lock().unwrap().push(id.to_owned());
     }
 
     pub(crate) fn url(&self) -> String {
@@ -56,13 +68,19 @@ impl MockTable {
     }
 }
 
-struct Calls(Arc<Mutex<Table>>);
+struct Calls(Arc<Mutex<Table>>, Arc<Mutex<Vec<String>>>);
 
 impl Respond for Calls {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let target = request.headers["x-amz-target"].to_str().unwrap();
         let call = target.rsplit('.').next().unwrap();
-        let body = serde_json::from_slice(&request.body).unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let mut conflicts = self.1.lock().unwrap();
+        let is_it = |id: &String| call == "PutItem" && body["Item"]["id"]["S"] == **id;
+        if let Some(place) = conflicts.iter().position(is_it) {
+            conflicts.remove(place);
+            return ResponseTemplate::new(400).set_body_json(ConditionFailed.body());
+        }
         match self.0.lock().unwrap().answer(call, &body) {
             Ok(answer) => ResponseTemplate::new(200).set_body_json(answer),
             Err(failed) => ResponseTemplate::new(400).set_body_json(failed.body()),

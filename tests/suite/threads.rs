@@ -14,6 +14,7 @@ use crate::chat::{chat, ok, texts, webhook};
 use crate::dedup::{Dynalite, TABLE};
 use crate::events;
 use crate::fake_aws::{FakeAws, REGION};
+use crate::mock_table::MockTable;
 use crate::runtime_api::{Answer, Function, RuntimeApi, TIMEOUT};
 use crate::slack_api::{CHANNEL, SlackApi};
 
@@ -532,6 +533,32 @@ async fn without_the_table_threads_are_in_memory() {
         assert!(texts[0].contains("×2"), "{table} {texts:?}");
         let warnings = log.matches("the state table is not available").count();
         assert_eq!(warnings, 2, "one in each invocation: {table} {log}");
+    }
+}
+
+/// Another function is faster with one subject of a batch. The others are advanced again with it, and posted once.
+#[tokio::test]
+async fn a_conflict_posts_no_other_thread_twice() {
+    const CLUSTER: &str = "thread cluster 210987654321 eu-west-1 prod-web -";
+    for contested in [SERVICE, CLUSTER] {
+        let (slack, table) = (chat(ok()).await, MockTable::start().await);
+        let stage = Stage::webhook(&slack, Some(&table.url()));
+        let mut other = out_of_memory(2);
+        other["detail"]["clusterArn"] =
+            json!("arn:aws:ecs:eu-west-1:210987654321:cluster/staging-web");
+        table.conflict_next(contested);
+        let (answers, log) = stage.run(vec![json!([out_of_memory(1), other])]).await;
+        assert_eq!(answers, [SUCCEEDED], "{log}");
+        let texts = texts(&slack).await;
+        assert_eq!(texts.len(), 2, "{contested}: {texts:?} {log}");
+        assert_eq!(
+            table.costs().conflicts,
+            0,
+            "the table itself refused nothing"
+        );
+        // The cluster knows of the incident, so that it counts for a storm.
+        let openings = &table.record(CLUSTER)["state"]["cluster"]["openings"];
+        assert_eq!(openings.as_array().unwrap().len(), 1, "{contested}: {log}");
     }
 }
 

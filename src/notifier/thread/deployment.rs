@@ -147,6 +147,13 @@ impl Hook {
         matches!(self.name.as_str(), "HOOK_FAILED" | "HOOK_TIMED_OUT")
     }
 
+    /// Only the event that begins a wait says what happens without an answer.
+    fn learn_from(&mut self, older: &Self, is_same: bool) {
+        if is_same && self.timeout_action.is_none() {
+            self.timeout_action.clone_from(&older.timeout_action);
+        }
+    }
+
     /// Of two events with the same time, the one that needs attention counts.
     fn rank(&self) -> (UnixTime, bool, bool) {
         (self.at, self.has_failed(), self.waits())
@@ -266,9 +273,18 @@ impl Deployment {
     }
 
     pub(super) fn note_hook(&mut self, hook: Hook) {
-        if self.hook.as_ref().is_none_or(|it| it.rank() < hook.rank()) {
+        let Some(known) = &mut self.hook else {
             self.hook = Some(hook);
             self.shown.is_outdated = true;
+            return;
+        };
+        let is_same = known.id == hook.id;
+        if known.rank() < hook.rank() {
+            let older = std::mem::replace(known, hook);
+            self.shown.is_outdated = true;
+            known.learn_from(&older, is_same);
+        } else {
+            known.learn_from(&hook, is_same);
         }
     }
 

@@ -110,7 +110,7 @@ fn resolved(incident: &Incident) -> String {
             format!("was deregistered, {lasted} after its first failure: {causes}")
         }
         Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
-        Some(Resolution::Quiet) => format!("has no more failures: {runs}in {lasted} {causes}"),
+        Some(Resolution::Quiet) => format!("has no more failures: {runs}{causes}"),
         Some(Resolution::Recovered) | None => format!("recovered after {lasted}: {runs}{causes}"),
     }
 }
