@@ -49,8 +49,6 @@ struct Sending {
     attempts: Attempts,
     /// The channel accepts nothing more in the time that is left.
     closed: Option<Outcome>,
-    /// The chat takes no more edits for now.
-    edits_are_closed: bool,
     /// The number of edits for which there was no room.
     postponed: u32,
 }
@@ -61,7 +59,6 @@ impl Sending {
             limiter: RateLimiter::new(limit),
             attempts: Attempts::Several,
             closed: None,
-            edits_are_closed: false,
             postponed: 0,
         }
     }
@@ -272,7 +269,7 @@ impl ChannelDispatcher<'_> {
         let thread = chain.thread.clone();
         while let Some(step) = chain.next() {
             let is_edit = step.claimed.due.step == Step::Edit;
-            if is_edit && (sending.edits_are_closed || !self.may_edit()) {
+            if is_edit && !self.may_edit() {
                 chain.postpone(sending.wait_of_next_edit());
                 continue;
             }
@@ -296,7 +293,9 @@ impl ChannelDispatcher<'_> {
             chain.note(&outcome);
             if is_edit {
                 metrics::count_edit(self.name());
-                sending.edits_are_closed = matches!(outcome, Outcome::Retry { .. });
+                if let Outcome::Retry { after, .. } = outcome {
+                    self.edits.hold(self.name(), after);
+                }
             } else {
                 self.note_outcome(outcome, sending);
             }
