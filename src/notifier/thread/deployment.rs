@@ -68,6 +68,8 @@ pub struct Deployment {
     pub(super) has_begun: bool,
     /// Nothing more is expected after a day.
     pub is_closed: bool,
+    /// Somebody closed it.
+    pub is_closed_by_hand: bool,
     pub shown: Shown,
     /// The last hook that was shown as failed.
     pub(super) hook_shown: Option<String>,
@@ -418,9 +420,10 @@ impl Deployment {
         }
     }
 
-    /// Nothing more is expected of it.
-    pub(super) fn close(&mut self) {
+    /// Somebody closed it.
+    pub(super) fn close_by_hand(&mut self) {
         self.is_closed = true;
+        self.is_closed_by_hand = true;
         self.shown.is_outdated = true;
     }
 

@@ -87,6 +87,8 @@ pub struct Incident {
     pub returns: u32,
     /// From the resolution to the failure that came back, in milliseconds.
     return_after: Option<u64>,
+    /// Whether somebody had closed it before it came back.
+    pub was_closed_by_hand: bool,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
     /// The storm that shows this incident.
@@ -358,6 +360,7 @@ impl Incident {
     fn come_back(&mut self, after: Duration) {
         self.return_after = u64::try_from(after.as_millis()).ok();
         self.resolved_at = None;
+        self.was_closed_by_hand = self.resolution == Some(Resolution::ByHand);
         self.resolution = None;
         self.counts = None;
         self.returns = self.returns.saturating_add(1);

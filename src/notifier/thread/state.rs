@@ -189,7 +189,7 @@ impl SubjectState {
     /// Closes a thread that somebody has looked after.
     pub fn close_by_hand(&mut self, id: &ThreadId, now: UnixTime) {
         if let Some(it) = self.deployment.as_mut().filter(|it| it.thread == *id) {
-            it.close();
+            it.close_by_hand();
         }
         if let Some(it) = self.incident.as_mut().filter(|it| it.thread == *id) {
             it.end_by_hand(now);
@@ -198,10 +198,10 @@ impl SubjectState {
             it.end_by_hand(now);
         }
         if let Some(it) = self.run.as_mut().filter(|it| it.thread == *id) {
-            it.is_closed = true;
+            it.close_by_hand();
         }
         if let Some(it) = self.activity.as_mut().filter(|it| it.thread == *id) {
-            it.close();
+            it.close_by_hand();
         }
     }
 

@@ -125,7 +125,10 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         ThreadState::RollingBack | ThreadState::Waiting | ThreadState::InProgress
             if deployment.is_closed =>
         {
-            format!("{what} has not ended after a day")
+            match deployment.is_closed_by_hand {
+                true => format!("{what} was closed by hand{}", lasted("after")),
+                false => format!("{what} has not ended after a day"),
+            }
         }
         ThreadState::Completed if deployment.is_creation => {
             let lasted = lasted("after");
@@ -330,7 +333,11 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
         }
         (Reason::CameBack, Some(after)) => {
             let after = rough(Duration::from_millis(after));
-            format!("is failing again, {after} after it recovered: {causes}")
+            let end = match incident.was_closed_by_hand {
+                true => "was closed by hand",
+                false => "recovered",
+            };
+            format!("is failing again, {after} after it {end}: {causes}")
         }
         (Reason::Reminder | Reason::CameBack, _) => goes_on("is still failing"),
         _ => return whole(incident, goes_on),
@@ -472,6 +479,13 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
     }
     let lasted_in_all = || rough(storm.ended_at.unwrap_or(now).since(storm.first_at));
     match storm.state() {
+        ThreadState::Resolved if storm.is_closed_by_hand => {
+            let recovered = storm.recovered();
+            format!(
+                "closed by hand after {}: {recovered} of {count} services recovered",
+                lasted_in_all()
+            )
+        }
         ThreadState::Resolved if storm.recovered() >= storm.members.len() => {
             format!(
                 "over after {}: all {count} services recovered",
@@ -530,7 +544,9 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
     let total = run.total();
     let failed: Vec<_> = run.failed().collect();
     let ended = run.tasks.iter().filter(|it| it.end.is_some()).count();
+    let is_closed = run.is_closed && run.state() != ThreadState::Stopped;
     let says = match (total, turn.map(|it| it.reason)) {
+        (_, None) if is_closed => Some("the run was closed by hand".to_owned()),
         (0 | 1, _) => None,
         (_, Some(Reason::Failed)) if ended < total => {
             Some(format!("{} of {total} tasks failed", failed.len()))
