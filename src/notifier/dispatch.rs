@@ -250,6 +250,7 @@ impl Notifier {
     ) {
         let counts = self.service_counts(threads, step).await;
         step.advance(threads, events, timers, counts).await;
+        threads.take_repeated(|index| events[index].is_posted_by_thread_only());
         for index in threads.taken.keys() {
             events[*index].is_in_thread = true;
         }

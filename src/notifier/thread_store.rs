@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::CallError;
 use crate::notifier::state_table::StateTable;
-use crate::notifier::thread::{Outbox, SubjectKey, SubjectState, UnixTime};
+use crate::notifier::thread::{Outbox, SubjectKey, SubjectState, Thread, ThreadId, UnixTime};
 use item::{ReadItem, read_item};
 
 pub use open_threads::{
@@ -24,6 +24,9 @@ pub use open_threads::{
 
 /// The most records in memory. Records without open threads are forgotten first.
 const MOST: usize = 10_000;
+
+/// The most threads of a record that wait only for their messages to be sent.
+const MOST_UNSENT: usize = 4;
 
 /// A subject's state, what is due of it, and the timers on their way.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -40,6 +43,9 @@ pub struct ThreadRecord {
     is_unread: bool,
     pub state: SubjectState,
     pub outbox: Outbox,
+    /// Threads that newer ones replaced in the state before all their messages were sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unsent: Vec<Thread>,
     /// When the timers fire that are on their way.
     pub timers: Vec<UnixTime>,
 }
@@ -73,6 +79,36 @@ impl ThreadRecord {
             state,
             ..self.clone()
         }
+    }
+
+    /// The threads of the subject, and those before them whose messages are still to be sent.
+    pub fn threads(&self) -> impl Iterator<Item = Thread> {
+        self.state.threads().chain(self.unsent.iter().cloned())
+    }
+
+    /// Keeps the threads that the state does not have any more, and whose messages are still to be sent. `before` are
+    /// the threads of the record before, with those that opened since.
+    pub fn keep_unsent(&mut self, before: impl Iterator<Item = Thread>) {
+        let current: BTreeSet<ThreadId> = self.state.threads().map(|it| it.id().clone()).collect();
+        let mut unsent: Vec<Thread> = Vec::new();
+        for thread in before.filter(|it| !current.contains(it.id())) {
+            let id = thread.id();
+            let known = unsent.iter_mut().find(|it| it.id() == id);
+            match known {
+                Some(known) => *known = thread,
+                None if self.outbox.has_message_due(id) => unsent.push(thread),
+                None => (),
+            }
+        }
+        let too_many = unsent.len().saturating_sub(MOST_UNSENT);
+        for lost in unsent.drain(..too_many) {
+            let thread = lost.id().as_str();
+            tracing::error!(
+                thread,
+                "the chat was away for too long, so a message of this thread is not sent"
+            );
+        }
+        self.unsent = unsent;
     }
 
     /// Whether the content is the same, apart from the time of the last change.

@@ -291,6 +291,38 @@ async fn a_chat_that_is_down_gets_the_message_later() {
     }
 }
 
+/// A service keeps only its last deployments. Those before them stay until their messages are sent.
+#[tokio::test]
+async fn deployments_that_failed_while_the_chat_was_down_are_all_posted() {
+    let (slack, table) = (chat(ok()).await, Dynalite::start().await);
+    let down = chat(ResponseTemplate::new(404)).await;
+    let failing = Stage::webhook(&down, Some(table.url()));
+    let failed = |number: usize| {
+        let seconds = 600 - i64::try_from(number).unwrap() * 100;
+        let mut event = deployment(
+            "SERVICE_DEPLOYMENT_FAILED",
+            seconds,
+            "tasks failed to start.",
+        );
+        event["id"] = json!(format!("failed {number}"));
+        event["detail"]["deploymentId"] = json!(format!("ecs-svc/900000000000000000{number}"));
+        event
+    };
+    let events: Vec<_> = (1..=4).map(failed).collect();
+    for event in &events {
+        let (answers, log) = failing.run(vec![event.clone()]).await;
+        assert!(matches!(answers[0], Answer::Error { .. }), "{log}");
+    }
+    let stage = Stage::webhook(&slack, Some(table.url()));
+    for event in &events {
+        let (answers, log) = stage.run(vec![event.clone()]).await;
+        assert_eq!(answers, [SUCCEEDED], "{log}");
+    }
+    let texts = texts(&slack).await;
+    assert_eq!(texts.len(), 4, "{texts:#?}");
+    assert!(!text(&table.whole_items().await[SERVICE], "thread").contains("unsent"));
+}
+
 #[tokio::test]
 async fn a_message_that_was_deleted_is_posted_anew() {
     let (slack, table) = (SlackApi::start().await, Dynalite::start().await);

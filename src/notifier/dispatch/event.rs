@@ -50,6 +50,11 @@ impl BatchEvent {
         matches!(&self.result, Ok((notice, _)) if matches!(notice.facts, Facts::Call(_)))
     }
 
+    /// Whether an event that a thread has had is never posted by itself. A call may be, and what `KEEP` brings back.
+    pub(super) fn is_posted_by_thread_only(&self) -> bool {
+        !self.is_call() && !self.is_brought_back && self.kept().is_some()
+    }
+
     /// Decides again what depends on facts that AWS added.
     pub(super) fn judge_again(&mut self, policy: &Policy) {
         self.is_brought_back =

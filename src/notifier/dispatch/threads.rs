@@ -77,7 +77,7 @@ impl BatchThreads {
     ) -> Option<Thread> {
         let stored = || {
             let record = records.get(subject)?;
-            record.state.threads().find(|it| it.id() == id)
+            record.threads().find(|it| it.id() == id)
         };
         self.snapshots.get(id).cloned().or_else(stored)
     }
@@ -231,7 +231,7 @@ impl ThreadStep<'_> {
                 }
             }
             let asked = threads.asked(&key, events);
-            let claimed = self.fill_outbox(&key, &mut record, &actions, asked);
+            let claimed = self.fill_outbox(&key, &mut record, old, &actions, asked);
             let wake_at = progress.wake_at.get(&key).copied().flatten();
             let is_repeated = asked != Asked::No;
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
@@ -274,10 +274,14 @@ impl ThreadStep<'_> {
         &self,
         subject: &SubjectKey,
         record: &mut ThreadRecord,
+        old: &ThreadRecord,
         actions: &[Action],
         asked: Asked,
     ) -> Vec<ClaimedDue> {
-        let known: Vec<_> = record.state.threads().map(|it| it.id().clone()).collect();
+        let shown = actions.iter().map(|it| it.thread.clone());
+        let before: Vec<_> = old.threads().chain(shown).collect();
+        let known = record.state.threads().chain(before.iter().cloned());
+        let known: Vec<_> = known.map(|it| it.id().clone()).collect();
         let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
         record.outbox.forget(&known, &names);
         for action in actions {
@@ -285,6 +289,7 @@ impl ThreadStep<'_> {
                 record.outbox.add(action, outbox_channel(channel));
             }
         }
+        record.keep_unsent(before.into_iter());
         let has_fired = |at: UnixTime| {
             let is_it = |it: &ThreadTimer| it.at == at && it.subject == *subject;
             at <= self.now || self.fired.iter().any(is_it)
@@ -356,6 +361,18 @@ impl BatchThreads {
                     .entry(observation.index)
                     .or_default()
                     .extend(found);
+            }
+        }
+    }
+
+    /// Takes events that came again after their thread was forgotten. They are not posted by themselves.
+    pub(super) fn take_repeated(&mut self, is_posted_by_thread_only: impl Fn(usize) -> bool) {
+        for (index, subjects) in &self.repeated {
+            if let Some(subject) = subjects
+                .first()
+                .filter(|_| is_posted_by_thread_only(*index))
+            {
+                self.taken.entry(*index).or_insert_with(|| subject.clone());
             }
         }
     }

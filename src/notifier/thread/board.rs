@@ -424,6 +424,11 @@ fn turns(
     settings: &ThreadSettings,
 ) -> Vec<(Thread, Turn)> {
     let mut found = Vec::new();
+    for mut leaving in std::mem::take(&mut state.outgoing) {
+        if let Some(turn) = leaving.turns(now, settings) {
+            found.push((Thread::Deployment(leaving), turn));
+        }
+    }
     if let Some(old) = &mut state.replaced
         && let Some(turn) = old.turns(now, settings)
     {

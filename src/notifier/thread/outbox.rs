@@ -236,6 +236,13 @@ impl Outbox {
         messages.is_some_and(|it| it.is_begun)
     }
 
+    /// Whether a message of the thread is still to be sent. An edit alone does not count, nor what was given up.
+    pub fn has_message_due(&self, thread: &ThreadId) -> bool {
+        let channels = self.threads.get(thread).into_iter().flatten();
+        let mut due = channels.flat_map(|(_, messages)| &messages.due);
+        due.any(|it| it.step != Step::Edit && !it.is_given_up)
+    }
+
     /// Whether something is due in this channel for one of the threads, claimed or not.
     pub fn is_due_in(&self, channel: &str) -> bool {
         self.due_in(channel).any(|it| !it.is_given_up)

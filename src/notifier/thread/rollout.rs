@@ -158,7 +158,7 @@ fn open(
             return None;
         }
         deployment.replaced_by = Some(Replacement::Newer);
-        state.replaced = Some(deployment);
+        keep_as_replaced(state, deployment);
         return Some(Slot::Replaced);
     }
     deployment.from.clone_from(&state.service.runs);
@@ -170,9 +170,17 @@ fn open(
             old.replaced_by = Some(Replacement::Newer);
             old.shown.is_outdated = true;
         }
-        state.replaced = Some(old);
+        keep_as_replaced(state, old);
     }
     Some(Slot::Current)
+}
+
+/// Keeps the deployment before the current one. The one before it leaves, after its last change is shown.
+fn keep_as_replaced(state: &mut SubjectState, deployment: Box<Deployment>) {
+    let leaving = state.replaced.replace(deployment);
+    state
+        .outgoing
+        .extend(leaving.filter(|it| it.shown.is_outdated));
 }
 
 /// Names the revision that replaced the deployment before, as soon as it is known.

@@ -33,6 +33,9 @@ pub struct SubjectState {
     /// The deployment before, until its last edit is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) replaced: Option<Box<Deployment>>,
+    /// Deployments before these, whose last change this batch shows.
+    #[serde(skip)]
+    pub(super) outgoing: Vec<Box<Deployment>>,
     #[serde(skip_serializing_if = "ServiceMemory::is_empty")]
     pub(super) service: ServiceMemory,
     /// The open incident, or the last one.
@@ -59,7 +62,8 @@ pub struct SubjectState {
 }
 
 /// A thread with what is known about it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Thread {
     Deployment(Box<Deployment>),
     Incident(Box<Incident>),

@@ -17,7 +17,7 @@ use crate::runtime_api::{Function, memory};
 use chat::{FailingChat, Taken};
 use queue::RetryingQueue;
 
-const EVENTS: usize = 1_000;
+const EVENTS: usize = 600;
 const FUNCTIONS: usize = 3;
 
 /// A generator of pseudo-random numbers. They are the same in every run.
@@ -168,7 +168,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
             kills += 1;
         }
         assert!(
-            queue.age() < Duration::from_secs(240),
+            queue.age() < Duration::from_secs(480),
             "the run does not end: {queue:?}"
         );
     }

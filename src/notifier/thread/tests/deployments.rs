@@ -204,6 +204,29 @@ fn a_newer_deployment_ends_it() {
 }
 
 #[test]
+fn several_newer_deployments_in_one_batch_end_it_too() {
+    let mut scene = Scene::default();
+    scene.play(&[called("10:00:00")]);
+    let newer = |second: &str, revision: &str| {
+        let id = format!("ecs-svc/{revision}");
+        at(second, update("maya", "web", revision, &id))
+    };
+    let batch = ["9", "10", "11"];
+    let batch = batch.map(|it| newer(&format!("10:05:{it:0>2}"), it));
+    scene.arrive("10:05:20", &batch);
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:05:20 deployment learned replaced",
+            "10:05:20 deployment opened replaced",
+            "10:05:20 deployment opened replaced",
+            "10:05:20 deployment opened in_progress",
+        ]
+    );
+}
+
+#[test]
 fn after_a_day_it_closes_in_its_last_state() {
     let mut scene = Scene::default();
     scene.play(&[called("10:00:00")]).finish();

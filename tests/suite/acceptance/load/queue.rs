@@ -152,8 +152,9 @@ impl Respond for Next {
         let mut state = self.0.state.lock().unwrap();
         let batch = state.receive();
         if batch.is_empty() {
-            // There is no event yet. The function asks again after an error.
-            return ResponseTemplate::new(500).set_delay(Duration::from_millis(200));
+            // All records wait. An invocation without records only waits too.
+            let payload = json!({"Records": []});
+            return next("waiting", &payload).set_delay(Duration::from_millis(200));
         }
         state.invocations += 1;
         let request = format!("request-{}", state.invocations);
@@ -169,16 +170,21 @@ impl Respond for Next {
         state
             .in_flight
             .insert((self.1.clone(), request.clone()), batch);
-        let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIME;
-        ResponseTemplate::new(200)
-            .insert_header("lambda-runtime-aws-request-id", request.as_str())
-            .insert_header("lambda-runtime-deadline-ms", end.as_millis().to_string())
-            .insert_header(
-                "lambda-runtime-invoked-function-arn",
-                "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
-            )
-            .set_body_raw(payload.to_string(), "application/json")
+        next(&request, &payload)
     }
+}
+
+/// The answer of the Runtime API with an invocation.
+fn next(request: &str, payload: &Value) -> ResponseTemplate {
+    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + TIME;
+    ResponseTemplate::new(200)
+        .insert_header("lambda-runtime-aws-request-id", request)
+        .insert_header("lambda-runtime-deadline-ms", end.as_millis().to_string())
+        .insert_header(
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-west-1:210987654321:function:parrot",
+        )
+        .set_body_raw(payload.to_string(), "application/json")
 }
 
 impl Respond for Answered {
