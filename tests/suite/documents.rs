@@ -9,14 +9,13 @@ use ecs_parrot::config;
 use ecs_parrot::ecs::diagnosis::Cause;
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::env_file::keys::{self, Allows};
-use ecs_parrot::notifier::channel::terminal;
-use ecs_parrot::notifier::policy::{CallWord, DropReason, Policy};
+use ecs_parrot::notifier::policy::{CallWord, DropReason};
 use ecs_parrot::notifier::render;
 use regex::Regex;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
 
-use crate::{events, infrastructure};
+use crate::infrastructure;
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
