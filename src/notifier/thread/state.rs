@@ -209,6 +209,18 @@ impl SubjectState {
         }
     }
 
+    /// The ids of its threads.
+    pub fn thread_ids(&self) -> impl Iterator<Item = &ThreadId> {
+        let deployments = [&self.deployment, &self.replaced].into_iter().flatten();
+        let incidents = [&self.incident, &self.ended].into_iter().flatten();
+        deployments
+            .map(|it| &it.thread)
+            .chain(incidents.map(|it| &it.thread))
+            .chain(self.storm.iter().map(|it| &it.thread))
+            .chain(self.run.iter().map(|it| &it.thread))
+            .chain(self.activity.iter().map(|it| &it.thread))
+    }
+
     /// The threads of the subject.
     pub fn threads(&self) -> impl Iterator<Item = Thread> {
         let deployments = [&self.deployment, &self.replaced].into_iter().flatten();
