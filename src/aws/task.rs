@@ -82,6 +82,7 @@ fn facts(task: &types::Task) -> TaskFacts {
         launch_type: task.launch_type().map(|it| it.as_str().to_owned()),
         capacity_provider: owned(task.capacity_provider_name()),
         started_at: task.started_at().and_then(time),
+        stopping_at: task.stopping_at().and_then(time),
         stopped_at: task.stopped_at().and_then(time),
         updated_at: None,
         version: None,

@@ -184,7 +184,7 @@ pub struct CallFacts {
     pub images: Vec<String>,
     /// For CreateService and UpdateService.
     pub service: Option<ServiceChange>,
-    /// For ContinueServiceDeployment.
+    /// For ContinueServiceDeployment, and for StopServiceDeployment if it rolls back.
     pub hook_decision: Option<HookDecision>,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
@@ -196,7 +196,7 @@ pub struct CallFacts {
     pub docker_version: Option<String>,
 }
 
-/// What a person decided about a hook that waits.
+/// What a person decided about a deployment, mostly about one whose hook waits.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -271,6 +271,8 @@ pub struct ServiceChange {
     pub desired_count: Option<i64>,
     /// Whether the request asks for a new deployment: it names a task definition, or it forces one.
     pub asks_for_deployment: bool,
+    /// Whether the request changes the desired count and nothing else, so that it begins no deployment.
+    pub only_scales: bool,
     pub deployments: Vec<AnsweredDeployment>,
 }
 
@@ -286,6 +288,8 @@ pub struct AnsweredDeployment {
     pub task_definition: Option<String>,
     pub desired_count: Option<i64>,
     pub created_at: Option<Time>,
+    /// `COMPLETED`, `IN_PROGRESS` or `FAILED`. ECS rolls back to the latest one that completed.
+    pub rollout_state: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -300,6 +304,8 @@ pub struct TaskFacts {
     pub launch_type: Option<String>,
     pub capacity_provider: Option<String>,
     pub started_at: Option<Time>,
+    /// When the task began to stop. With a load balancer, it stops minutes later.
+    pub stopping_at: Option<Time>,
     pub stopped_at: Option<Time>,
     pub updated_at: Option<Time>,
     /// Increases with each change of the task's state.

@@ -33,14 +33,12 @@ use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, Http};
 use crate::notifier::dedup::DedupStore;
 use crate::notifier::enrich::{Enricher, ServiceName};
-use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt};
+use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt, TimerItem};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
 use crate::notifier::report::{BatchReport, Delivery, ReportEntry};
 use crate::notifier::state_table::StateTable;
-use crate::notifier::thread::{
-    ClaimedDue, SubjectKey, ThreadId, ThreadSettings, ThreadTimer, UnixTime,
-};
+use crate::notifier::thread::{ClaimedDue, SubjectKey, ThreadId, ThreadSettings, UnixTime};
 use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
 use chain::Chain;
 use channel::ChannelDispatcher;
@@ -135,11 +133,10 @@ impl Notifier {
     /// The whole flow. Returns the entries, and the records of timers that must come again.
     async fn process(&self, opened: Opened, end: Deadline) -> (Vec<ReportEntry>, Vec<Receipt>) {
         let end = budget::record_deadline(end);
-        let deadline = budget::send_deadline(end, opened.items.len());
+        let deadline = budget::send_deadline(end, opened.items.len() + opened.timers.len());
         self.begin(&opened);
         let Opened { items, timers } = opened;
-        let fired: Vec<_> = timers.iter().map(|it| it.timer.clone()).collect();
-        let step = self.thread_step(&fired, deadline, end);
+        let step = self.thread_step(&timers, deadline, end);
         let subjects: Vec<_> = timers.iter().map(|it| it.timer.subject.clone()).collect();
         let read = |item| BatchEvent::read(item, &self.policy);
         let mut events: Vec<_> = items.into_iter().map(read).collect();
@@ -148,20 +145,21 @@ impl Notifier {
         self.advance(&mut events, &mut threads, &step, &subjects)
             .await;
         let new_timers = std::mem::take(&mut threads.timers);
-        let ((), without_timer) = join(
+        let ((), sent) = join(
             self.deliver(&mut events, &mut threads, &step, end),
-            self.timers.send(&new_timers, step.now),
+            end.hold(self.timers.send(&new_timers, step.now)),
         )
         .await;
+        let without_timer = sent.unwrap_or_default();
         end.hold(self.dedup.finish()).await;
         // The next event of the subject sends the timer again.
         for subject in &without_timer {
             end.hold(self.threads.forget_timers(subject)).await;
         }
         let failed = timers
-            .into_iter()
+            .iter()
             .filter(|it| threads.contested.contains(&it.timer.subject));
-        let failed = failed.filter_map(|it| it.receipt).collect();
+        let failed = failed.filter_map(|it| it.receipt.clone()).collect();
         let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
         entries.iter().for_each(ReportEntry::log);
         entries.iter().for_each(ReportEntry::count);
@@ -183,7 +181,7 @@ impl Notifier {
 
     fn thread_step<'a>(
         &'a self,
-        fired: &'a [ThreadTimer],
+        fired: &'a [TimerItem],
         deadline: Deadline,
         end: Deadline,
     ) -> ThreadStep<'a> {

@@ -114,6 +114,14 @@ pub struct TimerItem {
     pub timer: ThreadTimer,
 }
 
+impl TimerItem {
+    /// Whether the queue has delivered the timer before: the function that got it then may have ended too early.
+    pub fn came_before(&self) -> bool {
+        let message = self.receipt.as_ref().and_then(|it| it.message.as_ref());
+        message.is_some_and(|it| it.receives() > 1)
+    }
+}
+
 /// What was read so far, within the limits.
 #[derive(Debug, Default)]
 struct Reading {

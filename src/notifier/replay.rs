@@ -14,7 +14,7 @@ use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, MessageRef, Operation, terminal};
 use crate::notifier::dedup::PostedMemory;
 use crate::notifier::dispatch::evaluate;
-use crate::notifier::group::{Group, GroupItem, MessagePlan};
+use crate::notifier::group::{Group, GroupItem, MessagePlan, PlannedMessage};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{Decision, Policy, is_brought_back};
 use crate::notifier::render::{Renderer, ThreadMessage, View};
@@ -140,6 +140,12 @@ impl Messages {
     }
 }
 
+/// What a batch shows: a change of a thread, or events that belong to none.
+enum Part<'a> {
+    Thread(&'a Action),
+    Group(PlannedMessage<'a>),
+}
+
 impl<'a> Replay<'a> {
     pub fn new(
         policy: &'a Policy,
@@ -214,16 +220,8 @@ impl<'a> Replay<'a> {
             })
             .collect();
         let progress = self.advance(&observations, due, now);
-        let singles = self.singles(&evaluated, &progress);
-        let mut lines = Vec::new();
-        for action in &progress.actions {
-            let order = action.events.first().copied().unwrap_or(usize::MAX);
-            let shown = self.show(action, &evaluated);
-            lines.extend(shown.into_iter().map(|line| (order, line)));
-        }
-        for (order, line) in singles {
-            lines.push((order, line));
-        }
+        let items = self.singles(&evaluated, &progress);
+        let lines = self.show_all(&progress.actions, &items, &evaluated);
         for (key, state) in progress.states {
             let wake_at = progress.wake_at.get(&key).copied().flatten();
             // A timer for the past would fire again and again.
@@ -235,8 +233,32 @@ impl<'a> Replay<'a> {
             }
             self.states.insert(key, state);
         }
-        lines.sort_by_key(|(order, _)| *order);
-        lines.into_iter().map(|(_, line)| line).collect()
+        lines
+    }
+
+    /// Shows what a batch brings in the order of its events, so that the messages are numbered in this order.
+    fn show_all(
+        &mut self,
+        actions: &[Action],
+        singles: &[GroupItem<'_>],
+        evaluated: &[(Notice, Decision)],
+    ) -> Vec<ReplayLine> {
+        let order = |it: &Action| it.events.first().copied().unwrap_or(usize::MAX);
+        let mut parts: Vec<_> = actions
+            .iter()
+            .map(|it| (order(it), Part::Thread(it)))
+            .collect();
+        let mut plan = MessagePlan::of(singles);
+        while let Some(planned) = plan.next(None) {
+            let first = planned.indexes.first().copied().unwrap_or_default();
+            parts.push((first, Part::Group(planned)));
+        }
+        parts.sort_by_key(|(order, _)| *order);
+        let show = |(_, part): (usize, Part<'_>)| match part {
+            Part::Thread(action) => self.show(action, evaluated),
+            Part::Group(it) => vec![self.show_group(&it.group, &it.indexes, evaluated)],
+        };
+        parts.into_iter().flat_map(show).collect()
     }
 
     fn advance(
@@ -268,12 +290,12 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The messages of the events that belong to no thread.
-    fn singles(
+    /// The events that belong to no thread.
+    fn singles<'e>(
         &mut self,
-        evaluated: &[(Notice, Decision)],
+        evaluated: &'e [(Notice, Decision)],
         progress: &Progress,
-    ) -> Vec<(usize, ReplayLine)> {
+    ) -> Vec<GroupItem<'e>> {
         let mut items = Vec::new();
         for (index, evaluated) in evaluated.iter().enumerate() {
             let Some(item) = GroupItem::of(index, evaluated) else {
@@ -286,14 +308,7 @@ impl<'a> Replay<'a> {
                 items.push(item);
             }
         }
-        let mut plan = MessagePlan::of(&items);
-        let mut lines = Vec::new();
-        while let Some(planned) = plan.next(None) {
-            let first = planned.indexes.first().copied().unwrap_or_default();
-            let line = self.show_group(&planned.group, &planned.indexes, evaluated);
-            lines.push((first, line));
-        }
-        lines
+        items
     }
 
     fn show_group(

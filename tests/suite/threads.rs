@@ -348,6 +348,37 @@ async fn a_message_that_was_deleted_is_posted_anew() {
     );
 }
 
+/// An edit that the chat does not take must not delay the alarm after it.
+#[tokio::test]
+async fn a_refused_edit_does_not_hold_back_its_reply() {
+    for busy in [false, true] {
+        let (slack, table) = (SlackApi::start().await, Dynalite::start().await);
+        let stage = Stage::app(slack.settings(), &table);
+        stage.run(vec![out_of_memory(1)]).await;
+        match busy {
+            true => {
+                let limited = ResponseTemplate::new(429).insert_header("retry-after", "120");
+                slack.answer_next(limited);
+            }
+            false => slack.fail_next("block_mismatch"),
+        }
+        let (answers, log) = stage.run(vec![image_pull(2)]).await;
+        let methods = slack.methods();
+        let expected = ["chat.postMessage", "chat.update", "chat.postMessage"];
+        assert_eq!(methods, expected, "{log}");
+        let reply = &slack.messages()[1];
+        assert!(reply.is_broadcast && reply.text.contains("could not pull"));
+        // A busy chat takes the edit later.
+        assert_eq!(matches!(answers[0], Answer::Error { .. }), busy, "{log}");
+        if busy {
+            let (answers, log) = stage.run(vec![image_pull(2)]).await;
+            assert_eq!(answers, [SUCCEEDED], "{log}");
+            assert_eq!(slack.methods()[3..], ["chat.update"], "{log}");
+            assert_eq!(slack.messages()[0].edits, 1);
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_urgent_only_channel_gets_a_deployment_when_it_fails() {
     let (slack, table) = (SlackApi::start().await, Dynalite::start().await);

@@ -121,10 +121,16 @@ fn launched_tasks(response: Fields<'_>) -> Vec<String> {
 }
 
 fn hook_decision(name: &str, request: Fields<'_>) -> Option<HookDecision> {
-    (name == "ContinueServiceDeployment").then(|| match request.text("action").as_deref() {
-        Some("ROLLBACK") => HookDecision::RollBack,
-        Some(_) | None => HookDecision::Continue,
-    })
+    let (field, default) = match name {
+        "ContinueServiceDeployment" => ("action", "CONTINUE"),
+        "StopServiceDeployment" => ("stopType", "ROLLBACK"),
+        _ => return None,
+    };
+    match request.text(field).as_deref().unwrap_or(default) {
+        "ROLLBACK" => Some(HookDecision::RollBack),
+        "ABORT" => None,
+        _ => Some(HookDecision::Continue),
+    }
 }
 
 fn images(name: &str, request: Fields<'_>) -> Vec<String> {

@@ -95,6 +95,7 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         launch_type: task.launch_type.clone(),
         capacity_provider: task.capacity_provider.clone(),
         started_at: task.started_at.clone(),
+        stopping_at: task.stopping_at.clone(),
         stopped_at: task.stopped_at.clone(),
         updated_at: task.updated_at.clone(),
         version: task.version,

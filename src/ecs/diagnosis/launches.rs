@@ -98,6 +98,10 @@ impl LaunchFailure {
 /// More specific marks come before more general ones.
 const LAUNCH_FAILURES: &[LaunchFailure] = &[
     temporary(
+        "RESOURCE:FARGATE_SPOT",
+        "add FARGATE to the service's capacity provider strategy, or try again later: AWS takes Spot capacity back when it needs it",
+    ).meaning("Fargate Spot has no capacity now"),
+    temporary(
         "RESOURCE:FARGATE",
         "AWS has no Fargate capacity there now: try again later, or in subnets of other zones",
     ).meaning("Fargate has no capacity now"),

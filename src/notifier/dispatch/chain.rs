@@ -127,6 +127,10 @@ impl Chain {
                 let done = DueResult::Done { root: root.clone() };
                 (done, DeliveryStatus::Tried(outcome.clone()))
             }
+            // The reply after it says what matters, and the next edit shows the same and more.
+            Outcome::Refused { .. } if is_edit && !self.steps.is_empty() => {
+                return self.results.push((claimed, DueResult::Done { root: None }));
+            }
             // An edit may be repeated.
             Outcome::Retry { .. } | Outcome::Refused { .. } => {
                 (DueResult::Failed, DeliveryStatus::Tried(outcome.clone()))
@@ -153,7 +157,8 @@ impl Chain {
         let has_failed = !matches!(result, DueResult::Done { .. });
         self.results.push((claimed, result));
         self.note_status(status);
-        if has_failed {
+        // A reply needs no edit before it, and an alarm must not wait for one.
+        if has_failed && !is_edit {
             self.give_back();
         }
     }

@@ -45,6 +45,8 @@ struct Sending {
     attempts: Attempts,
     /// The channel accepts nothing more in the time that is left.
     closed: Option<Outcome>,
+    /// The chat takes no more edits for now.
+    edits_are_closed: bool,
 }
 
 impl Sending {
@@ -53,6 +55,7 @@ impl Sending {
             limiter: RateLimiter::new(limit),
             attempts: Attempts::Several,
             closed: None,
+            edits_are_closed: false,
         }
     }
 }
@@ -255,7 +258,7 @@ impl ChannelDispatcher<'_> {
         let thread = chain.thread.clone();
         while let Some(step) = chain.next() {
             let is_edit = step.claimed.due.step == Step::Edit;
-            if is_edit && !self.may_edit() {
+            if is_edit && (sending.edits_are_closed || !self.may_edit()) {
                 chain.postpone();
                 continue;
             }
@@ -270,12 +273,19 @@ impl ChannelDispatcher<'_> {
             if !is_edit {
                 sending.limiter.wait(self.deadline).await;
             }
-            let outcome = self.send_prepared(&prepared, sending).await;
+            // An edit waits for nothing: a later one shows more. It has a limit of its own, so that it closes no channel.
+            let attempts = match is_edit {
+                true => Attempts::One,
+                false => sending.attempts,
+            };
+            let outcome = self.send_prepared(&prepared, attempts, sending).await;
+            chain.note(&outcome);
             if is_edit {
                 metrics::count_edit(self.name());
+                sending.edits_are_closed = matches!(outcome, Outcome::Retry { .. });
+            } else {
+                self.note_outcome(outcome, sending);
             }
-            chain.note(&outcome);
-            self.note_outcome(outcome, sending);
         }
         self.record_chain(chain).await;
     }
@@ -298,12 +308,14 @@ impl ChannelDispatcher<'_> {
         let view = View::of(self.channel.channel_type);
         let message = self.renderer.render_or_fall_back(view, group);
         let prepared = self.channel.channel.prepare(&message, Operation::Post);
-        self.send_prepared(&prepared, sending).await
+        self.send_prepared(&prepared, sending.attempts, sending)
+            .await
     }
 
     async fn send_prepared(
         &self,
         prepared: &PreparedMessage<'_>,
+        attempts: Attempts,
         sending: &mut Sending,
     ) -> Outcome {
         let started = Instant::now();
@@ -317,7 +329,7 @@ impl ChannelDispatcher<'_> {
             metrics::count_retry(self.name());
             self.log_wait(wait, why);
         };
-        let outcome = send_with_retries(attempt, self.deadline, sending.attempts, retrying).await;
+        let outcome = send_with_retries(attempt, self.deadline, attempts, retrying).await;
         // Without enough time there was no attempt, and no message.
         if is_tried.into_inner() {
             metrics::count_message(self.name(), started.elapsed());

@@ -2,15 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use crate::notifier::report::{DeliveryStatus, SENT_BEFORE};
 use crate::notifier::thread::{ClaimedDue, DueResult, SubjectKey, ThreadId, UnixTime};
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
 /// How often a record is read again because another function changed it.
-const MOST_ATTEMPTS: usize = 6;
+const MOST_ATTEMPTS: u32 = 8;
+
+/// The wait before the second attempt. The next waits are longer.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// The records of a batch. Channels note their results at the same time, so each record has a lock.
 pub(super) struct ThreadRecorder<'a> {
@@ -40,7 +45,8 @@ impl<'a> ThreadRecorder<'a> {
             return;
         };
         let mut record = record.lock().await;
-        for _ in 0..MOST_ATTEMPTS {
+        for attempt in 0..MOST_ATTEMPTS {
+            sleep(PAUSE * attempt).await;
             let before = record.outbox.without_counts();
             for (due, result) in results {
                 record.outbox.note(due, result, self.now);
@@ -56,6 +62,9 @@ impl<'a> ThreadRecorder<'a> {
             let loaded = self.store.load(keys).await.remove(subject);
             *record = loaded.unwrap_or_default();
         }
+        let subject = subject.to_string();
+        let subject = subject.escape_debug();
+        tracing::error!(%subject, "other functions change this thread, so what was sent is not recorded and may be sent again");
     }
 
     /// The status of an event that the subjects have had before, and for which nothing was sent now.

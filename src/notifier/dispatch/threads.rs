@@ -13,12 +13,13 @@ use super::timers::{NewTimer, needed};
 use crate::aws::deadline::Deadline;
 use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::dedup::Transition;
+use crate::notifier::ingest::TimerItem;
 use crate::notifier::metrics;
 use crate::notifier::policy::Decision;
 use crate::notifier::thread::{
     Action, Asked, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, Reason, States,
-    SubjectKey, Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime, advance,
-    needs_counts, subjects,
+    SubjectKey, SubjectKind, Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime,
+    advance, needs_counts, subjects,
 };
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
@@ -34,7 +35,7 @@ pub(super) struct ThreadStep<'a> {
     pub(super) settings: &'a ThreadSettings,
     pub(super) channels: &'a [ConfiguredChannel],
     /// The timers of this batch.
-    pub(super) fired: &'a [ThreadTimer],
+    pub(super) fired: &'a [TimerItem],
     /// Identifies this process in claims.
     pub(super) owner: &'a str,
     pub(super) now: UnixTime,
@@ -43,6 +44,16 @@ pub(super) struct ThreadStep<'a> {
     /// Whether timers can be sent.
     pub(super) has_queue: bool,
     pub(super) deadline: Deadline,
+}
+
+/// A record to write, and what happens after it is written.
+struct ChangedRecord {
+    key: SubjectKey,
+    record: ThreadRecord,
+    actions: Vec<Action>,
+    claimed: Vec<ClaimedDue>,
+    timer: Option<NewTimer>,
+    is_changed: bool,
 }
 
 /// The threads of a batch after they were advanced and written.
@@ -231,41 +242,79 @@ impl ThreadStep<'_> {
                 }
             }
             let asked = threads.asked(&key, events);
-            let claimed = self.fill_outbox(&key, &mut record, old, &actions, asked);
+            let mut claimed = self.fill_outbox(&key, &mut record, old, &actions, asked);
+            // An attempt before this one may have claimed it already.
+            claimed.retain(|it| !threads.has_claimed(&key, it));
             let wake_at = progress.wake_at.get(&key).copied().flatten();
-            let is_repeated = asked != Asked::No;
+            let mut fired = self.fired.iter().filter(|it| it.timer.subject == key);
+            let is_repeated = asked != Asked::No || fired.any(TimerItem::came_before);
             let timer = self.set_timer(&key, &mut record, wake_at, is_repeated);
             let is_changed = !claimed.is_empty() || !actions.is_empty() || !record.is_same(old);
-            changed.push((key, record, (actions, claimed, timer), is_changed));
-        }
-        let written = changed
-            .into_iter()
-            .map(|(key, mut record, shown, is_changed)| async move {
-                let saved = match is_changed {
-                    true => self.store.save(&key, &mut record).await,
-                    false => Saved::Yes,
-                };
-                (key, record, shown, saved)
+            changed.push(ChangedRecord {
+                key,
+                record,
+                actions,
+                claimed,
+                timer,
+                is_changed,
             });
-        let mut written = stream::iter(written).buffer_unordered(AT_ONCE);
-        let mut contested = BTreeSet::new();
-        while let Some((key, record, (actions, claimed, timer), saved)) = written.next().await {
-            if saved == Saved::Conflict {
-                contested.insert(key);
-                continue;
-            }
-            threads.timers.extend(timer);
-            threads.note_actions(&actions, observations);
-            threads
-                .claimed
-                .extend(claimed.into_iter().map(|it| (key.clone(), it)));
-            threads.written.insert(key.clone());
-            threads.records.insert(key, record);
         }
+        let contested = self.write_all(threads, changed, observations).await;
         // The events of a contested subject are returned, and not posted by themselves.
         let written = &threads.written;
         threads.taken.retain(|_, key| written.contains(key));
         threads.taken.extend(progress.taken);
+        contested
+    }
+
+    /// Writes the clusters before their incidents: an incident that is written has told its cluster about itself.
+    async fn write_all(
+        &self,
+        threads: &mut BatchThreads,
+        changed: Vec<ChangedRecord>,
+        observations: &[Observation<'_>],
+    ) -> BTreeSet<SubjectKey> {
+        let is_cluster = |it: &ChangedRecord| it.key.kind == SubjectKind::Cluster;
+        let (clusters, others): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_cluster);
+        let mut contested = self.write(threads, clusters, observations).await;
+        let may_write = |it: &ChangedRecord| !contested.contains(&it.key.of_cluster());
+        let (others, waiting): (Vec<_>, Vec<_>) = others.into_iter().partition(may_write);
+        contested.extend(self.write(threads, others, observations).await);
+        contested.extend(waiting.into_iter().map(|it| it.key));
+        contested
+    }
+
+    /// Returns the subjects that another function changed at the same time.
+    async fn write(
+        &self,
+        threads: &mut BatchThreads,
+        changed: Vec<ChangedRecord>,
+        observations: &[Observation<'_>],
+    ) -> BTreeSet<SubjectKey> {
+        let written = changed.into_iter().map(|mut it| async move {
+            let saved = match it.is_changed {
+                true => self.store.save(&it.key, &mut it.record).await,
+                false => Saved::Yes,
+            };
+            (it, saved)
+        });
+        let mut written = stream::iter(written).buffer_unordered(AT_ONCE);
+        let mut contested = BTreeSet::new();
+        while let Some((it, saved)) = written.next().await {
+            if saved == Saved::Conflict {
+                contested.insert(it.key);
+                continue;
+            }
+            let key = it.key;
+            threads.timers.extend(it.timer);
+            threads.note_actions(&it.actions, observations);
+            let claimed = it.claimed.into_iter();
+            threads
+                .claimed
+                .extend(claimed.map(|due| (key.clone(), due)));
+            threads.written.insert(key.clone());
+            threads.records.insert(key, it.record);
+        }
         contested
     }
 
@@ -292,7 +341,7 @@ impl ThreadStep<'_> {
         record.keep_unsent(before.into_iter());
         let has_fired = |at: UnixTime| {
             let is_it = |it: &ThreadTimer| it.at == at && it.subject == *subject;
-            at <= self.now || self.fired.iter().any(is_it)
+            at <= self.now || self.fired.iter().any(|it| is_it(&it.timer))
         };
         record.timers.retain(|at| !has_fired(*at));
         record
@@ -300,8 +349,8 @@ impl ThreadStep<'_> {
             .claim(self.owner, self.claimed_until, self.now, asked)
     }
 
-    /// Decides whether a timer must be sent, and notes it. If an event came again, its function may have ended before it
-    /// sent the timer.
+    /// Decides whether a timer must be sent, and notes it. If an event or a timer came again, its function may have ended
+    /// before it sent the next timer.
     fn set_timer(
         &self,
         key: &SubjectKey,
@@ -336,6 +385,15 @@ impl ThreadStep<'_> {
 }
 
 impl BatchThreads {
+    fn has_claimed(&self, key: &SubjectKey, due: &ClaimedDue) -> bool {
+        self.claimed.iter().any(|(subject, it)| {
+            subject == key
+                && it.thread == due.thread
+                && it.channel == due.channel
+                && it.due.id == due.due.id
+        })
+    }
+
     /// Notes which events came before: another function, or an earlier invocation, has counted them. What this batch has
     /// written itself says nothing about that.
     fn note_repeated(&mut self, observations: &[Observation<'_>]) {

@@ -83,6 +83,7 @@ fn add_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
     if kind == Kind::TaskStopped {
         fill(&mut facts.stop_code, &learned.stop_code);
         fill(&mut facts.stopped_reason, &learned.stopped_reason);
+        fill(&mut facts.stopping_at, &learned.stopping_at);
         fill(&mut facts.stopped_at, &learned.stopped_at);
     }
     for container in &learned.containers {

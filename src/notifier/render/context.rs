@@ -193,6 +193,7 @@ struct TemplateNames {
     changes: Vec<Labelled>,
     forced: bool,
     effect: Option<String>,
+    scaled_to: Option<i64>,
     // Tasks.
     status: Option<String>,
     desired_status: Option<String>,
@@ -455,6 +456,8 @@ impl TemplateNames {
         );
         self.reason = call.reason.clone();
         self.effect = call.effect.as_deref().map(str::to_owned);
+        let scaled = call.service.as_ref().filter(|it| it.only_scales);
+        self.scaled_to = scaled.and_then(|it| it.desired_count);
         self.status = call
             .changes
             .iter()
@@ -534,8 +537,9 @@ impl TemplateNames {
         let words = service.event_name.as_deref().and_then(event_text);
         self.event_text = words.map(str::to_owned);
         self.event_type = service.event_type.clone();
-        self.reason = service.reason.as_deref().map(launches::in_words);
-        let reason = service.reason.as_deref().map(without_names);
+        let reason = service.reason.as_deref().map(|it| on_spot(it, service));
+        self.reason = reason.as_deref().map(launches::in_words);
+        let reason = reason.as_deref().map(without_names);
         self.add_launch_advice(reason.as_deref());
         self.event_why = service.event_name.as_deref().and_then(event_why);
         self.tasks = first(&service.tasks, Clone::clone);
@@ -645,6 +649,16 @@ fn containers(task: &TaskFacts, cause: Option<Cause>) -> Vec<ContainerNames> {
     containers.sort_by_key(|container| !container.blamed);
     containers.truncate(LONGEST_LIST);
     containers
+}
+
+/// The reason of a placement failure. ECS gives the same one for Fargate and for Fargate Spot.
+fn on_spot(reason: &str, service: &ServiceFacts) -> String {
+    let providers = &service.capacity_providers;
+    let is_spot = |it: &String| it.ends_with("FARGATE_SPOT");
+    match !providers.is_empty() && providers.iter().all(is_spot) {
+        true if reason == "RESOURCE:FARGATE" => "RESOURCE:FARGATE_SPOT".to_owned(),
+        _ => reason.to_owned(),
+    }
 }
 
 fn first<T, U>(items: &[T], make: impl Fn(&T) -> U) -> Vec<U> {

@@ -107,6 +107,7 @@ fn is_of_instances(notice: &Notice, priority: Priority) -> bool {
 /// Refused calls are equal if actor, call and error are. Other calls are equal if they are about the same service.
 fn name_of_calls(notice: &Notice, call: &CallFacts) -> String {
     let actor = notice.actor.as_ref().map_or("-", |it| it.name.as_str());
+    let actor = without_numbers(actor);
     match &call.error {
         Some(error) => format!("refused {} {} {actor}", call.name, error.code),
         None => {
@@ -114,6 +115,26 @@ fn name_of_calls(notice: &Notice, call: &CallFacts) -> String {
             format!("calls {} {service} {actor}", call.name)
         }
     }
+}
+
+/// The name without the numbers that make each session of a job different: `build-*` for `build-9f8c1d20`.
+fn without_numbers(name: &str) -> String {
+    const SHORTEST: usize = 6;
+    let is_of_number = |it: char| it.is_ascii_hexdigit() || it == '-';
+    let mut text = String::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let is_number = is_of_number(first);
+        let end = rest.find(|it| is_of_number(it) != is_number);
+        let (part, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let has_digit = part.contains(|it: char| it.is_ascii_digit());
+        match is_number && has_digit && part.len() >= SHORTEST {
+            true => text.push('*'),
+            false => text.push_str(part),
+        }
+        rest = after;
+    }
+    text
 }
 
 /// Counts an event. Returns false if the event is posted by itself: the first calls of an actor.
@@ -132,7 +153,7 @@ pub(super) fn observe(
         return true;
     }
     let activity = state.activity.get_or_insert_default();
-    if activity.is_closed || activity.is_over(now) {
+    if activity.is_over(now) || activity.is_closed {
         let single_calls = std::mem::take(&mut activity.single_calls);
         **activity = Activity {
             single_calls,
@@ -149,7 +170,7 @@ pub(super) fn observe(
 
 impl Activity {
     pub(super) fn goes_on(&self, now: UnixTime) -> bool {
-        self.total > 0 && !self.is_over(now)
+        self.total > 0 && !self.is_over(now) && !self.is_closed
     }
 
     fn is_over(&self, now: UnixTime) -> bool {

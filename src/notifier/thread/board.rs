@@ -309,7 +309,8 @@ impl Board<'_> {
         // A storm that was over before takes no new incidents.
         let storm = state.storm.as_mut();
         let mut left = storm.map_or_else(Vec::new, |it| it.pass(cluster, now, settings));
-        let joined = storm::observe(cluster, &mut state, &reports, now, settings);
+        let mut joined = storm::observe(cluster, &mut state, &reports, now, settings);
+        joined.extend(self.joining(cluster, &mut state)?);
         let needed = joined.iter().chain(&left).cloned().collect();
         self.require_all(needed)?;
         let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
@@ -327,7 +328,7 @@ impl Board<'_> {
         };
         for key in &leaving {
             if let Some(incident) = &mut self.state(key).incident {
-                incident.leave_storm();
+                incident.leave_storm(now);
             }
         }
         for key in members {
@@ -339,12 +340,36 @@ impl Board<'_> {
         Ok(())
     }
 
+    /// The incidents that must still join the storm, because their own states do not say that they have. Another function
+    /// may have changed them at the same time, or this one ended between two writes.
+    fn joining(
+        &self,
+        cluster: &SubjectKey,
+        state: &mut SubjectState,
+    ) -> Result<Vec<SubjectKey>, MissingStates> {
+        let Some(storm) = state.storm.as_mut().filter(|it| !it.is_over()) else {
+            return Ok(Vec::new());
+        };
+        let joining = storm.joining(cluster);
+        self.require_all(joining.iter().cloned().collect())?;
+        let mut left = Vec::new();
+        for key in joining {
+            let incident = self.loaded.get(&key).and_then(|it| it.incident.as_ref());
+            match incident {
+                Some(incident) if !incident.is_over() && incident.storm.is_none() => left.push(key),
+                Some(_) | None => storm.note_joined(&key),
+            }
+        }
+        Ok(left)
+    }
+
     /// Makes an incident a part of the storm. One that opened before the storm has not reported its state yet.
     fn join(&mut self, key: &SubjectKey, cluster: &mut SubjectState) {
         let member = self.state(key);
         let places = member.service.places.clone();
         if let (Some(incident), Some(storm)) = (&mut member.incident, &mut cluster.storm) {
             incident.join(&storm.thread);
+            storm.note_joining(key);
             storm.add_earlier(&Report {
                 key,
                 incident,

@@ -19,6 +19,8 @@ const LONGEST_HOST: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SharedFacts {
+    /// The number of tasks that failed.
+    tasks: u32,
     zones: Counter,
     revisions: Counter,
     instances: Counter,
@@ -49,6 +51,11 @@ pub enum SharedFact {
 }
 
 impl SharedFacts {
+    /// The number of tasks that failed. What the scheduler says about its tasks is not counted.
+    pub(super) fn tasks(&self) -> u32 {
+        self.tasks
+    }
+
     pub(super) fn add(&mut self, observation: &Observation<'_>) {
         let subject = &observation.notice.subject;
         let instance = subject.container_instance.as_deref();
@@ -68,6 +75,7 @@ impl SharedFacts {
         let Some(task) = observation.task() else {
             return;
         };
+        self.tasks = self.tasks.saturating_add(1);
         let is_ours = |it: &&crate::ecs::notice::Container| !it.is_added_by_aws();
         let containers = || task.containers.iter().filter(is_ours);
         if let Some(image) = containers().find_map(|it| it.image.as_deref()) {
@@ -83,6 +91,7 @@ impl SharedFacts {
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
+        self.tasks = self.tasks.saturating_add(other.tasks);
         self.zones.merge(&other.zones);
         self.instances.merge(&other.instances);
         for (instance, host) in &other.hosts {

@@ -45,6 +45,10 @@ pub struct Deployment {
     /// `checkout:58`.
     pub to: Option<String>,
     pub from: Option<String>,
+    /// The last revision whose deployment completed, if it is not `from`: ECS rolls back to it.
+    pub(super) completed_before: Option<String>,
+    /// Whether the deployment of `from` had not completed.
+    pub(super) from_is_incomplete: bool,
     pub images: Vec<String>,
     pub from_images: Vec<String>,
     pub actor: Option<String>,
@@ -214,9 +218,13 @@ impl Deployment {
             ThreadState::RollingBack => Severity::Critical,
             ThreadState::Failed if self.is_rolled_back() => Severity::Warning,
             ThreadState::Failed => Severity::Critical,
-            _ if self.hook.as_ref().is_some_and(Hook::has_failed) => Severity::Warning,
+            _ if self.has_failed_hook() || self.tasks.failed > 0 => Severity::Warning,
             _ => Severity::Info,
         }
+    }
+
+    pub fn has_failed_hook(&self) -> bool {
+        self.hook.as_ref().is_some_and(Hook::has_failed)
     }
 
     fn waits(&self) -> bool {
@@ -282,6 +290,20 @@ impl Deployment {
     pub(super) fn learn_from(&mut self, definition: &str) {
         if self.to.as_deref() != Some(definition) {
             learn(&mut self.from, definition, &mut self.shown);
+        }
+    }
+
+    /// The revision that runs after a rollback. `None` if it is not known.
+    pub fn goes_back_to(&self) -> Option<&str> {
+        let from = self.from.as_deref().filter(|_| !self.from_is_incomplete);
+        self.completed_before.as_deref().or(from)
+    }
+
+    pub(super) fn learn_completed_before(&mut self, definition: &str) {
+        let definition = cut(definition, LONGEST_NAME);
+        if self.completed_before.as_ref() != Some(&definition) {
+            self.completed_before = Some(definition);
+            self.shown.is_outdated = true;
         }
     }
 
@@ -362,12 +384,16 @@ impl Deployment {
         if !self.shown.is_open() {
             return Some(Reason::Opened);
         }
-        if self.shown.state != Some(state) {
-            return Some(self.reason_of(state, now));
-        }
         let has_new_failure = self.hook.as_ref().is_some_and(|hook| {
             hook.has_failed() && self.hook_shown.as_ref() != Some(&hook_identity(hook))
         });
+        // A hook that failed does not wait any more.
+        if has_new_failure && state == ThreadState::InProgress && self.is_open() {
+            return Some(Reason::HookFailed);
+        }
+        if self.shown.state != Some(state) {
+            return Some(self.reason_of(state, now));
+        }
         // The rollback was shown as a warning, and the failure comes later.
         let is_worse = state == ThreadState::RollingBack
             && self.severity() > self.shown_severity
@@ -413,7 +439,7 @@ impl Deployment {
                 matches!(
                     self.state(),
                     ThreadState::Failed | ThreadState::RollingBack | ThreadState::Waiting
-                ) || self.severity() >= Severity::Warning
+                ) || self.has_failed_hook()
             }
             Reason::Waits | Reason::HookFailed | Reason::RollsBack | Reason::Failed => true,
             _ => false,

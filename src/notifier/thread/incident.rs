@@ -18,7 +18,7 @@ use super::state::{ShownNotice, SubjectState};
 use super::subject::{SubjectKey, SubjectKind};
 use super::text::cut;
 use super::unix_time::UnixTime;
-use crate::ecs::diagnosis::explain;
+use crate::ecs::diagnosis::{Cause, explain};
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::{Priority, Severity};
 
@@ -43,6 +43,15 @@ const LONGEST_DELAY: Duration = Duration::from_secs(6 * 3_600);
 /// Failures so soon after the resolution belong to the same incident.
 const COMES_BACK: Duration = Duration::from_secs(30 * 60);
 
+/// A reminder says that the subject still fails, so a failure must be so recent.
+const STILL: Duration = Duration::from_secs(2 * 60);
+
+/// A reminder of such a step that finds no new failure comes with the next one.
+const LONG_STEP: Duration = Duration::from_secs(3_600);
+
+/// A failure that comes so late and happened before the resolution is only counted.
+const LATE: Duration = Duration::from_secs(10 * 60);
+
 /// Between two messages about a return.
 const BETWEEN_RETURNS: Duration = Duration::from_secs(5 * 60);
 
@@ -55,6 +64,7 @@ const LONGEST_WORDS: usize = 200;
 
 const MOST_CAUSES: usize = 12;
 const MOST_TASKS: usize = 5;
+const MOST_SIGNS: usize = 12;
 const MOST_TOUCHES: usize = 5;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -78,6 +88,8 @@ pub struct Incident {
     pub sign: Option<Sign>,
     pub sign_at: UnixTime,
     sign_seen_at: UnixTime,
+    /// The latest signs. The first of them after the last failure is the recovery.
+    signs: Vec<UnixTime>,
     pub resolved_at: Option<UnixTime>,
     pub resolution: Option<Resolution>,
     /// Who deleted the service.
@@ -111,6 +123,8 @@ pub struct Incident {
     is_return_due: bool,
     /// Whether the cluster does not know yet that it opened or came back.
     is_unreported: bool,
+    /// A storm has shown it from its beginning to its end.
+    is_told: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,23 +269,20 @@ pub(super) fn note_background(state: &mut SubjectState) {
     }
 }
 
-/// Tells the incident of a family about a task that ended well. Returns whether the end is the sign of its recovery,
-/// which is not posted by itself.
+/// Tells the incident of a family about a task that ended well. Returns whether the incident goes on: the good end is not
+/// posted by itself then.
 pub(super) fn observe_good_end(
     state: &mut SubjectState,
     started_at: UnixTime,
     now: UnixTime,
 ) -> bool {
-    let is_open = |state: &SubjectState| {
-        let incident = state.incident.as_deref();
-        incident.is_some_and(|it| it.state() == ThreadState::Open)
-    };
-    let was_open = is_open(state);
+    let incident = state.incident.as_deref();
+    let goes_on = incident.is_some_and(|it| !it.is_over());
     note_sign(state, Sign::GoodEnd, started_at);
     if let Some(incident) = state.incident.as_deref_mut().filter(|it| !it.is_over()) {
         incident.sign_seen_at = incident.sign_seen_at.max(now);
     }
-    was_open && !is_open(state)
+    goes_on
 }
 
 impl Incident {
@@ -310,6 +321,12 @@ impl Incident {
         self.sign_at.max(self.last_at)
     }
 
+    /// When it recovered: at the first sign after the last failure.
+    pub fn recovered_at(&self) -> UnixTime {
+        let mut signs = self.signs.iter().filter(|at| **at > self.last_at);
+        signs.next().copied().unwrap_or_else(|| self.ended_at())
+    }
+
     /// Whether a failure at this time belongs to this incident.
     fn includes(&self, at: UnixTime) -> bool {
         match (self.resolved_at, self.final_until) {
@@ -325,6 +342,7 @@ impl Incident {
         if let Some(resolved_at) = self.resolved_at
             && at > self.ended_at()
             && self.final_until.is_none()
+            && !(at <= resolved_at && now.since(at) > LATE)
         {
             self.come_back(at.since(resolved_at));
         }
@@ -355,9 +373,11 @@ impl Incident {
             self.newest_at = at;
         }
         self.shown.is_outdated = true;
+        self.is_told &= self.is_over();
     }
 
     fn come_back(&mut self, after: Duration) {
+        self.is_told = false;
         self.return_after = u64::try_from(after.as_millis()).ok();
         self.resolved_at = None;
         self.was_closed_by_hand = self.resolution == Some(Resolution::ByHand);
@@ -384,7 +404,9 @@ impl Incident {
         if self.causes.len() >= MOST_CAUSES {
             return;
         }
-        self.new_causes.push(name.clone());
+        if self.is_news(&name) {
+            self.new_causes.push(name.clone());
+        }
         self.causes.push(CauseCount {
             name,
             words,
@@ -393,8 +415,23 @@ impl Incident {
         });
     }
 
+    /// Whether a new cause makes it worse. That tasks do not start consistently only follows from their failures.
+    fn is_news(&self, name: &str) -> bool {
+        let is_of_task = |it: &CauseCount| it.name.parse::<Cause>().is_ok();
+        let follows = name == "SERVICE_TASK_START_IMPAIRED";
+        !(follows && self.causes.iter().any(is_of_task))
+    }
+
     pub(super) fn note_sign(&mut self, sign: Sign, at: UnixTime) {
-        if at <= self.sign_at || self.is_over() {
+        if self.is_over() {
+            return;
+        }
+        if let Err(place) = self.signs.binary_search(&at) {
+            self.signs.insert(place, at);
+            let excess = self.signs.len().saturating_sub(MOST_SIGNS);
+            self.signs.drain(..excess);
+        }
+        if at <= self.sign_at {
             return;
         }
         self.sign_at = at;
@@ -436,7 +473,7 @@ impl Incident {
     }
 
     fn find_common(&mut self, places: &Places) {
-        let common = self.shared.in_common(self.total, places);
+        let common = self.shared.in_common(self.shared.tasks(), places);
         self.common = common.into_iter().map(CommonFact::from).collect();
     }
 
@@ -546,6 +583,8 @@ impl Incident {
             let has_failures = self.total > self.turn_total;
             match self.state() {
                 ThreadState::Open if has_failures => self.is_reminder_due = true,
+                // What fails once a day fails a little before or after the step.
+                ThreadState::Open if step >= LONG_STEP => self.waits_with_reminder = true,
                 ThreadState::Recovering if has_failures => self.waits_with_reminder = true,
                 _ => {}
             }
@@ -582,8 +621,9 @@ impl Incident {
     /// Decides what is due now.
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
         let state = self.state();
-        if state == ThreadState::Open && std::mem::take(&mut self.waits_with_reminder) {
-            self.is_reminder_due = true;
+        let has_failures = self.total > self.turn_total;
+        if state == ThreadState::Open && has_failures {
+            self.is_reminder_due |= std::mem::take(&mut self.waits_with_reminder);
         }
         let reason = match self.storm {
             Some(_) => self.reason_in_storm(now, settings),
@@ -602,6 +642,7 @@ impl Incident {
                 .is_none_or(|at| now >= at.plus(BETWEEN_RETURNS));
         let is_worse = !self.new_causes.is_empty() || self.worst > self.shown_severity;
         match () {
+            () if self.is_told => None,
             () if !self.shown.is_open() => Some(Reason::Opened),
             () if state == ThreadState::Resolved && self.shown.state != Some(state) => {
                 match self.is_return_due {
@@ -614,10 +655,15 @@ impl Incident {
             () if is_return_due => Some(Reason::CameBack),
             () if self.is_return_due => self.edit(now, settings),
             () if is_worse => Some(Reason::Worse),
-            () if self.is_reminder_due && state == ThreadState::Open => Some(Reason::Reminder),
+            () if self.is_reminder_due && self.fails_at(now) => Some(Reason::Reminder),
             () if self.shown.state != Some(state) => Some(Reason::Learned),
             () => self.edit(now, settings),
         }
+    }
+
+    /// Whether it fails now, so that "still failing" is true. If not, a reminder waits for the next failure.
+    fn fails_at(&self, now: UnixTime) -> bool {
+        self.state() == ThreadState::Open && now.since(self.last_at) <= STILL
     }
 
     /// While a storm shows the incident, its own message is only edited.
@@ -666,6 +712,9 @@ impl Incident {
             self.is_reminder_due = false;
             self.waits_with_reminder = false;
         }
+        if reason == Reason::Opened {
+            self.is_return_due = false;
+        }
         if reason == Reason::CameBack {
             self.is_return_due = false;
             self.return_shown_at = Some(now);
@@ -708,13 +757,26 @@ impl Incident {
         self.shown.is_outdated = true;
     }
 
-    /// The storm is over, and this incident is not: it is shown again.
-    pub(super) fn leave_storm(&mut self) {
-        let was_in_storm = self.storm.take().is_some();
-        if was_in_storm && !self.is_over() {
-            self.is_return_due = true;
-            self.return_after = None;
-            self.return_shown_at = None;
+    /// The storm is over. An incident that goes on is shown again. One that is over, or has not failed for long, was
+    /// shown by the storm.
+    pub(super) fn leave_storm(&mut self, now: UnixTime) {
+        if self.storm.take().is_none() {
+            return;
+        }
+        if self.is_over() || now.since(self.last_at) > QUIET {
+            self.is_told = !self.shown.is_open();
+            return;
+        }
+        self.is_return_due = true;
+        self.return_after = None;
+        self.return_shown_at = None;
+    }
+
+    /// When it opened, or came back.
+    pub(super) fn began_at(&self) -> UnixTime {
+        match self.returns {
+            0 => self.first_at,
+            _ => self.last_at,
         }
     }
 

@@ -32,7 +32,11 @@ impl<'a> Observation<'a> {
         is_brought_back: bool,
         now: UnixTime,
     ) -> Self {
-        let time = happened_at(notice);
+        let time = match decision {
+            Decision::Keep(priority) if priority.urgent => began_to_stop(notice),
+            Decision::Keep(_) | Decision::Drop(_) => None,
+        };
+        let time = time.or_else(|| happened_at(notice));
         let at = time.map_or(now, |time| UnixTime::of(time).min(now));
         Self {
             index,
@@ -114,6 +118,26 @@ impl<'a> Observation<'a> {
 
     pub(super) fn actor(&self) -> Option<&'a str> {
         self.notice.actor.as_ref().map(|it| it.name.as_str())
+    }
+}
+
+/// When a task that has stopped began to stop: its failure was before. A load balancer may drain it for minutes in between,
+/// in which the service is steady again.
+fn began_to_stop(notice: &Notice) -> Option<Timestamp> {
+    match &notice.facts {
+        Facts::Task(task) if notice.kind == Kind::TaskStopped => {
+            let began = task.stopping_at.as_ref().and_then(Time::instant)?;
+            let ended = task.stopped_at.as_ref().and_then(Time::instant);
+            Some(ended.map_or(began, |ended| began.min(ended)))
+        }
+        Facts::Task(_)
+        | Facts::Call(_)
+        | Facts::Service(_)
+        | Facts::Instance(_)
+        | Facts::Health(_)
+        | Facts::Hook(_)
+        | Facts::Unknown(_)
+        | Facts::Foreign => None,
     }
 }
 

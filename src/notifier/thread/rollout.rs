@@ -203,6 +203,9 @@ pub(super) fn begin_by_call(
     change: &ServiceChange,
     registration: Option<&Registration>,
 ) -> bool {
+    if change.only_scales {
+        return false;
+    }
     let is_creation = call.name == "CreateService";
     let asks = change.asks_for_deployment || is_creation;
     let primary = change.deployments.iter().find(|it| it.is_primary);
@@ -222,6 +225,7 @@ pub(super) fn begin_by_call(
     for id in older.iter().filter_map(|it| it.id.as_deref()) {
         state.service.remember_older(id);
     }
+    note_definitions(state, change);
     let desired = primary
         .and_then(|it| it.desired_count)
         .or(change.desired_count);
@@ -236,9 +240,7 @@ pub(super) fn begin_by_call(
         deployment.learn_definition(&definition);
     }
     older.sort_by_key(|it| Reverse(it.created_at.as_ref().and_then(Time::instant)));
-    if let Some(from) = older.iter().find_map(|it| it.task_definition.as_deref()) {
-        deployment.correct_from(from);
-    }
+    learn_older(deployment, &older);
     if let Some(actor) = observation.actor() {
         deployment.learn_actor(actor);
     }
@@ -247,6 +249,36 @@ pub(super) fn begin_by_call(
     }
     deployment.desired = deployment.desired.or(desired).or(known);
     true
+}
+
+fn note_definitions(state: &mut SubjectState, change: &ServiceChange) {
+    for it in &change.deployments {
+        if let (Some(id), Some(definition)) = (&it.id, &it.task_definition) {
+            state.service.note_definition(id, definition);
+        }
+    }
+}
+
+/// What a call's answer says about the deployments before, the latest first.
+fn learn_older(deployment: &mut Deployment, older: &[&AnsweredDeployment]) {
+    let is_complete = |it: &AnsweredDeployment| {
+        let state = it.rollout_state.as_deref();
+        state.is_none_or(|it| it == "COMPLETED")
+    };
+    let mut named = older.iter().filter(|it| it.task_definition.is_some());
+    let Some(latest) = named.next() else {
+        return;
+    };
+    let ran = deployment.from.clone();
+    deployment.correct_from(latest.task_definition.as_deref().unwrap_or_default());
+    deployment.from_is_incomplete = !is_complete(latest);
+    let completed = older.iter().filter(|it| is_complete(it));
+    let completed = completed.filter_map(|it| it.task_definition.as_deref());
+    if deployment.from_is_incomplete
+        && let Some(definition) = completed.map(str::to_owned).next().or(ran)
+    {
+        deployment.learn_completed_before(&definition);
+    }
 }
 
 /// `None` if the answer does not say when.
@@ -437,9 +469,14 @@ fn roll_back(
     let early_end = take_early_end(state, target.unwrap_or(id), at);
     let slot = of_rollback(key, state, observation, id)?;
     let stray = state.service.stray_completion.take();
+    let back_to = target.and_then(|it| state.service.definition_of(it));
+    let back_to = back_to.map(str::to_owned);
     let deployment = get(state, slot)?;
     if let Some(target) = target {
         deployment.add_alias(target);
+    }
+    if let Some(definition) = back_to {
+        deployment.learn_completed_before(&definition);
     }
     deployment.note_rollback(fact);
     if let Some(definition) = observation.notice.subject.task_definition() {

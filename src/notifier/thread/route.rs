@@ -3,7 +3,7 @@
 use super::action::ThreadKind;
 use super::observation::Observation;
 use super::subject::{SubjectKey, SubjectKind};
-use super::{activity, registration, run};
+use super::{activity, registration, rollout, run};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::launcher::{Launcher, launcher};
 use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
@@ -91,8 +91,15 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
             let incident = urgent.then_some(ThreadKind::Incident);
             deployment.into_iter().chain(incident).collect()
         }
-        Facts::Service(_) if notice.kind == Kind::Deployment => {
-            vec![ThreadKind::Deployment, ThreadKind::Incident]
+        Facts::Service(service) if notice.kind == Kind::Deployment => {
+            let name = service.event_name.as_deref();
+            let is_sign = name == Some("SERVICE_DEPLOYMENT_COMPLETED");
+            let hears = is_sign || urgent && !rollout::is_known(service);
+            let incident = hears.then_some(ThreadKind::Incident);
+            [ThreadKind::Deployment]
+                .into_iter()
+                .chain(incident)
+                .collect()
         }
         Facts::Service(service) => {
             let is_sign = service.event_name.as_deref() == Some("SERVICE_STEADY_STATE");
@@ -102,7 +109,7 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
         Facts::Hook(_) => vec![ThreadKind::Deployment],
         Facts::Call(call) if call.error.is_none() => match call.name.as_str() {
             "DeleteService" => vec![ThreadKind::Incident],
-            "ContinueServiceDeployment" => vec![ThreadKind::Deployment],
+            "ContinueServiceDeployment" | "StopServiceDeployment" => vec![ThreadKind::Deployment],
             _ if changes_deployment(observation) => vec![ThreadKind::Deployment],
             _ => Vec::new(),
         },

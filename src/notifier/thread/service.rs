@@ -33,6 +33,8 @@ pub(super) struct ServiceMemory {
     deployments: Vec<String>,
     /// The ids that a call's answer named as older ones.
     older: Vec<String>,
+    /// The task definitions of deployments, by their ids. A rollback names only the id.
+    definitions: Vec<(String, String)>,
     /// The task definition of the last deployment that completed, and its images.
     pub(super) runs: Option<String>,
     pub(super) runs_images: Vec<String>,
@@ -109,6 +111,21 @@ impl ServiceMemory {
             self.older.push(cut(id, LONGEST_ID));
             drop_first(&mut self.older, MOST_IDS);
         }
+    }
+
+    /// Notes the task definition of a deployment.
+    pub(super) fn note_definition(&mut self, id: &str, definition: &str) {
+        if self.definition_of(id).is_none() {
+            let definition = cut(definition, LONGEST_NAME);
+            self.definitions.push((cut(id, LONGEST_ID), definition));
+            drop_first(&mut self.definitions, MOST_IDS);
+        }
+    }
+
+    pub(super) fn definition_of(&self, id: &str) -> Option<&str> {
+        let id = cut(id, LONGEST_ID);
+        let known = self.definitions.iter().find(|(known, _)| *known == id);
+        known.map(|(_, definition)| definition.as_str())
     }
 
     pub(super) fn remember(&mut self, id: &str) {
@@ -188,7 +205,9 @@ fn observe_call(
     }
     match call.name.as_str() {
         "DeleteService" => return delete(state, observation, now),
-        "ContinueServiceDeployment" => return rollout::answer(state, observation, call),
+        "ContinueServiceDeployment" | "StopServiceDeployment" if call.hook_decision.is_some() => {
+            return rollout::answer(state, observation, call);
+        }
         "StopTask" => {
             if let Some(task) = &observation.notice.subject.task {
                 state.service.stopped_by_call.push(cut(task, LONGEST_ID));
@@ -199,7 +218,7 @@ fn observe_call(
     }
     let by_service = observation.notice.actor.as_ref();
     if !by_service.is_some_and(|it| it.is_service) && observation.priority().is_some() {
-        touch(state, observation, &call.name);
+        touch(state, observation, &deed(call));
     }
     false
 }
@@ -211,6 +230,15 @@ fn is_by_autoscaling(call: &CallFacts) -> bool {
             by_autoscaling: true
         }
     )
+}
+
+/// What a call did, as short as possible.
+fn deed(call: &CallFacts) -> String {
+    let scaled = call.service.as_ref().filter(|it| it.only_scales);
+    match scaled.and_then(|it| it.desired_count) {
+        Some(count) => format!("scaled to {count}"),
+        None => call.name.clone(),
+    }
 }
 
 /// A person acted on the service. During an incident that is mentioned in its next turn.
@@ -263,6 +291,7 @@ fn forget(state: &mut SubjectState, at: UnixTime) {
 fn forget_what_runs(memory: &mut ServiceMemory) {
     memory.runs = None;
     memory.runs_images.clear();
+    memory.definitions.clear();
     memory.desired = None;
     memory.places = Places::default();
 }
@@ -301,7 +330,10 @@ pub(super) fn note_end(state: &mut SubjectState) {
         return;
     };
     let (runs, images) = match is_rolled_back {
-        true => (deployment.from.clone(), deployment.from_images.clone()),
+        true => (
+            deployment.goes_back_to().map(str::to_owned),
+            deployment.from_images.clone(),
+        ),
         false => (deployment.to.clone(), deployment.images.clone()),
     };
     if runs.is_some() {

@@ -128,6 +128,9 @@ fn count(
     if !started_by.starts_with("ecs-svc/") {
         return false;
     }
+    if let Some(definition) = observation.notice.subject.task_definition() {
+        state.service.note_definition(started_by, &definition);
+    }
     let is_new = is_new(state, observation, is_failure);
     let slots = [&mut state.deployment, &mut state.replaced];
     let mut slots = slots.into_iter().flatten();

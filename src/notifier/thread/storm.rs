@@ -27,6 +27,12 @@ const BETWEEN_NEWS: Duration = Duration::from_secs(60);
 /// A service that fails so long after all others have recovered is a problem of its own.
 const LAST_ONE: Duration = Duration::from_secs(30 * 60);
 
+/// A service that has not failed for so long does not keep the storm going, even if nothing says that it recovered.
+const HOLD: Duration = Duration::from_secs(60 * 60);
+
+/// After this time the services that still fail are shown by themselves again.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
 /// The most services of one storm that are remembered by name. Each is remembered in few words.
 const MOST_MEMBERS: usize = 30;
 
@@ -66,6 +72,8 @@ pub struct Storm {
     pub common: Vec<CommonFact>,
     pub shown: Shown,
     new_members: Vec<String>,
+    /// Incidents that must become a part of the storm. A function that ends between two writes leaves them here.
+    to_join: Vec<MemberKey>,
     /// Where tasks were that did not fail.
     places: Places,
     news_at: UnixTime,
@@ -75,9 +83,37 @@ pub struct Storm {
     is_reminder_due: bool,
 }
 
-/// An incident of the storm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct MemberKey {
+    kind: SubjectKind,
+    name: String,
+}
+
+impl MemberKey {
+    fn of(key: &SubjectKey) -> Self {
+        Self {
+            kind: key.kind,
+            name: key.name.clone(),
+        }
+    }
+
+    fn in_cluster(&self, cluster: &SubjectKey) -> SubjectKey {
+        SubjectKey {
+            kind: self.kind,
+            name: self.name.clone(),
+            ..cluster.clone()
+        }
+    }
+}
+
+/// A service, a family or an instance of the storm, with its latest incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
+    #[serde(default)]
+    incident: ThreadId,
+    /// The failures of its incidents before this one.
+    #[serde(default)]
+    before: u32,
     kind: SubjectKind,
     /// The service's name, the family's, or the instance's id.
     name: String,
@@ -121,6 +157,8 @@ impl Member {
             counted.add_many(&cause.name, cause.count);
         }
         Self {
+            incident: incident.thread.clone(),
+            before: 0,
             kind: report.key.kind,
             name: report.key.name.clone(),
             shown_name: host
@@ -136,9 +174,42 @@ impl Member {
         }
     }
 
+    fn key(&self, cluster: &SubjectKey) -> SubjectKey {
+        SubjectKey {
+            kind: self.kind,
+            name: self.name.clone(),
+            ..cluster.clone()
+        }
+    }
+
+    pub fn is_service(&self) -> bool {
+        self.kind == SubjectKind::Service
+    }
+
     /// The service, the family or the instance.
     pub fn name(&self) -> &str {
         self.shown_name.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Takes what is newer. Returns whether another incident of it has opened. Functions report in any order, and the
+    /// counts of an incident only grow.
+    fn learn(&mut self, newer: Self) -> bool {
+        let is_same = self.incident == newer.incident;
+        if is_same && newer.total >= self.total {
+            *self = Self {
+                before: self.before,
+                ..newer
+            };
+            return false;
+        }
+        if is_same || newer.first_at <= self.first_at {
+            return false;
+        }
+        *self = Self {
+            before: self.before.saturating_add(self.total),
+            ..newer
+        };
+        true
     }
 
     pub(super) fn is(&self, key: &SubjectKey) -> bool {
@@ -162,7 +233,7 @@ pub(super) fn observe(
             Some(storm) => storm.note(report),
             None => {
                 if report.is_new {
-                    state.cluster.note(report.key, now, settings);
+                    state.cluster.note(report, now, settings);
                 }
                 false
             }
@@ -222,17 +293,20 @@ impl ClusterMemory {
         self.openings.is_empty()
     }
 
-    fn note(&mut self, key: &SubjectKey, now: UnixTime, settings: &ThreadSettings) {
+    /// Notes an incident that opened or came back. What a backlog brings at once may be hours apart.
+    fn note(&mut self, report: &Report<'_>, now: UnixTime, settings: &ThreadSettings) {
         if settings.storm_after == 0 {
             return;
         }
+        let key = report.key;
+        let at = report.incident.began_at().min(now);
         let is_same = |it: &Opening| it.kind == key.kind && it.name == key.name;
-        self.openings
-            .retain(|it| now.since(it.at) < WINDOW && !is_same(it));
+        let is_near = |it: &Opening| at.since(it.at).max(it.at.since(at)) < WINDOW;
+        self.openings.retain(|it| is_near(it) && !is_same(it));
         self.openings.push(Opening {
             kind: key.kind,
             name: key.name.clone(),
-            at: now,
+            at,
         });
         let most = settings.storm_after.max(MOST_OPENINGS);
         let excess = self.openings.len().saturating_sub(most);
@@ -267,7 +341,8 @@ impl Storm {
     }
 
     pub fn total(&self) -> u32 {
-        self.members.iter().map(|it| it.total).sum()
+        let totals = self.members.iter().map(|it| it.total + it.before);
+        totals.sum()
     }
 
     /// The members that have recovered.
@@ -283,9 +358,9 @@ impl Storm {
         self.first_at = self.first_at.min(member.first_at);
         self.places.merge(report.places);
         if let Some(known) = self.members.iter_mut().find(|it| it.is(report.key)) {
-            // Functions report in any order, and counts only grow.
-            if member.total >= known.total {
-                *known = member;
+            let has_failed_again = known.learn(member);
+            if has_failed_again && self.new_members.len() < MOST_MEMBERS {
+                self.new_members.push(cut(known.name(), LONGEST_NAME));
             }
             return report.is_new;
         }
@@ -332,18 +407,30 @@ impl Storm {
                 self.ended_at = Some(due);
                 self.shown.is_outdated = true;
                 let goes_on = |it: &&Member| it.state != ThreadState::Resolved;
-                self.members
-                    .iter()
-                    .filter(goes_on)
-                    .map(|it| SubjectKey {
-                        kind: it.kind,
-                        name: it.name.clone(),
-                        ..cluster.clone()
-                    })
-                    .collect()
+                let left = self.members.iter().filter(goes_on);
+                left.map(|it| it.key(cluster)).collect()
             }
             Some(_) | None => Vec::new(),
         }
+    }
+
+    /// Notes an incident that joins, until its own state says that it has.
+    pub(super) fn note_joining(&mut self, key: &SubjectKey) {
+        let key = MemberKey::of(key);
+        if !self.to_join.contains(&key) && self.to_join.len() < MOST_MEMBERS {
+            self.to_join.push(key);
+        }
+    }
+
+    /// The incidents whose states must say that they have joined.
+    pub(super) fn joining(&self, cluster: &SubjectKey) -> Vec<SubjectKey> {
+        let keys = self.to_join.iter();
+        keys.map(|it| it.in_cluster(cluster)).collect()
+    }
+
+    pub(super) fn note_joined(&mut self, key: &SubjectKey) {
+        let key = MemberKey::of(key);
+        self.to_join.retain(|it| *it != key);
     }
 
     /// Somebody closed it.
@@ -353,7 +440,8 @@ impl Storm {
         self.shown.is_outdated = true;
     }
 
-    /// When the storm is over: with its last incident, or some time after all others but one.
+    /// When the storm is over: with its last incident, some time after all others but one, or when those that are left
+    /// have not failed for long.
     fn end_due(&self) -> Option<UnixTime> {
         let (over, failing): (Vec<_>, Vec<_>) = self
             .members
@@ -362,8 +450,13 @@ impl Storm {
         let last = over.iter().map(|it| it.changed_at).max();
         match failing.as_slice() {
             [] => last,
-            [failing] if failing.state == ThreadState::Open => last.map(|at| at.plus(LAST_ONE)),
-            _ => None,
+            [failing] if failing.state == ThreadState::Open && last.is_some() => {
+                last.map(|at| at.plus(LAST_ONE))
+            }
+            _ => {
+                let quiet = failing.iter().map(|it| it.changed_at.plus(HOLD)).max();
+                quiet.map(|it| it.min(self.first_at.plus(LONGEST)))
+            }
         }
     }
 

@@ -80,7 +80,7 @@ impl SubjectKey {
     }
 
     /// The cluster that the subject is in.
-    pub(super) fn of_cluster(&self) -> Self {
+    pub fn of_cluster(&self) -> Self {
         Self {
             kind: SubjectKind::Cluster,
             name: String::new(),

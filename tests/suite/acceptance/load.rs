@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use crate::dedup::Dynalite;
 use crate::events;
@@ -19,6 +20,9 @@ use queue::RetryingQueue;
 
 const EVENTS: usize = 600;
 const FUNCTIONS: usize = 3;
+
+/// One run at a time: each starts several processes, and their time is limited.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// A generator of pseudo-random numbers. They are the same in every run.
 pub(super) struct Dice(u64);
@@ -118,6 +122,7 @@ struct Outcome {
 }
 
 async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let mut dice = Dice::new(seed);
     let chat = FailingChat::start(seed).await;
     let queue = Arc::new(RetryingQueue::new(random_events(&mut dice)));

@@ -56,7 +56,7 @@ struct Index {
     documents: HashMap<(usize, u64), Rc<Vec<EcsEvent>>>,
     unreadable: Vec<UnreadableEvent>,
     /// The time of the event before.
-    second: i64,
+    second: Option<i64>,
 }
 
 impl Source {
@@ -207,10 +207,15 @@ impl Index {
         for (index, event) in events.iter().enumerate() {
             let time = event.envelope.time.as_ref().and_then(Time::instant);
             if let Some(time) = time {
-                self.second = UnixTime::of(time).as_seconds();
+                let second = UnixTime::of(time).as_seconds();
+                if self.second.is_none() {
+                    // Events without a time come with the first one that has a time.
+                    self.entries.iter_mut().for_each(|it| it.second = second);
+                }
+                self.second = Some(second);
             }
             self.entries.push(Entry {
-                second: self.second,
+                second: self.second.unwrap_or_default(),
                 file,
                 start,
                 length,

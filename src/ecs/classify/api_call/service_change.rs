@@ -22,9 +22,19 @@ pub(super) fn service_change(
     let deployments = response.object("service").list("deployments").into_iter();
     Some(ServiceChange {
         desired_count: request.number("desiredCount"),
+        only_scales: only_scales(request),
         asks_for_deployment: forced || request.is_present("taskDefinition"),
         deployments: deployments.take(MOST).map(deployment).collect(),
     })
+}
+
+fn only_scales(request: Fields<'_>) -> bool {
+    let Some(fields) = request.value().as_object() else {
+        return false;
+    };
+    let is_of_count =
+        |name: &String| matches!(name.as_str(), "cluster" | "service" | "desiredCount");
+    request.is_present("desiredCount") && fields.keys().all(is_of_count)
 }
 
 fn deployment(fields: Fields<'_>) -> AnsweredDeployment {
@@ -36,5 +46,6 @@ fn deployment(fields: Fields<'_>) -> AnsweredDeployment {
             .map(|text| arn::name(&text).to_owned()),
         desired_count: fields.number("desiredCount"),
         created_at: fields.time("createdAt"),
+        rollout_state: fields.text("rolloutState"),
     }
 }

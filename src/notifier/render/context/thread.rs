@@ -1,11 +1,12 @@
 //! The names of a thread, for the templates of deployments, incidents, storms, runs and activities.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::words::{deployment_reason, duration, event_text, image, plural};
+use super::words::{deployment_reason, duration, event_past, event_text, image, plural};
 use crate::ecs::diagnosis::{Cause, in_words};
 use crate::ecs::notice::{HookDecision, Kind, Progress};
 use crate::ecs::service_events::rollback_target;
@@ -84,7 +85,10 @@ fn deployment_names(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime)
     });
     ThreadNames {
         says: Some(deployment_says(deployment, turn, now)),
-        from: deployment.from.clone(),
+        from: match deployment.is_rolled_back() {
+            true => deployment.goes_back_to().map(str::to_owned),
+            false => deployment.from.clone(),
+        },
         to: deployment.to.clone(),
         images: images(deployment),
         started_by: deployment.actor.clone(),
@@ -116,8 +120,7 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
     match turn.map(|it| it.reason) {
         Some(Reason::Continued) => return continued(deployment, &what),
         Some(Reason::HookFailed) => {
-            let hook = deployment.hook.as_ref().map_or("has failed", hook_says);
-            return format!("{what}: a hook {hook}");
+            return hook_failed(deployment, &what);
         }
         _ => {}
     }
@@ -144,14 +147,14 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         }
         ThreadState::Failed if deployment.is_rolled_back() => {
             let new = to.unwrap_or("the new revision");
-            let from = deployment.from.as_deref();
-            let from = from.unwrap_or("the previous revision");
+            let old = deployment.goes_back_to();
+            let old = old.unwrap_or("the previous revision");
             let lasted = lasted("after");
-            format!("{new} did not stay, rolled back{lasted}; {from} runs")
+            format!("{new} did not stay, rolled back{lasted}; {old} runs")
         }
         ThreadState::Failed => format!("{what} failed{}", lasted("after")),
         ThreadState::RollingBack => {
-            let to = deployment.from.as_ref().map(|it| format!(" to {it}"));
+            let to = deployment.goes_back_to().map(|it| format!(" to {it}"));
             let failed = if deployment.failed.is_some() {
                 " failed and"
             } else {
@@ -161,7 +164,15 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         }
         ThreadState::Waiting => format!("{what} waits for a decision"),
         ThreadState::Replaced => {
-            format!("{what} {}", replaced(deployment.replaced_by.as_ref()))
+            let failed = match deployment.tasks.failed {
+                0 => String::new(),
+                1 => ", 1 task failed".to_owned(),
+                failed => format!(", {failed} tasks failed"),
+            };
+            format!(
+                "{what} {}{failed}",
+                replaced(deployment.replaced_by.as_ref())
+            )
         }
         _ => begun(deployment, &by),
     }
@@ -188,15 +199,21 @@ fn replaced(by: Option<&Replacement>) -> String {
 fn begun(deployment: &Deployment, by: &str) -> String {
     let what = match (&deployment.from, &deployment.to) {
         _ if deployment.is_creation => match &deployment.to {
-            Some(to) => format!("is created with {to}"),
-            None => "is created".to_owned(),
+            Some(to) => format!("is being created with {to}"),
+            None => "is being created".to_owned(),
         },
         (Some(from), Some(to)) if from != to => format!("deploying {from} → {to}"),
         (_, Some(to)) => format!("deploying {to}"),
         (_, None) => "deploying".to_owned(),
     };
     let progress = progress(deployment).map(|it| format!(", {it}"));
-    format!("{what}{by}{}", progress.unwrap_or_default())
+    let hook = deployment.hook.as_ref().filter(|it| it.has_failed());
+    let hook = hook.map(|it| format!("; a hook {}", hook_says(it)));
+    format!(
+        "{what}{by}{}{}",
+        progress.unwrap_or_default(),
+        hook.unwrap_or_default()
+    )
 }
 
 fn continued(deployment: &Deployment, what: &str) -> String {
@@ -208,6 +225,21 @@ fn continued(deployment: &Deployment, what: &str) -> String {
     match answer.map(|it| it.decision) {
         Some(HookDecision::RollBack) => format!("{actor} rolls the {what} back"),
         Some(HookDecision::Continue) | None => format!("{actor} let the {what} go on"),
+    }
+}
+
+/// `nobody decided in time, and the deployment of checkout:59 goes on`.
+fn hook_failed(deployment: &Deployment, what: &str) -> String {
+    let Some(hook) = &deployment.hook else {
+        return format!("{what}: a hook has failed");
+    };
+    let action = hook.timeout_action.as_deref().unwrap_or_default();
+    match (hook.name.as_str(), action) {
+        ("HOOK_TIMED_OUT", "CONTINUE") => format!("nobody decided in time, and the {what} goes on"),
+        ("HOOK_TIMED_OUT", "ROLLBACK") => {
+            format!("nobody decided in time, and the {what} rolls back")
+        }
+        _ => format!("{what}: a hook {}", hook_says(hook)),
     }
 }
 
@@ -284,7 +316,7 @@ fn deployment_why(deployment: &Deployment) -> Option<String> {
     let hook = deployment.hook.as_ref().and_then(|it| it.reason.clone());
     let reason = fact.and_then(|it| it.reason.as_deref());
     let reason = reason.and_then(|reason| match rollback_target(reason) {
-        Some(target) => deployment_reason(reason, Some(target), deployment.from.as_deref()),
+        Some(target) => deployment_reason(reason, Some(target), deployment.goes_back_to()),
         None => deployment_reason(reason, deployment.id.as_deref(), deployment.to.as_deref()),
     });
     reason.or(hook)
@@ -318,6 +350,7 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
     let causes = cause_list(&incident.causes);
     let lasted = rough(now.since(incident.first_at));
     let goes_on = |how: &str| match incident.causes.len() {
+        1 if now == incident.first_at => format!("{how}: {causes}"),
         1 => format!("{how}: {causes} in {lasted}"),
         _ => format!("{how} after {lasted}: {causes}"),
     };
@@ -370,7 +403,7 @@ fn recovering(incident: &Incident) -> &'static str {
 
 /// `recovered after 24 min: 10 of 10 tasks run; 38 tasks ran out of memory`.
 fn resolved(incident: &Incident) -> String {
-    let lasted = rough(incident.ended_at().since(incident.first_at));
+    let lasted = rough(incident.recovered_at().since(incident.first_at));
     let causes = past_causes(&incident.causes);
     let runs = incident.counts.map(|(running, desired)| {
         let tasks = if desired == 1 {
@@ -395,28 +428,39 @@ fn resolved(incident: &Incident) -> String {
     }
 }
 
-/// `38 tasks ran out of memory, 2 tasks could not pull their image`. What the scheduler said about its tasks is left
-/// out where tasks say it themselves.
+/// `38 tasks ran out of memory, 2 tasks could not pull their image; it could not place a task ×4`.
 fn past_causes(causes: &[CauseCount]) -> String {
     let mut causes: Vec<_> = causes.iter().collect();
     causes.sort_by_key(|it| std::cmp::Reverse(it.count));
-    let of_tasks: Vec<_> = causes
-        .iter()
-        .filter(|it| it.name.parse::<Cause>().is_ok())
-        .map(|it| {
-            let words = words_of(&it.name, it.words.as_deref());
-            match it.count {
-                1 => format!("1 task {words}"),
-                count => format!("{count} tasks {}", plural(&words)),
-            }
-        })
-        .collect();
-    match of_tasks.is_empty() {
-        true => {
-            let causes: Vec<_> = causes.into_iter().cloned().collect();
-            format!("there was: {}", cause_list(&causes))
+    let is_of_task = |it: &&CauseCount| it.name.parse::<Cause>().is_ok();
+    let (of_tasks, others): (Vec<_>, Vec<_>) = causes.into_iter().partition(is_of_task);
+    let of_tasks: Vec<_> = of_tasks.into_iter().map(failed_by).collect();
+    // It only follows from the failures of the tasks.
+    let follows =
+        |it: &&CauseCount| it.name == "SERVICE_TASK_START_IMPAIRED" && !of_tasks.is_empty();
+    let others = others.into_iter().filter(|it| !follows(it)).map(|it| {
+        let words = event_past(&it.name).map_or_else(
+            || words_of(&it.name, it.words.as_deref()),
+            |it| format!("it {it}"),
+        );
+        CauseWords {
+            words,
+            count: it.count,
         }
-        false => of_tasks.join(", "),
+        .to_string()
+    });
+    let others: Vec<_> = others.collect();
+    let parts = [of_tasks.join(", "), others.join(", ")];
+    let parts: Vec<_> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+    parts.join("; ")
+}
+
+/// `38 tasks ran out of memory`.
+fn failed_by(cause: &CauseCount) -> String {
+    let words = words_of(&cause.name, cause.words.as_deref());
+    match cause.count {
+        1 => format!("1 task {words}"),
+        count => format!("{count} tasks {}", plural(&words)),
     }
 }
 
@@ -454,6 +498,10 @@ fn storm_names(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> ThreadNames
 
 fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
     let count = storm.members.len() + storm.others as usize;
+    let what = match storm.members.iter().all(Member::is_service) {
+        true => "services",
+        false => "services and tasks",
+    };
     let lasted = rough(now.since(storm.first_at));
     let common = storm
         .common
@@ -461,17 +509,18 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
         .map(|it| format!("; {}", self::common(it)));
     let common: String = common.collect();
     let total = storm.total();
+    let causes = storm_causes(storm);
     if let Some(turn) = turn {
         match turn.reason {
             Reason::Worse => {
                 return format!(
-                    "{} failing too, {count} services now{common}",
+                    "{} failing too, {count} {what} now{common}",
                     are(&turn.names)
                 );
             }
             Reason::Reminder => {
                 return format!(
-                    "{count} services are still failing: {total} failures in {lasted}{common}"
+                    "{count} {what} are still failing: {total} failures in {lasted}{common}"
                 );
             }
             _ => {}
@@ -488,7 +537,7 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
         }
         ThreadState::Resolved if storm.recovered() >= storm.members.len() => {
             format!(
-                "over after {}: all {count} services recovered",
+                "over after {}: all {count} {what} recovered",
                 lasted_in_all()
             )
         }
@@ -498,15 +547,38 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
             let names = storm.members.iter().filter(goes_on);
             let names: Vec<_> = names.map(|it| it.name().to_owned()).collect();
             format!(
-                "over after {}: {recovered} of {count} services recovered, {} still failing",
+                "over after {}: {recovered} of {count} {what} recovered, {} still failing",
                 lasted_in_all(),
                 are(&names)
             )
         }
         ThreadState::Recovering => {
-            format!("{count} services are recovering after {lasted}{common}")
+            format!("{count} {what} are recovering after {lasted}{common}")
         }
-        _ => format!("{count} services are failing: {total} failures in {lasted}{common}"),
+        _ => format!("{count} {what} are failing: {causes}{total} failures in {lasted}{common}"),
+    }
+}
+
+/// `could not pull its image ×6, ran out of memory; `, the two most frequent ones of all services.
+fn storm_causes(storm: &Storm) -> String {
+    const MOST: usize = 2;
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for (name, count) in storm.members.iter().flat_map(|it| it.causes.iter()) {
+        *counts.entry(name).or_default() += count;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words = counts.iter().take(MOST).map(|(name, count)| CauseWords {
+        words: words_of(name, None),
+        count: *count,
+    });
+    let mut words: Vec<_> = words.map(|it| it.to_string()).collect();
+    if counts.len() > MOST {
+        words.push("and more".to_owned());
+    }
+    match words.is_empty() {
+        true => String::new(),
+        false => format!("{}; ", words.join(", ")),
     }
 }
 
@@ -554,7 +626,9 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
         (_, _) if ended == total && failed.is_empty() => {
             Some(format!("all {total} tasks finished"))
         }
-        (_, _) if ended == total => Some(format!("{} of {total} tasks failed", failed.len())),
+        (_, _) if ended == total => {
+            Some(format!("ended, {} of {total} tasks failed", failed.len()))
+        }
         (_, _) if ended > 0 => Some(format!("{ended} of {total} tasks have ended")),
         (_, _) => None,
     };
@@ -582,7 +656,11 @@ fn activity_names(activity: &Activity, turn: Option<&Turn>, now: UnixTime) -> Th
         Some(_) => rough(end.since(activity.first_at)),
         None => rough(now.min(end).since(activity.first_at)),
     };
-    let says = (!is_one).then(|| format!("{} in {lasted}", counts.join(", ")));
+    let is_at_once = end == activity.first_at;
+    let says = (!is_one).then(|| match is_at_once {
+        true => counts.join(", "),
+        false => format!("{} in {lasted}", counts.join(", ")),
+    });
     ThreadNames {
         says,
         total: activity.total,
@@ -611,7 +689,12 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
             format!("{} {status}", things("instance", "instances"))
         }
         Kind::TaskStopped if activity.is_of_instances => {
-            format!("{} stopped with them", things("task", "tasks"))
+            let is_instance = |it: &ActivityCount| !matches!(it.kind, Kind::TaskStopped);
+            let whom = match activity.counts.iter().any(is_instance) {
+                true => "them",
+                false => "their instance",
+            };
+            format!("{} stopped with {whom}", things("task", "tasks"))
         }
         Kind::TaskStopped => {
             let words = detail.parse().map_or("stopped", in_words);
@@ -693,7 +776,7 @@ fn common(common: &CommonFact) -> String {
     match fact.as_str() {
         "zone" => format!("{count} in {value}"),
         "instance" => format!("{count} on {value}"),
-        "exit" => format!("{count} exited {value}"),
+        "exit" => format!("{count} exited with {value}"),
         "image" => format!("{count} of image {}", image(value)),
         _ => format!("{count} of {value}"),
     }

@@ -85,6 +85,28 @@ pub(super) fn event_text(name: &str) -> Option<&'static str> {
         "SERVICE_TASK_PLACEMENT_FAILURE" => "cannot place a task",
         "SERVICE_TASK_CONFIGURATION_FAILURE" => "cannot place a task: its configuration is wrong",
         "SERVICE_HEALTH_UNKNOWN" => "has unknown health",
+        "CONTAINER_RUNTIME" => "has an impaired container runtime",
+        _ => return None,
+    })
+}
+
+/// The same of a failure that is over: `it …`.
+pub(super) fn event_past(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "SERVICE_TASK_START_IMPAIRED" => "could not start its tasks consistently",
+        "SERVICE_DISCOVERY_INSTANCE_UNHEALTHY" => "had an unhealthy task in service discovery",
+        "VPC_LATTICE_TARGET_UNHEALTHY" => "had an unhealthy VPC Lattice target",
+        "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED" => {
+            "had a daemon task that violated its placement constraints"
+        }
+        "ECS_OPERATION_THROTTLED" => "was throttled by the ECS API",
+        "SERVICE_DISCOVERY_OPERATION_THROTTLED" => "was throttled by the Cloud Map API",
+        "SERVICE_TASK_PLACEMENT_FAILURE" => "could not place a task",
+        "SERVICE_TASK_CONFIGURATION_FAILURE" => {
+            "could not place a task: its configuration was wrong"
+        }
+        "SERVICE_HEALTH_UNKNOWN" => "had unknown health",
+        "CONTAINER_RUNTIME" => "had an impaired container runtime",
         _ => return None,
     })
 }

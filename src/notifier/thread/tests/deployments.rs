@@ -54,6 +54,88 @@ fn a_call_that_changes_the_count_alone_is_no_deployment() {
     let mut scene = Scene::default();
     scene.play(&[at("10:00:00", scale("maya", "web", 5, OLD))]);
     assert_eq!((scene.turns().len(), scene.singles.len()), (0, 1));
+    // The answer names a deployment that has just begun.
+    let mut scene = Scene::default();
+    let Event(mut event) = at("10:00:30", scale("jonas", "web", 8, ID));
+    let primary = &mut event["detail"]["responseElements"]["service"]["deployments"][0];
+    primary["createdAt"] = "2026-11-12T10:00:00Z".into();
+    scene.play(&[called("10:00:00"), Event(event)]);
+    assert_eq!((scene.turns().len(), scene.singles.len()), (1, 1));
+}
+
+#[test]
+fn a_hook_that_times_out_after_its_wait_is_urgent() {
+    let mut scene = Scene::default();
+    scene.play(&[
+        called("10:00:00"),
+        at("10:01:00", hook("web", "HOOK_AWAITING_ACTION")),
+        at("10:31:00", hook("web", "HOOK_TIMED_OUT")),
+    ]);
+    assert_eq!(
+        scene.turns(),
+        [
+            "10:00:00 deployment opened in_progress",
+            "10:01:00 deployment waits waiting",
+            "10:31:00 deployment hook_failed in_progress",
+        ]
+    );
+    assert!(scene.last(ThreadKind::Deployment).turn.urgent);
+}
+
+#[test]
+fn a_person_stops_it() {
+    for (stop_type, turns, singles) in [("ROLLBACK", 2, 0), ("ABORT", 1, 1)] {
+        let mut scene = Scene::default();
+        let stop = stop_deployment("noor", "web", stop_type);
+        scene.play(&[called("10:00:00"), at("10:02:00", stop)]);
+        let found = (scene.turns().len(), scene.singles.len());
+        assert_eq!(found, (turns, singles), "{stop_type}");
+        if turns == 2 {
+            let reason = deployment_of(&scene).rollback.clone().unwrap().reason;
+            assert_eq!(
+                reason.as_deref(),
+                Some("noor (role Operator) rolled it back")
+            );
+        }
+    }
+}
+
+/// ECS rolls back to the last deployment that completed, which may not be the one before.
+#[test]
+fn a_rollback_names_the_revision_that_completed() {
+    let newest = |id: &str| during(update("maya", "web", "9", "ecs-svc/9"), "8", ID, id);
+    for (completes, state, expected) in [
+        (true, "COMPLETED", Some("web:8")),
+        (true, "IN_PROGRESS", Some("web:7")),
+        (false, "FAILED", None),
+    ] {
+        let mut scene = Scene::default();
+        if completes {
+            let before = update("maya", "web", "7", OLD);
+            scene.play(&[
+                at("09:00:00", before),
+                at("09:05:00", completed("web", OLD)),
+            ]);
+        }
+        scene.play(&[
+            called("10:00:00"),
+            at("10:05:00", newest(state)),
+            at("10:08:00", breaks("web", "ecs-svc/9")),
+        ]);
+        let it = deployment_of(&scene);
+        assert_eq!(it.from.as_deref(), Some("web:8"), "{state}");
+        assert_eq!(it.goes_back_to(), expected, "{state}");
+    }
+    // The event names the id of the deployment that runs again.
+    let mut scene = Scene::default();
+    let first = during(update("maya", "web", "8", ID), "7", OLD, "COMPLETED");
+    scene.play(&[
+        at("10:00:00", first),
+        at("10:05:00", newest("IN_PROGRESS")),
+        at("10:08:00", breaks("web", "ecs-svc/9")),
+        at("10:08:01", rolling_back("web", OLD)),
+    ]);
+    assert_eq!(deployment_of(&scene).goes_back_to(), Some("web:7"));
 }
 
 #[test]

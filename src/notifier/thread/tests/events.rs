@@ -343,6 +343,31 @@ pub(super) fn scale(actor: &str, service: &str, count: i64, id: &str) -> Event {
     )
 }
 
+/// The same call while another deployment is still going on.
+pub(super) fn during(event: Event, revision: &str, id: &str, state: &str) -> Event {
+    let Event(mut value) = event;
+    let service = value["detail"]["requestParameters"]["service"].clone();
+    let service = service.as_str().unwrap_or_default().to_owned();
+    let older = json!({
+        "id": id,
+        "status": "ACTIVE",
+        "taskDefinition": arn("task-definition", &format!("{service}:{revision}")),
+        "createdAt": "2026-10-01T09:00:00Z",
+        "rolloutState": state,
+    });
+    let deployments = &mut value["detail"]["responseElements"]["service"]["deployments"];
+    deployments.as_array_mut().unwrap().push(older);
+    Event(value)
+}
+
+/// StopServiceDeployment.
+pub(super) fn stop_deployment(actor: &str, service: &str, stop_type: &str) -> Event {
+    let deployment = arn("service-deployment", &format!("prod-web/{service}/d1"));
+    let request = json!({ "serviceDeploymentArn": deployment, "stopType": stop_type });
+    let answer = json!({ "serviceDeploymentArn": deployment });
+    call(actor, "StopServiceDeployment", request, answer)
+}
+
 pub(super) fn on_service(actor: &str, name: &str, service: &str) -> Event {
     let request = json!({ "cluster": "prod-web", "service": service });
     call(actor, name, request, service_answer(service, json!([])))

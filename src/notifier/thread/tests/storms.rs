@@ -163,3 +163,115 @@ fn a_failure_after_the_storm_is_a_return() {
         "10:08:00 incident opened open"
     );
 }
+
+/// A service may recover and fail again, with a new incident, while the others still fail.
+#[test]
+fn a_service_that_fails_again_in_a_storm_is_named() {
+    let mut scene = outage(6);
+    for number in 0..11 {
+        scene.play(&[fails(&format!("10:00:{:02}", number + 10), 0)]);
+    }
+    scene.play(&[recovers("10:01:00", 0)]);
+    for minute in 2..50 {
+        for service in 1..6 {
+            scene.play(&[fails(&format!("10:{minute:02}:00"), service)]);
+        }
+    }
+    scene.play(&[fails("10:50:00", 0)]);
+    let worse = scene.last(ThreadKind::Storm);
+    assert_eq!(worse.turn.names, ["service-00"]);
+    assert!(worse.turn.urgent);
+    assert_eq!(storm(&scene).total(), 6 + 11 + 5 * 48 + 1);
+}
+
+/// A family that never runs again has no sign of a recovery.
+#[test]
+fn a_storm_ends_when_nothing_fails_any_more() {
+    let mut scene = Scene::default();
+    let mut batch: Vec<_> = (0..3).map(|it| fails("10:00:00", it)).collect();
+    for family in ["one", "two"] {
+        let failed = of_schedule(family, HEALTH_CHECK, "09:59:00");
+        batch.push(at("10:00:08", failed));
+    }
+    scene.arrive("10:00:10", &batch);
+    assert_eq!(storm(&scene).members.len(), 5);
+    scene.finish();
+    assert_eq!(
+        scene.turns_of(ThreadKind::Storm).last().unwrap(),
+        "11:00:08 recovered resolved"
+    );
+    // What failed long ago is not shown again, and a new failure is.
+    assert_eq!(scene.turns_of(ThreadKind::Incident), Vec::<String>::new());
+    let failed = of_schedule("one", HEALTH_CHECK, "10:00:00");
+    scene.arrive("12:00:10", &[at("12:00:08", failed)]);
+    assert_eq!(scene.turns_of(ThreadKind::Incident).len(), 1);
+}
+
+#[test]
+fn services_that_recovered_in_a_storm_open_nothing_after_it() {
+    let mut scene = outage(7);
+    for service in 0..7 {
+        scene.play(&[recovers("10:10:00", service)]);
+    }
+    scene.finish();
+    let before = scene.turns().len();
+    scene.arrive("11:00:00", &[at("10:59:58", started("service-06"))]);
+    scene.finish();
+    assert_eq!(scene.turns().len(), before, "{:?}", scene.turns());
+}
+
+#[test]
+fn a_service_whose_incident_goes_on_is_shown_once_after_the_storm() {
+    let mut scene = outage(6);
+    for service in 1..6 {
+        scene.play(&[recovers("10:05:00", service)]);
+    }
+    for minute in 6..37 {
+        scene.play(&[fails(&format!("10:{minute:02}:00"), 0)]);
+    }
+    assert_eq!(
+        scene.turns_of(ThreadKind::Incident),
+        ["10:35:00 opened open"]
+    );
+}
+
+/// Another function changes an incident at the moment when the storm takes it, so that the incident does not know.
+#[test]
+fn an_incident_that_missed_the_storm_joins_it_later() {
+    let mut scene = Scene::default();
+    for service in 0..4 {
+        scene.play(&[fails(&format!("10:00:0{service}"), service)]);
+    }
+    let key = |scene: &Scene| {
+        let mut keys = scene.states.keys().cloned();
+        keys.find(|it| it.name == "service-00").unwrap()
+    };
+    let key = key(&scene);
+    let before = scene.states[&key].clone();
+    scene.play(&[fails("10:00:04", 4)]);
+    let joined = |scene: &Scene| {
+        let incident = scene.states[&key].incident.as_ref().unwrap();
+        incident.storm.is_some()
+    };
+    assert!(joined(&scene));
+    scene.states.insert(key.clone(), before);
+    assert!(!joined(&scene));
+    scene.play(&[fails("10:01:00", 4)]);
+    assert!(joined(&scene));
+}
+
+#[test]
+fn incidents_that_a_backlog_brings_at_once_are_no_storm() {
+    let mut scene = Scene::default();
+    let batch: Vec<_> = (0..6)
+        .map(|it| fails(&format!("0{it}:30:00"), it))
+        .collect();
+    scene.arrive("10:00:05", &batch);
+    assert_eq!(scene.turns_of(ThreadKind::Storm), Vec::<String>::new());
+    // What failed within minutes is one, however late it comes.
+    let batch: Vec<_> = (6..12)
+        .map(|it| fails(&format!("07:00:{it:02}"), it))
+        .collect();
+    scene.arrive("10:01:00", &batch);
+    assert_eq!(scene.turns_of(ThreadKind::Storm).len(), 1);
+}
