@@ -131,7 +131,7 @@ def write(path, count):
 
 
 def measure(program, path, channel):
-    """Runs a replay. Returns its seconds, its peak memory in MB, and the number of lines that it printed."""
+    """Runs a replay. Returns its seconds, those of one core, its peak memory in MB, and the number of printed lines."""
     arguments = [program, "replay", "--channel", channel, "--output", "json", path]
     began = time.monotonic()
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, env={}) as process:
@@ -140,7 +140,8 @@ def measure(program, path, channel):
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise SystemExit(f"{arguments} ended with {process.returncode}")
-    return time.monotonic() - began, usage.ru_maxrss / 1_000, lines
+    of_core = usage.ru_utime + usage.ru_stime
+    return time.monotonic() - began, of_core, usage.ru_maxrss / 1_000, lines
 
 
 def main():
@@ -151,16 +152,17 @@ def main():
     arguments = parser.parse_args()
     if arguments.write:
         return write(arguments.write, arguments.events[-1])
-    print("| events | MB | channel | seconds | peak memory, MB | messages, edits and replies |")
-    print("|---|---|---|---|---|---|")
+    print("| events | MB | channel | time | of one core | peak memory, MB | messages, edits and replies |")
+    print("|---|---|---|---|---|---|---|")
     for count in arguments.events:
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/day.json"
             write(path, count)
             size = os.path.getsize(path) / 1e6
             for channel in ["slack", "slack_app"]:
-                seconds, peak, lines = measure(arguments.program, path, channel)
-                print(f"| {count:,} | {size:,.0f} | `{channel}` | {seconds:.1f} | {peak:.0f} | {lines:,} |", flush=True)
+                seconds, of_core, peak, lines = measure(arguments.program, path, channel)
+                times = f"{seconds:.0f} s | {of_core:.0f} s"
+                print(f"| {count:,} | {size:,.0f} | `{channel}` | {times} | {peak:.0f} | {lines:,} |", flush=True)
 
 
 if __name__ == "__main__":
