@@ -102,8 +102,18 @@ impl CallError {
                  `aws ecs list-task-definition-families` lists the existing ones"
                     .to_owned(),
             ),
+            // DynamoDB names neither in its message.
+            ErrorKind::Refused
+                if self.has_code("ResourceNotFoundException") && self.is_of_table() =>
+            {
+                Some("check the table's name and the region".to_owned())
+            }
             ErrorKind::Refused => None,
         }
+    }
+
+    fn is_of_table(&self) -> bool {
+        ["Scan", "GetItem", "PutItem"].contains(&self.call)
     }
 
     fn is_clock_error(&self) -> bool {

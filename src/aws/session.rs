@@ -221,6 +221,10 @@ impl Session {
         aws_sdk_dynamodb::Client::from_conf(config)
     }
 
+    pub fn dynamo_db(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.config)
     }

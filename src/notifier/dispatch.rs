@@ -413,7 +413,10 @@ impl Notifier {
             let new = shown.iter().filter(|it| !threads.repeated.contains_key(it));
             let receives = new.filter_map(|it| events[*it].receives()).max();
             if let Some(thread) = threads.thread(&subject, &id, records) {
-                let chain = Chain::new(subject, thread, steps, event, receives.unwrap_or(1));
+                let mut repeated = threads.repeated.values();
+                let has_sender = !shown.is_empty() || repeated.any(|it| it.contains(&subject));
+                let mut chain = Chain::new(subject, thread, steps, event, receives.unwrap_or(1));
+                chain.has_sender = has_sender;
                 chains.entry(channel).or_default().push(chain);
             }
         }

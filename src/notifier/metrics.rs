@@ -1,7 +1,8 @@
 //! The metrics. They show that every event is accounted for.
 //!
 //! `EventsReceived` = `EventsKept` + `EventsDropped` (by `Reason`) + `EventsInvalid`. For each `Channel`:
-//! `EventsKept` = `Delivered` + `Failed` + `InFlight` + `Duplicates` + `Filtered` + `Counted`. The function writes the metrics in
+//! `EventsKept` = `Delivered` + `Failed` + `InFlight` + `Duplicates` + `Filtered` + `Counted`. What a timer makes due and a
+//! channel does not take is in `ThreadFailures`. The function writes the metrics in
 //! CloudWatch's embedded metric format. The command line does not write them.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -69,6 +70,12 @@ pub fn count_turn(thread: &Thread, turn: &Turn) {
     if is_over && (turn.reason == Reason::Opened || turn.reason.is_turn()) {
         counter!("ThreadsResolved", "Kind" => kind).increment(1);
     }
+}
+
+/// Counts a message of a thread that failed, and that no event of the batch asked for.
+pub fn count_thread_failure(channel: &str) {
+    counter!("ThreadFailures", "Channel" => channel.to_owned()).increment(1);
+    counter!("DeliveryFailures").increment(1);
 }
 
 /// Counts an edit of a message.

@@ -4,6 +4,7 @@
 //! takes everything at once, and timers fire exactly when they are due.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -26,8 +27,14 @@ use crate::notifier::thread::{
 /// The most event ids in one line of the output.
 const MOST_EVENTS: usize = 20;
 
-/// The most subjects that are remembered. Subjects without a timer are forgotten first.
+/// More subjects than this are not remembered, if enough of them have no timer.
 const MOST_SUBJECTS: usize = 50_000;
+
+/// A subject without a timer is forgotten so long after its last change, as in the state table.
+const RETENTION: Duration = Duration::from_secs(8 * 24 * 3_600);
+
+/// How often old subjects are looked for.
+const BETWEEN_SEARCHES: Duration = Duration::from_secs(3_600);
 
 /// A replay in one channel.
 pub struct Replay<'a> {
@@ -41,6 +48,9 @@ pub struct Replay<'a> {
     messages: Messages,
     /// The time of the last batch or timer.
     now: UnixTime,
+    /// When old subjects were looked for last, and how many were left.
+    searched_at: UnixTime,
+    kept: usize,
 }
 
 /// Something that the channel showed. The fields are those of `--output json`.
@@ -119,6 +129,15 @@ impl Messages {
         self.last += 1;
         self.last
     }
+
+    /// Forgets the messages of threads that the subject has no more.
+    fn forget(&mut self, old: &SubjectState, new: &SubjectState) {
+        for thread in old.thread_ids() {
+            if !new.thread_ids().any(|it| it == thread) {
+                self.of_threads.remove(thread);
+            }
+        }
+    }
 }
 
 /// What a batch shows: a change of a thread, or events that belong to none.
@@ -149,6 +168,8 @@ impl<'a> Replay<'a> {
             posted: PostedMemory::default(),
             messages: Messages::default(),
             now: UnixTime::default(),
+            searched_at: UnixTime::default(),
+            kept: 0,
         }
     }
 
@@ -188,6 +209,7 @@ impl<'a> Replay<'a> {
 
     fn play(&mut self, now: UnixTime, events: &[EcsEvent], due: &[SubjectKey]) -> Vec<ReplayLine> {
         self.now = now;
+        self.forget(due);
         let evaluated: Vec<_> = events.iter().map(|it| evaluate(it, self.policy)).collect();
         let observations: Vec<_> = evaluated
             .iter()
@@ -206,9 +228,11 @@ impl<'a> Replay<'a> {
             let wake_at =
                 wake_at.map(|at| at.max(UnixTime::of_milliseconds(now.as_milliseconds() + 1)));
             self.timers.set(&key, wake_at);
+            if let Some(old) = self.states.get(&key) {
+                self.messages.forget(old, &state);
+            }
             self.states.insert(key, state);
         }
-        self.forget();
         lines
     }
 
@@ -408,26 +432,34 @@ impl<'a> Replay<'a> {
         at.map(|it| it.to_string()).unwrap_or_default()
     }
 
-    /// Forgets subjects without a timer if there are too many, the oldest first.
-    fn forget(&mut self) {
-        if self.states.len() <= MOST_SUBJECTS {
+    /// Forgets subjects without a timer: the old ones, and if there are too many, the older half of the others.
+    fn forget(&mut self, due: &[SubjectKey]) {
+        let is_time = self.now.since(self.searched_at) >= BETWEEN_SEARCHES;
+        let are_many = self.states.len() > MOST_SUBJECTS.max(self.kept + MOST_SUBJECTS / 2);
+        if !is_time && !are_many {
             return;
         }
-        let idle = self
+        let mut idle: Vec<_> = self
             .states
             .iter()
-            .filter(|(key, _)| !self.timers.by_subject.contains_key(key));
-        let mut idle: Vec<_> = idle
+            .filter(|(key, _)| !self.timers.by_subject.contains_key(key) && !due.contains(key))
             .map(|(key, state)| (state.changed_at, key.clone()))
             .collect();
         idle.sort_unstable();
-        for (_, key) in idle.into_iter().take(MOST_SUBJECTS / 2) {
+        let limit = match self.states.len() > MOST_SUBJECTS {
+            true => MOST_SUBJECTS / 2,
+            false => 0,
+        };
+        for (number, (changed_at, key)) in idle.into_iter().enumerate() {
+            if number >= limit && self.now.since(changed_at) < RETENTION {
+                break;
+            }
             if let Some(state) = self.states.remove(&key) {
-                for thread in state.threads() {
-                    self.messages.of_threads.remove(thread.id());
-                }
+                self.messages.forget(&state, &SubjectState::default());
             }
         }
+        self.searched_at = self.now;
+        self.kept = self.states.len();
     }
 }
 

@@ -18,7 +18,9 @@ use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::{Outbox, SubjectKey, SubjectState, Thread, ThreadId, UnixTime};
 use item::{ReadItem, read_item};
 
-pub use open_threads::{OpenThread, ResolveError, open_threads, resolve};
+pub use open_threads::{
+    ClosedThread, OpenThread, OpenThreads, ResolveError, ThreadTable, UnreadableThreads,
+};
 
 /// The most records in memory. Records without open threads are forgotten first.
 const MOST: usize = 10_000;

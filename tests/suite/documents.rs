@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use ecs_parrot::config;
 use ecs_parrot::ecs::diagnosis::Cause;
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::env_file::keys::{self, Allows};
-use ecs_parrot::notifier::channel::terminal;
-use ecs_parrot::notifier::policy::{CallWord, DropReason, Policy};
+use ecs_parrot::notifier::policy::{CallWord, DropReason};
 use ecs_parrot::notifier::render;
 use regex::Regex;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
 
-use crate::{events, infrastructure};
+use crate::infrastructure;
 
 fn text(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -288,7 +288,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The messages that the pages show are those of the samples. A line may be cut, at an ellipsis.
+/// The messages that the pages show are those that `notify` prints for the samples. A line may be cut, at an ellipsis.
 #[test]
 fn the_messages_that_the_pages_show_are_real() {
     for (page, expected) in [("README.md", 2), ("docs/events.md", 4)] {
@@ -306,13 +306,11 @@ fn the_messages_that_the_pages_show_are_real() {
     }
 }
 
+/// The message of the sample as `notify` prints it, after the line with the file's name.
 fn compare_message(name: &str, shown: &str) {
-    let evaluated = events::evaluate(&events::sample(name), &Policy::default())
-        .remove(0)
-        .unwrap();
-    let priority = evaluated.priority().unwrap();
-    let rendered = events::render(events::renderer(), &evaluated.notice, priority).unwrap();
-    let real = terminal::plain(&rendered.terminal);
+    let printed = ecs_parrot(&["notify", &format!("samples/{name}.json")]);
+    let (_, real) = printed.split_once('\n').unwrap();
+    let real = real.trim_end();
     assert_eq!(
         shown.lines().count(),
         real.lines().count(),
@@ -322,6 +320,41 @@ fn compare_message(name: &str, shown: &str) {
         match shown.strip_suffix('…') {
             Some(beginning) => assert!(real.starts_with(beginning), "{name}: {real}"),
             None => assert_eq!(shown, real, "{name}"),
+        }
+    }
+}
+
+/// What the command line prints with the default settings.
+fn ecs_parrot(arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let output = command.args(arguments).env_clear().current_dir(folder);
+    let output = output.output().unwrap();
+    assert!(output.status.success(), "{arguments:?} {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The timelines that the pages show are what the command above each of them prints.
+#[test]
+fn the_timelines_that_the_pages_show_are_real() {
+    let timeline =
+        "```sh\ncargo run -q -- (replay [^|\n]*) \\| grep -v '\\^ '\n```\n\n```text\n((?s).*?)```";
+    let timeline = Regex::new(timeline).unwrap();
+    for (page, expected) in [("README.md", 1), ("docs/events.md", 2)] {
+        let content = text(page);
+        let shown: Vec<_> = timeline.captures_iter(&content).collect();
+        assert_eq!(shown.len(), expected, "{page}");
+        for shown in shown {
+            let arguments: Vec<_> = shown[1].split_whitespace().collect();
+            let printed = ecs_parrot(&arguments);
+            let headlines = printed.lines().filter(|line| !line.starts_with(' '));
+            let headlines: String = headlines.map(|line| format!("{line}\n")).collect();
+            assert_eq!(
+                &shown[2], headlines,
+                "{page} shows something else than `{}` prints; run the command that stands above it there, and put \
+                 its output into the page",
+                &shown[1]
+            );
         }
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod any_events;
 mod channel_list;
 mod channels;
 mod chat;

@@ -11,7 +11,7 @@ use crate::events;
 use crate::runtime_api::RuntimeApi;
 
 /// Sums by metric and, where it has one, its reason or channel.
-fn sums(log: &str) -> BTreeMap<String, f64> {
+pub(crate) fn sums(log: &str) -> BTreeMap<String, f64> {
     let mut sums = BTreeMap::new();
     let lines = log
         .lines()

@@ -1,5 +1,7 @@
 //! Every payload gets a decision, and no payload causes a panic.
 
+use std::sync::LazyLock;
+
 use ecs_parrot::notifier::channel::ChannelType;
 use ecs_parrot::notifier::channel::terminal;
 use ecs_parrot::notifier::group::Group;
@@ -8,6 +10,7 @@ use ecs_parrot::notifier::render::{Renderer, View};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::any_events;
 use crate::events;
 use crate::hostile;
 
@@ -223,4 +226,102 @@ fn mutate(payload: &mut Value, path: &str, change: Option<Value>) {
             }
         }
     }
+}
+
+/// What stands in the place of a value of an event.
+const ODD: [&str; 14] = [
+    "null",
+    "\"\"",
+    "0",
+    "-1",
+    "9223372036854775807",
+    "[]",
+    "{}",
+    "\"0001-01-01T00:00:00Z\"",
+    "\"9999-12-31T23:59:59Z\"",
+    "\"2026-11-16T15:31:00Z\"",
+    "\"1970-01-01T00:00:00Z\"",
+    "\"STOPPED\"",
+    "\"a\\u001b[31m\\u202e\\n<!channel>\"",
+    "\"arn:aws:ecs:eu-west-1:210987654321:service/prod-web/checkout\"",
+];
+
+/// Replaces a value, somewhere in the document.
+fn replace_leaf(value: &mut Value, number: usize, odd: &Value) -> usize {
+    let mut seen = 0;
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                seen += replace_leaf(item, number.wrapping_sub(seen), odd);
+            }
+        }
+        Value::Object(fields) => {
+            for (_, item) in fields.iter_mut() {
+                seen += replace_leaf(item, number.wrapping_sub(seen), odd);
+            }
+        }
+        leaf => {
+            if number == 0 {
+                *leaf = odd.clone();
+            }
+            seen = 1;
+        }
+    }
+    seen
+}
+
+/// An event of a story: which one, what replaces which of its values, and the seconds before it.
+fn any_step() -> impl Strategy<Value = (usize, Option<(usize, usize)>, u32)> {
+    let odd = prop::option::weighted(0.4, (0..60_usize, 0..ODD.len()));
+    (
+        0..40_usize,
+        odd,
+        prop_oneof![4 => Just(0_u32), 1 => 0..100_000_u32],
+    )
+}
+
+fn stories() -> &'static [Vec<Value>] {
+    static STORIES: LazyLock<Vec<Vec<Value>>> = LazyLock::new(|| {
+        let folder = std::fs::read_dir(events::folder().join("stories")).unwrap();
+        let files = folder.map(|it| it.unwrap().path());
+        let mut files: Vec<_> = files
+            .filter(|it| it.extension().is_some_and(|it| it == "json"))
+            .collect();
+        files.sort();
+        let read = |it| std::fs::read_to_string(it).unwrap();
+        let texts = files.into_iter().map(read);
+        let lines = |text: String| {
+            text.lines()
+                .map(|it| serde_json::from_str(it).unwrap())
+                .collect()
+        };
+        texts.map(lines).collect()
+    });
+    &STORIES
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+
+    /// The target of the fuzzer with parts of the stories, in any order, with odd values.
+    #[test]
+    fn any_events_in_any_order(story in 0..12_usize, from in 0..600_usize, steps in prop::collection::vec(any_step(), 1..40)) {
+        let story = &stories()[story];
+        let mut input = String::new();
+        for (event, odd, seconds) in steps {
+            let mut event = story[(from + event) % story.len()].clone();
+            if let Some((leaf, odd)) = odd {
+                let odd = serde_json::from_str(ODD[odd]).unwrap();
+                replace_leaf(&mut event, leaf, &odd);
+            }
+            input.push_str(&format!("{seconds}\n{event}\n"));
+        }
+        any_events::run(input.as_bytes());
+    }
+}
+
+/// `PROPTEST_CASES` for a long run.
+fn cases() -> u32 {
+    let set = std::env::var("PROPTEST_CASES").ok();
+    set.and_then(|it| it.parse().ok()).unwrap_or(64)
 }

@@ -238,3 +238,58 @@ fn numbers_are_given_once_and_in_order() {
         }
     }
 }
+
+/// A scheduled task that exits with 1, so many days after the story.
+fn failure_after(days: i64) -> (UnixTime, EcsEvent) {
+    let path = events::folder().join("stories/scheduled-night.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut lines = text.lines();
+    let failed =
+        lines.find(|it| it.contains(r#""exitCode":1,"#) || it.contains(r#""exitCode":1}"#));
+    let mut event: Value = serde_json::from_str(failed.unwrap()).unwrap();
+    assert_eq!(event["detail"]["lastStatus"], "STOPPED");
+    event["id"] = days.into();
+    event["detail"]["taskArn"] =
+        format!("arn:aws:ecs:eu-west-1:210987654321:task/batch/{days:032x}").into();
+    let later = jiff::SignedDuration::from_hours(24 * days);
+    let shift = |value: &mut Value| {
+        let at: Timestamp = value.as_str().unwrap().parse().unwrap();
+        *value = (at + later).to_string().into();
+    };
+    shift(&mut event["time"]);
+    for field in [
+        "createdAt",
+        "startedAt",
+        "stoppingAt",
+        "stoppedAt",
+        "updatedAt",
+        "executionStoppedAt",
+    ] {
+        if event["detail"].get(field).is_some() {
+            shift(&mut event["detail"][field]);
+        }
+    }
+    let at = time(event["time"].as_str().unwrap());
+    (at, EcsEvent::read(&event).unwrap())
+}
+
+/// As in the state table. The family's incident has no sign of a recovery, so only that ends it.
+#[test]
+fn a_subject_is_forgotten_eight_days_after_its_last_change() {
+    let policy = Policy::default();
+    let channel = ConfiguredChannel::unconfigured(ChannelType::Slack);
+    let settings = ThreadSettings {
+        remind_after: Vec::new(),
+        ..ThreadSettings::default()
+    };
+    let mut replay = Replay::new(&policy, events::renderer(), &channel, settings);
+    let mut posts = Vec::new();
+    for days in [0, 7, 14, 23] {
+        let (at, event) = failure_after(days);
+        let lines = replay.batch(at, &[event]).into_iter();
+        posts.extend(lines.map(|line| (days, line.thread)));
+    }
+    let days: Vec<_> = posts.iter().map(|it| it.0).collect();
+    assert_eq!(days, [0, 23], "{posts:?}");
+    assert_ne!(posts[0].1, posts[1].1);
+}

@@ -1,5 +1,7 @@
 //! Threads across functions and failures: one message each, with all that belongs to it, and none that is lost.
 
+mod command;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

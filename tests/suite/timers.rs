@@ -4,12 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use wiremock::MockServer;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::chat::{chat, ok, texts, webhook};
 use crate::dedup::{Dynalite, TABLE};
 use crate::events;
 use crate::fake_aws::{FakeAws, Refusal};
+use crate::metrics;
 use crate::runtime_api::{Answer, RuntimeApi, TIMEOUT};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
@@ -195,6 +197,61 @@ async fn a_timer_makes_the_reminder_due_once() {
     let texts = texts(&slack).await;
     assert_eq!(texts.len(), 3, "{texts:#?} {log}");
     assert!(texts[2].contains("still failing"), "{texts:#?}");
+}
+
+/// A reminder that a timer makes due, and that the chat refuses, is logged and counted, and the next timer tries it again.
+#[tokio::test]
+async fn a_refused_reminder_is_tried_again() {
+    let aws = FakeAws::start().await;
+    let slack = MockServer::start().await;
+    let answers = [
+        (ok().set_delay(Duration::from_millis(800)), 2),
+        (
+            ResponseTemplate::new(403).set_body_string("action_prohibited"),
+            1,
+        ),
+        (ok(), u64::MAX),
+    ];
+    for (answer, times) in answers {
+        let mock = Mock::given(method("POST")).respond_with(answer);
+        mock.up_to_n_times(times).mount(&slack).await;
+    }
+    let timer = timer_of(checkout());
+    let log = run(
+        &aws,
+        &slack,
+        &[("REMIND_AFTER", "1500ms,1h")],
+        vec![
+            batch(&[failure(1, 0)]),
+            batch(&[failure(2, 0)]),
+            batch(&[events::sample("stop_task-by-root")]),
+            batch(std::slice::from_ref(&timer)),
+            batch(std::slice::from_ref(&timer)),
+            batch(&[timer]),
+        ],
+    )
+    .await;
+    let texts = texts(&slack).await;
+    // The opening, the call by itself, the refused reminder, and the reminder. The last timer has nothing to do.
+    assert_eq!(texts.len(), 4, "{texts:#?} {log}");
+    assert!(texts[3].contains("still failing"), "{texts:#?}");
+    assert_eq!(texts[2], texts[3]);
+    let said = r#""message":"what was due in a thread was not sent; a timer tries it again","thread":"incident-"#;
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+    assert_eq!(
+        log.matches(r#""error":"slack: 403 action_prohibited""#)
+            .count(),
+        1,
+        "{log}"
+    );
+    let sums = metrics::sums(&log);
+    let sum = |name: &str| sums.get(name).copied().unwrap_or_default();
+    let counted = ["ThreadFailures slack", "DeliveryFailures", "Reminders"];
+    assert_eq!(counted.map(sum), [1.0, 1.0, 1.0], "{sums:?}");
+    // One that is on its way comes when the claim of the reminder has ended.
+    let claim = i64::try_from(TIMEOUT.as_secs()).unwrap();
+    let delays: Vec<_> = timers(&aws).into_iter().map(|(_, delay)| delay).collect();
+    assert!(delays.iter().any(|it| *it <= claim + 5), "{delays:?}");
 }
 
 /// What must happen later than in a quarter of an hour is looked at again every quarter of an hour.

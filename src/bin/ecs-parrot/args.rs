@@ -178,7 +178,7 @@ pub(crate) struct ThreadsArgs {
     /// The state table: its name or ARN
     #[arg(long, value_name = "NAME")]
     pub(crate) table: String,
-    /// Close this thread; its message says so when the function looks at it next, within a quarter of an hour
+    /// Close this thread; the chat shows it when the function looks at it next
     #[arg(long, value_name = "ID")]
     pub(crate) resolve: Option<String>,
     /// The output format

@@ -1,13 +1,16 @@
 //! `ecs-parrot threads`: lists the open threads of a state table, and closes one by hand.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anstyle::Style;
 use ecs_parrot::aws::Session;
 use ecs_parrot::ecs::arn::Arn;
 use ecs_parrot::http::SharedClient;
 use ecs_parrot::notifier::thread::{SubjectKey, UnixTime};
-use ecs_parrot::notifier::thread_store::{OpenThread, open_threads, resolve};
+use ecs_parrot::notifier::thread_store::{
+    ClosedThread, OpenThread, OpenThreads, ResolveError, ThreadTable, UnreadableThreads,
+};
 use jiff::Timestamp;
 
 use crate::args::{ListOutput, ThreadsArgs};
@@ -17,61 +20,86 @@ pub(crate) async fn run(args: &ThreadsArgs) -> anyhow::Result<ExitCode> {
     let region = args.region.as_deref().or(of_table);
     let http = SharedClient::default();
     let session = Session::open(&http, args.profile.as_deref(), region).await?;
-    let dynamo = session.dynamo_db_with_short_timeout();
-    let threads = match &args.resolve {
-        Some(id) => {
-            let now = UnixTime::of(Timestamp::now());
-            vec![resolve(&dynamo, &args.table, id, now).await?]
-        }
-        None => open_threads(&dynamo, &args.table).await?,
+    let table = ThreadTable {
+        dynamo: &session.dynamo_db(),
+        name: &args.table,
     };
     let mut out = anstream::stdout();
-    for thread in &threads {
-        match args.output {
-            ListOutput::Json => writeln!(out, "{}", serde_json::to_string(thread)?)?,
-            ListOutput::Text => print(&mut out, thread)?,
+    match &args.resolve {
+        Some(id) => {
+            let closed = table.resolve(id, UnixTime::of(Timestamp::now())).await;
+            let closed = closed.map_err(|error| match error {
+                // By itself, so that the advice for it is found.
+                ResolveError::Call(error) => anyhow::Error::from(error),
+                ResolveError::NotFound { .. } | ResolveError::Changed => error.into(),
+            })?;
+            print(&mut out, &closed.thread, args.output)?;
+            note_closed(&closed);
+            Ok(ExitCode::SUCCESS)
+        }
+        None => {
+            let found = table.open_threads().await?;
+            for thread in &found.threads {
+                print(&mut out, thread, args.output)?;
+            }
+            Ok(conclude(&found))
         }
     }
-    let count = threads.len();
-    match (&args.resolve, count) {
-        (Some(id), _) => anstream::eprintln!("ecs-parrot: {id} is closed"),
-        (None, 0) => anstream::eprintln!("ecs-parrot: no thread is open"),
-        (None, 1) => anstream::eprintln!("ecs-parrot: 1 thread is open"),
-        (None, count) => anstream::eprintln!("ecs-parrot: {count} threads are open"),
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn print(out: &mut impl std::io::Write, thread: &OpenThread) -> std::io::Result<()> {
-    let bold = anstyle::Style::new().bold();
+/// What is said beside the list. It is the end of the output, because an earlier line is easily overlooked.
+fn conclude(found: &OpenThreads) -> ExitCode {
+    match found.threads.len() {
+        0 => anstream::eprintln!("ecs-parrot: no thread is open"),
+        1 => anstream::eprintln!("ecs-parrot: 1 thread is open"),
+        count => anstream::eprintln!("ecs-parrot: {count} threads are open"),
+    }
+    for UnreadableThreads { id, why } in &found.unreadable {
+        let (id, why) = (id.escape_debug(), why.escape_debug());
+        anstream::eprintln!("ecs-parrot: the item `{id}` cannot be read: {why}");
+    }
+    match found.unreadable.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn note_closed(closed: &ClosedThread) {
+    let thread = closed.thread.thread.as_str().escape_debug();
+    let shown_at = closed.shown_at.and_then(UnixTime::timestamp);
+    let shown = match shown_at {
+        Some(at) => format!("the chat shows it after {at}, when the function looks at it next"),
+        None => "the chat shows it with the next event of the same subject".to_owned(),
+    };
+    anstream::eprintln!("ecs-parrot: {thread} is closed; {shown}");
+}
+
+fn print(out: &mut impl Write, thread: &OpenThread, output: ListOutput) -> anyhow::Result<()> {
+    match output {
+        ListOutput::Json => writeln!(out, "{}", serde_json::to_string(thread)?)?,
+        ListOutput::Text => print_text(out, thread)?,
+    }
+    Ok(())
+}
+
+/// Names come from events, and an item may be written by hand. So control characters are escaped.
+fn print_text(out: &mut impl Write, thread: &OpenThread) -> io::Result<()> {
+    let bold = Style::new().bold();
+    let id = thread.thread.as_str().escape_debug();
     let state = thread.state.map(|it| format!(", {it}")).unwrap_or_default();
-    let subject = subject(&thread.subject);
-    let unknown = "unknown".to_owned();
-    writeln!(
-        out,
-        "{bold}{}{bold:#} ({}{state})",
-        thread.thread, thread.kind
-    )?;
-    writeln!(out, "  about         {subject}")?;
-    writeln!(
-        out,
-        "  since         {}",
-        thread.since.as_ref().unwrap_or(&unknown)
-    )?;
+    let time = |time: &Option<String>| time.clone().unwrap_or_else(|| "unknown".to_owned());
+    writeln!(out, "{bold}{id}{bold:#} ({}{state})", thread.kind)?;
+    writeln!(out, "  about         {}", subject(&thread.subject))?;
+    writeln!(out, "  since         {}", time(&thread.since))?;
     writeln!(out, "  count         {}", thread.count)?;
-    writeln!(
-        out,
-        "  last message  {}",
-        thread.last_message.as_ref().unwrap_or(&unknown)
-    )?;
+    writeln!(out, "  last message  {}", time(&thread.last_message))?;
     match thread.due {
         0 => Ok(()),
         due => writeln!(out, "  not sent yet  {due}"),
     }
 }
 
-/// `service checkout in prod-web, eu-west-1, account 210987654321`. A name comes from events, so control characters are
-/// escaped.
+/// `service checkout in prod-web, eu-west-1, account 210987654321`. What is not known is left out.
 fn subject(subject: &SubjectKey) -> String {
     let SubjectKey {
         kind,
@@ -80,6 +108,16 @@ fn subject(subject: &SubjectKey) -> String {
         cluster,
         name,
     } = subject;
-    let text = format!("{kind} {name} in {cluster}, {region}, account {account}");
-    text.escape_debug().to_string()
+    let named = |before: &str, value: &str| match value {
+        "" => String::new(),
+        value => format!("{before}{value}"),
+    };
+    let parts = [
+        kind.to_string(),
+        named(" ", name),
+        named(" in ", cluster),
+        named(", ", region),
+        named(", account ", account),
+    ];
+    parts.concat().escape_debug().to_string()
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::notifier::channel::{MessageRef, Operation, Outcome};
 use crate::notifier::dedup::Unanswered;
-use crate::notifier::report::DeliveryStatus;
+use crate::notifier::metrics;
+use crate::notifier::report::{Delivery, DeliveryStatus};
 use crate::notifier::thread::{
     ClaimedDue, DueResult, Reason, Step, SubjectKey, Thread, ThreadForm, ThreadId,
 };
@@ -18,6 +19,7 @@ const LAST_WAIT: Duration = Duration::from_secs(3_600);
 
 /// A summary has counted the thread, because there is no time for many messages. There is none for many edits.
 const AFTER_SUMMARY: Duration = Duration::from_secs(60);
+const NOT_SENT: &str = "what was due in a thread was not sent; a timer tries it again";
 
 /// The steps of one thread in one channel.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Chain {
     /// How often the queue has delivered the events that are new here. Other processes may have sent the message each
     /// time.
     receives: u32,
+    /// Whether an event of the batch asks for it, so that the event's own log line says what came of it.
+    pub(super) has_sender: bool,
     pub(super) results: Vec<(ClaimedDue, DueResult)>,
     /// The status of the events that these steps show.
     pub(super) status: Option<DeliveryStatus>,
@@ -59,6 +63,7 @@ impl Chain {
             root,
             event,
             receives,
+            has_sender: true,
             results: Vec::new(),
             status: None,
         }
@@ -206,6 +211,20 @@ impl Chain {
             }
             Some(DeliveryStatus::Tried(outcome)) => self.note(&outcome),
             Some(_) | None => self.give_back(),
+        }
+    }
+
+    /// Says that a timer's message was not sent. No event comes again for it, so nothing else would say it.
+    pub(super) fn report_failure(&self, channel: &str) {
+        let status = self.status.clone().filter(|_| !self.has_sender);
+        let delivery = status.map(|status| Delivery {
+            channel: channel.to_owned(),
+            status,
+        });
+        if let Some(error) = delivery.as_ref().and_then(Delivery::failure) {
+            let (thread, error) = (self.id().as_str(), error.escape_debug());
+            tracing::error!(thread, %error, "{NOT_SENT}");
+            metrics::count_thread_failure(channel);
         }
     }
 

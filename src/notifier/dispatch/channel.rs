@@ -310,6 +310,7 @@ impl ChannelDispatcher<'_> {
 
     /// Step 4 for a thread.
     async fn record_chain(&self, chain: &mut Chain) {
+        chain.report_failure(self.name());
         let results = std::mem::take(&mut chain.results);
         self.end
             .hold(self.recorder.record(&chain.subject, &results))

@@ -251,9 +251,10 @@ impl Activity {
         self.shown.is_open() && !self.is_closed
     }
 
-    /// Nothing more is expected of it.
-    pub(super) fn close(&mut self) {
+    /// Somebody closed it. What is counted and not shown yet is shown, and the next event begins another activity.
+    pub(super) fn close_by_hand(&mut self) {
         self.is_closed = true;
+        self.is_summary_due |= self.total > self.turn_total;
     }
 
     pub fn severity(&self) -> Severity {

@@ -72,6 +72,8 @@ pub struct Deployment {
     pub(super) has_begun: bool,
     /// Nothing more is expected after a day.
     pub is_closed: bool,
+    /// Somebody closed it.
+    pub is_closed_by_hand: bool,
     pub shown: Shown,
     /// The last hook that was shown as failed.
     pub(super) hook_shown: Option<String>,
@@ -359,7 +361,7 @@ impl Deployment {
 
     /// Decides what is due now. At most one turn: the latest state is what matters.
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
-        if self.is_open() && now >= self.started_at.plus(LONGEST) {
+        if self.is_open() && self.close_due().is_some_and(|due| due <= now) {
             self.is_closed = true;
             self.shown.is_outdated = true;
         }
@@ -458,17 +460,25 @@ impl Deployment {
         }
     }
 
-    /// Nothing more is expected of it.
-    pub(super) fn close(&mut self) {
+    /// Somebody closed it.
+    pub(super) fn close_by_hand(&mut self) {
         self.is_closed = true;
+        self.is_closed_by_hand = true;
         self.shown.is_outdated = true;
     }
 
     /// When it must be looked at again.
     pub(super) fn wake_at(&self, settings: &ThreadSettings) -> Option<UnixTime> {
-        let end = self.is_open().then(|| self.started_at.plus(LONGEST));
+        let end = self.close_due().filter(|_| self.is_open());
         let edit = self.shown.edit_due().filter(|_| settings.has_edits);
         end.into_iter().chain(edit).min()
+    }
+
+    /// When nothing more is expected. An event may come days late, for example from a dead-letter queue, so the time
+    /// counts from the message.
+    fn close_due(&self) -> Option<UnixTime> {
+        let opened_at = self.shown.opened_at?;
+        Some(opened_at.max(self.started_at).plus(LONGEST))
     }
 }
 

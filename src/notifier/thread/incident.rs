@@ -90,6 +90,8 @@ pub struct Incident {
     pub returns: u32,
     /// From the resolution to the failure that came back, in milliseconds.
     return_after: Option<u64>,
+    /// Whether somebody had closed it before it came back.
+    pub was_closed_by_hand: bool,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
     /// The storm that shows this incident.
@@ -282,6 +284,7 @@ impl Incident {
         self.is_told = false;
         self.return_after = u64::try_from(after.as_millis()).ok();
         self.resolved_at = None;
+        self.was_closed_by_hand = self.resolution == Some(Resolution::ByHand);
         self.resolution = None;
         self.counts = None;
         self.returns = self.returns.saturating_add(1);

@@ -33,7 +33,7 @@ pub struct Run {
     pub shown: Shown,
     shown_failure: bool,
     /// Somebody closed it.
-    pub(super) is_closed: bool,
+    pub is_closed: bool,
 }
 
 /// The call.
@@ -206,6 +206,12 @@ impl Run {
         }
     }
 
+    /// Somebody closed it.
+    pub(super) fn close_by_hand(&mut self) {
+        self.is_closed = true;
+        self.shown.is_outdated = true;
+    }
+
     /// Decides what is due now.
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
         let state = self.state();
@@ -219,6 +225,7 @@ impl Run {
                 Reason::Stopped
             }
             () if self.shown.state != Some(state) => Reason::Learned,
+            () if self.is_closed && self.shown.is_outdated => Reason::Learned,
             () if settings.has_edits && self.shown.edit_due().is_some_and(|due| due <= now) => {
                 Reason::Counted
             }

@@ -193,7 +193,7 @@ impl SubjectState {
     /// Closes a thread that somebody has looked after.
     pub fn close_by_hand(&mut self, id: &ThreadId, now: UnixTime) {
         if let Some(it) = self.deployment.as_mut().filter(|it| it.thread == *id) {
-            it.close();
+            it.close_by_hand();
         }
         if let Some(it) = self.incident.as_mut().filter(|it| it.thread == *id) {
             it.end_by_hand(now);
@@ -202,11 +202,23 @@ impl SubjectState {
             it.end_by_hand(now);
         }
         if let Some(it) = self.run.as_mut().filter(|it| it.thread == *id) {
-            it.is_closed = true;
+            it.close_by_hand();
         }
         if let Some(it) = self.activity.as_mut().filter(|it| it.thread == *id) {
-            it.close();
+            it.close_by_hand();
         }
+    }
+
+    /// The ids of its threads.
+    pub fn thread_ids(&self) -> impl Iterator<Item = &ThreadId> {
+        let deployments = [&self.deployment, &self.replaced].into_iter().flatten();
+        let incidents = [&self.incident, &self.ended].into_iter().flatten();
+        deployments
+            .map(|it| &it.thread)
+            .chain(incidents.map(|it| &it.thread))
+            .chain(self.storm.iter().map(|it| &it.thread))
+            .chain(self.run.iter().map(|it| &it.thread))
+            .chain(self.activity.iter().map(|it| &it.thread))
     }
 
     /// The threads of the subject.

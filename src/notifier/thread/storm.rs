@@ -67,6 +67,8 @@ pub struct Storm {
     /// Services that are not remembered by name.
     pub others: u32,
     pub ended_at: Option<UnixTime>,
+    /// Somebody closed it.
+    pub is_closed_by_hand: bool,
     pub common: Vec<CommonFact>,
     pub shown: Shown,
     new_members: Vec<String>,
@@ -434,6 +436,7 @@ impl Storm {
     /// Somebody closed it.
     pub(super) fn end_by_hand(&mut self, at: UnixTime) {
         self.ended_at = Some(at);
+        self.is_closed_by_hand = true;
         self.shown.is_outdated = true;
     }
 

@@ -12,7 +12,9 @@ use serde::Serialize;
 
 use super::words::{duration, event_text, image};
 use crate::ecs::diagnosis::{Cause, in_words};
-use crate::notifier::thread::{CauseCount, CommonFact, Reason, Run, Thread, Turn, UnixTime};
+use crate::notifier::thread::{
+    CauseCount, CommonFact, Reason, Run, Thread, ThreadState, Turn, UnixTime,
+};
 use activity::activity_names;
 use deployment::deployment_names;
 use incident::incident_names;
@@ -79,7 +81,9 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
     let total = run.total();
     let failed: Vec<_> = run.failed().collect();
     let ended = run.tasks.iter().filter(|it| it.end.is_some()).count();
+    let is_closed = run.is_closed && run.state() != ThreadState::Stopped;
     let says = match (total, turn.map(|it| it.reason)) {
+        (_, None) if is_closed => Some("the run was closed by hand".to_owned()),
         (0 | 1, _) => None,
         (_, Some(Reason::Failed)) if ended < total => {
             Some(format!("{} of {total} tasks failed", failed.len()))

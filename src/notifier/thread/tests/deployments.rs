@@ -322,6 +322,18 @@ fn after_a_day_it_closes_in_its_last_state() {
     assert!(deployment_of(&scene).is_closed);
 }
 
+/// Its event may come from a dead-letter queue.
+#[test]
+fn a_deployment_that_is_heard_of_a_day_late_is_open_for_a_day() {
+    let mut scene = Scene::default();
+    scene.arrive("2026-11-15T10:00:00Z", &[called("10:00:00")]);
+    assert!(!deployment_of(&scene).is_closed);
+    scene.until("2026-11-16T09:59:59Z");
+    assert_eq!(scene.turns(), ["10:00:00 deployment opened in_progress"]);
+    scene.until("2026-11-16T10:00:00Z");
+    assert!(deployment_of(&scene).is_closed);
+}
+
 #[test]
 fn a_hook_waits_for_a_person() {
     let mut scene = Scene::default();

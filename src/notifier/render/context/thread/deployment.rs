@@ -63,7 +63,10 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         ThreadState::RollingBack | ThreadState::Waiting | ThreadState::InProgress
             if deployment.is_closed =>
         {
-            format!("{what} has not ended after a day")
+            match deployment.is_closed_by_hand {
+                true => format!("{what} was closed by hand{}", lasted("after")),
+                false => format!("{what} has not ended after a day"),
+            }
         }
         ThreadState::Completed if deployment.is_creation => {
             let lasted = lasted("after");

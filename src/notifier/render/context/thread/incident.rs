@@ -57,7 +57,11 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
         }
         (Reason::CameBack, Some(after)) => {
             let after = rough(Duration::from_millis(after));
-            format!("is failing again, {after} after it recovered: {causes}")
+            let end = match incident.was_closed_by_hand {
+                true => "was closed by hand",
+                false => "recovered",
+            };
+            format!("is failing again, {after} after it {end}: {causes}")
         }
         (Reason::Reminder | Reason::CameBack, _) => goes_on("is still failing"),
         _ => return whole(incident, goes_on),

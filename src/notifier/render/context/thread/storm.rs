@@ -56,6 +56,13 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
     }
     let lasted_in_all = || rough(storm.ended_at.unwrap_or(now).since(storm.first_at));
     match storm.state() {
+        ThreadState::Resolved if storm.is_closed_by_hand => {
+            let recovered = storm.recovered();
+            format!(
+                "closed by hand after {}: {recovered} of {count} {what} recovered",
+                lasted_in_all()
+            )
+        }
         ThreadState::Resolved if storm.recovered() >= storm.members.len() => {
             format!(
                 "over after {}: all {count} {what} recovered",
