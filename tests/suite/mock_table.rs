@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use miniz_oxide::inflate::decompress_to_vec;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
@@ -53,18 +53,23 @@ impl MockTable {
     pub(crate) fn record(&self, id: &str) -> Value {
         let table = self.table.lock().unwrap();
         let mut items = table.items().filter(|it| it["id"]["S"] == id);
-        let thread = &items.next().unwrap()["thread"];
-        match thread["B"].as_str() {
-            Some(bytes) => {
-                let json = decompress_to_vec(&BASE64.decode(bytes).unwrap()).unwrap();
-                serde_json::from_slice(&json).unwrap()
-            }
-            None => serde_json::from_str(thread["S"].as_str().unwrap()).unwrap(),
-        }
+        record_in(items.next().unwrap())
     }
 
     pub(crate) fn costs(&self) -> TableCosts {
         self.table.lock().unwrap().costs()
+    }
+}
+
+/// What an item says of its subject, as DynamoDB's API has it. A long record is compressed.
+pub(crate) fn record_in(item: &Map<String, Value>) -> Value {
+    let thread = &item["thread"];
+    match thread["B"].as_str() {
+        Some(bytes) => {
+            let json = decompress_to_vec(&BASE64.decode(bytes).unwrap()).unwrap();
+            serde_json::from_slice(&json).unwrap()
+        }
+        None => serde_json::from_str(thread["S"].as_str().unwrap()).unwrap(),
     }
 }
 
