@@ -232,13 +232,13 @@ impl Lambda {
         let state = self.state.lock().unwrap();
         let expected = if posts { self.events } else { 0 };
         assert_eq!(state.posts, expected, "each event is posted");
-        let claimed = match self.contestant {
+        let stored = match self.contestant {
             Contestant::Deployed => self.events,
             _ => 0,
         };
-        assert_eq!(self.aws.calls("PutItem"), claimed, "each is claimed");
+        assert!(self.aws.calls("PutItem") >= stored, "each is stored");
         assert!(
-            self.aws.table_costs().reads >= claimed,
+            self.aws.table_costs().reads >= stored,
             "each is read from the table"
         );
         let (first, warm) = state.answers.split_first().unwrap();
@@ -293,10 +293,12 @@ fn record(number: usize, event: &str) -> String {
     .to_string()
 }
 
-/// The event of a new task that ran out of memory.
+/// The event of a new task that ran out of memory, each in another cluster: it opens an incident, and is posted.
 fn event(number: usize) -> String {
     const SAMPLE: &str = include_str!("../../samples/task_stopped-out-of-memory.json");
     const TASK: &str = "62e6771e";
-    assert!(SAMPLE.contains(TASK));
-    SAMPLE.replace(TASK, &format!("{number:08x}"))
+    const CLUSTER: &str = "prod-web";
+    assert!(SAMPLE.contains(TASK) && SAMPLE.contains(CLUSTER));
+    let event = SAMPLE.replace(TASK, &format!("{number:08x}"));
+    event.replace(CLUSTER, &format!("web-{number}"))
 }
