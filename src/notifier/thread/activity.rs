@@ -89,7 +89,7 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
     }
 }
 
-/// All of a cluster's instances together, and the tasks that leave with them.
+/// All of a cluster's instances together, and the tasks that leave with them. What a person decides is a call like others.
 fn is_of_instances(notice: &Notice, priority: Priority) -> bool {
     let is_kind = matches!(
         notice.kind,
@@ -101,7 +101,11 @@ fn is_of_instances(notice: &Notice, priority: Priority) -> bool {
     let leaves =
         priority.cause == Some(Cause::HostGone) && notice.subject.container_instance.is_some();
     let has_failed = matches!(&notice.facts, Facts::Call(call) if call.error.is_some());
-    !priority.urgent && !has_failed && (is_kind || leaves)
+    let by_person = notice.actor.as_ref().is_some_and(|it| !it.is_service);
+    let is_decision = matches!(&notice.facts, Facts::Call(_))
+        && by_person
+        && notice.kind != Kind::InstanceRegistered;
+    !priority.urgent && !has_failed && !is_decision && (is_kind || leaves)
 }
 
 /// Refused calls are equal if actor, call and error are. Other calls are equal if they are about the same service.

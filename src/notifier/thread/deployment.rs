@@ -408,11 +408,12 @@ impl Deployment {
         if self.shown.state != Some(state) {
             return Some(self.reason_of(state, now));
         }
-        // The rollback was shown as a warning, and the failure comes later.
+        // The rollback was shown as a warning, and the failure comes later. One of the same minute is only an edit.
+        let failed_at = self.failed.as_ref().map_or(self.shown.turn_at, |it| it.at);
         let is_worse = state == ThreadState::RollingBack
             && self.severity() > self.shown_severity
             && self.shown_severity > Severity::Info
-            && now.since(self.shown.turn_at) > SAME_FAILURE;
+            && failed_at.since(self.shown.turn_at) > SAME_FAILURE;
         match () {
             () if is_worse => Some(Reason::Failed),
             () if has_new_failure && self.is_open() => Some(Reason::HookFailed),

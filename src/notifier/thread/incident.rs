@@ -80,6 +80,7 @@ pub struct Incident {
     pub sign_at: UnixTime,
     sign_seen_at: UnixTime,
     /// The latest signs. The first of them after the last failure is the recovery.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     signs: Vec<UnixTime>,
     pub resolved_at: Option<UnixTime>,
     pub resolution: Option<Resolution>,
@@ -91,6 +92,7 @@ pub struct Incident {
     /// From the resolution to the failure that came back, in milliseconds.
     return_after: Option<u64>,
     /// Whether somebody had closed it before it came back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_closed_by_hand: bool,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
@@ -108,13 +110,17 @@ pub struct Incident {
     new_causes: Vec<String>,
     shown_severity: Severity,
     step: u32,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_reminder_due: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     waits_with_reminder: bool,
     return_shown_at: Option<UnixTime>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_return_due: bool,
     /// Whether the cluster does not know yet that it opened or came back.
     is_unreported: bool,
     /// A storm has shown it from its beginning to its end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_told: bool,
 }
 

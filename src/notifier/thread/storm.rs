@@ -114,6 +114,12 @@ pub struct Member {
     /// The failures of its incidents before this one.
     #[serde(default)]
     before: u32,
+    /// How often the incident has come back.
+    #[serde(default)]
+    returns: u32,
+    /// The most frequent cause in words that say more than its name.
+    #[serde(default)]
+    pub words: Option<(String, String)>,
     kind: SubjectKind,
     /// The service's name, the family's, or the instance's id.
     name: String,
@@ -130,6 +136,9 @@ pub struct Member {
     changed_at: UnixTime,
     shared: SharedFacts,
 }
+
+/// The longest words of a cause, in bytes.
+const LONGEST_WORDS: usize = 120;
 
 /// The longest name that is stored twice, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -159,6 +168,11 @@ impl Member {
         Self {
             incident: incident.thread.clone(),
             before: 0,
+            returns: incident.returns,
+            words: causes.first().and_then(|it| {
+                let words = cut(it.words.as_deref()?, LONGEST_WORDS);
+                Some((it.name.clone(), words))
+            }),
             kind: report.key.kind,
             name: report.key.name.clone(),
             shown_name: host
@@ -196,11 +210,12 @@ impl Member {
     fn learn(&mut self, newer: Self) -> bool {
         let is_same = self.incident == newer.incident;
         if is_same && newer.total >= self.total {
+            let came_back = newer.returns > self.returns;
             *self = Self {
                 before: self.before,
                 ..newer
             };
-            return false;
+            return came_back;
         }
         if is_same || newer.first_at <= self.first_at {
             return false;
@@ -343,6 +358,12 @@ impl Storm {
     pub fn total(&self) -> u32 {
         let totals = self.members.iter().map(|it| it.total + it.before);
         totals.sum()
+    }
+
+    /// The members that fail now.
+    pub fn failing(&self) -> Vec<&Member> {
+        let fails = |it: &&Member| it.state == ThreadState::Open;
+        self.members.iter().filter(fails).collect()
     }
 
     /// The members that have recovered.

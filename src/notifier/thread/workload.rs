@@ -3,7 +3,7 @@
 use super::incident::{self, Sign};
 use super::observation::Observation;
 use super::state::SubjectState;
-use super::subject::SubjectKey;
+use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::event::Time;
@@ -16,7 +16,10 @@ pub(super) fn observe(
     observation: &Observation<'_>,
     now: UnixTime,
 ) -> bool {
-    if incident::observe_failure(key, state, observation, now) {
+    // A call about an instance is somebody's decision, and no failure. Only a launch can fail.
+    let is_decision =
+        key.kind == SubjectKind::Instance && matches!(observation.notice.facts, Facts::Call(_));
+    if !is_decision && incident::observe_failure(key, state, observation, now) {
         return true;
     }
     let transition = observation.transition.as_ref();

@@ -92,7 +92,9 @@ async fn the_time_out_includes_the_tries_to_start() {
             .contains("ecs-parrot: time-out after 2 s: RunTask: Rate exceeded"),
         "{finished:?}"
     );
-    assert_eq!(aws.bodies("RunTask").len(), 3);
+    // A busy machine has time for fewer tries.
+    let tries = aws.bodies("RunTask").len();
+    assert!((2..=3).contains(&tries), "{tries}");
     assert_eq!(aws.left_behind(), [""; 0]);
 
     // The tries take seven and a half of the nine seconds. The task has only the rest.

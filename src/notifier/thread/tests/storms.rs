@@ -275,3 +275,22 @@ fn incidents_that_a_backlog_brings_at_once_are_no_storm() {
     scene.arrive("10:01:00", &batch);
     assert_eq!(scene.turns_of(ThreadKind::Storm).len(), 1);
 }
+
+/// A service that fails again soon has the same incident.
+#[test]
+fn a_service_that_comes_back_in_a_storm_is_named() {
+    let mut scene = outage(6);
+    scene.play(&[recovers("10:01:00", 0)]);
+    for minute in 2..12 {
+        for service in 1..6 {
+            scene.play(&[fails(&format!("10:{minute:02}:00"), service)]);
+        }
+    }
+    scene.play(&[fails("10:12:00", 0)]);
+    assert_eq!(
+        scene.last(ThreadKind::Storm).turn.names,
+        ["service-00"],
+        "{:?}",
+        scene.turns()
+    );
+}

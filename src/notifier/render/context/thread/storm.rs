@@ -48,7 +48,8 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
             }
             Reason::Reminder => {
                 return format!(
-                    "{count} {what} are still failing: {total} failures in {lasted}{common}"
+                    "{} still failing: {causes}{total} failures in {lasted}{common}",
+                    failing(storm, count, what)
                 );
             }
             _ => {}
@@ -83,7 +84,20 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
         ThreadState::Recovering => {
             format!("{count} {what} are recovering after {lasted}{common}")
         }
-        _ => format!("{count} {what} are failing: {causes}{total} failures in {lasted}{common}"),
+        _ => format!(
+            "{} failing: {causes}{total} failures in {lasted}{common}",
+            failing(storm, count, what)
+        ),
+    }
+}
+
+/// `8 services are`, or `3 of 8 services are` if others have recovered or are about to.
+fn failing(storm: &Storm, count: usize, what: &str) -> String {
+    let left = storm.failing().len() + storm.others as usize;
+    match left {
+        left if left >= count => format!("{count} {what} are"),
+        1 => format!("1 of {count} {what} is"),
+        left => format!("{left} of {count} {what} are"),
     }
 }
 
@@ -97,7 +111,7 @@ fn storm_causes(storm: &Storm) -> String {
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let words = counts.iter().take(MOST).map(|(name, count)| CauseWords {
-        words: words_of(name, None),
+        words: words_of(name, shared_words(storm, name)),
         count: *count,
     });
     let mut words: Vec<_> = words.map(|it| it.to_string()).collect();
@@ -108,6 +122,14 @@ fn storm_causes(storm: &Storm) -> String {
         true => String::new(),
         false => format!("{}; ", words.join(", ")),
     }
+}
+
+/// The words of a cause, if all services that have it have the same.
+fn shared_words<'s>(storm: &'s Storm, cause: &str) -> Option<&'s str> {
+    let known = storm.members.iter().filter_map(|it| it.words.as_ref());
+    let mut words = known.filter(|(name, _)| name == cause).map(|it| &it.1);
+    let first = words.next()?;
+    words.all(|it| it == first).then_some(first)
 }
 
 /// `web, search and 3 more are`.
