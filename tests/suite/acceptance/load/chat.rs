@@ -138,7 +138,14 @@ fn text(body: &Value) -> String {
         .map(|block| block["text"]["text"].as_str().unwrap())
         .collect();
     if headline.contains("grouped:") {
-        return blocks.join("\n");
+        return without_addresses(&blocks.join("\n"));
     }
     headline.to_owned()
+}
+
+/// Without the addresses of links, which name the service once more.
+fn without_addresses(text: &str) -> String {
+    let parts = text.split("<http");
+    let labels = parts.map(|part| part.split_once('|').map_or(part, |(_, label)| label));
+    labels.collect()
 }
