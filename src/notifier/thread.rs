@@ -54,7 +54,7 @@ pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_co
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook, Replacement};
 pub use display::{Step, ThreadForm, steps};
-pub use incident::{CauseCount, CommonFact, Incident, Resolution, Sign, Touch};
+pub use incident::{CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
 pub use opening::opening;
 pub use outbox::{Asked, ClaimedDue, Due, DueResult, Outbox, OutboxChannel};

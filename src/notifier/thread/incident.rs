@@ -96,6 +96,9 @@ pub struct Incident {
     pub was_closed_by_hand: bool,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
+    /// The deployment that ended last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deployed: Option<Deployed>,
     /// The storm that shows this incident.
     pub storm: Option<ThreadId>,
     /// What they have in common, by the places that were known at the last change.
@@ -163,6 +166,15 @@ pub struct SinceDeployment {
     thread: ThreadId,
     pub task_definition: Option<String>,
     pub actor: Option<String>,
+    pub at: UnixTime,
+}
+
+/// A deployment that ended while the service failed, and may be why it recovered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployed {
+    pub revision: String,
+    pub actor: Option<String>,
+    pub is_rollback: bool,
     pub at: UnixTime,
 }
 
@@ -359,6 +371,18 @@ impl Incident {
             let excess = self.touches.len().saturating_sub(MOST_TOUCHES);
             self.touches.drain(..excess);
         }
+    }
+
+    pub(super) fn note_deployed(&mut self, deployed: Deployed) {
+        let is_later = |known: &Deployed| known.at < deployed.at;
+        if !self.is_over() && self.deployed.as_ref().is_none_or(is_later) {
+            self.deployed = Some(deployed);
+        }
+    }
+
+    /// The deployment after the last failure.
+    pub fn recovered_with(&self) -> Option<&Deployed> {
+        self.deployed.as_ref().filter(|it| it.at > self.last_at)
     }
 
     /// Notes the last deployment before the first failure.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::action::ThreadState;
 use super::counter::Counter;
 use super::deployment::Replacement;
-use super::incident::{self, Sign, Touch};
+use super::incident::{self, Deployed, Sign, Touch};
 use super::observation::Observation;
 use super::registration::Registration;
 use super::rollout::{self, LONGEST_ID, LONGEST_NAME};
@@ -197,7 +197,7 @@ fn observe_call(
         let begins = !is_by_autoscaling(call)
             && rollout::begin_by_call(key, state, observation, call, change, registration);
         if let Some(desired) = change.desired_count {
-            state.service.desired = Some(desired);
+            note_desired(state, desired, change.only_scales);
         }
         if begins {
             return true;
@@ -238,6 +238,16 @@ fn deed(call: &CallFacts) -> String {
     match scaled.and_then(|it| it.desired_count) {
         Some(count) => format!("scaled to {count}"),
         None => call.name.clone(),
+    }
+}
+
+/// Notes the desired count. A deployment that goes on takes it too.
+fn note_desired(state: &mut SubjectState, desired: i64, only_scales: bool) {
+    state.service.desired = Some(desired);
+    let current = state.deployment.as_mut().filter(|it| it.is_open());
+    if let Some(deployment) = current.filter(|it| only_scales && it.desired != Some(desired)) {
+        deployment.desired = Some(desired);
+        deployment.shown.is_outdated = true;
     }
 }
 
@@ -336,6 +346,14 @@ pub(super) fn note_end(state: &mut SubjectState) {
         ),
         false => (deployment.to.clone(), deployment.images.clone()),
     };
+    if let (Some(incident), Some(revision)) = (&mut state.incident, &runs) {
+        incident.note_deployed(Deployed {
+            revision: revision.clone(),
+            actor: deployment.actor.clone().filter(|_| !is_rolled_back),
+            is_rollback: is_rolled_back,
+            at,
+        });
+    }
     if runs.is_some() {
         state.service.runs = runs;
         state.service.runs_images = images;

@@ -64,6 +64,39 @@ fn a_call_that_changes_the_count_alone_is_no_deployment() {
 }
 
 #[test]
+fn it_takes_the_count_that_a_person_sets() {
+    let mut scene = Scene::default();
+    scene.play(&[
+        called("10:00:00"),
+        at("10:01:00", scale("jonas", "web", 8, ID)),
+        at("10:03:00", completed("web", ID)),
+    ]);
+    assert_eq!(deployment_of(&scene).desired, Some(8));
+}
+
+#[test]
+fn a_recovery_names_the_deployment_after_the_last_failure() {
+    for (last_failure, expected) in [("10:02:00", Some("web:8")), ("10:06:00", None)] {
+        let mut scene = Scene::default();
+        scene.play(&[
+            at("09:59:00", failed("web", OUT_OF_MEMORY)),
+            called("10:00:00"),
+            at("10:02:00", failed("web", OUT_OF_MEMORY)),
+            at("10:05:00", completed("web", ID)),
+        ]);
+        if last_failure == "10:06:00" {
+            scene.play(&[at(last_failure, failed("web", OUT_OF_MEMORY))]);
+        }
+        scene.play(&[at("10:07:00", steady("web"))]).finish();
+        let Thread::Incident(it) = &scene.last(ThreadKind::Incident).thread else {
+            panic!("no incident");
+        };
+        let with = it.recovered_with().map(|it| it.revision.as_str());
+        assert_eq!(with, expected, "{last_failure}");
+    }
+}
+
+#[test]
 fn a_hook_that_times_out_after_its_wait_is_urgent() {
     let mut scene = Scene::default();
     scene.play(&[

@@ -95,7 +95,11 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
             } else {
                 ""
             };
-            format!("{what}{failed} is rolling back{}", to.unwrap_or_default())
+            let to = to.unwrap_or_default();
+            match rolled_back_by(deployment).filter(|_| deployment.failed.is_none()) {
+                Some(actor) => format!("{actor} rolls the {what} back{to}"),
+                None => format!("{what}{failed} is rolling back{to}"),
+            }
         }
         ThreadState::Waiting => format!("{what} waits for a decision"),
         ThreadState::Replaced => {
@@ -111,6 +115,13 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         }
         _ => begun(deployment, &by),
     }
+}
+
+/// The name of the person who decided that it rolls back.
+fn rolled_back_by(deployment: &Deployment) -> Option<&str> {
+    let answer = deployment.decision.as_ref();
+    let answer = answer.filter(|it| it.decision == HookDecision::RollBack)?;
+    answer.actor.as_deref()?.split(" (").next()
 }
 
 /// ` after 6 min`. Empty if only the end is known.

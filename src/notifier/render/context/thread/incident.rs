@@ -6,7 +6,7 @@ use super::super::words::{event_past, plural};
 use super::{CauseWords, ThreadNames, by, cause_list, common, rough, words_of};
 use crate::ecs::diagnosis::Cause;
 use crate::notifier::thread::{
-    CauseCount, Incident, Reason, Resolution, Sign, ThreadState, Touch, Turn, UnixTime,
+    CauseCount, Deployed, Incident, Reason, Resolution, Sign, ThreadState, Touch, Turn, UnixTime,
 };
 
 pub(super) fn incident_names(
@@ -115,7 +115,22 @@ fn resolved(incident: &Incident) -> String {
         }
         Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
         Some(Resolution::Quiet) => format!("has no more failures: {runs}{causes}"),
-        Some(Resolution::Recovered) | None => format!("recovered after {lasted}: {runs}{causes}"),
+        Some(Resolution::Recovered) | None => {
+            let with = incident.recovered_with().map(with);
+            format!(
+                "recovered after {lasted}{}: {runs}{causes}",
+                with.unwrap_or_default()
+            )
+        }
+    }
+}
+
+/// ` with search:113 by maya`.
+fn with(deployed: &Deployed) -> String {
+    let revision = &deployed.revision;
+    match deployed.is_rollback {
+        true => format!(" with the rollback to {revision}"),
+        false => format!(" with {revision}{}", by(deployed.actor.as_deref())),
     }
 }
 
