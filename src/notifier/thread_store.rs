@@ -86,10 +86,16 @@ impl ThreadRecord {
         self.state.threads().chain(self.unsent.iter().cloned())
     }
 
+    pub fn thread_ids(&self) -> impl Iterator<Item = &ThreadId> {
+        self.state
+            .thread_ids()
+            .chain(self.unsent.iter().map(Thread::id))
+    }
+
     /// Keeps the threads that the state does not have any more, and whose messages are still to be sent. `before` are
     /// the threads of the record before, with those that opened since.
     pub fn keep_unsent(&mut self, before: impl Iterator<Item = Thread>) {
-        let current: BTreeSet<ThreadId> = self.state.threads().map(|it| it.id().clone()).collect();
+        let current: BTreeSet<ThreadId> = self.state.thread_ids().cloned().collect();
         let mut unsent: Vec<Thread> = Vec::new();
         for thread in before.filter(|it| !current.contains(it.id())) {
             let id = thread.id();

@@ -21,6 +21,18 @@ use crate::server_process::ServerProcess;
 use crate::tools;
 
 pub(crate) const TABLE: &str = "dedup";
+
+/// The variables of a function whose state table is at this address.
+pub(crate) fn table_variables(url: &str) -> [(&str, &str); 5] {
+    [
+        ("STATE_TABLE", TABLE),
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ]
+}
+
 /// The answer to one invocation without an error.
 const SUCCEEDED: [Answer; 1] = [Answer::Response(Value::Null)];
 
@@ -118,13 +130,7 @@ async fn run(
 ) -> (Vec<Answer>, String) {
     let mut variables = channels.to_vec();
     if let Some(url) = table {
-        variables.extend([
-            ("STATE_TABLE", TABLE),
-            ("AWS_ENDPOINT_URL", url),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ]);
+        variables.extend(table_variables(url));
     }
     RuntimeApi::with(payloads).await.run(&variables).await
 }

@@ -6,8 +6,8 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
+use crate::dedup::table_variables;
 use crate::events;
-use crate::fake_aws::REGION;
 use crate::mock_table::MockTable;
 use crate::runtime_api::{Answer, RuntimeApi};
 use crate::slack_api::SlackApi;
@@ -50,14 +50,8 @@ impl Stage {
         let api = RuntimeApi::ending_after(time, vec![batch.to_string()]).await;
         let url = self.table.url();
         let channels = json!([self.slack.settings()]).to_string();
-        let variables = [
-            ("CHANNELS", channels.as_str()),
-            ("STATE_TABLE", "state"),
-            ("AWS_ENDPOINT_URL", &url),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ];
+        let mut variables = vec![("CHANNELS", channels.as_str())];
+        variables.extend(table_variables(&url));
         let (answers, log) = api.run(&variables).await;
         let is_late = log.contains("the state table is not available");
         (!is_late).then_some((answers, log))

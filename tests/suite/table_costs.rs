@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
+use crate::dedup::table_variables;
 use crate::events;
-use crate::fake_aws::REGION;
 use crate::mock_table::MockTable;
 use crate::runtime_api::{Answer, RuntimeApi};
 use crate::slack_api::SlackApi;
@@ -50,14 +50,8 @@ async fn costs(slack: &SlackApi, table: &MockTable, batch: Vec<Value>) -> (usize
     let api =
         RuntimeApi::ending_after(Duration::from_secs(15), vec![json!(batch).to_string()]).await;
     let (url, channels) = (table.url(), json!([slack.settings()]).to_string());
-    let variables = [
-        ("CHANNELS", channels.as_str()),
-        ("STATE_TABLE", "state"),
-        ("AWS_ENDPOINT_URL", &url),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-    ];
+    let mut variables = vec![("CHANNELS", channels.as_str())];
+    variables.extend(table_variables(&url));
     let (answers, log) = api.run(&variables).await;
     assert_eq!(answers, [Answer::Response(Value::Null)], "{log}");
     let after = table.costs();

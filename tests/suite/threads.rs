@@ -13,7 +13,7 @@ use wiremock::matchers::{header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::chat::{chat, ok, texts, webhook};
-use crate::dedup::{Dynalite, TABLE};
+use crate::dedup::{Dynalite, TABLE, table_variables};
 use crate::events;
 use crate::fake_aws::{FakeAws, REGION};
 use crate::mock_table::MockTable;
@@ -114,13 +114,7 @@ impl Stage {
         let channels = self.channels.iter();
         let mut variables: Vec<_> = channels.map(|(name, it)| (*name, it.as_str())).collect();
         if let Some(url) = &self.table {
-            variables.extend([
-                ("STATE_TABLE", TABLE),
-                ("AWS_ENDPOINT_URL", url),
-                ("AWS_REGION", REGION),
-                ("AWS_ACCESS_KEY_ID", "test"),
-                ("AWS_SECRET_ACCESS_KEY", "test"),
-            ]);
+            variables.extend(table_variables(url));
         }
         variables
     }

@@ -175,23 +175,27 @@ async fn a_timer_makes_the_recovery_due_once() {
     assert_eq!(delays.first(), Some(&1), "{delays:?}");
 }
 
+/// Two failures of the service, another message, and its timer so many times.
+fn until_the_reminder(timers: usize) -> Vec<Value> {
+    let mut payloads = vec![
+        batch(&[failure(1, 0)]),
+        batch(&[failure(2, 0)]),
+        batch(&[events::sample("stop_task-by-root")]),
+    ];
+    payloads.extend(vec![batch(&[timer_of(checkout())]); timers]);
+    payloads
+}
+
 /// The delay of the chat makes time pass: the reminder is due after the message between.
 #[tokio::test]
 async fn a_timer_makes_the_reminder_due_once() {
     let aws = FakeAws::start().await;
     let slack = chat(ok().set_delay(Duration::from_millis(800))).await;
-    let timer = timer_of(checkout());
     let log = run(
         &aws,
         &slack,
         &[("REMIND_AFTER", "1500ms,1h")],
-        vec![
-            batch(&[failure(1, 0)]),
-            batch(&[failure(2, 0)]),
-            batch(&[events::sample("stop_task-by-root")]),
-            batch(std::slice::from_ref(&timer)),
-            batch(&[timer]),
-        ],
+        until_the_reminder(2),
     )
     .await;
     let texts = texts(&slack).await;
@@ -216,19 +220,11 @@ async fn a_refused_reminder_is_tried_again() {
         let mock = Mock::given(method("POST")).respond_with(answer);
         mock.up_to_n_times(times).mount(&slack).await;
     }
-    let timer = timer_of(checkout());
     let log = run(
         &aws,
         &slack,
         &[("REMIND_AFTER", "1500ms,1h")],
-        vec![
-            batch(&[failure(1, 0)]),
-            batch(&[failure(2, 0)]),
-            batch(&[events::sample("stop_task-by-root")]),
-            batch(std::slice::from_ref(&timer)),
-            batch(std::slice::from_ref(&timer)),
-            batch(&[timer]),
-        ],
+        until_the_reminder(3),
     )
     .await;
     let texts = texts(&slack).await;

@@ -330,10 +330,9 @@ impl ThreadStep<'_> {
         actions: &[Action],
         asked: Asked,
     ) -> Vec<ClaimedDue> {
-        let shown = actions.iter().map(|it| it.thread.clone());
-        let before: Vec<_> = old.threads().chain(shown).collect();
-        let known = record.state.threads().chain(before.iter().cloned());
-        let known: Vec<_> = known.map(|it| it.id().clone()).collect();
+        let known = record.state.thread_ids().chain(old.thread_ids());
+        let known = known.chain(actions.iter().map(Action::id));
+        let known: BTreeSet<_> = known.cloned().collect();
         let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
         record.outbox.forget(&known, &names);
         for action in actions {
@@ -341,7 +340,11 @@ impl ThreadStep<'_> {
                 record.outbox.add(action, outbox_channel(channel));
             }
         }
-        record.keep_unsent(before.into_iter());
+        // Most records keep their threads, which are then not copied.
+        if record.state.thread_ids().count() < known.len() {
+            let shown = actions.iter().map(|it| it.thread.clone());
+            record.keep_unsent(old.threads().chain(shown));
+        }
         self.forget_fired(subject, record);
         record
             .outbox

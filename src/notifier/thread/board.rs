@@ -310,7 +310,7 @@ impl Board<'_> {
         let storm = state.storm.as_mut();
         let mut left = storm.map_or_else(Vec::new, |it| it.pass(cluster, now, settings));
         let mut joined = storm::observe(cluster, &mut state, &reports, now, settings);
-        joined.extend(self.joining(cluster, &mut state)?);
+        joined.extend(self.joining(&mut state)?);
         let needed = joined.iter().chain(&left).cloned().collect();
         self.require_all(needed)?;
         let has_storm = state.storm.as_ref().is_some_and(|it| !it.is_over());
@@ -342,15 +342,11 @@ impl Board<'_> {
 
     /// The incidents that must still join the storm, because their own states do not say that they have. Another function
     /// may have changed them at the same time, or this one ended between two writes.
-    fn joining(
-        &self,
-        cluster: &SubjectKey,
-        state: &mut SubjectState,
-    ) -> Result<Vec<SubjectKey>, MissingStates> {
+    fn joining(&self, state: &mut SubjectState) -> Result<Vec<SubjectKey>, MissingStates> {
         let Some(storm) = state.storm.as_mut().filter(|it| !it.is_over()) else {
             return Ok(Vec::new());
         };
-        let joining = storm.joining(cluster);
+        let joining = storm.joining();
         self.require_all(joining.iter().cloned().collect())?;
         let mut left = Vec::new();
         for key in joining {

@@ -3,7 +3,7 @@
 //! It is stored with the subject's state before anything is sent. A function that ends in between leaves what is due
 //! here, and the next one that looks at the subject sends it. A claim says which function is sending.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -271,7 +271,7 @@ impl Outbox {
     }
 
     /// Forgets threads that the subject has no more, and what is due in channels that are no longer configured.
-    pub fn forget(&mut self, known: &[ThreadId], channels: &[&str]) {
+    pub fn forget(&mut self, known: &BTreeSet<ThreadId>, channels: &[&str]) {
         self.threads.retain(|thread, _| known.contains(thread));
         for (name, messages) in self.threads.values_mut().flatten() {
             if !channels.contains(&name.as_str()) {

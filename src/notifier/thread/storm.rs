@@ -73,7 +73,7 @@ pub struct Storm {
     pub shown: Shown,
     new_members: Vec<String>,
     /// Incidents that must become a part of the storm. A function that ends between two writes leaves them here.
-    to_join: Vec<MemberKey>,
+    to_join: Vec<SubjectKey>,
     /// Where tasks were that did not fail.
     places: Places,
     news_at: UnixTime,
@@ -81,29 +81,6 @@ pub struct Storm {
     turn_total: u32,
     step: u32,
     is_reminder_due: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct MemberKey {
-    kind: SubjectKind,
-    name: String,
-}
-
-impl MemberKey {
-    fn of(key: &SubjectKey) -> Self {
-        Self {
-            kind: key.kind,
-            name: key.name.clone(),
-        }
-    }
-
-    fn in_cluster(&self, cluster: &SubjectKey) -> SubjectKey {
-        SubjectKey {
-            kind: self.kind,
-            name: self.name.clone(),
-            ..cluster.clone()
-        }
-    }
 }
 
 /// A service, a family or an instance of the storm, with its latest incident.
@@ -437,21 +414,18 @@ impl Storm {
 
     /// Notes an incident that joins, until its own state says that it has.
     pub(super) fn note_joining(&mut self, key: &SubjectKey) {
-        let key = MemberKey::of(key);
-        if !self.to_join.contains(&key) && self.to_join.len() < MOST_MEMBERS {
-            self.to_join.push(key);
+        if !self.to_join.contains(key) && self.to_join.len() < MOST_MEMBERS {
+            self.to_join.push(key.clone());
         }
     }
 
     /// The incidents whose states must say that they have joined.
-    pub(super) fn joining(&self, cluster: &SubjectKey) -> Vec<SubjectKey> {
-        let keys = self.to_join.iter();
-        keys.map(|it| it.in_cluster(cluster)).collect()
+    pub(super) fn joining(&self) -> Vec<SubjectKey> {
+        self.to_join.clone()
     }
 
     pub(super) fn note_joined(&mut self, key: &SubjectKey) {
-        let key = MemberKey::of(key);
-        self.to_join.retain(|it| *it != key);
+        self.to_join.retain(|it| it != key);
     }
 
     /// Somebody closed it.

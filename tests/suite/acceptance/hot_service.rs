@@ -8,8 +8,8 @@ use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 
 use super::load::{RetryingQueue, serve};
+use crate::dedup::table_variables;
 use crate::events;
-use crate::fake_aws::REGION;
 use crate::mock_table::MockTable;
 use crate::runtime_api::Function;
 use crate::slack_api::{SlackApi, SlackMessage};
@@ -48,14 +48,8 @@ async fn a_thousand_failures_of_one_service_are_one_message() {
     let started = Instant::now();
     let url = table.url();
     let channels = json!([slack.settings()]).to_string();
-    let variables = [
-        ("CHANNELS", channels.as_str()),
-        ("STATE_TABLE", "state"),
-        ("AWS_ENDPOINT_URL", &url),
-        ("AWS_REGION", REGION),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-    ];
+    let mut variables = vec![("CHANNELS", channels.as_str())];
+    variables.extend(table_variables(&url));
     let mut functions = Vec::new();
     for _ in 0..FUNCTIONS {
         let api = serve(Arc::clone(&queue)).await;

@@ -11,9 +11,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::dedup::Dynalite;
+use crate::dedup::{Dynalite, table_variables};
 use crate::events;
-use crate::fake_aws::REGION;
 use crate::runtime_api::{Function, memory};
 use chat::{FailingChat, Taken};
 pub(super) use queue::{RetryingQueue, serve};
@@ -132,13 +131,7 @@ async fn run(seed: u64, table: Option<&Dynalite>, most_kills: usize) -> Outcome 
     // Each incident is looked for in a message of its own.
     let mut variables = vec![("STORM_AFTER", "0")];
     if let Some(table) = table {
-        variables.extend([
-            ("STATE_TABLE", crate::dedup::TABLE),
-            ("AWS_ENDPOINT_URL", table.url()),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-        ]);
+        variables.extend(table_variables(table.url()));
     }
     let mut apis = Vec::new();
     for _ in 0..FUNCTIONS {
