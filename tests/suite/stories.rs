@@ -128,6 +128,17 @@ fn each_story_is_told_as_it_should_be() {
     }
 }
 
+/// The whole text of a storm's first message: each service, one failure as an example, and what to try.
+#[test]
+fn a_storm_explains_what_its_services_share() {
+    let lines = play("zone-outage", ChannelType::Terminal);
+    let is_storm = |line: &&ReplayLine| line.headline.contains("services are failing");
+    let first = lines.iter().find(is_storm).unwrap();
+    insta::assert_snapshot!("zone-outage_storm", first.text);
+    let last = lines.last().unwrap();
+    assert!(!last.text.contains("For example"), "{}", last.text);
+}
+
 #[test]
 fn every_story_is_in_the_table() {
     let folder = std::fs::read_dir(events::folder().join("stories")).unwrap();

@@ -9,7 +9,7 @@ use crate::ecs::links::links;
 use crate::ecs::notice::{Facts, Kind, Links, Notice, Origin, ServiceFacts, Subject};
 use crate::notifier::policy::{Priority, Severity};
 use crate::notifier::thread::{
-    Deployment, Hook, ShownNotice, Thread, ThreadForm, ThreadState, Turn, UnixTime,
+    Deployment, Hook, ShownNotice, Storm, Thread, ThreadForm, ThreadState, Turn, UnixTime,
 };
 
 /// A message of a thread.
@@ -45,9 +45,7 @@ impl ThreadMessage<'_> {
             Thread::Run(it) => it.newest.as_deref(),
             Thread::Activity(it) => it.newest.as_deref(),
             Thread::Deployment(it) => return Cow::Owned(self.of_deployment(it)),
-            Thread::Storm(it) => {
-                return Cow::Owned(self.of_subject(Kind::Other, &it.origin, &it.subject));
-            }
+            Thread::Storm(it) => return Cow::Owned(self.of_storm(it)),
         };
         match shown {
             Some(shown) => Cow::Borrowed(shown),
@@ -81,6 +79,20 @@ impl ThreadMessage<'_> {
         let waits = deployment.state() == ThreadState::Waiting;
         if let Some(hook) = deployment.hook.as_ref().filter(|_| waits) {
             shown.notice.facts = Facts::Hook(hook_facts(hook));
+        }
+        shown
+    }
+
+    /// The cluster, with the reason of its newest failure. Links and places are those of the cluster.
+    fn of_storm(&self, storm: &Storm) -> ShownNotice {
+        let mut shown = self.of_subject(Kind::Other, &storm.origin, &storm.subject);
+        if let Some(newest) = storm.newest.as_deref().filter(|_| !storm.is_over()) {
+            shown.priority.cause = newest.priority.cause;
+            shown.notice.facts = newest.notice.facts.clone();
+            shown.notice.subject = Subject {
+                availability_zone: None,
+                ..newest.notice.subject.clone()
+            };
         }
         shown
     }

@@ -9,12 +9,17 @@ const LARGEST: usize = 16_000;
 impl SubjectState {
     /// Leaves out what messages can do without, one thing after another, until the state is small enough.
     pub(super) fn fit(&mut self) {
-        let steps: [fn(&mut Self); 6] = [
+        let steps: [fn(&mut Self); 7] = [
             |state| {
                 state.ended.take_if(|it| !it.shown.is_outdated);
                 state.replaced.take_if(|it| !it.shown.is_outdated);
             },
             Self::shrink_events,
+            |state| {
+                if let Some(storm) = &mut state.storm {
+                    storm.newest = None;
+                }
+            },
             |state| {
                 state.service.places = Places::default();
                 state.service.strays.clear();
@@ -46,7 +51,8 @@ impl SubjectState {
         }
         let run = self.run.as_mut().and_then(|it| it.newest.as_mut());
         let activity = self.activity.as_mut().and_then(|it| it.newest.as_mut());
-        for newest in [run, activity].into_iter().flatten() {
+        let storm = self.storm.as_mut().and_then(|it| it.newest.as_mut());
+        for newest in [run, activity, storm].into_iter().flatten() {
             newest.shrink();
         }
     }

@@ -24,9 +24,7 @@ use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
 use crate::notifier::policy::{Priority, Severity};
 
-use observe::cause_of;
-
-pub(super) use observe::{note_background, note_sign, observe_failure, observe_good_end};
+pub(super) use observe::{cause_of, note_background, note_sign, observe_failure, observe_good_end};
 
 /// A deployment so long before the first failure is mentioned.
 const DEPLOYED_BEFORE: Duration = Duration::from_secs(30 * 60);
@@ -455,6 +453,11 @@ impl Incident {
             0 => self.first_at,
             _ => self.last_at,
         }
+    }
+
+    /// The failure that the message shows, and when it happened.
+    pub(super) fn newest(&self) -> Option<(&ShownNotice, UnixTime)> {
+        Some((self.newest.as_deref()?, self.newest_at))
     }
 
     /// Whether its end was shown some time ago.

@@ -1,22 +1,28 @@
 //! Many services of a cluster that fail at once: one message for all of them.
 
+mod member;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::action::{Reason, ThreadId, ThreadKind, ThreadState, Turn};
 use super::common::SharedFacts;
-use super::counter::Counter;
-use super::incident::{CommonFact, Incident};
+use super::incident::{CommonFact, cause_of};
 use super::service::Places;
 use super::settings::ThreadSettings;
 use super::shown::Shown;
-use super::state::SubjectState;
+use super::state::{ShownNotice, SubjectState};
 use super::subject::{SubjectKey, SubjectKind};
 use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{Origin, Subject};
 use crate::notifier::policy::Severity;
+use member::LONGEST_NAME;
+
+pub use member::Member;
+pub(super) use member::Report;
 
 /// Incidents that open within this time may be one storm.
 const WINDOW: Duration = Duration::from_secs(5 * 60);
@@ -35,9 +41,6 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
 /// The most services of one storm that are remembered by name. Each is remembered in few words.
 const MOST_MEMBERS: usize = 30;
-
-/// The most causes of one service that are remembered.
-const MOST_CAUSES: usize = 3;
 
 /// The most openings that are remembered, if a storm needs less.
 const MOST_OPENINGS: usize = 30;
@@ -70,6 +73,10 @@ pub struct Storm {
     /// Somebody closed it.
     pub is_closed_by_hand: bool,
     pub common: Vec<CommonFact>,
+    /// The newest failure with the most frequent cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Box<ShownNotice>>,
+    newest_at: UnixTime,
     pub shown: Shown,
     new_members: Vec<String>,
     /// Incidents that must become a part of the storm. A function that ends between two writes leaves them here.
@@ -81,132 +88,6 @@ pub struct Storm {
     turn_total: u32,
     step: u32,
     is_reminder_due: bool,
-}
-
-/// A service, a family or an instance of the storm, with its latest incident.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Member {
-    #[serde(default)]
-    incident: ThreadId,
-    /// The failures of its incidents before this one.
-    #[serde(default)]
-    before: u32,
-    /// How often the incident has come back.
-    #[serde(default)]
-    returns: u32,
-    /// The most frequent cause in words that say more than its name.
-    #[serde(default)]
-    pub words: Option<(String, String)>,
-    kind: SubjectKind,
-    /// The service's name, the family's, or the instance's id.
-    name: String,
-    /// The name that people know, if it is another one.
-    #[serde(default)]
-    shown_name: Option<String>,
-    pub state: ThreadState,
-    pub severity: Severity,
-    /// The most frequent causes.
-    pub causes: Counter,
-    pub total: u32,
-    first_at: UnixTime,
-    /// When it failed last, or when it recovered.
-    changed_at: UnixTime,
-    shared: SharedFacts,
-}
-
-/// The longest words of a cause, in bytes.
-const LONGEST_WORDS: usize = 120;
-
-/// The longest name that is stored twice, in bytes.
-const LONGEST_NAME: usize = 64;
-
-/// What an incident tells its cluster.
-#[derive(Debug)]
-pub(super) struct Report<'a> {
-    pub(super) key: &'a SubjectKey,
-    pub(super) incident: &'a Incident,
-    pub(super) places: &'a Places,
-    /// Whether it opened now, or came back.
-    pub(super) is_new: bool,
-}
-
-impl Member {
-    fn of(report: &Report<'_>) -> Self {
-        let incident = report.incident;
-        let subject = incident.newest.as_ref().map(|it| &it.notice.subject);
-        let host = subject.and_then(|it| it.ec2_instance.clone());
-        let is_instance = report.key.kind == SubjectKind::Instance;
-        let mut causes: Vec<_> = incident.causes.iter().collect();
-        causes.sort_by_key(|it| std::cmp::Reverse(it.count));
-        let mut counted = Counter::default();
-        for cause in causes.iter().take(MOST_CAUSES) {
-            counted.add_many(&cause.name, cause.count);
-        }
-        Self {
-            incident: incident.thread.clone(),
-            before: 0,
-            returns: incident.returns,
-            words: causes.first().and_then(|it| {
-                let words = cut(it.words.as_deref()?, LONGEST_WORDS);
-                Some((it.name.clone(), words))
-            }),
-            kind: report.key.kind,
-            name: report.key.name.clone(),
-            shown_name: host
-                .filter(|_| is_instance)
-                .map(|it| cut(&it, LONGEST_NAME)),
-            state: incident.state(),
-            severity: incident.severity(),
-            causes: counted,
-            total: incident.total,
-            first_at: incident.first_at,
-            changed_at: incident.ended_at(),
-            shared: incident.shared().of_place(),
-        }
-    }
-
-    fn key(&self, cluster: &SubjectKey) -> SubjectKey {
-        SubjectKey {
-            kind: self.kind,
-            name: self.name.clone(),
-            ..cluster.clone()
-        }
-    }
-
-    pub fn is_service(&self) -> bool {
-        self.kind == SubjectKind::Service
-    }
-
-    /// The service, the family or the instance.
-    pub fn name(&self) -> &str {
-        self.shown_name.as_deref().unwrap_or(&self.name)
-    }
-
-    /// Takes what is newer. Returns whether another incident of it has opened. Functions report in any order, and the
-    /// counts of an incident only grow.
-    fn learn(&mut self, newer: Self) -> bool {
-        let is_same = self.incident == newer.incident;
-        if is_same && newer.total >= self.total {
-            let came_back = newer.returns > self.returns;
-            *self = Self {
-                before: self.before,
-                ..newer
-            };
-            return came_back;
-        }
-        if is_same || newer.first_at <= self.first_at {
-            return false;
-        }
-        *self = Self {
-            before: self.before.saturating_add(self.total),
-            ..newer
-        };
-        true
-    }
-
-    pub(super) fn is(&self, key: &SubjectKey) -> bool {
-        self.kind == key.kind && self.name == key.name
-    }
 }
 
 /// Tells a cluster about its incidents, and decides whether they are a storm. Returns the incidents that belong to the
@@ -355,6 +236,13 @@ impl Storm {
         self.shown.is_outdated = true;
         self.first_at = self.first_at.min(member.first_at);
         self.places.merge(report.places);
+        let is_new = self.note_member(report, member);
+        self.note_newest(report);
+        is_new
+    }
+
+    /// Returns whether the incident is new in the storm.
+    fn note_member(&mut self, report: &Report<'_>, member: Member) -> bool {
         if let Some(known) = self.members.iter_mut().find(|it| it.is(report.key)) {
             let has_failed_again = known.learn(member);
             if has_failed_again && self.new_members.len() < MOST_MEMBERS {
@@ -372,6 +260,36 @@ impl Storm {
             self.others = self.others.saturating_add(1);
         }
         has_room || report.is_new
+    }
+
+    /// Shows the newest failure with the most frequent cause. It explains what most services have.
+    fn note_newest(&mut self, report: &Report<'_>) {
+        let Some((newest, at)) = report.incident.newest() else {
+            return;
+        };
+        let causes = self.causes();
+        let most = causes.first().map(|(name, _)| *name);
+        let is_most = |it: &ShownNotice| most == Some(cause_of(&it.notice, it.priority).0.as_str());
+        let is_better = match &self.newest {
+            None => true,
+            Some(known) if is_most(known) == is_most(newest) => at >= self.newest_at,
+            Some(_) => is_most(newest),
+        };
+        if is_better {
+            self.newest = Some(Box::new(newest.clone()));
+            self.newest_at = at;
+        }
+    }
+
+    /// The causes of all members, the most frequent first.
+    pub fn causes(&self) -> Vec<(&str, u32)> {
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        for (name, count) in self.members.iter().flat_map(|it| it.causes.iter()) {
+            *counts.entry(name).or_default() += count;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
     }
 
     /// Adds an incident that opened before the storm began.

@@ -50,6 +50,8 @@ pub(super) struct ThreadNames {
     rolled_back: bool,
     // A storm.
     members: Vec<String>,
+    /// The zone that most failures share.
+    zone: Option<String>,
     // An activity.
     counts: Vec<String>,
     of_instances: bool,

@@ -98,7 +98,10 @@ pub(in crate::notifier::thread) fn observe_good_end(
 }
 
 /// The cause of a failure: its name, and its words if it is a task's.
-pub(super) fn cause_of(notice: &Notice, priority: Priority) -> (String, Option<String>) {
+pub(in crate::notifier::thread) fn cause_of(
+    notice: &Notice,
+    priority: Priority,
+) -> (String, Option<String>) {
     let name = |text: &Option<String>| text.clone().unwrap_or_else(|| notice.kind.to_string());
     match (&notice.facts, priority.cause) {
         (Facts::Task(task), Some(cause)) => (cause.to_string(), Some(explain(cause, task).words)),

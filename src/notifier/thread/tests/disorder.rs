@@ -46,14 +46,17 @@ fn slice(name: &str, from: usize) -> Vec<(UnixTime, Evaluated)> {
     events.iter().map(timed).collect()
 }
 
-/// All events arrive within a minute after the last one, a second apart.
+/// All events arrive within a minute after the last one, a second apart. Without storms: whether incidents are one
+/// depends on when they arrive, and not on what happened.
 fn play(events: &[(UnixTime, Evaluated)]) -> Scene {
-    let settings = ThreadSettings {
-        // Whether incidents are a storm depends on when they arrive, and not on what happened.
-        storm_after: 0,
+    play_with_storms(events, 0)
+}
+
+fn play_with_storms(events: &[(UnixTime, Evaluated)], storm_after: usize) -> Scene {
+    let mut scene = Scene::with(ThreadSettings {
+        storm_after,
         ..ThreadSettings::default()
-    };
-    let mut scene = Scene::with(settings);
+    });
     let mut now = events
         .iter()
         .map(|(time, _)| *time)
@@ -143,6 +146,40 @@ proptest! {
         for (_, action) in &one.actions {
             let reason: &str = action.turn.reason.into();
             prop_assert!(!reason.is_empty());
+        }
+    }
+
+    /// A storm shows incidents, and changes nothing about them. It ends, and what it does not name is shown by itself.
+    #[test]
+    fn a_storm_hides_no_incident(
+        from in 0_usize..500,
+        order in an_order(MOST_EVENTS),
+        again in prop::collection::vec(0..MOST_EVENTS, 0..20),
+        storm_after in 1_usize..6,
+    ) {
+        let events = slice("zone-outage", from);
+        let order = order.into_iter().chain(again);
+        let shuffled: Vec<_> = order.filter_map(|it| events.get(it).cloned()).collect();
+        let (mut alone, mut in_storm) = (play(&shuffled), play_with_storms(&shuffled, storm_after));
+        alone.finish();
+        in_storm.finish();
+        let incidents = |scene: &Scene| {
+            let outcome = scene.outcome().into_iter();
+            outcome.filter(|it| !it.contains(": storm ")).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(incidents(&alone), incidents(&in_storm));
+        let storms = in_storm.states.values().filter_map(|it| it.storm.as_deref());
+        let storms: Vec<_> = storms.collect();
+        prop_assert!(storms.iter().all(|it| it.is_over()));
+        for (key, state) in &in_storm.states {
+            let Some(incident) = &state.incident else {
+                continue;
+            };
+            let shows = |it: &Thread| *it.id() == incident.thread;
+            let is_shown = in_storm.actions.iter().any(|(_, action)| shows(&action.thread));
+            let counted = storms.iter().flat_map(|it| &it.members).find(|it| it.is(key));
+            let counted = counted.map(|it| it.total);
+            prop_assert!(is_shown || counted == Some(incident.total), "{}: {:?}", key, counted);
         }
     }
 

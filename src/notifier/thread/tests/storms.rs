@@ -294,3 +294,31 @@ fn a_service_that_comes_back_in_a_storm_is_named() {
         scene.turns()
     );
 }
+
+#[test]
+fn a_storm_explains_its_most_frequent_cause() {
+    let mut scene = outage(6);
+    for second in 10..13 {
+        let starved = failed("service-00", OUT_OF_MEMORY);
+        scene.play(&[at(&format!("10:00:{second}"), starved)]);
+    }
+    let cause = |scene: &Scene| {
+        let newest = storm(scene).newest.as_ref().unwrap();
+        let subject = &newest.notice.subject;
+        (
+            newest.priority.cause.unwrap().to_string(),
+            subject.service.clone().unwrap(),
+        )
+    };
+    // Three of nine ran out of memory, and they are the newest.
+    assert_eq!(cause(&scene).0, "health_check");
+    for second in 20..24 {
+        let starved = failed("service-01", OUT_OF_MEMORY);
+        scene.play(&[at(&format!("10:00:{second}"), starved)]);
+    }
+    scene.until("10:02:00");
+    assert_eq!(
+        cause(&scene),
+        ("out_of_memory".to_owned(), "service-01".to_owned())
+    );
+}

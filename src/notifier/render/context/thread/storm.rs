@@ -1,7 +1,5 @@
 //! How a storm is described.
 
-use std::collections::BTreeMap;
-
 use super::{CauseWords, ThreadNames, common, rough, words_of};
 use crate::notifier::thread::{Member, Reason, Storm, ThreadState, Turn, UnixTime};
 
@@ -18,11 +16,13 @@ pub(super) fn storm_names(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> 
     if hidden > 0 {
         members.push(format!("and {hidden} more"));
     }
+    let zone = storm.common.iter().find(|it| it.fact == "zone");
     ThreadNames {
         says: Some(storm_says(storm, turn, now)),
         total: storm.total(),
         common: storm.common.iter().map(common).collect(),
         members,
+        zone: zone.filter(|_| !storm.is_over()).map(|it| it.value.clone()),
         ..ThreadNames::default()
     }
 }
@@ -104,12 +104,7 @@ fn failing(storm: &Storm, count: usize, what: &str) -> String {
 /// `could not pull its image ×6, ran out of memory; `, the two most frequent ones of all services.
 fn storm_causes(storm: &Storm) -> String {
     const MOST: usize = 2;
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for (name, count) in storm.members.iter().flat_map(|it| it.causes.iter()) {
-        *counts.entry(name).or_default() += count;
-    }
-    let mut counts: Vec<_> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let counts = storm.causes();
     let words = counts.iter().take(MOST).map(|(name, count)| CauseWords {
         words: words_of(name, shared_words(storm, name)),
         count: *count,
