@@ -10,6 +10,9 @@ use super::unix_time::UnixTime;
 /// Between two edits of counts.
 const BETWEEN_EDITS: Duration = Duration::from_secs(30);
 
+/// An edit may be under way for so long. Another function's edit may then arrive before it, and be overwritten.
+const UNDER_WAY: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Shown {
@@ -31,10 +34,12 @@ impl Shown {
 
     /// Notes that this is shown now.
     pub(super) fn note(&mut self, reason: Reason, state: Option<ThreadState>, now: UnixTime) {
+        let is_after_edit = self.edited_at > self.turn_at;
+        // One more edit, so that the last state is shown in the end.
+        self.is_outdated = is_after_edit && now.since(self.edited_at) < UNDER_WAY;
         self.opened_at.get_or_insert(now);
         self.state = state;
         self.edited_at = now;
-        self.is_outdated = false;
         if reason == Reason::Opened || reason.is_turn() {
             self.turn_at = now;
         }

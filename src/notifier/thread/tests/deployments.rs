@@ -2,7 +2,7 @@
 
 use super::events::*;
 use super::scene::Scene;
-use crate::notifier::thread::{Deployment, Replacement, Thread, ThreadKind};
+use crate::notifier::thread::{Deployment, Replacement, Thread, ThreadKind, ThreadState};
 
 const ID: &str = "ecs-svc/7";
 const OLD: &str = "ecs-svc/1";
@@ -437,4 +437,29 @@ fn a_rollback_of_a_deployment_that_is_not_known_opens_one() {
             "10:06:00 deployment rolled_back failed"
         ]
     );
+}
+
+/// Two functions may edit a message at the same moment, and the older edit may arrive last.
+#[test]
+fn the_last_state_is_shown_again_if_an_edit_may_have_been_under_way() {
+    let ends = |time: &str| {
+        let mut scene = Scene::default();
+        scene.play(&[called("10:00:00"), at("10:00:02", begun("web", ID))]);
+        scene.play(&[at("10:01:00", started("web").by_deployment(ID))]);
+        scene.play(&[at(time, completed("web", ID))]).finish();
+        let after = scene
+            .actions
+            .iter()
+            .filter(|(at, _)| *at > super::scene::time(time));
+        after
+            .map(|(at, it)| (*at, it.turn.reason.to_string(), it.thread.state()))
+            .collect::<Vec<_>>()
+    };
+    let again = (
+        super::scene::time("10:01:33"),
+        "counted".to_owned(),
+        Some(ThreadState::Completed),
+    );
+    assert_eq!(ends("10:01:03"), [again]);
+    assert_eq!(ends("10:01:20"), []);
 }
