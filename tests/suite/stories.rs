@@ -139,6 +139,28 @@ fn a_storm_explains_what_its_services_share() {
     assert!(!last.text.contains("For example"), "{}", last.text);
 }
 
+/// The first failures of an outage come three weeks late.
+#[test]
+fn a_storm_that_nobody_heard_of_in_time_says_that_it_is_over() {
+    let failures = story("zone-outage").into_iter().map(|(_, event)| event);
+    let failures = failures.filter(|event| {
+        let (_, decision) = evaluate(event, &Policy::default());
+        matches!(decision, Decision::Keep(priority) if priority.urgent)
+    });
+    let failures: Vec<_> = failures.take(12).collect();
+    let policy = Policy::default();
+    let channel = ConfiguredChannel::unconfigured(ChannelType::Slack);
+    let mut replay = Replay::new(
+        &policy,
+        events::renderer(),
+        &channel,
+        ThreadSettings::default(),
+    );
+    let lines = replay.batch(time("2026-12-08T10:00:00Z"), &failures);
+    let headlines: Vec<_> = lines.iter().map(|it| it.headline.as_str()).collect();
+    insta::assert_debug_snapshot!("zone-outage_late", headlines);
+}
+
 #[test]
 fn every_story_is_in_the_table() {
     let folder = std::fs::read_dir(events::folder().join("stories")).unwrap();

@@ -230,6 +230,15 @@ impl Storm {
         self.members.iter().filter(is_over).count()
     }
 
+    /// The members that went on when the storm ended: those that failed shortly before, and those that had not failed
+    /// for long.
+    pub fn left(&self) -> (Vec<&Member>, Vec<&Member>) {
+        let end = self.ended_at.unwrap_or_default();
+        let goes_on = |it: &&Member| it.state != ThreadState::Resolved;
+        let left = self.members.iter().filter(goes_on);
+        left.partition(|it| it.changed_at.plus(HOLD) > end)
+    }
+
     /// Notes the state of an incident. Returns whether the incident is new in the storm.
     fn note(&mut self, report: &Report<'_>) -> bool {
         let member = Member::of(report);

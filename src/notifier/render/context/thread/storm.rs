@@ -1,5 +1,7 @@
 //! How a storm is described.
 
+use std::time::Duration;
+
 use super::{CauseWords, ThreadNames, common, rough, words_of};
 use crate::notifier::thread::{Member, Reason, Storm, ThreadState, Turn, UnixTime};
 
@@ -55,31 +57,36 @@ fn storm_says(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> String {
             _ => {}
         }
     }
-    let lasted_in_all = || rough(storm.ended_at.unwrap_or(now).since(storm.first_at));
+    let over = || match storm.ended_at.unwrap_or(now).since(storm.first_at) {
+        Duration::ZERO => "over".to_owned(),
+        lasted => format!("over after {}", rough(lasted)),
+    };
     match storm.state() {
         ThreadState::Resolved if storm.is_closed_by_hand => {
             let recovered = storm.recovered();
-            format!(
-                "closed by hand after {}: {recovered} of {count} {what} recovered",
-                lasted_in_all()
-            )
+            let over = over().replacen("over", "closed by hand", 1);
+            format!("{over}: {recovered} of {count} {what} recovered")
         }
         ThreadState::Resolved if storm.recovered() >= storm.members.len() => {
-            format!(
-                "over after {}: all {count} {what} recovered",
-                lasted_in_all()
-            )
+            format!("{}: all {count} {what} recovered", over())
         }
         ThreadState::Resolved => {
-            let recovered = storm.recovered();
-            let goes_on = |it: &&Member| it.state != ThreadState::Resolved;
-            let names = storm.members.iter().filter(goes_on);
-            let names: Vec<_> = names.map(|it| it.name().to_owned()).collect();
-            format!(
-                "over after {}: {recovered} of {count} {what} recovered, {} still failing",
-                lasted_in_all(),
-                are(&names)
-            )
+            let (failing, quiet) = storm.left();
+            let recovered = match storm.recovered() {
+                0 => None,
+                recovered => Some(format!("{recovered} of {count} {what} recovered")),
+            };
+            let failing =
+                (!failing.is_empty()).then(|| format!("{} still failing", are(&names(&failing))));
+            let quiet = (!quiet.is_empty()).then(|| match (&recovered, &failing) {
+                (None, None) => format!(
+                    "no more failures for an hour; {causes}{total} failures of {count} {what}"
+                ),
+                (_, _) => format!("no failure of {} for an hour", listed(&names(&quiet))),
+            });
+            let parts = [recovered, failing, quiet].into_iter().flatten();
+            let parts: Vec<_> = parts.collect();
+            format!("{}: {}", over(), parts.join(", "))
         }
         ThreadState::Recovering => {
             format!("{count} {what} are recovering after {lasted}{common}")
@@ -127,14 +134,22 @@ fn shared_words<'s>(storm: &'s Storm, cause: &str) -> Option<&'s str> {
     words.all(|it| it == first).then_some(first)
 }
 
+fn names(members: &[&Member]) -> Vec<String> {
+    members.iter().map(|it| it.name().to_owned()).collect()
+}
+
 /// `web, search and 3 more are`.
 fn are(names: &[String]) -> String {
-    let shown: Vec<_> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-    let hidden = names.len().saturating_sub(MOST_NAMES);
     let verb = if names.len() == 1 { "is" } else { "are" };
-    match hidden {
-        0 => format!("{} {verb}", shown.join(", ")),
-        hidden => format!("{} and {hidden} more {verb}", shown.join(", ")),
+    format!("{} {verb}", listed(names))
+}
+
+/// `web, search and 3 more`.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown.join(", "),
+        hidden => format!("{} and {hidden} more", shown.join(", ")),
     }
 }
 
