@@ -1,5 +1,7 @@
 //! Advances all subjects of a batch together. Pure: states and events in, states and actions out.
 
+mod launches;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::action::{Action, ThreadKind, Turn};
@@ -10,7 +12,7 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, registration, run, service};
+use super::{activity, registration, service};
 use crate::ecs::diagnosis::Cause;
 
 /// The states that a batch needs, by their subjects. A subject without a state has an empty one.
@@ -30,6 +32,8 @@ pub struct Progress {
     pub wake_at: BTreeMap<SubjectKey, Option<UnixTime>>,
     /// The events that belong to a thread, so that they are not posted by themselves, with their subjects.
     pub taken: BTreeMap<usize, SubjectKey>,
+    /// The launches whose tasks other ones have now. They are written after those, so that no task is lost.
+    pub left: BTreeSet<SubjectKey>,
 }
 
 /// What besides the events is known now.
@@ -58,6 +62,7 @@ pub fn advance(
         changed: BTreeMap::new(),
         events: BTreeMap::new(),
         taken: BTreeMap::new(),
+        left: BTreeSet::new(),
         surroundings,
         now,
         settings,
@@ -83,6 +88,7 @@ struct Board<'a> {
     /// The events of each subject, with the kinds of thread that hear of them.
     events: BTreeMap<SubjectKey, Vec<(usize, Vec<ThreadKind>)>>,
     taken: BTreeMap<usize, SubjectKey>,
+    left: BTreeSet<SubjectKey>,
     surroundings: &'a Surroundings<'a>,
     now: UnixTime,
     settings: &'a ThreadSettings,
@@ -96,9 +102,10 @@ impl Board<'_> {
             .chain(self.surroundings.timers.iter().cloned())
             .collect();
         missing.retain(|key| !self.loaded.contains_key(key));
-        // A task of a launch may point to the launch's first task.
-        let launches = routes.iter().flat_map(|(_, route)| route.launches());
-        let followed = launches.filter_map(|launch| self.launch_of(launch));
+        let followed = routes.iter().flat_map(|(observation, route)| {
+            let nearby = self.nearby_launches(observation, route).into_iter();
+            nearby.chain(self.launch_states(route))
+        });
         missing.extend(followed.filter(|key| !self.loaded.contains_key(key)));
         match missing.is_empty() {
             true => Ok(()),
@@ -106,13 +113,9 @@ impl Board<'_> {
         }
     }
 
-    fn launch_of(&self, key: &SubjectKey) -> Option<SubjectKey> {
-        let state = self.changed.get(key).or_else(|| self.loaded.get(key))?;
-        let first = state.launched_with.as_ref()?;
-        Some(SubjectKey {
-            name: first.clone(),
-            ..key.clone()
-        })
+    /// A state as it is now.
+    fn known(&self, key: &SubjectKey) -> Option<&SubjectState> {
+        self.changed.get(key).or_else(|| self.loaded.get(key))
     }
 
     fn state(&mut self, key: &SubjectKey) -> &mut SubjectState {
@@ -146,8 +149,7 @@ impl Board<'_> {
     /// A scheduled task that ended well and is the sign of a recovery is not posted beside it. Where the good ends are
     /// counted already, it is one of them.
     fn is_counted_beside(&self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
-        let state = self.changed.get(key).or_else(|| self.loaded.get(key));
-        let activity = state.and_then(|it| it.activity.as_ref());
+        let activity = self.known(key).and_then(|it| it.activity.as_ref());
         observation.cause() == Some(Cause::Finished)
             && activity.is_some_and(|it| it.goes_on(self.now))
     }
@@ -164,12 +166,7 @@ impl Board<'_> {
         let is_taken = match key.kind {
             SubjectKind::Service => {
                 let registrations = route.registration.as_ref();
-                let registrations = registrations.and_then(|it| {
-                    self.changed
-                        .get(it)
-                        .or_else(|| self.loaded.get(it))
-                        .cloned()
-                });
+                let registrations = registrations.and_then(|it| self.known(it).cloned());
                 let definition = observation.notice.subject.task_definition();
                 let known = registrations.as_ref().zip(definition.as_deref());
                 let known = known.and_then(|(state, it)| registration::find(state, it));
@@ -183,36 +180,13 @@ impl Board<'_> {
                 super::workload::observe(key, state, observation, now)
             }
             SubjectKind::Launch => return self.observe_launch(key, observation, route),
-            SubjectKind::Cluster | SubjectKind::Activity | SubjectKind::Definition => false,
+            SubjectKind::Cluster
+            | SubjectKind::Activity
+            | SubjectKind::Definition
+            | SubjectKind::RecentLaunches => false,
         };
         self.note_event(key, observation, kinds_heard(observation), is_taken);
         is_taken
-    }
-
-    /// One task of a launch has its run, and the others point to that task. The run of a task whose start came before
-    /// the call becomes the run of all. Where several have runs already, the others keep theirs.
-    fn observe_launch(
-        &mut self,
-        key: &SubjectKey,
-        observation: &Observation<'_>,
-        route: &Route,
-    ) -> bool {
-        let with_run = route.launches().find_map(|key| {
-            let key = self.launch_of(key).unwrap_or_else(|| key.clone());
-            self.state(&key).run.is_some().then_some(key)
-        });
-        let holder = with_run.unwrap_or_else(|| key.clone());
-        let mut elsewhere = Vec::new();
-        for key in route.launches().filter(|it| **it != holder) {
-            let state = self.state(key);
-            match state.run {
-                Some(_) => elsewhere.push(key.name.clone()),
-                None => state.launched_with = Some(holder.name.clone()),
-            }
-        }
-        run::observe(&holder, self.state(&holder), observation, &elsewhere);
-        self.note_event(&holder, observation, vec![ThreadKind::Run], true);
-        true
     }
 
     fn observe_activity(&mut self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
@@ -380,6 +354,7 @@ impl Board<'_> {
         let (now, settings) = (self.now, self.settings);
         let mut progress = Progress {
             taken: std::mem::take(&mut self.taken),
+            left: std::mem::take(&mut self.left),
             ..Progress::default()
         };
         for (key, mut state) in std::mem::take(&mut self.changed) {

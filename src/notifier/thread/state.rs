@@ -7,6 +7,7 @@ use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::activity::Activity;
 use super::deployment::Deployment;
 use super::incident::Incident;
+use super::recent_launches::RecentLaunches;
 use super::registration::Registration;
 use super::run::Run;
 use super::seen::Seen;
@@ -49,6 +50,11 @@ pub struct SubjectState {
     /// Of a task that a launch of several tasks started: the first task, whose item has the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) launched_with: Option<String>,
+    /// The task whose run had this one before the call said that it launched this one and not that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) left: Option<String>,
+    #[serde(skip_serializing_if = "RecentLaunches::is_empty")]
+    pub(super) launches: RecentLaunches,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<Box<Activity>>,
     #[serde(skip_serializing_if = "ClusterMemory::is_empty")]
@@ -259,6 +265,11 @@ impl ShownNotice {
         if let Ok(notice) = notice {
             self.notice = notice;
         }
+    }
+
+    /// The task that it is about.
+    pub(super) fn task(&self) -> Option<&str> {
+        self.notice.subject.task.as_deref()
     }
 
     pub(super) fn is_of_task(&self) -> bool {

@@ -94,6 +94,10 @@ impl Event {
         self.with("taskArn", arn)
     }
 
+    pub(super) fn created(self, time: &str) -> Self {
+        self.with("createdAt", format!("2026-11-12T{time}Z"))
+    }
+
     pub(super) fn in_zone(self, zone: &str) -> Self {
         self.with("availabilityZone", zone)
     }
