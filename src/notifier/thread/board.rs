@@ -78,6 +78,7 @@ pub fn advance(
         board.state(key);
     }
     board.pass();
+    board.put_off_summaries()?;
     board.note_storms()?;
     Ok(board.finish())
 }
@@ -98,7 +99,9 @@ impl Board<'_> {
     /// Checks that all states are loaded that the events name.
     fn require(&self, routes: &[(&Observation<'_>, Route)]) -> Result<(), MissingStates> {
         let named = routes.iter().flat_map(|(_, route)| route.subjects());
+        let stops = routes.iter().filter_map(|(_, route)| route.stops.clone());
         let mut missing: BTreeSet<_> = named
+            .chain(stops)
             .chain(self.surroundings.timers.iter().cloned())
             .collect();
         missing.retain(|key| !self.loaded.contains_key(key));
@@ -141,7 +144,10 @@ impl Board<'_> {
         if observation.is_brought_back || is_taken && !self.is_counted_beside(key, observation) {
             return;
         }
-        if self.observe_activity(key, observation) {
+        let stops = route.stops.as_ref();
+        let has_shown_stop = stops.is_some_and(|it| self.explain_stop(it, observation));
+        let first_counted = activity::first_counted_call(has_shown_stop);
+        if self.observe_activity(key, observation, first_counted) {
             self.note_event(key, observation, vec![ThreadKind::Activity], true);
         }
     }
@@ -189,13 +195,28 @@ impl Board<'_> {
         is_taken
     }
 
-    fn observe_activity(&mut self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
+    /// Notes that a call says who stopped a task. Returns whether the stop has been counted already.
+    fn explain_stop(&mut self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
+        let state = self.known(key);
+        let is_counted = state.is_some_and(|it| activity::has_counted_stop(it, observation));
+        if is_counted {
+            activity::explain_stop(self.state(key), observation);
+        }
+        is_counted
+    }
+
+    fn observe_activity(
+        &mut self,
+        key: &SubjectKey,
+        observation: &Observation<'_>,
+        first_counted: usize,
+    ) -> bool {
         let (now, settings) = (self.now, self.settings);
         let state = self.state(key);
         if let Some(activity) = &mut state.activity {
             activity.pass(observation.at.min(now), settings);
         }
-        activity::observe(key, state, observation, now)
+        activity::observe(key, state, observation, first_counted, now)
     }
 
     fn note_event(
@@ -223,6 +244,26 @@ impl Board<'_> {
             }
             state.ended.take_if(|it| it.has_been_shown(now));
         }
+    }
+
+    /// While a family's incident is open, no summary says how many of its tasks ended well.
+    fn put_off_summaries(&mut self) -> Result<(), MissingStates> {
+        let is_due = |state: &SubjectState| {
+            let activity = state.activity.as_ref();
+            activity.is_some_and(|it| it.has_summary_of_tasks())
+        };
+        let due = self.changed.iter().filter(|(_, state)| is_due(state));
+        let due = due.filter_map(|(key, _)| Some((key.clone(), activity::family_of(key)?)));
+        let due: Vec<_> = due.collect();
+        self.require_all(due.iter().map(|(_, family)| family.clone()).collect())?;
+        for (key, family) in due {
+            let incident = self.known(&family).and_then(|it| it.incident.as_ref());
+            let fails = incident.is_some_and(|it| !it.is_over());
+            if let Some(activity) = self.state(&key).activity.as_mut().filter(|_| fails) {
+                activity.put_off_summary();
+            }
+        }
+        Ok(())
     }
 
     /// Tells the clusters about incidents that open or belong to a storm.

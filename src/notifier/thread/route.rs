@@ -19,6 +19,8 @@ pub(super) struct Route {
     pub(super) recent_launches: Option<SubjectKey>,
     /// The activity that counts the event if no other thread takes it.
     pub(super) activity: Option<SubjectKey>,
+    /// The activity that may have counted the stop that a call asked for.
+    pub(super) stops: Option<SubjectKey>,
     /// Who registered the revision.
     pub(super) registration: Option<SubjectKey>,
 }
@@ -54,6 +56,7 @@ pub(super) fn route(observation: &Observation<'_>) -> Route {
         recent_launches: recent_launches::subject(observation).filter(|_| is_launch),
         others: launched.collect(),
         activity: activity::subject(observation),
+        stops: activity::stops(observation),
         registration: registration_of(observation),
     }
 }

@@ -41,6 +41,12 @@ pub(super) const HEALTH_CHECK: Ending = Ending {
     exit: Some(143),
     container: None,
 };
+pub(super) const BY_USER: Ending = Ending {
+    code: "UserInitiated",
+    reason: "Task stopped by maya",
+    exit: Some(143),
+    container: None,
+};
 pub(super) const SPOT: Ending = Ending {
     code: "SpotInterruption",
     reason: "Your Spot Task was interrupted.",
