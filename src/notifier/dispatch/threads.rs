@@ -112,7 +112,7 @@ impl ThreadStep<'_> {
             return;
         }
         let until = self.deadline.share(budget::FIND_DUPLICATES);
-        let loaded = timeout_at(until, self.store.load(keys.clone())).await;
+        let loaded = timeout_at(until, self.store.load(keys.clone(), self.now)).await;
         let mut loaded = loaded.unwrap_or_default();
         for key in keys {
             let record = loaded.remove(&key).unwrap_or_default();
@@ -308,7 +308,7 @@ impl ThreadStep<'_> {
     ) -> BTreeSet<SubjectKey> {
         let written = changed.into_iter().map(|mut it| async move {
             let saved = match it.is_changed {
-                true => self.store.save(&it.key, &mut it.record).await,
+                true => self.store.save(&it.key, &mut it.record, self.now).await,
                 false => Saved::Yes,
             };
             (it, saved)
