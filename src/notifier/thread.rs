@@ -59,7 +59,7 @@ pub use incident::{CauseCount, CommonFact, Deployed, Incident, Resolution, Sign,
 pub use observation::Observation;
 pub use opening::opening;
 pub use outbox::{Asked, ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
-pub use route::{kinds_heard, subjects};
+pub use route::{kinds_heard, may_explain, subjects};
 pub use run::{Launch, Run, RunTask};
 pub use settings::ThreadSettings;
 pub use state::{ShownNotice, SubjectState, Thread};

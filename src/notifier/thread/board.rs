@@ -107,7 +107,14 @@ impl Board<'_> {
         missing.retain(|key| !self.loaded.contains_key(key));
         let followed = routes.iter().flat_map(|(observation, route)| {
             let nearby = self.nearby_launches(observation, route).into_iter();
-            nearby.chain(self.launch_states(route))
+            let registrations = route.registration.as_ref();
+            let registrations = registrations.and_then(|it| self.known(it));
+            let registrations =
+                registrations.filter(|_| registration::is_registration(observation));
+            let awaiting = registrations.map(|it| registration::awaiting(it, observation));
+            nearby
+                .chain(self.launch_states(route))
+                .chain(awaiting.into_iter().flatten())
         });
         missing.extend(followed.filter(|key| !self.loaded.contains_key(key)));
         match missing.is_empty() {
@@ -134,6 +141,7 @@ impl Board<'_> {
             && registration::is_registration(observation)
         {
             registration::observe(self.state(key), observation);
+            self.tell_deployments(key, observation);
         }
         if let Some(key) = &route.primary {
             is_taken = self.observe_primary(key, observation, route);
@@ -149,6 +157,22 @@ impl Board<'_> {
         let first_counted = activity::first_counted_call(has_shown_stop);
         if self.observe_activity(key, observation, first_counted) {
             self.note_event(key, observation, vec![ThreadKind::Activity], true);
+        }
+    }
+
+    /// A registration whose event comes after the one of the deployment's call.
+    fn tell_deployments(&mut self, key: &SubjectKey, observation: &Observation<'_>) {
+        let Some(definition) = observation.notice.subject.task_definition() else {
+            return;
+        };
+        let state = self.state(key);
+        let services = registration::awaiting(state, observation);
+        let Some(known) = registration::find(state, &definition).cloned() else {
+            return;
+        };
+        for service in services {
+            registration::tell(self.state(&service), &definition, &known);
+            self.note_event(&service, observation, vec![ThreadKind::Deployment], false);
         }
     }
 
@@ -176,6 +200,11 @@ impl Board<'_> {
                 let definition = observation.notice.subject.task_definition();
                 let known = registrations.as_ref().zip(definition.as_deref());
                 let known = known.and_then(|(state, it)| registration::find(state, it));
+                if let (None, Some(registrations), Some(definition)) =
+                    (known, &route.registration, &definition)
+                {
+                    registration::wait(self.state(registrations), definition, key);
+                }
                 let state = self.state(key);
                 pass_incident(key, state, until, counts, settings);
                 service::observe(key, state, observation, known, now)

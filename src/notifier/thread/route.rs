@@ -211,6 +211,16 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
     }
 }
 
+/// Whether a person's call may explain what happens to a subject, so that it is posted first.
+pub fn may_explain(notice: &Notice, subject: &SubjectKey) -> bool {
+    let Facts::Call(call) = &notice.facts else {
+        return false;
+    };
+    let service = notice.subject.service.as_deref();
+    let service = service.map(|it| SubjectKey::new(SubjectKind::Service, notice, it));
+    call.error.is_none() && !is_by_service(notice) && service.as_ref() == Some(subject)
+}
+
 fn is_by_service(notice: &Notice) -> bool {
     notice.actor.as_ref().is_some_and(|it| it.is_service)
 }

@@ -271,10 +271,10 @@ impl Run {
         let still_fails = self.failed().next().is_some();
         self.shown_failure &= still_fails;
         self.shown.is_outdated = true;
-        let is_newest = |it: &Box<ShownNotice>| it.task() == Some(id);
+        let is_newest = self.newest.as_deref().and_then(ShownNotice::task) == Some(id);
         let newest_rank = self.newest_rank;
         let newest = match self.own.take() {
-            Some(own) if self.newest.as_ref().is_some_and(is_newest) => {
+            Some(own) if is_newest => {
                 self.newest_rank = self.own_rank;
                 self.newest.replace(own)
             }

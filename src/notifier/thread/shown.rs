@@ -20,6 +20,9 @@ pub struct Shown {
     pub edited_at: UnixTime,
     /// The last post or reply.
     pub turn_at: UnixTime,
+    /// When it ended for the first time. A thread can come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_end: Option<UnixTime>,
     /// Whether something changed since the last edit.
     pub is_outdated: bool,
 }
@@ -32,6 +35,9 @@ impl Shown {
     /// Notes that this is shown now.
     pub(super) fn note(&mut self, reason: Reason, state: Option<ThreadState>, now: UnixTime) {
         self.opened_at.get_or_insert(now);
+        if state.is_some_and(ThreadState::is_over) {
+            self.first_end.get_or_insert(now);
+        }
         self.state = state;
         self.edited_at = now;
         self.is_outdated = false;

@@ -8,10 +8,11 @@ use super::activity::Activity;
 use super::deployment::Deployment;
 use super::incident::Incident;
 use super::recent_launches::RecentLaunches;
-use super::registration::Registration;
+use super::registration::{Awaiting, Registration};
 use super::run::Run;
 use super::seen::Seen;
 use super::service::ServiceMemory;
+use super::shown::Shown;
 use super::storm::ClusterMemory;
 use super::storm::Storm;
 use super::subject::SubjectKey;
@@ -63,6 +64,8 @@ pub struct SubjectState {
     pub storm: Option<Box<Storm>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) registrations: Vec<Registration>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) awaiting: Vec<Awaiting>,
     /// The last change.
     pub changed_at: UnixTime,
 }
@@ -144,14 +147,23 @@ impl Thread {
 
     /// When its last message was sent or edited.
     pub fn last_message_at(&self) -> Option<UnixTime> {
-        let shown = match self {
+        let shown = self.shown();
+        shown.opened_at.map(|_| shown.edited_at)
+    }
+
+    /// When a message showed for the first time that it has ended.
+    pub fn first_end(&self) -> Option<UnixTime> {
+        self.shown().first_end
+    }
+
+    fn shown(&self) -> &Shown {
+        match self {
             Self::Deployment(it) => &it.shown,
             Self::Incident(it) => &it.shown,
             Self::Storm(it) => &it.shown,
             Self::Run(it) => &it.shown,
             Self::Activity(it) => &it.shown,
-        };
-        shown.opened_at.map(|_| shown.edited_at)
+        }
     }
 
     pub fn severity(&self) -> Severity {

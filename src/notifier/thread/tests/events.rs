@@ -335,6 +335,20 @@ pub(super) fn update(actor: &str, service: &str, revision: &str, id: &str) -> Ev
     call(actor, "UpdateService", request, answer)
 }
 
+/// RegisterTaskDefinition.
+pub(super) fn register(actor: &str, family: &str, revision: i64) -> Event {
+    let definition = arn("task-definition", &format!("{family}:{revision}"));
+    let container = json!({ "name": family, "image": format!("{family}:1.{revision}") });
+    let request = json!({ "family": family, "containerDefinitions": [container] });
+    let answer = json!({ "taskDefinition": {
+        "taskDefinitionArn": definition,
+        "family": family,
+        "revision": revision,
+        "containerDefinitions": [container],
+    }});
+    call(actor, "RegisterTaskDefinition", request, answer)
+}
+
 /// UpdateService that changes the count only, so the answer has the old deployment.
 pub(super) fn scale(actor: &str, service: &str, count: i64, id: &str) -> Event {
     let request = json!({ "cluster": "prod-web", "service": service, "desiredCount": count });
