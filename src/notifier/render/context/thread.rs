@@ -96,7 +96,7 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
             Some(format!("ended, {} of {total} tasks failed", failed.len()))
         }
         (_, _) if ended > 0 => Some(format!("{ended} of {total} tasks have ended")),
-        (_, _) if started == total => Some(format!("all {total} tasks run")),
+        (_, _) if started == total => Some(format!("{total} tasks run")),
         (_, _) if started > 0 => Some(format!("{started} of {total} tasks run")),
         (_, _) => None,
     };
