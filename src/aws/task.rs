@@ -79,6 +79,8 @@ fn facts(task: &types::Task) -> TaskFacts {
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
         stopped_reason: owned(task.stopped_reason()),
         started_by: owned(task.started_by()),
+        group: owned(task.group()),
+        created_at: task.created_at().and_then(time),
         launch_type: task.launch_type().map(|it| it.as_str().to_owned()),
         capacity_provider: owned(task.capacity_provider_name()),
         started_at: task.started_at().and_then(time),

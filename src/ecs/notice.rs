@@ -301,6 +301,12 @@ pub struct TaskFacts {
     pub stop_code: Option<String>,
     pub stopped_reason: Option<String>,
     pub started_by: Option<String>,
+    /// Used to find the launch of the task. No message shows it, so it is not stored.
+    #[serde(skip)]
+    pub group: Option<String>,
+    /// As `group`.
+    #[serde(skip)]
+    pub created_at: Option<Time>,
     pub launch_type: Option<String>,
     pub capacity_provider: Option<String>,
     pub started_at: Option<Time>,

@@ -61,12 +61,21 @@ impl ChannelType {
     pub fn markup(self) -> &'static dyn Markup {
         self.definition().markup
     }
+
+    /// The types whose folders in `TEMPLATES_DIR` have templates for this one, its own first.
+    pub fn template_folders(self) -> impl Iterator<Item = Self> {
+        [Some(self), self.definition().templates]
+            .into_iter()
+            .flatten()
+    }
 }
 
 /// The properties of a channel type.
 pub struct TypeDefinition {
     pub markup: &'static dyn Markup,
     pub capabilities: Capabilities,
+    /// The type whose templates it uses where `TEMPLATES_DIR` has none for itself.
+    pub templates: Option<ChannelType>,
     /// The settings, besides the name, the type and the minimum.
     pub settings: &'static [SettingDefinition],
     /// Makes a channel with these settings. `None` if a required setting is missing or wrong; the problem is noted.

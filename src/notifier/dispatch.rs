@@ -154,7 +154,8 @@ impl Notifier {
         end.hold(self.dedup.finish()).await;
         // The next event of the subject sends the timer again.
         for subject in &without_timer {
-            end.hold(self.threads.forget_timers(subject)).await;
+            end.hold(self.threads.forget_timers(subject, step.now))
+                .await;
         }
         let failed = timers
             .iter()

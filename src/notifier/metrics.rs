@@ -11,7 +11,7 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 
 use crate::notifier::policy::DropReason;
-use crate::notifier::thread::{Reason, Thread, ThreadState, Turn};
+use crate::notifier::thread::{Reason, Thread, Turn};
 
 /// Sets the units of the metrics.
 pub fn describe() {
@@ -53,21 +53,13 @@ pub fn count_delivery(channel: &str, status: &'static str) {
 /// Counts a turn of a thread: threads that open and end, and reminders.
 pub fn count_turn(thread: &Thread, turn: &Turn) {
     let kind: &'static str = thread.kind().into();
-    let is_over = matches!(
-        thread.state(),
-        Some(
-            ThreadState::Resolved
-                | ThreadState::Completed
-                | ThreadState::Failed
-                | ThreadState::Stopped
-        )
-    );
     match turn.reason {
         Reason::Opened => counter!("ThreadsOpened", "Kind" => kind).increment(1),
         Reason::Reminder => counter!("Reminders").increment(1),
         _ => {}
     }
-    if is_over && (turn.reason == Reason::Opened || turn.reason.is_turn()) {
+    // A deployment that failed may also roll back, and an incident may come back. They end once.
+    if thread.first_end() == Some(turn.at) {
         counter!("ThreadsResolved", "Kind" => kind).increment(1);
     }
 }
@@ -78,7 +70,7 @@ pub fn count_thread_failure(channel: &str) {
     counter!("DeliveryFailures").increment(1);
 }
 
-/// Counts an edit of a message.
+/// Counts a message that was edited.
 pub fn count_edit(channel: &str) {
     counter!("Edits", "Channel" => channel.to_owned()).increment(1);
 }

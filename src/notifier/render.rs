@@ -234,15 +234,12 @@ impl Renderer {
         template: TemplateKind,
     ) -> impl Iterator<Item = Result<TemplateCandidate<'_>, TemplateError>> {
         let name = template.name();
-        let of_kind = [
-            format!("{}/{name}.tera", view.channel),
-            format!("{name}.tera"),
-        ];
+        let of_kind = names_of_kind(view.channel, name);
         let default = ["default.tera".to_owned()];
-        let own_of_kind = self.own_candidates(view, of_kind.to_vec());
+        let own_of_kind = self.own_candidates(view, of_kind.clone());
         let own_default = self.own_candidates(view, default.to_vec());
         own_of_kind
-            .chain(self.built_in_candidates(view, template, of_kind.to_vec()))
+            .chain(self.built_in_candidates(view, template, of_kind.clone()))
             .chain(own_default)
             .chain(self.built_in_candidates(view, TemplateKind::Default, default.to_vec()))
     }
@@ -285,6 +282,13 @@ impl Renderer {
             .as_ref()
             .map_err(Clone::clone)
     }
+}
+
+/// The templates of a kind for a channel type, in the order of the lookup.
+fn names_of_kind(channel: ChannelType, kind: &str) -> Vec<String> {
+    let folders = channel.template_folders();
+    let of_types = folders.map(|folder| format!("{folder}/{kind}.tera"));
+    of_types.chain([format!("{kind}.tera")]).collect()
 }
 
 /// The templates in use: for each kind the path of a file, or `built-in`, and after it the channel types that have a

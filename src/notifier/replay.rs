@@ -21,7 +21,7 @@ use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::thread::{
     Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
     SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState, UnixTime,
-    advance, steps,
+    advance, may_explain, steps,
 };
 
 /// The most event ids in one line of the output.
@@ -248,12 +248,24 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|it| (order(it), Part::Thread(it)))
             .collect();
+        // A person's call comes before what it may explain.
+        let explained = |index: &usize| {
+            let (notice, _) = evaluated.get(*index)?;
+            let urgent = actions.iter().filter(|it| it.turn.urgent);
+            let explained = urgent.filter(|it| may_explain(notice, &it.subject));
+            explained.map(order).min()
+        };
         let mut plan = MessagePlan::of(singles);
         while let Some(planned) = plan.next(None) {
             let first = planned.indexes.first().copied().unwrap_or_default();
+            let first = planned
+                .indexes
+                .iter()
+                .filter_map(explained)
+                .fold(first, usize::min);
             parts.push((first, Part::Group(planned)));
         }
-        parts.sort_by_key(|(order, _)| *order);
+        parts.sort_by_key(|(order, part)| (*order, matches!(part, Part::Thread(_))));
         let show = |(_, part): (usize, Part<'_>)| match part {
             Part::Thread(action) => self.show(action, evaluated),
             Part::Group(it) => vec![self.show_group(&it.group, &it.indexes, evaluated)],

@@ -7,7 +7,7 @@
 //! | file | contents |
 //! |---|---|
 //! | `observation`, `route` | an event as threads see it; which subjects it is about |
-//! | `board` | advances all subjects of a batch, and their storms |
+//! | `board` | advances all subjects of a batch, their storms, and the launches of tasks |
 //! | `service`, `rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
 //! | `workload` | what events mean for a family or an instance |
 //! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
@@ -27,6 +27,7 @@ mod incident;
 mod observation;
 mod opening;
 mod outbox;
+mod recent_launches;
 mod registration;
 mod rollout;
 mod route;
@@ -58,7 +59,7 @@ pub use incident::{CauseCount, CommonFact, Deployed, Incident, Resolution, Sign,
 pub use observation::Observation;
 pub use opening::opening;
 pub use outbox::{Asked, ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
-pub use route::{kinds_heard, subjects};
+pub use route::{kinds_heard, may_explain, subjects};
 pub use run::{Launch, Run, RunTask};
 pub use settings::ThreadSettings;
 pub use state::{ShownNotice, SubjectState, Thread};

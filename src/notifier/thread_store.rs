@@ -8,7 +8,6 @@ mod open_threads;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,8 @@ pub use open_threads::{
     ClosedThread, OpenThread, OpenThreads, ResolveError, ThreadTable, UnreadableThreads,
 };
 
-/// The most records in memory. Records without open threads are forgotten first.
+/// The most records in memory. Those that changed first are forgotten first, but those that the table does not have
+/// because it did not answer are forgotten last.
 const MOST: usize = 10_000;
 
 /// The most threads of a record that wait only for their messages to be sent.
@@ -142,7 +142,11 @@ impl ThreadStore {
     }
 
     /// Reads the records of these subjects. A subject without a record gets an empty one.
-    pub async fn load(&self, keys: BTreeSet<SubjectKey>) -> HashMap<SubjectKey, ThreadRecord> {
+    pub async fn load(
+        &self,
+        keys: BTreeSet<SubjectKey>,
+        now: UnixTime,
+    ) -> HashMap<SubjectKey, ThreadRecord> {
         let mut records: HashMap<_, _> = keys
             .iter()
             .map(|key| (key.clone(), self.remembered(key)))
@@ -157,7 +161,7 @@ impl ThreadStore {
         let found = table.get(ids.keys().cloned().collect()).await;
         let mut read: HashMap<&SubjectKey, ReadItem> = HashMap::new();
         for item in &found.items {
-            let Some((id, item)) = read_item(item, SystemTime::now()) else {
+            let Some((id, item)) = read_item(item, now) else {
                 continue;
             };
             if let Some(key) = ids.get(&id) {
@@ -202,12 +206,12 @@ impl ThreadStore {
     }
 
     /// Writes a record, if nobody has changed it since it was read. The record gets its new version.
-    pub async fn save(&self, key: &SubjectKey, record: &mut ThreadRecord) -> Saved {
+    pub async fn save(&self, key: &SubjectKey, record: &mut ThreadRecord, now: UnixTime) -> Saved {
         let Some(table) = &self.table else {
             self.remember(key, record, false);
             return Saved::Yes;
         };
-        match self.put(table, key, record).await {
+        match self.put(table, key, record, now).await {
             Some(Saved::Conflict) if !record.is_unread => Saved::Conflict,
             Some(Saved::Yes) => {
                 record.version += 1;
@@ -232,11 +236,11 @@ impl ThreadStore {
     }
 
     /// Notes that no timer of the subject is on its way.
-    pub async fn forget_timers(&self, key: &SubjectKey) {
-        let mut loaded = self.load(BTreeSet::from([key.clone()])).await;
+    pub async fn forget_timers(&self, key: &SubjectKey, now: UnixTime) {
+        let mut loaded = self.load(BTreeSet::from([key.clone()]), now).await;
         if let Some(mut record) = loaded.remove(key).filter(|it| !it.timers.is_empty()) {
             record.timers.clear();
-            self.save(key, &mut record).await;
+            self.save(key, &mut record, now).await;
         }
     }
 
@@ -245,13 +249,14 @@ impl ThreadStore {
         table: &StateTable,
         key: &SubjectKey,
         record: &ThreadRecord,
+        now: UnixTime,
     ) -> Option<Saved> {
         const CALL: &str = "PutItem";
         let stored = ThreadRecord {
             outbox: record.outbox.without_counts(),
             ..record.clone()
         };
-        let item = item::item(key, &stored, record.version + 1, SystemTime::now());
+        let item = item::item(key, &stored, record.version + 1, now);
         table
             .call(CALL, |dynamo| async move {
                 let put = dynamo

@@ -728,3 +728,37 @@ fn the_functions_explain_themselves_when_run_by_hand() {
         );
     }
 }
+
+#[test]
+fn a_slack_app_uses_the_templates_of_slack() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("slack")).unwrap();
+    fs::write(folder.path().join("stop_task.tera"), "for all").unwrap();
+    fs::write(folder.path().join("slack/stop_task.tera"), "for Slack").unwrap();
+    let preview = |channel: &str| {
+        ecs_parrot(&[
+            "preview",
+            "--channel",
+            channel,
+            "samples/stop_task-by-iam-user.json",
+        ])
+        .env("TEMPLATES_DIR", folder.path().to_str().unwrap())
+        .shown()
+    };
+    for (channel, text) in [
+        ("slack", "for Slack"),
+        ("slack_app", "for Slack"),
+        ("flowdock", "for all"),
+    ] {
+        assert!(preview(channel).contains(text), "{channel}");
+    }
+    // A folder of its own comes first.
+    fs::create_dir(folder.path().join("slack_app")).unwrap();
+    fs::write(
+        folder.path().join("slack_app/stop_task.tera"),
+        "for the app",
+    )
+    .unwrap();
+    assert!(preview("slack_app").contains("for the app"));
+    assert!(preview("slack").contains("for Slack"));
+}

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::chat::{chat, texts, webhook};
 use crate::events;
 use crate::runtime_api::RuntimeApi;
+use crate::slack_api::SlackApi;
 
 /// Sums by metric and, where it has one, its reason or channel.
 pub(crate) fn sums(log: &str) -> BTreeMap<String, f64> {
@@ -137,4 +139,56 @@ async fn the_figures_add_up() {
     let channels = lines.filter_map(|line| Some(line["fields"]["channels"].as_str()?.to_owned()));
     let delivered = channels.filter(|it| it.contains("slack delivered"));
     assert_eq!(sum("Delivered slack"), count(delivered.count()), "{sums:?}");
+}
+
+/// An event of a deployment of `checkout`, so many seconds ago.
+fn of_deployment(sample: &str, id: &str, seconds: i64) -> Value {
+    let mut event = events::sample(sample);
+    let at = (Timestamp::now() - seconds.seconds()).to_string();
+    event["id"] = json!(sample);
+    event["time"] = json!(at);
+    event["detail"]["updatedAt"] = json!(at);
+    event["detail"]["deploymentId"] = json!(id);
+    let service = "arn:aws:ecs:eu-west-1:210987654321:service/prod-web/checkout";
+    event["resources"] = json!([service]);
+    event
+}
+
+/// A deployment that fails and is rolled back ends once, and an edit that the chat refuses is no edit.
+#[tokio::test]
+async fn a_rollback_ends_once_and_a_refused_edit_is_none() {
+    let (old, new) = ("ecs-svc/1", "ecs-svc/2");
+    let mut rollback = of_deployment("deployment-rollback", old, 120);
+    rollback["detail"]["reason"] = json!(format!(
+        "ECS deployment circuit breaker: rolling back to deploymentId {old}."
+    ));
+    let batches = [
+        of_deployment("deployment-in-progress", new, 400),
+        of_deployment("deployment-failed", new, 180),
+        rollback,
+        of_deployment("deployment-completed", old, 20),
+    ];
+    let batches: Vec<_> = batches.iter().map(Value::to_string).collect();
+    let slack = SlackApi::start().await;
+    let channels = json!([slack.settings()]).to_string();
+    let api = RuntimeApi::ending_after(Duration::from_secs(20), batches).await;
+    // The first edit is refused. The message before it is not.
+    slack.answer_next(
+        ResponseTemplate::new(200).set_body_json(
+            json!({"ok": true, "channel": "C0123456789", "ts": "1793064704.000001"}),
+        ),
+    );
+    slack.fail_next("invalid_arguments");
+    let (_, log) = api.run(&[("CHANNELS", channels.as_str())]).await;
+    let sums = sums(&log);
+    let updates = slack
+        .methods()
+        .iter()
+        .filter(|it| *it == "chat.update")
+        .count();
+    let sum = |name: &str| sums.get(name).copied();
+    assert_eq!(sum("ThreadsOpened deployment"), Some(1.0), "{sums:?}");
+    assert_eq!(sum("ThreadsResolved deployment"), Some(1.0), "{sums:?}");
+    assert!(updates > 1, "{:?}", slack.methods());
+    assert_eq!(sum("Edits oncall"), Some(count(updates - 1)), "{sums:?}");
 }

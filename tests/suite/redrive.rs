@@ -118,6 +118,41 @@ async fn a_dry_run_shows_all_and_deletes_nothing() {
 }
 
 /// Printing to a terminal is not enough: the messages would be deleted after that.
+/// A timer has no event, but a person must see what is deleted.
+#[tokio::test]
+async fn a_timer_is_named() {
+    let queue = DeadLetters::new().await;
+    let subject = json!({
+        "kind": "service",
+        "account": "210987654321",
+        "region": "eu-west-1",
+        "cluster": "prod-web",
+        "name": "checkout",
+    });
+    let timer = json!({
+        "source": "ecs-parrot",
+        "detail-type": "Thread Timer",
+        "detail": {"subject": subject, "at": 1_793_064_704_000_i64},
+    });
+    let request = queue.sqs.send_message().queue_url(&queue.url);
+    request
+        .message_body(timer.to_string())
+        .send()
+        .await
+        .unwrap();
+    let slack = chat(ok()).await;
+    let webhook = webhook(&slack);
+    for (way, variables) in [
+        ("--dry-run", &[][..]),
+        ("--local", &[("SLACK_WEBHOOKURL", webhook.as_str())]),
+    ] {
+        let output = queue.redrive(&[way], variables).await;
+        let lines = lines(&output);
+        let named = "timer of service checkout in prod-web, due 2026-10-27T01:31:44Z: it has no event to post";
+        assert!(lines.iter().any(|it| it == named), "{way} {lines:#?}");
+    }
+}
+
 #[tokio::test]
 async fn local_needs_a_channel() {
     let queue = DeadLetters::new().await;

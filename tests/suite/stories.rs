@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ecs_parrot::ecs::diagnosis::{explain, in_words};
-use ecs_parrot::ecs::event::EcsEvent;
+use ecs_parrot::ecs::event::{Detail, EcsEvent};
 use ecs_parrot::ecs::notice::{Facts, Notice};
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
 use ecs_parrot::notifier::dispatch::evaluate;
@@ -54,6 +55,16 @@ fn time(text: &str) -> UnixTime {
     UnixTime::of(time)
 }
 
+/// The story with all events of CloudTrail so late.
+fn with_late_calls(name: &str, late: Duration) -> Vec<(UnixTime, EcsEvent)> {
+    let events = story(name).into_iter();
+    let arriving = events.map(|(at, event)| match event.detail {
+        Detail::ApiCall(_) => (at.plus(late), event),
+        _ => (at, event),
+    });
+    arriving.collect()
+}
+
 /// A story in a channel. Each is played once for all tests.
 fn play(name: &'static str, channel: ChannelType) -> Arc<Vec<ReplayLine>> {
     type Played = BTreeMap<(&'static str, &'static str), Arc<Vec<ReplayLine>>>;
@@ -61,13 +72,13 @@ fn play(name: &'static str, channel: ChannelType) -> Arc<Vec<ReplayLine>> {
     let key = (name, channel.into());
     let mut played = PLAYED.lock().unwrap();
     let lines = played.entry(key);
-    Arc::clone(lines.or_insert_with(|| Arc::new(replay(name, channel))))
+    Arc::clone(lines.or_insert_with(|| Arc::new(replay(story(name), channel))))
 }
 
 /// The events of one second are one batch.
-fn replay(name: &str, channel: ChannelType) -> Vec<ReplayLine> {
+fn replay(story: Vec<(UnixTime, EcsEvent)>, channel: ChannelType) -> Vec<ReplayLine> {
     let mut batches: BTreeMap<UnixTime, Vec<EcsEvent>> = BTreeMap::new();
-    for (at, event) in story(name) {
+    for (at, event) in story {
         batches.entry(at).or_default().push(event);
     }
     let policy = Policy::default();
@@ -184,6 +195,30 @@ fn a_story_is_few_messages() {
         let posts = lines.iter().filter(|it| it.action == ActionKind::Post);
         let posts = posts.count();
         assert!(posts <= most_posts, "{name}: {posts}");
+    }
+}
+
+/// CloudTrail's events often come some minutes later than those of ECS.
+#[test]
+fn late_calls_are_no_more_messages() {
+    let (name, most_without_edits, most_posts) = STORIES[10];
+    assert_eq!(name, "tasks-stopped-by-hand");
+    for late in [60, 120, 240] {
+        let story = || with_late_calls(name, Duration::from_secs(late));
+        let without_edits = replay(story(), ChannelType::Slack);
+        let headlines: Vec<_> = without_edits.iter().map(|it| &it.headline).collect();
+        assert!(
+            headlines.len() <= most_without_edits,
+            "{late} {headlines:#?}"
+        );
+        let last = "12 tasks stopped in 3 min by noor.haddad@example.com";
+        assert!(
+            headlines.iter().any(|it| it.contains(last)),
+            "{headlines:#?}"
+        );
+        let lines = replay(story(), ChannelType::SlackApp);
+        let posts = lines.iter().filter(|it| it.action == ActionKind::Post);
+        assert!(posts.count() <= most_posts, "{late}");
     }
 }
 

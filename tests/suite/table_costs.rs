@@ -44,6 +44,15 @@ fn event(sample: &str, number: usize, deployment: &str) -> Value {
     event
 }
 
+/// A task of a launch by a person, a few seconds ago.
+fn of_launch(number: usize) -> Value {
+    let mut event = event("task_started-one-off-with-command", number, "");
+    let detail = &mut event["detail"];
+    detail["createdAt"] = json!((Timestamp::now() - 30.seconds()).to_string());
+    detail["group"] = json!("family:migrate");
+    event
+}
+
 /// The items that a batch reads and writes, and the units of the writes.
 async fn costs(slack: &SlackApi, table: &MockTable, batch: Vec<Value>) -> (usize, usize, usize) {
     let before = table.costs();
@@ -115,4 +124,17 @@ async fn what_threads_only_count_costs_one_write_for_each_batch_and_subject() {
             "more failures: 1 read, 1 written, 2 units",
         ]
     );
+}
+
+/// The second task finds the first one's launch, also in another function. Events of services cost nothing for it.
+#[tokio::test]
+async fn tasks_of_one_launch_are_one_message() {
+    let (slack, table) = (SlackApi::start().await, MockTable::start().await);
+    let first = costs(&slack, &table, vec![of_launch(1)]).await;
+    let second = costs(&slack, &table, vec![of_launch(2)]).await;
+    assert_eq!(slack.messages().len(), 1, "{:?}", slack.methods());
+    let (reads, writes, _) = first;
+    assert_eq!((reads, writes), (3, 3));
+    let (reads, writes, _) = second;
+    assert_eq!((reads, writes), (4, 2));
 }

@@ -696,3 +696,33 @@ async fn an_opening_without_an_answer_is_sent_three_times() {
         assert_eq!(texts(&answering).await.len(), 1, "{log}");
     }
 }
+
+/// What a person did is read before what came of it.
+#[tokio::test]
+async fn a_persons_call_is_posted_before_the_incident_of_its_batch() {
+    let mut call = events::sample("stop_task-by-sso-person");
+    call["time"] = json!(seconds_ago(8));
+    let detail = &mut call["detail"];
+    detail["eventTime"] = json!(seconds_ago(8));
+    detail["requestParameters"]["cluster"] = json!("prod-web");
+    let task = &mut detail["responseElements"]["task"];
+    task["clusterArn"] = json!("arn:aws:ecs:eu-west-1:210987654321:cluster/prod-web");
+    task["group"] = json!("service:checkout");
+    let mut other = call.clone();
+    other["detail"]["eventID"] = json!("another call");
+    other["detail"]["responseElements"]["task"]["group"] = json!("service:search");
+    let batch = json!([out_of_memory(1), other, call]).to_string();
+    let slack = chat(ok()).await;
+    let api = RuntimeApi::ending_after(Duration::from_secs(15), vec![batch]).await;
+    let (answers, log) = api.run(&[("SLACK_WEBHOOKURL", &webhook(&slack))]).await;
+    assert_eq!(answers, [SUCCEEDED], "{log}");
+    let texts = texts(&slack).await;
+    let place = |what: &str| texts.iter().position(|it| it.contains(what));
+    let (call, incident) = (
+        place("checkout in prod-web: task"),
+        place("ran out of memory"),
+    );
+    assert!(call.is_some() && call < incident, "{texts:#?}");
+    // What is about another service is not more urgent than the incident.
+    assert!(incident < place("search in prod-web: task"), "{texts:#?}");
+}

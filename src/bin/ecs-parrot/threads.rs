@@ -23,11 +23,12 @@ pub(crate) async fn run(args: &ThreadsArgs) -> anyhow::Result<ExitCode> {
     let table = ThreadTable {
         dynamo: &session.dynamo_db(),
         name: &args.table,
+        now: UnixTime::of(Timestamp::now()),
     };
     let mut out = anstream::stdout();
     match &args.resolve {
         Some(id) => {
-            let closed = table.resolve(id, UnixTime::of(Timestamp::now())).await;
+            let closed = table.resolve(id).await;
             let closed = closed.map_err(|error| match error {
                 // By itself, so that the advice for it is found.
                 ResolveError::Call(error) => anyhow::Error::from(error),

@@ -92,6 +92,8 @@ fn facts(task: &TaskStateChange) -> TaskFacts {
         stop_code: task.stop_code.clone(),
         stopped_reason: task.stopped_reason.clone(),
         started_by: task.started_by.clone(),
+        group: task.group.clone(),
+        created_at: task.created_at.clone(),
         launch_type: task.launch_type.clone(),
         capacity_provider: task.capacity_provider.clone(),
         started_at: task.started_at.clone(),

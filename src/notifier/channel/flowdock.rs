@@ -26,6 +26,7 @@ use crate::notifier::policy::Severity;
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Markdown,
     capabilities: Capabilities::NONE,
+    templates: None,
     settings: &[
         SettingDefinition::secret("token", Some("FLOWDOCK_API_TOKEN")),
         SettingDefinition {

@@ -27,6 +27,7 @@ use crate::notifier::policy::Severity;
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &CardMarkdown,
     capabilities: Capabilities::NONE,
+    templates: None,
     settings: &[SettingDefinition::secret("url", None)],
     read,
     is_previewed: true,

@@ -18,6 +18,7 @@ use crate::notifier::policy::Severity;
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Plain,
     capabilities: Capabilities::NONE,
+    templates: None,
     settings: &[],
     read: |_| Some(Box::new(Terminal)),
     is_previewed: true,

@@ -39,6 +39,12 @@ impl Transition {
         of_deployment(notice).or_else(|| Self::of_other(notice))
     }
 
+    /// The stop of the task that an event is about.
+    pub fn of_stop(notice: &Notice) -> Option<Self> {
+        let task = task(notice)?;
+        Some(Self::with_id(format!("{task}{STOPPED}")))
+    }
+
     /// The transition of an event that only its SQS message identifies.
     pub fn of_message(id: &str, number: usize) -> Self {
         Self::with_id(format!("message {id} {number}"))
@@ -47,9 +53,7 @@ impl Transition {
     fn of_other(notice: &Notice) -> Option<Self> {
         let origin = &notice.origin;
         let id = match (&notice.facts, notice.kind) {
-            (Facts::Task(_), Kind::TaskStopped) => {
-                task(notice).map(|task| format!("{task}{STOPPED}"))
-            }
+            (Facts::Task(_), Kind::TaskStopped) => Self::of_stop(notice).map(|it| it.id),
             (Facts::Task(_), Kind::TaskStarted) => {
                 task(notice).map(|task| format!("{task}{RUNNING}"))
             }

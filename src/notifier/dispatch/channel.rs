@@ -25,7 +25,7 @@ use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
 use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED, SENT_BEFORE};
-use crate::notifier::thread::Step;
+use crate::notifier::thread::{Step, may_explain};
 
 /// The number of calls to the dedup store at the same time.
 const AT_ONCE: usize = 16;
@@ -189,8 +189,9 @@ impl ChannelDispatcher<'_> {
         SystemTime::now() + budget::claim_for(self.end)
     }
 
-    /// Step 3. Sends what there is time for, one after another: urgent threads, the events that belong to no thread, the
-    /// other threads, and then the threads that are only edited. Each one is recorded at once.
+    /// Step 3. Sends what there is time for, one after another: calls that may explain urgent threads, these threads, the
+    /// other events that belong to no thread, the other threads, and then the threads that are only edited. Each one is
+    /// recorded at once.
     async fn send(
         &self,
         events: &[BatchEvent],
@@ -199,14 +200,30 @@ impl ChannelDispatcher<'_> {
     ) -> (Statuses, Vec<Chain>) {
         let mut sending = Sending::new(self.channel.channel.rate_limit());
         let (mut done, others): (Vec<_>, Vec<_>) = chains.into_iter().partition(Chain::is_urgent);
+        let reserved = done.iter().filter(|it| it.has_message()).count();
+        // If there is no time for all, what is urgent comes first.
+        let budget = sending.limiter.budget(self.deadline);
+        let has_room = budget.is_none_or(|it| it >= reserved + granted.len());
+        let explains = |index: &usize| {
+            let notice = events[*index].single().map(|(notice, _)| notice);
+            let explains =
+                |it: &Chain| notice.is_some_and(|notice| may_explain(notice, &it.subject));
+            has_room && done.iter().any(explains)
+        };
+        let first: HashSet<_> = granted.keys().copied().filter(explains).collect();
+        let plan = group(events, &|index| first.contains(&index));
+        let explained = self.send_plan(plan, granted, reserved, &mut sending).await;
         for chain in &mut done {
             self.send_chain(chain, &mut sending).await;
         }
         let (mut counted, mut others) = self.too_many(others, &sending);
-        let indexes = counted.iter().filter_map(|it| it.event).collect();
-        let plan = group(events, granted, &indexes);
+        let indexes: HashSet<_> = counted.iter().filter_map(|it| it.event).collect();
+        let plan = group(events, &|index| {
+            granted.contains_key(&index) && !first.contains(&index) || indexes.contains(&index)
+        });
         let reserved = others.iter().filter(|it| it.has_message()).count();
         let mut statuses = self.send_plan(plan, granted, reserved, &mut sending).await;
+        statuses.extend(explained);
         for chain in &mut counted {
             let status = chain.event.and_then(|it| statuses.remove(&it));
             chain.note_summary(status);
@@ -290,9 +307,11 @@ impl ChannelDispatcher<'_> {
                 false => sending.attempts,
             };
             let outcome = self.send_prepared(&prepared, attempts, sending).await;
+            if is_edited(step.operation, &outcome) {
+                metrics::count_edit(self.name());
+            }
             chain.note(&outcome);
             if is_edit {
-                metrics::count_edit(self.name());
                 if let Outcome::Retry { after, .. } = outcome {
                     self.edits.hold(self.name(), after);
                 }
@@ -442,15 +461,14 @@ impl ChannelDispatcher<'_> {
 
 /// Step 2. Plans the messages for the channel, the most urgent first: the events that belong to no thread, and those
 /// whose threads a summary counts.
-fn group<'a>(
-    events: &'a [BatchEvent],
-    granted: &HashMap<usize, Candidate>,
-    counted: &HashSet<usize>,
-) -> MessagePlan<'a> {
-    let items = events.iter().enumerate().filter_map(|(index, event)| {
+fn group<'a>(events: &'a [BatchEvent], is_planned: &dyn Fn(usize) -> bool) -> MessagePlan<'a> {
+    let planned = events
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_planned(*index));
+    let items = planned.filter_map(|(index, event)| {
         let (notice, priority) = event.kept()?;
-        let is_planned = granted.contains_key(&index) || counted.contains(&index);
-        is_planned.then_some(GroupItem {
+        Some(GroupItem {
             index,
             notice,
             priority,
@@ -463,6 +481,16 @@ fn status_of_duplicate(first: Option<&DeliveryStatus>) -> DeliveryStatus {
     match first {
         Some(DeliveryStatus::Tried(Outcome::Delivered { .. })) | None => DeliveryStatus::Duplicate,
         Some(other) => other.clone(),
+    }
+}
+
+/// A message that is gone is posted anew instead.
+fn is_edited(operation: Operation<'_>, outcome: &Outcome) -> bool {
+    match (operation, outcome) {
+        (Operation::Update(root), Outcome::Delivered { root: sent }) => {
+            sent.as_ref().is_none_or(|sent| sent == root)
+        }
+        (Operation::Update(_) | Operation::Post | Operation::Reply { .. }, _) => false,
     }
 }
 

@@ -55,11 +55,11 @@ impl<'a> ThreadRecorder<'a> {
             if is_stored {
                 return self.store.keep(subject, &record);
             }
-            if self.store.save(subject, &mut record).await == Saved::Yes {
+            if self.store.save(subject, &mut record, self.now).await == Saved::Yes {
                 return;
             }
             let keys = BTreeSet::from([subject.clone()]);
-            let loaded = self.store.load(keys).await.remove(subject);
+            let loaded = self.store.load(keys, self.now).await.remove(subject);
             *record = loaded.unwrap_or_default();
         }
         let subject = subject.to_string();

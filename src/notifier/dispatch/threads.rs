@@ -112,7 +112,7 @@ impl ThreadStep<'_> {
             return;
         }
         let until = self.deadline.share(budget::FIND_DUPLICATES);
-        let loaded = timeout_at(until, self.store.load(keys.clone())).await;
+        let loaded = timeout_at(until, self.store.load(keys.clone(), self.now)).await;
         let mut loaded = loaded.unwrap_or_default();
         for key in keys {
             let record = loaded.remove(&key).unwrap_or_default();
@@ -262,7 +262,8 @@ impl ThreadStep<'_> {
                 is_changed,
             });
         }
-        let contested = self.write_all(threads, changed, observations).await;
+        let left = &progress.left;
+        let contested = self.write_all(threads, changed, left, observations).await;
         // The events of a contested subject are returned, and not posted by themselves.
         let written = &threads.written;
         threads.taken.retain(|_, key| written.contains(key));
@@ -270,20 +271,31 @@ impl ThreadStep<'_> {
         contested
     }
 
-    /// Writes the clusters before their incidents: an incident that is written has told its cluster about itself.
+    /// Writes what others depend on before them. An incident that is written has told its cluster about itself; a task
+    /// whose run begins can be found by the other tasks of its launch; and what leaves a run is in another one.
     async fn write_all(
         &self,
         threads: &mut BatchThreads,
         changed: Vec<ChangedRecord>,
+        left: &BTreeSet<SubjectKey>,
         observations: &[Observation<'_>],
     ) -> BTreeSet<SubjectKey> {
-        let is_cluster = |it: &ChangedRecord| it.key.kind == SubjectKind::Cluster;
-        let (clusters, others): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_cluster);
-        let mut contested = self.write(threads, clusters, observations).await;
-        let may_write = |it: &ChangedRecord| !contested.contains(&it.key.of_cluster());
-        let (others, waiting): (Vec<_>, Vec<_>) = others.into_iter().partition(may_write);
-        contested.extend(self.write(threads, others, observations).await);
-        contested.extend(waiting.into_iter().map(|it| it.key));
+        let place = |key: &SubjectKey| match key.kind {
+            SubjectKind::Cluster | SubjectKind::RecentLaunches => 0,
+            _ if left.contains(key) => 2,
+            _ => 1,
+        };
+        let mut places: [Vec<ChangedRecord>; 3] = Default::default();
+        for it in changed {
+            places[place(&it.key)].push(it);
+        }
+        let mut contested = BTreeSet::new();
+        for records in places {
+            let waits = |it: &ChangedRecord| contested.iter().any(|other| waits(&it.key, other));
+            let (waiting, records): (Vec<_>, Vec<_>) = records.into_iter().partition(waits);
+            contested.extend(waiting.into_iter().map(|it| it.key));
+            contested.extend(self.write(threads, records, observations).await);
+        }
         contested
     }
 
@@ -296,7 +308,7 @@ impl ThreadStep<'_> {
     ) -> BTreeSet<SubjectKey> {
         let written = changed.into_iter().map(|mut it| async move {
             let saved = match it.is_changed {
-                true => self.store.save(&it.key, &mut it.record).await,
+                true => self.store.save(&it.key, &mut it.record, self.now).await,
                 false => Saved::Yes,
             };
             (it, saved)
@@ -480,6 +492,21 @@ fn is_about(action: &Action, index: usize) -> bool {
     let reason = action.turn.reason;
     let is_news = reason == Reason::Opened || reason.is_turn();
     is_news && action.events.contains(&index)
+}
+
+/// Whether a record is written only after another one that another function has changed.
+fn waits(key: &SubjectKey, other: &SubjectKey) -> bool {
+    match other.kind {
+        SubjectKind::Cluster => key.of_cluster() == *other,
+        SubjectKind::RecentLaunches | SubjectKind::Launch => {
+            key.kind == SubjectKind::Launch && key.of_cluster() == other.of_cluster()
+        }
+        SubjectKind::Service
+        | SubjectKind::Family
+        | SubjectKind::Instance
+        | SubjectKind::Activity
+        | SubjectKind::Definition => false,
+    }
 }
 
 fn outbox_channel(channel: &ConfiguredChannel) -> OutboxChannel<'_> {

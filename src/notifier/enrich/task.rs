@@ -76,6 +76,8 @@ pub(super) fn add_to(notice: &mut Notice, tasks: &Tasks) {
 fn add_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {
     facts.reported_by = TaskSource::StateChange;
     fill(&mut facts.started_by, &learned.started_by);
+    fill(&mut facts.group, &learned.group);
+    fill(&mut facts.created_at, &learned.created_at);
     fill(&mut facts.launch_type, &learned.launch_type);
     fill(&mut facts.capacity_provider, &learned.capacity_provider);
     fill(&mut facts.started_at, &learned.started_at);

@@ -14,7 +14,7 @@ use strum::VariantArray;
 use tera::Tera;
 
 use super::functions::compile;
-use super::{SUMMARY, TemplateError, TemplateKind, View, built_in};
+use super::{SUMMARY, TemplateError, TemplateKind, View, built_in, names_of_kind};
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::ChannelType;
 use crate::text::spelling::nearest;
@@ -70,9 +70,8 @@ impl OwnTemplates {
         channel: ChannelType,
         template: TemplateKind,
     ) -> Option<String> {
-        let name = template.name();
-        let mut names = [format!("{channel}/{name}.tera"), format!("{name}.tera")].into_iter();
-        names.find(|name| self.files.contains_key(name))
+        let names = names_of_kind(channel, template.name());
+        names.into_iter().find(|name| self.files.contains_key(name))
     }
 
     /// The names and paths of the operator's parts.

@@ -93,6 +93,24 @@ pub enum ThreadState {
     Stopped,
 }
 
+impl ThreadState {
+    /// Whether the thread has ended.
+    pub(super) fn is_over(self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::Replaced | Self::Resolved | Self::Stopped => {
+                true
+            }
+            Self::InProgress
+            | Self::Waiting
+            | Self::RollingBack
+            | Self::Open
+            | Self::Recovering
+            | Self::Launched
+            | Self::Running => false,
+        }
+    }
+}
+
 /// What an action does in a chat that can edit and reply. [`super::display`] says what other chats do.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, Serialize, Deserialize,

@@ -14,15 +14,16 @@ use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{CallFacts, Facts, Kind, Notice};
+use crate::notifier::dedup::Transition;
 use crate::notifier::policy::{Priority, Severity};
 
 /// An activity ends after this time without another event.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// From this call on, equal calls within an hour are counted. The ones before are posted by themselves.
-const FIRST_COUNTED_CALL: usize = 3;
-
 const MOST_COUNTS: usize = 12;
+
+/// The most tasks whose call is waited for.
+const MOST_UNEXPLAINED: usize = 20;
 
 /// The longest name of an event or a call that is stored, in bytes.
 const LONGEST_DETAIL: usize = 100;
@@ -47,6 +48,10 @@ pub struct Activity {
     pub turn_total: u32,
     step: u32,
     is_summary_due: bool,
+    /// The tasks that somebody stopped since the last message. A late call may say who.
+    unexplained: Vec<String>,
+    /// Calls say who stopped the tasks, but they are late. The next summary waits for the rest of them.
+    has_late_calls: bool,
     is_closed: bool,
 }
 
@@ -87,6 +92,52 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
         | Facts::Unknown(_)
         | Facts::Foreign => None,
     }
+}
+
+/// From this call on, equal calls within an hour are counted. The ones before are posted by themselves. `has_shown_effect`:
+/// CloudTrail's event is late, and what the call did has been shown already.
+pub(super) fn first_counted_call(has_shown_effect: bool) -> usize {
+    match has_shown_effect {
+        true => 2,
+        false => 3,
+    }
+}
+
+/// The activity that has counted the stop of a service's task, if its event came before the call that asked for it.
+pub(super) fn stops(observation: &Observation<'_>) -> Option<SubjectKey> {
+    observation.priority()?;
+    let notice = observation.notice;
+    let Facts::Call(call) = &notice.facts else {
+        return None;
+    };
+    let is_stop = call.name == "StopTask" && call.error.is_none();
+    let service = notice.subject.service.as_deref().filter(|_| is_stop)?;
+    let name = format!("{} service {service}", Kind::TaskStopped);
+    Some(SubjectKey::new(SubjectKind::Activity, notice, &name))
+}
+
+pub(super) fn has_counted_stop(state: &SubjectState, observation: &Observation<'_>) -> bool {
+    let stop = Transition::of_stop(observation.notice);
+    stop.is_some_and(|it| state.seen.has(Some(&it)))
+}
+
+/// The message of the call says more than a summary of the stops.
+pub(super) fn explain_stop(state: &mut SubjectState, observation: &Observation<'_>) {
+    let task = observation.notice.subject.task.as_deref();
+    if let Some((activity, task)) = state.activity.as_mut().zip(task) {
+        activity.explain_stop(&cut(task, LONGEST_DETAIL));
+    }
+}
+
+/// The family whose tasks an activity counts.
+pub(super) fn family_of(key: &SubjectKey) -> Option<SubjectKey> {
+    let prefix = format!("{} family ", Kind::TaskStopped);
+    let family = key.name.strip_prefix(&prefix)?;
+    Some(SubjectKey {
+        kind: SubjectKind::Family,
+        name: family.to_owned(),
+        ..key.clone()
+    })
 }
 
 /// All of a cluster's instances together, and the tasks that leave with them. What a person decides is a call like others.
@@ -146,6 +197,7 @@ pub(super) fn observe(
     key: &SubjectKey,
     state: &mut SubjectState,
     observation: &Observation<'_>,
+    first_counted: usize,
     now: UnixTime,
 ) -> bool {
     let Some(priority) = observation.priority() else {
@@ -164,7 +216,7 @@ pub(super) fn observe(
             ..Activity::default()
         };
     }
-    if is_call && activity.is_single(observation) {
+    if is_call && activity.is_single(observation, first_counted) {
         return false;
     }
     state.seen.is_new(observation.transition.as_ref());
@@ -181,8 +233,18 @@ impl Activity {
         self.total > 0 && now >= self.arrived_at.plus(LONGEST_PAUSE)
     }
 
+    fn explain_stop(&mut self, task: &str) {
+        let Some(place) = self.unexplained.iter().position(|it| it == task) else {
+            return;
+        };
+        self.unexplained.remove(place);
+        self.has_late_calls = true;
+        let told = self.turn_total.saturating_add(1);
+        self.turn_total = self.total.min(told);
+    }
+
     /// Whether there were too few calls within the last hour to count them.
-    fn is_single(&mut self, observation: &Observation<'_>) -> bool {
+    fn is_single(&mut self, observation: &Observation<'_>, first_counted: usize) -> bool {
         let at = observation.at;
         self.single_calls
             .retain(|(_, other)| at.since(*other) < LONGEST_PAUSE);
@@ -191,7 +253,7 @@ impl Activity {
         if identity.as_ref().is_some_and(is_known) {
             return true;
         }
-        if self.total > 0 || self.single_calls.len() + 1 >= FIRST_COUNTED_CALL {
+        if self.total > 0 || self.single_calls.len() + 1 >= first_counted {
             return false;
         }
         self.single_calls.push((identity.unwrap_or_default(), at));
@@ -220,6 +282,11 @@ impl Activity {
             false => 0,
         };
         self.count(observation.notice, 1 + singles);
+        let stopped = observation.notice.subject.task.as_deref();
+        let stopped = stopped.filter(|_| priority.cause == Some(Cause::StoppedByUser));
+        if let Some(task) = stopped.filter(|_| self.unexplained.len() < MOST_UNEXPLAINED) {
+            self.unexplained.push(cut(task, LONGEST_DETAIL));
+        }
         self.total = self.total.saturating_add(1);
         self.first_at = self.first_at.min(at);
         self.last_at = self.last_at.max(at);
@@ -276,12 +343,23 @@ impl Activity {
                 break;
             }
             self.step += 1;
-            self.is_summary_due |= has_more;
+            let has_late_calls = std::mem::take(&mut self.has_late_calls);
+            self.is_summary_due |= has_more && !has_late_calls;
         }
         if self.is_over(until) && !self.is_closed {
             self.is_closed = true;
             self.is_summary_due |= has_more;
         }
+    }
+
+    /// Whether a summary is due of the tasks of this family.
+    pub(super) fn has_summary_of_tasks(&self) -> bool {
+        self.is_summary_due && self.counts.iter().all(|it| it.kind == Kind::TaskStopped)
+    }
+
+    /// Leaves a summary out. What it would count is in the next one.
+    pub(super) fn put_off_summary(&mut self) {
+        self.is_summary_due = false;
     }
 
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
@@ -298,6 +376,7 @@ impl Activity {
         self.shown.note(reason, None, now);
         if reason != Reason::Counted {
             self.turn_total = self.total;
+            self.unexplained.clear();
         }
         Some(turn)
     }

@@ -1,5 +1,7 @@
 //! Advances all subjects of a batch together. Pure: states and events in, states and actions out.
 
+mod launches;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::action::{Action, ThreadKind, Turn};
@@ -10,7 +12,7 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, registration, run, service};
+use super::{activity, registration, service};
 use crate::ecs::diagnosis::Cause;
 
 /// The states that a batch needs, by their subjects. A subject without a state has an empty one.
@@ -30,6 +32,8 @@ pub struct Progress {
     pub wake_at: BTreeMap<SubjectKey, Option<UnixTime>>,
     /// The events that belong to a thread, so that they are not posted by themselves, with their subjects.
     pub taken: BTreeMap<usize, SubjectKey>,
+    /// The launches whose tasks other ones have now. They are written after those, so that no task is lost.
+    pub left: BTreeSet<SubjectKey>,
 }
 
 /// What besides the events is known now.
@@ -58,6 +62,7 @@ pub fn advance(
         changed: BTreeMap::new(),
         events: BTreeMap::new(),
         taken: BTreeMap::new(),
+        left: BTreeSet::new(),
         surroundings,
         now,
         settings,
@@ -73,6 +78,7 @@ pub fn advance(
         board.state(key);
     }
     board.pass();
+    board.put_off_summaries()?;
     board.note_storms()?;
     Ok(board.finish())
 }
@@ -83,6 +89,7 @@ struct Board<'a> {
     /// The events of each subject, with the kinds of thread that hear of them.
     events: BTreeMap<SubjectKey, Vec<(usize, Vec<ThreadKind>)>>,
     taken: BTreeMap<usize, SubjectKey>,
+    left: BTreeSet<SubjectKey>,
     surroundings: &'a Surroundings<'a>,
     now: UnixTime,
     settings: &'a ThreadSettings,
@@ -92,13 +99,23 @@ impl Board<'_> {
     /// Checks that all states are loaded that the events name.
     fn require(&self, routes: &[(&Observation<'_>, Route)]) -> Result<(), MissingStates> {
         let named = routes.iter().flat_map(|(_, route)| route.subjects());
+        let stops = routes.iter().filter_map(|(_, route)| route.stops.clone());
         let mut missing: BTreeSet<_> = named
+            .chain(stops)
             .chain(self.surroundings.timers.iter().cloned())
             .collect();
         missing.retain(|key| !self.loaded.contains_key(key));
-        // A task of a launch may point to the launch's first task.
-        let launches = routes.iter().flat_map(|(_, route)| route.launches());
-        let followed = launches.filter_map(|launch| self.launch_of(launch));
+        let followed = routes.iter().flat_map(|(observation, route)| {
+            let nearby = self.nearby_launches(observation, route).into_iter();
+            let registrations = route.registration.as_ref();
+            let registrations = registrations.and_then(|it| self.known(it));
+            let registrations =
+                registrations.filter(|_| registration::is_registration(observation));
+            let awaiting = registrations.map(|it| registration::awaiting(it, observation));
+            nearby
+                .chain(self.launch_states(route))
+                .chain(awaiting.into_iter().flatten())
+        });
         missing.extend(followed.filter(|key| !self.loaded.contains_key(key)));
         match missing.is_empty() {
             true => Ok(()),
@@ -106,13 +123,9 @@ impl Board<'_> {
         }
     }
 
-    fn launch_of(&self, key: &SubjectKey) -> Option<SubjectKey> {
-        let state = self.changed.get(key).or_else(|| self.loaded.get(key))?;
-        let first = state.launched_with.as_ref()?;
-        Some(SubjectKey {
-            name: first.clone(),
-            ..key.clone()
-        })
+    /// A state as it is now.
+    fn known(&self, key: &SubjectKey) -> Option<&SubjectState> {
+        self.changed.get(key).or_else(|| self.loaded.get(key))
     }
 
     fn state(&mut self, key: &SubjectKey) -> &mut SubjectState {
@@ -128,6 +141,7 @@ impl Board<'_> {
             && registration::is_registration(observation)
         {
             registration::observe(self.state(key), observation);
+            self.tell_deployments(key, observation);
         }
         if let Some(key) = &route.primary {
             is_taken = self.observe_primary(key, observation, route);
@@ -138,16 +152,34 @@ impl Board<'_> {
         if observation.is_brought_back || is_taken && !self.is_counted_beside(key, observation) {
             return;
         }
-        if self.observe_activity(key, observation) {
+        let stops = route.stops.as_ref();
+        let has_shown_stop = stops.is_some_and(|it| self.explain_stop(it, observation));
+        let first_counted = activity::first_counted_call(has_shown_stop);
+        if self.observe_activity(key, observation, first_counted) {
             self.note_event(key, observation, vec![ThreadKind::Activity], true);
+        }
+    }
+
+    /// A registration whose event comes after the one of the deployment's call.
+    fn tell_deployments(&mut self, key: &SubjectKey, observation: &Observation<'_>) {
+        let Some(definition) = observation.notice.subject.task_definition() else {
+            return;
+        };
+        let state = self.state(key);
+        let services = registration::awaiting(state, observation);
+        let Some(known) = registration::find(state, &definition).cloned() else {
+            return;
+        };
+        for service in services {
+            registration::tell(self.state(&service), &definition, &known);
+            self.note_event(&service, observation, vec![ThreadKind::Deployment], false);
         }
     }
 
     /// A scheduled task that ended well and is the sign of a recovery is not posted beside it. Where the good ends are
     /// counted already, it is one of them.
     fn is_counted_beside(&self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
-        let state = self.changed.get(key).or_else(|| self.loaded.get(key));
-        let activity = state.and_then(|it| it.activity.as_ref());
+        let activity = self.known(key).and_then(|it| it.activity.as_ref());
         observation.cause() == Some(Cause::Finished)
             && activity.is_some_and(|it| it.goes_on(self.now))
     }
@@ -164,15 +196,15 @@ impl Board<'_> {
         let is_taken = match key.kind {
             SubjectKind::Service => {
                 let registrations = route.registration.as_ref();
-                let registrations = registrations.and_then(|it| {
-                    self.changed
-                        .get(it)
-                        .or_else(|| self.loaded.get(it))
-                        .cloned()
-                });
+                let registrations = registrations.and_then(|it| self.known(it).cloned());
                 let definition = observation.notice.subject.task_definition();
                 let known = registrations.as_ref().zip(definition.as_deref());
                 let known = known.and_then(|(state, it)| registration::find(state, it));
+                if let (None, Some(registrations), Some(definition)) =
+                    (known, &route.registration, &definition)
+                {
+                    registration::wait(self.state(registrations), definition, key);
+                }
                 let state = self.state(key);
                 pass_incident(key, state, until, counts, settings);
                 service::observe(key, state, observation, known, now)
@@ -183,45 +215,37 @@ impl Board<'_> {
                 super::workload::observe(key, state, observation, now)
             }
             SubjectKind::Launch => return self.observe_launch(key, observation, route),
-            SubjectKind::Cluster | SubjectKind::Activity | SubjectKind::Definition => false,
+            SubjectKind::Cluster
+            | SubjectKind::Activity
+            | SubjectKind::Definition
+            | SubjectKind::RecentLaunches => false,
         };
         self.note_event(key, observation, kinds_heard(observation), is_taken);
         is_taken
     }
 
-    /// One task of a launch has its run, and the others point to that task. The run of a task whose start came before
-    /// the call becomes the run of all. Where several have runs already, the others keep theirs.
-    fn observe_launch(
+    /// Notes that a call says who stopped a task. Returns whether the stop has been counted already.
+    fn explain_stop(&mut self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
+        let state = self.known(key);
+        let is_counted = state.is_some_and(|it| activity::has_counted_stop(it, observation));
+        if is_counted {
+            activity::explain_stop(self.state(key), observation);
+        }
+        is_counted
+    }
+
+    fn observe_activity(
         &mut self,
         key: &SubjectKey,
         observation: &Observation<'_>,
-        route: &Route,
+        first_counted: usize,
     ) -> bool {
-        let with_run = route.launches().find_map(|key| {
-            let key = self.launch_of(key).unwrap_or_else(|| key.clone());
-            self.state(&key).run.is_some().then_some(key)
-        });
-        let holder = with_run.unwrap_or_else(|| key.clone());
-        let mut elsewhere = Vec::new();
-        for key in route.launches().filter(|it| **it != holder) {
-            let state = self.state(key);
-            match state.run {
-                Some(_) => elsewhere.push(key.name.clone()),
-                None => state.launched_with = Some(holder.name.clone()),
-            }
-        }
-        run::observe(&holder, self.state(&holder), observation, &elsewhere);
-        self.note_event(&holder, observation, vec![ThreadKind::Run], true);
-        true
-    }
-
-    fn observe_activity(&mut self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
         let (now, settings) = (self.now, self.settings);
         let state = self.state(key);
         if let Some(activity) = &mut state.activity {
             activity.pass(observation.at.min(now), settings);
         }
-        activity::observe(key, state, observation, now)
+        activity::observe(key, state, observation, first_counted, now)
     }
 
     fn note_event(
@@ -249,6 +273,26 @@ impl Board<'_> {
             }
             state.ended.take_if(|it| it.has_been_shown(now));
         }
+    }
+
+    /// While a family's incident is open, no summary says how many of its tasks ended well.
+    fn put_off_summaries(&mut self) -> Result<(), MissingStates> {
+        let is_due = |state: &SubjectState| {
+            let activity = state.activity.as_ref();
+            activity.is_some_and(|it| it.has_summary_of_tasks())
+        };
+        let due = self.changed.iter().filter(|(_, state)| is_due(state));
+        let due = due.filter_map(|(key, _)| Some((key.clone(), activity::family_of(key)?)));
+        let due: Vec<_> = due.collect();
+        self.require_all(due.iter().map(|(_, family)| family.clone()).collect())?;
+        for (key, family) in due {
+            let incident = self.known(&family).and_then(|it| it.incident.as_ref());
+            let fails = incident.is_some_and(|it| !it.is_over());
+            if let Some(activity) = self.state(&key).activity.as_mut().filter(|_| fails) {
+                activity.put_off_summary();
+            }
+        }
+        Ok(())
     }
 
     /// Tells the clusters about incidents that open or belong to a storm.
@@ -380,6 +424,7 @@ impl Board<'_> {
         let (now, settings) = (self.now, self.settings);
         let mut progress = Progress {
             taken: std::mem::take(&mut self.taken),
+            left: std::mem::take(&mut self.left),
             ..Progress::default()
         };
         for (key, mut state) in std::mem::take(&mut self.changed) {

@@ -20,8 +20,11 @@ const MOST_DUE: usize = 6;
 /// sent when one of them comes again.
 const LONGEST_DUE: Duration = Duration::from_secs(24 * 3_600);
 
-/// The wait before another function tries what failed.
+/// The wait before a timer tries again what failed. Each failure doubles it.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// The longest wait between two timers while a chat is down.
+const LONGEST_RETRY: Duration = Duration::from_secs(900);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -51,6 +54,9 @@ pub struct Due {
     /// How often it was sent without an answer.
     #[serde(default)]
     pub unanswered: u32,
+    /// How often it failed.
+    #[serde(default)]
+    failures: u32,
     /// It was sent without an answer as often as allowed.
     #[serde(default)]
     is_given_up: bool,
@@ -133,6 +139,7 @@ impl Outbox {
                 form,
                 turn: turn.clone(),
                 unanswered: 0,
+                failures: 0,
                 is_given_up: false,
                 not_before: UnixTime::default(),
                 claim: None,
@@ -192,11 +199,13 @@ impl Outbox {
             (DueResult::Failed, Some(index)) => {
                 let due = &mut messages.due[index];
                 due.claim = None;
+                due.failures = due.failures.saturating_add(1);
                 due.not_before = UnixTime::default();
             }
             // An edit of counts is not stored until it fails.
             (DueResult::Failed, None) => messages.add(Due {
                 claim: None,
+                failures: claimed.due.failures.saturating_add(1),
                 ..claimed.due.clone()
             }),
             (DueResult::Postponed { wait }, known) => {
@@ -336,11 +345,22 @@ impl Due {
 
     fn wake_at(&self, now: UnixTime) -> UnixTime {
         const AFTER_CLAIM: Duration = Duration::from_secs(1);
+        let pause = self.pause();
         let claim = self
             .claim
             .as_ref()
-            .map(|(_, until)| until.plus(AFTER_CLAIM));
-        let retry = now.plus(RETRY_AFTER);
+            .map(|(_, until)| until.plus(pause.max(AFTER_CLAIM)));
+        let retry = now.plus(pause.max(RETRY_AFTER));
         claim.unwrap_or(retry).max(self.not_before)
+    }
+
+    /// How long timers wait for the chat. The next event of the subject does not wait.
+    fn pause(&self) -> Duration {
+        match self.failures.checked_sub(1) {
+            Some(more) => RETRY_AFTER
+                .saturating_mul(1 << more.min(10))
+                .min(LONGEST_RETRY),
+            None => Duration::ZERO,
+        }
     }
 }

@@ -6,6 +6,7 @@ use super::deployment::cut_images;
 use super::observation::Observation;
 use super::rollout::LONGEST_NAME;
 use super::state::SubjectState;
+use super::subject::SubjectKey;
 use super::text::{cut, cut_known};
 use crate::ecs::notice::{Facts, Kind};
 
@@ -17,6 +18,14 @@ pub(super) struct Registration {
     pub revision: String,
     pub actor: Option<String>,
     pub images: Vec<String>,
+}
+
+/// A service whose deployment of a revision began before its registration was known: CloudTrail's events come in any
+/// order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Awaiting {
+    revision: String,
+    service: SubjectKey,
 }
 
 pub(super) fn is_registration(observation: &Observation<'_>) -> bool {
@@ -43,6 +52,40 @@ pub(super) fn observe(state: &mut SubjectState, observation: &Observation<'_>) {
     });
     let excess = state.registrations.len().saturating_sub(MOST);
     state.registrations.drain(..excess);
+}
+
+/// Remembers that the deployment of a service wants to know who registered a revision.
+pub(super) fn wait(state: &mut SubjectState, definition: &str, service: &SubjectKey) {
+    let Some((_, revision)) = definition.rsplit_once(':') else {
+        return;
+    };
+    let waiting = Awaiting {
+        revision: cut(revision, LONGEST_NAME),
+        service: service.clone(),
+    };
+    if !state.awaiting.contains(&waiting) {
+        state.awaiting.push(waiting);
+        let excess = state.awaiting.len().saturating_sub(MOST);
+        state.awaiting.drain(..excess);
+    }
+}
+
+/// The services whose deployments wait for this registration.
+pub(super) fn awaiting(state: &SubjectState, observation: &Observation<'_>) -> Vec<SubjectKey> {
+    let revision = observation.notice.subject.revision.as_deref();
+    let is_it = |it: &&Awaiting| Some(it.revision.as_str()) == revision;
+    let awaiting = state.awaiting.iter().filter(is_it);
+    awaiting.map(|it| it.service.clone()).collect()
+}
+
+/// Tells the deployments of a revision who registered it.
+pub(super) fn tell(state: &mut SubjectState, definition: &str, registration: &Registration) {
+    let deployments = [&mut state.deployment, &mut state.replaced];
+    for deployment in deployments.into_iter().flatten() {
+        if deployment.to.as_deref() == Some(definition) {
+            deployment.learn_registration(registration);
+        }
+    }
 }
 
 /// The registration of `family:revision`.

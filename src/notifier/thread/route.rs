@@ -3,7 +3,7 @@
 use super::action::ThreadKind;
 use super::observation::Observation;
 use super::subject::{SubjectKey, SubjectKind};
-use super::{activity, registration, rollout, run};
+use super::{activity, recent_launches, registration, rollout, run};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::launcher::{Launcher, launcher};
 use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
@@ -15,8 +15,12 @@ pub(super) struct Route {
     pub(super) primary: Option<SubjectKey>,
     /// The other tasks of a launch.
     pub(super) others: Vec<SubjectKey>,
+    /// Where the launch of a task is looked for, if no call has named it yet.
+    pub(super) recent_launches: Option<SubjectKey>,
     /// The activity that counts the event if no other thread takes it.
     pub(super) activity: Option<SubjectKey>,
+    /// The activity that may have counted the stop that a call asked for.
+    pub(super) stops: Option<SubjectKey>,
     /// Who registered the revision.
     pub(super) registration: Option<SubjectKey>,
 }
@@ -45,10 +49,14 @@ pub fn subjects(observation: &Observation<'_>) -> Vec<SubjectKey> {
 pub(super) fn route(observation: &Observation<'_>) -> Route {
     let mut launched = launched(observation).into_iter();
     let primary = launched.next().or_else(|| primary(observation));
+    let is_launch = |it: &SubjectKey| it.kind == SubjectKind::Launch;
+    let is_launch = primary.as_ref().is_some_and(is_launch);
     Route {
         primary,
+        recent_launches: recent_launches::subject(observation).filter(|_| is_launch),
         others: launched.collect(),
         activity: activity::subject(observation),
+        stops: activity::stops(observation),
         registration: registration_of(observation),
     }
 }
@@ -201,6 +209,16 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
         Facts::Foreign => None,
     }
+}
+
+/// Whether a person's call may explain what happens to a subject, so that it is posted first.
+pub fn may_explain(notice: &Notice, subject: &SubjectKey) -> bool {
+    let Facts::Call(call) = &notice.facts else {
+        return false;
+    };
+    let service = notice.subject.service.as_deref();
+    let service = service.map(|it| SubjectKey::new(SubjectKind::Service, notice, it));
+    call.error.is_none() && !is_by_service(notice) && service.as_ref() == Some(subject)
 }
 
 fn is_by_service(notice: &Notice) -> bool {

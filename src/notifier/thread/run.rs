@@ -7,7 +7,7 @@ use super::observation::Observation;
 use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::state::{ShownNotice, SubjectState};
-use super::subject::SubjectKey;
+use super::subject::{SubjectKey, bounded};
 use super::text::{cut, cut_known};
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::{Cause, explain};
@@ -30,6 +30,9 @@ pub struct Run {
     /// The event that the message shows: the stop of a task, or else its start, or else the call.
     pub newest: Option<Box<ShownNotice>>,
     newest_rank: (u8, UnixTime),
+    /// The newest event of the task that has the run, while the message shows another task's that may be of another call.
+    pub(super) own: Option<Box<ShownNotice>>,
+    own_rank: (u8, UnixTime),
     pub shown: Shown,
     shown_failure: bool,
     /// Somebody closed it.
@@ -56,11 +59,30 @@ pub struct RunTask {
     pub end: Option<TaskEnd>,
 }
 
+impl RunTask {
+    /// An agent's report and an event may say differently how it ended. The failure counts.
+    fn note_end(&mut self, end: TaskEnd) {
+        let is_failure = |it: &TaskEnd| it.priority.urgent;
+        if end.priority.urgent || !self.end.as_ref().is_some_and(is_failure) {
+            self.end = Some(end);
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskEnd {
     /// In words that finish "the task …".
     pub words: String,
     pub priority: Priority,
+}
+
+/// What a run knows of a task that belongs to another call.
+pub(super) struct MovedTask {
+    task: RunTask,
+    newest: Option<Box<ShownNotice>>,
+    newest_rank: (u8, UnixTime),
+    /// Whether readers know that it failed.
+    shown_failure: bool,
 }
 
 /// Whether the call launches tasks for a person or a tool.
@@ -75,12 +97,7 @@ pub(super) fn observe(
     observation: &Observation<'_>,
     elsewhere: &[String],
 ) {
-    let run = state.run.get_or_insert_with(|| {
-        Box::new(Run {
-            thread: ThreadId::new(ThreadKind::Run, key, ""),
-            ..Run::default()
-        })
-    });
+    let run = begin(key, state);
     match &observation.notice.facts {
         Facts::Call(call) => run.note_call(observation, call, elsewhere),
         Facts::Task(task) => run.note_task(observation, task),
@@ -91,6 +108,21 @@ pub(super) fn observe(
         | Facts::Unknown(_)
         | Facts::Foreign => {}
     }
+}
+
+/// The run of a launch. `key` is its first task.
+pub(super) fn begin<'a>(key: &SubjectKey, state: &'a mut SubjectState) -> &'a mut Run {
+    state.run.get_or_insert_with(|| {
+        let first = RunTask {
+            id: key.name.clone(),
+            ..RunTask::default()
+        };
+        Box::new(Run {
+            thread: ThreadId::new(ThreadKind::Run, key, ""),
+            tasks: vec![first],
+            ..Run::default()
+        })
+    })
 }
 
 impl Run {
@@ -140,7 +172,7 @@ impl Run {
 
     fn note_call(&mut self, observation: &Observation<'_>, call: &CallFacts, elsewhere: &[String]) {
         for task in &call.launched_tasks {
-            if !elsewhere.contains(task) {
+            if !elsewhere.contains(&bounded(task)) {
                 self.task(task);
             }
         }
@@ -170,11 +202,7 @@ impl Run {
         if let (true, Some(priority)) = (is_stop, priority) {
             let cause = priority.cause.unwrap_or(Cause::UnknownCause);
             let words = cut(&explain(cause, facts).words, LONGEST);
-            // An agent's report and an event may say differently how it ended. The failure counts.
-            let is_failure = |it: &TaskEnd| it.priority.urgent;
-            if priority.urgent || !task.end.as_ref().is_some_and(is_failure) {
-                task.end = Some(TaskEnd { words, priority });
-            }
+            task.note_end(TaskEnd { words, priority });
         }
         if *task != was {
             self.shown.is_outdated = true;
@@ -185,7 +213,7 @@ impl Run {
     }
 
     fn task(&mut self, id: &str) -> Option<&mut RunTask> {
-        let id = cut(id, LONGEST);
+        let id = bounded(id);
         if !self.tasks.iter().any(|it| it.id == id) && self.tasks.len() < MOST_TASKS {
             self.tasks.push(RunTask {
                 id: id.clone(),
@@ -200,9 +228,83 @@ impl Run {
         let Some(priority) = observation.priority() else {
             return;
         };
+        let shown = ShownNotice::new(observation.notice, priority);
         if self.newest.is_none() || rank >= self.newest_rank {
-            self.newest = Some(ShownNotice::new(observation.notice, priority));
-            self.newest_rank = rank;
+            let old = self.newest.replace(shown);
+            let old_rank = std::mem::replace(&mut self.newest_rank, rank);
+            if let Some(old) = old {
+                self.keep_own(old, old_rank);
+            }
+        } else {
+            self.keep_own(shown, rank);
+        }
+    }
+
+    /// Keeps the newest event of the task that has the run, as long as tasks of it may be of another call.
+    fn keep_own(&mut self, shown: Box<ShownNotice>, rank: (u8, UnixTime)) {
+        let is_of = |shown: &ShownNotice, task: &RunTask| shown.task() == Some(task.id.as_str());
+        let newest = self.newest.as_deref();
+        let first = self.tasks.first();
+        let is_own = first.is_some_and(|first| {
+            is_of(&shown, first) && !newest.is_some_and(|it| is_of(it, first))
+        });
+        let launched = self.launch.as_ref().map_or(0, |it| it.count);
+        if self.tasks.len() <= launched.max(1) {
+            self.own = None;
+        } else if is_own && (self.own.is_none() || rank >= self.own_rank) {
+            self.own = Some(shown);
+            self.own_rank = rank;
+        }
+    }
+
+    /// Whether tasks whose call is not known may be of this launch.
+    pub(super) fn takes_more(&self) -> bool {
+        self.launch.is_none() && !self.is_closed && self.tasks.len() < MOST_TASKS
+    }
+
+    /// Gives away a task that another call launched. The first task has the run, so it stays.
+    pub(super) fn give(&mut self, id: &str) -> Option<MovedTask> {
+        let place = self.tasks.iter().skip(1).position(|it| it.id == id)? + 1;
+        let task = self.tasks.remove(place);
+        let has_failed = task.end.as_ref().is_some_and(|it| it.priority.urgent);
+        let shown_failure = self.shown_failure && has_failed;
+        let still_fails = self.failed().next().is_some();
+        self.shown_failure &= still_fails;
+        self.shown.is_outdated = true;
+        let is_newest = self.newest.as_deref().and_then(ShownNotice::task) == Some(id);
+        let newest_rank = self.newest_rank;
+        let newest = match self.own.take() {
+            Some(own) if is_newest => {
+                self.newest_rank = self.own_rank;
+                self.newest.replace(own)
+            }
+            own => {
+                self.own = own;
+                self.newest.clone().filter(|it| it.task() == Some(id))
+            }
+        };
+        Some(MovedTask {
+            task,
+            newest,
+            newest_rank,
+            shown_failure,
+        })
+    }
+
+    pub(super) fn take(&mut self, moved: MovedTask) {
+        let Some(task) = self.task(&moved.task.id) else {
+            return;
+        };
+        task.has_started |= moved.task.has_started;
+        if let Some(end) = moved.task.end {
+            task.note_end(end);
+        }
+        self.shown.is_outdated = true;
+        self.shown_failure |= moved.shown_failure;
+        if moved.newest.is_some() && (self.newest.is_none() || moved.newest_rank > self.newest_rank)
+        {
+            self.newest = moved.newest;
+            self.newest_rank = moved.newest_rank;
         }
     }
 

@@ -23,6 +23,9 @@ pub struct Shown {
     pub edited_at: UnixTime,
     /// The last post or reply.
     pub turn_at: UnixTime,
+    /// When it ended for the first time. A thread can come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_end: Option<UnixTime>,
     /// Whether something changed since the last edit.
     pub is_outdated: bool,
 }
@@ -38,6 +41,9 @@ impl Shown {
         // One more edit, so that the last state is shown in the end.
         self.is_outdated = is_after_edit && now.since(self.edited_at) < UNDER_WAY;
         self.opened_at.get_or_insert(now);
+        if state.is_some_and(ThreadState::is_over) {
+            self.first_end.get_or_insert(now);
+        }
         self.state = state;
         self.edited_at = now;
         if reason == Reason::Opened || reason.is_turn() {

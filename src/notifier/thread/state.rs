@@ -7,10 +7,12 @@ use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::activity::Activity;
 use super::deployment::Deployment;
 use super::incident::Incident;
-use super::registration::Registration;
+use super::recent_launches::RecentLaunches;
+use super::registration::{Awaiting, Registration};
 use super::run::Run;
 use super::seen::Seen;
 use super::service::ServiceMemory;
+use super::shown::Shown;
 use super::storm::ClusterMemory;
 use super::storm::Storm;
 use super::subject::SubjectKey;
@@ -49,6 +51,11 @@ pub struct SubjectState {
     /// Of a task that a launch of several tasks started: the first task, whose item has the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) launched_with: Option<String>,
+    /// The task whose run had this one before the call said that it launched this one and not that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) left: Option<String>,
+    #[serde(skip_serializing_if = "RecentLaunches::is_empty")]
+    pub(super) launches: RecentLaunches,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<Box<Activity>>,
     #[serde(skip_serializing_if = "ClusterMemory::is_empty")]
@@ -57,6 +64,8 @@ pub struct SubjectState {
     pub storm: Option<Box<Storm>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) registrations: Vec<Registration>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) awaiting: Vec<Awaiting>,
     /// The last change.
     pub changed_at: UnixTime,
 }
@@ -138,14 +147,23 @@ impl Thread {
 
     /// When its last message was sent or edited.
     pub fn last_message_at(&self) -> Option<UnixTime> {
-        let shown = match self {
+        let shown = self.shown();
+        shown.opened_at.map(|_| shown.edited_at)
+    }
+
+    /// When a message showed for the first time that it has ended.
+    pub fn first_end(&self) -> Option<UnixTime> {
+        self.shown().first_end
+    }
+
+    fn shown(&self) -> &Shown {
+        match self {
             Self::Deployment(it) => &it.shown,
             Self::Incident(it) => &it.shown,
             Self::Storm(it) => &it.shown,
             Self::Run(it) => &it.shown,
             Self::Activity(it) => &it.shown,
-        };
-        shown.opened_at.map(|_| shown.edited_at)
+        }
     }
 
     pub fn severity(&self) -> Severity {
@@ -259,6 +277,11 @@ impl ShownNotice {
         if let Ok(notice) = notice {
             self.notice = notice;
         }
+    }
+
+    /// The task that it is about.
+    pub(super) fn task(&self) -> Option<&str> {
+        self.notice.subject.task.as_deref()
     }
 
     pub(super) fn is_of_task(&self) -> bool {

@@ -46,6 +46,8 @@ pub enum SubjectKind {
     Instance,
     /// One launch of tasks outside services.
     Launch,
+    /// A family's latest launches whose calls are not known yet.
+    RecentLaunches,
     /// A cluster: its storms.
     Cluster,
     /// Events that are not urgent and come in dozens, or repeated calls.
@@ -67,6 +69,7 @@ impl SubjectKey {
             | SubjectKind::Family
             | SubjectKind::Instance
             | SubjectKind::Launch
+            | SubjectKind::RecentLaunches
             | SubjectKind::Cluster
             | SubjectKind::Activity => notice.subject.cluster.as_deref(),
         };
@@ -106,7 +109,8 @@ pub(super) fn is_plain(text: &str) -> bool {
     text.len() <= LONGEST && text.chars().all(|it| it == ' ' || it.is_ascii_graphic())
 }
 
-fn bounded(text: &str) -> String {
+/// A name, or its hash if it is no name of AWS.
+pub(super) fn bounded(text: &str) -> String {
     match is_plain(text) {
         true => text.to_owned(),
         false => format!("sha256:{}", hash(text)),

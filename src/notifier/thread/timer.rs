@@ -2,10 +2,12 @@
 //!
 //! Anybody who may send to the queue can forge one. It only makes the function look at a subject, as any event does.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::subject::{SubjectKey, is_plain};
+use super::subject::{SubjectKey, SubjectKind, is_plain};
 use super::unix_time::UnixTime;
 
 const SOURCE: &str = "ecs-parrot";
@@ -44,10 +46,35 @@ impl ThreadTimer {
     }
 }
 
+/// `timer of service checkout in prod-web, due 2026-11-12T10:00:00Z`.
+impl fmt::Display for ThreadTimer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SubjectKey {
+            kind,
+            cluster,
+            name,
+            ..
+        } = &self.subject;
+        let kind = kind.to_string().replace('_', " ");
+        write!(f, "timer of {kind}")?;
+        if !name.is_empty() {
+            write!(f, " {name}")?;
+        }
+        match (cluster.as_str(), self.subject.kind) {
+            ("", _) => {}
+            (cluster, SubjectKind::Cluster) => write!(f, " {cluster}")?,
+            (cluster, _) => write!(f, " in {cluster}")?,
+        }
+        match self.at.timestamp() {
+            Some(at) => write!(f, ", due {at}"),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notifier::thread::SubjectKind;
 
     #[test]
     fn a_timer_is_read_as_it_was_written() {

@@ -17,7 +17,7 @@ impl UnixTime {
         Self(time.as_millisecond())
     }
 
-    pub fn of_milliseconds(milliseconds: i64) -> Self {
+    pub const fn of_milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds)
     }
 

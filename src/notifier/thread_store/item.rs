@@ -6,7 +6,7 @@
 //! DynamoDB charges a write for each kilobyte of the item. Most of a record are names of fields and times, which
 //! compress to a third.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::ThreadRecord;
 use crate::notifier::state_table::Item;
-use crate::notifier::thread::SubjectKey;
+use crate::notifier::thread::{SubjectKey, UnixTime};
 
 /// `thread` is JSON.
 const PLAIN: u64 = 1;
@@ -52,9 +52,8 @@ pub(super) fn id(key: &SubjectKey) -> String {
     format!("thread {key}")
 }
 
-pub(super) fn item(key: &SubjectKey, record: &ThreadRecord, version: u64, now: SystemTime) -> Item {
-    let expires = now + RETENTION;
-    let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+pub(super) fn item(key: &SubjectKey, record: &ThreadRecord, version: u64, now: UnixTime) -> Item {
+    let expires = u64::try_from(now.plus(RETENTION).as_seconds()).unwrap_or_default();
     let subject = serde_json::to_string(key).unwrap_or_default();
     let thread = json(record);
     let (format, thread) = match thread.len() > LONGEST_PLAIN {
@@ -70,7 +69,7 @@ pub(super) fn item(key: &SubjectKey, record: &ThreadRecord, version: u64, now: S
         ("format", number(format)),
         ("subject", AttributeValue::S(subject)),
         ("thread", thread),
-        ("expires", number(expires.as_secs())),
+        ("expires", number(expires)),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -97,10 +96,10 @@ fn remove_nulls(value: &mut Value) {
 
 /// Reads an item. `None` if it has no id. DynamoDB removes expired items up to days late, so their content does not
 /// count.
-pub(super) fn read_item(item: &Item, now: SystemTime) -> Option<(String, ReadItem)> {
+pub(super) fn read_item(item: &Item, now: UnixTime) -> Option<(String, ReadItem)> {
     let id = item.get("id")?.as_s().ok()?.clone();
     let version = read_number(item, "version").unwrap_or_default();
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = u64::try_from(now.as_seconds()).unwrap_or_default();
     if version > 0 && read_number(item, "expires").is_some_and(|it| it < now) {
         let record = Box::new(ThreadRecord {
             version,
@@ -150,7 +149,9 @@ fn read_number(item: &Item, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notifier::thread::{SubjectKind, UnixTime};
+    use crate::notifier::thread::SubjectKind;
+
+    const NOW: UnixTime = UnixTime::of_milliseconds(1_793_064_704_000);
 
     fn record(timers: i64) -> ThreadRecord {
         ThreadRecord {
@@ -167,15 +168,31 @@ mod tests {
             cluster: "prod-web".to_owned(),
             name: "checkout".to_owned(),
         };
-        item(&key, record, 7, SystemTime::now())
+        item(&key, record, 7, NOW)
     }
 
     fn timers(item: &Item) -> Result<Vec<UnixTime>, String> {
-        match read_item(item, SystemTime::now()) {
+        match read_item(item, NOW) {
             Some((_, ReadItem::Record(record))) => Ok(record.timers),
             Some((_, ReadItem::Unreadable { why, .. })) => Err(why),
             None => Err("no id".to_owned()),
         }
+    }
+
+    /// The caller says what time it is.
+    #[test]
+    fn a_record_expires_eight_days_after_its_change() {
+        let item = written(&record(3));
+        assert_eq!(
+            read_number(&item, "expires"),
+            Some(1_793_064_704 + 8 * 86_400)
+        );
+        let read = |now: UnixTime| match read_item(&item, now) {
+            Some((_, ReadItem::Record(record))) => record.timers.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(NOW.plus(RETENTION)), 3);
+        assert_eq!(read(NOW.plus(RETENTION + Duration::from_secs(1))), 0);
     }
 
     #[test]

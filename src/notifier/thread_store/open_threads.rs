@@ -1,7 +1,6 @@
 //! Lists the open threads of a state table, and closes one by hand.
 
 use std::fmt;
-use std::time::SystemTime;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -23,6 +22,8 @@ pub struct ThreadTable<'a> {
     pub dynamo: &'a Client,
     /// The name or the ARN.
     pub name: &'a str,
+    /// Items that expired before are left out, and those that are written expire a while after.
+    pub now: UnixTime,
 }
 
 /// The threads that are open, and the items that may have more of them.
@@ -131,7 +132,7 @@ impl ThreadTable<'_> {
     /// # Errors
     ///
     /// [`ResolveError`] if there is no such thread, or if the table cannot be written.
-    pub async fn resolve(&self, thread: &str, now: UnixTime) -> Result<ClosedThread, ResolveError> {
+    pub async fn resolve(&self, thread: &str) -> Result<ClosedThread, ResolveError> {
         let found = self.scan().await?;
         let not_found = || ResolveError::NotFound {
             thread: thread.to_owned(),
@@ -144,11 +145,11 @@ impl ThreadTable<'_> {
         for _ in 0..MOST_ATTEMPTS {
             let it = open_thread(&record, thread).ok_or_else(not_found)?;
             let before = describe(&subject, &record, &it);
-            record.state.close_by_hand(it.id(), now);
+            record.state.close_by_hand(it.id(), self.now);
             if self.write(&subject, &record).await? == Saved::Yes {
                 return Ok(ClosedThread {
                     thread: before,
-                    shown_at: record.timers.into_iter().filter(|it| *it > now).min(),
+                    shown_at: record.timers.into_iter().filter(|it| *it > self.now).min(),
                 });
             }
             record = self.read(&subject).await?.ok_or_else(not_found)?;
@@ -170,7 +171,9 @@ impl ThreadTable<'_> {
                 .send()
                 .await
                 .map_err(|error| CallError::of("Scan", error))?;
-            page.items().iter().for_each(|item| found.add(item));
+            page.items()
+                .iter()
+                .for_each(|item| found.add(item, self.now));
             start = page.last_evaluated_key;
             if start.is_none() {
                 return Ok(found);
@@ -188,12 +191,15 @@ impl ThreadTable<'_> {
             .await
             .map_err(|error| CallError::of("GetItem", error))?;
         let mut found = Subjects::default();
-        answer.item.iter().for_each(|item| found.add(item));
+        answer
+            .item
+            .iter()
+            .for_each(|item| found.add(item, self.now));
         Ok(found.records.pop().map(|(_, record)| record))
     }
 
     async fn write(&self, subject: &SubjectKey, record: &ThreadRecord) -> Result<Saved, CallError> {
-        let item = item::item(subject, record, record.version + 1, SystemTime::now());
+        let item = item::item(subject, record, record.version + 1, self.now);
         let request = self.dynamo.put_item().table_name(self.name);
         let put = request
             .set_item(Some(item))
@@ -210,8 +216,8 @@ impl ThreadTable<'_> {
 }
 
 impl Subjects {
-    fn add(&mut self, item: &Item) {
-        let Some((id, read)) = read_item(item, SystemTime::now()) else {
+    fn add(&mut self, item: &Item, now: UnixTime) {
+        let Some((id, read)) = read_item(item, now) else {
             return;
         };
         let subject = item.get("subject").and_then(|it| it.as_s().ok());

@@ -8,7 +8,7 @@ use ecs_parrot::notifier::channel::{ChannelType, terminal};
 use ecs_parrot::notifier::config::{Filter, NotifierConfig, RunMode};
 use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier, evaluate};
 use ecs_parrot::notifier::group::Group;
-use ecs_parrot::notifier::ingest;
+use ecs_parrot::notifier::ingest::{self, Opened};
 use ecs_parrot::notifier::policy::Decision;
 use ecs_parrot::notifier::render::{Renderer, View};
 use serde_json::{Value, json};
@@ -129,9 +129,9 @@ fn done_by_function(answer: &Value) -> ProcessedMessage {
 }
 
 async fn post(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, String> {
-    let entries = notifier
-        .dispatch(ingest::open(payload).items, Deadline::NONE)
-        .await;
+    let opened = ingest::open(payload);
+    let timers = timers(&opened);
+    let entries = notifier.dispatch(opened.items, Deadline::NONE).await;
     let failures: Vec<_> = entries.iter().filter_map(|entry| entry.failure()).collect();
     if !failures.is_empty() {
         return Err(failures.join("; ").escape_debug().to_string());
@@ -149,7 +149,7 @@ async fn post(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, 
         }
     });
     Ok(ProcessedMessage {
-        what: words.collect::<Vec<_>>().join(", "),
+        what: words.chain(timers).collect::<Vec<_>>().join(", "),
         result: match events.iter().any(|it| it.is_delivered()) {
             true => MessageResult::Posted,
             false => MessageResult::Dropped,
@@ -157,11 +157,20 @@ async fn post(notifier: &Notifier, payload: &Value) -> Result<ProcessedMessage, 
     })
 }
 
+/// The timers of a message. They have no event. The function looks at the subject with its next event.
+fn timers(opened: &Opened) -> Vec<String> {
+    let timers = opened.timers.iter();
+    let words = timers.map(|it| format!("{}: it has no event to post", it.timer));
+    words.collect()
+}
+
 /// The headline of each event, or why it would be dropped.
 fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<ProcessedMessage, String> {
     let mut lines = Vec::new();
     let mut result = MessageResult::Dropped;
-    for item in ingest::open(payload).items {
+    let opened = ingest::open(payload);
+    let timers = timers(&opened);
+    for item in opened.items {
         let event = item.event.map_err(|error| error.to_string())?;
         let (notice, decision) = evaluate(&event, &filter.policy);
         lines.push(match decision {
@@ -174,6 +183,7 @@ fn show(filter: &Filter, renderer: &Renderer, payload: &Value) -> Result<Process
             }
         });
     }
+    lines.extend(timers);
     Ok(ProcessedMessage {
         what: lines.join("; "),
         result,

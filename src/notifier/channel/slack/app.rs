@@ -17,8 +17,8 @@ use crate::notifier::channel::address::{ALLOWED, problem_of_base};
 use crate::notifier::channel::fit::{Limits, fit, length};
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
 use crate::notifier::channel::{
-    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
-    TypeDefinition,
+    Capabilities, Channel, ChannelType, Http, Operation, Outcome, PreparedMessage, RateLimit,
+    Shown, TypeDefinition,
 };
 use crate::notifier::message::Message;
 
@@ -28,6 +28,7 @@ pub(in crate::notifier::channel) static DEFINITION: TypeDefinition = TypeDefinit
         edits: true,
         replies: true,
     },
+    templates: Some(ChannelType::Slack),
     settings: &[
         SettingDefinition::secret("token", None),
         SettingDefinition::text("channel", None),

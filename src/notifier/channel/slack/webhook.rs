@@ -23,6 +23,7 @@ use crate::notifier::message::Message;
 pub(in crate::notifier::channel) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &Mrkdwn,
     capabilities: Capabilities::NONE,
+    templates: None,
     settings: &[
         SettingDefinition::secret("url", Some("SLACK_WEBHOOKURL")),
         SettingDefinition::text("channel", Some("SLACK_CHANNEL")),

@@ -83,6 +83,7 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
     let total = run.total();
     let failed: Vec<_> = run.failed().collect();
     let ended = run.tasks.iter().filter(|it| it.end.is_some()).count();
+    let started = run.tasks.iter().filter(|it| it.has_started).count();
     let is_closed = run.is_closed && run.state() != ThreadState::Stopped;
     let says = match (total, turn.map(|it| it.reason)) {
         (_, None) if is_closed => Some("the run was closed by hand".to_owned()),
@@ -97,6 +98,8 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
             Some(format!("ended, {} of {total} tasks failed", failed.len()))
         }
         (_, _) if ended > 0 => Some(format!("{ended} of {total} tasks have ended")),
+        (_, _) if started == total => Some(format!("{total} tasks run")),
+        (_, _) if started > 0 => Some(format!("{started} of {total} tasks run")),
         (_, _) => None,
     };
     ThreadNames {

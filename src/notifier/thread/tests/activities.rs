@@ -117,3 +117,69 @@ fn its_state_is_null() {
     scene.play(&[at("10:00:00", instance("a", "DRAINING"))]);
     assert_eq!(scene.last(ThreadKind::Activity).thread.state(), None);
 }
+
+#[test]
+fn a_late_call_explains_a_stop_that_was_counted() {
+    let settings = ThreadSettings {
+        has_edits: false,
+        ..ThreadSettings::default()
+    };
+    let stopped = |time: &str, task: &str| at(time, failed("mailer", BY_USER).of_task(task));
+    let called = |time: &str, task: &str| at(time, stop_task("maya", "mailer", task));
+    for (calls, turns) in [
+        // Who stopped them is in the calls' own messages, so no summary counts the stops again.
+        (
+            &["aa", "bb", "cc"][..],
+            &["activity opened", "activity opened", "activity summary"][..],
+        ),
+        // Nobody says who stopped "cc".
+        (
+            &["aa", "bb"],
+            &["activity opened", "activity opened", "activity summary"],
+        ),
+        (&["aa"], &["activity opened", "activity summary"]),
+    ] {
+        let mut scene = Scene::with(settings.clone());
+        for task in ["aa", "bb", "cc"] {
+            scene.play(&[stopped("10:00:00", task)]);
+        }
+        for (number, task) in calls.iter().enumerate() {
+            let call = called("10:00:00", task);
+            let arrives = format!("10:02:0{number}");
+            scene.arrive(&arrives, std::slice::from_ref(&call));
+            scene.arrive(&arrives, &[call]);
+        }
+        scene.finish();
+        let found: Vec<_> = scene.turns().iter().map(|it| it[9..].to_owned()).collect();
+        assert_eq!(found, turns, "{calls:?} {:?}", scene.turns());
+    }
+}
+
+/// Good ends from before the incident of their family are not told while it fails.
+#[test]
+fn a_summary_of_good_ends_waits_for_the_recovery() {
+    let settings = ThreadSettings {
+        has_edits: false,
+        ..ThreadSettings::default()
+    };
+    let mut scene = Scene::with(settings);
+    let ended = |time: &str, ending| at(time, of_schedule("report", ending, "09:59:00"));
+    scene.play(&[
+        ended("10:00:00", FINISHED),
+        ended("10:01:00", FINISHED),
+        ended("10:02:00", EXITED_WITH_1),
+    ]);
+    scene.until("10:30:00");
+    assert_eq!(scene.turns_of(ThreadKind::Activity), ["10:00:00 opened"]);
+    scene.play(&[at("10:33:00", of_schedule("report", FINISHED, "10:31:00"))]);
+    scene.finish();
+    assert_eq!(
+        scene.turns_of(ThreadKind::Incident).last().unwrap(),
+        "10:33:00 recovered resolved"
+    );
+    assert_eq!(
+        scene.turns_of(ThreadKind::Activity),
+        ["10:00:00 opened", "11:00:00 summary"]
+    );
+    assert_eq!(activity(&scene).total, 3);
+}

@@ -439,6 +439,7 @@ fn a_rollback_of_a_deployment_that_is_not_known_opens_one() {
     );
 }
 
+<<<<<<< HEAD
 /// Two functions may edit a message at the same moment, and the older edit may arrive last.
 #[test]
 fn the_last_state_is_shown_again_if_an_edit_may_have_been_under_way() {
@@ -462,4 +463,34 @@ fn the_last_state_is_shown_again_if_an_edit_may_have_been_under_way() {
     );
     assert_eq!(ends("10:01:03"), [again]);
     assert_eq!(ends("10:01:20"), []);
+=======
+/// CloudTrail's events come in any order.
+#[test]
+fn who_registered_the_revision_may_be_learned_late() {
+    let registered = at("09:59:30", register("ci", "web", 7));
+    let updated = at("10:00:00", update("maya", "web", "7", "ecs-svc/7"));
+    let begun = at("10:00:05", begun("web", "ecs-svc/7"));
+    for order in [
+        [&registered, &updated, &begun],
+        [&begun, &registered, &updated],
+        [&updated, &begun, &registered],
+        [&begun, &updated, &registered],
+    ] {
+        let mut scene = Scene::default();
+        for (number, event) in order.into_iter().enumerate() {
+            scene.arrive(
+                &format!("10:0{}:00", number + 2),
+                std::slice::from_ref(event),
+            );
+        }
+        scene.until("10:06:00");
+        let Thread::Deployment(it) = &scene.last(ThreadKind::Deployment).thread else {
+            panic!("{:?}", scene.turns())
+        };
+        assert_eq!(it.registered_by.as_deref(), Some("ci (role Operator)"));
+        // It is an edit and no message.
+        assert_eq!(scene.turns().len(), 1, "{:?}", scene.turns());
+        assert_eq!(scene.singles, Vec::<String>::new());
+    }
+>>>>>>> s17-b
 }

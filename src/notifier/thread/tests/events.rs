@@ -41,6 +41,12 @@ pub(super) const HEALTH_CHECK: Ending = Ending {
     exit: Some(143),
     container: None,
 };
+pub(super) const BY_USER: Ending = Ending {
+    code: "UserInitiated",
+    reason: "Task stopped by maya",
+    exit: Some(143),
+    container: None,
+};
 pub(super) const SPOT: Ending = Ending {
     code: "SpotInterruption",
     reason: "Your Spot Task was interrupted.",
@@ -92,6 +98,10 @@ impl Event {
     pub(super) fn of_task(self, task: &str) -> Self {
         let arn = format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task/prod-web/{task}");
         self.with("taskArn", arn)
+    }
+
+    pub(super) fn created(self, time: &str) -> Self {
+        self.with("createdAt", format!("2026-11-12T{time}Z"))
     }
 
     pub(super) fn in_zone(self, zone: &str) -> Self {
@@ -323,6 +333,20 @@ pub(super) fn update(actor: &str, service: &str, revision: &str, id: &str) -> Ev
     });
     let answer = service_answer(service, json!([primary]));
     call(actor, "UpdateService", request, answer)
+}
+
+/// RegisterTaskDefinition.
+pub(super) fn register(actor: &str, family: &str, revision: i64) -> Event {
+    let definition = arn("task-definition", &format!("{family}:{revision}"));
+    let container = json!({ "name": family, "image": format!("{family}:1.{revision}") });
+    let request = json!({ "family": family, "containerDefinitions": [container] });
+    let answer = json!({ "taskDefinition": {
+        "taskDefinitionArn": definition,
+        "family": family,
+        "revision": revision,
+        "containerDefinitions": [container],
+    }});
+    call(actor, "RegisterTaskDefinition", request, answer)
 }
 
 /// UpdateService that changes the count only, so the answer has the old deployment.

@@ -77,3 +77,28 @@ fn an_edit_without_room_waits_once() {
     outbox.note(&again[0], &DueResult::Done { root: None }, time("10:02:31"));
     assert_eq!(outbox.due_count(), 0);
 }
+
+/// While a chat is down, the timers that try again come less and less often. A new event tries at once.
+#[test]
+fn timers_wait_longer_after_each_failure() {
+    let actions = actions();
+    let mut outbox = Outbox::default();
+    outbox.add(&actions[0], CHANNEL);
+    let mut now = time("10:00:00");
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        let claimed = claim(&mut outbox, now);
+        // The timer is sent with the claim, before anything is sent to the chat.
+        let until = now.plus(MINUTE);
+        let at = outbox.wake_at(now).unwrap();
+        waits.push(at.since(until).as_secs());
+        outbox.note(&claimed[0], &DueResult::Failed, now);
+        let soon = now.plus(Duration::from_secs(1));
+        assert_eq!(
+            outbox.clone().claim("other", soon, soon, Asked::No).len(),
+            1
+        );
+        now = at;
+    }
+    assert_eq!(waits, [1, 60, 120, 240, 480, 900, 900]);
+}

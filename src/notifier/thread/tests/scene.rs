@@ -207,7 +207,10 @@ impl Scene {
         let states = states.filter(|(key, _)| key.kind != SubjectKind::Activity);
         let threads = states.flat_map(|(key, state)| {
             let threads = state.threads();
-            threads.map(move |thread| format!("{} {}: {}", key.kind, key.name, outcome(&thread)))
+            threads.map(move |thread| {
+                let name = name(key, &thread);
+                format!("{} {name}: {}", key.kind, outcome(&thread))
+            })
         });
         let mut threads: Vec<_> = threads.collect();
         threads.sort();
@@ -228,6 +231,16 @@ fn line(at: UnixTime, action: &Action) -> String {
         Some(state) => format!("{at} {kind} {reason} {state}"),
         None => format!("{at} {kind} {reason}"),
     }
+}
+
+/// Which task of a launch has its run depends on the order.
+fn name(key: &SubjectKey, thread: &Thread) -> String {
+    let Thread::Run(run) = thread else {
+        return key.name.clone();
+    };
+    let mut tasks: Vec<_> = run.tasks.iter().map(|it| it.id.as_str()).collect();
+    tasks.sort_unstable();
+    tasks.join(" ")
 }
 
 fn outcome(thread: &Thread) -> String {
