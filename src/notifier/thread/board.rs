@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::action::{Action, ThreadKind, Turn};
+use super::host::HostTrouble;
 use super::observation::Observation;
 use super::route::{Route, kinds_heard, route};
 use super::settings::ThreadSettings;
@@ -10,8 +11,9 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, registration, run, service};
+use super::{activity, incident, registration, run, service};
 use crate::ecs::diagnosis::Cause;
+use crate::ecs::notice::Notice;
 
 /// The states that a batch needs, by their subjects. A subject without a state has an empty one.
 pub type States = HashMap<SubjectKey, SubjectState>;
@@ -107,8 +109,7 @@ impl Board<'_> {
     }
 
     fn launch_of(&self, key: &SubjectKey) -> Option<SubjectKey> {
-        let state = self.changed.get(key).or_else(|| self.loaded.get(key))?;
-        let first = state.launched_with.as_ref()?;
+        let first = self.known(key)?.launched_with.as_ref()?;
         Some(SubjectKey {
             name: first.clone(),
             ..key.clone()
@@ -130,7 +131,16 @@ impl Board<'_> {
             registration::observe(self.state(key), observation);
         }
         if let Some(key) = &route.primary {
-            is_taken = self.observe_primary(key, observation, route);
+            is_taken = match self.host_known(observation, route) {
+                Some(notice) => {
+                    let observation = Observation {
+                        notice: &notice,
+                        ..observation.clone()
+                    };
+                    self.observe_primary(key, &observation, route)
+                }
+                None => self.observe_primary(key, observation, route),
+            };
         }
         let Some(key) = &route.activity else {
             return;
@@ -146,8 +156,7 @@ impl Board<'_> {
     /// A scheduled task that ended well and is the sign of a recovery is not posted beside it. Where the good ends are
     /// counted already, it is one of them.
     fn is_counted_beside(&self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
-        let state = self.changed.get(key).or_else(|| self.loaded.get(key));
-        let activity = state.and_then(|it| it.activity.as_ref());
+        let activity = self.known(key).and_then(|it| it.activity.as_ref());
         observation.cause() == Some(Cause::Finished)
             && activity.is_some_and(|it| it.goes_on(self.now))
     }
@@ -164,12 +173,7 @@ impl Board<'_> {
         let is_taken = match key.kind {
             SubjectKind::Service => {
                 let registrations = route.registration.as_ref();
-                let registrations = registrations.and_then(|it| {
-                    self.changed
-                        .get(it)
-                        .or_else(|| self.loaded.get(it))
-                        .cloned()
-                });
+                let registrations = registrations.and_then(|it| self.known(it).cloned());
                 let definition = observation.notice.subject.task_definition();
                 let known = registrations.as_ref().zip(definition.as_deref());
                 let known = known.and_then(|(state, it)| registration::find(state, it));
@@ -185,8 +189,35 @@ impl Board<'_> {
             SubjectKind::Launch => return self.observe_launch(key, observation, route),
             SubjectKind::Cluster | SubjectKind::Activity | SubjectKind::Definition => false,
         };
+        if is_taken && let Some(trouble) = self.host_trouble(observation, route) {
+            incident::note_host_trouble(self.state(key), trouble);
+        }
         self.note_event(key, observation, kinds_heard(observation), is_taken);
         is_taken
+    }
+
+    /// A failure with the EC2 id of its instance, if an earlier event has named it and this one does not.
+    fn host_known(&self, observation: &Observation<'_>, route: &Route) -> Option<Notice> {
+        let notice = observation.notice;
+        let host = self.known(route.host.as_ref()?)?;
+        let ec2_instance = host.host.ec2_instance.clone()?;
+        notice.subject.ec2_instance.is_none().then(|| {
+            let mut notice = notice.clone();
+            notice.subject.ec2_instance = Some(ec2_instance);
+            notice
+        })
+    }
+
+    fn host_trouble(&self, observation: &Observation<'_>, route: &Route) -> Option<HostTrouble> {
+        let key = route.host.as_ref()?;
+        let host = self.known(key)?;
+        let incident = host.incident.as_deref();
+        host.host.trouble(&key.name, incident, observation.at)
+    }
+
+    /// A state as it is now, without a change.
+    fn known(&self, key: &SubjectKey) -> Option<&SubjectState> {
+        self.changed.get(key).or_else(|| self.loaded.get(key))
     }
 
     /// One task of a launch has its run, and the others point to that task. The run of a task whose start came before

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::common::{Common, SharedFacts};
 use super::deployment::Deployment;
+use super::host::HostTrouble;
 use super::observation::Observation;
 use super::service::Places;
 use super::shown::Shown;
@@ -26,7 +27,9 @@ use crate::notifier::policy::{Priority, Severity};
 
 use observe::cause_of;
 
-pub(super) use observe::{note_background, note_sign, observe_failure, observe_good_end};
+pub(super) use observe::{
+    note_background, note_host_trouble, note_sign, observe_failure, observe_good_end,
+};
 
 /// A deployment so long before the first failure is mentioned.
 const DEPLOYED_BEFORE: Duration = Duration::from_secs(30 * 60);
@@ -57,6 +60,7 @@ const MOST_CAUSES: usize = 12;
 const MOST_TASKS: usize = 5;
 const MOST_SIGNS: usize = 12;
 const MOST_TOUCHES: usize = 5;
+const MOST_HOSTS: usize = 2;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -96,6 +100,9 @@ pub struct Incident {
     pub was_closed_by_hand: bool,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
+    /// The problems of the container instances on which tasks failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostTrouble>,
     /// The deployment that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     deployed: Option<Deployed>,
@@ -370,6 +377,16 @@ impl Incident {
             self.touches.sort_by_key(|it| it.at);
             let excess = self.touches.len().saturating_sub(MOST_TOUCHES);
             self.touches.drain(..excess);
+        }
+    }
+
+    /// Notes the problem of an instance once, with its earliest time.
+    fn note_host(&mut self, trouble: HostTrouble) {
+        let is_same = |it: &HostTrouble| it.instance == trouble.instance && it.what == trouble.what;
+        let is_known = self.hosts.iter().any(is_same);
+        if !is_known && !self.is_over() && self.hosts.len() < MOST_HOSTS {
+            self.hosts.push(trouble);
+            self.shown.is_outdated = true;
         }
     }
 

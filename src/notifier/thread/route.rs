@@ -19,6 +19,8 @@ pub(super) struct Route {
     pub(super) activity: Option<SubjectKey>,
     /// Who registered the revision.
     pub(super) registration: Option<SubjectKey>,
+    /// The container instance of a task that failed. It hears nothing of the event; its problem may be the reason.
+    pub(super) host: Option<SubjectKey>,
 }
 
 impl Route {
@@ -29,7 +31,12 @@ impl Route {
     }
 
     pub(super) fn subjects(&self) -> impl Iterator<Item = SubjectKey> {
-        let one = [&self.primary, &self.activity, &self.registration];
+        let one = [
+            &self.primary,
+            &self.activity,
+            &self.registration,
+            &self.host,
+        ];
         one.into_iter().flatten().chain(&self.others).cloned()
     }
 }
@@ -50,7 +57,16 @@ pub(super) fn route(observation: &Observation<'_>) -> Route {
         others: launched.collect(),
         activity: activity::subject(observation),
         registration: registration_of(observation),
+        host: host_of_failure(observation),
     }
+}
+
+fn host_of_failure(observation: &Observation<'_>) -> Option<SubjectKey> {
+    let notice = observation.notice;
+    let is_failure = observation.urgent().is_some() && observation.is_stop();
+    let instance = notice.subject.container_instance.as_deref();
+    let instance = instance.filter(|_| is_failure)?;
+    Some(SubjectKey::new(SubjectKind::Instance, notice, instance))
 }
 
 /// The kinds of thread that hear of an event.

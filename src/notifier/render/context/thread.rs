@@ -37,6 +37,8 @@ pub(super) struct ThreadNames {
     since: Option<String>,
     /// What people did before and since.
     before: Vec<String>,
+    /// The problems of the instances on which tasks failed.
+    hosts: Vec<String>,
     part_of_storm: bool,
     // A deployment.
     from: Option<String>,

@@ -5,6 +5,7 @@ use crate::ecs::diagnosis::explain;
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::Priority;
 use crate::notifier::thread::common::SharedFacts;
+use crate::notifier::thread::host::HostTrouble;
 use crate::notifier::thread::observation::Observation;
 use crate::notifier::thread::state::SubjectState;
 use crate::notifier::thread::subject::SubjectKey;
@@ -78,6 +79,16 @@ pub(in crate::notifier::thread) fn note_background(state: &mut SubjectState) {
     }
     for deployment in [&state.replaced, &state.deployment].into_iter().flatten() {
         incident.note_deployment(deployment);
+    }
+}
+
+/// Tells the incident what the instance of a failed task had.
+pub(in crate::notifier::thread) fn note_host_trouble(
+    state: &mut SubjectState,
+    trouble: HostTrouble,
+) {
+    if let Some(incident) = state.incident.as_deref_mut() {
+        incident.note_host(trouble);
     }
 }
 

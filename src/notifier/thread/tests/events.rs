@@ -98,6 +98,11 @@ impl Event {
         self.with("availabilityZone", zone)
     }
 
+    pub(super) fn on_instance(self, instance: &str) -> Self {
+        let instance = arn("container-instance", &format!("prod-web/{instance}"));
+        self.with("containerInstanceArn", instance)
+    }
+
     pub(super) fn by_deployment(self, id: &str) -> Self {
         self.with("startedBy", id)
     }
@@ -452,4 +457,36 @@ pub(super) fn instance(instance: &str, status: &str) -> Event {
         "updatedAt": "",
     });
     event("ECS Container Instance State Change", &resource, detail)
+}
+
+/// UpdateContainerInstancesState.
+pub(super) fn drain(actor: &str, instance: &str) -> Event {
+    let answer = instance_answer(instance, "DRAINING");
+    let answer = json!({ "containerInstances": [answer], "failures": [] });
+    let request = json!({
+        "cluster": "prod-web", "containerInstances": [instance], "status": "DRAINING",
+    });
+    call(actor, "UpdateContainerInstancesState", request, answer)
+}
+
+/// DeregisterContainerInstance.
+pub(super) fn deregister(actor: &str, instance: &str) -> Event {
+    let answer = json!({ "containerInstance": instance_answer(instance, "INACTIVE") });
+    let request = json!({ "cluster": "prod-web", "containerInstance": instance });
+    call(actor, "DeregisterContainerInstance", request, answer)
+}
+
+fn instance_answer(instance: &str, status: &str) -> Value {
+    json!({
+        "containerInstanceArn": arn("container-instance", &format!("prod-web/{instance}")),
+        "ec2InstanceId": "i-0ba4faab662936203",
+        "status": status,
+    })
+}
+
+/// The same call, made by CloudFormation for a person.
+pub(super) fn by_template(event: Event) -> Event {
+    let Event(mut value) = event;
+    value["detail"]["userIdentity"]["invokedBy"] = json!("cloudformation.amazonaws.com");
+    Event(value)
 }
