@@ -186,6 +186,8 @@ pub struct CallFacts {
     pub service: Option<ServiceChange>,
     /// For ContinueServiceDeployment, and for StopServiceDeployment if it rolls back.
     pub hook_decision: Option<HookDecision>,
+    /// `startedBy` of the task that StopTask stops.
+    pub started_by: Option<String>,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
     /// What a removing call does to what is running.

@@ -105,6 +105,7 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Classification {
             images: images(name, request),
             service: service_change(name, request, response),
             hook_decision: hook_decision(name, request),
+            started_by: response.object("task").text("startedBy"),
             reason: reason(name, request, response),
             changes: changes::changes(name, request, response),
             agent_version: versions.text("agentVersion"),

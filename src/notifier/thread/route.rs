@@ -5,7 +5,7 @@ use super::observation::Observation;
 use super::subject::{SubjectKey, SubjectKind};
 use super::{activity, registration, rollout, run};
 use crate::ecs::diagnosis::Cause;
-use crate::ecs::launcher::{Launcher, launcher};
+use crate::ecs::launcher::{Launcher, is_stop_of_scheduled, launcher};
 use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
 
 /// The subjects of an event.
@@ -79,6 +79,8 @@ pub fn kinds_heard(observation: &Observation<'_>) -> Vec<ThreadKind> {
     let urgent = observation.urgent().is_some();
     let mut kinds = match route.primary.as_ref().map(|it| it.kind) {
         Some(SubjectKind::Service) => kinds_of_service(observation),
+        // What a person decides is no failure.
+        Some(SubjectKind::Family) if notice.kind == Kind::StopTask => Vec::new(),
         Some(SubjectKind::Family) if urgent || ends_well(observation) => vec![ThreadKind::Incident],
         Some(SubjectKind::Instance) if urgent || is_end_of_instance(notice) => {
             vec![ThreadKind::Incident]
@@ -213,6 +215,9 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             key(SubjectKind::Family, &subject.family).filter(|_| is_by_service(notice))
         }
         Facts::Call(call) if call.error.is_some() => None,
+        Facts::Call(call) if is_stop_of_scheduled(notice, call) => {
+            key(SubjectKind::Family, &subject.family)
+        }
         Facts::Call(_) => key(SubjectKind::Service, &subject.service)
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
         Facts::Foreign => None,

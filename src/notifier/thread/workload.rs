@@ -3,11 +3,14 @@
 use super::activity;
 use super::incident::{self, Sign};
 use super::observation::Observation;
+use super::service;
+use super::service_task;
 use super::state::SubjectState;
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::event::Time;
+use crate::ecs::launcher::is_stop_of_scheduled;
 use crate::ecs::notice::Facts;
 use crate::notifier::dedup::Transition;
 
@@ -20,6 +23,13 @@ pub(super) fn observe(
 ) -> bool {
     if key.kind == SubjectKind::Instance {
         state.host.note(observation);
+    }
+    if let Facts::Call(call) = &observation.notice.facts
+        && is_stop_of_scheduled(observation.notice, call)
+    {
+        service::note_deed(state, observation, call);
+        incident::note_background(state);
+        return false;
     }
     // A call about an instance is somebody's decision, and no failure. Only a launch can fail.
     let is_decision =
@@ -41,7 +51,7 @@ pub(super) fn observe(
         }
         Facts::Task(_) if observation.is_stop() || observation.is_start() => {
             state.service.places.note(observation);
-            false
+            service_task::is_stopped_by_call(state, observation)
         }
         Facts::Health(health) if health.overall_status.as_deref() == Some("OK") => {
             let has_incident = state.incident.as_deref().is_some_and(|it| !it.is_over());

@@ -41,6 +41,12 @@ pub(super) const HEALTH_CHECK: Ending = Ending {
     exit: Some(143),
     container: None,
 };
+pub(super) const BY_PERSON: Ending = Ending {
+    code: "UserInitiated",
+    reason: "looks wrong",
+    exit: Some(137),
+    container: None,
+};
 pub(super) const SPOT: Ending = Ending {
     code: "SpotInterruption",
     reason: "Your Spot Task was interrupted.",
@@ -395,6 +401,15 @@ pub(super) fn stop_task(actor: &str, service: &str, task: &str) -> Event {
         "startedBy": "ecs-svc/1",
     }});
     call(actor, "StopTask", request, answer)
+}
+
+/// The same call for a task of a family, with its `startedBy`.
+pub(super) fn stop_task_of(actor: &str, family: &str, task: &str, started_by: &str) -> Event {
+    let Event(mut value) = stop_task(actor, family, task);
+    let answer = &mut value["detail"]["responseElements"]["task"];
+    answer["group"] = json!(format!("family:{family}"));
+    answer["startedBy"] = json!(started_by);
+    Event(value)
 }
 
 pub(super) fn continue_deployment(actor: &str, service: &str) -> Event {
