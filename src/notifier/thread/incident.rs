@@ -23,6 +23,7 @@ use super::subject::SubjectKey;
 use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
+use crate::ecs::notice::Facts;
 use crate::notifier::policy::{Priority, Severity};
 
 use observe::cause_of;
@@ -138,7 +139,7 @@ pub struct Incident {
 pub struct CauseCount {
     /// The cause, the event's name or the health check's type.
     pub name: String,
-    /// The cause in words that finish "the task …", if it is a task's.
+    /// The cause in words that finish "the task …", if it is a task's. Of a placement that failed, what is missing.
     pub words: Option<String>,
     pub count: u32,
     last_at: UnixTime,
@@ -324,10 +325,14 @@ impl Incident {
         let at = observation.at;
         if let Some(known) = self.causes.iter_mut().find(|it| it.name == name) {
             known.count = known.count.saturating_add(1);
-            if at >= known.last_at {
-                known.last_at = at;
+            let is_of_service = matches!(observation.notice.facts, Facts::Service(_));
+            if is_of_service && known.words != words {
+                // What is missing is said of all of them, so it is left out if it differs.
+                known.words = None;
+            } else if at >= known.last_at {
                 known.words = words;
             }
+            known.last_at = known.last_at.max(at);
             return;
         }
         if self.causes.len() >= MOST_CAUSES {

@@ -1,7 +1,7 @@
 //! What events mean for the incident of a subject.
 
 use super::{Incident, LONGEST_DELAY, Sign};
-use crate::ecs::diagnosis::explain;
+use crate::ecs::diagnosis::{explain, placement};
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::Priority;
 use crate::notifier::thread::common::SharedFacts;
@@ -108,13 +108,13 @@ pub(in crate::notifier::thread) fn observe_good_end(
     goes_on
 }
 
-/// The cause of a failure: its name, and its words if it is a task's.
+/// The cause of a failure: its name, and the words that say more.
 pub(super) fn cause_of(notice: &Notice, priority: Priority) -> (String, Option<String>) {
     let name = |text: &Option<String>| text.clone().unwrap_or_else(|| notice.kind.to_string());
     match (&notice.facts, priority.cause) {
         (Facts::Task(task), Some(cause)) => (cause.to_string(), Some(explain(cause, task).words)),
         (_, Some(cause)) => (cause.to_string(), None),
-        (Facts::Service(service), None) => (name(&service.event_name), None),
+        (Facts::Service(service), None) => (name(&service.event_name), placement::missing(service)),
         (Facts::Unknown(unknown), None) => (name(&unknown.event_name), None),
         (Facts::Instance(instance), None) => (name(&instance.status), None),
         (Facts::Health(health), None) => {

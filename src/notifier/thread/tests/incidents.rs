@@ -573,3 +573,22 @@ fn a_stop_by_hand_is_named_in_the_incident_of_a_family_too() {
     scene.play(&[by_person("10:02:00", schedule)]);
     assert_eq!((scene.turns(), scene.singles.len()), (vec![], 1));
 }
+
+#[test]
+fn what_a_placement_lacks_is_said_until_it_differs() {
+    let name = "SERVICE_TASK_PLACEMENT_FAILURE";
+    let lacks = |time, reason| at(time, action("mailer", name, "ERROR").with("reason", reason));
+    let words = |scene: &Scene| incident(scene).causes[0].words.clone();
+    let mut scene = Scene::default();
+    scene.play(&[
+        lacks("10:00:00", "RESOURCE:CPU"),
+        lacks("10:01:00", "RESOURCE:CPU"),
+    ]);
+    assert_eq!(words(&scene).as_deref(), Some("not enough free CPU"));
+    // Also one that comes late.
+    scene.arrive("10:02:00", &[lacks("10:00:30", "RESOURCE:MEMORY")]);
+    scene
+        .play(&[lacks("10:03:00", "RESOURCE:MEMORY")])
+        .until("10:04:00");
+    assert_eq!((words(&scene), incident(&scene).causes[0].count), (None, 4));
+}
