@@ -246,13 +246,24 @@ impl Incident {
         self.resolved_at.is_some()
     }
 
-    /// When it was over: the sign, or the last failure.
-    pub fn ended_at(&self) -> UnixTime {
+    /// The last sign, or the last failure.
+    pub(super) fn ended_at(&self) -> UnixTime {
         self.sign_at.max(self.last_at)
     }
 
+    /// When it was over, as the message says it.
+    pub fn over_at(&self) -> UnixTime {
+        match self.resolution {
+            Some(Resolution::Recovered) | None => self.recovered_at(),
+            Some(Resolution::Quiet) => self.last_at,
+            Some(Resolution::Deleted | Resolution::Deregistered | Resolution::ByHand) => {
+                self.ended_at()
+            }
+        }
+    }
+
     /// When it recovered: at the first sign after the last failure.
-    pub fn recovered_at(&self) -> UnixTime {
+    fn recovered_at(&self) -> UnixTime {
         let mut signs = self.signs.iter().filter(|at| **at > self.last_at);
         signs.next().copied().unwrap_or_else(|| self.ended_at())
     }

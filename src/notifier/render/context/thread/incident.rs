@@ -98,7 +98,7 @@ fn recovering(incident: &Incident) -> &'static str {
 
 /// `recovered after 24 min: 10 of 10 tasks run; 38 tasks ran out of memory`.
 fn resolved(incident: &Incident) -> String {
-    let lasted = rough(incident.recovered_at().since(incident.first_at));
+    let lasted = rough(incident.over_at().since(incident.first_at));
     let causes = past_causes(&incident.causes);
     let runs = incident.counts.map(|(running, desired)| {
         let tasks = if desired == 1 {
