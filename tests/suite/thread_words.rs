@@ -170,21 +170,26 @@ fn an_instance_that_a_person_drains_is_one_message() {
 #[test]
 fn a_task_of_a_schedule_that_a_person_stopped() {
     let of_schedule = |at, id| failed(at, id, "family:report", "chronos-schedule/report");
-    let task = format!("{REGION}:task/prod/{}", "9".repeat(32));
-    let answer = json!({ "task": {
-        "taskArn": task, "taskDefinitionArn": format!("{REGION}:task-definition/report:7"),
-        "group": "family:report", "startedBy": "chronos-schedule/report",
-    }});
-    let request = json!({ "cluster": "prod", "task": task });
+    let stop = |at, id: &str| {
+        let task = format!("{REGION}:task/prod/{}", id.repeat(32));
+        let answer = json!({ "task": {
+            "taskArn": task, "taskDefinitionArn": format!("{REGION}:task-definition/report:7"),
+            "group": "family:report", "startedBy": "chronos-schedule/report",
+        }});
+        let request = json!({ "cluster": "prod", "task": task });
+        call(at, "StopTask", request, answer)
+    };
     let events = [
         of_schedule("10:00:00", '1'),
-        call("10:03:00", "StopTask", request, answer),
+        stop("10:03:00", "8"),
+        stop("10:03:20", "9"),
         of_schedule("10:04:30", '2'),
     ];
     assert_eq!(
         read(&events, &["By hand"]),
         [
             "🔴 report in prod: task 11111111 exited with 1",
+            "🟠 report in prod: task 88888888 stopped by noor@example.com (SSO Ops)",
             "🟠 report in prod: task 99999999 stopped by noor@example.com (SSO Ops)",
             "🔴 report in prod is still failing: exited with 1 ×2 in 5 min",
             "By hand: StopTask by noor@example.com (SSO Ops), 3 min after the first failure",

@@ -24,7 +24,9 @@ pub(super) fn incident_names(
         format!("the deployment of {what}{by}, {apart} before the first failure")
     });
     let touches = incident.touches.iter();
-    let before = touches.map(|it| touched(it, incident.first_at)).collect();
+    let mut before: Vec<_> = touches.map(|it| touched(it, incident.first_at)).collect();
+    // Tasks that a person stops within a minute are one line.
+    before.dedup();
     let hosts = incident.hosts.iter();
     let hosts = hosts.map(|it| host(it, incident.first_at)).collect();
     ThreadNames {
