@@ -277,12 +277,17 @@ fn learn_older(deployment: &mut Deployment, older: &[&AnsweredDeployment]) {
     let definition = |it: &AnsweredDeployment| it.task_definition.clone();
     let completed = older.iter().filter(|it| is_complete(it));
     let completed = completed.filter_map(|it| definition(it)).next();
-    // What ran before is what completed, and not a revision that never did.
+    // What ran before is what completed, and not a revision that never did. A return to what completed replaces the latest.
     let ran = completed.or_else(|| deployment.goes_back_to().map(str::to_owned));
-    let latest = older.iter().find_map(|it| definition(it));
-    deployment.from_is_incomplete = ran.is_none() && latest.is_some();
-    if let Some(from) = ran.or(latest) {
+    let latest = older.iter().find(|it| it.task_definition.is_some());
+    let other = ran.clone().filter(|it| deployment.to.as_ref() != Some(it));
+    deployment.from_is_incomplete = other.is_none() && latest.is_some_and(|it| !is_complete(it));
+    let from = other.or_else(|| latest.and_then(|it| definition(it)));
+    if let Some(from) = from {
         deployment.correct_from(&from);
+    }
+    if let Some(ran) = ran.filter(|_| deployment.from_is_incomplete) {
+        deployment.learn_completed_before(&ran);
     }
 }
 

@@ -178,6 +178,10 @@ fn it_comes_from_the_revision_that_completed() {
         from(&[first.clone(), done, newest("10:00:00", "COMPLETED")]),
         eight
     );
+    // A person goes back to it: the revision that failed is replaced.
+    let back = update("maya", "web", "7", "ecs-svc/11");
+    let back = at("10:00:00", during(back, "8", ID, "IN_PROGRESS"));
+    assert_eq!(from(&[first.clone(), back]), Some("web:8".to_owned()));
     // Two failed ones, one after the other.
     let more = called("11:00:00", "10", "ecs-svc/10");
     assert_eq!(
