@@ -180,6 +180,8 @@ pub struct CallFacts {
     pub launched: usize,
     /// The ids of these tasks.
     pub launched_tasks: Vec<String>,
+    /// The ids of the container instances that the call has changed.
+    pub instances: Vec<String>,
     /// The images of the containers that RegisterTaskDefinition names.
     pub images: Vec<String>,
     /// For CreateService and UpdateService.

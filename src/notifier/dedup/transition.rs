@@ -75,12 +75,11 @@ impl Transition {
     }
 
     /// The states of a container instance that a call leads to. ECS reports them in events of their own.
-    pub fn of_asked_states(notice: &Notice) -> Vec<Self> {
-        let (Facts::Call(call), Some(id)) = (&notice.facts, &notice.subject.container_instance)
-        else {
+    pub fn of_asked_states(notice: &Notice, instance: &str) -> Vec<Self> {
+        let Facts::Call(call) = &notice.facts else {
             return Vec::new();
         };
-        if call.error.is_some() || !call.failures.is_empty() {
+        if call.error.is_some() || !call.instances.iter().any(|it| it == instance) {
             return Vec::new();
         }
         let status = call.changes.iter().find(|it| it.label == "Status");
@@ -90,7 +89,7 @@ impl Transition {
             (_, _) => &[],
         };
         let states = states.iter();
-        let states = states.map(|status| of_instance(notice, id, status));
+        let states = states.map(|status| of_instance(notice, instance, status));
         states.map(Self::with_id).collect()
     }
 

@@ -11,7 +11,7 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, incident, registration, run, service};
+use super::{activity, incident, registration, run, service, workload};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Notice;
 
@@ -142,6 +142,9 @@ impl Board<'_> {
                 None => self.observe_primary(key, observation, route),
             };
         }
+        for key in route.instances() {
+            workload::is_told_by_event(key, self.state(key), observation);
+        }
         let Some(key) = &route.activity else {
             return;
         };
@@ -184,7 +187,7 @@ impl Board<'_> {
             SubjectKind::Family | SubjectKind::Instance => {
                 let state = self.state(key);
                 pass_incident(key, state, until, counts, settings);
-                super::workload::observe(key, state, observation, now)
+                workload::observe(key, state, observation, now)
             }
             SubjectKind::Launch => return self.observe_launch(key, observation, route),
             SubjectKind::Cluster | SubjectKind::Activity | SubjectKind::Definition => false,

@@ -8,12 +8,16 @@ use crate::ecs::diagnosis::Cause;
 use crate::ecs::launcher::{Launcher, is_stop_of_scheduled, launcher};
 use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
 
+/// The most container instances of one call. ECS takes ten.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html>
+const MOST_INSTANCES: usize = 10;
+
 /// The subjects of an event.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Route {
     /// A service, a family, an instance or a launch.
     pub(super) primary: Option<SubjectKey>,
-    /// The other tasks of a launch.
+    /// The other tasks of a launch, or several container instances of a call.
     pub(super) others: Vec<SubjectKey>,
     /// The activity that counts the event if no other thread takes it.
     pub(super) activity: Option<SubjectKey>,
@@ -24,6 +28,12 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// The container instances of a call about several.
+    pub(super) fn instances(&self) -> impl Iterator<Item = &SubjectKey> {
+        let others = self.others.iter();
+        others.filter(|it| it.kind == SubjectKind::Instance)
+    }
+
     /// The tasks of a launch.
     pub(super) fn launches(&self) -> impl Iterator<Item = &SubjectKey> {
         let tasks = self.primary.iter().chain(&self.others);
@@ -54,7 +64,7 @@ pub(super) fn route(observation: &Observation<'_>) -> Route {
     let primary = launched.next().or_else(|| primary(observation));
     Route {
         primary,
-        others: launched.collect(),
+        others: launched.chain(changed_instances(observation)).collect(),
         activity: activity::subject(observation),
         registration: registration_of(observation),
         host: host_of_failure(observation),
@@ -186,6 +196,21 @@ fn launched(observation: &Observation<'_>) -> Vec<SubjectKey> {
     let key = |task: &String| SubjectKey::new(SubjectKind::Launch, observation.notice, task);
     let tasks = call.launched_tasks.iter().take(run::MOST_TASKS);
     tasks.map(key).collect()
+}
+
+/// The container instances of a call, if it is about several. A call about one is that instance's own.
+fn changed_instances(observation: &Observation<'_>) -> Vec<SubjectKey> {
+    let notice = observation.notice;
+    let Facts::Call(call) = &notice.facts else {
+        return Vec::new();
+    };
+    let is_one = notice.subject.container_instance.is_some();
+    let key = |instance: &String| SubjectKey::new(SubjectKind::Instance, notice, instance);
+    let instances = call.instances.iter().take(MOST_INSTANCES);
+    instances
+        .filter(|_| !is_one && call.error.is_none())
+        .map(key)
+        .collect()
 }
 
 fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {

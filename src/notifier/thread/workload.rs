@@ -68,7 +68,7 @@ pub(super) fn observe(
             if call.name == "DeregisterContainerInstance" && call.error.is_none() {
                 end(state, observation, now);
             }
-            is_told_by_event(state, observation)
+            is_told_by_event(key, state, observation)
         }
         Facts::Task(_)
         | Facts::Service(_)
@@ -107,8 +107,13 @@ fn is_told_by_call(state: &mut SubjectState, observation: &Observation<'_>) -> b
 }
 
 /// Whether ECS's own event has said what the call says. A person's decision is posted in any case: it says who did it.
-fn is_told_by_event(state: &mut SubjectState, observation: &Observation<'_>) -> bool {
-    let asked = Transition::of_asked_states(observation.notice);
+/// If not, the call is noted for the event that comes later. A call may be about several instances.
+pub(super) fn is_told_by_event(
+    key: &SubjectKey,
+    state: &mut SubjectState,
+    observation: &Observation<'_>,
+) -> bool {
+    let asked = Transition::of_asked_states(observation.notice, &key.name);
     let asked = asked.iter().filter(|_| observation.priority().is_some());
     let is_decision = activity::is_decision(observation.notice);
     let mut is_told = false;

@@ -476,10 +476,15 @@ pub(super) fn instance(instance: &str, status: &str) -> Event {
 
 /// UpdateContainerInstancesState.
 pub(super) fn drain(actor: &str, instance: &str) -> Event {
-    let answer = instance_answer(instance, "DRAINING");
-    let answer = json!({ "containerInstances": [answer], "failures": [] });
+    drain_all(actor, &[instance])
+}
+
+pub(super) fn drain_all(actor: &str, instances: &[&str]) -> Event {
+    let answers = instances.iter().map(|it| instance_answer(it, "DRAINING"));
+    let answers: Vec<_> = answers.collect();
+    let answer = json!({ "containerInstances": answers, "failures": [] });
     let request = json!({
-        "cluster": "prod-web", "containerInstances": [instance], "status": "DRAINING",
+        "cluster": "prod-web", "containerInstances": instances, "status": "DRAINING",
     });
     call(actor, "UpdateContainerInstancesState", request, answer)
 }

@@ -77,6 +77,18 @@ fn a_persons_call_and_its_event_are_one_change() {
 }
 
 #[test]
+fn a_call_about_several_instances_is_one_change_of_each() {
+    let call = at("10:00:00", drain_all("noor", &["aa", "bb"]));
+    let event = |time, id| at(time, instance(id, "DRAINING"));
+    let mut scene = Scene::default();
+    scene.play(&[call, event("10:00:01", "aa"), event("10:00:01", "bb")]);
+    assert_eq!((counted(&scene), scene.singles.len()), (vec![], 1));
+    // The call did not name this one.
+    scene.play(&[event("10:00:02", "cc")]);
+    assert_eq!(counted(&scene), one("DRAINING"));
+}
+
+#[test]
 fn a_call_that_is_counted_and_its_event_are_one_change() {
     let call = || at("10:00:00", by_template(drain("noor", "aa")));
     let event = || at("10:00:01", instance("aa", "DRAINING"));
