@@ -6,6 +6,7 @@
 
 mod blame;
 pub mod launches;
+pub mod placement;
 mod stop;
 mod stops;
 

@@ -1,6 +1,7 @@
 //! Who launched a task: a service, a schedule, or a person or a tool.
 
-use crate::ecs::notice::{Notice, TaskFacts, TaskSource};
+use crate::ecs::classify::actor_of_started_by;
+use crate::ecs::notice::{CallFacts, CallPurpose, Notice, TaskFacts, TaskSource};
 
 /// Who launched a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,4 +30,11 @@ pub fn launcher(notice: &Notice, task: &TaskFacts) -> Launcher {
         }
         () => Launcher::Caller,
     }
+}
+
+/// Whether a schedule, a rule or another AWS service launched the task that a call stops.
+pub fn is_stop_of_scheduled(notice: &Notice, call: &CallFacts) -> bool {
+    let started_by = call.started_by.as_deref().map(actor_of_started_by);
+    let is_stop = call.purpose == CallPurpose::StopTask && call.error.is_none();
+    is_stop && notice.subject.service.is_none() && started_by.is_some_and(|it| it.is_service)
 }

@@ -180,12 +180,16 @@ pub struct CallFacts {
     pub launched: usize,
     /// The ids of these tasks.
     pub launched_tasks: Vec<String>,
+    /// The ids of the container instances that the call has changed.
+    pub instances: Vec<String>,
     /// The images of the containers that RegisterTaskDefinition names.
     pub images: Vec<String>,
     /// For CreateService and UpdateService.
     pub service: Option<ServiceChange>,
     /// For ContinueServiceDeployment, and for StopServiceDeployment if it rolls back.
     pub hook_decision: Option<HookDecision>,
+    /// `startedBy` of the task that StopTask stops.
+    pub started_by: Option<String>,
     /// The reason that the caller gave (StopTask).
     pub reason: Option<String>,
     /// What a removing call does to what is running.

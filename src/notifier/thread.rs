@@ -10,6 +10,7 @@
 //! | `board` | advances all subjects of a batch, their storms, and the launches of tasks |
 //! | `service`, `rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
 //! | `workload` | what events mean for a family or an instance |
+//! | `host` | what is remembered of an instance for the incidents of its tasks |
 //! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
 //! | `action` | what is due, and why |
 //! | `outbox` | what is due in each channel |
@@ -23,6 +24,7 @@ mod counter;
 mod deployment;
 mod display;
 mod fit;
+mod host;
 mod incident;
 mod observation;
 mod opening;
@@ -55,6 +57,7 @@ pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_co
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook, Replacement};
 pub use display::{Step, ThreadForm, steps};
+pub use host::{HostState, HostTrouble};
 pub use incident::{CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;
 pub use opening::opening;

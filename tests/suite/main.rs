@@ -52,6 +52,7 @@ mod stop_strings;
 mod stories;
 mod structure;
 mod table_costs;
+mod thread_words;
 mod threads;
 mod timers;
 mod tls;

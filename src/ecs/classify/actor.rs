@@ -4,7 +4,7 @@ use crate::ecs::event::{ApiCall, Identity};
 use crate::ecs::notice::Actor;
 
 /// AWS services, by the host names that CloudTrail uses for them.
-const SERVICES: [(&str, &str); 12] = [
+const SERVICES: [(&str, &str); 13] = [
     ("application-autoscaling", "Application Auto Scaling"),
     ("autoscaling", "EC2 Auto Scaling"),
     ("batch", "AWS Batch"),
@@ -15,9 +15,36 @@ const SERVICES: [(&str, &str); 12] = [
     ("ecs", "Amazon ECS"),
     ("events", "EventBridge"),
     ("lambda", "AWS Lambda"),
+    ("pipes", "EventBridge Pipes"),
     ("scheduler", "EventBridge Scheduler"),
     ("states", "Step Functions"),
 ];
+
+/// Of these, the ones that assume a role to act on their own: a schedule, a rule, a pipeline. The session's name is a
+/// number or the service's own name, and says nothing.
+const WITH_OWN_SESSION: [&str; 9] = [
+    "application-autoscaling",
+    "autoscaling",
+    "codedeploy",
+    "codepipeline",
+    "ecs",
+    "events",
+    "pipes",
+    "scheduler",
+    "states",
+];
+
+/// Services that do what a person wrote in a template.
+const ON_BEHALF_OF_PEOPLE: [&str; 4] = [
+    "cloudformation",
+    "elasticbeanstalk",
+    "proton",
+    "servicecatalog",
+];
+
+/// CodeBuild calls with the role of a build, whose session is `AWSCodeBuild-` and a UUID.
+/// <https://docs.aws.amazon.com/codebuild/latest/userguide/understanding-cloudtrail-entries.html>
+const CODEBUILD_SESSION: &str = "AWSCodeBuild-";
 
 /// The names for the agent and for the instance that it runs on.
 const AGENT: &str = "the ECS agent";
@@ -58,11 +85,8 @@ const SSO_ROLE_PREFIX: &str = "AWSReservedSSO_";
 
 pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
     let identity = &call.identity;
-    let invoked_by = identity
-        .invoked_by
-        .as_deref()
-        .filter(|host| !is_console(host));
-    let service = invoked_by.map(service_name);
+    let host = invoking_host(call);
+    let service = host.map(service_name);
     let is_aws_service = identity.kind.as_deref() == Some("AWSService");
     let tool = identity
         .invoked_by
@@ -79,6 +103,9 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
         .is_some_and(|name| name.starts_with(AGENT));
     let tool = tool.filter(|_| !is_agent);
     let name = match (person, &service) {
+        (Some(_), Some(service)) if host.is_some_and(|host| is_own_session(identity, host)) => {
+            with_role(service, identity)
+        }
         (Some(name), _) if !is_aws_service => name,
         (_, Some(service)) => service.clone(),
         (Some(name), None) => name,
@@ -87,13 +114,40 @@ pub(super) fn of_call(call: &ApiCall) -> Option<Actor> {
     };
     Some(Actor {
         is_service: is_aws_service || service.is_some(),
-        via: service.filter(|service| *service != name).or(tool),
+        via: service
+            .filter(|it| name.split(" (").next() != Some(it.as_str()))
+            .or(tool),
         name,
         source_ip: call
             .source_ip
             .clone()
             .filter(|ip| ip.parse::<std::net::IpAddr>().is_ok()),
     })
+}
+
+/// The AWS service that made the call. CloudTrail names it as `invokedBy`, and as the address that the call came from.
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+fn invoking_host(call: &ApiCall) -> Option<&str> {
+    let source = call.source_ip.as_deref();
+    let source = source.filter(|it| it.ends_with(".amazonaws.com"));
+    let host = call.identity.invoked_by.as_deref().or(source);
+    host.filter(|host| !is_console(host))
+}
+
+/// Whether the service itself assumed the role, and not a person on whose behalf it acts.
+fn is_own_session(identity: &Identity, host: &str) -> bool {
+    let is_of_person = role_of_session(identity).is_some_and(|it| it.starts_with(SSO_ROLE_PREFIX));
+    identity.kind.as_deref() == Some("AssumedRole")
+        && !is_of_person
+        && WITH_OWN_SESSION.contains(&short_host(host))
+}
+
+/// `EventBridge Scheduler (role nightly)`. A service-linked role says nothing that the service does not say.
+fn with_role(service: &str, identity: &Identity) -> String {
+    match role_of_session(identity).filter(|it| !it.starts_with(LINKED_ROLE)) {
+        Some(role) => format!("{service} (role {role})"),
+        None => service.to_owned(),
+    }
 }
 
 /// Whether a person used the console. CloudTrail then names the console as the invoking service, but it is not a
@@ -120,20 +174,9 @@ pub(super) fn is_autoscaling(call: &ApiCall) -> bool {
 /// Whether an AWS service acted on its own: scaling, draining, the end of a deployment. CloudFormation and similar
 /// services do what a person wrote in a template.
 pub(super) fn is_service_on_its_own(call: &ApiCall) -> bool {
-    const ON_BEHALF_OF_PEOPLE: [&str; 4] = [
-        "cloudformation",
-        "elasticbeanstalk",
-        "proton",
-        "servicecatalog",
-    ];
     let identity = &call.identity;
-    let host = identity
-        .invoked_by
-        .as_deref()
-        .filter(|host| !is_console(host));
-    if let Some(host) = host {
-        let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
-        return !ON_BEHALF_OF_PEOPLE.contains(&service);
+    if let Some(host) = invoking_host(call) {
+        return !ON_BEHALF_OF_PEOPLE.contains(&short_host(host));
     }
     let is_linked =
         |text: &Option<String>| text.as_deref().is_some_and(|it| it.contains(LINKED_ROLE));
@@ -193,18 +236,23 @@ fn session(identity: &Identity) -> Option<String> {
             .map(|(_, it)| it.to_owned());
     };
     let session = crate::ecs::arn::name(arn);
-    let role = identity.role.as_deref().or_else(|| {
-        let mut parts = arn.rsplit('/');
-        parts.next();
-        parts.next()
-    });
+    let role = role_of_session(identity);
     Some(match role {
+        _ if session.starts_with(CODEBUILD_SESSION) => with_role("CodeBuild", identity),
         _ if is_ec2_instance(session) => format!("{INSTANCE}{session}"),
         Some(role) if role.starts_with(SSO_ROLE_PREFIX) => {
             format!("{session} (SSO {})", permission_set(role))
         }
         Some(role) if role != session => format!("{session} (role {role})"),
         Some(_) | None => session.to_owned(),
+    })
+}
+
+fn role_of_session(identity: &Identity) -> Option<&str> {
+    identity.role.as_deref().or_else(|| {
+        let mut parts = identity.arn.as_deref()?.rsplit('/');
+        parts.next();
+        parts.next()
     })
 }
 
@@ -221,12 +269,17 @@ fn is_ec2_instance(session: &str) -> bool {
 }
 
 fn service_name(host: &str) -> String {
-    let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
-    let service = service.rsplit('.').next().unwrap_or(service);
+    let service = short_host(host);
     SERVICES
         .iter()
         .find(|(name, _)| *name == service)
         .map_or_else(|| host.to_owned(), |(_, shown)| (*shown).to_owned())
+}
+
+/// `application-autoscaling` for `ecs.application-autoscaling.amazonaws.com`.
+fn short_host(host: &str) -> &str {
+    let service = host.strip_suffix(".amazonaws.com").unwrap_or(host);
+    service.rsplit('.').next().unwrap_or(service)
 }
 
 fn tool(user_agent: &str) -> Option<String> {
@@ -371,6 +424,74 @@ mod tests {
             )
         );
         assert!(of_call(&on_behalf).unwrap().is_service);
+    }
+
+    #[test]
+    fn a_session_of_a_service_is_named_by_the_service_and_its_role() {
+        let sts = "arn:aws:sts::210987654321:assumed-role";
+        let linked = "AWSServiceRoleForApplicationAutoScaling_ECSService";
+        for (role, session, host, expected) in [
+            (
+                "nightly",
+                "ca64452656cf0d15",
+                "scheduler.amazonaws.com",
+                "EventBridge Scheduler (role nightly)",
+            ),
+            (
+                "ecs-events",
+                "5c3d9e80b2a7416f",
+                "events.amazonaws.com",
+                "EventBridge (role ecs-events)",
+            ),
+            (
+                "release",
+                "1763800000000",
+                "codepipeline.amazonaws.com",
+                "CodePipeline (role release)",
+            ),
+            (
+                linked,
+                "AutoScaling-UpdateDesiredCapacity",
+                "ecs.application-autoscaling.amazonaws.com",
+                "Application Auto Scaling",
+            ),
+        ] {
+            let arn = format!("{sts}/{role}/{session}");
+            let by_identity = call("AssumedRole", &arn, Some(role), Some(host));
+            let mut by_address = call("AssumedRole", &arn, None, None);
+            by_address.source_ip = Some(host.to_owned());
+            for call in [by_identity, by_address] {
+                assert_eq!(name_and_via(&call), (expected.to_owned(), None));
+                assert!(of_call(&call).unwrap().is_service);
+                assert!(is_service_on_its_own(&call));
+            }
+        }
+        let build = format!("{sts}/ci/AWSCodeBuild-0f3c6f5e-2c0a-4c58-b5c3-6f4f3f8f1a11");
+        let build = call("AssumedRole", &build, Some("ci"), None);
+        assert_eq!(
+            name_and_via(&build),
+            ("CodeBuild (role ci)".to_owned(), None)
+        );
+        assert!(!of_call(&build).unwrap().is_service);
+    }
+
+    #[test]
+    fn a_person_stays_a_person_whatever_service_makes_the_call() {
+        let sso = "AWSReservedSSO_PowerUserAccess_0123456789abcdef";
+        let arn = format!("arn:aws:sts::210987654321:assumed-role/{sso}/maya@example.com");
+        let call = call(
+            "AssumedRole",
+            &arn,
+            Some(sso),
+            Some("codepipeline.amazonaws.com"),
+        );
+        assert_eq!(
+            name_and_via(&call),
+            (
+                "maya@example.com (SSO PowerUserAccess)".to_owned(),
+                Some("CodePipeline".to_owned())
+            )
+        );
     }
 
     #[test]

@@ -102,9 +102,11 @@ fn api_call(call: &ApiCall, name: &str, request: Fields<'_>) -> Classification {
             failures: response.list("failures").into_iter().map(failure).collect(),
             launched: response.list("tasks").len(),
             launched_tasks: launched_tasks(response),
+            instances: instances(name, request, response),
             images: images(name, request),
             service: service_change(name, request, response),
             hook_decision: hook_decision(name, request),
+            started_by: response.object("task").text("startedBy"),
             reason: reason(name, request, response),
             changes: changes::changes(name, request, response),
             agent_version: versions.text("agentVersion"),
@@ -118,6 +120,25 @@ fn launched_tasks(response: Fields<'_>) -> Vec<String> {
     let tasks = response.list("tasks").into_iter();
     let arns = tasks.filter_map(|task| task.text("taskArn"));
     arns.filter_map(|arn| owned_name(Some(&arn))).collect()
+}
+
+/// The answer has only the instances whose change succeeded. It may be missing.
+fn instances(name: &str, request: Fields<'_>, response: Fields<'_>) -> Vec<String> {
+    let ids = match name {
+        "DeregisterContainerInstance" => request.text("containerInstance").into_iter().collect(),
+        "UpdateContainerInstancesState" => {
+            let answered = response.list("containerInstances").into_iter();
+            let answered = answered.filter_map(|it| it.text("containerInstanceArn"));
+            let answered: Vec<_> = answered.collect();
+            match answered.is_empty() && response.list("failures").is_empty() {
+                true => request.texts("containerInstances"),
+                false => answered,
+            }
+        }
+        _ => Vec::new(),
+    };
+    let ids = ids.iter().filter_map(|it: &String| owned_name(Some(it)));
+    ids.collect()
 }
 
 fn hook_decision(name: &str, request: Fields<'_>) -> Option<HookDecision> {

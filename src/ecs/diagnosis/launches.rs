@@ -20,9 +20,14 @@ pub fn in_words(reason: &str) -> String {
     }
 }
 
+/// The meaning of a code of ECS.
+pub fn meaning(reason: &str) -> Option<&'static str> {
+    find(reason)?.words
+}
+
 /// The meaning of a code of ECS, with the code.
 pub fn words(reason: &str) -> Option<String> {
-    let meaning = find(reason)?.words?;
+    let meaning = meaning(reason)?;
     Some(format!("{meaning} ({reason})"))
 }
 

@@ -63,7 +63,7 @@ impl Transition {
                 .as_ref()
                 .zip(notice.subject.container_instance.as_ref())
                 .filter(|(status, _)| *status != "ACTIVE")
-                .map(|(status, id)| format!("instance {} {id} {status}", account(notice))),
+                .map(|(status, id)| of_instance(notice, id, status)),
             (Facts::Call(_), _) => origin.call_id.as_ref().map(|id| format!("call {id}")),
             (_, _) => None,
         };
@@ -76,6 +76,30 @@ impl Transition {
             id: bounded(id),
             nearby: Vec::new(),
         }
+    }
+
+    /// The states of a container instance that a call leads to. ECS reports them in events of their own.
+    pub fn of_asked_states(notice: &Notice, instance: &str) -> Vec<Self> {
+        let Facts::Call(call) = &notice.facts else {
+            return Vec::new();
+        };
+        if call.error.is_some() || !call.instances.iter().any(|it| it == instance) {
+            return Vec::new();
+        }
+        let status = call.changes.iter().find(|it| it.label == "Status");
+        let states = match (call.name.as_str(), status.map(|it| it.value.as_str())) {
+            ("DeregisterContainerInstance", _) => ["DEREGISTERING", "INACTIVE"].as_slice(),
+            ("UpdateContainerInstancesState", Some("DRAINING")) => &["DRAINING"],
+            (_, _) => &[],
+        };
+        let states = states.iter();
+        let states = states.map(|status| of_instance(notice, instance, status));
+        states.map(Self::with_id).collect()
+    }
+
+    /// The same change of an instance, as the call asks for it.
+    pub fn as_asked(&self) -> Self {
+        Self::with_id(format!("{} asked", self.id))
     }
 
     /// The later transition that makes this one outdated: a task that has stopped is not posted as started.
@@ -143,6 +167,10 @@ impl Version {
 fn task(notice: &Notice) -> Option<String> {
     let task = notice.subject.task.as_ref()?;
     Some(format!("task {} {task}", account(notice)))
+}
+
+fn of_instance(notice: &Notice, id: &str, status: &str) -> String {
+    format!("instance {} {id} {status}", account(notice))
 }
 
 fn account(notice: &Notice) -> &str {

@@ -18,7 +18,7 @@ use super::{ThreadMessage, View};
 use crate::ecs::arn::Arn;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::diagnosis::{
-    blames, blames_container, explain, in_words, launches, says_nothing, signal,
+    blames, blames_container, explain, in_words, launches, placement, says_nothing, signal,
 };
 use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::ecs::links;
@@ -535,9 +535,12 @@ impl TemplateNames {
     fn add_service(&mut self, service: &ServiceFacts) {
         self.event_name = service.event_name.clone();
         let words = service.event_name.as_deref().and_then(event_text);
-        self.event_text = words.map(str::to_owned);
+        self.event_text = words.map(|words| match placement::missing(service) {
+            Some(missing) => format!("{words}: {missing}"),
+            None => words.to_owned(),
+        });
         self.event_type = service.event_type.clone();
-        let reason = service.reason.as_deref().map(|it| on_spot(it, service));
+        let reason = placement::reason(service);
         self.reason = reason.as_deref().map(launches::in_words);
         let reason = reason.as_deref().map(without_names);
         self.add_launch_advice(reason.as_deref());
@@ -649,16 +652,6 @@ fn containers(task: &TaskFacts, cause: Option<Cause>) -> Vec<ContainerNames> {
     containers.sort_by_key(|container| !container.blamed);
     containers.truncate(LONGEST_LIST);
     containers
-}
-
-/// The reason of a placement failure. ECS gives the same one for Fargate and for Fargate Spot.
-fn on_spot(reason: &str, service: &ServiceFacts) -> String {
-    let providers = &service.capacity_providers;
-    let is_spot = |it: &String| it.ends_with("FARGATE_SPOT");
-    match !providers.is_empty() && providers.iter().all(is_spot) {
-        true if reason == "RESOURCE:FARGATE" => "RESOURCE:FARGATE_SPOT".to_owned(),
-        _ => reason.to_owned(),
-    }
 }
 
 fn first<T, U>(items: &[T], make: impl Fn(&T) -> U) -> Vec<U> {

@@ -60,7 +60,7 @@ impl ThreadMessage<'_> {
     pub(super) fn times(&self) -> (Option<UnixTime>, Option<UnixTime>) {
         match self.thread {
             Thread::Deployment(it) => (Some(it.started_at), it.ended_at()),
-            Thread::Incident(it) => (Some(it.first_at), Some(it.ended_at())),
+            Thread::Incident(it) => (Some(it.first_at), Some(it.over_at())),
             Thread::Storm(it) => (Some(it.first_at), it.ended_at),
             Thread::Activity(it) => (Some(it.first_at), Some(it.last_at)),
             Thread::Run(_) => (None, None),

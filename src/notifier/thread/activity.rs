@@ -152,11 +152,13 @@ fn is_of_instances(notice: &Notice, priority: Priority) -> bool {
     let leaves =
         priority.cause == Some(Cause::HostGone) && notice.subject.container_instance.is_some();
     let has_failed = matches!(&notice.facts, Facts::Call(call) if call.error.is_some());
+    !priority.urgent && !has_failed && !is_decision(notice) && (is_kind || leaves)
+}
+
+/// Whether a person, or a person's tool, decided something about an instance.
+pub(super) fn is_decision(notice: &Notice) -> bool {
     let by_person = notice.actor.as_ref().is_some_and(|it| !it.is_service);
-    let is_decision = matches!(&notice.facts, Facts::Call(_))
-        && by_person
-        && notice.kind != Kind::InstanceRegistered;
-    !priority.urgent && !has_failed && !is_decision && (is_kind || leaves)
+    matches!(&notice.facts, Facts::Call(_)) && by_person && notice.kind != Kind::InstanceRegistered
 }
 
 /// Refused calls are equal if actor, call and error are. Other calls are equal if they are about the same service.

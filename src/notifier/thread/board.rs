@@ -5,6 +5,7 @@ mod launches;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::action::{Action, ThreadKind, Turn};
+use super::host::HostTrouble;
 use super::observation::Observation;
 use super::route::{Route, kinds_heard, route};
 use super::settings::ThreadSettings;
@@ -12,8 +13,9 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, registration, service};
+use super::{activity, incident, registration, service, workload};
 use crate::ecs::diagnosis::Cause;
+use crate::ecs::notice::Notice;
 
 /// The states that a batch needs, by their subjects. A subject without a state has an empty one.
 pub type States = HashMap<SubjectKey, SubjectState>;
@@ -144,7 +146,19 @@ impl Board<'_> {
             self.tell_deployments(key, observation);
         }
         if let Some(key) = &route.primary {
-            is_taken = self.observe_primary(key, observation, route);
+            is_taken = match self.host_known(observation, route) {
+                Some(notice) => {
+                    let observation = Observation {
+                        notice: &notice,
+                        ..observation.clone()
+                    };
+                    self.observe_primary(key, &observation, route)
+                }
+                None => self.observe_primary(key, observation, route),
+            };
+        }
+        for key in route.instances() {
+            workload::is_told_by_event(key, self.state(key), observation);
         }
         let Some(key) = &route.activity else {
             return;
@@ -212,7 +226,7 @@ impl Board<'_> {
             SubjectKind::Family | SubjectKind::Instance => {
                 let state = self.state(key);
                 pass_incident(key, state, until, counts, settings);
-                super::workload::observe(key, state, observation, now)
+                workload::observe(key, state, observation, now)
             }
             SubjectKind::Launch => return self.observe_launch(key, observation, route),
             SubjectKind::Cluster
@@ -220,6 +234,9 @@ impl Board<'_> {
             | SubjectKind::Definition
             | SubjectKind::RecentLaunches => false,
         };
+        if is_taken && let Some(trouble) = self.host_trouble(observation, route) {
+            incident::note_host_trouble(self.state(key), trouble);
+        }
         self.note_event(key, observation, kinds_heard(observation), is_taken);
         is_taken
     }
@@ -232,6 +249,25 @@ impl Board<'_> {
             activity::explain_stop(self.state(key), observation);
         }
         is_counted
+    }
+
+    /// A failure with the EC2 id of its instance, if an earlier event has named it and this one does not.
+    fn host_known(&self, observation: &Observation<'_>, route: &Route) -> Option<Notice> {
+        let notice = observation.notice;
+        let host = self.known(route.host.as_ref()?)?;
+        let ec2_instance = host.host.ec2_instance.clone()?;
+        notice.subject.ec2_instance.is_none().then(|| {
+            let mut notice = notice.clone();
+            notice.subject.ec2_instance = Some(ec2_instance);
+            notice
+        })
+    }
+
+    fn host_trouble(&self, observation: &Observation<'_>, route: &Route) -> Option<HostTrouble> {
+        let key = route.host.as_ref()?;
+        let host = self.known(key)?;
+        let incident = host.incident.as_deref();
+        host.host.trouble(&key.name, incident, observation.at)
     }
 
     fn observe_activity(

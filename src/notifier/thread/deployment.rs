@@ -45,9 +45,9 @@ pub struct Deployment {
     /// `checkout:58`.
     pub to: Option<String>,
     pub from: Option<String>,
-    /// The last revision whose deployment completed, if it is not `from`: ECS rolls back to it.
+    /// The revision that ECS rolls back to, if it is not `from`.
     pub(super) completed_before: Option<String>,
-    /// Whether the deployment of `from` had not completed.
+    /// Whether the deployment of `from` had not completed, and none is known that had.
     pub(super) from_is_incomplete: bool,
     pub images: Vec<String>,
     pub from_images: Vec<String>,

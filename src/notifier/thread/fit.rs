@@ -52,12 +52,8 @@ impl SubjectState {
         let run = self.run.as_deref_mut().into_iter();
         let run = run.flat_map(|it| [it.newest.as_mut(), it.own.as_mut()]);
         let activity = self.activity.as_mut().and_then(|it| it.newest.as_mut());
-<<<<<<< HEAD
         let storm = self.storm.as_mut().and_then(|it| it.newest.as_mut());
-        for newest in [run, activity, storm].into_iter().flatten() {
-=======
-        for newest in run.flatten().chain(activity) {
->>>>>>> s17-b
+        for newest in run.flatten().chain(activity).chain(storm) {
             newest.shrink();
         }
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::common::{Common, SharedFacts};
 use super::deployment::Deployment;
+use super::host::HostTrouble;
 use super::observation::Observation;
 use super::service::Places;
 use super::shown::Shown;
@@ -22,9 +23,12 @@ use super::subject::SubjectKey;
 use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
+use crate::ecs::notice::Facts;
 use crate::notifier::policy::{Priority, Severity};
 
-pub(super) use observe::{cause_of, note_background, note_sign, observe_failure, observe_good_end};
+pub(super) use observe::{
+    cause_of, note_background, note_host_trouble, note_sign, observe_failure, observe_good_end,
+};
 
 /// A deployment so long before the first failure is mentioned.
 const DEPLOYED_BEFORE: Duration = Duration::from_secs(30 * 60);
@@ -55,6 +59,7 @@ const MOST_CAUSES: usize = 12;
 const MOST_TASKS: usize = 5;
 const MOST_SIGNS: usize = 12;
 const MOST_TOUCHES: usize = 5;
+const MOST_HOSTS: usize = 2;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -94,6 +99,9 @@ pub struct Incident {
     pub was_closed_by_hand: bool,
     pub since_deployment: Option<SinceDeployment>,
     pub touches: Vec<Touch>,
+    /// The problems of the container instances on which tasks failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostTrouble>,
     /// The deployment that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     deployed: Option<Deployed>,
@@ -129,7 +137,7 @@ pub struct Incident {
 pub struct CauseCount {
     /// The cause, the event's name or the health check's type.
     pub name: String,
-    /// The cause in words that finish "the task …", if it is a task's.
+    /// The cause in words that finish "the task …", if it is a task's. Of a placement that failed, what is missing.
     pub words: Option<String>,
     pub count: u32,
     last_at: UnixTime,
@@ -236,13 +244,24 @@ impl Incident {
         self.resolved_at.is_some()
     }
 
-    /// When it was over: the sign, or the last failure.
-    pub fn ended_at(&self) -> UnixTime {
+    /// The last sign, or the last failure.
+    pub(super) fn ended_at(&self) -> UnixTime {
         self.sign_at.max(self.last_at)
     }
 
+    /// When it was over, as the message says it.
+    pub fn over_at(&self) -> UnixTime {
+        match self.resolution {
+            Some(Resolution::Recovered) | None => self.recovered_at(),
+            Some(Resolution::Quiet) => self.last_at,
+            Some(Resolution::Deleted | Resolution::Deregistered | Resolution::ByHand) => {
+                self.ended_at()
+            }
+        }
+    }
+
     /// When it recovered: at the first sign after the last failure.
-    pub fn recovered_at(&self) -> UnixTime {
+    fn recovered_at(&self) -> UnixTime {
         let mut signs = self.signs.iter().filter(|at| **at > self.last_at);
         signs.next().copied().unwrap_or_else(|| self.ended_at())
     }
@@ -315,10 +334,14 @@ impl Incident {
         let at = observation.at;
         if let Some(known) = self.causes.iter_mut().find(|it| it.name == name) {
             known.count = known.count.saturating_add(1);
-            if at >= known.last_at {
-                known.last_at = at;
+            let is_of_service = matches!(observation.notice.facts, Facts::Service(_));
+            if is_of_service && known.words != words {
+                // What is missing is said of all of them, so it is left out if it differs.
+                known.words = None;
+            } else if at >= known.last_at {
                 known.words = words;
             }
+            known.last_at = known.last_at.max(at);
             return;
         }
         if self.causes.len() >= MOST_CAUSES {
@@ -368,6 +391,16 @@ impl Incident {
             self.touches.sort_by_key(|it| it.at);
             let excess = self.touches.len().saturating_sub(MOST_TOUCHES);
             self.touches.drain(..excess);
+        }
+    }
+
+    /// Notes the problem of an instance once, with its earliest time.
+    fn note_host(&mut self, trouble: HostTrouble) {
+        let is_same = |it: &HostTrouble| it.instance == trouble.instance && it.what == trouble.what;
+        let is_known = self.hosts.iter().any(is_same);
+        if !is_known && !self.is_over() && self.hosts.len() < MOST_HOSTS {
+            self.hosts.push(trouble);
+            self.shown.is_outdated = true;
         }
     }
 

@@ -161,10 +161,9 @@ fn open(
         keep_as_replaced(state, deployment);
         return Some(Slot::Replaced);
     }
-    deployment.from.clone_from(&state.service.runs);
-    deployment
-        .from_images
-        .clone_from(&state.service.runs_images);
+    let (runs, images) = runs_before(state);
+    deployment.from = runs;
+    deployment.from_images = images;
     if let Some(mut old) = state.deployment.replace(deployment) {
         if old.is_open() {
             old.replaced_by = Some(Replacement::Newer);
@@ -173,6 +172,17 @@ fn open(
         keep_as_replaced(state, old);
     }
     Some(Slot::Current)
+}
+
+/// The revision that runs before a new deployment, and its images: the last one that completed. If none was seen, it is
+/// the one from which the deployment before went out, as long as that has not completed.
+fn runs_before(state: &SubjectState) -> (Option<String>, Vec<String>) {
+    let memory = &state.service;
+    let before = state.deployment.as_deref();
+    match before.filter(|it| memory.runs.is_none() && it.completed_at.is_none()) {
+        Some(it) => (it.goes_back_to().map(str::to_owned), it.from_images.clone()),
+        None => (memory.runs.clone(), memory.runs_images.clone()),
+    }
 }
 
 /// Keeps the deployment before the current one. The one before it leaves, after its last change is shown.
@@ -264,19 +274,20 @@ fn learn_older(deployment: &mut Deployment, older: &[&AnsweredDeployment]) {
         let state = it.rollout_state.as_deref();
         state.is_none_or(|it| it == "COMPLETED")
     };
-    let mut named = older.iter().filter(|it| it.task_definition.is_some());
-    let Some(latest) = named.next() else {
-        return;
-    };
-    let ran = deployment.from.clone();
-    deployment.correct_from(latest.task_definition.as_deref().unwrap_or_default());
-    deployment.from_is_incomplete = !is_complete(latest);
+    let definition = |it: &AnsweredDeployment| it.task_definition.clone();
     let completed = older.iter().filter(|it| is_complete(it));
-    let completed = completed.filter_map(|it| it.task_definition.as_deref());
-    if deployment.from_is_incomplete
-        && let Some(definition) = completed.map(str::to_owned).next().or(ran)
-    {
-        deployment.learn_completed_before(&definition);
+    let completed = completed.filter_map(|it| definition(it)).next();
+    // What ran before is what completed, and not a revision that never did. A return to what completed replaces the latest.
+    let ran = completed.or_else(|| deployment.goes_back_to().map(str::to_owned));
+    let latest = older.iter().find(|it| it.task_definition.is_some());
+    let other = ran.clone().filter(|it| deployment.to.as_ref() != Some(it));
+    deployment.from_is_incomplete = other.is_none() && latest.is_some_and(|it| !is_complete(it));
+    let from = other.or_else(|| latest.and_then(|it| definition(it)));
+    if let Some(from) = from {
+        deployment.correct_from(&from);
+    }
+    if let Some(ran) = ran.filter(|_| deployment.from_is_incomplete) {
+        deployment.learn_completed_before(&ran);
     }
 }
 

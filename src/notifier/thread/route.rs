@@ -5,15 +5,19 @@ use super::observation::Observation;
 use super::subject::{SubjectKey, SubjectKind};
 use super::{activity, recent_launches, registration, rollout, run};
 use crate::ecs::diagnosis::Cause;
-use crate::ecs::launcher::{Launcher, launcher};
+use crate::ecs::launcher::{Launcher, is_stop_of_scheduled, launcher};
 use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
+
+/// The most container instances of one call. ECS takes ten.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html>
+const MOST_INSTANCES: usize = 10;
 
 /// The subjects of an event.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Route {
     /// A service, a family, an instance or a launch.
     pub(super) primary: Option<SubjectKey>,
-    /// The other tasks of a launch.
+    /// The other tasks of a launch, or several container instances of a call.
     pub(super) others: Vec<SubjectKey>,
     /// Where the launch of a task is looked for, if no call has named it yet.
     pub(super) recent_launches: Option<SubjectKey>,
@@ -23,9 +27,17 @@ pub(super) struct Route {
     pub(super) stops: Option<SubjectKey>,
     /// Who registered the revision.
     pub(super) registration: Option<SubjectKey>,
+    /// The container instance of a task that failed. It hears nothing of the event; its problem may be the reason.
+    pub(super) host: Option<SubjectKey>,
 }
 
 impl Route {
+    /// The container instances of a call about several.
+    pub(super) fn instances(&self) -> impl Iterator<Item = &SubjectKey> {
+        let others = self.others.iter();
+        others.filter(|it| it.kind == SubjectKind::Instance)
+    }
+
     /// The tasks of a launch.
     pub(super) fn launches(&self) -> impl Iterator<Item = &SubjectKey> {
         let tasks = self.primary.iter().chain(&self.others);
@@ -33,7 +45,12 @@ impl Route {
     }
 
     pub(super) fn subjects(&self) -> impl Iterator<Item = SubjectKey> {
-        let one = [&self.primary, &self.activity, &self.registration];
+        let one = [
+            &self.primary,
+            &self.activity,
+            &self.registration,
+            &self.host,
+        ];
         one.into_iter().flatten().chain(&self.others).cloned()
     }
 }
@@ -54,11 +71,20 @@ pub(super) fn route(observation: &Observation<'_>) -> Route {
     Route {
         primary,
         recent_launches: recent_launches::subject(observation).filter(|_| is_launch),
-        others: launched.collect(),
+        others: launched.chain(changed_instances(observation)).collect(),
         activity: activity::subject(observation),
         stops: activity::stops(observation),
         registration: registration_of(observation),
+        host: host_of_failure(observation),
     }
+}
+
+fn host_of_failure(observation: &Observation<'_>) -> Option<SubjectKey> {
+    let notice = observation.notice;
+    let is_failure = observation.urgent().is_some() && observation.is_stop();
+    let instance = notice.subject.container_instance.as_deref();
+    let instance = instance.filter(|_| is_failure)?;
+    Some(SubjectKey::new(SubjectKind::Instance, notice, instance))
 }
 
 /// The kinds of thread that hear of an event.
@@ -71,6 +97,8 @@ pub fn kinds_heard(observation: &Observation<'_>) -> Vec<ThreadKind> {
     let urgent = observation.urgent().is_some();
     let mut kinds = match route.primary.as_ref().map(|it| it.kind) {
         Some(SubjectKind::Service) => kinds_of_service(observation),
+        // What a person decides is no failure.
+        Some(SubjectKind::Family) if notice.kind == Kind::StopTask => Vec::new(),
         Some(SubjectKind::Family) if urgent || ends_well(observation) => vec![ThreadKind::Incident],
         Some(SubjectKind::Instance) if urgent || is_end_of_instance(notice) => {
             vec![ThreadKind::Incident]
@@ -178,6 +206,21 @@ fn launched(observation: &Observation<'_>) -> Vec<SubjectKey> {
     tasks.map(key).collect()
 }
 
+/// The container instances of a call, if it is about several. A call about one is that instance's own.
+fn changed_instances(observation: &Observation<'_>) -> Vec<SubjectKey> {
+    let notice = observation.notice;
+    let Facts::Call(call) = &notice.facts else {
+        return Vec::new();
+    };
+    let is_one = notice.subject.container_instance.is_some();
+    let key = |instance: &String| SubjectKey::new(SubjectKind::Instance, notice, instance);
+    let instances = call.instances.iter().take(MOST_INSTANCES);
+    instances
+        .filter(|_| !is_one && call.error.is_none())
+        .map(key)
+        .collect()
+}
+
 fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
     let notice = observation.notice;
     let key = |kind, name: &Option<String>| {
@@ -205,6 +248,9 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             key(SubjectKind::Family, &subject.family).filter(|_| is_by_service(notice))
         }
         Facts::Call(call) if call.error.is_some() => None,
+        Facts::Call(call) if is_stop_of_scheduled(notice, call) => {
+            key(SubjectKind::Family, &subject.family)
+        }
         Facts::Call(_) => key(SubjectKind::Service, &subject.service)
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
         Facts::Foreign => None,

@@ -208,19 +208,24 @@ fn observe_call(
         "ContinueServiceDeployment" | "StopServiceDeployment" if call.hook_decision.is_some() => {
             return rollout::answer(state, observation, call);
         }
-        "StopTask" => {
-            if let Some(task) = &observation.notice.subject.task {
-                state.service.stopped_by_call.push(cut(task, LONGEST_ID));
-                drop_first(&mut state.service.stopped_by_call, MOST_STOPPED);
-            }
-        }
         _ => {}
+    }
+    note_deed(state, observation, call);
+    false
+}
+
+/// Notes what a person did, for the incident. The stop of a task that a person stopped is not posted beside the call.
+pub(super) fn note_deed(state: &mut SubjectState, observation: &Observation<'_>, call: &CallFacts) {
+    if call.name == "StopTask"
+        && let Some(task) = &observation.notice.subject.task
+    {
+        state.service.stopped_by_call.push(cut(task, LONGEST_ID));
+        drop_first(&mut state.service.stopped_by_call, MOST_STOPPED);
     }
     let by_service = observation.notice.actor.as_ref();
     if !by_service.is_some_and(|it| it.is_service) && observation.priority().is_some() {
         touch(state, observation, &deed(call));
     }
-    false
 }
 
 fn is_by_autoscaling(call: &CallFacts) -> bool {

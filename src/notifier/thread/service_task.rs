@@ -97,7 +97,8 @@ pub(super) fn observe(
     is_counted || is_stopped_by_call(state, observation)
 }
 
-fn is_stopped_by_call(state: &SubjectState, observation: &Observation<'_>) -> bool {
+/// Whether a person stopped the task, and the call was posted.
+pub(super) fn is_stopped_by_call(state: &SubjectState, observation: &Observation<'_>) -> bool {
     let task = observation.notice.subject.task.as_deref();
     let stopped = &state.service.stopped_by_call;
     observation.cause() == Some(Cause::StoppedByUser)

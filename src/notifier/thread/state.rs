@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::activity::Activity;
 use super::deployment::Deployment;
+use super::host::HostMemory;
 use super::incident::Incident;
 use super::recent_launches::RecentLaunches;
 use super::registration::{Awaiting, Registration};
@@ -40,6 +41,8 @@ pub struct SubjectState {
     pub(super) outgoing: Vec<Deployment>,
     #[serde(skip_serializing_if = "ServiceMemory::is_empty")]
     pub(super) service: ServiceMemory,
+    #[serde(skip_serializing_if = "HostMemory::is_empty")]
+    pub(super) host: HostMemory,
     /// The open incident, or the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incident: Option<Box<Incident>>,

@@ -4,6 +4,7 @@ mod activities;
 mod deployments;
 mod disorder;
 mod events;
+mod hosts;
 mod incidents;
 mod outbox;
 mod runs;

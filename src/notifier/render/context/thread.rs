@@ -37,6 +37,8 @@ pub(super) struct ThreadNames {
     since: Option<String>,
     /// What people did before and since.
     before: Vec<String>,
+    /// The problems of the instances on which tasks failed.
+    hosts: Vec<String>,
     part_of_storm: bool,
     // A deployment.
     from: Option<String>,
@@ -147,15 +149,16 @@ fn cause_list(causes: &[CauseCount]) -> String {
     causes.join(", ")
 }
 
-/// The words of a cause, an event's name or a health check's type.
+/// The words of a cause, an event's name or a health check's type. What is known besides follows an event's name.
 fn words_of(name: &str, words: Option<&str>) -> String {
-    if let Some(words) = words {
-        return words.to_owned();
+    match (words, event_text(name)) {
+        (Some(words), Some(text)) => format!("{text}: {words}"),
+        (Some(words), None) => words.to_owned(),
+        (None, Some(text)) => text.to_owned(),
+        (None, None) => name
+            .parse::<Cause>()
+            .map_or_else(|_| name.to_owned(), |cause| in_words(cause).to_owned()),
     }
-    if let Ok(cause) = name.parse::<Cause>() {
-        return in_words(cause).to_owned();
-    }
-    event_text(name).map_or_else(|| name.to_owned(), str::to_owned)
 }
 
 /// `11 of 12 in eu-west-1a`, `all 12 of checkout:58`.

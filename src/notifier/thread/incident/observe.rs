@@ -1,10 +1,11 @@
 //! What events mean for the incident of a subject.
 
 use super::{Incident, LONGEST_DELAY, Sign};
-use crate::ecs::diagnosis::explain;
+use crate::ecs::diagnosis::{explain, placement};
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::policy::Priority;
 use crate::notifier::thread::common::SharedFacts;
+use crate::notifier::thread::host::HostTrouble;
 use crate::notifier::thread::observation::Observation;
 use crate::notifier::thread::state::SubjectState;
 use crate::notifier::thread::subject::SubjectKey;
@@ -81,6 +82,16 @@ pub(in crate::notifier::thread) fn note_background(state: &mut SubjectState) {
     }
 }
 
+/// Tells the incident what the instance of a failed task had.
+pub(in crate::notifier::thread) fn note_host_trouble(
+    state: &mut SubjectState,
+    trouble: HostTrouble,
+) {
+    if let Some(incident) = state.incident.as_deref_mut() {
+        incident.note_host(trouble);
+    }
+}
+
 /// Tells the incident of a family about a task that ended well. Returns whether the incident goes on: the good end is not
 /// posted by itself then.
 pub(in crate::notifier::thread) fn observe_good_end(
@@ -97,7 +108,7 @@ pub(in crate::notifier::thread) fn observe_good_end(
     goes_on
 }
 
-/// The cause of a failure: its name, and its words if it is a task's.
+/// The cause of a failure: its name, and the words that say more.
 pub(in crate::notifier::thread) fn cause_of(
     notice: &Notice,
     priority: Priority,
@@ -106,7 +117,7 @@ pub(in crate::notifier::thread) fn cause_of(
     match (&notice.facts, priority.cause) {
         (Facts::Task(task), Some(cause)) => (cause.to_string(), Some(explain(cause, task).words)),
         (_, Some(cause)) => (cause.to_string(), None),
-        (Facts::Service(service), None) => (name(&service.event_name), None),
+        (Facts::Service(service), None) => (name(&service.event_name), placement::missing(service)),
         (Facts::Unknown(unknown), None) => (name(&unknown.event_name), None),
         (Facts::Instance(instance), None) => (name(&instance.status), None),
         (Facts::Health(health), None) => {

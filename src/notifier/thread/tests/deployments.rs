@@ -133,14 +133,73 @@ fn a_person_stops_it() {
     }
 }
 
+/// What ran before a deployment is the last revision that completed, whatever was tried since.
+#[test]
+fn it_comes_from_the_revision_that_completed() {
+    let called = |time, revision: &str, id: &str| at(time, update("maya", "web", revision, id));
+    let newest = |time, state| {
+        at(
+            time,
+            during(update("maya", "web", "9", "ecs-svc/9"), "8", ID, state),
+        )
+    };
+    let first = at(
+        "09:00:00",
+        during(update("maya", "web", "8", ID), "7", OLD, "COMPLETED"),
+    );
+    let failed = || {
+        at(
+            "09:06:00",
+            deployment("web", "FAILED", ID, "tasks failed to start."),
+        )
+    };
+    let from = |events: &[Event]| {
+        let mut scene = Scene::default();
+        scene.play(events);
+        deployment_of(&scene).from.clone()
+    };
+    let seven = Some("web:7".to_owned());
+    // Only the first call's answer has named it.
+    assert_eq!(
+        from(&[first.clone(), failed(), newest("10:00:00", "FAILED")]),
+        seven
+    );
+    assert_eq!(
+        from(&[first.clone(), newest("10:00:00", "IN_PROGRESS")]),
+        seven
+    );
+    // No call, and no answer, names it again.
+    let begun = at("10:00:00", begun("web", "ecs-svc/9"));
+    assert_eq!(from(&[first.clone(), failed(), begun.clone()]), seven);
+    let done = at("09:05:00", completed("web", ID));
+    let eight = Some("web:8".to_owned());
+    assert_eq!(from(&[first.clone(), done.clone(), begun]), eight);
+    assert_eq!(
+        from(&[first.clone(), done, newest("10:00:00", "COMPLETED")]),
+        eight
+    );
+    // A person goes back to it: the revision that failed is replaced.
+    let back = update("maya", "web", "7", "ecs-svc/11");
+    let back = at("10:00:00", during(back, "8", ID, "IN_PROGRESS"));
+    assert_eq!(from(&[first.clone(), back]), Some("web:8".to_owned()));
+    // Two failed ones, one after the other.
+    let more = called("11:00:00", "10", "ecs-svc/10");
+    assert_eq!(
+        from(&[first, failed(), newest("10:00:00", "FAILED"), more]),
+        seven
+    );
+}
+
 /// ECS rolls back to the last deployment that completed, which may not be the one before.
 #[test]
 fn a_rollback_names_the_revision_that_completed() {
     let newest = |id: &str| during(update("maya", "web", "9", "ecs-svc/9"), "8", ID, id);
-    for (completes, state, expected) in [
-        (true, "COMPLETED", Some("web:8")),
-        (true, "IN_PROGRESS", Some("web:7")),
-        (false, "FAILED", None),
+    for (completes, state, from, expected) in [
+        (true, "COMPLETED", "web:8", Some("web:8")),
+        (true, "IN_PROGRESS", "web:7", Some("web:7")),
+        (true, "FAILED", "web:7", Some("web:7")),
+        // Nothing is known that completed.
+        (false, "FAILED", "web:8", None),
     ] {
         let mut scene = Scene::default();
         if completes {
@@ -156,7 +215,7 @@ fn a_rollback_names_the_revision_that_completed() {
             at("10:08:00", breaks("web", "ecs-svc/9")),
         ]);
         let it = deployment_of(&scene);
-        assert_eq!(it.from.as_deref(), Some("web:8"), "{state}");
+        assert_eq!(it.from.as_deref(), Some(from), "{state}");
         assert_eq!(it.goes_back_to(), expected, "{state}");
     }
     // The event names the id of the deployment that runs again.
@@ -439,7 +498,6 @@ fn a_rollback_of_a_deployment_that_is_not_known_opens_one() {
     );
 }
 
-<<<<<<< HEAD
 /// Two functions may edit a message at the same moment, and the older edit may arrive last.
 #[test]
 fn the_last_state_is_shown_again_if_an_edit_may_have_been_under_way() {
@@ -463,7 +521,8 @@ fn the_last_state_is_shown_again_if_an_edit_may_have_been_under_way() {
     );
     assert_eq!(ends("10:01:03"), [again]);
     assert_eq!(ends("10:01:20"), []);
-=======
+}
+
 /// CloudTrail's events come in any order.
 #[test]
 fn who_registered_the_revision_may_be_learned_late() {
@@ -492,5 +551,4 @@ fn who_registered_the_revision_may_be_learned_late() {
         assert_eq!(scene.turns().len(), 1, "{:?}", scene.turns());
         assert_eq!(scene.singles, Vec::<String>::new());
     }
->>>>>>> s17-b
 }

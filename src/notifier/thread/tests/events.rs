@@ -47,6 +47,12 @@ pub(super) const BY_USER: Ending = Ending {
     exit: Some(143),
     container: None,
 };
+pub(super) const BY_PERSON: Ending = Ending {
+    code: "UserInitiated",
+    reason: "looks wrong",
+    exit: Some(137),
+    container: None,
+};
 pub(super) const SPOT: Ending = Ending {
     code: "SpotInterruption",
     reason: "Your Spot Task was interrupted.",
@@ -106,6 +112,11 @@ impl Event {
 
     pub(super) fn in_zone(self, zone: &str) -> Self {
         self.with("availabilityZone", zone)
+    }
+
+    pub(super) fn on_instance(self, instance: &str) -> Self {
+        let instance = arn("container-instance", &format!("prod-web/{instance}"));
+        self.with("containerInstanceArn", instance)
     }
 
     pub(super) fn by_deployment(self, id: &str) -> Self {
@@ -416,6 +427,15 @@ pub(super) fn stop_task(actor: &str, service: &str, task: &str) -> Event {
     call(actor, "StopTask", request, answer)
 }
 
+/// The same call for a task of a family, with its `startedBy`.
+pub(super) fn stop_task_of(actor: &str, family: &str, task: &str, started_by: &str) -> Event {
+    let Event(mut value) = stop_task(actor, family, task);
+    let answer = &mut value["detail"]["responseElements"]["task"];
+    answer["group"] = json!(format!("family:{family}"));
+    answer["startedBy"] = json!(started_by);
+    Event(value)
+}
+
 pub(super) fn continue_deployment(actor: &str, service: &str) -> Event {
     let deployment = arn("service-deployment", &format!("prod-web/{service}/d1"));
     let request = json!({ "serviceDeploymentArn": deployment, "hookId": "ecs-pause-1" });
@@ -476,4 +496,41 @@ pub(super) fn instance(instance: &str, status: &str) -> Event {
         "updatedAt": "",
     });
     event("ECS Container Instance State Change", &resource, detail)
+}
+
+/// UpdateContainerInstancesState.
+pub(super) fn drain(actor: &str, instance: &str) -> Event {
+    drain_all(actor, &[instance])
+}
+
+pub(super) fn drain_all(actor: &str, instances: &[&str]) -> Event {
+    let answers = instances.iter().map(|it| instance_answer(it, "DRAINING"));
+    let answers: Vec<_> = answers.collect();
+    let answer = json!({ "containerInstances": answers, "failures": [] });
+    let request = json!({
+        "cluster": "prod-web", "containerInstances": instances, "status": "DRAINING",
+    });
+    call(actor, "UpdateContainerInstancesState", request, answer)
+}
+
+/// DeregisterContainerInstance.
+pub(super) fn deregister(actor: &str, instance: &str) -> Event {
+    let answer = json!({ "containerInstance": instance_answer(instance, "INACTIVE") });
+    let request = json!({ "cluster": "prod-web", "containerInstance": instance });
+    call(actor, "DeregisterContainerInstance", request, answer)
+}
+
+fn instance_answer(instance: &str, status: &str) -> Value {
+    json!({
+        "containerInstanceArn": arn("container-instance", &format!("prod-web/{instance}")),
+        "ec2InstanceId": "i-0ba4faab662936203",
+        "status": status,
+    })
+}
+
+/// The same call, made by CloudFormation for a person.
+pub(super) fn by_template(event: Event) -> Event {
+    let Event(mut value) = event;
+    value["detail"]["userIdentity"]["invokedBy"] = json!("cloudformation.amazonaws.com");
+    Event(value)
 }

@@ -530,3 +530,65 @@ fn an_urgent_event_of_an_unknown_type_belongs_to_the_service() {
     assert_eq!(scene.turns(), ["10:00:00 incident opened open"]);
     assert_eq!(incident(&scene).causes[0].name, "SERVICE_MELTED");
 }
+
+#[test]
+fn a_stop_by_hand_is_named_in_the_incident_of_a_family_too() {
+    let fails = |time| at(time, of_schedule("report", EXITED_WITH_1, "09:59:00"));
+    let by_person = |time, started_by| at(time, stop_task_of("maya", "report", "4a", started_by));
+    let schedule = "chronos-schedule/x";
+    let stopped = || {
+        at(
+            "10:02:30",
+            of_schedule("report", BY_PERSON, "10:01:00").of_task("4a"),
+        )
+    };
+    let mut scene = Scene::default();
+    scene.play(&[
+        at("09:59:00", stop_task_of("noor", "report", "3f", schedule)),
+        fails("10:00:00"),
+        by_person("10:02:00", schedule),
+        // The call was posted, so the stop is not.
+        stopped(),
+        fails("10:03:00"),
+    ]);
+    assert_eq!(scene.singles, ["stop_task", "stop_task"]);
+    let touches = incident(&scene).touches.iter();
+    let touches: Vec<_> = touches.map(|it| it.actor.as_deref().unwrap()).collect();
+    assert_eq!(touches, ["noor (role Operator)", "maya (role Operator)"]);
+    assert_eq!(incident(&scene).total, 2);
+    // A call that comes again is still posted by itself: the table may have failed before it was.
+    scene.play(&[by_person("10:02:00", schedule)]);
+    assert_eq!(scene.singles.len(), 3);
+    // A stop without a call is posted, and another launch of the family is not the schedule's.
+    let mut scene = Scene::default();
+    scene.play(&[fails("10:00:00"), by_person("10:02:00", "maya"), stopped()]);
+    scene.play(&[fails("10:03:00")]).until("10:04:00");
+    assert_eq!(incident(&scene).touches, []);
+    assert_eq!(
+        scene.outcome(),
+        ["family report: incident open critical application_exit 2"]
+    );
+    // The stop alone opens no incident.
+    let mut scene = Scene::default();
+    scene.play(&[by_person("10:02:00", schedule)]);
+    assert_eq!((scene.turns(), scene.singles.len()), (vec![], 1));
+}
+
+#[test]
+fn what_a_placement_lacks_is_said_until_it_differs() {
+    let name = "SERVICE_TASK_PLACEMENT_FAILURE";
+    let lacks = |time, reason| at(time, action("mailer", name, "ERROR").with("reason", reason));
+    let words = |scene: &Scene| incident(scene).causes[0].words.clone();
+    let mut scene = Scene::default();
+    scene.play(&[
+        lacks("10:00:00", "RESOURCE:CPU"),
+        lacks("10:01:00", "RESOURCE:CPU"),
+    ]);
+    assert_eq!(words(&scene).as_deref(), Some("not enough free CPU"));
+    // Also one that comes late.
+    scene.arrive("10:02:00", &[lacks("10:00:30", "RESOURCE:MEMORY")]);
+    scene
+        .play(&[lacks("10:03:00", "RESOURCE:MEMORY")])
+        .until("10:04:00");
+    assert_eq!((words(&scene), incident(&scene).causes[0].count), (None, 4));
+}

@@ -75,8 +75,10 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
         ThreadState::Completed => {
             let lasted = lasted("in");
             match (to, &deployment.from) {
-                (Some(to), Some(from)) => format!("{from} → {to} deployed{lasted}{by}"),
-                (Some(to), None) => format!("{to} deployed{lasted}{by}"),
+                (Some(to), Some(from)) if from != to => {
+                    format!("{from} → {to} deployed{lasted}{by}")
+                }
+                (Some(to), _) => format!("{to} deployed{lasted}{by}"),
                 (None, _) => format!("deployment completed{lasted}{by}"),
             }
         }

@@ -6,7 +6,8 @@ use super::super::words::{event_past, plural};
 use super::{CauseWords, ThreadNames, by, cause_list, common, rough, words_of};
 use crate::ecs::diagnosis::Cause;
 use crate::notifier::thread::{
-    CauseCount, Deployed, Incident, Reason, Resolution, Sign, ThreadState, Touch, Turn, UnixTime,
+    CauseCount, Deployed, HostState, HostTrouble, Incident, Reason, Resolution, Sign, ThreadState,
+    Touch, Turn, UnixTime,
 };
 
 pub(super) fn incident_names(
@@ -23,7 +24,11 @@ pub(super) fn incident_names(
         format!("the deployment of {what}{by}, {apart} before the first failure")
     });
     let touches = incident.touches.iter();
-    let before = touches.map(|it| touched(it, incident.first_at)).collect();
+    let mut before: Vec<_> = touches.map(|it| touched(it, incident.first_at)).collect();
+    // Tasks that a person stops within a minute are one line.
+    before.dedup();
+    let hosts = incident.hosts.iter();
+    let hosts = hosts.map(|it| host(it, incident.first_at)).collect();
     ThreadNames {
         says: incident_says(incident, turn, now),
         total: incident.total,
@@ -31,6 +36,7 @@ pub(super) fn incident_names(
         common: incident.common.iter().map(common).collect(),
         since,
         before,
+        hosts,
         part_of_storm: incident.storm.is_some(),
         ..ThreadNames::default()
     }
@@ -94,7 +100,7 @@ fn recovering(incident: &Incident) -> &'static str {
 
 /// `recovered after 24 min: 10 of 10 tasks run; 38 tasks ran out of memory`.
 fn resolved(incident: &Incident) -> String {
-    let lasted = rough(incident.recovered_at().since(incident.first_at));
+    let lasted = rough(incident.over_at().since(incident.first_at));
     let causes = past_causes(&incident.causes);
     let runs = incident.counts.map(|(running, desired)| {
         let tasks = if desired == 1 {
@@ -170,18 +176,27 @@ fn failed_by(cause: &CauseCount) -> String {
     }
 }
 
-/// `maya stopped a task, 20 s before the first failure`.
+/// `StopTask by maya, 20 s before the first failure`.
 fn touched(touch: &Touch, first_at: UnixTime) -> String {
     let actor = touch.actor.as_deref().unwrap_or("somebody");
-    let call = &touch.call;
-    match touch.at <= first_at {
-        true => {
-            let apart = rough(first_at.since(touch.at));
-            format!("{call} by {actor}, {apart} before the first failure")
-        }
-        false => {
-            let apart = rough(touch.at.since(first_at));
-            format!("{call} by {actor}, {apart} after the first failure")
-        }
+    format!("{} by {actor}, {}", touch.call, apart(touch.at, first_at))
+}
+
+/// `the agent of i-0abc disconnected, 15 s before the first failure`.
+fn host(trouble: &HostTrouble, first_at: UnixTime) -> String {
+    let instance = &trouble.instance;
+    let what = match &trouble.what {
+        HostState::AgentDisconnected => format!("the agent of {instance} disconnected"),
+        HostState::Draining => format!("{instance} began to drain"),
+        HostState::Impaired(check) => format!("{instance} became impaired ({check})"),
+    };
+    format!("{what}, {}", apart(trouble.at, first_at))
+}
+
+/// `20 s before the first failure`.
+fn apart(at: UnixTime, first_at: UnixTime) -> String {
+    match at <= first_at {
+        true => format!("{} before the first failure", rough(first_at.since(at))),
+        false => format!("{} after the first failure", rough(at.since(first_at))),
     }
 }
