@@ -762,3 +762,27 @@ fn a_slack_app_uses_the_templates_of_slack() {
     assert!(preview("slack_app").contains("for the app"));
     assert!(preview("slack").contains("for Slack"));
 }
+
+#[test]
+fn a_template_of_a_thread_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "{{ mark }} mine: {{ thread.says or event_headline }}";
+    fs::write(folder.path().join("incident.tera"), text).unwrap();
+    let shown = ecs_parrot(&["replay", "samples/stories/crash-loop.json"])
+        .env("TEMPLATES_DIR", folder.path().to_str().unwrap())
+        .shown();
+    assert!(shown.contains("mine: mailer in prod-web: task"), "{shown}");
+    assert!(shown.contains("mine: is still failing: "), "{shown}");
+}
+
+#[test]
+fn a_replay_of_events_without_any_time_happens_now() {
+    let mut event = crate::events::sample("stop_task-by-iam-user");
+    event["time"] = Value::Null;
+    event["detail"]["eventTime"] = Value::Null;
+    let shown = ecs_parrot(&["replay", "-"])
+        .input(&event.to_string())
+        .shown();
+    assert!(shown.contains("Z post 1: "), "{shown}");
+    assert!(!shown.contains("1970"), "{shown}");
+}

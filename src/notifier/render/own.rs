@@ -14,8 +14,7 @@ use strum::VariantArray;
 use tera::Tera;
 
 use super::functions::compile;
-use super::{SUMMARY, TemplateError, TemplateKind, View, built_in, names_of_kind};
-use crate::ecs::notice::Kind;
+use super::{TemplateError, TemplateKind, View, built_in, names_of_kind};
 use crate::notifier::channel::ChannelType;
 use crate::text::spelling::nearest;
 
@@ -228,7 +227,7 @@ fn compile_all(view: View, files: &BTreeMap<String, TemplateFile>) -> Result<Ter
 }
 
 pub(super) fn is_template_kind(name: &str) -> bool {
-    name == SUMMARY || Kind::from_str(name).is_ok()
+    TemplateKind::all().any(|it| it.name() == name)
 }
 
 /// A template with an unknown name would never be used, so it is an error.
@@ -282,9 +281,9 @@ fn advice(stem: &str) -> String {
         let start = stem.strip_suffix(name).unwrap_or_default();
         return format!("did you mean `{start}{meant}.tera`?");
     }
-    let kinds: Vec<&str> = Kind::VARIANTS.iter().map(Into::into).collect();
+    let kinds: Vec<_> = TemplateKind::all().map(TemplateKind::name).collect();
     format!(
-        "allowed: `KIND.tera`, `CHANNEL/KIND.tera`, `summary.tera`, `default.tera` or `parts/….tera`; KIND is one of {}; CHANNEL is one of {}",
+        "allowed: `KIND.tera`, `CHANNEL/KIND.tera`, `default.tera` or `parts/….tera`; KIND is one of {}; CHANNEL is one of {}",
         kinds.join(", "),
         channels.join(", ")
     )

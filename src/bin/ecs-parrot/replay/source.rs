@@ -1,7 +1,7 @@
 //! Reads events in the order of their times, without keeping them all in memory.
 //!
 //! The first pass notes where each event is and its time. Then the events are read again, a second at a time. A document
-//! with many events (a list, or a payload of a queue) is kept as a whole.
+//! with many events (a list, or a payload of a queue) is kept as a whole. If no event has a time, they happen now.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use ecs_parrot::ecs::event::{EcsEvent, Time};
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::thread::UnixTime;
+use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -66,6 +67,10 @@ impl Source {
             index.add_path(path)?;
         }
         let mut entries = index.entries;
+        if index.second.is_none() {
+            let now = UnixTime::of(Timestamp::now()).as_seconds();
+            entries.iter_mut().for_each(|it| it.second = now);
+        }
         // Stable: events of one second stay in the order of the files.
         entries.sort_by_key(|it| it.second);
         let source = Self {

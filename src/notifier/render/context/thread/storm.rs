@@ -126,12 +126,18 @@ fn storm_causes(storm: &Storm) -> String {
     }
 }
 
-/// The words of a cause, if all services that have it have the same.
+/// The words of a cause, if all services that have it mostly have the same.
 fn shared_words<'s>(storm: &'s Storm, cause: &str) -> Option<&'s str> {
-    let known = storm.members.iter().filter_map(|it| it.words.as_ref());
-    let mut words = known.filter(|(name, _)| name == cause).map(|it| &it.1);
-    let first = words.next()?;
-    words.all(|it| it == first).then_some(first)
+    let has_it = |it: &&Member| it.causes.iter().any(|(name, _)| name == cause);
+    let words = storm
+        .members
+        .iter()
+        .filter(has_it)
+        .map(|it| it.words.as_ref());
+    // A service whose most frequent cause is another one says nothing about this one.
+    let mut words = words.filter(|it| it.is_none_or(|(name, _)| name == cause));
+    let first = words.next()??;
+    words.all(|it| it == Some(first)).then_some(&first.1)
 }
 
 fn names(members: &[&Member]) -> Vec<String> {
