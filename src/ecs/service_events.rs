@@ -51,6 +51,11 @@ pub fn rollback_target(text: &str) -> Option<&str> {
     Some(&target[..end])
 }
 
+/// Whether an event only follows from tasks that failed, and says nothing new beside them.
+pub fn follows_from_failures(event_name: &str) -> bool {
+    event_name == "SERVICE_TASK_START_IMPAIRED"
+}
+
 /// Whether the name of an event or of a state reports a failure.
 pub fn says_failed(name: &str) -> bool {
     ["_FAILURE", "_FAILED"]

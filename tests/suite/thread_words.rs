@@ -280,3 +280,70 @@ fn when_a_problem_was() {
         ]
     );
 }
+
+#[test]
+fn a_return_says_what_is_new() {
+    let steady = action("10:01:00", "SERVICE_STEADY_STATE", json!({}));
+    let read = |again: Value| {
+        let events = [failed_in_service("10:00:00", '1'), steady.clone(), again];
+        read(&events, &["Why"])
+    };
+    let lines = read(lacks("10:10:00", "RESOURCE:MEMORY"));
+    assert_eq!(
+        lines[3..5],
+        [
+            "🔴 imports in prod is failing again, 4 min after it recovered: cannot place a task: not enough free memory; before: exited with 1",
+            "Why: not enough free memory (RESOURCE:MEMORY)"
+        ]
+    );
+    let lines = read(failed_in_service("10:10:00", '2'));
+    assert!(
+        lines.contains(
+            &"🔴 imports in prod is failing again, 4 min after it recovered: exited with 1 (×2 in all)"
+                .to_owned()
+        ),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_deployment_that_does_not_help_is_named() {
+    let service = format!("{REGION}:service/prod/imports");
+    let completed = json!({
+        "eventType": "INFO", "eventName": "SERVICE_DEPLOYMENT_COMPLETED", "deploymentId": "ecs-svc/1",
+        "updatedAt": time("10:05:00"), "reason": "ECS deployment ecs-svc/1 completed.",
+    });
+    let mut started = failed("10:04:00", '2', "service:imports", "ecs-svc/1");
+    started["detail"]["lastStatus"] = "RUNNING".into();
+    started["detail"]["desiredStatus"] = "RUNNING".into();
+    started["detail"]["containers"] = json!([{"name": "imports", "lastStatus": "RUNNING"}]);
+    started["detail"]["startedAt"] = time("10:04:00").into();
+    for field in ["stopCode", "stoppedReason", "stoppedAt"] {
+        started["detail"][field] = Value::Null;
+    }
+    let lines = read(
+        &[
+            failed("10:00:00", '1', "service:imports", "ecs-svc/0"),
+            event(
+                "10:03:50",
+                "ECS Deployment State Change",
+                &service,
+                json!({
+                    "eventType": "INFO", "eventName": "SERVICE_DEPLOYMENT_IN_PROGRESS", "deploymentId": "ecs-svc/1",
+                    "updatedAt": time("10:03:50"), "reason": "ECS deployment ecs-svc/1 in progress.",
+                }),
+            ),
+            started,
+            event(
+                "10:05:00",
+                "ECS Deployment State Change",
+                &service,
+                completed,
+            ),
+            failed("10:06:00", '3', "service:imports", "ecs-svc/1"),
+        ],
+        &[],
+    );
+    let said = "🔴 imports in prod is still failing after the deployment of imports:7: exited with 1 ×2 in 6 min";
+    assert!(lines.contains(&said.to_owned()), "{lines:?}");
+}

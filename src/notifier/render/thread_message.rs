@@ -9,7 +9,7 @@ use crate::ecs::links::links;
 use crate::ecs::notice::{Facts, Kind, Links, Notice, Origin, ServiceFacts, Subject};
 use crate::notifier::policy::{Priority, Severity};
 use crate::notifier::thread::{
-    Deployment, Hook, ShownNotice, Storm, Thread, ThreadForm, ThreadState, Turn, UnixTime,
+    Deployment, Hook, ShownNotice, Storm, Thread, ThreadForm, Turn, UnixTime,
 };
 
 /// A message of a thread.
@@ -76,7 +76,7 @@ impl ThreadMessage<'_> {
             ..deployment.subject.clone()
         };
         let mut shown = self.of_subject(Kind::Deployment, &deployment.origin, &subject);
-        let waits = deployment.state() == ThreadState::Waiting;
+        let waits = deployment.waits_at(self.turn.at);
         if let Some(hook) = deployment.hook.as_ref().filter(|_| waits) {
             shown.notice.facts = Facts::Hook(hook_facts(hook));
         }

@@ -163,7 +163,9 @@ impl Board<'_> {
         let Some(key) = &route.activity else {
             return;
         };
-        if observation.is_brought_back || is_taken && !self.is_counted_beside(key, observation) {
+        let is_run = route.launches().next().is_some();
+        let is_counted = is_taken && (is_run || !self.is_counted_beside(key, observation));
+        if observation.is_brought_back || is_counted {
             return;
         }
         let stops = route.stops.as_ref();

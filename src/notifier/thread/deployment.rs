@@ -14,6 +14,7 @@ use super::settings::ThreadSettings;
 use super::shown::Shown;
 use super::text::cut;
 use super::unix_time::UnixTime;
+use crate::ecs::event::Time;
 use crate::ecs::notice::{HookDecision, Origin, Progress, Subject};
 use crate::notifier::policy::Severity;
 
@@ -145,6 +146,13 @@ impl Hook {
         self.name == "HOOK_AWAITING_ACTION"
     }
 
+    /// Whether the time for an answer is over.
+    pub fn has_expired(&self, now: UnixTime) -> bool {
+        let expires_at = self.expires_at.clone().map(Time::read);
+        let expires_at = expires_at.and_then(|it| it.instant());
+        expires_at.is_some_and(|at| UnixTime::of(at) <= now)
+    }
+
     pub fn has_failed(&self) -> bool {
         matches!(self.name.as_str(), "HOOK_FAILED" | "HOOK_TIMED_OUT")
     }
@@ -230,6 +238,13 @@ impl Deployment {
 
     pub fn has_failed_hook(&self) -> bool {
         self.hook.as_ref().is_some_and(Hook::has_failed)
+    }
+
+    /// Whether somebody can still answer the hook. The first message of a deployment shows an old event as it was.
+    pub fn waits_at(&self, now: UnixTime) -> bool {
+        let is_first = self.shown.opened_at.is_none_or(|at| at == now);
+        let has_expired = self.hook.as_ref().is_some_and(|it| it.has_expired(now));
+        self.state() == ThreadState::Waiting && (is_first || !has_expired)
     }
 
     fn waits(&self) -> bool {
@@ -429,7 +444,8 @@ impl Deployment {
         let was = self.shown.state;
         let is_answered = self.decision.as_ref().map(|it| it.at) != self.answer_shown;
         match state {
-            ThreadState::Waiting => Reason::Waits,
+            ThreadState::Waiting if self.waits_at(now) => Reason::Waits,
+            ThreadState::Waiting => Reason::Learned,
             ThreadState::RollingBack
                 if was == Some(ThreadState::Failed)
                     && now.since(self.shown.turn_at) <= SAME_FAILURE =>

@@ -23,7 +23,8 @@ use super::subject::SubjectKey;
 use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::diagnosis::Cause;
-use crate::ecs::notice::Facts;
+use crate::ecs::notice::{Facts, Notice};
+use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::policy::{Priority, Severity};
 
 pub(super) use observe::{
@@ -105,6 +106,11 @@ pub struct Incident {
     /// The deployment that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     deployed: Option<Deployed>,
+    /// The deployment that ended while it failed, and after which tasks of the new revision fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setback: Option<Deployed>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_setback_due: bool,
     /// The storm that shows this incident.
     pub storm: Option<ThreadId>,
     /// What they have in common, by the places that were known at the last change.
@@ -141,6 +147,24 @@ pub struct CauseCount {
     pub words: Option<String>,
     pub count: u32,
     last_at: UnixTime,
+    /// The count at the last return.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub before: u32,
+}
+
+impl CauseCount {
+    /// As it is counted since the incident came back.
+    pub fn since_return(&self) -> Self {
+        Self {
+            count: self.count.saturating_sub(self.before),
+            ..self.clone()
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Why an incident may be over.
@@ -199,6 +223,17 @@ pub struct CommonFact {
     pub value: String,
     pub count: u32,
     pub of: u32,
+}
+
+/// Whether an event only follows from tasks that failed.
+fn only_follows(notice: &Notice) -> bool {
+    match &notice.facts {
+        Facts::Service(service) => {
+            let name = service.event_name.as_deref();
+            name.is_some_and(follows_from_failures)
+        }
+        _ => false,
+    }
 }
 
 impl From<Common> for CommonFact {
@@ -295,19 +330,22 @@ impl Incident {
         self.arrived_at = self.arrived_at.max(now);
         self.worst = self.worst.max(priority.severity);
         self.count_cause(observation, priority);
+        if let Some(deployed) = self.setback_by(observation) {
+            self.setback = Some(deployed);
+            self.is_setback_due = true;
+            // What they have in common is asked anew.
+            self.shared = SharedFacts::default();
+        }
         self.shared.add(observation);
         if let Some(task) = observation.notice.subject.task_short()
             && self.tasks.len() < MOST_TASKS
         {
             self.tasks.push(cut(&task, LONGEST_NAME));
         }
-        // A task's end says more than an event of the scheduler about its tasks.
-        let is_task = observation.task().is_some();
-        let shows_task = self.newest.as_ref().is_some_and(|it| it.is_of_task());
-        if self.newest.is_none()
-            || (is_task && !shows_task)
-            || (is_task == shows_task && at >= self.newest_at)
-        {
+        // A failure says more than what only follows from failures.
+        let follows = only_follows(observation.notice);
+        let shown_follows = self.newest.as_ref().map(|it| only_follows(&it.notice));
+        if shown_follows.is_none_or(|it| it && !follows || it == follows && at >= self.newest_at) {
             self.newest = Some(ShownNotice::new(observation.notice, priority));
             self.newest_at = at;
         }
@@ -323,6 +361,9 @@ impl Incident {
         self.resolution = None;
         self.counts = None;
         self.returns = self.returns.saturating_add(1);
+        for cause in &mut self.causes {
+            cause.before = cause.count;
+        }
         self.is_return_due = true;
         self.is_unreported = true;
     }
@@ -355,14 +396,14 @@ impl Incident {
             words,
             count: 1,
             last_at: at,
+            before: 0,
         });
     }
 
     /// Whether a new cause makes it worse. That tasks do not start consistently only follows from their failures.
     fn is_news(&self, name: &str) -> bool {
         let is_of_task = |it: &CauseCount| it.name.parse::<Cause>().is_ok();
-        let follows = name == "SERVICE_TASK_START_IMPAIRED";
-        !(follows && self.causes.iter().any(is_of_task))
+        !(follows_from_failures(name) && self.causes.iter().any(is_of_task))
     }
 
     pub(super) fn note_sign(&mut self, sign: Sign, at: UnixTime) {
@@ -406,9 +447,19 @@ impl Incident {
 
     pub(super) fn note_deployed(&mut self, deployed: Deployed) {
         let is_later = |known: &Deployed| known.at < deployed.at;
-        if !self.is_over() && self.deployed.as_ref().is_none_or(is_later) {
+        let is_after = deployed.at > self.first_at;
+        if is_after && !self.is_over() && self.deployed.as_ref().is_none_or(is_later) {
             self.deployed = Some(deployed);
         }
+    }
+
+    /// The deployment that was to end the problem, if a task of its revision fails after it for the first time.
+    fn setback_by(&self, observation: &Observation<'_>) -> Option<Deployed> {
+        let deployed = self.deployed.as_ref()?;
+        let is_known = self.setback.as_ref().is_some_and(|it| it.at >= deployed.at);
+        let revision = observation.notice.subject.task_definition();
+        let is_of_it = revision.as_ref() == Some(&deployed.revision);
+        (is_of_it && !is_known && observation.at > deployed.at).then(|| deployed.clone())
     }
 
     /// The deployment after the last failure.

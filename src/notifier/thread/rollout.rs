@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use super::action::{ThreadId, ThreadKind};
+use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::deployment::{Deployment, Fact, Hook, HookAnswer, Replacement};
 use super::observation::Observation;
 use super::registration::Registration;
@@ -299,7 +299,8 @@ fn is_just_created(deployment: &AnsweredDeployment, called_at: UnixTime) -> Opti
     Some(apart <= JUST_CREATED)
 }
 
-/// A person answered a hook that waits. Returns false if no deployment is known that it is about.
+/// A person answered a hook that waits. Returns false if no deployment is known that it is about, and if its rollback
+/// was shown already: then the call says by itself who decided it.
 pub(super) fn answer(
     state: &mut SubjectState,
     observation: &Observation<'_>,
@@ -310,6 +311,10 @@ pub(super) fn answer(
         return false;
     };
     let decision = call.hook_decision.unwrap_or(HookDecision::Continue);
+    let was_shown = matches!(
+        deployment.shown.state,
+        Some(ThreadState::RollingBack | ThreadState::Failed)
+    );
     let actor = cut_known(observation.actor(), LONGEST_NAME);
     if decision == HookDecision::RollBack {
         let reason = Some(match &actor {
@@ -323,7 +328,7 @@ pub(super) fn answer(
         actor,
         decision,
     });
-    true
+    !was_shown
 }
 
 /// The deployment that went on at this time.

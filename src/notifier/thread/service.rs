@@ -164,6 +164,10 @@ pub(super) fn observe(
     };
     service_task::adopt_strays(state);
     rollout::name_replacement(state);
+    if matches!(observation.notice.facts, Facts::Call(_)) {
+        // A late call may name the revision of a deployment that has ended.
+        note_end(state);
+    }
     incident::note_background(state);
     is_taken
 }

@@ -19,7 +19,7 @@ use super::storm::Storm;
 use super::subject::SubjectKey;
 use super::text::cut;
 use super::unix_time::UnixTime;
-use crate::ecs::notice::{Facts, Notice};
+use crate::ecs::notice::Notice;
 use crate::notifier::dedup::Transition;
 use crate::notifier::policy::{Priority, Severity};
 
@@ -285,10 +285,6 @@ impl ShownNotice {
     /// The task that it is about.
     pub(super) fn task(&self) -> Option<&str> {
         self.notice.subject.task.as_deref()
-    }
-
-    pub(super) fn is_of_task(&self) -> bool {
-        matches!(self.notice.facts, Facts::Task(_))
     }
 }
 

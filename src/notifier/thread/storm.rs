@@ -393,6 +393,17 @@ impl Storm {
 
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
         let state = self.state();
+        if now >= self.news_at.plus(BETWEEN_NEWS) {
+            // Who has recovered while the news waited is no news any more.
+            let members = &self.members;
+            let is_failing = |name: &String| {
+                let known = members
+                    .iter()
+                    .find(|it| cut(it.name(), LONGEST_NAME) == *name);
+                known.is_none_or(|it| it.state == ThreadState::Open)
+            };
+            self.new_members.retain(is_failing);
+        }
         let has_news = !self.new_members.is_empty() && now >= self.news_at.plus(BETWEEN_NEWS);
         let reason = match () {
             () if !self.shown.is_open() => Reason::Opened,

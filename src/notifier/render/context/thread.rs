@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::words::{duration, event_text, image};
 use crate::ecs::diagnosis::{Cause, in_words};
 use crate::notifier::thread::{
-    CauseCount, CommonFact, Reason, Run, Thread, ThreadState, Turn, UnixTime,
+    CauseCount, CommonFact, Reason, Run, RunTask, Thread, ThreadState, Turn, UnixTime,
 };
 use activity::activity_names;
 use deployment::deployment_names;
@@ -91,13 +91,20 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
         (_, None) if is_closed => Some("the run was closed by hand".to_owned()),
         (0 | 1, _) => None,
         (_, Some(Reason::Failed)) if ended < total => {
-            Some(format!("{} of {total} tasks failed", failed.len()))
+            let why = shared_end(&failed).map(|it| format!(": {it}"));
+            let why = why.unwrap_or_default();
+            Some(format!("{} of {total} tasks failed{why}", failed.len()))
         }
         (_, _) if ended == total && failed.is_empty() => {
             Some(format!("all {total} tasks finished"))
         }
         (_, _) if ended == total => {
-            Some(format!("ended, {} of {total} tasks failed", failed.len()))
+            let why = shared_end(&failed).map(|it| format!(": {it}"));
+            let why = why.unwrap_or_default();
+            Some(format!(
+                "ended, {} of {total} tasks failed{why}",
+                failed.len()
+            ))
         }
         (_, _) if ended > 0 => Some(format!("{ended} of {total} tasks have ended")),
         (_, _) if started == total => Some(format!("{total} tasks run")),
@@ -114,6 +121,15 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
             .collect(),
         ..ThreadNames::default()
     }
+}
+
+/// How the tasks ended, if all ended in the same way.
+fn shared_end<'r>(failed: &[&'r RunTask]) -> Option<&'r str> {
+    let mut words = failed
+        .iter()
+        .map(|it| it.end.as_ref().map(|end| end.words.as_str()));
+    let first = words.next()??;
+    words.all(|it| it == Some(first)).then_some(first)
 }
 
 /// A cause with its count.

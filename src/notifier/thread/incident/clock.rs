@@ -160,7 +160,7 @@ impl Incident {
         let due = match (kind, is_recovering) {
             (SubjectKind::Family, true) => self.last_at.plus(quiet).max(self.sign_seen_at),
             (SubjectKind::Family, false) => return None,
-            (_, true) => self.sign_at.plus(wait),
+            (_, true) => self.recovered_at().plus(wait),
             (_, false) => self.last_at.max(self.quiet_from).plus(quiet),
         };
         // An event that came late must not end its incident at once.

@@ -52,7 +52,7 @@ impl Incident {
             () if state == ThreadState::Resolved => self.edit(now, settings),
             () if is_return_due => Some(Reason::CameBack),
             () if self.is_return_due => self.edit(now, settings),
-            () if is_worse => Some(Reason::Worse),
+            () if is_worse || self.is_setback_due => Some(Reason::Worse),
             () if self.is_reminder_due && self.fails_at(now) => Some(Reason::Reminder),
             () if self.shown.state != Some(state) => Some(Reason::Learned),
             () => self.edit(now, settings),
@@ -106,6 +106,7 @@ impl Incident {
         if reason == Reason::Opened || reason.is_turn() {
             self.turn_total = self.total;
             self.new_causes.clear();
+            self.is_setback_due = false;
             self.shown_severity = self.worst;
             self.is_reminder_due = false;
             self.waits_with_reminder = false;

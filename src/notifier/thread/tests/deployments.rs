@@ -552,3 +552,77 @@ fn who_registered_the_revision_may_be_learned_late() {
         assert_eq!(scene.singles, Vec::<String>::new());
     }
 }
+
+/// The rollback was shown without a name.
+#[test]
+fn a_person_who_rolled_back_is_named_late() {
+    let decides = |arrives: &str| {
+        let mut scene = Scene::default();
+        scene.play(&[called("10:00:00"), at("10:00:02", begun("web", ID))]);
+        scene.play(&[at("10:01:00", hook("web", "HOOK_AWAITING_ACTION"))]);
+        let stop = at("10:02:00", stop_deployment("noor", "web", "ROLLBACK"));
+        if arrives < "10:02:05" {
+            scene.arrive(arrives, std::slice::from_ref(&stop));
+        }
+        scene.play(&[at("10:02:05", rolling_back("web", OLD))]);
+        if arrives > "10:02:05" {
+            scene.arrive(arrives, &[stop]);
+        }
+        let singles = scene.singles.clone();
+        (singles, deployment_of(&scene).decision.is_some())
+    };
+    assert_eq!(decides("10:02:01"), (Vec::new(), true));
+    assert_eq!(decides("10:04:00"), (vec!["api_call".to_owned()], true));
+}
+
+#[test]
+fn a_hook_whose_time_is_over_does_not_wait() {
+    let waits = |expires: &str| {
+        let mut scene = Scene::default();
+        scene.play(&[called("10:00:00"), at("10:00:02", begun("web", ID))]);
+        let hook = hook("web", "HOOK_AWAITING_ACTION").with("expiresAt", expires);
+        scene.arrive("10:40:00", &[at("10:01:00", hook)]);
+        scene.turns().last().unwrap().clone()
+    };
+    assert_eq!(
+        waits("2026-11-12T10:41:00Z"),
+        "10:40:00 deployment waits waiting"
+    );
+    assert_eq!(
+        waits("2026-11-12T10:31:00Z"),
+        "10:40:00 deployment learned waiting"
+    );
+}
+
+/// The call that began the deployment comes after its rollback, and before the recovery.
+#[test]
+fn a_recovery_names_the_rollback_that_a_late_call_explains() {
+    let recovered_with = |late: bool| {
+        let mut scene = Scene::default();
+        let of_8 = failed("web", OUT_OF_MEMORY).with(
+            "taskDefinitionArn",
+            "arn:aws:ecs:eu-west-1:1:task-definition/web:8",
+        );
+        let call = during(called("10:00:00"), "7", OLD, "COMPLETED");
+        if !late {
+            scene.play(std::slice::from_ref(&call));
+        }
+        scene.play(&[
+            at("10:00:02", begun("web", ID)),
+            at("10:00:30", of_8.by_deployment(ID)),
+            at("10:01:30", breaks("web", ID)),
+            at("10:01:31", rolling_back("web", OLD)),
+            at("10:02:10", completed("web", OLD)),
+        ]);
+        if late {
+            scene.arrive("10:04:00", &[call]);
+        }
+        scene.finish();
+        match &scene.last(ThreadKind::Incident).thread {
+            Thread::Incident(it) => it.recovered_with().map(|it| it.revision.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(recovered_with(false).as_deref(), Some("web:7"));
+    assert_eq!(recovered_with(true).as_deref(), Some("web:7"));
+}

@@ -592,3 +592,107 @@ fn what_a_placement_lacks_is_said_until_it_differs() {
         .until("10:04:00");
     assert_eq!((words(&scene), incident(&scene).causes[0].count), (None, 4));
 }
+
+fn deployed(time: &str, revision: &str) -> [Event; 2] {
+    let (call_at, end_at) = (format!("{time}:00"), format!("{time}:40"));
+    let id = format!("ecs-svc/{revision}");
+    [
+        at(&call_at, update("maya", "mailer", revision, &id)),
+        at(&end_at, completed("mailer", &id)),
+    ]
+}
+
+/// The reader was told that the new revision is deployed, and would take the problem for solved.
+#[test]
+fn a_failure_after_the_deployment_that_was_to_end_it_is_a_turn() {
+    let fails = |time: &str, revision: &str| {
+        let definition = format!("arn:aws:ecs:eu-west-1:1:task-definition/mailer:{revision}");
+        at(
+            time,
+            failed("mailer", OUT_OF_MEMORY).with("taskDefinitionArn", definition),
+        )
+    };
+    let mut scene = Scene::default();
+    for minute in 0..4 {
+        scene.play(&[fails(&format!("10:0{minute}:00"), "7")]);
+    }
+    scene.play(&deployed("10:06", "8"));
+    // A task of the old revision says nothing about the new one.
+    scene.play(&[fails("10:06:50", "7")]);
+    let worse = |scene: &Scene| {
+        let turns = scene.turns_of(ThreadKind::Incident).into_iter();
+        turns.filter(|it| it.contains("worse")).collect::<Vec<_>>()
+    };
+    assert_eq!(worse(&scene), Vec::<String>::new());
+    for minute in 7..10 {
+        scene.play(&[fails(&format!("10:0{minute}:30"), "8")]);
+    }
+    assert_eq!(worse(&scene), ["10:07:30 worse open"]);
+    let it = incident(&scene);
+    assert_eq!(it.setback.as_ref().unwrap().revision, "mailer:8");
+    // What they have in common is asked of the failures since then.
+    let revision = it.common.iter().find(|it| it.fact == "revision");
+    assert_eq!(
+        revision.map(|it| (it.value.as_str(), it.count, it.of)),
+        Some(("mailer:8", 3, 3))
+    );
+}
+
+#[test]
+fn the_newest_failure_may_be_one_of_the_scheduler() {
+    let mut scene = Scene::default();
+    let name = |scene: &Scene| {
+        let newest = incident(scene).newest.as_ref().unwrap();
+        newest.notice.kind.to_string()
+    };
+    scene.play(&[at("10:00:00", failed("mailer", OUT_OF_MEMORY))]);
+    // It only follows from the failures of tasks.
+    scene.play(&[at(
+        "10:00:30",
+        action("mailer", "SERVICE_TASK_START_IMPAIRED", "WARN"),
+    )]);
+    assert_eq!(name(&scene), "task_stopped");
+    scene.play(&[at(
+        "10:01:00",
+        action("mailer", "SERVICE_TASK_PLACEMENT_FAILURE", "ERROR"),
+    )]);
+    assert_eq!(name(&scene), "service_action");
+    scene.play(&[at("10:02:00", failed("mailer", OUT_OF_MEMORY))]);
+    assert_eq!(name(&scene), "task_stopped");
+}
+
+#[test]
+fn a_return_counts_what_failed_since() {
+    let mut scene = Scene::default();
+    for second in 0..4 {
+        scene.play(&[at(
+            &format!("10:00:0{second}"),
+            failed("mailer", OUT_OF_MEMORY),
+        )]);
+    }
+    scene.play(&[at("10:01:00", steady("mailer"))]);
+    scene.play(&[at("10:10:00", failed("mailer", IMAGE_PULL))]);
+    scene.play(&[at("10:10:20", failed("mailer", OUT_OF_MEMORY))]);
+    scene.until("10:11:00");
+    let counts: Vec<_> = incident(&scene)
+        .causes
+        .iter()
+        .map(|it| (it.name.as_str(), it.count, it.before))
+        .collect();
+    assert_eq!(counts, [("out_of_memory", 5, 4), ("image_pull", 1, 0)]);
+}
+
+#[test]
+fn a_second_steady_state_does_not_prolong_the_wait() {
+    let mut scene = Scene::default();
+    scene.play(&[at("10:00:00", failed("mailer", OUT_OF_MEMORY))]);
+    scene.play(&[
+        at("10:01:00", steady("mailer")),
+        at("10:05:00", steady("mailer")),
+    ]);
+    scene.finish();
+    assert_eq!(
+        scene.turns().last().unwrap(),
+        "10:06:00 incident recovered resolved"
+    );
+}

@@ -297,3 +297,23 @@ fn a_schedules_tasks_are_no_run() {
     ]);
     assert_eq!(scene.turns(), ["10:05:00 activity opened"]);
 }
+
+#[test]
+fn a_run_is_not_counted_with_the_tasks_of_a_schedule() {
+    let mut scene = Scene::default();
+    let ended = |time: &str| at(time, of_schedule("migrate", FINISHED, "09:59:00"));
+    scene.play(&[ended("10:00:00")]);
+    scene.play(&[
+        at("10:01:00", run("maya", "migrate", &["aa"], 0)),
+        runs("10:01:20", "aa"),
+        ends("10:02:00", "aa", FINISHED),
+    ]);
+    let counts = |scene: &Scene| match &scene.last(ThreadKind::Activity).thread {
+        Thread::Activity(it) => it.total,
+        other => panic!("{other:?}"),
+    };
+    scene.until("10:03:00");
+    assert_eq!(counts(&scene), 1);
+    scene.play(&[ended("10:04:00")]).until("10:05:00");
+    assert_eq!(counts(&scene), 2);
+}

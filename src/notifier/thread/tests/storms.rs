@@ -322,3 +322,26 @@ fn a_storm_explains_its_most_frequent_cause() {
         ("out_of_memory".to_owned(), "service-01".to_owned())
     );
 }
+
+#[test]
+fn who_has_recovered_before_the_news_is_no_news() {
+    let mut scene = Scene::default();
+    for service in 0..5 {
+        scene.play(&[fails(&format!("10:00:0{service}"), service)]);
+    }
+    scene.play(&[
+        fails("10:00:20", 5),
+        fails("10:00:21", 6),
+        recovers("10:00:40", 6),
+    ]);
+    scene.until("10:02:00");
+    assert_eq!(
+        scene.turns_of(ThreadKind::Storm)[1..],
+        ["10:01:04 worse open"]
+    );
+    let worse = scene
+        .actions
+        .iter()
+        .find(|(_, it)| !it.turn.names.is_empty());
+    assert_eq!(worse.unwrap().1.turn.names, ["service-05"]);
+}

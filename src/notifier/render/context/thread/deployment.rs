@@ -38,7 +38,7 @@ pub(super) fn deployment_names(
         },
         rolled_back: deployment.is_rolled_back(),
         why: deployment_why(deployment),
-        waits: deployment.state() == ThreadState::Waiting,
+        waits: deployment.waits_at(now),
         ..ThreadNames::default()
     }
 }
@@ -103,7 +103,8 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
                 None => format!("{what}{failed} is rolling back{to}"),
             }
         }
-        ThreadState::Waiting => format!("{what} waits for a decision"),
+        ThreadState::Waiting if deployment.waits_at(now) => format!("{what} waits for a decision"),
+        ThreadState::Waiting => format!("{what} waited for a decision that did not come in time"),
         ThreadState::Replaced => {
             let failed = match deployment.tasks.failed {
                 0 => String::new(),

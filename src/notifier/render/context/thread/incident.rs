@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::words::{event_past, plural};
 use super::{CauseWords, ThreadNames, by, cause_list, common, rough, words_of};
 use crate::ecs::diagnosis::Cause;
+use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::thread::{
     CauseCount, Deployed, HostState, HostTrouble, Incident, Reason, Resolution, Sign, ThreadState,
     Touch, Turn, UnixTime,
@@ -55,7 +56,10 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
         return whole(incident, goes_on);
     };
     let said = match (turn.reason, turn.after) {
-        (Reason::Worse, _) if turn.names.is_empty() => goes_on("is worse"),
+        (Reason::Worse, _) if turn.names.is_empty() => match &incident.setback {
+            Some(deployed) => goes_on(&format!("is still failing after {}", the(deployed))),
+            None => goes_on("is worse"),
+        },
         (Reason::Worse, _) => {
             let is_new = |it: &&CauseCount| turn.names.contains(&it.name);
             let new: Vec<_> = incident.causes.iter().filter(is_new).cloned().collect();
@@ -67,6 +71,7 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
                 true => "was closed by hand",
                 false => "recovered",
             };
+            let causes = causes_again(&incident.causes);
             format!("is failing again, {after} after it {end}: {causes}")
         }
         (Reason::Reminder | Reason::CameBack, _) => goes_on("is still failing"),
@@ -131,6 +136,37 @@ fn resolved(incident: &Incident) -> String {
     }
 }
 
+/// `ran out of memory (×5 in all); before: could not pull its image ×4`. All causes, if none is known since the return.
+fn causes_again(causes: &[CauseCount]) -> String {
+    let (again, before): (Vec<_>, Vec<_>) = causes.iter().partition(|it| it.count > it.before);
+    let before: Vec<_> = before.into_iter().cloned().collect();
+    let again = again.into_iter().map(|it| {
+        let words = CauseWords::of(&it.since_return());
+        match it.before {
+            0 => words.to_string(),
+            _ => format!("{words} (×{} in all)", it.count),
+        }
+    });
+    let again: Vec<_> = again.collect();
+    match (again.is_empty(), before.is_empty()) {
+        (true, _) => cause_list(causes),
+        (false, true) => again.join(", "),
+        (false, false) => format!("{}; before: {}", again.join(", "), cause_list(&before)),
+    }
+}
+
+/// `the deployment of search:113 by maya`.
+fn the(deployed: &Deployed) -> String {
+    let revision = &deployed.revision;
+    match deployed.is_rollback {
+        true => format!("the rollback to {revision}"),
+        false => format!(
+            "the deployment of {revision}{}",
+            by(deployed.actor.as_deref())
+        ),
+    }
+}
+
 /// ` with search:113 by maya`.
 fn with(deployed: &Deployed) -> String {
     let revision = &deployed.revision;
@@ -148,8 +184,7 @@ fn past_causes(causes: &[CauseCount]) -> String {
     let (of_tasks, others): (Vec<_>, Vec<_>) = causes.into_iter().partition(is_of_task);
     let of_tasks: Vec<_> = of_tasks.into_iter().map(failed_by).collect();
     // It only follows from the failures of the tasks.
-    let follows =
-        |it: &&CauseCount| it.name == "SERVICE_TASK_START_IMPAIRED" && !of_tasks.is_empty();
+    let follows = |it: &&CauseCount| follows_from_failures(&it.name) && !of_tasks.is_empty();
     let others = others.into_iter().filter(|it| !follows(it)).map(|it| {
         let words = event_past(&it.name).map_or_else(
             || words_of(&it.name, it.words.as_deref()),
