@@ -9,10 +9,10 @@ use hyper::Request;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::common::aws::{Aws, QueueCalls};
-use crate::common::process::Process;
-use crate::common::server::{Answer, answer_with, invocation, serve};
 use crate::contestant::{Contestant, Transport};
+use crate::loopback::aws::{Aws, QueueCalls};
+use crate::loopback::process::Process;
+use crate::loopback::server::{Answer, answer_with, invocation, serve};
 use crate::tls::{Authority, serve_tls};
 
 /// After this time the benchmark fails because the program does not answer.

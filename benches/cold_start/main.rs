@@ -10,12 +10,12 @@
 
 #![expect(clippy::unwrap_used, reason = "an error here ends the benchmark")]
 
-#[path = "../common/mod.rs"]
-#[expect(dead_code, reason = "it counts nothing but calls")]
-mod common;
 mod contestant;
 mod figures;
 mod lambda;
+#[path = "../loopback/mod.rs"]
+#[expect(dead_code, reason = "it counts nothing but calls")]
+mod loopback;
 mod tls;
 
 use contestant::Transport;

@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::common::server::{Answer, answer, listen};
+use crate::loopback::server::{Answer, answer, listen};
 
 pub(crate) struct Authority {
     /// Its certificate. A program that trusts it gets this file as `SSL_CERT_FILE`.
@@ -49,7 +49,7 @@ impl Authority {
     }
 }
 
-/// As [`crate::common::server::serve`], over TLS.
+/// As [`crate::loopback::server::serve`], over TLS.
 pub(crate) async fn serve_tls<H, A>(acceptor: TlsAcceptor, handler: H) -> SocketAddr
 where
     H: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,

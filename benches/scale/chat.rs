@@ -11,7 +11,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::common::server::{Answer, answer_with};
+use crate::loopback::server::{Answer, answer_with};
 
 const BURST: f64 = 5.0;
 

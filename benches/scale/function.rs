@@ -10,9 +10,9 @@ use hyper::Request;
 use tokio::time::Instant;
 
 use crate::chat::{Chat, ChatType};
-use crate::common::aws::Aws;
-use crate::common::process::Process;
-use crate::common::server::{Answer, answer_with, invocation, serve};
+use crate::loopback::aws::Aws;
+use crate::loopback::process::Process;
+use crate::loopback::server::{Answer, answer_with, invocation, serve};
 use crate::queue::{Batch, Queue};
 
 /// The function's timeout in the deployment.

@@ -15,9 +15,9 @@
 #![expect(clippy::unwrap_used, reason = "an error here ends the benchmark")]
 
 mod chat;
-#[path = "../common/mod.rs"]
-mod common;
 mod function;
+#[path = "../loopback/mod.rs"]
+mod loopback;
 mod queue;
 mod report;
 mod rollover;
@@ -30,8 +30,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use chat::{Chat, ChatType};
-use common::aws::Aws;
 use function::Function;
+use loopback::aws::Aws;
 use queue::Queue;
 use report::Report;
 

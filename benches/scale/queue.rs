@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::common::aws::QueueCalls;
+use crate::loopback::aws::QueueCalls;
 use crate::rollover::Event;
 use crate::samples::{Samples, State};
 

@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use crate::Run;
 use crate::chat::{Chat, Message, Shown};
-use crate::common::aws::Aws;
-use crate::common::table::{Item, TableCosts};
 use crate::function::{Function, Invocation, TIMEOUT};
+use crate::loopback::aws::Aws;
+use crate::loopback::table::{Item, TableCosts};
 use crate::queue::{Figures, Queue};
 
 /// The function's memory in the deployment.

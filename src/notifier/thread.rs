@@ -19,7 +19,6 @@
 mod action;
 mod activity;
 mod board;
-mod common;
 mod counter;
 mod deployment;
 mod display;
@@ -38,6 +37,7 @@ mod seen;
 mod service;
 mod service_task;
 mod settings;
+mod shared_facts;
 mod shown;
 mod state;
 mod storm;

@@ -1,9 +1,9 @@
 //! The table of the benchmarks as a server. It is faster than dynalite, so that a busy machine does not make the program
 //! give up on its table.
 
-#[path = "../../benches/common/expression.rs"]
+#[path = "../../benches/loopback/expression.rs"]
 mod expression;
-#[path = "../../benches/common/table.rs"]
+#[path = "../../benches/loopback/table.rs"]
 mod table;
 
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
 //! Keeps states small. Only states whose texts are unusually long are cut here.
 
-use super::service::Places;
+use super::shared_facts::Places;
 use super::state::SubjectState;
 
 /// The largest state, in bytes of JSON.

@@ -12,11 +12,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::action::{ThreadId, ThreadKind, ThreadState};
-use super::common::{Common, SharedFacts};
 use super::deployment::Deployment;
 use super::host::HostTrouble;
 use super::observation::Observation;
-use super::service::Places;
+use super::shared_facts::{Common, Places, SharedFacts};
 use super::shown::Shown;
 use super::state::ShownNotice;
 use super::subject::SubjectKey;

@@ -4,10 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::deployment::cut_images;
 use super::observation::Observation;
-use super::rollout::LONGEST_NAME;
 use super::state::SubjectState;
 use super::subject::SubjectKey;
-use super::text::{cut, cut_known};
+use super::text::{LONGEST_NAME, cut, cut_known};
 use crate::ecs::notice::{Facts, Kind};
 
 /// The most revisions of a family that are remembered.

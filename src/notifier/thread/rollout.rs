@@ -13,7 +13,7 @@ use super::registration::Registration;
 use super::service;
 use super::state::SubjectState;
 use super::subject::SubjectKey;
-use super::text::{cut, cut_known};
+use super::text::{LONGEST_ID, LONGEST_NAME, cut, cut_known};
 use super::unix_time::UnixTime;
 use crate::ecs::event::{HookStateChange, Time};
 use crate::ecs::notice::{
@@ -31,9 +31,6 @@ const SAME_BEGINNING: Duration = Duration::from_secs(600);
 /// A hook's last event may come a little later than the end of its deployment.
 const AFTER_END: Duration = Duration::from_secs(60);
 
-/// The longest ids, names and reasons that are stored, in bytes.
-pub(super) const LONGEST_ID: usize = 320;
-pub(super) const LONGEST_NAME: usize = 300;
 const LONGEST_REASON: usize = 400;
 
 /// A deployment of the service.

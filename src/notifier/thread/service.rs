@@ -3,16 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::action::ThreadState;
-use super::counter::Counter;
 use super::deployment::Replacement;
 use super::incident::{self, Deployed, Sign, Touch};
 use super::observation::Observation;
 use super::registration::Registration;
-use super::rollout::{self, LONGEST_ID, LONGEST_NAME};
+use super::rollout;
 use super::service_task::{self, StrayTasks};
+use super::shared_facts::Places;
 use super::state::SubjectState;
 use super::subject::SubjectKey;
-use super::text::{cut, cut_known};
+use super::text::{LONGEST_ID, LONGEST_NAME, cut, cut_known};
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{CallFacts, CallPurpose, Facts, Kind, ServiceFacts};
 
@@ -54,42 +54,6 @@ pub(super) struct ServiceMemory {
     /// When the service was created and deleted last.
     created_at: Option<UnixTime>,
     pub(super) gone_at: Option<UnixTime>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Places {
-    pub(super) zones: Counter,
-    pub(super) instances: Counter,
-    pub(super) revisions: Counter,
-}
-
-impl Places {
-    pub(super) fn merge(&mut self, other: &Self) {
-        for (own, other) in [
-            (&mut self.zones, &other.zones),
-            (&mut self.instances, &other.instances),
-        ] {
-            for (value, _) in other.iter() {
-                own.add_once(value);
-            }
-        }
-    }
-
-    /// Notes where a task is. Each value counts once: only whether there are others matters.
-    pub(super) fn note(&mut self, observation: &Observation<'_>) {
-        let subject = &observation.notice.subject;
-        let revision = subject.task_definition();
-        for (values, value) in [
-            (&mut self.zones, subject.availability_zone.as_deref()),
-            (&mut self.instances, subject.container_instance.as_deref()),
-            (&mut self.revisions, revision.as_deref()),
-        ] {
-            if let Some(value) = value {
-                values.add_once(value);
-            }
-        }
-    }
 }
 
 impl ServiceMemory {

@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::action::{Reason, ThreadId, ThreadKind, ThreadState, Turn};
-use super::common::SharedFacts;
 use super::incident::{CommonFact, cause_of};
-use super::service::Places;
 use super::settings::ThreadSettings;
+use super::shared_facts::{Places, SharedFacts};
 use super::shown::Shown;
 use super::state::{ShownNotice, SubjectState};
 use super::subject::{SubjectKey, SubjectKind};

@@ -1,5 +1,9 @@
 //! Cuts texts for the states, which must stay small.
 
+/// The longest ids, names and reasons that are stored, in bytes.
+pub(super) const LONGEST_ID: usize = 320;
+pub(super) const LONGEST_NAME: usize = 300;
+
 /// The first bytes of a text, at most so many.
 pub(super) fn cut(text: &str, most: usize) -> String {
     let mut end = text.len().min(most);

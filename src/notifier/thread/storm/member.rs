@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::notifier::policy::Severity;
 use crate::notifier::thread::action::{ThreadId, ThreadState};
-use crate::notifier::thread::common::SharedFacts;
 use crate::notifier::thread::counter::Counter;
 use crate::notifier::thread::incident::Incident;
-use crate::notifier::thread::service::Places;
+use crate::notifier::thread::shared_facts::Places;
+use crate::notifier::thread::shared_facts::SharedFacts;
 use crate::notifier::thread::subject::{SubjectKey, SubjectKind};
 use crate::notifier::thread::text::cut;
 use crate::notifier::thread::unix_time::UnixTime;

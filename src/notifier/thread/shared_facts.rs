@@ -5,7 +5,6 @@ use strum::IntoStaticStr;
 
 use super::counter::Counter;
 use super::observation::Observation;
-use super::service::Places;
 use super::text::cut;
 use crate::ecs::diagnosis::Cause;
 
@@ -160,6 +159,43 @@ impl SharedFacts {
             .into_iter()
             .flatten()
             .collect()
+    }
+}
+
+/// Where the tasks of a service are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Places {
+    pub(super) zones: Counter,
+    pub(super) instances: Counter,
+    pub(super) revisions: Counter,
+}
+
+impl Places {
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (own, other) in [
+            (&mut self.zones, &other.zones),
+            (&mut self.instances, &other.instances),
+        ] {
+            for (value, _) in other.iter() {
+                own.add_once(value);
+            }
+        }
+    }
+
+    /// Notes where a task is. Each value counts once: only whether there are others matters.
+    pub(super) fn note(&mut self, observation: &Observation<'_>) {
+        let subject = &observation.notice.subject;
+        let revision = subject.task_definition();
+        for (values, value) in [
+            (&mut self.zones, subject.availability_zone.as_deref()),
+            (&mut self.instances, subject.container_instance.as_deref()),
+            (&mut self.revisions, revision.as_deref()),
+        ] {
+            if let Some(value) = value {
+                values.add_once(value);
+            }
+        }
     }
 }
 
