@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use ecs_parrot::ecs::event::EcsEvent;
 use ecs_parrot::ecs::notice::Notice;
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation, terminal};
 use ecs_parrot::notifier::dispatch;
@@ -12,6 +13,8 @@ use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::{Decision, Policy, Priority};
 use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
+use ecs_parrot::notifier::replay::{Replay, ReplayLine};
+use ecs_parrot::notifier::thread::{ThreadSettings, UnixTime};
 use serde_json::Value;
 use strum::VariantArray as _;
 
@@ -87,6 +90,22 @@ pub(crate) fn one_of_each_kind() -> Vec<&'static (String, Value)> {
 pub(crate) fn renderer() -> &'static Renderer {
     static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
     &RENDERER
+}
+
+/// What a channel of this type shows of these batches, from the first event until nothing is due any more.
+pub(crate) fn replay(
+    batches: impl IntoIterator<Item = (UnixTime, Vec<EcsEvent>)>,
+    channel: ChannelType,
+) -> Vec<ReplayLine> {
+    let policy = Policy::default();
+    let channel = ConfiguredChannel::unconfigured(channel);
+    let mut replay = Replay::new(&policy, renderer(), &channel, ThreadSettings::default());
+    let mut lines = Vec::new();
+    for (at, events) in batches {
+        lines.extend(replay.batch(at, &events));
+    }
+    lines.extend(replay.finish(None));
+    lines
 }
 
 /// The result of one event of a payload. Nothing is sent.

@@ -81,16 +81,7 @@ fn replay(story: Vec<(UnixTime, EcsEvent)>, channel: ChannelType) -> Vec<ReplayL
     for (at, event) in story {
         batches.entry(at).or_default().push(event);
     }
-    let policy = Policy::default();
-    let channel = ConfiguredChannel::unconfigured(channel);
-    let settings = ThreadSettings::default();
-    let mut replay = Replay::new(&policy, events::renderer(), &channel, settings);
-    let mut lines: Vec<_> = batches
-        .into_iter()
-        .flat_map(|(at, events)| replay.batch(at, &events))
-        .collect();
-    lines.extend(replay.finish(None));
-    lines
+    events::replay(batches, channel)
 }
 
 /// One line each. Of a message's edits only the number is written, the first one and the last one.

@@ -1,10 +1,8 @@
 //! What a person reads in the messages of threads, in a few events each. The stories show whole hours.
 
 use ecs_parrot::ecs::event::EcsEvent;
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
-use ecs_parrot::notifier::policy::Policy;
-use ecs_parrot::notifier::replay::Replay;
-use ecs_parrot::notifier::thread::{ThreadSettings, UnixTime};
+use ecs_parrot::notifier::channel::ChannelType;
+use ecs_parrot::notifier::thread::UnixTime;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -13,22 +11,12 @@ use crate::events;
 const REGION: &str = "arn:aws:ecs:eu-west-1:210987654321";
 
 /// The messages of a channel without edits: the headline, and the lines that begin with one of these labels.
-fn read(events: &[Value], labels: &[&str]) -> Vec<String> {
-    let policy = Policy::default();
-    let channel = ConfiguredChannel::unconfigured(ChannelType::Terminal);
-    let mut replay = Replay::new(
-        &policy,
-        events::renderer(),
-        &channel,
-        ThreadSettings::default(),
-    );
-    let mut lines = Vec::new();
-    for event in events {
+fn read(happened: &[Value], labels: &[&str]) -> Vec<String> {
+    let batches = happened.iter().map(|event| {
         let at: Timestamp = event["time"].as_str().unwrap().parse().unwrap();
-        let event = EcsEvent::read(event).unwrap();
-        lines.extend(replay.batch(UnixTime::of(at), &[event]));
-    }
-    lines.extend(replay.finish(None));
+        (UnixTime::of(at), vec![EcsEvent::read(event).unwrap()])
+    });
+    let lines = events::replay(batches, ChannelType::Terminal);
     let texts = lines.iter().flat_map(|it| {
         let has_label = |line: &&str| labels.iter().any(|label| line.starts_with(label));
         let details = it

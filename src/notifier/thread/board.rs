@@ -163,9 +163,9 @@ impl Board<'_> {
         let Some(key) = &route.activity else {
             return;
         };
-        let is_run = route.launches().next().is_some();
-        let is_counted = is_taken && (is_run || !self.is_counted_beside(key, observation));
-        if observation.is_brought_back || is_counted {
+        if observation.is_brought_back
+            || is_taken && !self.is_counted_beside(key, observation, route)
+        {
             return;
         }
         let stops = route.stops.as_ref();
@@ -193,10 +193,17 @@ impl Board<'_> {
     }
 
     /// A scheduled task that ended well and is the sign of a recovery is not posted beside it. Where the good ends are
-    /// counted already, it is one of them.
-    fn is_counted_beside(&self, key: &SubjectKey, observation: &Observation<'_>) -> bool {
+    /// counted already, it is one of them. A run is not: it has a message of its own.
+    fn is_counted_beside(
+        &self,
+        key: &SubjectKey,
+        observation: &Observation<'_>,
+        route: &Route,
+    ) -> bool {
+        let is_run = route.launches().next().is_some();
         let activity = self.known(key).and_then(|it| it.activity.as_ref());
-        observation.cause() == Some(Cause::Finished)
+        !is_run
+            && observation.cause() == Some(Cause::Finished)
             && activity.is_some_and(|it| it.goes_on(self.now))
     }
 

@@ -390,20 +390,20 @@ impl Storm {
         self.common = common.into_iter().map(CommonFact::from).collect();
     }
 
+    /// Forgets the news of who has recovered while it waited. Returns whether any is left.
+    fn has_failing_news(&mut self) -> bool {
+        let members = &self.members;
+        self.new_members.retain(|name| {
+            let mut members = members.iter();
+            let known = members.find(|it| cut(it.name(), LONGEST_NAME) == *name);
+            known.is_none_or(|it| it.state == ThreadState::Open)
+        });
+        !self.new_members.is_empty()
+    }
+
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
         let state = self.state();
-        if now >= self.news_at.plus(BETWEEN_NEWS) {
-            // Who has recovered while the news waited is no news any more.
-            let members = &self.members;
-            let is_failing = |name: &String| {
-                let known = members
-                    .iter()
-                    .find(|it| cut(it.name(), LONGEST_NAME) == *name);
-                known.is_none_or(|it| it.state == ThreadState::Open)
-            };
-            self.new_members.retain(is_failing);
-        }
-        let has_news = !self.new_members.is_empty() && now >= self.news_at.plus(BETWEEN_NEWS);
+        let has_news = now >= self.news_at.plus(BETWEEN_NEWS) && self.has_failing_news();
         let reason = match () {
             () if !self.shown.is_open() => Reason::Opened,
             () if state == ThreadState::Resolved && self.shown.state != Some(state) => {

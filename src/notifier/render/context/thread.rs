@@ -90,22 +90,11 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
     let says = match (total, turn.map(|it| it.reason)) {
         (_, None) if is_closed => Some("the run was closed by hand".to_owned()),
         (0 | 1, _) => None,
-        (_, Some(Reason::Failed)) if ended < total => {
-            let why = shared_end(&failed).map(|it| format!(": {it}"));
-            let why = why.unwrap_or_default();
-            Some(format!("{} of {total} tasks failed{why}", failed.len()))
-        }
+        (_, Some(Reason::Failed)) if ended < total => Some(some_failed(&failed, total)),
         (_, _) if ended == total && failed.is_empty() => {
             Some(format!("all {total} tasks finished"))
         }
-        (_, _) if ended == total => {
-            let why = shared_end(&failed).map(|it| format!(": {it}"));
-            let why = why.unwrap_or_default();
-            Some(format!(
-                "ended, {} of {total} tasks failed{why}",
-                failed.len()
-            ))
-        }
+        (_, _) if ended == total => Some(format!("ended, {}", some_failed(&failed, total))),
         (_, _) if ended > 0 => Some(format!("{ended} of {total} tasks have ended")),
         (_, _) if started == total => Some(format!("{total} tasks run")),
         (_, _) if started > 0 => Some(format!("{started} of {total} tasks run")),
@@ -121,6 +110,13 @@ fn run_names(run: &Run, turn: Option<&Turn>) -> ThreadNames {
             .collect(),
         ..ThreadNames::default()
     }
+}
+
+/// `2 of 3 tasks failed: exited with 1`.
+fn some_failed(failed: &[&RunTask], total: usize) -> String {
+    let why = shared_end(failed).map(|it| format!(": {it}"));
+    let why = why.unwrap_or_default();
+    format!("{} of {total} tasks failed{why}", failed.len())
 }
 
 /// How the tasks ended, if all ended in the same way.
