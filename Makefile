@@ -32,7 +32,7 @@ test: ## run the tests for every change; the tools that they need are installed 
 	cargo test
 
 acceptance: ## run the slow tests: releases, stacks, upgrades, load with failures, checks with all samples
-	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test suite -- --ignored --skip all_samples::
+	RUST_TEST_THREADS=1 cargo test --locked --no-fail-fast --test suite -- --ignored --skip all_samples::
 	PROPTEST_CASES=4096 cargo test --locked --no-fail-fast --test suite -- --include-ignored all_samples:: properties::
 
 # With a misspelt key the deployed function would post nothing. Every key is optional, and so is the file.
