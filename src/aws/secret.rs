@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -33,10 +34,14 @@ impl Secret {
         if text.len() < MIN_PART_LENGTH.min(secret.len()) {
             return text.to_owned();
         }
-        let parts = secret
-            .split(['/', '?', '&', '='])
-            .filter(|part| part.len() >= MIN_PART_LENGTH);
-        std::iter::once(secret)
+        // A server may repeat a part of an address as it was before its encoding.
+        let decoded = percent_decode_str(secret).decode_utf8_lossy();
+        let parts = [secret, &decoded].into_iter().flat_map(|text| {
+            text.split(['/', '?', '&', '='])
+                .filter(|part| part.len() >= MIN_PART_LENGTH)
+        });
+        [secret, &decoded]
+            .into_iter()
             .chain(parts)
             .filter(|part| !part.is_empty())
             .fold(text.to_owned(), |text, part| text.replace(part, REDACTED))

@@ -10,6 +10,7 @@ mod flowdock;
 pub mod html;
 mod http;
 pub mod markup;
+mod mention;
 mod operation;
 mod retry;
 pub mod settings;
@@ -100,6 +101,16 @@ pub trait Channel: fmt::Debug + Send + Sync {
         }
     }
 
+    /// Whether the channel has a use for an event that belongs to no thread.
+    fn takes_single(&self, _: Priority) -> bool {
+        true
+    }
+
+    /// Whether the channel has nothing to send for this operation on a thread. The operation then counts as done.
+    fn skips(&self, _: &Message, _: Operation<'_>) -> bool {
+        false
+    }
+
     /// Tries to send once.
     fn send<'a>(
         &'a self,
@@ -172,7 +183,7 @@ impl ConfiguredChannel {
 
     /// Whether the priority reaches the channel's minimum.
     pub fn accepts(&self, priority: Priority) -> bool {
-        self.accepts_urgency(priority.urgent)
+        self.accepts_urgency(priority.urgent) && self.channel.takes_single(priority)
     }
 
     pub fn accepts_urgency(&self, urgent: bool) -> bool {
@@ -227,6 +238,14 @@ pub enum UnansweredKind {
 impl Outcome {
     /// The chat accepted the message and gave no reference to it.
     const DELIVERED: Self = Self::Delivered { root: None };
+
+    /// The outcome, with the reference to the new message if it was delivered.
+    fn with_root(self, root: impl FnOnce() -> Option<MessageRef>) -> Self {
+        match self {
+            Self::Delivered { .. } => Self::Delivered { root: root() },
+            other => other,
+        }
+    }
 
     fn retry(why: String) -> Self {
         Self::Retry { after: None, why }

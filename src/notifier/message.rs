@@ -1,7 +1,10 @@
 //! A message before it is converted to a channel's own format.
 
+use serde::Serialize;
+
 use crate::ecs::notice::Kind;
 use crate::notifier::policy::Severity;
+use crate::notifier::thread::{Reason, ThreadId, ThreadKind, ThreadState};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -13,6 +16,10 @@ pub struct Message {
     /// The first line, in the channel's markup.
     pub headline: String,
     pub details: Vec<Line>,
+    /// The same facts as plain text, for formats that have fields of their own.
+    pub facts: MessageFacts,
+    /// `None` if the message belongs to no thread.
+    pub thread: Option<MessageThread>,
 }
 
 /// A line of the details, in the channel's markup. Only a block of log lines contains line breaks.
@@ -38,6 +45,52 @@ impl Line {
             is_block: false,
         }
     }
+}
+
+/// What a message is about, as text without markup: one line each, without invisible characters, and cut. A fact that is
+/// not known is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MessageFacts {
+    /// The id of the event. A message about many events has that of the first one; a message of a thread, that of the
+    /// event that it shows.
+    pub event_id: Option<String>,
+    /// When it happened, in RFC 3339 where AWS gave such a time.
+    pub time: Option<String>,
+    pub account: Option<String>,
+    pub region: Option<String>,
+    pub cluster: Option<String>,
+    pub service: Option<String>,
+    pub family: Option<String>,
+    pub revision: Option<String>,
+    pub task: Option<String>,
+    /// The EC2 instance, else the id of the container instance.
+    pub instance: Option<String>,
+    pub actor: Option<String>,
+    /// The diagnosis's cause, `out_of_memory`, else the name of the service's event.
+    pub cause: Option<String>,
+    pub links: Vec<MessageLink>,
+}
+
+/// A page of the AWS console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageLink {
+    /// `task`, `logs`, `service`, `cluster`.
+    pub label: &'static str,
+    /// An `https` address without spaces, quotes and brackets.
+    pub url: String,
+}
+
+/// The thread that a message belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MessageThread {
+    pub id: ThreadId,
+    pub kind: ThreadKind,
+    /// `None` for an activity.
+    pub state: Option<ThreadState>,
+    /// Whether the thread goes on.
+    pub is_open: bool,
+    /// Why the message is sent now.
+    pub reason: Reason,
 }
 
 impl Message {

@@ -5,7 +5,9 @@
 //! cold start slow. The operator's templates are compiled at the start, so that an error stops the program.
 
 mod built_in;
+mod clean;
 mod context;
+mod facts;
 mod functions;
 mod own;
 mod thread_message;
@@ -23,11 +25,12 @@ use crate::notifier::channel::ChannelType;
 use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
 use crate::notifier::group::{Form, Group};
-use crate::notifier::message::{Line, Message};
+use crate::notifier::message::{Line, Message, MessageFacts, MessageThread};
 use crate::notifier::policy::Severity;
 use crate::notifier::thread::ThreadKind;
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
+use facts::{facts_of, facts_of_thread};
 use functions::compile;
 use functions::marks::{BLOCK, BOLD, COUNT_IS_SHOWN, END_OF_BOLD, LINE_OF_BLOCK, is_mark};
 
@@ -162,6 +165,8 @@ impl Renderer {
             urgent: group.priority.urgent,
             mentions: group.priority.severity == Severity::Critical,
             count: is_counted.then_some(count),
+            facts: facts_of(group.first(), group.priority),
+            thread: None,
         }
     }
 
@@ -181,6 +186,8 @@ impl Renderer {
             urgent,
             mentions: shown.turn.mentions,
             count: None,
+            facts: facts_of_thread(shown, &event),
+            thread: Some(shown.as_message_thread()),
         }
     }
 
@@ -420,6 +427,8 @@ struct Rendering {
     mentions: bool,
     /// The number of equal events, which the headline shows.
     count: Option<usize>,
+    facts: MessageFacts,
+    thread: Option<MessageThread>,
 }
 
 impl Rendering {
@@ -450,6 +459,8 @@ impl Rendering {
             mentions: self.mentions,
             headline,
             details,
+            facts: self.facts.clone(),
+            thread: self.thread.clone(),
         }
     }
 }

@@ -363,7 +363,7 @@ impl<'a> Replay<'a> {
         };
         let steps = steps.iter();
         steps
-            .map(|step| self.show_step(action, *step, evaluated))
+            .filter_map(|step| self.show_step(action, *step, evaluated))
             .collect()
     }
 
@@ -372,7 +372,7 @@ impl<'a> Replay<'a> {
         action: &Action,
         step: Step,
         evaluated: &[(Notice, Decision)],
-    ) -> ReplayLine {
+    ) -> Option<ReplayLine> {
         let known = self.messages.of_threads.get(action.id()).copied();
         let form = match (step, known) {
             (Step::Edit, _) | (Step::Post, None) => ThreadForm::Whole,
@@ -385,37 +385,41 @@ impl<'a> Replay<'a> {
         };
         let render = |view| self.renderer.render_thread_or_fall_back(view, &message);
         let rendered = self.rendered(render);
-        let root = match (step, known) {
-            (Step::Post, _) | (_, None) => {
-                let number = self.messages.next();
-                self.messages.of_threads.insert(action.id().clone(), number);
-                number
-            }
-            (Step::Edit | Step::Reply { .. }, Some(number)) => number,
+        let old = match (step, known) {
+            (Step::Post, _) | (_, None) => None,
+            (Step::Edit | Step::Reply { .. }, Some(number)) => Some(number),
         };
+        let root = old.unwrap_or(self.messages.last + 1);
         let reference = MessageRef {
             channel: "channel".to_owned(),
             id: format!("message-{root}"),
         };
-        let (kind, operation, reply) = match step {
-            Step::Post => (ActionKind::Post, Operation::Post, None),
-            Step::Edit => (ActionKind::Update, Operation::Update(&reference), None),
+        let (kind, operation) = match step {
+            Step::Post => (ActionKind::Post, Operation::Post),
+            Step::Edit => (ActionKind::Update, Operation::Update(&reference)),
             Step::Reply { broadcast } => {
                 let kind = match broadcast {
                     true => ActionKind::Broadcast,
                     false => ActionKind::Reply,
                 };
                 let root = &reference;
-                let operation = Operation::Reply { root, broadcast };
-                (kind, operation, Some(self.messages.next()))
+                (kind, Operation::Reply { root, broadcast })
             }
         };
+        if self.channel.channel.skips(&rendered.own, operation) {
+            return None;
+        }
+        if old.is_none() {
+            let number = self.messages.next();
+            self.messages.of_threads.insert(action.id().clone(), number);
+        }
+        let is_reply = matches!(step, Step::Reply { .. });
         let payload = self.channel.channel.payload(&rendered.own, operation);
-        ReplayLine {
+        Some(ReplayLine {
             at: self.at(),
             action: kind,
             message: root,
-            reply,
+            reply: is_reply.then(|| self.messages.next()),
             thread: Some(action.id().clone()),
             state: action.thread.state(),
             severity: rendered.own.severity.into(),
@@ -427,7 +431,7 @@ impl<'a> Replay<'a> {
             payload: payload.unwrap_or_default(),
             shown: rendered.own,
             html: rendered.html,
-        }
+        })
     }
 
     fn rendered(&self, render: impl Fn(View) -> Message) -> Rendered {

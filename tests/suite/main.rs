@@ -14,6 +14,7 @@ mod any_events;
 mod channel_list;
 mod channels;
 mod chat;
+mod chat_services;
 mod command_line;
 mod dedup;
 mod deploy_hook;

@@ -37,6 +37,10 @@ const STORIES: [(&str, usize, usize); 12] = [
 /// A channel that edits and replies, and one that does neither.
 const CHANNELS: [ChannelType; 2] = [ChannelType::SlackApp, ChannelType::Slack];
 
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    STORIES.iter().map(|(name, _, _)| *name)
+}
+
 fn story(name: &str) -> Vec<(UnixTime, EcsEvent)> {
     let path = events::folder().join(format!("stories/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
@@ -66,7 +70,7 @@ fn with_late_calls(name: &str, late: Duration) -> Vec<(UnixTime, EcsEvent)> {
 }
 
 /// A story in a channel. Each is played once for all tests.
-fn play(name: &'static str, channel: ChannelType) -> Arc<Vec<ReplayLine>> {
+pub(crate) fn play(name: &'static str, channel: ChannelType) -> Arc<Vec<ReplayLine>> {
     type Played = BTreeMap<(&'static str, &'static str), Arc<Vec<ReplayLine>>>;
     static PLAYED: Mutex<Played> = Mutex::new(Played::new());
     let key = (name, channel.into());

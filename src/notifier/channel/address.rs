@@ -23,6 +23,34 @@ pub(super) fn problem_of(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// The same for an address of a service with known hosts. A loopback host is allowed, for emulators.
+///
+/// # Errors
+///
+/// `not_theirs` if the address is correct but its host is none of `hosts`, and no subdomain of one of them.
+pub(super) fn problem_of_host(
+    text: &str,
+    hosts: &[&str],
+    not_theirs: &'static str,
+) -> Result<(), &'static str> {
+    problem_of(text)?;
+    let Ok(url) = Url::parse(text) else {
+        return Err("not an address");
+    };
+    let is_theirs = hosts.iter().any(|host| is_host(&url, host));
+    match is_theirs || is_loopback(&url) {
+        true => Ok(()),
+        false => Err(not_theirs),
+    }
+}
+
+/// Whether the address has this host or a subdomain of it.
+pub(super) fn is_host(url: &Url, host: &str) -> bool {
+    let found = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let before = found.strip_suffix(host);
+    before.is_some_and(|it| it.is_empty() || it.ends_with('.'))
+}
+
 /// The same for an address to which a path is appended.
 pub(super) fn problem_of_base(text: &str) -> Result<(), &'static str> {
     problem_of(text)?;

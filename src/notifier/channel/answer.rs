@@ -6,9 +6,9 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde_json::{Map, Value};
 
+use super::http::Redactions;
 use super::transport::describe;
 use super::{Outcome, UnansweredKind};
-use crate::aws::secret::Secret;
 
 /// The answer of a channel that accepted a message. A status of 200 is not enough, because a login page has it, too.
 pub(super) struct Success {
@@ -34,12 +34,15 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The delay that the service asks for before the next attempt.
     pub(super) retry_after: Option<Duration>,
-    /// The beginning of the body, without the secret.
+    /// The beginning of the body, without secrets.
     pub(super) body: String,
 }
 
 /// Reads an answer. Returns the outcome if the answer to an accepted request is incomplete.
-pub(super) async fn receive(mut response: Response, secret: &Secret) -> Result<Answer, Outcome> {
+pub(super) async fn receive(
+    mut response: Response,
+    secrets: &Redactions<'_>,
+) -> Result<Answer, Outcome> {
     let status = response.status();
     let retry_after = retry_after(&response);
     let body = match beginning(&mut response).await {
@@ -48,7 +51,7 @@ pub(super) async fn receive(mut response: Response, secret: &Secret) -> Result<A
         Err(error) if status.is_success() => {
             return Err(Outcome::Unanswered {
                 kind: UnansweredKind::Stalled,
-                why: describe(error, secret),
+                why: describe(error, secrets),
             });
         }
         Err(_) => String::new(),
@@ -56,8 +59,8 @@ pub(super) async fn receive(mut response: Response, secret: &Secret) -> Result<A
     Ok(Answer {
         status,
         retry_after,
-        // The secret is redacted before any text is cut, because a part of a secret would not be found.
-        body: secret.redact(&body),
+        // Secrets are redacted before any text is cut, because a part of a secret would not be found.
+        body: secrets.redact(&body),
     })
 }
 

@@ -1,5 +1,9 @@
-//! Sends a POST to a chat service. All channel types use it.
+//! Sends a request to a chat service. All channel types use it.
 
+use std::fmt;
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::answer::{self, Answer, Success};
@@ -12,22 +16,98 @@ use crate::http::SharedClient;
 /// The address made from a secret, or what is wrong with the secret.
 pub(super) type Address = Result<Secret, &'static str>;
 
-/// Where a request goes, and which secret it contains.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Target<'a> {
-    /// The address itself is the secret.
-    Webhook(&'a Secret),
-    /// The secret is in the header `Authorization`.
-    Api { url: &'a str, token: &'a Secret },
+/// A request with a JSON body. `Debug` shows neither the address nor the headers, because both may contain secrets.
+pub(super) struct ChatRequest {
+    method: Method,
+    url: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    /// What no text may show.
+    secrets: Vec<Secret>,
 }
 
-impl<'a> Target<'a> {
-    /// What no text may show.
-    fn secret(self) -> &'a Secret {
-        match self {
-            Self::Webhook(secret) => secret,
-            Self::Api { token, .. } => token,
+impl ChatRequest {
+    /// A POST to an address that is a secret itself.
+    pub(super) fn to_webhook(url: Secret, body: &Value) -> Self {
+        let request = Self::to_api(url.expose().to_owned(), body);
+        request.with_secret(url)
+    }
+
+    /// A POST to an address that is no secret.
+    pub(super) fn to_api(url: String, body: &Value) -> Self {
+        let json = HeaderValue::from_static("application/json");
+        Self {
+            method: Method::POST,
+            url,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            body: body.to_string().into_bytes(),
+            secrets: Vec::new(),
         }
+    }
+
+    #[must_use]
+    pub(super) fn with_method(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
+    /// Adds a header. It replaces one of the same name.
+    #[must_use]
+    pub(super) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Adds `Authorization: SCHEME SECRET`.
+    ///
+    /// # Errors
+    ///
+    /// If the secret contains characters that a header must not contain.
+    pub(super) fn with_authorization(
+        self,
+        scheme: &str,
+        secret: &Secret,
+    ) -> Result<Self, &'static str> {
+        let text = format!("{scheme} {}", secret.expose());
+        let mut value = HeaderValue::try_from(text)
+            .map_err(|_| "it contains characters that are not allowed in a header")?;
+        value.set_sensitive(true);
+        Ok(self
+            .with_header(AUTHORIZATION, value)
+            .with_secret(secret.clone()))
+    }
+
+    /// Names a secret that the request contains, so that no text shows it.
+    #[must_use]
+    pub(super) fn with_secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// The bytes that are sent. A signature is made of them.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    fn redactions(&self) -> Redactions<'_> {
+        Redactions(&self.secrets)
+    }
+}
+
+impl fmt::Debug for ChatRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ChatRequest");
+        shown.field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+/// The secrets of a request, which no text may show.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Redactions<'a>(&'a [Secret]);
+
+impl Redactions<'_> {
+    pub(super) fn redact(&self, text: &str) -> String {
+        let redacted = |text: String, secret: &Secret| secret.redact(&text);
+        self.0.iter().fold(text.to_owned(), redacted)
     }
 }
 
@@ -47,8 +127,7 @@ impl Http {
         }
     }
 
-    /// Posts JSON to the address made from a secret. If the service refuses the message and the secret is a reference,
-    /// the secret is read once more, because it may have been changed.
+    /// Posts JSON to the address made from a secret.
     pub(super) async fn post(
         &self,
         source: &SecretSource,
@@ -56,11 +135,24 @@ impl Http {
         body: &Value,
         success: &Success,
     ) -> Outcome {
+        let request = |secret: &Secret| Ok(ChatRequest::to_webhook(address(secret)?, body));
+        let read = |answer: &Answer| answer.outcome(success);
+        self.exchange(source, request, read).await
+    }
+
+    /// Makes a request of a secret, sends it, and reads the answer. If the service refuses the message and the secret is a
+    /// reference, the secret is read once more, because it may have been changed.
+    pub(super) async fn exchange(
+        &self,
+        source: &SecretSource,
+        request: impl Fn(&Secret) -> Result<ChatRequest, &'static str>,
+        read: impl Fn(&Answer) -> Outcome,
+    ) -> Outcome {
         let secret = match self.open(source).await {
             Ok(secret) => secret,
             Err(outcome) => return outcome,
         };
-        let outcome = self.post_with(&secret, &address, body, success).await;
+        let outcome = self.exchange_with(&secret, &request, &read).await;
         let is_refused = match &outcome {
             Outcome::Refused { .. } => true,
             Outcome::Unanswered { kind, .. } => *kind == UnansweredKind::Unexpected,
@@ -70,7 +162,7 @@ impl Http {
             return outcome;
         }
         match self.renew(source).await {
-            Some(renewed) => self.post_with(&renewed, &address, body, success).await,
+            Some(renewed) => self.exchange_with(&renewed, &request, &read).await,
             None => outcome,
         }
     }
@@ -89,34 +181,36 @@ impl Http {
         }
     }
 
-    async fn post_with(
+    async fn exchange_with(
         &self,
         secret: &Secret,
-        address: &impl Fn(&Secret) -> Address,
-        body: &Value,
-        success: &Success,
+        request: &impl Fn(&Secret) -> Result<ChatRequest, &'static str>,
+        read: &impl Fn(&Answer) -> Outcome,
     ) -> Outcome {
-        let address = match address(secret) {
-            Ok(address) => address,
+        let request = match request(secret) {
+            Ok(request) => request.with_secret(secret.clone()),
             Err(problem) => return unusable(problem),
         };
-        match self.call(Target::Webhook(&address), body).await {
-            Ok(answer) => answer.outcome(success),
+        match self.call(request).await {
+            Ok(answer) => read(&answer),
             Err(outcome) => outcome,
         }
     }
 
     /// Sends one request. Returns the outcome if no answer came.
-    pub(super) async fn call(&self, target: Target<'_>, body: &Value) -> Result<Answer, Outcome> {
+    pub(super) async fn call(&self, request: ChatRequest) -> Result<Answer, Outcome> {
         let client = self.client.get();
         let client = client.map_err(|error| Outcome::retry(error.to_string()))?;
-        let request = match target {
-            Target::Webhook(address) => client.post(address.expose()),
-            Target::Api { url, token } => client.post(url).bearer_auth(token.expose()),
-        };
-        match request.json(body).timeout(TIMEOUT).send().await {
-            Ok(response) => answer::receive(response, target.secret()).await,
-            Err(error) => Err(request_failed(error, target.secret())),
+        let redactions = request.redactions();
+        let sent = client
+            .request(request.method.clone(), &request.url)
+            .headers(request.headers.clone())
+            .body(request.body.clone())
+            .timeout(TIMEOUT)
+            .send();
+        match sent.await {
+            Ok(response) => answer::receive(response, &redactions).await,
+            Err(error) => Err(request_failed(error, &redactions)),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::Shown;
 use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
 use super::markup::escape;
-use super::settings::Settings;
+use super::mention::{Mention, MentionForm, text_for};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
@@ -28,7 +28,12 @@ const LIMITS: Limits = Limits {
     total: 10_000,
 };
 
-const MENTIONS: &str = "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces";
+/// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
+const MENTIONS: MentionForm = MentionForm {
+    is_mention: are_mentions,
+    problem: "not a mention in Slack's markup",
+    allowed: "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces",
+};
 
 /// The details of a message, with a colour beside them.
 #[derive(Debug, Serialize)]
@@ -38,16 +43,6 @@ struct Attachment<'a> {
     blocks: Vec<Value>,
 }
 
-/// The setting `mention`: text before some messages, in Slack's markup.
-fn read_mention(settings: &mut Settings<'_>) -> Option<String> {
-    let mention = settings.text("mention")?;
-    if !are_mentions(&mention) {
-        settings.problem("mention", "not a mention in Slack's markup", MENTIONS);
-    }
-    Some(mention)
-}
-
-/// <https://docs.slack.dev/messaging/formatting-message-text#mentioning-users>
 fn are_mentions(text: &str) -> bool {
     text.split_whitespace().all(is_mention)
 }
@@ -66,8 +61,8 @@ fn is_mention(word: &str) -> bool {
 }
 
 /// The headline, after the mention if this message mentions somebody.
-fn text(message: &Message, mention: Option<&str>) -> String {
-    match mention.filter(|_| message.mentions) {
+fn text(message: &Message, mention: Option<&Mention>) -> String {
+    match text_for(mention, message) {
         Some(mention) => format!("{mention} {}", message.headline),
         None => message.headline.clone(),
     }
@@ -106,11 +101,11 @@ fn section(text: String) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
 }
 
-fn shown(sender: &str, mention: Option<&str>, message: &Message, html: &Message) -> Shown {
+fn shown(sender: &str, mention: Option<&Mention>, message: &Message, html: &Message) -> Shown {
     Shown {
         sender: sender.to_owned(),
         color: color(message.severity),
-        headline: match mention.filter(|_| message.mentions) {
+        headline: match text_for(mention, message) {
             Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
             None => html.headline.clone(),
         },

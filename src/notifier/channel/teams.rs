@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::address::{ALLOWED, problem_of};
+use super::address::{ALLOWED, is_host, problem_of_host};
 use super::answer::Success;
 use super::fit::note;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
@@ -63,6 +63,25 @@ const CONNECTOR_HOSTS: [&str; 3] = [
     "outlook.office365.com",
 ];
 
+/// Where workflows have their webhooks, also in Microsoft's clouds for governments and in China.
+/// <https://learn.microsoft.com/power-automate/ip-address-configuration>
+const WORKFLOW_HOSTS: [&str; 11] = [
+    "logic.azure.com",
+    "logic.azure.us",
+    "logic.azure.cn",
+    "api.powerplatform.com",
+    "api.gov.powerplatform.microsoft.us",
+    "api.high.powerplatform.microsoft.us",
+    "api.appsplatform.us",
+    "api.powerplatform.partner.microsoftonline.cn",
+    "api.powerautomate.com",
+    "flow.microsoft.com",
+    "flow.microsoft.us",
+];
+
+const NOT_A_WORKFLOW: &str = "not the address of a workflow; in Teams, create the workflow \
+     \"Send webhook alerts to a channel\" and use the address that it shows";
+
 #[derive(Debug)]
 struct Teams {
     webhook: SecretSource,
@@ -76,19 +95,13 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
 
 /// Rejects the addresses of Office 365 connectors, which Microsoft has switched off.
 fn problem_of_webhook(text: &str) -> Result<(), &'static str> {
-    problem_of(text)?;
-    let url = Url::parse(text).ok();
-    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-    let host = host.trim_end_matches('.');
-    let is_connector = CONNECTOR_HOSTS
-        .iter()
-        .any(|it| host == *it || host.ends_with(&format!(".{it}")));
-    match is_connector {
+    let is_connector = |url: Url| CONNECTOR_HOSTS.iter().any(|it| is_host(&url, it));
+    match Url::parse(text).is_ok_and(is_connector) {
         true => Err(
             "an Office 365 connector, which Microsoft has switched off; create a workflow in Teams (Workflows, \
              \"Send webhook alerts to a channel\") and use its address",
         ),
-        false => Ok(()),
+        false => problem_of_host(text, &WORKFLOW_HOSTS, NOT_A_WORKFLOW),
     }
 }
 
@@ -292,6 +305,7 @@ impl Markup for CardMarkdown {
 mod tests {
     use super::*;
     use crate::ecs::notice::Kind;
+    use crate::notifier::message::MessageFacts;
 
     fn message(details: Vec<Line>) -> Message {
         Message {
@@ -301,6 +315,8 @@ mod tests {
             mentions: true,
             headline: "checkout ran out of memory".to_owned(),
             details,
+            facts: MessageFacts::default(),
+            thread: None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::{Minimum, Operation};
-use crate::notifier::message::Message;
+use crate::notifier::message::{Message, MessageFacts};
 use crate::notifier::policy::{CallWord, DropReason, Selection, Severity};
 
 fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -37,6 +37,8 @@ fn payload(config: &NotifierConfig, index: usize) -> Value {
         mentions: true,
         headline: "web failed".to_owned(),
         details: Vec::new(),
+        facts: MessageFacts::default(),
+        thread: None,
     };
     let channel = &config.channels.configured[index].channel;
     channel.payload(&message, Operation::Post).unwrap()

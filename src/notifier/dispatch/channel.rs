@@ -297,6 +297,10 @@ impl ChannelDispatcher<'_> {
             };
             let view = View::of(self.channel.channel_type);
             let message = self.renderer.render_thread_or_fall_back(view, &shown);
+            if self.channel.channel.skips(&message, step.operation) {
+                chain.note(&Outcome::Delivered { root: None });
+                continue;
+            }
             let prepared = self.channel.channel.prepare(&message, step.operation);
             if !is_edit {
                 sending.limiter.wait(self.deadline).await;

@@ -3,7 +3,6 @@
 //! A fact that an event does not contain is `none`, so only a misspelt name is undefined. Every text is cleaned here,
 //! before the markup of a channel escapes it.
 
-mod clean;
 mod summary;
 mod thread;
 mod words;
@@ -14,6 +13,7 @@ use std::sync::OnceLock;
 use serde::Serialize;
 use tera::Value;
 
+use super::clean::{clean, clean_all};
 use super::{ThreadMessage, View};
 use crate::ecs::arn::Arn;
 use crate::ecs::diagnosis::Cause;
@@ -32,7 +32,6 @@ use crate::notifier::channel::markup::escape;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use crate::notifier::thread::{ShownNotice, UnixTime};
-use clean::{clean, clean_all};
 use summary::{SummaryCount, counts, lines};
 use thread::{ThreadNames, thread_names};
 use words::{

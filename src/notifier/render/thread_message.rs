@@ -7,6 +7,7 @@ use crate::ecs::event::HookStateChange;
 use crate::ecs::event::Time;
 use crate::ecs::links::links;
 use crate::ecs::notice::{Facts, Kind, Links, Notice, Origin, ServiceFacts, Subject};
+use crate::notifier::message::MessageThread;
 use crate::notifier::policy::{Priority, Severity};
 use crate::notifier::thread::{
     Deployment, Hook, ShownNotice, Storm, Thread, ThreadForm, Turn, UnixTime,
@@ -31,6 +32,16 @@ impl ThreadMessage<'_> {
 
     pub(super) fn urgent(&self) -> bool {
         self.turn.urgent
+    }
+
+    pub(super) fn as_message_thread(&self) -> MessageThread {
+        MessageThread {
+            id: self.thread.id().clone(),
+            kind: self.thread.kind(),
+            state: self.thread.state(),
+            is_open: self.thread.is_open(),
+            reason: self.turn.reason,
+        }
     }
 
     /// The turn that the message is about. `None` for the thread's own message.

@@ -2,9 +2,10 @@
 
 use ecs_parrot::notifier::config::NotifierConfig;
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
+use wiremock::{Request, ResponseTemplate};
 
 use crate::chat::{chat, webhook};
+use crate::chat_services::{ChatService, Refusal, refusal};
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
 
@@ -53,4 +54,57 @@ fn is_refused(url: &str) {
         error.contains("workflow") && !error.contains("very-secret"),
         "{error}"
     );
+}
+
+/// A workflow that posts the card which it receives.
+pub(crate) struct Workflow;
+
+impl ChatService for Workflow {
+    fn settings(&self, base: &str) -> Value {
+        json!({"url": format!("{base}/workflows/1/triggers/manual/paths/invoke?sig=secret")})
+    }
+
+    fn answer(&mut self, request: &Request) -> Result<ResponseTemplate, Refusal> {
+        const LARGEST: usize = 28 * 1024;
+        if request.body.len() > LARGEST {
+            return Err(refusal(413, "Request Entity too large"));
+        }
+        let body: Value = serde_json::from_slice(&request.body)
+            .map_err(|error| refusal(400, &error.to_string()))?;
+        let attachments = body["attachments"].as_array();
+        let [attachment] = attachments.map(Vec::as_slice).unwrap_or_default() else {
+            return Err(refusal(400, "not one attachment"));
+        };
+        let card = &attachment["content"];
+        let is_card = attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+            && card["type"] == "AdaptiveCard"
+            && card["version"] == "1.4";
+        let elements = card["body"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        match is_card && !elements.is_empty() && elements.iter().all(is_element) {
+            true => Ok(ResponseTemplate::new(202)),
+            false => Err(refusal(400, "not an Adaptive Card 1.4")),
+        }
+    }
+}
+
+/// Whether the element has what version 1.4 requires of it. <https://adaptivecards.io/explorer/>
+fn is_element(element: &Value) -> bool {
+    let all = |key: &str, is: fn(&Value) -> bool| {
+        let parts = element[key].as_array();
+        parts.is_some_and(|it| !it.is_empty() && it.iter().all(is))
+    };
+    match element["type"].as_str() {
+        Some("TextBlock") => element["text"].is_string(),
+        Some("RichTextBlock") => all("inlines", |it| {
+            it["type"] == "TextRun" && it["text"].is_string()
+        }),
+        Some("Container") => all("items", is_element),
+        Some("FactSet") => all("facts", |it| {
+            it["title"].is_string() && it["value"].is_string()
+        }),
+        _ => false,
+    }
 }

@@ -8,7 +8,7 @@ use super::errors::{ApiError, ErrorClass};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::channel::address::problem_of_token;
 use crate::notifier::channel::answer::{Answer, Success, object};
-use crate::notifier::channel::http::{Target, unusable};
+use crate::notifier::channel::http::{ChatRequest, unusable};
 use crate::notifier::channel::{Http, MessageRef, Operation, Outcome};
 
 const SUCCESS: Success = Success {
@@ -98,8 +98,13 @@ impl Api {
             return Err(Failure::Other(unusable(problem)));
         }
         let base = self.base.trim_end_matches('/');
-        let url = &format!("{base}/{}", method(operation));
-        match http.call(Target::Api { url, token }, body).await {
+        let url = format!("{base}/{}", method(operation));
+        let request = ChatRequest::to_api(url, body).with_authorization("Bearer", token);
+        let request = match request {
+            Ok(request) => request,
+            Err(problem) => return Err(Failure::Other(unusable(problem))),
+        };
+        match http.call(request).await {
             Ok(answer) => read(&answer, operation),
             Err(outcome) => Err(Failure::Other(repeatable(outcome, operation))),
         }

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use super::api::{Api, Failure, Sent, problem_of_bot_token};
 use super::errors::ErrorClass;
 use super::markup::Mrkdwn;
-use super::{Attachment, LIMITS, attachments, read_mention, shown, text};
+use super::{Attachment, LIMITS, MENTIONS, attachments, shown, text};
 use crate::notifier::channel::address::{ALLOWED, problem_of_base};
 use crate::notifier::channel::fit::{Limits, fit, length};
+use crate::notifier::channel::mention::Mention;
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
 use crate::notifier::channel::{
     Capabilities, Channel, ChannelType, Http, Operation, Outcome, PreparedMessage, RateLimit,
@@ -80,7 +81,7 @@ const EDIT_LIMIT: RateLimit = RateLimit {
 struct SlackApp {
     api: Api,
     channel: String,
-    mention: Option<String>,
+    mention: Option<Mention>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,7 +133,7 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     if let Some(Err(problem)) = channel.as_deref().map(problem_of_channel) {
         settings.problem("channel", problem, CHANNEL);
     }
-    let mention = read_mention(settings);
+    let mention = Mention::read(settings, &MENTIONS);
     let base = settings.address("url");
     if let Some(Err(problem)) = base.as_deref().map(problem_of_base) {
         settings.problem("url", problem, ALLOWED);
@@ -214,7 +215,7 @@ impl SlackApp {
     }
 
     fn body(&self, message: &Message, operation: Operation<'_>, extent: Extent) -> Value {
-        let mut text = text(message, self.mention.as_deref());
+        let mut text = text(message, self.mention.as_ref());
         let attachments = match extent {
             Extent::Whole => attachments(message, LIMITS),
             Extent::FewerLines => attachments(message, SHORT),
@@ -254,7 +255,7 @@ impl Channel for SlackApp {
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
-        shown("ecs-parrot", self.mention.as_deref(), message, html)
+        shown("ecs-parrot", self.mention.as_ref(), message, html)
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {

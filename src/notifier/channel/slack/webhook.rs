@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::markup::Mrkdwn;
-use super::{Attachment, LIMITS, attachments, read_mention, shown, text};
+use super::{Attachment, LIMITS, MENTIONS, attachments, shown, text};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::channel::address::{ALLOWED, problem_of};
 use crate::notifier::channel::answer::{Success, object};
+use crate::notifier::channel::mention::Mention;
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
 use crate::notifier::channel::{
     Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
@@ -49,7 +50,7 @@ struct Slack {
     channel: Option<String>,
     username: Option<String>,
     icon_emoji: Option<String>,
-    mention: Option<String>,
+    mention: Option<Mention>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +69,7 @@ struct Payload<'a> {
 fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     let webhook = settings.secret("url", problem_of, ALLOWED);
     let webhook = settings.require("url", webhook, ALLOWED);
-    let mention = read_mention(settings);
+    let mention = Mention::read(settings, &MENTIONS);
     let slack = Slack {
         channel: settings.text("channel"),
         username: settings.text("username"),
@@ -94,7 +95,7 @@ impl Slack {
 impl Channel for Slack {
     fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
         let payload = Payload {
-            text: text(message, self.mention.as_deref()),
+            text: text(message, self.mention.as_ref()),
             attachments: attachments(message, LIMITS),
             channel: self.channel.as_deref(),
             username: self.username.as_deref(),
@@ -118,7 +119,7 @@ impl Channel for Slack {
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
         let sender = self.username.as_deref().unwrap_or("ecs-parrot");
-        shown(sender, self.mention.as_deref(), message, html)
+        shown(sender, self.mention.as_ref(), message, html)
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {
