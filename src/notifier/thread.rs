@@ -12,6 +12,7 @@
 //! | `workload` | what events mean for a family or an instance |
 //! | `host` | what is remembered of an instance for the incidents of its tasks |
 //! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
+//! | `escalation` | what another channel gets too because it stays open |
 //! | `action` | what is due, and why |
 //! | `outbox` | what is due in each channel |
 //! | `display` | what a channel does for an action, by what it can do |
@@ -22,6 +23,7 @@ mod board;
 mod counter;
 mod deployment;
 mod display;
+mod escalation;
 mod fit;
 mod host;
 mod incident;
@@ -57,6 +59,7 @@ pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_co
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook, Replacement};
 pub use display::{Step, ThreadForm, steps};
+pub use escalation::Escalation;
 pub use host::{HostState, HostTrouble};
 pub use incident::{CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch};
 pub use observation::Observation;

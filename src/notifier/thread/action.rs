@@ -169,6 +169,8 @@ pub enum Reason {
     /// An incident has a new cause, or became critical, or a storm has new services.
     Worse,
     Reminder,
+    /// A problem has been open for long, so that another channel gets it too.
+    Escalated,
     /// Failures came back after the recovery.
     CameBack,
     Recovered,
@@ -181,7 +183,7 @@ impl Reason {
     pub fn action(self) -> ActionKind {
         match self {
             Self::Opened => ActionKind::Post,
-            Self::Counted | Self::Learned | Self::Summary => ActionKind::Update,
+            Self::Counted | Self::Learned | Self::Summary | Self::Escalated => ActionKind::Update,
             Self::Continued
             | Self::RolledBack
             | Self::Completed
@@ -199,12 +201,18 @@ impl Reason {
 
     /// Whether a channel that does not have the thread yet gets it now.
     pub fn begins_a_thread(self) -> bool {
-        !matches!(self, Self::Counted | Self::Learned | Self::Recovered)
+        !matches!(
+            self,
+            Self::Counted | Self::Learned | Self::Escalated | Self::Recovered
+        )
     }
 
     /// Whether the message of this action is about a step, and not the whole thread.
     pub fn is_turn(self) -> bool {
-        !matches!(self, Self::Opened | Self::Counted | Self::Learned)
+        !matches!(
+            self,
+            Self::Opened | Self::Counted | Self::Learned | Self::Escalated
+        )
     }
 }
 
@@ -221,7 +229,7 @@ pub struct Turn {
     /// What is new: causes, services, or who did it.
     #[serde(default)]
     pub names: Vec<String>,
-    /// How long something lasted, in milliseconds: from the recovery to the return.
+    /// How long something lasted, in milliseconds: from the recovery to the return, or until an escalation.
     #[serde(default)]
     pub after: Option<u64>,
 }

@@ -50,7 +50,7 @@ impl Weight {
     fn of(reason: Reason) -> Self {
         match reason {
             Reason::Opened => Self::Opening,
-            Reason::Counted | Reason::Learned => Self::Quiet,
+            Reason::Counted | Reason::Learned | Reason::Escalated => Self::Quiet,
             Reason::Continued => Self::Step,
             Reason::Summary => Self::Summary,
             Reason::Reminder | Reason::Completed | Reason::Stopped | Reason::RolledBack => {
@@ -72,7 +72,7 @@ impl Weight {
 /// | | edits and replies | replies only | edits only | neither |
 /// |---|---|---|---|---|
 /// | opening | post | post | post | post |
-/// | counts, what is learned late | edit | – | edit | – |
+/// | counts, what is learned late, escalation | edit | – | edit | – |
 /// | a person lets a deployment go on | edit, reply | reply | edit | – |
 /// | new state, reminder | edit, reply | reply | edit | post |
 /// | recovery | edit, reply | reply | edit, post | post |

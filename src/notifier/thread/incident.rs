@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::deployment::Deployment;
+use super::escalation::Escalation;
 use super::host::HostTrouble;
 use super::observation::Observation;
 use super::shared_facts::{Common, Places, SharedFacts};
@@ -124,6 +125,8 @@ pub struct Incident {
     new_causes: Vec<String>,
     shown_severity: Severity,
     step: u32,
+    #[serde(skip_serializing_if = "Escalation::is_empty")]
+    pub escalation: Escalation,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_reminder_due: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

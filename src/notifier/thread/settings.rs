@@ -12,6 +12,9 @@ pub struct ThreadSettings {
     pub remind_after: Vec<Duration>,
     /// `RESOLVE_AFTER`: how long there must be no failure after the sign of a recovery.
     pub resolve_after: Duration,
+    /// `escalate_after` of the channels: how long a problem is open until another channel gets it too. In order, each
+    /// time once.
+    pub escalate_after: Vec<Duration>,
     /// `STORM_AFTER`: how many incidents of a cluster within five minutes are one storm. Zero means never.
     pub storm_after: usize,
     /// Whether a channel can edit. Otherwise no timer is needed for an edit.
@@ -25,6 +28,7 @@ impl Default for ThreadSettings {
         Self {
             remind_after: vec![5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, 24 * HOUR],
             resolve_after: 5 * MINUTE,
+            escalate_after: Vec::new(),
             storm_after: 5,
             has_edits: true,
             may_ask: false,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::action::{Reason, ThreadId, ThreadKind, ThreadState, Turn};
+use super::escalation::Escalation;
 use super::incident::{CommonFact, cause_of};
 use super::settings::ThreadSettings;
 use super::shared_facts::{Places, SharedFacts};
@@ -86,6 +87,8 @@ pub struct Storm {
     shown_severity: Severity,
     turn_total: u32,
     step: u32,
+    #[serde(skip_serializing_if = "Escalation::is_empty")]
+    pub escalation: Escalation,
     is_reminder_due: bool,
 }
 
@@ -411,6 +414,7 @@ impl Storm {
             }
             () if has_news && state != ThreadState::Resolved => Reason::Worse,
             () if self.is_reminder_due && state == ThreadState::Open => Reason::Reminder,
+            () if self.is_escalation_due(now, settings) => Reason::Escalated,
             () if self.shown.state != Some(state) => Reason::Learned,
             () if settings.has_edits && self.shown.edit_due().is_some_and(|due| due <= now) => {
                 Reason::Counted
@@ -435,8 +439,25 @@ impl Storm {
         if matches!(reason, Reason::Opened | Reason::Worse) {
             self.news_at = now;
         }
-        let turn = Turn::new(reason, now, severity, urgent);
-        Some(turn.with_mention(mentions).with_names(names))
+        let turn = match reason {
+            Reason::Escalated => self.escalation.turn(now, severity, settings),
+            _ => Turn::new(reason, now, severity, urgent)
+                .with_mention(mentions)
+                .with_names(names),
+        };
+        self.escalation.note(&turn);
+        Some(turn)
+    }
+
+    fn is_escalation_due(&self, now: UnixTime, settings: &ThreadSettings) -> bool {
+        self.open_since()
+            .is_some_and(|since| self.escalation.is_due(since, now, settings))
+    }
+
+    /// Since when it is open in the chat, if a service fails now.
+    fn open_since(&self) -> Option<UnixTime> {
+        let is_open = self.state() == ThreadState::Open;
+        self.shown.opened_at.filter(|_| is_open)
     }
 
     pub(super) fn wake_at(&self, settings: &ThreadSettings) -> Option<UnixTime> {
@@ -451,7 +472,10 @@ impl Storm {
         let step = opened_at
             .zip(settings.step(self.step))
             .map(|(at, step)| at.plus(step));
-        [edit, news, step, self.end_due()]
+        let escalation = self
+            .open_since()
+            .and_then(|since| self.escalation.due_at(since, settings));
+        [edit, news, step, escalation, self.end_due()]
             .into_iter()
             .flatten()
             .min()

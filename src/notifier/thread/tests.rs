@@ -3,6 +3,7 @@
 mod activities;
 mod deployments;
 mod disorder;
+mod escalations;
 mod events;
 mod hosts;
 mod incidents;

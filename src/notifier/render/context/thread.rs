@@ -40,6 +40,8 @@ pub(super) struct ThreadNames {
     /// The problems of the instances on which tasks failed.
     hosts: Vec<String>,
     part_of_storm: bool,
+    /// How long it was open when it was sent to another channel too.
+    escalated_after: Option<String>,
     // A deployment.
     from: Option<String>,
     to: Option<String>,

@@ -176,12 +176,28 @@ impl Incident {
         let resolve = self.resolve_due(kind, settings);
         let edit = self.shown.edit_due().filter(|_| settings.has_edits);
         let step = self.step_due(settings);
+        let escalation = self
+            .open_since()
+            .and_then(|since| self.escalation.due_at(since, settings));
         let is_return_due = self.is_return_due && !self.is_over() && self.storm.is_none();
         let back = is_return_due.then(|| {
             let shown_at = self.return_shown_at.map(|at| at.plus(BETWEEN_RETURNS));
             shown_at.unwrap_or_default()
         });
-        [resolve, edit, step, back].into_iter().flatten().min()
+        [resolve, edit, step, escalation, back]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Since when it is open in the chat, if it fails now and no storm shows it.
+    pub(super) fn open_since(&self) -> Option<UnixTime> {
+        let is_open = self.state() == ThreadState::Open && self.storm.is_none();
+        let opened_at = self.shown.opened_at.filter(|_| is_open)?;
+        Some(
+            self.return_shown_at
+                .map_or(opened_at, |at| at.max(opened_at)),
+        )
     }
 
     /// A step matters only if there is something to remind of.

@@ -27,7 +27,8 @@ impl Incident {
             Some(_) => self.reason_in_storm(now, settings),
             None => self.reason(now, settings),
         }?;
-        let turn = self.turn(reason, now);
+        let turn = self.turn(reason, now, settings);
+        self.escalation.note(&turn);
         self.note_turn(reason, now, settings);
         Some(turn)
     }
@@ -54,9 +55,15 @@ impl Incident {
             () if self.is_return_due => self.edit(now, settings),
             () if is_worse || self.is_setback_due => Some(Reason::Worse),
             () if self.is_reminder_due && self.fails_at(now) => Some(Reason::Reminder),
+            () if self.is_escalation_due(now, settings) => Some(Reason::Escalated),
             () if self.shown.state != Some(state) => Some(Reason::Learned),
             () => self.edit(now, settings),
         }
+    }
+
+    fn is_escalation_due(&self, now: UnixTime, settings: &ThreadSettings) -> bool {
+        self.open_since()
+            .is_some_and(|since| self.escalation.is_due(since, now, settings))
     }
 
     /// Whether it fails now, so that "still failing" is true. If not, a reminder waits for the next failure.
@@ -78,8 +85,11 @@ impl Incident {
         (settings.has_edits && is_due).then_some(Reason::Counted)
     }
 
-    fn turn(&self, reason: Reason, now: UnixTime) -> Turn {
+    fn turn(&self, reason: Reason, now: UnixTime, settings: &ThreadSettings) -> Turn {
         let severity = self.severity();
+        if reason == Reason::Escalated {
+            return self.escalation.turn(now, severity, settings);
+        }
         let urgent = matches!(
             reason,
             Reason::Opened | Reason::Worse | Reason::CameBack | Reason::Reminder

@@ -39,6 +39,7 @@ pub(super) fn incident_names(
         before,
         hosts,
         part_of_storm: incident.storm.is_some(),
+        escalated_after: incident.escalation.after().map(rough),
         ..ThreadNames::default()
     }
 }

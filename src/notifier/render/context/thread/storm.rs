@@ -22,6 +22,7 @@ pub(super) fn storm_names(storm: &Storm, turn: Option<&Turn>, now: UnixTime) -> 
     ThreadNames {
         says: Some(storm_says(storm, turn, now)),
         total: storm.total(),
+        escalated_after: storm.escalation.after().map(rough),
         common: storm.common.iter().map(common).collect(),
         members,
         zone: zone.filter(|_| !storm.is_over()).map(|it| it.value.clone()),
