@@ -11,6 +11,7 @@ use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier};
 use ecs_parrot::notifier::ingest::Sender;
 use ecs_parrot::notifier::metrics;
 use ecs_parrot::notifier::report::{BatchReport, ReportEntry};
+use ecs_parrot::notifier::send_test::{TestError, TestRequest, send_test};
 use futures::FutureExt as _;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use metrics_cloudwatch_embedded::Collector;
@@ -26,6 +27,9 @@ async fn main() -> ExitCode {
     let metrics = collect();
     function::serve(|event: LambdaEvent<Value>| async move {
         let deadline = Deadline::at(event.context.deadline());
+        if let Some(request) = TestRequest::read(&event.payload) {
+            return test_channels(request, notifier, &event.context, deadline).await;
+        }
         let report = notifier.notify(&event.payload, deadline).await;
         flush(metrics);
         // If there is not enough time for a record, the queue's own visibility timeout applies.
@@ -33,6 +37,23 @@ async fn main() -> ExitCode {
         answer(&report, &event.context)
     })
     .await
+}
+
+/// Answers what came of a test message in each channel.
+async fn test_channels(
+    request: Result<TestRequest, TestError>,
+    notifier: &Notifier,
+    context: &Context,
+    deadline: Deadline,
+) -> Result<Value, Diagnostic> {
+    let (channels, http) = (&notifier.channels, &notifier.http);
+    let sender = format!("the function {}", context.env_config.function_name);
+    let sent = match request {
+        Ok(request) => send_test(&request, channels, http, &sender, deadline).await,
+        Err(error) => Err(error),
+    };
+    let results = sent.map_err(|error| failed("TestFailed", error.to_string()))?;
+    Ok(json!({"channels": results}))
 }
 
 async fn start() -> anyhow::Result<Notifier> {

@@ -46,6 +46,7 @@ mod runtime_api;
 mod samples;
 mod secret_leaks;
 mod secrets;
+mod send_test;
 mod server_process;
 mod slack_api;
 mod slack_sdk;

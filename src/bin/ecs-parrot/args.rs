@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Redrive(RedriveArgs),
     /// List the open threads of a state table, or close one by hand
     Threads(ThreadsArgs),
+    /// Post a test message to each channel, and say for each whether it arrived
+    SendTest(SendTestArgs),
     /// Print the effective configuration without its secrets, or its errors
     Config(ConfigArgs),
     /// Run a one-off task, show its logs and exit with its exit code
@@ -51,7 +53,13 @@ const HELP_GROUPS: [HelpGroup; 2] = [
     HelpGroup {
         heading: "Watch clusters",
         commands: &[
-            "preview", "notify", "replay", "redrive", "threads", "config",
+            "preview",
+            "notify",
+            "replay",
+            "redrive",
+            "threads",
+            "send-test",
+            "config",
         ],
         examples: "
   Examples:
@@ -62,6 +70,7 @@ const HELP_GROUPS: [HelpGroup; 2] = [
     ecs-parrot replay samples/stories/crash-loop.json  show an hour as a channel would
     ecs-parrot redrive --queue failed --local  post what a dead-letter queue holds
     ecs-parrot threads --table parrot-state    list what is open
+    ecs-parrot send-test                       post a test message to each channel
     ecs-parrot config                          print the effective configuration
     ecs-parrot config serverless.env.yml       check this file",
     },
@@ -97,7 +106,7 @@ fn help_template(command: &clap::Command) -> String {
         for known in commands.filter_map(|name| command.find_subcommand(name)) {
             let about = known.get_about().cloned().unwrap_or_default();
             let name = known.get_name();
-            template.push_str(&format!("  {literal}{name:8}{literal:#} {about}\n"));
+            template.push_str(&format!("  {literal}{name:9}{literal:#} {about}\n"));
         }
         template.push_str(group.examples);
         template.push('\n');
@@ -122,7 +131,7 @@ impl Command {
             Self::Preview(_) | Self::Replay(_) | Self::Config(_) => true,
             Self::Run(args) => args.dry_run,
             Self::Threads(args) => args.resolve.is_none(),
-            Self::Notify(_) | Self::Enqueue(_) | Self::Redrive(_) => false,
+            Self::Notify(_) | Self::SendTest(_) | Self::Enqueue(_) | Self::Redrive(_) => false,
         }
     }
 }
@@ -151,6 +160,13 @@ pub(crate) struct NotifyArgs {
     /// Ask AWS for details that the events do not contain, with your own credentials, as ENRICH=true does
     #[arg(long)]
     pub(crate) enrich: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SendTestArgs {
+    /// Only this channel: its name in the configuration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) channel: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

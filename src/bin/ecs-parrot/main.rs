@@ -10,6 +10,7 @@ mod queue_url;
 mod redrive;
 mod replay;
 mod run;
+mod send_test;
 mod settings;
 mod threads;
 
@@ -49,6 +50,7 @@ fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => replay::run(args),
         Command::Redrive(args) => runtime.block_on(redrive::run(args)),
         Command::Threads(args) => runtime.block_on(threads::run(args)),
+        Command::SendTest(args) => runtime.block_on(send_test::run(args)),
         Command::Config(args) => settings::run(args),
         Command::Run(args) => runtime.block_on(run::run(args)),
         Command::Enqueue(args) => runtime.block_on(enqueue::run(args)),
