@@ -21,6 +21,7 @@ pub mod policy;
 pub mod render;
 pub mod replay;
 pub mod report;
+pub mod route;
 pub mod send_test;
 pub mod state_table;
 pub mod thread;

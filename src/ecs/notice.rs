@@ -5,6 +5,7 @@
 //! here is escaped or cut.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
@@ -86,6 +87,13 @@ pub struct Subject {
     pub container_instance: Option<String>,
     pub ec2_instance: Option<String>,
     pub availability_zone: Option<String>,
+    /// Of the container instance: `m7i.large`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Tags of the service, the task or the container instance, for routes. They are stored with threads, so whatever
+    /// fills them keeps them few and short.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// A resource that has no field of its own here: a capacity provider, a daemon, a service deployment.
     pub resource: Option<Resource>,
 }

@@ -61,7 +61,9 @@ pub use deployment::{Deployment, Hook, Replacement};
 pub use display::{Step, ThreadForm, steps};
 pub use escalation::Escalation;
 pub use host::{HostState, HostTrouble};
-pub use incident::{CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch};
+pub use incident::{
+    CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch, cause_name,
+};
 pub use observation::Observation;
 pub use opening::opening;
 pub use outbox::{Asked, ClaimedDue, Due, DueResult, Outbox, OutboxChannel};
@@ -85,6 +87,7 @@ fn subject_without_task(subject: &Subject) -> Subject {
         service: name(&subject.service),
         family: name(&subject.family),
         revision: name(&subject.revision),
+        tags: subject.tags.clone(),
         ..Subject::default()
     }
 }

@@ -9,6 +9,7 @@ pub(super) fn find_state(change: &InstanceStateChange) -> Classification {
         kind: Kind::InstanceState,
         subject: Subject {
             availability_zone: change.availability_zone.clone(),
+            instance_type: change.instance_type.clone(),
             ..subject(
                 change.cluster_arn.as_deref(),
                 change.container_instance_arn.as_deref(),

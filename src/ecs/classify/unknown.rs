@@ -51,6 +51,7 @@ pub(super) fn find(detail: &Value, envelope: &Envelope) -> Classification {
             resource: daemon
                 .as_deref()
                 .map(|arn| Resource::new("daemon", arn::name(arn))),
+            ..Subject::default()
         },
         facts: Facts::Unknown(UnknownFacts {
             event_type: fields.text("eventType"),

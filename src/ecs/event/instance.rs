@@ -16,6 +16,8 @@ pub struct InstanceStateChange {
     pub status_reason: Option<String>,
     pub agent_connected: Option<bool>,
     pub availability_zone: Option<String>,
+    /// `m7i.large`.
+    pub instance_type: Option<String>,
     pub agent_version: Option<String>,
     pub docker_version: Option<String>,
     pub running_tasks: Option<i64>,
@@ -55,7 +57,8 @@ impl InstanceStateChange {
             status: fields.text("status"),
             status_reason: fields.text("statusReason"),
             agent_connected: fields.flag("agentConnected"),
-            availability_zone: availability_zone(fields),
+            availability_zone: attribute(fields, "ecs.availability-zone"),
+            instance_type: attribute(fields, "ecs.instance-type"),
             agent_version: versions.text("agentVersion"),
             docker_version: docker_version(versions),
             running_tasks: fields.number("runningTasksCount"),
@@ -93,11 +96,10 @@ impl HealthCheck {
     }
 }
 
-/// The agent registers the zone as an attribute of the instance.
-fn availability_zone(fields: Fields<'_>) -> Option<String> {
+/// The agent registers the zone and the type as attributes of the instance.
+fn attribute(fields: Fields<'_>, name: &str) -> Option<String> {
     let attributes = fields.list("attributes").into_iter();
-    let mut named =
-        attributes.filter(|it| it.text("name").as_deref() == Some("ecs.availability-zone"));
+    let mut named = attributes.filter(|it| it.text("name").as_deref() == Some(name));
     named.find_map(|it| it.text("value"))
 }
 

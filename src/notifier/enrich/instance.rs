@@ -19,6 +19,7 @@ pub(super) type Instances = HashMap<Member, Instance>;
 #[derive(Debug, Default)]
 pub(super) struct Instance {
     ec2: Option<String>,
+    instance_type: Option<String>,
     host: Option<Host>,
 }
 
@@ -67,6 +68,7 @@ async fn describe(
     let gone = answer.failures().iter().filter_map(|failure| {
         let instance = Instance {
             ec2: None,
+            instance_type: None,
             host: (failure.reason() == Some("MISSING")).then_some(Host::Gone),
         };
         Some((arn::name(failure.arn()?).to_owned(), instance))
@@ -83,7 +85,14 @@ fn read(instance: &ContainerInstance) -> Option<(String, Instance)> {
     };
     let name = arn::name(instance.container_instance_arn()?).to_owned();
     let ec2 = instance.ec2_instance_id().map(str::to_owned);
-    Some((name, Instance { ec2, host }))
+    let mut attributes = instance.attributes().iter();
+    let instance_type = attributes.find(|it| it.name() == "ecs.instance-type");
+    let instance = Instance {
+        ec2,
+        instance_type: instance_type.and_then(|it| it.value()).map(str::to_owned),
+        host,
+    };
+    Some((name, instance))
 }
 
 pub(super) fn add_to(notice: &mut Notice, instances: &Instances) {
@@ -91,6 +100,10 @@ pub(super) fn add_to(notice: &mut Notice, instances: &Instances) {
         return;
     };
     notice.subject.ec2_instance.clone_from(&instance.ec2);
+    let instance_type = &mut notice.subject.instance_type;
+    if instance_type.is_none() {
+        instance_type.clone_from(&instance.instance_type);
+    }
     if let (Facts::Task(task), Kind::TaskStopped) = (&mut notice.facts, notice.kind) {
         task.host = instance.host;
     }

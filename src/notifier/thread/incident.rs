@@ -27,6 +27,7 @@ use crate::ecs::notice::{Facts, Notice};
 use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::policy::{Priority, Severity};
 
+pub use observe::cause_name;
 pub(super) use observe::{
     cause_of, note_background, note_host_trouble, note_sign, observe_failure, observe_good_end,
 };

@@ -56,7 +56,7 @@ pub(super) fn subject(
             .text("ec2InstanceId")
             .or_else(|| only_instance(response)),
         resource: resource(name, request).or(named.resource),
-        availability_zone: None,
+        ..Subject::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Incident, LONGEST_DELAY, Sign};
 use crate::ecs::diagnosis::{explain, placement};
-use crate::ecs::notice::{Facts, Notice};
+use crate::ecs::notice::{Facts, Kind, Notice};
 use crate::notifier::policy::Priority;
 use crate::notifier::thread::host::HostTrouble;
 use crate::notifier::thread::observation::Observation;
@@ -106,6 +106,18 @@ pub(in crate::notifier::thread) fn observe_good_end(
         incident.sign_seen_at = incident.sign_seen_at.max(now);
     }
     goes_on
+}
+
+/// The name of an event's cause, if the event shows one: the diagnosis's, or of an urgent event its own name.
+pub fn cause_name(notice: &Notice, priority: Priority) -> Option<String> {
+    match priority.cause {
+        Some(cause) => Some(cause.to_string()),
+        None if priority.urgent => {
+            let (name, _) = cause_of(notice, priority);
+            Some(name).filter(|it| it.parse::<Kind>().is_err())
+        }
+        None => None,
+    }
 }
 
 /// The cause of a failure: its name, and the words that say more.

@@ -1,5 +1,7 @@
 //! A service, a family or an instance of a storm.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::notifier::policy::Severity;
@@ -41,6 +43,9 @@ pub struct Member {
     /// The name that people know, if it is another one.
     #[serde(default)]
     shown_name: Option<String>,
+    /// The tags of the newest failure, for routes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     pub state: ThreadState,
     pub severity: Severity,
     /// The most frequent causes.
@@ -87,6 +92,7 @@ impl Member {
             shown_name: host
                 .filter(|_| is_instance)
                 .map(|it| cut(&it, LONGEST_NAME)),
+            tags: subject.map(|it| it.tags.clone()).unwrap_or_default(),
             state: incident.state(),
             severity: incident.severity(),
             causes: counted,
@@ -103,6 +109,14 @@ impl Member {
             name: self.name.clone(),
             ..cluster.clone()
         }
+    }
+
+    pub fn kind(&self) -> SubjectKind {
+        self.kind
+    }
+
+    pub fn has_recovered(&self) -> bool {
+        self.state == ThreadState::Resolved
     }
 
     pub fn is_service(&self) -> bool {

@@ -1,0 +1,147 @@
+//! Which channel takes what: the route of an event or of a thread, and the patterns of channels that it is matched
+//! against.
+//!
+//! [`EventRoute`] is the flat object. [`RouteFilter`] is `only` and `except` of a channel. [`threads`] has the routes of
+//! what a thread shows: one for each of its problems.
+
+mod check;
+pub mod fields;
+mod filter;
+pub mod pattern;
+#[cfg(test)]
+mod tests;
+pub mod threads;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::ecs::notice::{Facts, Notice, Origin, Subject, TaskFacts};
+use crate::notifier::policy::{Decision, Severity};
+use crate::notifier::thread::{ThreadKind, cause_name};
+use fields::{RouteField, TAGS};
+use pattern::{FieldValues, Scalar};
+
+pub use filter::{ClauseResult, RouteFilter, SETTINGS};
+
+/// The names of AWS accounts, by their numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountNames(pub BTreeMap<String, String>);
+
+/// What patterns are matched against: a flat object. A fact that is not known is absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventRoute {
+    fields: FieldValues,
+}
+
+impl EventRoute {
+    /// The route of an event. `heard_by` are the kinds of thread that hear of it. A dropped event has no severity, no
+    /// urgency and no cause.
+    pub fn of_event(
+        notice: &Notice,
+        decision: Decision,
+        heard_by: &[ThreadKind],
+        names: &AccountNames,
+    ) -> Self {
+        let mut route = Self::of_subject(&notice.subject, &notice.origin, names);
+        route.set(RouteField::Kind, Some(notice.kind.into()));
+        route.set_threads(heard_by);
+        if let Decision::Keep(priority) = decision {
+            route.set(RouteField::Cause, cause_name(notice, priority).as_deref());
+            route.set_priority(priority.severity, priority.urgent);
+        }
+        let actor = notice.actor.as_ref().map(|it| it.name.as_str());
+        route.set(RouteField::Actor, actor);
+        route.set(RouteField::LaunchType, launch_type(notice));
+        route
+    }
+
+    /// What is true of everything that happens to a subject.
+    fn of_subject(subject: &Subject, origin: &Origin, names: &AccountNames) -> Self {
+        let mut route = Self::default();
+        route.set(RouteField::Cluster, subject.cluster.as_deref());
+        route.set(RouteField::Service, subject.service.as_deref());
+        route.set(RouteField::Family, subject.family.as_deref());
+        route.set(RouteField::InstanceType, subject.instance_type.as_deref());
+        let account = origin.account.as_deref();
+        let name = account.and_then(|it| names.0.get(it));
+        route.set(RouteField::Account, account);
+        route.set(RouteField::AccountName, name.map(String::as_str));
+        route.set(RouteField::Region, origin.region.as_deref());
+        route.set_tags(&subject.tags);
+        route
+    }
+
+    fn set(&mut self, field: RouteField, value: Option<&str>) {
+        let value = value.map(|it| Scalar::Text(it.to_owned()));
+        self.set_values(field, value.into_iter().collect());
+    }
+
+    fn set_values(&mut self, field: RouteField, values: Vec<Scalar>) {
+        self.fields.insert(field.to_string(), values);
+    }
+
+    /// Takes what is absent here from another route.
+    fn fill_from(&mut self, other: &Self) {
+        for (field, values) in &other.fields {
+            let own = self.fields.entry(field.clone()).or_default();
+            if own.is_empty() {
+                own.clone_from(values);
+            }
+        }
+    }
+
+    fn set_priority(&mut self, severity: Severity, urgent: bool) {
+        self.set(RouteField::Severity, Some(severity.into()));
+        self.set_values(RouteField::Urgent, vec![Scalar::Bool(urgent)]);
+    }
+
+    fn set_threads(&mut self, kinds: &[ThreadKind]) {
+        let kinds = kinds.iter().map(|it| Scalar::Text(it.to_string()));
+        self.set_values(RouteField::Thread, kinds.collect());
+    }
+
+    fn set_tags(&mut self, tags: &BTreeMap<String, String>) {
+        for (key, value) in tags {
+            let values = vec![Scalar::Text(value.clone())];
+            self.fields.insert(format!("{TAGS}{key}"), values);
+        }
+    }
+
+    /// The values, by the paths that patterns have.
+    pub fn fields(&self) -> &FieldValues {
+        &self.fields
+    }
+
+    /// The flat object, without what is absent. `thread` is always a list.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let list = RouteField::Thread.to_string();
+        let present = self.fields.iter().filter(|(_, values)| !values.is_empty());
+        let entries = present.map(|(field, values)| {
+            let value = match *field == list {
+                true => values.iter().map(Value::from).collect(),
+                false => filter::shown(Some(values)),
+            };
+            (field.clone(), value)
+        });
+        entries.collect()
+    }
+}
+
+/// A task of a Fargate capacity provider may lack its launch type.
+fn launch_type(notice: &Notice) -> Option<&str> {
+    let task: &TaskFacts = match &notice.facts {
+        Facts::Task(task) => task,
+        Facts::Call(_)
+        | Facts::Service(_)
+        | Facts::Instance(_)
+        | Facts::Health(_)
+        | Facts::Hook(_)
+        | Facts::Unknown(_)
+        | Facts::Foreign => return None,
+    };
+    let provider = task.capacity_provider.as_deref();
+    let is_fargate = provider.is_some_and(|it| it == "FARGATE" || it == "FARGATE_SPOT");
+    let launch_type = task.launch_type.as_deref();
+    launch_type.or(is_fargate.then_some("FARGATE"))
+}

@@ -1,0 +1,198 @@
+//! The routes of what a thread shows. A message about several problems has one for each of them: a channel takes it if it
+//! takes one of them. If a storm had one route, an `except` for one of its services would hide all others.
+
+use super::fields::RouteField;
+use super::pattern::Scalar;
+use super::{AccountNames, EventRoute};
+use crate::ecs::diagnosis::Cause;
+use crate::ecs::notice::{Kind, Notice, Subject};
+use crate::notifier::policy::Decision;
+use crate::notifier::thread::{
+    Action, Activity, Deployment, Incident, Member, Run, ShownNotice, Storm, SubjectKind, Thread,
+    ThreadKind, cause_name,
+};
+
+/// The routes of an action: those of a storm's services, of an incident's causes, or of the events that another thread
+/// shows. `events` are the events that the action is about.
+pub fn routes(
+    action: &Action,
+    events: &[(&Notice, Decision)],
+    names: &AccountNames,
+) -> Vec<EventRoute> {
+    let (urgent, severity) = (action.turn.urgent, action.turn.severity);
+    let (mut routes, kinds): (_, &[ThreadKind]) = match &action.thread {
+        // A storm shows incidents.
+        Thread::Storm(storm) => {
+            let routes = of_storm(storm, urgent, names);
+            (routes, &[ThreadKind::Incident, ThreadKind::Storm])
+        }
+        Thread::Incident(it) => (of_incident(it, names), &[ThreadKind::Incident]),
+        Thread::Deployment(it) => {
+            let routes = of_events(events, &of_deployment(it, names), names);
+            (routes, &[ThreadKind::Deployment])
+        }
+        Thread::Run(it) => (
+            of_events(events, &of_run(it, names), names),
+            &[ThreadKind::Run],
+        ),
+        Thread::Activity(it) => {
+            let routes = of_events(events, &of_activity(it, names), names);
+            (routes, &[ThreadKind::Activity])
+        }
+    };
+    for route in &mut routes {
+        route.set_threads(kinds);
+        if !matches!(action.thread, Thread::Storm(_)) {
+            route.set_priority(severity, urgent);
+        }
+    }
+    routes
+}
+
+/// The routes of the events that are posted, or of all if none is. What they lack, the thread may know.
+fn of_events(
+    events: &[(&Notice, Decision)],
+    thread: &EventRoute,
+    names: &AccountNames,
+) -> Vec<EventRoute> {
+    let is_kept = |it: &&(&Notice, Decision)| matches!(it.1, Decision::Keep(_));
+    let are_kept = events.iter().any(|it| is_kept(&it));
+    let events = events.iter().filter(|it| !are_kept || is_kept(it));
+    let routes: Vec<_> = events
+        .map(|(notice, decision)| {
+            let mut route = EventRoute::of_event(notice, *decision, &[], names);
+            route.fill_from(thread);
+            route
+        })
+        .collect();
+    match routes.is_empty() {
+        true => vec![thread.clone()],
+        false => routes,
+    }
+}
+
+fn of_shown(shown: Option<&ShownNotice>, names: &AccountNames) -> EventRoute {
+    let route = shown.map(|it| {
+        let decision = Decision::Keep(it.priority);
+        EventRoute::of_event(&it.notice, decision, &[], names)
+    });
+    route.unwrap_or_default()
+}
+
+fn of_incident(incident: &Incident, names: &AccountNames) -> Vec<EventRoute> {
+    let newest = incident.newest.as_deref();
+    let latest = of_shown(newest, names);
+    let latest_cause = newest.and_then(|it| cause_name(&it.notice, it.priority));
+    let of_cause = |name: &str| {
+        let mut route = latest.clone();
+        if latest_cause.as_deref() != Some(name) {
+            route.set(RouteField::Kind, Some(kind_of(name).into()));
+            route.set(RouteField::Cause, Some(name));
+        }
+        route
+    };
+    let routes: Vec<_> = incident
+        .causes
+        .iter()
+        .map(|it| of_cause(&it.name))
+        .collect();
+    match routes.is_empty() {
+        true => vec![latest],
+        false => routes,
+    }
+}
+
+/// The routes of the services that have not recovered. Those that the storm does not remember by name have one route
+/// together, without a name.
+fn of_storm(storm: &Storm, urgent: bool, names: &AccountNames) -> Vec<EventRoute> {
+    let cluster = EventRoute::of_subject(&storm.subject, &storm.origin, names);
+    let fails = |it: &&Member| !it.has_recovered();
+    let has_failing = storm.members.iter().any(|it| fails(&it));
+    let members = storm.members.iter().filter(|it| !has_failing || fails(it));
+    let mut routes: Vec<_> = members
+        .flat_map(|it| of_member(it, storm, urgent, names))
+        .collect();
+    if storm.others > 0 || routes.is_empty() {
+        let mut others = cluster;
+        others.set(RouteField::Kind, Some(Kind::TaskStopped.into()));
+        others.set_priority(storm.severity(), urgent);
+        routes.push(others);
+    }
+    routes
+}
+
+fn of_member(
+    member: &Member,
+    storm: &Storm,
+    urgent: bool,
+    names: &AccountNames,
+) -> Vec<EventRoute> {
+    let name = |kind| (member.kind() == kind).then(|| member.name().to_owned());
+    let subject = Subject {
+        cluster: storm.subject.cluster.clone(),
+        service: name(SubjectKind::Service),
+        family: name(SubjectKind::Family),
+        tags: member.tags.clone(),
+        ..Subject::default()
+    };
+    let of_cause = |cause: &str| {
+        let mut route = EventRoute::of_subject(&subject, &storm.origin, names);
+        route.set(RouteField::Kind, Some(kind_of(cause).into()));
+        route.set(RouteField::Cause, Some(cause));
+        route.set_priority(member.severity, urgent);
+        route
+    };
+    member
+        .causes
+        .iter()
+        .map(|(cause, _)| of_cause(cause))
+        .collect()
+}
+
+fn of_deployment(deployment: &Deployment, names: &AccountNames) -> EventRoute {
+    let mut route = EventRoute::of_subject(&deployment.subject, &deployment.origin, names);
+    route.set(RouteField::Kind, Some(Kind::Deployment.into()));
+    route.set(RouteField::Actor, deployment.actor.as_deref());
+    route
+}
+
+fn of_run(run: &Run, names: &AccountNames) -> EventRoute {
+    let mut route = of_shown(run.newest.as_deref(), names);
+    let actor = run.launch.as_ref().and_then(|it| it.actor.as_deref());
+    if actor.is_some() {
+        route.set(RouteField::Actor, actor);
+    }
+    route
+}
+
+/// An activity has everything that it counts.
+fn of_activity(activity: &Activity, names: &AccountNames) -> EventRoute {
+    let mut route = of_shown(activity.newest.as_deref(), names);
+    let mut kinds: Vec<Scalar> = Vec::new();
+    for count in &activity.counts {
+        let kind = Scalar::Text(count.kind.to_string());
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    route.set_values(RouteField::Kind, kinds);
+    route
+}
+
+/// The kind of the events with this cause. An incident remembers the names of its causes only.
+fn kind_of(cause: &str) -> Kind {
+    if let Ok(kind) = cause.parse::<Kind>() {
+        return kind;
+    }
+    match cause.parse::<Cause>() {
+        Ok(Cause::LaunchFailed) => Kind::RunTask,
+        Ok(_) => Kind::TaskStopped,
+        Err(_) if cause.starts_with("SERVICE_DEPLOYMENT_") => Kind::Deployment,
+        Err(_) if cause.starts_with("SERVICE_") => Kind::ServiceAction,
+        // The code of an error: `AccessDeniedException`.
+        Err(_) if cause.chars().any(char::is_lowercase) => Kind::ApiDenied,
+        // A status or a health check of an instance: `REGISTRATION_FAILED`, `CONTAINER_RUNTIME`.
+        Err(_) if cause == "REGISTRATION_FAILED" => Kind::InstanceState,
+        Err(_) => Kind::InstanceHealth,
+    }
+}
