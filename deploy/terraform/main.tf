@@ -59,6 +59,7 @@ locals {
         REMIND_AFTER                      = var.remind_after
         RESOLVE_AFTER                     = var.resolve_after
         STORM_AFTER                       = var.storm_after
+        ACCOUNT_NAMES                     = var.account_names
         TEMPLATES_DIR                     = var.templates_dir
         ENRICH                            = var.enrich
         LOG_TAIL_LINES                    = var.log_tail_lines

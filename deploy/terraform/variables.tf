@@ -166,6 +166,11 @@ variable "storm_after" {
   default = ""
 }
 
+variable "account_names" {
+  type    = string
+  default = ""
+}
+
 variable "templates_dir" {
   type    = string
   default = ""

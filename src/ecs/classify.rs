@@ -77,6 +77,7 @@ fn origin(event: &EcsEvent) -> Origin {
         call_id: call.and_then(|call| call.event_id.clone()),
         source: envelope.source.clone(),
         detail_type: envelope.detail_type.clone(),
+        account_name: None,
         account: envelope
             .account
             .clone()

@@ -71,6 +71,9 @@ pub struct Origin {
     pub source: Option<String>,
     pub detail_type: Option<String>,
     pub account: Option<String>,
+    /// The operator's name for the account, else its alias.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
     pub region: Option<String>,
     pub time: Option<Time>,
 }

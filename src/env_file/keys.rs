@@ -56,7 +56,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 61] = [
+pub const KEYS: [Key; 62] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -87,6 +87,7 @@ pub const KEYS: [Key; 61] = [
     variable("remind_after", "REMIND_AFTER"),
     variable("resolve_after", "RESOLVE_AFTER"),
     variable("storm_after", "STORM_AFTER"),
+    variable("account_names", "ACCOUNT_NAMES"),
     variable("templates_dir", "TEMPLATES_DIR"),
     key("layers", Allows::Arns),
     variable("enrich", "ENRICH"),

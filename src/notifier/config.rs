@@ -39,7 +39,7 @@ use channels::resolve;
 pub use channels::{Channels, ShownChannel};
 
 /// The variables that [`Filter`] and [`Lookup`] read.
-const FILTER: [&str; 9] = [
+const FILTER: [&str; 10] = [
     "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     "IGNORED_CLUSTERS",
     "IGNORED_SERVICES",
@@ -48,6 +48,7 @@ const FILTER: [&str; 9] = [
     "REMIND_AFTER",
     "RESOLVE_AFTER",
     "STORM_AFTER",
+    "ACCOUNT_NAMES",
     "TEMPLATES_DIR",
 ];
 const LOOKUP: [&str; 3] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK"];
@@ -379,6 +380,7 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
             ),
             keep: selections::read("KEEP", variables.keep.as_deref(), problems),
             drop: selections::read("DROP", variables.drop.as_deref(), problems),
+            account_names: values::account_names(variables.account_names.as_deref(), problems),
         },
         threads: values::threads(variables, problems),
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),

@@ -9,12 +9,14 @@ mod definition;
 mod deployment;
 mod instance;
 mod log_tail;
+mod tags;
 mod task;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join;
+use futures::future::{join, join3};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
@@ -24,6 +26,7 @@ use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
 use calls::{AwsCalls, ClientCache, Cluster, Member, is_name};
 use definition::DefinitionCache;
+use tags::TagCache;
 
 pub use log_tail::LogTail;
 
@@ -33,6 +36,7 @@ pub struct Enricher {
     session: Arc<LazySession>,
     clients: OnceCell<ClientCache>,
     definitions: DefinitionCache,
+    tags: TagCache,
     log_tail: Option<LogTail>,
     limits: EnrichLimits,
 }
@@ -80,9 +84,17 @@ impl Enricher {
             session,
             clients: OnceCell::new(),
             definitions: DefinitionCache::default(),
+            tags: TagCache::default(),
             log_tail,
             limits,
         }
+    }
+
+    /// Also asks for the tags with these keys.
+    #[must_use]
+    pub fn with_tags(self, keys: BTreeSet<String>) -> Self {
+        let tags = TagCache::new(keys);
+        Self { tags, ..self }
     }
 
     /// The time for all calls of one batch.
@@ -126,14 +138,16 @@ impl Enricher {
             deployment::add_to(notice, &deployments);
         }
         notices.retain(|notice| is_kept(notice, policy));
-        let (definitions, instances) = join(
+        let (definitions, instances, tags) = join3(
             definition::fetch(&aws, &self.definitions, &notices),
             instance::fetch(&aws, &notices),
+            tags::fetch(&aws, &self.tags, &notices),
         )
         .await;
         for notice in &mut notices {
             definition::add_to(notice, &definitions);
             instance::add_to(notice, &instances);
+            tags::add_to(notice, &self.tags, &tags);
             relink(notice);
         }
         if let Some(log_tail) = &self.log_tail {
@@ -169,10 +183,9 @@ impl Enricher {
             .or_else(|| deployment::missing(notice))
             .or_else(|| instance::missing(notice))
             .map(|(cluster, _)| cluster.region);
-        cluster.or_else(|| {
-            let (region, _) = definition::missing(notice)?;
-            Some(region)
-        })
+        cluster
+            .or_else(|| Some(definition::missing(notice)?.0))
+            .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
     }
 }
 

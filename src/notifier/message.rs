@@ -57,6 +57,7 @@ pub struct MessageFacts {
     /// When it happened, in RFC 3339 where AWS gave such a time.
     pub time: Option<String>,
     pub account: Option<String>,
+    pub account_name: Option<String>,
     pub region: Option<String>,
     pub cluster: Option<String>,
     pub service: Option<String>,

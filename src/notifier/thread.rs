@@ -97,6 +97,7 @@ fn bounded_origin(origin: &Origin) -> Origin {
     let name = |name: &Option<String>| text::cut_known(name.as_deref(), LONGEST_NAME);
     Origin {
         account: name(&origin.account),
+        account_name: name(&origin.account_name),
         region: name(&origin.region),
         ..Origin::default()
     }

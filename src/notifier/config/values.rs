@@ -1,5 +1,6 @@
 //! Reads the values of the variables that only the notifier has.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regex::Regex;
@@ -45,6 +46,54 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
         ));
     }
     lines.unwrap_or_default()
+}
+
+/// An account's number has so many digits.
+const ACCOUNT_DIGITS: usize = 12;
+
+const ACCOUNT_NAMES: &str =
+    "account numbers with names, such as `210987654321=prod,123456789012=staging`";
+
+/// The longest name of an account, in characters.
+const LONGEST_ACCOUNT_NAME: usize = 50;
+
+/// `ACCOUNT_NAMES`: the names of accounts, by their numbers.
+pub(super) fn account_names(
+    value: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for part in split(value, ",") {
+        let problem = match part
+            .split_once('=')
+            .map(|(it, name)| (it.trim(), name.trim()))
+        {
+            None => format!("{} is no account number with a name", quoted(part)),
+            Some((account, _)) if !is_account(account) => {
+                format!(
+                    "{} is no account number; it has {ACCOUNT_DIGITS} digits",
+                    quoted(account)
+                )
+            }
+            Some((account, "")) => format!("the account {} has no name", quoted(account)),
+            Some((account, name)) if name.chars().count() > LONGEST_ACCOUNT_NAME => {
+                format!(
+                    "the name of {} is longer than {LONGEST_ACCOUNT_NAME} characters",
+                    quoted(account)
+                )
+            }
+            Some((account, name)) => match names.insert(account.to_owned(), name.to_owned()) {
+                None => continue,
+                Some(_) => format!("the account {} has two names", quoted(account)),
+            },
+        };
+        problems.push(Problem::new("ACCOUNT_NAMES", &problem, ACCOUNT_NAMES));
+    }
+    names
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == ACCOUNT_DIGITS && text.bytes().all(|it| it.is_ascii_digit())
 }
 
 /// The defaults of the variables about threads, as [`ThreadSettings::default`] has them.

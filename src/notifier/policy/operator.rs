@@ -1,5 +1,7 @@
 //! The operator's configuration, which can change the decision about an event.
 
+use std::collections::BTreeMap;
+
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::{Decision, DropReason, Severity, not_urgent, urgent};
@@ -15,6 +17,8 @@ pub struct Policy {
     pub ignored_services: Globs,
     pub keep: Vec<Selection>,
     pub drop: Vec<Selection>,
+    /// The names of AWS accounts, by their numbers.
+    pub account_names: BTreeMap<String, String>,
 }
 
 /// One value of `KEEP` or `DROP`.
@@ -55,8 +59,16 @@ impl Policy {
             .is_some_and(|name| self.ignored_containers.contains(name))
     }
 
-    /// Marks the containers that the operator ignores, so that the message can show it.
+    /// Names the account, and marks the containers that the operator ignores, so that the message can show both.
     pub fn mark(&self, notice: &mut Notice) {
+        let origin = &mut notice.origin;
+        let name = origin
+            .account
+            .as_ref()
+            .and_then(|it| self.account_names.get(it));
+        if let Some(name) = name {
+            origin.account_name = Some(name.clone());
+        }
         if let Facts::Task(task) = &mut notice.facts {
             for container in &mut task.containers {
                 container.is_ignored = self.ignores_exit_of(container);

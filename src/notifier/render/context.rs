@@ -144,6 +144,7 @@ struct TemplateNames {
     detail_type: Option<String>,
     source: Option<String>,
     account: Option<String>,
+    account_name: Option<String>,
     region: Option<String>,
     happened_at: Option<String>,
     // Messages about several events.
@@ -292,6 +293,7 @@ impl TemplateNames {
             detail_type: origin.detail_type.clone(),
             source: origin.source.clone(),
             account: origin.account.clone(),
+            account_name: origin.account_name.clone(),
             region: origin.region.clone(),
             happened_at: text(origin.time.as_ref()),
             cluster: subject.cluster.clone(),

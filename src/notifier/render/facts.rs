@@ -18,6 +18,7 @@ pub(super) fn facts_of(notice: &Notice, priority: Priority) -> MessageFacts {
         event_id: plain(origin.event_id.as_ref()),
         time: origin.time.as_ref().map(time),
         account: plain(origin.account.as_ref()),
+        account_name: plain(origin.account_name.as_ref()),
         region: plain(origin.region.as_ref()),
         cluster: plain(subject.cluster.as_ref()),
         service: plain(subject.service.as_ref()),

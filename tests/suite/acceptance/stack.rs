@@ -70,6 +70,7 @@ fn the_example_packages_as_it_is() {
         "REMIND_AFTER": "5m,15m,1h,4h,24h",
         "RESOLVE_AFTER": "5m",
         "STORM_AFTER": "5",
+        "ACCOUNT_NAMES": "",
         "TEMPLATES_DIR": "",
         "ENRICH": "true",
         "LOG_TAIL_LINES": "0",
@@ -179,6 +180,7 @@ fn every_setting_reaches_the_template() {
   remind_after: 10m,1h
   resolve_after: 90
   storm_after: 0
+  account_names: 210987654321=prod
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
@@ -209,6 +211,7 @@ fn every_setting_reaches_the_template() {
         "REMIND_AFTER": "10m,1h",
         "RESOLVE_AFTER": "90",
         "STORM_AFTER": "0",
+        "ACCOUNT_NAMES": "210987654321=prod",
         "TEMPLATES_DIR": "/opt/templates",
         "ENRICH": "true",
         "LOG_TAIL_LINES": "20",

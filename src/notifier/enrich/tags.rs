@@ -1,0 +1,195 @@
+//! DescribeServices and DescribeTasks with `TAGS`: the tags of services and tasks, for patterns, mentions and templates.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>. Nobody is asked for a tag that
+//! nothing names. Tags change rarely, so each process asks for those of a service once an hour.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{ServiceField, Tag, TaskField};
+use futures::future::join;
+use tokio::time::Instant;
+
+use super::calls::{AwsCalls, Cluster, Member, is_id, is_name};
+use crate::aws::CallError;
+use crate::ecs::arn;
+use crate::ecs::notice::Notice;
+
+/// The most services, and the most tasks, in one call.
+const MOST_SERVICES: usize = 10;
+const MOST_TASKS: usize = 100;
+
+/// How long known tags are used.
+const KEPT_FOR: Duration = Duration::from_secs(3_600);
+
+/// The most services and tasks whose tags are kept. If there are more, all are removed.
+const MOST_KEPT: usize = 1_000;
+
+type Tags = BTreeMap<String, String>;
+
+/// The tags that were found, by the service or the task.
+pub(super) type FoundTags = HashMap<Owner, Tags>;
+
+/// The keys that something names, and the tags that are known.
+#[derive(Debug, Default)]
+pub(super) struct TagCache {
+    keys: BTreeSet<String>,
+    known: Mutex<HashMap<Owner, (Instant, Tags)>>,
+}
+
+/// Whose tags are meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Owner {
+    Service(Member),
+    /// A task outside services.
+    Task(Member),
+}
+
+impl Owner {
+    pub(super) fn region(&self) -> &str {
+        match self {
+            Self::Service((cluster, _)) | Self::Task((cluster, _)) => &cluster.region,
+        }
+    }
+}
+
+impl TagCache {
+    pub(super) fn new(keys: BTreeSet<String>) -> Self {
+        Self {
+            keys,
+            known: Mutex::default(),
+        }
+    }
+
+    /// Whose tags a notice lacks.
+    pub(super) fn missing(&self, notice: &Notice) -> Option<Owner> {
+        if self.keys.is_empty() || !notice.subject.tags.is_empty() {
+            return None;
+        }
+        owner(notice)
+    }
+
+    fn get(&self, owner: &Owner) -> Option<Tags> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, tags) = known.get(owner)?;
+        (at.elapsed() < KEPT_FOR).then(|| tags.clone())
+    }
+
+    fn keep(&self, found: &FoundTags) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() + found.len() > MOST_KEPT {
+            known.clear();
+        }
+        let now = Instant::now();
+        let found = found.iter();
+        known.extend(found.map(|(owner, tags)| (owner.clone(), (now, tags.clone()))));
+    }
+
+    /// The tags with the named keys. ECS allows fifty of them, and nobody needs the others.
+    fn read(&self, tags: &[Tag]) -> Tags {
+        let named = tags.iter().filter_map(|tag| {
+            let key = tag.key().filter(|key| self.keys.contains(*key))?;
+            Some((key.to_owned(), tag.value().unwrap_or_default().to_owned()))
+        });
+        named.collect()
+    }
+}
+
+fn owner(notice: &Notice) -> Option<Owner> {
+    let (cluster, subject) = (Cluster::of(notice)?, &notice.subject);
+    match (&subject.service, &subject.task) {
+        (Some(service), _) if is_name(service) => Some(Owner::Service((cluster, service.clone()))),
+        (None, Some(task)) if is_id(task) => Some(Owner::Task((cluster, task.clone()))),
+        (_, _) => None,
+    }
+}
+
+pub(super) async fn fetch(
+    aws: &AwsCalls<'_>,
+    cache: &TagCache,
+    notices: &[&mut Notice],
+) -> FoundTags {
+    let wanted: BTreeSet<_> = notices.iter().filter_map(|it| cache.missing(it)).collect();
+    let mut found = FoundTags::new();
+    let (mut services, mut tasks) = (Vec::new(), Vec::new());
+    for owner in wanted {
+        match (cache.get(&owner), owner) {
+            (Some(tags), owner) => {
+                found.insert(owner, tags);
+            }
+            (None, Owner::Service(member)) => services.push(member),
+            (None, Owner::Task(member)) => tasks.push(member),
+        }
+    }
+    let (services, tasks) = join(
+        aws.each(services, MOST_SERVICES, |cluster, names| {
+            of_services(aws, cache, cluster, names)
+        }),
+        aws.each(tasks, MOST_TASKS, |cluster, ids| {
+            of_tasks(aws, cache, cluster, ids)
+        }),
+    )
+    .await;
+    let asked = services.into_iter().chain(tasks);
+    let asked: FoundTags = asked.flat_map(|(_, tags)| tags).collect();
+    cache.keep(&asked);
+    found.extend(asked);
+    found
+}
+
+async fn of_services(
+    aws: &AwsCalls<'_>,
+    cache: &TagCache,
+    cluster: Cluster,
+    names: Vec<String>,
+) -> Option<FoundTags> {
+    const CALL: &str = "DescribeServices";
+    let ecs = aws.ecs(&cluster.region);
+    let answer = async {
+        ecs.describe_services()
+            .cluster(&cluster.arn)
+            .set_services(Some(names))
+            .include(ServiceField::Tags)
+            .send()
+            .await
+            .map_err(|error| CallError::of(CALL, error))
+    };
+    let answer = aws.call(CALL, answer).await?;
+    let services = answer.services().iter().filter_map(|it| {
+        let owner = Owner::Service((cluster.clone(), it.service_name()?.to_owned()));
+        Some((owner, cache.read(it.tags())))
+    });
+    Some(services.collect())
+}
+
+async fn of_tasks(
+    aws: &AwsCalls<'_>,
+    cache: &TagCache,
+    cluster: Cluster,
+    ids: Vec<String>,
+) -> Option<FoundTags> {
+    const CALL: &str = "DescribeTasks";
+    let ecs = aws.ecs(&cluster.region);
+    let answer = async {
+        ecs.describe_tasks()
+            .cluster(&cluster.arn)
+            .set_tasks(Some(ids))
+            .include(TaskField::Tags)
+            .send()
+            .await
+            .map_err(|error| CallError::of(CALL, error))
+    };
+    let answer = aws.call(CALL, answer).await?;
+    let tasks = answer.tasks().iter().filter_map(|it| {
+        let id = arn::name(it.task_arn()?).to_owned();
+        Some((Owner::Task((cluster.clone(), id)), cache.read(it.tags())))
+    });
+    Some(tasks.collect())
+}
+
+pub(super) fn add_to(notice: &mut Notice, cache: &TagCache, found: &FoundTags) {
+    if let Some(tags) = cache.missing(notice).and_then(|owner| found.get(&owner)) {
+        notice.subject.tags.clone_from(tags);
+    }
+}
