@@ -31,6 +31,7 @@ pub use retry::{Attempts, send_with_retries};
 
 use crate::notifier::message::Message;
 use crate::notifier::policy::Priority;
+use crate::notifier::route::{EventRoute, RouteFilter};
 use markup::Markup;
 use settings::{SettingDefinition, Settings};
 
@@ -156,6 +157,8 @@ pub struct ConfiguredChannel {
     pub name: String,
     pub channel_type: ChannelType,
     pub minimum: Minimum,
+    /// `only` and `except`.
+    pub route: RouteFilter,
     pub channel: Box<dyn Channel>,
 }
 
@@ -166,6 +169,7 @@ impl ConfiguredChannel {
             name: channel_type.to_string(),
             channel_type,
             minimum: Minimum::All,
+            route: RouteFilter::NONE,
             channel: (channel_type.definition().unconfigured)(),
         }
     }
@@ -180,6 +184,13 @@ impl ConfiguredChannel {
             Minimum::All => true,
             Minimum::Urgent => urgent,
         }
+    }
+
+    /// Whether the channel takes what has these routes: it reaches the minimum, and `only` and `except` take one of the
+    /// routes. They are made only if the channel asks for them.
+    pub fn takes<'a>(&self, urgent: bool, routes: impl FnOnce() -> &'a [EventRoute]) -> bool {
+        let has_route = || routes().iter().any(|it| self.route.accepts(it));
+        self.accepts_urgency(urgent) && (self.route.is_empty() || has_route())
     }
 }
 
