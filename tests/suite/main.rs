@@ -38,6 +38,7 @@ mod moto;
 mod notify;
 mod properties;
 mod redrive;
+mod routes;
 mod routine;
 mod run;
 mod run_from_queue;
