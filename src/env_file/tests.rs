@@ -454,6 +454,21 @@ fn a_wrong_channel_is_reported_with_its_place() {
     }
 }
 
+#[test]
+fn patterns_of_channels_are_checked_with_their_place() {
+    let list = "channels:\n  - {name: web, type: slack, url: 'ssm:/web', only: {cluster: [{prefix: prod-}], $or: [{urgent: [true]}, {thread: [run]}]}}\n";
+    assert_eq!(problems_of(list), [""; 0]);
+    let list = "channels:\n  - {name: web, type: slack, url: 'ssm:/web', except: {service: [noisy]}}\n  - name: ops\n    type: slack\n    url: ssm:/ops\n    only:\n      account: [210987654321]\n      severity: [criticl]\n";
+    let found = problems_of(list);
+    assert_eq!(
+        found,
+        [
+            "4: channels, `ops`, `only.account[0]`: `account` is text; write the value in quotes, `[\"210987654321\"]`",
+            "4: channels, `ops`, `only.severity[0]`: `severity` never has this value; did you mean `critical`?",
+        ]
+    );
+}
+
 /// Lambda takes 4 kB of variables, and CloudFormation says so only in the middle of a deployment.
 #[test]
 fn too_many_bytes_of_variables_are_an_error() {

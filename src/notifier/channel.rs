@@ -32,6 +32,7 @@ pub use retry::{Attempts, send_with_retries};
 
 use crate::notifier::message::Message;
 use crate::notifier::policy::Priority;
+use crate::notifier::route::{EventRoute, RouteFilter};
 use markup::Markup;
 use settings::{SettingDefinition, Settings};
 
@@ -167,6 +168,8 @@ pub struct ConfiguredChannel {
     pub name: String,
     pub channel_type: ChannelType,
     pub minimum: Minimum,
+    /// `only` and `except`.
+    pub route: RouteFilter,
     pub channel: Box<dyn Channel>,
 }
 
@@ -177,6 +180,7 @@ impl ConfiguredChannel {
             name: channel_type.to_string(),
             channel_type,
             minimum: Minimum::All,
+            route: RouteFilter::NONE,
             channel: (channel_type.definition().unconfigured)(),
         }
     }
@@ -191,6 +195,22 @@ impl ConfiguredChannel {
             Minimum::All => true,
             Minimum::Urgent => urgent,
         }
+    }
+
+    /// The same as [`Self::takes`] for an event that belongs to no thread.
+    pub fn takes_event<'a>(
+        &self,
+        priority: Priority,
+        routes: impl FnOnce() -> &'a [EventRoute],
+    ) -> bool {
+        self.channel.takes_single(priority) && self.takes(priority.urgent, routes)
+    }
+
+    /// Whether the channel takes what has these routes: it reaches the minimum, and `only` and `except` take one of the
+    /// routes. They are made only if the channel asks for them.
+    pub fn takes<'a>(&self, urgent: bool, routes: impl FnOnce() -> &'a [EventRoute]) -> bool {
+        let has_route = || routes().iter().any(|it| self.route.accepts(it));
+        self.accepts_urgency(urgent) && (self.route.is_empty() || has_route())
     }
 }
 

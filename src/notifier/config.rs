@@ -30,6 +30,7 @@ use crate::notifier::dispatch::{EditLimits, Notifier, TimerQueue};
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
+use crate::notifier::route::AccountNames;
 use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::ThreadSettings;
 use crate::notifier::thread_store::ThreadStore;
@@ -86,6 +87,8 @@ pub enum LoadError {
 pub struct Filter {
     pub policy: Policy,
     pub threads: ThreadSettings,
+    /// The names of AWS accounts, for routes.
+    pub account_names: AccountNames,
     pub templates_dir: Option<PathBuf>,
 }
 
@@ -206,6 +209,7 @@ impl NotifierConfig {
             session,
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
+            account_names: self.filter.account_names,
             channels,
             http: Http::with_secret_store(http, secret_store),
         })
@@ -251,19 +255,37 @@ impl Filter {
     }
 }
 
+/// The channels that the environment configures, and what is wrong with them. Empty if it configures none. A preview sends
+/// nothing, so problems are no errors.
+pub fn configured_channels(
+    environment: &[(String, String)],
+) -> (Vec<ConfiguredChannel>, Vec<String>) {
+    let (read, warnings) = read_for_preview(environment);
+    let is_default = read.is_default();
+    let channels = read.configured.into_iter().filter(|_| !is_default);
+    (channels.collect(), warnings)
+}
+
+/// Reads the channels, with the problems as warnings.
+fn read_for_preview(environment: &[(String, String)]) -> (Channels, Vec<String>) {
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let read = channels::read(environment, &mut problems, &mut warnings);
+    warnings.extend(problems.iter().map(ToString::to_string));
+    warnings.extend(
+        read.reference
+            .as_ref()
+            .map(|it| format!("a preview does not read the list of channels in {it}")),
+    );
+    (read, warnings)
+}
+
 /// The channels that the page of a preview shows, and what is wrong with their configuration. With a type only channels
 /// of that type. A preview sends nothing, so problems are no errors.
 pub fn preview_channels(
     environment: &[(String, String)],
     only: Option<ChannelType>,
 ) -> (Vec<ConfiguredChannel>, Vec<String>) {
-    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
-    let read = channels::read(environment, &mut problems, &mut warnings);
-    warnings.extend(problems.iter().map(ToString::to_string));
-    warnings.extend(
-        read.reference
-            .map(|it| format!("a preview does not read the list of channels in {it}")),
-    );
+    let (read, warnings) = read_for_preview(environment);
     let mut channels = read.configured;
     let is_chat = |it: &ConfiguredChannel| it.channel_type != ChannelType::Terminal;
     if !channels.iter().any(is_chat) {
@@ -383,6 +405,7 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
             account_names: values::account_names(variables.account_names.as_deref(), problems),
         },
         threads: values::threads(variables, problems),
+        account_names: AccountNames::default(),
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
     }
 }

@@ -37,6 +37,7 @@ use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt, Ti
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
 use crate::notifier::report::{BatchReport, Delivery, DeliveryStatus, ReportEntry};
+use crate::notifier::route::AccountNames;
 use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::{ClaimedDue, SubjectKey, ThreadId, ThreadSettings, UnixTime};
 use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
@@ -61,6 +62,8 @@ pub struct Notifier {
     pub enricher: Option<Enricher>,
     pub renderer: Renderer,
     pub channels: Vec<ConfiguredChannel>,
+    /// The names of AWS accounts, for routes.
+    pub account_names: AccountNames,
     pub http: Http,
     /// `None` if only this process remembers.
     pub state_table: Option<Arc<StateTable>>,
@@ -122,7 +125,7 @@ impl Notifier {
         }
     }
 
-    /// Posts events to every channel whose minimum they reach and that does not have them yet. Writes one log line for
+    /// Posts events to every channel that takes them and does not have them yet. Writes one log line for
     /// each event.
     pub async fn dispatch(&self, items: Vec<IngestItem>, end: Deadline) -> Vec<ReportEntry> {
         let timers = Vec::new();
@@ -192,6 +195,7 @@ impl Notifier {
             store: &self.threads,
             settings: &self.settings,
             channels: &self.channels,
+            account_names: &self.account_names,
             fired,
             owner: &self.owner,
             now: unix_time(now),
@@ -338,6 +342,7 @@ impl Notifier {
         let dispatched = self.channels.iter().map(|channel| {
             let dispatcher = ChannelDispatcher {
                 channel,
+                account_names: &self.account_names,
                 renderer: &self.renderer,
                 http: &self.http,
                 dedup: &self.dedup,

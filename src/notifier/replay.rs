@@ -3,6 +3,7 @@
 //! It is the pipeline of [`dispatch`](crate::notifier::dispatch) without I/O: nothing is sent, AWS is not asked, the chat
 //! takes everything at once, and timers fire exactly when they are due.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
@@ -18,10 +19,12 @@ use crate::notifier::group::{Group, GroupItem, MessagePlan, PlannedMessage};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{Decision, Policy, is_brought_back};
 use crate::notifier::render::{Renderer, ThreadMessage, View};
+use crate::notifier::route::threads::routes;
+use crate::notifier::route::{AccountNames, EventRoute};
 use crate::notifier::thread::{
     Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
     SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState, UnixTime,
-    advance, may_explain, steps,
+    advance, kinds_heard, may_explain, steps,
 };
 
 /// The most event ids in one line of the output.
@@ -41,6 +44,8 @@ pub struct Replay<'a> {
     pub policy: &'a Policy,
     pub renderer: &'a Renderer,
     pub channel: &'a ConfiguredChannel,
+    /// For the channel's patterns.
+    pub account_names: AccountNames,
     settings: ThreadSettings,
     states: States,
     timers: Timers,
@@ -158,6 +163,7 @@ impl<'a> Replay<'a> {
             policy,
             renderer,
             channel,
+            account_names: AccountNames::default(),
             settings: ThreadSettings {
                 has_edits,
                 may_ask: false,
@@ -316,11 +322,39 @@ impl<'a> Replay<'a> {
             if progress.taken.contains_key(&index) {
                 // An agent's report of the same may follow, which names no service.
                 self.posted.is_new(item.notice);
-            } else if self.channel.accepts(item.priority) && self.posted.is_new(item.notice) {
+            } else if self.takes(&item) && self.posted.is_new(item.notice) {
                 items.push(item);
             }
         }
         items
+    }
+
+    fn takes(&self, item: &GroupItem<'_>) -> bool {
+        let decision = Decision::Keep(item.priority);
+        let is_brought_back = is_brought_back(item.notice, self.policy);
+        let observation = Observation::new(0, item.notice, decision, is_brought_back, self.now);
+        let route = LazyCell::new(|| {
+            let kinds = kinds_heard(&observation);
+            [EventRoute::of_event(
+                item.notice,
+                decision,
+                &kinds,
+                &self.account_names,
+            )]
+        });
+        self.channel.takes_event(item.priority, || &*route)
+    }
+
+    /// Whether the channel takes an action, if it does not have the thread yet.
+    fn takes_action(&self, action: &Action, evaluated: &[(Notice, Decision)]) -> bool {
+        let routes = LazyCell::new(|| {
+            let events = action.events.iter().filter_map(|it| evaluated.get(*it));
+            let events: Vec<_> = events
+                .map(|(notice, decision)| (notice, *decision))
+                .collect();
+            routes(action, &events, &self.account_names)
+        });
+        self.channel.takes(action.turn.urgent, || &routes)
     }
 
     fn show_group(
@@ -355,9 +389,10 @@ impl<'a> Replay<'a> {
     fn show(&mut self, action: &Action, evaluated: &[(Notice, Decision)]) -> Vec<ReplayLine> {
         let reason = action.turn.reason;
         let known = self.messages.of_threads.get(action.id()).copied();
-        let accepts = self.channel.accepts_urgency(action.turn.urgent);
+        let has_route = !self.channel.route.is_empty();
+        let begins = || action.begins_a_thread(has_route) && self.takes_action(action, evaluated);
         let steps = match known {
-            None if accepts && reason.begins_a_thread() => &[Step::Post],
+            None if begins() => &[Step::Post],
             None => [].as_slice(),
             Some(_) => steps(reason, self.channel.channel_type.definition().capabilities),
         };

@@ -44,7 +44,7 @@ pub struct Delivery {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryStatus {
-    /// The notice is not urgent, and the channel accepts only urgent ones.
+    /// The channel does not take it: its minimum is higher, or its patterns refuse it.
     Filtered,
     /// A thread that the channel has, or may have, counts it.
     Counted,

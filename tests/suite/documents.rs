@@ -11,6 +11,7 @@ use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::env_file::keys::{self, Allows};
 use ecs_parrot::notifier::policy::{CallWord, DropReason};
 use ecs_parrot::notifier::render;
+use ecs_parrot::notifier::route::fields::{RouteField, Values};
 use regex::Regex;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use strum::VariantArray as _;
@@ -166,6 +167,27 @@ fn the_events_page_explains_every_word_of_keep_and_drop() {
         .chain(CallWord::VARIANTS.iter().map(ToString::to_string))
         .chain(DropReason::VARIANTS.iter().map(ToString::to_string));
     assert_eq!(missing(words, &text("docs/events.md")), [""; 0]);
+}
+
+#[test]
+fn the_routes_page_explains_every_field_and_its_values() {
+    let page = text("docs/routes.md");
+    let fields = RouteField::VARIANTS.iter().map(|it| match it {
+        RouteField::Tags => "tags.KEY".to_owned(),
+        other => other.to_string(),
+    });
+    assert_eq!(missing(fields, &page), [""; 0]);
+    // The kinds and the causes are on the page about events.
+    let listed = [
+        RouteField::Severity,
+        RouteField::Thread,
+        RouteField::LaunchType,
+    ];
+    let values = listed.iter().flat_map(|it| match it.values() {
+        Values::Closed(words) | Values::Known(words) => words,
+        Values::Flag | Values::Account | Values::Any => Vec::new(),
+    });
+    assert_eq!(missing(values.map(str::to_owned), &page), [""; 0]);
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod moto;
 mod notify;
 mod properties;
 mod redrive;
+mod routes;
 mod routine;
 mod run;
 mod run_from_queue;

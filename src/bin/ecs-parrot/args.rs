@@ -147,6 +147,9 @@ pub(crate) struct PreviewArgs {
     /// Show only this channel's message [default: the terminal's for text, every chat's for JSON]
     #[arg(long, value_parser = channels())]
     pub(crate) channel: Option<ChannelType>,
+    /// Say for this channel of the configuration why it takes each event, or does not
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) why: Option<String>,
     /// Ask AWS for details that the events do not contain, with your own credentials
     #[arg(long)]
     pub(crate) enrich: bool,

@@ -1,5 +1,6 @@
 //! `ecs-parrot preview`: shows what would be posted, and why, without sending anything.
 
+mod channels;
 mod line;
 mod page;
 
@@ -7,6 +8,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::bail;
 use ecs_parrot::aws::LazySession;
 use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::config;
@@ -32,6 +34,7 @@ use tokio::runtime::Runtime;
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
 use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
+use channels::{Judged, route};
 use line::{ChannelView, EventLine};
 
 pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
@@ -54,8 +57,16 @@ pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitC
         }
         false => None,
     };
+    let configured = match args.output {
+        Output::Html if args.why.is_some() => bail!("--why needs --output text or json"),
+        Output::Html => Vec::new(),
+        Output::Text | Output::Json => configured_channels(&environment),
+    };
+    check_name(args.why.as_deref(), &configured)?;
     let preview = Preview {
         filter,
+        configured,
+        why: args.why.clone(),
         renderer,
         enricher,
         channel: args.channel,
@@ -92,6 +103,31 @@ fn page_channels(
     channels
 }
 
+/// The channels of the configuration. Problems with it are printed.
+fn configured_channels(environment: &[(String, String)]) -> Vec<ConfiguredChannel> {
+    let (channels, warnings) = notifier_config::configured_channels(environment);
+    for warning in warnings {
+        anstream::eprintln!("ecs-parrot: {warning}");
+    }
+    channels
+}
+
+/// Whether `--why` names a channel.
+fn check_name(why: Option<&str>, channels: &[ConfiguredChannel]) -> anyhow::Result<()> {
+    let Some(why) = why.filter(|it| !channels.iter().any(|channel| channel.name == **it)) else {
+        return Ok(());
+    };
+    let names: Vec<_> = channels.iter().map(|it| it.name.as_str()).collect();
+    let why = why.escape_debug();
+    match names.is_empty() {
+        true => bail!("--why `{why}`: no channel is configured; set CHANNELS"),
+        false => bail!(
+            "--why `{why}`: no channel has this name; allowed: {}",
+            names.join(", ")
+        ),
+    }
+}
+
 /// Renders a message in a view.
 trait Render: Fn(View) -> Result<Message, TemplateError> {}
 
@@ -102,6 +138,10 @@ struct Preview {
     renderer: Renderer,
     enricher: Option<Enricher>,
     channel: Option<ChannelType>,
+    /// The channels of the configuration. Empty for the page.
+    configured: Vec<ConfiguredChannel>,
+    /// The channel of `--why`.
+    why: Option<String>,
     /// The channels on the page. Empty for other outputs.
     shown: Vec<ConfiguredChannel>,
 }
@@ -139,21 +179,46 @@ impl Preview {
         let mut items = items(&decided);
         items.retain(|item| match self.deployment(item) {
             Some(action) => {
-                self.add_thread(&mut lines[item.index], item, &action);
+                let judged = self.judged(&decided, &[item.index]);
+                self.add_thread(&mut lines[item.index], item, &action, &judged);
                 false
             }
             None => true,
         });
         let mut plan = MessagePlan::of(&items);
         while let Some(PlannedMessage { indexes, group }) = plan.next(None) {
-            self.add_message(&mut lines, &indexes, &group);
+            let judged = self.judged(&decided, &indexes);
+            self.add_message(&mut lines, &indexes, &group, &judged);
         }
         lines
     }
 
+    /// What the channels on the page judge these events by.
+    fn judged<E>(
+        &self,
+        decided: &[Result<(Notice, Decision), E>],
+        indexes: &[usize],
+    ) -> Vec<Judged> {
+        if self.shown.is_empty() {
+            return Vec::new();
+        }
+        let decided = indexes.iter().filter_map(|it| decided[*it].as_ref().ok());
+        let judged = decided.filter_map(|(notice, decision)| {
+            let observation = self.observation(notice, *decision);
+            Judged::of(&observation, &self.filter.account_names)
+        });
+        judged.collect()
+    }
+
     /// The line of an event without its message.
     fn line(&self, notice: &Notice, decision: Decision) -> EventLine {
-        let kinds = kinds_heard(&self.observation(notice, decision));
+        let observation = self.observation(notice, decision);
+        let kinds = kinds_heard(&observation);
+        let names = &self.filter.account_names;
+        let judged = Judged::of(&observation, names);
+        let judged = judged.filter(|_| !self.configured.is_empty());
+        let channels = self.configured.iter();
+        let of_why = |it: &&ConfiguredChannel| self.why.as_ref() == Some(&it.name);
         EventLine {
             event_id: notice.origin.event_id.clone(),
             kind: Some(notice.kind.into()),
@@ -163,6 +228,18 @@ impl Preview {
             },
             reason: Some(decision.reason(notice.kind)),
             threads: kinds.into_iter().map(Into::into).collect(),
+            route: Some(route(&observation, notice, names).to_json()),
+            channels: judged
+                .iter()
+                .flat_map(|judged| {
+                    let channels = channels.clone();
+                    channels.map(|it| judged.in_channel(it))
+                })
+                .collect(),
+            why: judged.as_ref().and_then(|judged| {
+                let channel = channels.clone().find(of_why)?;
+                Some(judged.why(channel))
+            }),
             ..EventLine::default()
         }
     }
@@ -184,27 +261,39 @@ impl Preview {
         action.filter(|it| it.thread.kind() == ThreadKind::Deployment)
     }
 
-    fn add_thread(&self, line: &mut EventLine, item: &GroupItem<'_>, action: &Action) {
+    fn add_thread(
+        &self,
+        line: &mut EventLine,
+        item: &GroupItem<'_>,
+        action: &Action,
+        judged: &[Judged],
+    ) {
         let shown = ThreadMessage {
             thread: &action.thread,
             turn: &action.turn,
             form: ThreadForm::Whole,
         };
         let render = |view| self.renderer.render_thread(view, &shown);
-        match self.message_line(item.priority, render) {
+        match self.message_line(item.priority, judged, render) {
             Ok(message) => line.set_message(message),
             Err(error) => line.set_error(error.to_string()),
         }
     }
 
     /// The message is in the line of its first event. The lines of the other events contain the id of that event.
-    fn add_message(&self, lines: &mut [EventLine], indexes: &[usize], group: &Group<'_>) {
+    fn add_message(
+        &self,
+        lines: &mut [EventLine],
+        indexes: &[usize],
+        group: &Group<'_>,
+        judged: &[Judged],
+    ) {
         let Some((first, others)) = indexes.split_first() else {
             return;
         };
         let id = lines[*first].event_id.clone();
         let render = |view| self.renderer.render(view, group);
-        match self.message_line(group.priority, render) {
+        match self.message_line(group.priority, judged, render) {
             Ok(message) => lines[*first].set_message(message),
             Err(error) => lines[*first].set_error(error.to_string()),
         }
@@ -218,6 +307,7 @@ impl Preview {
     fn message_line(
         &self,
         priority: Priority,
+        judged: &[Judged],
         render: impl Render,
     ) -> Result<EventLine, TemplateError> {
         let message = render(View::of(ChannelType::Terminal))?;
@@ -229,7 +319,7 @@ impl Preview {
             text: Some(text),
             payloads: Some(self.payloads(&render)?),
             shown: self.shown(&render)?,
-            views: self.views(priority, &render)?,
+            views: self.views(judged, &render)?,
             ..EventLine::default()
         })
     }
@@ -265,7 +355,7 @@ impl Preview {
     /// The message as the reader of each channel on the page sees it.
     fn views(
         &self,
-        priority: Priority,
+        judged: &[Judged],
         render: &impl Render,
     ) -> Result<Vec<ChannelView>, TemplateError> {
         let views = self.shown.iter().map(|configured| {
@@ -275,12 +365,19 @@ impl Preview {
             Ok(ChannelView {
                 name: configured.name.clone(),
                 channel_type: channel_type.into(),
-                is_accepted: configured.accepts(priority),
+                refused: refused(judged, configured),
                 shown: configured.channel.show(&message, &html),
             })
         });
         views.collect()
     }
+}
+
+/// Why a channel does not get a message: it takes none of its events.
+fn refused(judged: &[Judged], channel: &ConfiguredChannel) -> Option<String> {
+    let is_taken = judged.iter().any(|it| it.is_taken_by(channel));
+    let first = judged.first().filter(|_| !is_taken)?;
+    Some(first.in_channel(channel).refusal())
 }
 
 /// The notices of a batch that are posted.

@@ -261,6 +261,6 @@ pub fn unknown(location: &str, name: &str, known: &[&str]) -> Problem {
 }
 
 /// An address, or a Slack token: neither belongs in a setting whose value is shown.
-fn is_address_or_token(text: &str) -> bool {
+pub fn is_address_or_token(text: &str) -> bool {
     text.contains("://") || text.to_ascii_lowercase().starts_with("xox")
 }

@@ -8,20 +8,22 @@ use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
 use super::LoadError;
-use crate::aws::secret::{Reference, Secret, SecretSource};
+use crate::aws::secret::{REDACTED, Reference, Secret, SecretSource};
 use crate::aws::secret_store::SecretStore;
 use crate::aws::{LazySession, Open};
-use crate::config::values::switch;
+use crate::config::values::{may_be_secret, switch};
 use crate::config::{DISABLED, Problem, Remedy};
 use crate::http::SharedClient;
 use crate::notifier::channel::settings::{
-    SettingDefinition, Settings, SettingsLocation, ShownSetting, is_unset, shown, unknown,
+    SettingDefinition, Settings, SettingsLocation, ShownSetting, is_address_or_token, is_unset,
+    shown, unknown,
 };
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Minimum};
+use crate::notifier::route::{RouteFilter, SETTINGS};
 use crate::text::spelling::nearest;
 
 /// The settings of every channel in the list, besides those of its type.
-const COMMON: [&str; 3] = ["name", "type", "minimum"];
+const COMMON: [&str; 5] = ["name", "type", "minimum", "only", "except"];
 
 const MINIMUMS: &str = "`all` or `urgent`";
 
@@ -54,11 +56,27 @@ impl MinimumSetting {
     };
 }
 
+/// `only` and `except`, and how they are shown.
+#[derive(Debug)]
+struct RouteSetting {
+    /// `None` if something is wrong with it.
+    filter: Option<RouteFilter>,
+    shown: Vec<ShownSetting>,
+}
+
+impl RouteSetting {
+    const NONE: Self = Self {
+        filter: Some(RouteFilter::NONE),
+        shown: Vec::new(),
+    };
+}
+
 /// A channel as it is configured, before its settings are read.
 struct ChannelEntry {
     name: String,
     channel_type: ChannelType,
     minimum: MinimumSetting,
+    route: RouteSetting,
     location: SettingsLocation,
     values: BTreeMap<&'static str, Value>,
 }
@@ -114,6 +132,7 @@ pub(super) fn read(
             name: ChannelType::Terminal.to_string(),
             channel_type: ChannelType::Terminal,
             minimum: MinimumSetting::DEFAULT,
+            route: RouteSetting::NONE,
             location: SettingsLocation::Variables,
             values: BTreeMap::new(),
         };
@@ -123,6 +142,11 @@ pub(super) fn read(
 }
 
 impl Channels {
+    /// Whether nothing configures a channel, so that messages are printed.
+    pub fn is_default(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Whether messages are only written to the log.
     pub fn is_log_only(&self) -> bool {
         let mut types = self.configured.iter().map(|it| it.channel_type);
@@ -197,6 +221,7 @@ impl Channels {
             name: channel_type.to_string(),
             channel_type,
             minimum,
+            route: RouteSetting::NONE,
             location: SettingsLocation::Variables,
             values,
         };
@@ -228,11 +253,17 @@ impl Channels {
             warnings.push("CHANNELS is an empty list".to_owned());
         }
         for (number, entry) in entries.into_iter().enumerate() {
-            self.read_entry(number + 1, entry, problems);
+            self.read_entry(number + 1, entry, problems, warnings);
         }
     }
 
-    fn read_entry(&mut self, number: usize, entry: Value, problems: &mut Vec<Problem>) {
+    fn read_entry(
+        &mut self,
+        number: usize,
+        entry: Value,
+        problems: &mut Vec<Problem>,
+        warnings: &mut Vec<String>,
+    ) {
         let location = format!("channel {number}");
         let Value::Object(entry) = entry else {
             let location = format!("CHANNELS, {location}");
@@ -246,9 +277,17 @@ impl Channels {
         let location = name.as_ref().map_or(location, |name| format!("`{name}`"));
         let channel_type = channel_type(&entry, &location, problems);
         let minimum = minimum(&entry, &location, problems);
+        let route = route(&entry, &location, problems);
         let Some(channel_type) = channel_type else {
             return;
         };
+        let filter = route.filter.as_ref();
+        let takes_nothing = filter.is_some_and(RouteFilter::takes_nothing_urgent);
+        if minimum.value == Minimum::Urgent && takes_nothing {
+            warnings.push(format!(
+                "the channel {location} never gets a message: its minimum is `urgent`, and `only` and `except` leave nothing urgent"
+            ));
+        }
         let settings = channel_type.definition().settings;
         let known: Vec<_> = settings.iter().map(|it| it.name).chain(COMMON).collect();
         let others = entry.keys().filter(|key| !known.contains(&key.as_str()));
@@ -259,6 +298,7 @@ impl Channels {
             name: name.unwrap_or_else(|| format!("channel-{number}")),
             channel_type,
             minimum,
+            route,
             location: SettingsLocation::List(location),
             values,
         };
@@ -302,37 +342,92 @@ impl Channels {
             name,
             channel_type,
             minimum,
+            route,
             location,
             values,
         } = entry;
         let definition = channel_type.definition();
         let settings = shown(&location, definition.settings, &values);
         let mut given = Settings::new(location, definition.settings, values, problems);
-        let Some(channel) = (definition.read)(&mut given) else {
+        let channel = (definition.read)(&mut given);
+        let Some((channel, filter)) = channel.zip(route.filter) else {
             return false;
         };
         self.shown.push(ShownChannel {
             name: name.clone(),
             channel_type,
-            settings: with_minimum(settings, minimum),
+            settings: with_common(settings, minimum, route.shown),
         });
         self.configured.push(ConfiguredChannel {
             name,
             channel_type,
             minimum: minimum.value,
+            route: filter,
             channel,
         });
         true
     }
 }
 
-fn with_minimum(mut settings: Vec<ShownSetting>, minimum: MinimumSetting) -> Vec<ShownSetting> {
+fn with_common(
+    mut settings: Vec<ShownSetting>,
+    minimum: MinimumSetting,
+    patterns: Vec<ShownSetting>,
+) -> Vec<ShownSetting> {
     settings.push(ShownSetting {
         name: "minimum",
         value: minimum.value.to_string(),
         source: minimum.source.to_owned(),
     });
+    settings.extend(patterns);
     settings
+}
+
+/// Reads `only` and `except`.
+fn route(entry: &Map<String, Value>, location: &str, problems: &mut Vec<Problem>) -> RouteSetting {
+    let filter = RouteFilter::read(entry).map_err(|errors| {
+        problems.extend(errors.into_iter().map(|error| Problem {
+            variable: format!("CHANNELS, {location}, `{}`", shown_path(&error.path)),
+            problem: error.problem.to_string(),
+            remedy: error.problem.remedy(),
+        }));
+    });
+    let shown = SETTINGS.iter().filter_map(|name| {
+        let value = entry.get(*name).filter(|it| !it.is_null())?;
+        Some(ShownSetting {
+            name,
+            value: match has_secret(value) {
+                true => REDACTED.to_owned(),
+                false => value.to_string(),
+            },
+            source: "CHANNELS".to_owned(),
+        })
+    });
+    RouteSetting {
+        filter: filter.ok(),
+        shown: shown.collect(),
+    }
+}
+
+/// A clause's path. A secret may be in the wrong place, so only the setting is named then.
+fn shown_path(path: &str) -> String {
+    let setting = path.split('.').next().unwrap_or_default();
+    match path.split('.').any(may_be_secret) {
+        true => setting.to_owned(),
+        false => path.escape_debug().to_string(),
+    }
+}
+
+/// Whether a pattern contains an address or a token, which no field of a route is.
+fn has_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_address_or_token(text),
+        Value::Array(values) => values.iter().any(has_secret),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| is_address_or_token(key) || has_secret(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The value of a variable. `None` if it is empty.

@@ -1,5 +1,6 @@
 //! Processes a batch for one channel, in four steps: deduplicate, group, send, record.
 
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::iter::successors;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,7 @@ use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
 use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED, SENT_BEFORE};
+use crate::notifier::route::AccountNames;
 use crate::notifier::thread::{Step, may_explain};
 
 /// The number of calls to the dedup store at the same time.
@@ -73,6 +75,7 @@ impl Sending {
 
 pub(super) struct ChannelDispatcher<'a> {
     pub(super) channel: &'a ConfiguredChannel,
+    pub(super) account_names: &'a AccountNames,
     pub(super) renderer: &'a Renderer,
     pub(super) http: &'a Http,
     pub(super) dedup: &'a DedupStore,
@@ -117,7 +120,7 @@ impl ChannelDispatcher<'_> {
         ChannelReport { statuses, chains }
     }
 
-    /// Step 1. Events below the channel's minimum and duplicates are done. The others are claimed in the dedup store.
+    /// Step 1. Events that the channel does not take and duplicates are done. The others are claimed in the dedup store.
     async fn deduplicate(&self, events: &[BatchEvent]) -> Deduplicated {
         let mut statuses = Statuses::new();
         let mut candidates = Vec::new();
@@ -125,7 +128,8 @@ impl ChannelDispatcher<'_> {
             let Some((_, priority)) = event.single() else {
                 continue;
             };
-            if !self.channel.accepts(priority) {
+            let routes = LazyCell::new(|| event.routes(self.account_names));
+            if !self.channel.takes_event(priority, || &routes) {
                 statuses.insert(index, DeliveryStatus::Filtered);
             } else if event.was_posted_to(self.name()) {
                 statuses.insert(index, DeliveryStatus::Duplicate);

@@ -9,7 +9,8 @@ use crate::notifier::dedup::{DedupKey, DedupStore, Transition, Version};
 use crate::notifier::ingest::{IngestError, IngestItem, Receipt};
 use crate::notifier::policy::{Decision, DropReason, Policy, Priority, is_brought_back};
 use crate::notifier::report::{Delivery, DeliveryStatus, EventReport, ReportEntry};
-use crate::notifier::thread::{Observation, UnixTime, subjects};
+use crate::notifier::route::{AccountNames, EventRoute};
+use crate::notifier::thread::{Observation, UnixTime, kinds_heard, subjects};
 
 pub(super) struct BatchEvent {
     receipt: Option<Receipt>,
@@ -79,6 +80,16 @@ impl BatchEvent {
         self.kept().filter(|_| !self.is_in_thread)
     }
 
+    /// What the channels' patterns are matched against, if the event is posted by itself.
+    pub(super) fn routes(&self, names: &AccountNames) -> Vec<EventRoute> {
+        let route = self.observed().map(|(notice, decision, is_brought_back)| {
+            let now = UnixTime::default();
+            let observation = Observation::new(0, notice, decision, is_brought_back, now);
+            EventRoute::of_event(notice, decision, &kinds_heard(&observation), names)
+        });
+        route.into_iter().collect()
+    }
+
     pub(super) fn evaluated_mut(&mut self) -> Option<&mut (Notice, Decision)> {
         self.result.as_mut().ok()
     }
@@ -120,8 +131,8 @@ impl BatchEvent {
             .collect()
     }
 
-    /// Notes which channels have the event already. If all channels that accept it have it, the event is dropped, so that
-    /// AWS is not asked about it.
+    /// Notes which channels have the event already. If all channels whose minimum it reaches have it, the event is
+    /// dropped, so that AWS is not asked about it. Their patterns do not count here: a fact that AWS adds may match.
     pub(super) fn note_duplicates(
         &mut self,
         channels: &[ConfiguredChannel],

@@ -1,5 +1,6 @@
 //! Advances the threads of a batch: the states are read, advanced, and written before anything is sent.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::notifier::dedup::Transition;
 use crate::notifier::ingest::TimerItem;
 use crate::notifier::metrics;
 use crate::notifier::policy::Decision;
+use crate::notifier::route::threads::routes;
+use crate::notifier::route::{AccountNames, EventRoute};
 use crate::notifier::thread::{
     Action, Asked, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, Reason, States,
     SubjectKey, SubjectKind, Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime,
@@ -34,6 +37,7 @@ pub(super) struct ThreadStep<'a> {
     pub(super) store: &'a ThreadStore,
     pub(super) settings: &'a ThreadSettings,
     pub(super) channels: &'a [ConfiguredChannel],
+    pub(super) account_names: &'a AccountNames,
     /// The timers of this batch.
     pub(super) fired: &'a [TimerItem],
     /// Identifies this process in claims.
@@ -242,7 +246,7 @@ impl ThreadStep<'_> {
                 }
             }
             let asked = threads.asked(&key, events);
-            let mut claimed = self.fill_outbox(&key, &mut record, old, &actions, asked);
+            let mut claimed = self.fill_outbox(&key, &mut record, old, &actions, events, asked);
             // An attempt before this one may have claimed it already.
             claimed.retain(|it| !threads.has_claimed(&key, it));
             let wake_at = progress.wake_at.get(&key).copied().flatten();
@@ -340,6 +344,7 @@ impl ThreadStep<'_> {
         record: &mut ThreadRecord,
         old: &ThreadRecord,
         actions: &[Action],
+        events: &[BatchEvent],
         asked: Asked,
     ) -> Vec<ClaimedDue> {
         let known = record.state.thread_ids().chain(old.thread_ids());
@@ -348,8 +353,10 @@ impl ThreadStep<'_> {
         let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
         record.outbox.forget(&known, &names);
         for action in actions {
+            let routes = LazyCell::new(|| self.routes(action, events));
             for channel in self.channels {
-                record.outbox.add(action, outbox_channel(channel));
+                let accepts = channel.takes(action.turn.urgent, || &routes);
+                record.outbox.add(action, outbox_channel(channel, accepts));
             }
         }
         // Most records keep their threads, which are then not copied.
@@ -361,6 +368,16 @@ impl ThreadStep<'_> {
         record
             .outbox
             .claim(self.owner, self.claimed_until, self.now, asked)
+    }
+
+    /// What the channels' patterns are matched against for an action.
+    fn routes(&self, action: &Action, events: &[BatchEvent]) -> Vec<EventRoute> {
+        let about = action.events.iter();
+        let about = about.filter_map(|index| events.get(*index)?.observed());
+        let about: Vec<_> = about
+            .map(|(notice, decision, _)| (notice, decision))
+            .collect();
+        routes(action, &about, self.account_names)
     }
 
     fn forget_fired(&self, subject: &SubjectKey, record: &mut ThreadRecord) {
@@ -509,10 +526,11 @@ fn waits(key: &SubjectKey, other: &SubjectKey) -> bool {
     }
 }
 
-fn outbox_channel(channel: &ConfiguredChannel) -> OutboxChannel<'_> {
+fn outbox_channel(channel: &ConfiguredChannel, accepts: bool) -> OutboxChannel<'_> {
     OutboxChannel {
         name: &channel.name,
         capabilities: channel.channel_type.definition().capabilities,
-        accepts_all: channel.accepts_urgency(false),
+        accepts,
+        has_route: !channel.route.is_empty(),
     }
 }

@@ -30,6 +30,12 @@ pub struct ClauseResult<'a> {
 }
 
 impl RouteFilter {
+    /// Takes everything.
+    pub const NONE: Self = Self {
+        only: None,
+        except: None,
+    };
+
     /// Reads the two settings of a channel. A setting that is null or missing is not set.
     ///
     /// # Errors

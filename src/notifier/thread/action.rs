@@ -200,7 +200,7 @@ impl Reason {
     }
 
     /// Whether a channel that does not have the thread yet gets it now.
-    pub fn begins_a_thread(self) -> bool {
+    fn begins_a_thread(self) -> bool {
         !matches!(
             self,
             Self::Counted | Self::Learned | Self::Escalated | Self::Recovered
@@ -269,6 +269,18 @@ pub struct Action {
 }
 
 impl Action {
+    /// Whether a channel that takes the action, and does not have the thread yet, gets it now. A channel with patterns
+    /// (`has_route`) may wait for a fact that comes late: CloudTrail says minutes after a deployment or a launch who did
+    /// it.
+    pub fn begins_a_thread(&self, has_route: bool) -> bool {
+        let learns_who = match self.thread {
+            Thread::Deployment(_) | Thread::Run(_) => self.turn.reason == Reason::Learned,
+            // The incidents of a storm are edited while the storm shows them.
+            Thread::Incident(_) | Thread::Storm(_) | Thread::Activity(_) => false,
+        };
+        self.turn.reason.begins_a_thread() || has_route && learns_who
+    }
+
     pub fn id(&self) -> &ThreadId {
         self.thread.id()
     }

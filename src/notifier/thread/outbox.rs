@@ -83,8 +83,11 @@ pub enum Asked {
 pub struct OutboxChannel<'a> {
     pub name: &'a str,
     pub capabilities: Capabilities,
-    /// Whether the channel's minimum accepts what is not urgent.
-    pub accepts_all: bool,
+    /// Whether the channel takes the action, if it does not have the thread yet.
+    pub accepts: bool,
+    /// Whether the channel takes some facts only. Then a fact that is learned late may be the one that it waits for: who
+    /// deployed is known minutes after the deployment.
+    pub has_route: bool,
 }
 
 /// A step that the caller may send now.
@@ -115,10 +118,9 @@ impl Outbox {
     /// Adds the steps of an action in a channel. Returns whether the channel shows or will show the thread.
     pub fn add(&mut self, action: &Action, channel: OutboxChannel<'_>) -> bool {
         let turn = &action.turn;
-        let accepts = channel.accepts_all || turn.urgent;
         let channels = self.threads.entry(action.id().clone()).or_default();
         let is_begun = channels.get(channel.name).is_some_and(|it| it.is_begun);
-        let begins = accepts && turn.reason.begins_a_thread();
+        let begins = channel.accepts && action.begins_a_thread(channel.has_route);
         if !(is_begun || begins) {
             return false;
         }

@@ -6,6 +6,8 @@ use ecs_parrot::notifier::channel::Shown;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::channels::{ChannelLine, Why, in_words};
+
 /// One line of `--output json`. Scripts depend on the names of the fields.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct EventLine {
@@ -16,6 +18,10 @@ pub(super) struct EventLine {
     pub(super) reason: Option<&'static str>,
     /// The kinds of thread that hear of the event.
     pub(super) threads: Vec<&'static str>,
+    /// What `only` and `except` of channels are matched against. Null if the event could not be read.
+    pub(super) route: Option<Map<String, Value>>,
+    /// What each configured channel does with the event. Empty if the event is dropped, or if no channel is configured.
+    pub(super) channels: Vec<ChannelLine>,
     pub(super) severity: Option<&'static str>,
     pub(super) urgent: Option<bool>,
     pub(super) headline: Option<String>,
@@ -27,6 +33,9 @@ pub(super) struct EventLine {
     /// The id of the event whose line contains the message of this event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) grouped_in: Option<String>,
+    /// With `--why`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<Why>,
     /// The text for `--output text`: the message in the requested markup.
     #[serde(skip)]
     pub(super) shown: String,
@@ -40,8 +49,8 @@ pub(super) struct EventLine {
 pub(super) struct ChannelView {
     pub(super) name: String,
     pub(super) channel_type: &'static str,
-    /// False if the message is below the channel's minimum.
-    pub(super) is_accepted: bool,
+    /// Why the channel does not get the message.
+    pub(super) refused: Option<String>,
     /// The texts are HTML.
     pub(super) shown: Shown,
 }
@@ -66,6 +75,9 @@ impl EventLine {
             decision: self.decision,
             reason: self.reason,
             threads: std::mem::take(&mut self.threads),
+            route: self.route.take(),
+            channels: std::mem::take(&mut self.channels),
+            why: self.why.take(),
             ..message
         };
     }
@@ -94,21 +106,31 @@ pub(super) fn print(out: &mut impl Write, line: &EventLine) -> io::Result<()> {
         true => String::new(),
         false => format!(", threads: {}", line.threads.join(", ")),
     };
-    if let Some(first) = &line.grouped_in {
-        return writeln!(
-            out,
-            "keep: {reason} ({kind}), grouped with {first}{threads}\n"
-        );
-    }
-    match (line.severity, line.urgent) {
-        (Some(severity), Some(urgent)) => {
-            let urgent = if urgent { ", urgent" } else { "" };
+    let urgent = if line.urgent == Some(true) {
+        ", urgent"
+    } else {
+        ""
+    };
+    match (&line.grouped_in, line.severity) {
+        (Some(first), _) => {
             writeln!(
                 out,
-                "keep: {reason} ({kind}, {severity}{urgent}){threads}\n{}\n",
-                line.shown
-            )
+                "keep: {reason} ({kind}), grouped with {first}{threads}"
+            )?;
         }
-        (_, _) => writeln!(out, "drop: {reason} ({kind}){threads}\n"),
+        (None, Some(severity)) => {
+            writeln!(out, "keep: {reason} ({kind}, {severity}{urgent}){threads}")?;
+        }
+        (None, None) => writeln!(out, "drop: {reason} ({kind}){threads}")?,
+    }
+    if !line.channels.is_empty() {
+        writeln!(out, "channels: {}", in_words(&line.channels))?;
+    }
+    if let Some(why) = &line.why {
+        writeln!(out, "{}", why.in_words())?;
+    }
+    match line.shown.as_str() {
+        "" => writeln!(out),
+        shown => writeln!(out, "{shown}\n"),
     }
 }

@@ -15,7 +15,8 @@ const CHANNEL: OutboxChannel<'_> = OutboxChannel {
         edits: true,
         replies: true,
     },
-    accepts_all: true,
+    accepts: true,
+    has_route: false,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

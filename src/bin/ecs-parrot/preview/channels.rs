@@ -1,0 +1,167 @@
+//! Which configured channels take an event, and why.
+
+use ecs_parrot::ecs::notice::Notice;
+use ecs_parrot::notifier::channel::ConfiguredChannel;
+use ecs_parrot::notifier::policy::Decision;
+use ecs_parrot::notifier::route::threads::routes;
+use ecs_parrot::notifier::route::{AccountNames, EventRoute};
+use ecs_parrot::notifier::thread::{Observation, kinds_heard, opening};
+use serde::Serialize;
+use serde_json::Value;
+
+/// What the channels judge an event by: the thread that it opens, or the event itself.
+pub(super) struct Judged {
+    urgent: bool,
+    routes: Vec<EventRoute>,
+}
+
+/// What a channel does with an event.
+#[derive(Debug, Serialize)]
+pub(super) struct ChannelLine {
+    name: String,
+    /// Whether the channel gets the event.
+    takes: bool,
+    /// `minimum`, and the clauses of `only` and `except` because of which it does not.
+    refused_by: Vec<String>,
+}
+
+impl ChannelLine {
+    /// `the minimum is urgent`, `refused by only.cluster`.
+    pub(super) fn refusal(&self) -> String {
+        match self.refused_by.as_slice() {
+            [only] if only == "minimum" => "the minimum is urgent".to_owned(),
+            clauses => format!("refused by {}", clauses.join(", ")),
+        }
+    }
+}
+
+/// A part of a channel's settings, and whether the event matches it.
+#[derive(Debug, Serialize)]
+pub(super) struct WhyLine {
+    /// `minimum`, `only.cluster`, `except.$or`.
+    clause: String,
+    /// The clause as it is configured.
+    wanted: Value,
+    /// What the event has. Null if it has nothing, and for `$or`.
+    has: Value,
+    matches: bool,
+}
+
+/// Why a channel takes an event, or does not.
+#[derive(Debug, Serialize)]
+pub(super) struct Why {
+    channel: String,
+    takes: bool,
+    clauses: Vec<WhyLine>,
+}
+
+impl Judged {
+    /// `None` if the event is dropped.
+    pub(super) fn of(observation: &Observation<'_>, names: &AccountNames) -> Option<Self> {
+        let Decision::Keep(priority) = observation.decision else {
+            return None;
+        };
+        let (notice, decision) = (observation.notice, observation.decision);
+        let action = opening(observation, observation.at).filter(|_| !observation.is_brought_back);
+        Some(match action {
+            Some(action) => Self {
+                urgent: action.turn.urgent,
+                routes: routes(&action, &[(notice, decision)], names),
+            },
+            None => Self {
+                urgent: priority.urgent,
+                routes: vec![route(observation, notice, names)],
+            },
+        })
+    }
+
+    pub(super) fn is_taken_by(&self, channel: &ConfiguredChannel) -> bool {
+        channel.takes(self.urgent, || &self.routes)
+    }
+
+    pub(super) fn in_channel(&self, channel: &ConfiguredChannel) -> ChannelLine {
+        let takes = self.is_taken_by(channel);
+        let minimum = (!channel.accepts_urgency(self.urgent)).then(|| "minimum".to_owned());
+        let refusing = self.routes.first().filter(|_| !takes);
+        let refusing = refusing.map(|it| channel.route.refusing(it));
+        ChannelLine {
+            name: channel.name.clone(),
+            takes,
+            refused_by: minimum
+                .into_iter()
+                .chain(refusing.into_iter().flatten())
+                .collect(),
+        }
+    }
+
+    pub(super) fn why(&self, channel: &ConfiguredChannel) -> Why {
+        let minimum = WhyLine {
+            clause: "minimum".to_owned(),
+            wanted: Value::from(channel.minimum.to_string()),
+            has: Value::from(if self.urgent { "urgent" } else { "not urgent" }),
+            matches: channel.accepts_urgency(self.urgent),
+        };
+        let mut taken = self.routes.iter().filter(|it| channel.route.accepts(it));
+        let route = taken.next().or(self.routes.first());
+        let clauses = route.into_iter().flat_map(|it| channel.route.explain(it));
+        let clauses = clauses.map(|it| WhyLine {
+            clause: it.path,
+            wanted: it.written.clone(),
+            has: it.has.unwrap_or_default(),
+            matches: it.is_match,
+        });
+        Why {
+            channel: channel.name.clone(),
+            takes: self.is_taken_by(channel),
+            clauses: std::iter::once(minimum).chain(clauses).collect(),
+        }
+    }
+}
+
+/// The flat object of an event.
+pub(super) fn route(
+    observation: &Observation<'_>,
+    notice: &Notice,
+    names: &AccountNames,
+) -> EventRoute {
+    let kinds = kinds_heard(observation);
+    EventRoute::of_event(notice, observation.decision, &kinds, names)
+}
+
+/// `web, audit; not ops (only.cluster)`.
+pub(super) fn in_words(channels: &[ChannelLine]) -> String {
+    let taking = channels.iter().filter(|it| it.takes);
+    let taking: Vec<_> = taking.map(|it| it.name.as_str()).collect();
+    let refusing = channels.iter().filter(|it| !it.takes);
+    let refusing = refusing.map(|it| format!("not {} ({})", it.name, it.refused_by.join(", ")));
+    let taking = match taking.as_slice() {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    };
+    let parts: Vec<_> = std::iter::once(taking).chain(refusing).collect();
+    parts.join("; ")
+}
+
+impl Why {
+    /// One line for the result, and one for each clause.
+    pub(super) fn in_words(&self) -> String {
+        let result = match self.takes {
+            true => "takes it",
+            false => "does not take it",
+        };
+        let lines = self.clauses.iter().map(|it| {
+            let result = match it.matches {
+                true => "matches",
+                false => "does not match",
+            };
+            let has = match (&it.has, it.clause.contains("$or")) {
+                (Value::Null, true) => String::new(),
+                (Value::Null, false) => ", the event has no such field".to_owned(),
+                (has, _) => format!(", the event has {has}"),
+            };
+            format!("\n  {} {}: {result}{has}", it.clause, it.wanted)
+        });
+        let lines: String = lines.collect();
+        format!("{} {result}:{lines}", self.channel)
+    }
+}

@@ -1,0 +1,352 @@
+//! `only` and `except` of channels: what each channel gets, what begins a thread there, and what stops the start.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use jiff::{Timestamp, ToSpan as _};
+use serde_json::{Value, json};
+use wiremock::MockServer;
+
+use crate::chat::{chat, ok, texts, webhook};
+use crate::events;
+use crate::metrics::sums;
+use crate::runtime_api::{Function, RuntimeApi, TIMEOUT};
+
+const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
+
+/// A Slack channel with these patterns.
+fn slack(name: &str, server: &MockServer, patterns: Value) -> Value {
+    let mut settings = json!({"name": name, "type": "slack", "url": webhook(server)});
+    let (Value::Object(settings), Value::Object(patterns)) = (&mut settings, patterns) else {
+        panic!("not an object");
+    };
+    settings.extend(patterns);
+    Value::Object(settings.clone())
+}
+
+/// A task of this service that has failed just now.
+fn failure(sample: &str, service: &str, number: usize) -> Value {
+    let mut event = events::sample(sample);
+    let now = (Timestamp::now() - 5.seconds()).to_string();
+    event["id"] = json!(format!("{service} {number}"));
+    event["time"] = json!(now);
+    let detail = &mut event["detail"];
+    detail["clusterArn"] = json!("arn:aws:ecs:eu-west-1:210987654321:cluster/prod-web");
+    detail["taskArn"] = json!(format!(
+        "arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{service}{number:032x}"
+    ));
+    detail["group"] = json!(format!("service:{service}"));
+    for field in ["stoppedAt", "stoppingAt", "executionStoppedAt", "updatedAt"] {
+        detail[field] = json!(now);
+    }
+    event
+}
+
+fn out_of_memory(service: &str, number: usize) -> Value {
+    failure("task_stopped-out-of-memory", service, number)
+}
+
+fn image_pull(service: &str, number: usize) -> Value {
+    failure("task_stopped-image-pull-not-found", service, number)
+}
+
+async fn run(payloads: Vec<Value>, channels: &[Value]) -> String {
+    let api = RuntimeApi::with(payloads).await;
+    let list = Value::from(channels).to_string();
+    let (_, log) = api.run(&[("CHANNELS", &list)]).await;
+    log
+}
+
+/// The deliveries of each event, in their order.
+fn deliveries(log: &str) -> Vec<String> {
+    let lines = log.lines();
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let channels = lines.filter_map(|line| Some(line["fields"]["channels"].as_str()?.to_owned()));
+    channels.collect()
+}
+
+#[tokio::test]
+async fn each_channel_gets_what_its_patterns_take() {
+    let (web, others, nobody) = (chat(ok()).await, chat(ok()).await, chat(ok()).await);
+    let channels = [
+        slack("web", &web, json!({"only": {"cluster": ["prod-web"]}})),
+        slack(
+            "others",
+            &others,
+            json!({"except": {"cluster": ["prod-web"]}}),
+        ),
+        slack(
+            "nobody",
+            &nobody,
+            json!({"only": {"tags": {"team": ["nobody"]}}}),
+        ),
+    ];
+    // A call is posted by itself; a failure opens an incident.
+    let mut call = events::sample("stop_task-by-iam-user");
+    call["detail"]["requestParameters"]["cluster"] = json!("staging");
+    call["detail"]["responseElements"]["task"]["clusterArn"] =
+        json!("arn:aws:ecs:eu-west-1:210987654321:cluster/staging");
+    let log = run(vec![call, out_of_memory("checkout", 1)], &channels).await;
+    assert_eq!(
+        deliveries(&log),
+        [
+            "web filtered, others delivered, nobody filtered",
+            "web delivered, others filtered, nobody filtered",
+        ],
+        "{log}"
+    );
+    assert_eq!(texts(&web).await.len(), 1, "{log}");
+    assert_eq!(texts(&others).await.len(), 1, "{log}");
+    assert_eq!(texts(&nobody).await.len(), 0, "{log}");
+    let sums = sums(&log);
+    let filtered = ["web", "others", "nobody"].map(|it| sums[&format!("Filtered {it}")]);
+    assert_eq!(filtered, [1.0, 1.0, 2.0], "{sums:?}");
+}
+
+/// An event that no channel takes is counted in each, and is no failure.
+#[tokio::test]
+async fn an_event_that_no_channel_takes_is_filtered() {
+    let (ops, oncall) = (chat(ok()).await, chat(ok()).await);
+    let channels = [
+        slack("ops", &ops, json!({"only": {"region": ["us-east-1"]}})),
+        slack("oncall", &oncall, json!({"except": {"urgent": [true]}})),
+    ];
+    let log = run(vec![out_of_memory("checkout", 1)], &channels).await;
+    assert_eq!(deliveries(&log), ["ops filtered, oncall filtered"], "{log}");
+    let sums = sums(&log);
+    assert_eq!(sums["EventsKept"], 1.0, "{sums:?}");
+    assert_eq!(
+        [sums["Filtered ops"], sums["Filtered oncall"]],
+        [1.0, 1.0],
+        "{sums:?}"
+    );
+}
+
+/// A channel gets a thread with the first turn that it takes, and from then on all of its turns.
+#[tokio::test]
+async fn later_turns_of_a_thread_go_where_the_thread_is() {
+    let (memory, images, mailer) = (chat(ok()).await, chat(ok()).await, chat(ok()).await);
+    let channels = [
+        slack(
+            "memory",
+            &memory,
+            json!({"only": {"cause": ["out_of_memory"]}}),
+        ),
+        slack(
+            "images",
+            &images,
+            json!({"only": {"cause": ["image_pull"]}}),
+        ),
+        slack("mailer", &mailer, json!({"only": {"service": ["mailer"]}})),
+    ];
+    let payloads = vec![out_of_memory("checkout", 1), image_pull("checkout", 2)];
+    let log = run(payloads, &channels).await;
+    assert_eq!(
+        deliveries(&log),
+        [
+            "memory delivered, images filtered, mailer filtered",
+            "memory delivered, images delivered, mailer filtered",
+        ],
+        "{log}"
+    );
+    assert_eq!(texts(&memory).await.len(), 2, "{log}");
+    // The second cause is what this channel waits for: it gets the whole incident.
+    let texts_of_images = texts(&images).await;
+    assert_eq!(texts_of_images.len(), 1, "{log}");
+    assert!(
+        texts_of_images[0].contains("checkout"),
+        "{texts_of_images:?}"
+    );
+    assert_eq!(texts(&mailer).await.len(), 0, "{log}");
+}
+
+/// A storm is judged by each of its services: one that a channel does not take hides no other.
+#[tokio::test]
+async fn a_storm_is_judged_by_each_service() {
+    let (all, quiet) = (chat(ok()).await, chat(ok()).await);
+    let (noisy, other) = (chat(ok()).await, chat(ok()).await);
+    let channels = [
+        slack("all", &all, json!({})),
+        slack("quiet", &quiet, json!({"except": {"service": ["noisy"]}})),
+        slack("noisy", &noisy, json!({"only": {"service": ["noisy"]}})),
+        slack("other", &other, json!({"only": {"service": ["elsewhere"]}})),
+    ];
+    let services = ["noisy", "checkout", "mailer", "search", "basket", "login"];
+    let failures = services.map(|service| out_of_memory(service, 1));
+    let log = run(vec![Value::from(failures.to_vec())], &channels).await;
+    let headline = |texts: Vec<String>| {
+        assert_eq!(texts.len(), 1, "{texts:?} {log}");
+        assert!(texts[0].contains("6 services are failing"), "{texts:?}");
+    };
+    headline(texts(&all).await);
+    headline(texts(&quiet).await);
+    headline(texts(&noisy).await);
+    assert_eq!(texts(&other).await.len(), 0, "{log}");
+}
+
+/// Only the service that a channel does not take fails: the channel hears nothing.
+#[tokio::test]
+async fn one_excepted_service_alone_is_not_posted() {
+    let quiet = chat(ok()).await;
+    let channels = [slack(
+        "quiet",
+        &quiet,
+        json!({"except": {"service": ["noisy"]}}),
+    )];
+    let payloads = vec![out_of_memory("noisy", 1), image_pull("noisy", 2)];
+    let log = run(payloads, &channels).await;
+    assert_eq!(
+        deliveries(&log),
+        ["quiet filtered", "quiet filtered"],
+        "{log}"
+    );
+    assert_eq!(texts(&quiet).await.len(), 0, "{log}");
+}
+
+/// Values of events are compared as they are, whatever characters they have.
+#[tokio::test]
+async fn values_of_events_match_exactly() {
+    let names = [
+        "\"},{\"name\":\"x".to_owned(),
+        "*".to_owned(),
+        "$or".to_owned(),
+        "tags.team".to_owned(),
+        "naïve 🦜 \u{202e}\u{0}".to_owned(),
+        "x".repeat(1_000),
+    ];
+    for name in names {
+        let (same, other) = (chat(ok()).await, chat(ok()).await);
+        let mut call = events::sample("stop_task-by-iam-user");
+        call["detail"]["userIdentity"]["userName"] = json!(name);
+        let shown = preview(&call)["route"]["actor"].clone();
+        let channels = [
+            slack("same", &same, json!({"only": {"actor": [shown]}})),
+            slack(
+                "other",
+                &other,
+                json!({"only": {"actor": [format!("{name}x"), "maya*"]}}),
+            ),
+        ];
+        let log = run(vec![call], &channels).await;
+        assert_eq!(
+            deliveries(&log),
+            ["same delivered, other filtered"],
+            "{name:?} {log}"
+        );
+    }
+}
+
+/// The line of `preview --output json`.
+fn preview(event: &Value) -> Value {
+    let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+    std::fs::write(file.path(), event.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+        .args(["preview", "--output", "json"])
+        .arg(file.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The whole output of `config` with one channel that has these patterns.
+fn config(patterns: Value) -> (bool, String) {
+    let mut settings = json!({"name": "ops", "type": "slack", "url": "ssm:/parrot/ops"});
+    let (Value::Object(settings), Value::Object(patterns)) = (&mut settings, patterns) else {
+        panic!("not an object");
+    };
+    settings.extend(patterns);
+    let list = json!([settings]).to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+        .arg("config")
+        .env_clear()
+        .env("CHANNELS", list)
+        .output()
+        .unwrap();
+    let text = match output.status.success() {
+        true => output.stdout,
+        false => output.stderr,
+    };
+    (output.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[test]
+fn patterns_that_cannot_be_used_are_named_with_what_is_allowed() {
+    let secret = "hooks.example.com/services/T01234567/B01234567/very-secret";
+    for (patterns, expected) in [
+        (
+            json!({"only": ["prod"]}),
+            "CHANNELS, `ops`, `only`: not an object; allowed: an object of fields and lists, `{\"cluster\": [\"prod\"]}`",
+        ),
+        (
+            json!({"only": {"cluster": "prod"}}),
+            "CHANNELS, `ops`, `only.cluster`: not a list; allowed: a list of values and operators, `[\"prod\"]`",
+        ),
+        (
+            json!({"only": {"clutser": ["prod"]}}),
+            "CHANNELS, `ops`, `only.clutser`: not a field; did you mean `cluster`?",
+        ),
+        (
+            json!({"except": {"$or": [{"kind": ["tsk_stopped"]}, {"urgent": [true]}]}}),
+            "CHANNELS, `ops`, `except.$or[0].kind[0]`: `kind` never has this value; did you mean `task_stopped`?",
+        ),
+        (
+            json!({"only": {"cluster": [{"wildcard": "prod-**"}]}}),
+            "CHANNELS, `ops`, `only.cluster[0].wildcard`: two `*` in a row; write one `*`",
+        ),
+        (
+            json!({"only": {"account": [210987654321_i64]}}),
+            "CHANNELS, `ops`, `only.account[0]`: `account` is text; write the value in quotes, `[\"210987654321\"]`",
+        ),
+        (
+            json!({"only": {"cluster": ["a"]}, "except": {"cluster": ["a", "b"]}}),
+            "CHANNELS, `ops`, `except`: it matches all that `only` takes, so that the channel gets nothing; leave something to the channel, or remove it",
+        ),
+        (
+            json!({"only": {secret: [secret]}}),
+            "CHANNELS, `ops`, `only`: not a field; allowed: kind, cause, severity, urgent, thread, cluster, service, family, account, account_name, region, actor, instance_type, launch_type, tags.KEY",
+        ),
+    ] {
+        let (is_usable, text) = config(patterns.clone());
+        assert!(!is_usable, "{patterns}");
+        assert_eq!(
+            text.trim_start_matches("ecs-parrot: ").trim(),
+            expected,
+            "{patterns}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_pattern_that_cannot_be_used_stops_the_start() {
+    let ops = chat(ok()).await;
+    let list = json!([slack("ops", &ops, json!({"only": {"severity": ["high"]}}))]);
+    let api = RuntimeApi::with(Vec::new()).await;
+    let address = api.server.address().to_string();
+    let list = list.to_string();
+    let mut function = Function::start(PARROT, &address, &[("CHANNELS", &list)]);
+    let started = Instant::now();
+    while function.child.try_wait().unwrap().is_none() {
+        assert!(started.elapsed() < TIMEOUT, "it runs: {}", function.stop());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(api.polls().await, 0);
+    let log = function.stop();
+    let expected = "CHANNELS, `ops`, `only.severity[0]`: `severity` never has this value; allowed: info, success, warning, critical";
+    assert!(log.contains(expected), "{log}");
+}
+
+#[test]
+fn config_shows_patterns_and_warns_of_a_channel_that_gets_nothing() {
+    let only = json!({"urgent": [false], "cluster": [{"prefix": "prod-"}]});
+    let (is_usable, text) = config(json!({"minimum": "urgent", "only": only}));
+    assert!(is_usable, "{text}");
+    assert!(
+        text.contains(r#"    only                           {"cluster":[{"prefix":"prod-"}],"urgent":[false]} (CHANNELS)"#),
+        "{text}"
+    );
+    let warning = "warning: the channel `ops` never gets a message: its minimum is `urgent`, and `only` and `except` leave nothing urgent";
+    assert!(text.contains(warning), "{text}");
+    let (is_usable, text) = config(json!({"except": {"actor": ["xoxb-very-secret"]}}));
+    assert!(is_usable && !text.contains("very-secret"), "{text}");
+}
