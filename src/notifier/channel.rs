@@ -170,6 +170,8 @@ pub struct ConfiguredChannel {
     pub minimum: Minimum,
     /// `only` and `except`.
     pub route: RouteFilter,
+    /// The channels that escalate to this one.
+    pub escalated_from: Vec<EscalationSource>,
     pub channel: Box<dyn Channel>,
 }
 
@@ -181,6 +183,7 @@ impl ConfiguredChannel {
             channel_type,
             minimum: Minimum::All,
             route: RouteFilter::NONE,
+            escalated_from: Vec::new(),
             channel: (channel_type.definition().unconfigured)(),
         }
     }
@@ -194,6 +197,7 @@ impl ConfiguredChannel {
         match self.minimum {
             Minimum::All => true,
             Minimum::Urgent => urgent,
+            Minimum::Escalated => false,
         }
     }
 
@@ -214,6 +218,15 @@ impl ConfiguredChannel {
     }
 }
 
+/// A channel whose open problems another channel gets too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationSource {
+    /// The channel's name.
+    pub channel: String,
+    /// How long a problem must be open there.
+    pub after: Duration,
+}
+
 /// The least priority that a channel accepts.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Display, EnumString, VariantArray, IntoStaticStr,
@@ -223,6 +236,8 @@ pub enum Minimum {
     #[default]
     All,
     Urgent,
+    /// Only what another channel escalates to this one.
+    Escalated,
 }
 
 /// The result of a delivery.

@@ -7,6 +7,7 @@ mod channels;
 mod selections;
 mod values;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -192,7 +193,10 @@ impl NotifierConfig {
         let mut capabilities = channels
             .iter()
             .map(|it| it.channel_type.definition().capabilities);
+        let escalations = channels.iter().flat_map(|it| &it.escalated_from);
+        let times: BTreeSet<_> = escalations.map(|it| it.after).collect();
         let settings = ThreadSettings {
+            escalate_after: times.into_iter().collect(),
             has_edits: capabilities.any(|it| it.edits),
             may_ask: enriches,
             ..self.filter.threads.clone()

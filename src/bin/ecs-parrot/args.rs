@@ -308,7 +308,10 @@ fn channels() -> impl TypedValueParser<Value = ChannelType> {
 }
 
 fn minimums() -> impl TypedValueParser<Value = Minimum> {
-    let names = Minimum::VARIANTS.iter().map(<&str>::from);
+    // A replay has one channel, to which no other one escalates.
+    let minimums = Minimum::VARIANTS.iter();
+    let minimums = minimums.filter(|it| **it != Minimum::Escalated);
+    let names = minimums.map(<&str>::from);
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Minimum>())
 }
 

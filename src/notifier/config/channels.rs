@@ -1,5 +1,7 @@
 //! Reads the channels from the list `CHANNELS` and from the variables `SLACK_*` and `FLOWDOCK_*`.
 
+mod escalation;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -21,11 +23,20 @@ use crate::notifier::channel::settings::{
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Minimum};
 use crate::notifier::route::{RouteFilter, SETTINGS};
 use crate::text::spelling::nearest;
+use escalation::Escalation;
 
 /// The settings of every channel in the list, besides those of its type.
-const COMMON: [&str; 5] = ["name", "type", "minimum", "only", "except"];
+const COMMON: [&str; 7] = [
+    "name",
+    "type",
+    "minimum",
+    "only",
+    "except",
+    "escalate_after",
+    "escalate_to",
+];
 
-const MINIMUMS: &str = "`all` or `urgent`";
+const MINIMUMS: &str = "`all`, `urgent` or `escalated`";
 
 const LIST: &str = "a list of channels; in the variable as JSON, `[{\"name\": \"ops\", \"type\": \"slack\", \"url\": \"ssm:/parrot/ops\"}]`";
 
@@ -37,6 +48,7 @@ pub struct Channels {
     /// The names that are given, also of channels with problems.
     names: BTreeSet<String>,
     pub configured: Vec<ConfiguredChannel>,
+    escalations: Vec<Escalation>,
     pub shown: Vec<ShownChannel>,
     /// The reference in `CHANNELS`, if the list is stored elsewhere. [`resolve`] reads it.
     pub reference: Option<Reference>,
@@ -77,6 +89,7 @@ struct ChannelEntry {
     channel_type: ChannelType,
     minimum: MinimumSetting,
     route: RouteSetting,
+    escalation: Option<Escalation>,
     location: SettingsLocation,
     values: BTreeMap<&'static str, Value>,
 }
@@ -133,6 +146,7 @@ pub(super) fn read(
             channel_type: ChannelType::Terminal,
             minimum: MinimumSetting::DEFAULT,
             route: RouteSetting::NONE,
+            escalation: None,
             location: SettingsLocation::Variables,
             values: BTreeMap::new(),
         };
@@ -222,6 +236,7 @@ impl Channels {
             channel_type,
             minimum,
             route: RouteSetting::NONE,
+            escalation: None,
             location: SettingsLocation::Variables,
             values,
         };
@@ -255,6 +270,15 @@ impl Channels {
         for (number, entry) in entries.into_iter().enumerate() {
             self.read_entry(number + 1, entry, problems, warnings);
         }
+        let known: Vec<_> = self.names.iter().map(String::as_str).collect();
+        let escalations = std::mem::take(&mut self.escalations);
+        escalation::connect(
+            escalations,
+            &mut self.configured,
+            &known,
+            problems,
+            warnings,
+        );
     }
 
     fn read_entry(
@@ -278,6 +302,7 @@ impl Channels {
         let channel_type = channel_type(&entry, &location, problems);
         let minimum = minimum(&entry, &location, problems);
         let route = route(&entry, &location, problems);
+        let escalation = escalation::read(&entry, name.as_deref(), &location, problems);
         let Some(channel_type) = channel_type else {
             return;
         };
@@ -299,6 +324,7 @@ impl Channels {
             channel_type,
             minimum,
             route,
+            escalation,
             location: SettingsLocation::List(location),
             values,
         };
@@ -343,6 +369,7 @@ impl Channels {
             channel_type,
             minimum,
             route,
+            escalation,
             location,
             values,
         } = entry;
@@ -356,15 +383,21 @@ impl Channels {
         self.shown.push(ShownChannel {
             name: name.clone(),
             channel_type,
-            settings: with_common(settings, minimum, route.shown),
+            settings: with_common(
+                settings,
+                minimum,
+                [route.shown, escalation::shown(escalation.as_ref())].concat(),
+            ),
         });
         self.configured.push(ConfiguredChannel {
             name,
             channel_type,
             minimum: minimum.value,
             route: filter,
+            escalated_from: Vec::new(),
             channel,
         });
+        self.escalations.extend(escalation);
         true
     }
 }
@@ -372,14 +405,14 @@ impl Channels {
 fn with_common(
     mut settings: Vec<ShownSetting>,
     minimum: MinimumSetting,
-    patterns: Vec<ShownSetting>,
+    others: Vec<ShownSetting>,
 ) -> Vec<ShownSetting> {
     settings.push(ShownSetting {
         name: "minimum",
         value: minimum.value.to_string(),
         source: minimum.source.to_owned(),
     });
-    settings.extend(patterns);
+    settings.extend(others);
     settings
 }
 

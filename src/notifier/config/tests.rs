@@ -1,4 +1,5 @@
 mod channels;
+mod escalations;
 
 use std::time::Duration;
 

@@ -532,5 +532,6 @@ fn outbox_channel(channel: &ConfiguredChannel, accepts: bool) -> OutboxChannel<'
         capabilities: channel.channel_type.definition().capabilities,
         accepts,
         has_route: !channel.route.is_empty(),
+        escalated_from: &channel.escalated_from,
     }
 }

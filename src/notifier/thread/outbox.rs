@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{Action, Reason, ThreadId, Turn};
 use super::display::{Step, ThreadForm, steps};
 use super::unix_time::UnixTime;
-use crate::notifier::channel::{Capabilities, MessageRef};
+use crate::notifier::channel::{Capabilities, EscalationSource, MessageRef};
 
 /// The most that may be due in one channel for one thread. The first and the latest matter most.
 const MOST_DUE: usize = 6;
@@ -88,6 +88,8 @@ pub struct OutboxChannel<'a> {
     /// Whether the channel takes some facts only. Then a fact that is learned late may be the one that it waits for: who
     /// deployed is known minutes after the deployment.
     pub has_route: bool,
+    /// The channels that escalate to this one.
+    pub escalated_from: &'a [EscalationSource],
 }
 
 /// A step that the caller may send now.
@@ -118,9 +120,10 @@ impl Outbox {
     /// Adds the steps of an action in a channel. Returns whether the channel shows or will show the thread.
     pub fn add(&mut self, action: &Action, channel: OutboxChannel<'_>) -> bool {
         let turn = &action.turn;
+        let is_escalated = self.is_escalated(action, channel.escalated_from);
         let channels = self.threads.entry(action.id().clone()).or_default();
         let is_begun = channels.get(channel.name).is_some_and(|it| it.is_begun);
-        let begins = channel.accepts && action.begins_a_thread(channel.has_route);
+        let begins = channel.accepts && action.begins_a_thread(channel.has_route) || is_escalated;
         if !(is_begun || begins) {
             return false;
         }
@@ -149,6 +152,15 @@ impl Outbox {
         }
         messages.is_begun = true;
         true
+    }
+
+    /// Whether one of these channels has had the thread for so long that another channel gets it too.
+    fn is_escalated(&self, action: &Action, sources: &[EscalationSource]) -> bool {
+        let is_it = |it: &EscalationSource| {
+            Some(it.after) == action.turn.escalated_after()
+                && self.has_begun(&it.channel, action.id())
+        };
+        sources.iter().any(is_it)
     }
 
     /// Claims what the caller may send now, in its order. What another function is sending must end first.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::events::*;
 use super::scene::{Scene, time};
-use crate::notifier::channel::{Capabilities, MessageRef};
+use crate::notifier::channel::{Capabilities, EscalationSource, MessageRef};
 use crate::notifier::thread::{
-    Action, Asked, ClaimedDue, DueResult, Outbox, OutboxChannel, Reason, Step, UnixTime,
+    Action, Asked, ClaimedDue, DueResult, Outbox, OutboxChannel, Reason, Step, ThreadForm,
+    ThreadSettings, UnixTime,
 };
 
 const CHANNEL: OutboxChannel<'_> = OutboxChannel {
@@ -17,6 +18,7 @@ const CHANNEL: OutboxChannel<'_> = OutboxChannel {
     },
     accepts: true,
     has_route: false,
+    escalated_from: &[],
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -102,4 +104,62 @@ fn timers_wait_longer_after_each_failure() {
         now = at;
     }
     assert_eq!(waits, [1, 60, 120, 240, 480, 900, 900]);
+}
+
+/// The other channel gets the whole thread once, if the first one has it. Its later turns go there too.
+#[test]
+fn an_escalation_begins_the_thread_in_another_channel() {
+    let mut scene = Scene::with(ThreadSettings {
+        escalate_after: vec![10 * MINUTE],
+        ..ThreadSettings::default()
+    });
+    for minute in 0..14 {
+        scene.play(&[at(
+            &format!("10:{minute:02}:00"),
+            failed("web", OUT_OF_MEMORY),
+        )]);
+    }
+    scene.play(&[at("10:14:00", steady("web"))]).finish();
+    let actions: Vec<_> = scene.actions.into_iter().map(|(_, it)| it).collect();
+    let sources = |channel: &str, after| {
+        vec![EscalationSource {
+            channel: channel.to_owned(),
+            after,
+        }]
+    };
+    let whole = (Reason::Escalated, ThreadForm::Whole);
+    let end = (Reason::Recovered, ThreadForm::Turn);
+    for (escalated_from, expected) in [
+        (sources("ops", 10 * MINUTE), vec![whole, end]),
+        (sources("ops", 20 * MINUTE), vec![]),
+        (sources("elsewhere", 10 * MINUTE), vec![]),
+        (vec![], vec![]),
+    ] {
+        let oncall = OutboxChannel {
+            name: "oncall",
+            capabilities: Capabilities {
+                edits: false,
+                replies: false,
+            },
+            accepts: false,
+            escalated_from: &escalated_from,
+            ..CHANNEL
+        };
+        let mut outbox = Outbox::default();
+        let mut shown = Vec::new();
+        for action in &actions {
+            for channel in [CHANNEL, oncall] {
+                outbox.add(action, channel);
+            }
+            let now = action.turn.at;
+            for claimed in claim(&mut outbox, now) {
+                let root = None;
+                outbox.note(&claimed, &DueResult::Done { root }, now);
+                if claimed.channel == "oncall" {
+                    shown.push((claimed.due.turn.reason, claimed.due.form));
+                }
+            }
+        }
+        assert_eq!(shown, expected, "{escalated_from:?}");
+    }
 }
