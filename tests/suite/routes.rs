@@ -1,8 +1,15 @@
 //! `only` and `except` of channels: what each channel gets, what begins a thread there, and what stops the start.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use ecs_parrot::ecs::event::EcsEvent;
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
+use ecs_parrot::notifier::policy::Policy;
+use ecs_parrot::notifier::replay::{Replay, ReplayLine};
+use ecs_parrot::notifier::route::RouteFilter;
+use ecs_parrot::notifier::thread::{ActionKind, ThreadSettings, ThreadState, UnixTime};
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use wiremock::MockServer;
@@ -11,6 +18,7 @@ use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
 use crate::metrics::sums;
 use crate::runtime_api::{Function, RuntimeApi, TIMEOUT};
+use crate::stories::{story, with_late_calls};
 
 const PARROT: &str = env!("CARGO_BIN_EXE_parrot");
 
@@ -234,6 +242,266 @@ async fn values_of_events_match_exactly() {
             "{name:?} {log}"
         );
     }
+}
+
+/// A story in a channel with these patterns.
+fn replay(story: Vec<(UnixTime, EcsEvent)>, patterns: Value) -> Vec<ReplayLine> {
+    replay_in(ChannelType::Slack, story, patterns)
+}
+
+fn replay_in(
+    channel: ChannelType,
+    story: Vec<(UnixTime, EcsEvent)>,
+    patterns: Value,
+) -> Vec<ReplayLine> {
+    let Value::Object(patterns) = patterns else {
+        panic!("not an object");
+    };
+    let channel = ConfiguredChannel {
+        route: RouteFilter::read(&patterns).unwrap(),
+        ..ConfiguredChannel::unconfigured(channel)
+    };
+    let (policy, settings) = (Policy::default(), ThreadSettings::default());
+    let mut replay = Replay::new(&policy, events::renderer(), &channel, settings);
+    let mut batches: BTreeMap<UnixTime, Vec<EcsEvent>> = BTreeMap::new();
+    for (at, event) in story {
+        batches.entry(at).or_default().push(event);
+    }
+    let mut lines = Vec::new();
+    for (at, events) in batches {
+        lines.extend(replay.batch(at, &events));
+    }
+    lines.extend(replay.finish(None));
+    lines
+}
+
+fn kinds_and_states(lines: &[ReplayLine]) -> Vec<(String, Option<ThreadState>)> {
+    let kind = |it: &ReplayLine| {
+        let thread = it
+            .thread
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        thread.split('-').next().unwrap_or_default().to_owned()
+    };
+    lines.iter().map(|it| (kind(it), it.state)).collect()
+}
+
+/// CloudTrail says minutes after a deployment began who did it. A channel that waits for that gets the deployment then; if
+/// it cannot edit, with the next step.
+#[test]
+fn a_deployment_begins_where_its_late_call_is_waited_for() {
+    let late = || with_late_calls("rolling-deployment", Duration::from_secs(120));
+    let by =
+        |actor: &str| json!({"only": {"actor": [{"prefix": actor}], "thread": ["deployment"]}});
+    let lines = replay_in(ChannelType::SlackApp, late(), by("maya"));
+    let posts = lines.iter().filter(|it| it.action == ActionKind::Post);
+    let posts: Vec<_> = posts.map(|it| it.state).collect();
+    assert_eq!(posts, [Some(ThreadState::InProgress)]);
+    let end = lines.last().and_then(|it| it.state);
+    assert_eq!(end, Some(ThreadState::Completed));
+    assert_eq!(
+        kinds_and_states(&replay(late(), by("maya"))),
+        [("deployment".to_owned(), Some(ThreadState::Completed))]
+    );
+    // A channel whose patterns refuse the deployment gets nothing of it, however much is learned.
+    let others = json!({"except": {"thread": ["deployment"]}});
+    for patterns in [by("noor"), others] {
+        let lines = replay_in(ChannelType::SlackApp, late(), patterns);
+        assert_eq!(kinds_and_states(&lines), []);
+    }
+}
+
+/// A channel of one service gets its incident, and the storm that it becomes a part of, to the end.
+#[test]
+fn a_storm_follows_the_incident_of_one_service() {
+    let lines = replay(
+        story("zone-outage"),
+        json!({"only": {"service": ["gateway"]}}),
+    );
+    let (first, last) = (&lines[0], &lines[lines.len() - 1]);
+    assert!(first.headline.contains("12 services"), "{}", first.headline);
+    assert_eq!(last.state, Some(ThreadState::Resolved));
+    let kinds = kinds_and_states(&lines).into_iter();
+    assert!(kinds.map(|(kind, _)| kind).all(|it| it == "storm"));
+    // What opens first is an incident by itself.
+    let lines = replay(
+        story("zone-outage"),
+        json!({"only": {"service": ["mailer"]}}),
+    );
+    let kinds: Vec<_> = kinds_and_states(&lines).into_iter().take(2).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("incident".to_owned(), Some(ThreadState::Open)),
+            ("storm".to_owned(), Some(ThreadState::Open)),
+        ]
+    );
+}
+
+#[test]
+fn a_thread_is_judged_with_its_own_kind() {
+    let kinds = |patterns: Value| {
+        let lines = replay(story("zone-outage"), patterns);
+        let kinds: BTreeSet<_> = kinds_and_states(&lines)
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect();
+        kinds.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        kinds(json!({"only": {"thread": ["incident"]}})),
+        ["incident", "storm"]
+    );
+    assert_eq!(kinds(json!({"only": {"thread": ["storm"]}})), ["storm"]);
+    assert_eq!(
+        kinds(json!({"except": {"thread": ["storm"]}})),
+        ["incident"]
+    );
+    assert_eq!(kinds(json!({"only": {"thread": ["run"]}})), [""; 0]);
+}
+
+/// The output of `preview` with these channels: the exit status, stdout and stderr.
+fn preview_with(channels: &Value, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
+        .arg("preview")
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("CHANNELS", channels.to_string())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn three_channels() -> Value {
+    json!([
+        {"name": "web", "type": "slack", "url": "ssm:/web", "only": {"cluster": [{"prefix": "prod-"}]}},
+        {"name": "quiet", "type": "slack", "url": "ssm:/quiet", "except": {"service": ["checkout"], "urgent": [true]}},
+        {"name": "oncall", "type": "slack", "url": "ssm:/oncall", "minimum": "urgent", "only": {"$or": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}]}},
+    ])
+}
+
+const OUT_OF_MEMORY: &str = "samples/task_stopped-out-of-memory.json";
+const UPDATE: &str = "samples/service_changed-update.json";
+const DROPPED: &str = "samples/task_started-fargate.json";
+
+#[test]
+fn preview_has_the_route_and_the_channels() {
+    let (_, out, _) = preview_with(
+        &three_channels(),
+        &["--output", "json", OUT_OF_MEMORY, UPDATE, DROPPED],
+    );
+    let lines = out.lines();
+    let lines: Vec<Value> = lines.map(|it| serde_json::from_str(it).unwrap()).collect();
+    let channels: Vec<_> = lines.iter().map(|it| it["channels"].clone()).collect();
+    assert_eq!(
+        channels,
+        [
+            json!([
+                {"name": "web", "takes": true, "refused_by": []},
+                {"name": "quiet", "takes": false, "refused_by": ["except.service", "except.urgent"]},
+                {"name": "oncall", "takes": true, "refused_by": []},
+            ]),
+            json!([
+                {"name": "web", "takes": true, "refused_by": []},
+                {"name": "quiet", "takes": true, "refused_by": []},
+                {"name": "oncall", "takes": false, "refused_by": ["minimum", "only.$or"]},
+            ]),
+            json!([]),
+        ]
+    );
+    let routes: Vec<_> = lines.iter().map(|it| it["route"].clone()).collect();
+    assert_eq!(
+        routes,
+        [
+            json!({
+                "kind": "task_stopped", "cause": "out_of_memory", "severity": "critical", "urgent": true,
+                "thread": ["deployment", "incident"], "cluster": "prod-web", "service": "checkout",
+                "family": "checkout", "account": "210987654321", "region": "eu-west-1",
+                "actor": "the ECS service scheduler", "launch_type": "FARGATE",
+            }),
+            json!({
+                "kind": "service_changed", "severity": "info", "urgent": false, "thread": ["deployment"],
+                "cluster": "prod-web", "service": "checkout", "family": "checkout",
+                "account": "210987654321", "region": "eu-west-1",
+                "actor": "deploy-checkout-18452073319 (role ci-deploy)",
+            }),
+            json!({
+                "kind": "task_started", "thread": ["deployment"], "cluster": "prod-web",
+                "service": "checkout", "family": "checkout", "account": "210987654321",
+                "region": "eu-west-1", "actor": "the ECS service scheduler", "launch_type": "FARGATE",
+            }),
+        ]
+    );
+}
+
+#[test]
+fn preview_says_why() {
+    let (status, out, _) = preview_with(
+        &three_channels(),
+        &["--why", "quiet", OUT_OF_MEMORY, DROPPED],
+    );
+    assert_eq!(status, Some(0));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(
+        lines[1..6],
+        [
+            "keep: out_of_memory (task_stopped, critical, urgent), threads: deployment, incident",
+            "channels: web, oncall; not quiet (except.service, except.urgent)",
+            "quiet does not take it:",
+            "  minimum \"all\": matches, the event has \"urgent\"",
+            "  except.service [\"checkout\"]: matches, the event has \"checkout\"",
+        ],
+        "{out}"
+    );
+    assert!(
+        out.contains("quiet does not take it: the event is dropped\n"),
+        "{out}"
+    );
+    let (_, out, _) = preview_with(
+        &three_channels(),
+        &["--why", "oncall", "--output", "json", UPDATE],
+    );
+    let line: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        line["why"],
+        json!({"channel": "oncall", "takes": false, "clauses": [
+            {"clause": "minimum", "wanted": "urgent", "has": "not urgent", "matches": false},
+            {"clause": "only.$or", "wanted": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}], "has": null, "matches": false},
+        ]})
+    );
+}
+
+#[test]
+fn preview_asks_for_a_channel_that_exists() {
+    let none = "ecs-parrot: --why `web`: no channel is configured; set CHANNELS\n";
+    let (status, _, error) = preview_with(&json!(""), &["--why", "web", UPDATE]);
+    assert_eq!(status, Some(1), "{error}");
+    assert!(error.ends_with(none), "{error}");
+    let (status, _, error) = preview_with(&three_channels(), &["--why", "wbe", UPDATE]);
+    let expected =
+        "ecs-parrot: --why `wbe`: no channel has this name; allowed: web, quiet, oncall\n";
+    assert_eq!((status, error.as_str()), (Some(1), expected));
+}
+
+#[test]
+fn the_page_says_what_refuses_a_message() {
+    let (_, page, _) = preview_with(&three_channels(), &["--output", "html", OUT_OF_MEMORY]);
+    assert!(
+        page.contains("quiet (slack): not sent, refused by except.service, except.urgent"),
+        "{page}"
+    );
+    let (_, page, _) = preview_with(&three_channels(), &["--output", "html", UPDATE]);
+    assert!(
+        page.contains("oncall (slack): not sent, refused by minimum, only.$or"),
+        "{page}"
+    );
 }
 
 /// The line of `preview --output json`.

@@ -41,7 +41,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     STORIES.iter().map(|(name, _, _)| *name)
 }
 
-fn story(name: &str) -> Vec<(UnixTime, EcsEvent)> {
+pub(crate) fn story(name: &str) -> Vec<(UnixTime, EcsEvent)> {
     let path = events::folder().join(format!("stories/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     let events = text.lines().map(|line| {
@@ -60,7 +60,7 @@ fn time(text: &str) -> UnixTime {
 }
 
 /// The story with all events of CloudTrail so late.
-fn with_late_calls(name: &str, late: Duration) -> Vec<(UnixTime, EcsEvent)> {
+pub(crate) fn with_late_calls(name: &str, late: Duration) -> Vec<(UnixTime, EcsEvent)> {
     let events = story(name).into_iter();
     let arriving = events.map(|(at, event)| match event.detail {
         Detail::ApiCall(_) => (at.plus(late), event),

@@ -34,7 +34,7 @@ use tokio::runtime::Runtime;
 use crate::args::{Output, PreviewArgs};
 use crate::input::{self, Input};
 use crate::notify::{can_ask, log_to_standard_error, open_as_caller};
-use channels::{Judged, route};
+use channels::{Judged, Why, route};
 use line::{ChannelView, EventLine};
 
 pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitCode> {
@@ -103,10 +103,13 @@ fn page_channels(
     channels
 }
 
-/// The channels of the configuration. Problems with it are printed.
+/// The channels of the configuration. Problems with `CHANNELS` are printed; the other variables of channels decide nothing
+/// that a preview shows.
 fn configured_channels(environment: &[(String, String)]) -> Vec<ConfiguredChannel> {
     let (channels, warnings) = notifier_config::configured_channels(environment);
-    for warning in warnings {
+    let is_list = |(name, value): &(String, String)| name == "CHANNELS" && !value.trim().is_empty();
+    let has_list = environment.iter().any(is_list);
+    for warning in warnings.iter().filter(|_| has_list) {
         anstream::eprintln!("ecs-parrot: {warning}");
     }
     channels
@@ -213,12 +216,17 @@ impl Preview {
     /// The line of an event without its message.
     fn line(&self, notice: &Notice, decision: Decision) -> EventLine {
         let observation = self.observation(notice, decision);
-        let kinds = kinds_heard(&observation);
         let names = &self.filter.account_names;
-        let judged = Judged::of(&observation, names);
-        let judged = judged.filter(|_| !self.configured.is_empty());
-        let channels = self.configured.iter();
-        let of_why = |it: &&ConfiguredChannel| self.why.as_ref() == Some(&it.name);
+        let judged = match self.configured.is_empty() {
+            true => None,
+            false => Judged::of(&observation, names),
+        };
+        let in_channels = |judged: &Judged| {
+            let channels = self.configured.iter();
+            channels.map(|it| judged.in_channel(it)).collect()
+        };
+        let mut channels = self.configured.iter();
+        let asked = channels.find(|it| self.why.as_ref() == Some(&it.name));
         EventLine {
             event_id: notice.origin.event_id.clone(),
             kind: Some(notice.kind.into()),
@@ -227,19 +235,13 @@ impl Preview {
                 Decision::Drop(_) => "drop",
             },
             reason: Some(decision.reason(notice.kind)),
-            threads: kinds.into_iter().map(Into::into).collect(),
-            route: Some(route(&observation, notice, names).to_json()),
-            channels: judged
-                .iter()
-                .flat_map(|judged| {
-                    let channels = channels.clone();
-                    channels.map(|it| judged.in_channel(it))
-                })
+            threads: kinds_heard(&observation)
+                .into_iter()
+                .map(Into::into)
                 .collect(),
-            why: judged.as_ref().and_then(|judged| {
-                let channel = channels.clone().find(of_why)?;
-                Some(judged.why(channel))
-            }),
+            route: Some(route(&observation, notice, names).to_json()),
+            channels: judged.as_ref().map(in_channels).unwrap_or_default(),
+            why: asked.map(|it| Why::of(it, judged.as_ref())),
             ..EventLine::default()
         }
     }

@@ -83,10 +83,13 @@ fn of_incident(incident: &Incident, names: &AccountNames) -> Vec<EventRoute> {
     let newest = incident.newest.as_deref();
     let latest = of_shown(newest, names);
     let latest_cause = newest.and_then(|it| cause_name(&it.notice, it.priority));
+    let subject = newest.map(|it| &it.notice.subject);
+    let is_instance =
+        subject.is_some_and(|it| it.task.is_none() && it.container_instance.is_some());
     let of_cause = |name: &str| {
         let mut route = latest.clone();
         if latest_cause.as_deref() != Some(name) {
-            route.set(RouteField::Kind, Some(kind_of(name).into()));
+            route.set(RouteField::Kind, Some(kind_of(name, is_instance).into()));
             route.set(RouteField::Cause, Some(name));
         }
         route
@@ -135,9 +138,10 @@ fn of_member(
         tags: member.tags.clone(),
         ..Subject::default()
     };
+    let is_instance = member.kind() == SubjectKind::Instance;
     let of_cause = |cause: &str| {
         let mut route = EventRoute::of_subject(&subject, &storm.origin, names);
-        route.set(RouteField::Kind, Some(kind_of(cause).into()));
+        route.set(RouteField::Kind, Some(kind_of(cause, is_instance).into()));
         route.set(RouteField::Cause, Some(cause));
         route.set_priority(member.severity, urgent);
         route
@@ -180,19 +184,40 @@ fn of_activity(activity: &Activity, names: &AccountNames) -> EventRoute {
 }
 
 /// The kind of the events with this cause. An incident remembers the names of its causes only.
-fn kind_of(cause: &str) -> Kind {
+fn kind_of(cause: &str, is_instance: bool) -> Kind {
     if let Ok(kind) = cause.parse::<Kind>() {
         return kind;
     }
     match cause.parse::<Cause>() {
         Ok(Cause::LaunchFailed) => Kind::RunTask,
         Ok(_) => Kind::TaskStopped,
-        Err(_) if cause.starts_with("SERVICE_DEPLOYMENT_") => Kind::Deployment,
-        Err(_) if cause.starts_with("SERVICE_") => Kind::ServiceAction,
         // The code of an error: `AccessDeniedException`.
         Err(_) if cause.chars().any(char::is_lowercase) => Kind::ApiDenied,
-        // A status or a health check of an instance: `REGISTRATION_FAILED`, `CONTAINER_RUNTIME`.
-        Err(_) if cause == "REGISTRATION_FAILED" => Kind::InstanceState,
-        Err(_) => Kind::InstanceHealth,
+        Err(_) if is_instance && cause == "REGISTRATION_FAILED" => Kind::InstanceState,
+        Err(_) if is_instance => Kind::InstanceHealth,
+        Err(_) if cause.starts_with("SERVICE_DEPLOYMENT_") => Kind::Deployment,
+        Err(_) => Kind::ServiceAction,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_has_the_kind_of_its_events() {
+        for (cause, is_instance, expected) in [
+            ("out_of_memory", false, Kind::TaskStopped),
+            ("launch_failed", false, Kind::RunTask),
+            ("SERVICE_TASK_PLACEMENT_FAILURE", false, Kind::ServiceAction),
+            ("VPC_LATTICE_TARGET_UNHEALTHY", false, Kind::ServiceAction),
+            ("SERVICE_DEPLOYMENT_FAILED", false, Kind::Deployment),
+            ("CONTAINER_RUNTIME", true, Kind::InstanceHealth),
+            ("REGISTRATION_FAILED", true, Kind::InstanceState),
+            ("AccessDeniedException", false, Kind::ApiDenied),
+            ("instance_state", true, Kind::InstanceState),
+        ] {
+            assert_eq!(kind_of(cause, is_instance), expected, "{cause}");
+        }
     }
 }

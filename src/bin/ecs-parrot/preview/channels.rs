@@ -52,6 +52,7 @@ pub(super) struct WhyLine {
 pub(super) struct Why {
     channel: String,
     takes: bool,
+    /// Empty if the event is dropped.
     clauses: Vec<WhyLine>,
 }
 
@@ -94,7 +95,7 @@ impl Judged {
         }
     }
 
-    pub(super) fn why(&self, channel: &ConfiguredChannel) -> Why {
+    fn clauses(&self, channel: &ConfiguredChannel) -> Vec<WhyLine> {
         let minimum = WhyLine {
             clause: "minimum".to_owned(),
             wanted: Value::from(channel.minimum.to_string()),
@@ -110,11 +111,7 @@ impl Judged {
             has: it.has.unwrap_or_default(),
             matches: it.is_match,
         });
-        Why {
-            channel: channel.name.clone(),
-            takes: self.is_taken_by(channel),
-            clauses: std::iter::once(minimum).chain(clauses).collect(),
-        }
+        std::iter::once(minimum).chain(clauses).collect()
     }
 }
 
@@ -143,11 +140,21 @@ pub(super) fn in_words(channels: &[ChannelLine]) -> String {
 }
 
 impl Why {
+    /// `judged` is `None` for an event that is dropped.
+    pub(super) fn of(channel: &ConfiguredChannel, judged: Option<&Judged>) -> Self {
+        Self {
+            channel: channel.name.clone(),
+            takes: judged.is_some_and(|it| it.is_taken_by(channel)),
+            clauses: judged.map(|it| it.clauses(channel)).unwrap_or_default(),
+        }
+    }
+
     /// One line for the result, and one for each clause.
     pub(super) fn in_words(&self) -> String {
-        let result = match self.takes {
-            true => "takes it",
-            false => "does not take it",
+        let result = match (self.takes, self.clauses.is_empty()) {
+            (true, _) => "takes it:",
+            (false, false) => "does not take it:",
+            (false, true) => "does not take it: the event is dropped",
         };
         let lines = self.clauses.iter().map(|it| {
             let result = match it.matches {
@@ -162,6 +169,6 @@ impl Why {
             format!("\n  {} {}: {result}{has}", it.clause, it.wanted)
         });
         let lines: String = lines.collect();
-        format!("{} {result}:{lines}", self.channel)
+        format!("{} {result}{lines}", self.channel)
     }
 }
