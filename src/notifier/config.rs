@@ -31,7 +31,6 @@ use crate::notifier::dispatch::{EditLimits, Notifier, TimerQueue};
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
-use crate::notifier::route::AccountNames;
 use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::ThreadSettings;
 use crate::notifier::thread_store::ThreadStore;
@@ -89,7 +88,6 @@ pub struct Filter {
     pub policy: Policy,
     pub threads: ThreadSettings,
     /// The names of AWS accounts, for routes.
-    pub account_names: AccountNames,
     pub templates_dir: Option<PathBuf>,
 }
 
@@ -213,7 +211,6 @@ impl NotifierConfig {
             session,
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
-            account_names: self.filter.account_names,
             channels,
             http: Http::with_secret_store(http, secret_store),
         })
@@ -409,7 +406,6 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
             account_names: values::account_names(variables.account_names.as_deref(), problems),
         },
         threads: values::threads(variables, problems),
-        account_names: AccountNames::default(),
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
     }
 }

@@ -37,7 +37,6 @@ use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt, Ti
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
 use crate::notifier::report::{BatchReport, Delivery, DeliveryStatus, ReportEntry};
-use crate::notifier::route::AccountNames;
 use crate::notifier::state_table::StateTable;
 use crate::notifier::thread::{ClaimedDue, SubjectKey, ThreadId, ThreadSettings, UnixTime};
 use crate::notifier::thread_store::{ThreadRecord, ThreadStore};
@@ -63,7 +62,6 @@ pub struct Notifier {
     pub renderer: Renderer,
     pub channels: Vec<ConfiguredChannel>,
     /// The names of AWS accounts, for routes.
-    pub account_names: AccountNames,
     pub http: Http,
     /// `None` if only this process remembers.
     pub state_table: Option<Arc<StateTable>>,
@@ -195,7 +193,6 @@ impl Notifier {
             store: &self.threads,
             settings: &self.settings,
             channels: &self.channels,
-            account_names: &self.account_names,
             fired,
             owner: &self.owner,
             now: unix_time(now),
@@ -342,7 +339,6 @@ impl Notifier {
         let dispatched = self.channels.iter().map(|channel| {
             let dispatcher = ChannelDispatcher {
                 channel,
-                account_names: &self.account_names,
                 renderer: &self.renderer,
                 http: &self.http,
                 dedup: &self.dedup,

@@ -19,8 +19,8 @@ use crate::notifier::group::{Group, GroupItem, MessagePlan, PlannedMessage};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{Decision, Policy, is_brought_back};
 use crate::notifier::render::{Renderer, ThreadMessage, View};
+use crate::notifier::route::EventRoute;
 use crate::notifier::route::threads::routes;
-use crate::notifier::route::{AccountNames, EventRoute};
 use crate::notifier::thread::{
     Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
     SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState, UnixTime,
@@ -45,7 +45,6 @@ pub struct Replay<'a> {
     pub renderer: &'a Renderer,
     pub channel: &'a ConfiguredChannel,
     /// For the channel's patterns.
-    pub account_names: AccountNames,
     settings: ThreadSettings,
     states: States,
     timers: Timers,
@@ -163,7 +162,6 @@ impl<'a> Replay<'a> {
             policy,
             renderer,
             channel,
-            account_names: AccountNames::default(),
             settings: ThreadSettings {
                 has_edits,
                 may_ask: false,
@@ -335,12 +333,7 @@ impl<'a> Replay<'a> {
         let observation = Observation::new(0, item.notice, decision, is_brought_back, self.now);
         let route = LazyCell::new(|| {
             let kinds = kinds_heard(&observation);
-            [EventRoute::of_event(
-                item.notice,
-                decision,
-                &kinds,
-                &self.account_names,
-            )]
+            [EventRoute::of_event(item.notice, decision, &kinds)]
         });
         self.channel.takes_event(item.priority, || &*route)
     }
@@ -352,7 +345,7 @@ impl<'a> Replay<'a> {
             let events: Vec<_> = events
                 .map(|(notice, decision)| (notice, *decision))
                 .collect();
-            routes(action, &events, &self.account_names)
+            routes(action, &events)
         });
         self.channel.takes(action.turn.urgent, || &routes)
     }

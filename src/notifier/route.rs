@@ -24,10 +24,6 @@ use pattern::{FieldValues, Scalar};
 
 pub use filter::{ClauseResult, RouteFilter, SETTINGS};
 
-/// The names of AWS accounts, by their numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountNames(pub BTreeMap<String, String>);
-
 /// What patterns are matched against: a flat object. A fact that is not known is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventRoute {
@@ -37,13 +33,8 @@ pub struct EventRoute {
 impl EventRoute {
     /// The route of an event. `heard_by` are the kinds of thread that hear of it. A dropped event has no severity, no
     /// urgency and no cause.
-    pub fn of_event(
-        notice: &Notice,
-        decision: Decision,
-        heard_by: &[ThreadKind],
-        names: &AccountNames,
-    ) -> Self {
-        let mut route = Self::of_subject(&notice.subject, &notice.origin, names);
+    pub fn of_event(notice: &Notice, decision: Decision, heard_by: &[ThreadKind]) -> Self {
+        let mut route = Self::of_subject(&notice.subject, &notice.origin);
         route.set(RouteField::Kind, Some(notice.kind.into()));
         route.set_threads(heard_by);
         if let Decision::Keep(priority) = decision {
@@ -57,16 +48,14 @@ impl EventRoute {
     }
 
     /// What is true of everything that happens to a subject.
-    fn of_subject(subject: &Subject, origin: &Origin, names: &AccountNames) -> Self {
+    fn of_subject(subject: &Subject, origin: &Origin) -> Self {
         let mut route = Self::default();
         route.set(RouteField::Cluster, subject.cluster.as_deref());
         route.set(RouteField::Service, subject.service.as_deref());
         route.set(RouteField::Family, subject.family.as_deref());
         route.set(RouteField::InstanceType, subject.instance_type.as_deref());
-        let account = origin.account.as_deref();
-        let name = account.and_then(|it| names.0.get(it));
-        route.set(RouteField::Account, account);
-        route.set(RouteField::AccountName, name.map(String::as_str));
+        route.set(RouteField::Account, origin.account.as_deref());
+        route.set(RouteField::AccountName, origin.account_name.as_deref());
         route.set(RouteField::Region, origin.region.as_deref());
         route.set_tags(&subject.tags);
         route

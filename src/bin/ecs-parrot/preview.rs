@@ -208,7 +208,7 @@ impl Preview {
         let decided = indexes.iter().filter_map(|it| decided[*it].as_ref().ok());
         let judged = decided.filter_map(|(notice, decision)| {
             let observation = self.observation(notice, *decision);
-            Judged::of(&observation, &self.filter.account_names)
+            Judged::of(&observation)
         });
         judged.collect()
     }
@@ -216,10 +216,9 @@ impl Preview {
     /// The line of an event without its message.
     fn line(&self, notice: &Notice, decision: Decision) -> EventLine {
         let observation = self.observation(notice, decision);
-        let names = &self.filter.account_names;
         let judged = match self.configured.is_empty() {
             true => None,
-            false => Judged::of(&observation, names),
+            false => Judged::of(&observation),
         };
         let in_channels = |judged: &Judged| {
             let channels = self.configured.iter();
@@ -239,7 +238,7 @@ impl Preview {
                 .into_iter()
                 .map(Into::into)
                 .collect(),
-            route: Some(route(&observation, notice, names).to_json()),
+            route: Some(route(&observation, notice).to_json()),
             channels: judged.as_ref().map(in_channels).unwrap_or_default(),
             why: asked.map(|it| Why::of(it, judged.as_ref())),
             ..EventLine::default()

@@ -39,7 +39,6 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         anstream::eprintln!("ecs-parrot: {place}: {error}");
     }
     let mut replay = Replay::new(&filter.policy, &renderer, &channel, filter.threads.clone());
-    replay.account_names.clone_from(&filter.account_names);
     let mut printer = Printer::new(args.output, &channel);
     let limit = match args.until {
         Until::Time(time) => Some(UnixTime::of(time)),

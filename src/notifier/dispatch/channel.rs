@@ -26,7 +26,6 @@ use crate::notifier::group::{Group, GroupItem, MessagePlan};
 use crate::notifier::metrics;
 use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::report::{DeliveryStatus, MOST_UNANSWERED, SENT_BEFORE};
-use crate::notifier::route::AccountNames;
 use crate::notifier::thread::{Step, may_explain};
 
 /// The number of calls to the dedup store at the same time.
@@ -75,7 +74,6 @@ impl Sending {
 
 pub(super) struct ChannelDispatcher<'a> {
     pub(super) channel: &'a ConfiguredChannel,
-    pub(super) account_names: &'a AccountNames,
     pub(super) renderer: &'a Renderer,
     pub(super) http: &'a Http,
     pub(super) dedup: &'a DedupStore,
@@ -128,7 +126,7 @@ impl ChannelDispatcher<'_> {
             let Some((_, priority)) = event.single() else {
                 continue;
             };
-            let routes = LazyCell::new(|| event.routes(self.account_names));
+            let routes = LazyCell::new(|| event.routes());
             if !self.channel.takes_event(priority, || &routes) {
                 statuses.insert(index, DeliveryStatus::Filtered);
             } else if event.was_posted_to(self.name()) {

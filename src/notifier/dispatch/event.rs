@@ -9,7 +9,7 @@ use crate::notifier::dedup::{DedupKey, DedupStore, Transition, Version};
 use crate::notifier::ingest::{IngestError, IngestItem, Receipt};
 use crate::notifier::policy::{Decision, DropReason, Policy, Priority, is_brought_back};
 use crate::notifier::report::{Delivery, DeliveryStatus, EventReport, ReportEntry};
-use crate::notifier::route::{AccountNames, EventRoute};
+use crate::notifier::route::EventRoute;
 use crate::notifier::thread::{Observation, UnixTime, kinds_heard, subjects};
 
 pub(super) struct BatchEvent {
@@ -81,11 +81,11 @@ impl BatchEvent {
     }
 
     /// What the channels' patterns are matched against, if the event is posted by itself.
-    pub(super) fn routes(&self, names: &AccountNames) -> Vec<EventRoute> {
+    pub(super) fn routes(&self) -> Vec<EventRoute> {
         let route = self.observed().map(|(notice, decision, is_brought_back)| {
             let now = UnixTime::default();
             let observation = Observation::new(0, notice, decision, is_brought_back, now);
-            EventRoute::of_event(notice, decision, &kinds_heard(&observation), names)
+            EventRoute::of_event(notice, decision, &kinds_heard(&observation))
         });
         route.into_iter().collect()
     }

@@ -17,8 +17,8 @@ use crate::notifier::dedup::Transition;
 use crate::notifier::ingest::TimerItem;
 use crate::notifier::metrics;
 use crate::notifier::policy::Decision;
+use crate::notifier::route::EventRoute;
 use crate::notifier::route::threads::routes;
-use crate::notifier::route::{AccountNames, EventRoute};
 use crate::notifier::thread::{
     Action, Asked, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, Reason, States,
     SubjectKey, SubjectKind, Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime,
@@ -37,7 +37,6 @@ pub(super) struct ThreadStep<'a> {
     pub(super) store: &'a ThreadStore,
     pub(super) settings: &'a ThreadSettings,
     pub(super) channels: &'a [ConfiguredChannel],
-    pub(super) account_names: &'a AccountNames,
     /// The timers of this batch.
     pub(super) fired: &'a [TimerItem],
     /// Identifies this process in claims.
@@ -377,7 +376,7 @@ impl ThreadStep<'_> {
         let about: Vec<_> = about
             .map(|(notice, decision, _)| (notice, decision))
             .collect();
-        routes(action, &about, self.account_names)
+        routes(action, &about)
     }
 
     fn forget_fired(&self, subject: &SubjectKey, record: &mut ThreadRecord) {

@@ -1,9 +1,9 @@
 //! The routes of what a thread shows. A message about several problems has one for each of them: a channel takes it if it
 //! takes one of them. If a storm had one route, an `except` for one of its services would hide all others.
 
+use super::EventRoute;
 use super::fields::RouteField;
 use super::pattern::Scalar;
-use super::{AccountNames, EventRoute};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{Kind, Notice, Subject};
 use crate::notifier::policy::Decision;
@@ -14,29 +14,22 @@ use crate::notifier::thread::{
 
 /// The routes of an action: those of a storm's services, of an incident's causes, or of the events that another thread
 /// shows. `events` are the events that the action is about.
-pub fn routes(
-    action: &Action,
-    events: &[(&Notice, Decision)],
-    names: &AccountNames,
-) -> Vec<EventRoute> {
+pub fn routes(action: &Action, events: &[(&Notice, Decision)]) -> Vec<EventRoute> {
     let (urgent, severity) = (action.turn.urgent, action.turn.severity);
     let (mut routes, kinds): (_, &[ThreadKind]) = match &action.thread {
         // A storm shows incidents.
         Thread::Storm(storm) => {
-            let routes = of_storm(storm, urgent, names);
+            let routes = of_storm(storm, urgent);
             (routes, &[ThreadKind::Incident, ThreadKind::Storm])
         }
-        Thread::Incident(it) => (of_incident(it, names), &[ThreadKind::Incident]),
+        Thread::Incident(it) => (of_incident(it), &[ThreadKind::Incident]),
         Thread::Deployment(it) => {
-            let routes = of_events(events, &of_deployment(it, names), names);
+            let routes = of_events(events, &of_deployment(it));
             (routes, &[ThreadKind::Deployment])
         }
-        Thread::Run(it) => (
-            of_events(events, &of_run(it, names), names),
-            &[ThreadKind::Run],
-        ),
+        Thread::Run(it) => (of_events(events, &of_run(it)), &[ThreadKind::Run]),
         Thread::Activity(it) => {
-            let routes = of_events(events, &of_activity(it, names), names);
+            let routes = of_events(events, &of_activity(it));
             (routes, &[ThreadKind::Activity])
         }
     };
@@ -50,17 +43,13 @@ pub fn routes(
 }
 
 /// The routes of the events that are posted, or of all if none is. What they lack, the thread may know.
-fn of_events(
-    events: &[(&Notice, Decision)],
-    thread: &EventRoute,
-    names: &AccountNames,
-) -> Vec<EventRoute> {
+fn of_events(events: &[(&Notice, Decision)], thread: &EventRoute) -> Vec<EventRoute> {
     let is_kept = |it: &&(&Notice, Decision)| matches!(it.1, Decision::Keep(_));
     let are_kept = events.iter().any(|it| is_kept(&it));
     let events = events.iter().filter(|it| !are_kept || is_kept(it));
     let routes: Vec<_> = events
         .map(|(notice, decision)| {
-            let mut route = EventRoute::of_event(notice, *decision, &[], names);
+            let mut route = EventRoute::of_event(notice, *decision, &[]);
             route.fill_from(thread);
             route
         })
@@ -71,17 +60,17 @@ fn of_events(
     }
 }
 
-fn of_shown(shown: Option<&ShownNotice>, names: &AccountNames) -> EventRoute {
+fn of_shown(shown: Option<&ShownNotice>) -> EventRoute {
     let route = shown.map(|it| {
         let decision = Decision::Keep(it.priority);
-        EventRoute::of_event(&it.notice, decision, &[], names)
+        EventRoute::of_event(&it.notice, decision, &[])
     });
     route.unwrap_or_default()
 }
 
-fn of_incident(incident: &Incident, names: &AccountNames) -> Vec<EventRoute> {
+fn of_incident(incident: &Incident) -> Vec<EventRoute> {
     let newest = incident.newest.as_deref();
-    let latest = of_shown(newest, names);
+    let latest = of_shown(newest);
     let latest_cause = newest.and_then(|it| cause_name(&it.notice, it.priority));
     let subject = newest.map(|it| &it.notice.subject);
     let is_instance =
@@ -107,13 +96,13 @@ fn of_incident(incident: &Incident, names: &AccountNames) -> Vec<EventRoute> {
 
 /// The routes of the services that have not recovered. Those that the storm does not remember by name have one route
 /// together, without a name.
-fn of_storm(storm: &Storm, urgent: bool, names: &AccountNames) -> Vec<EventRoute> {
-    let cluster = EventRoute::of_subject(&storm.subject, &storm.origin, names);
+fn of_storm(storm: &Storm, urgent: bool) -> Vec<EventRoute> {
+    let cluster = EventRoute::of_subject(&storm.subject, &storm.origin);
     let fails = |it: &&Member| !it.has_recovered();
     let has_failing = storm.members.iter().any(|it| fails(&it));
     let members = storm.members.iter().filter(|it| !has_failing || fails(it));
     let mut routes: Vec<_> = members
-        .flat_map(|it| of_member(it, storm, urgent, names))
+        .flat_map(|it| of_member(it, storm, urgent))
         .collect();
     if storm.others > 0 || routes.is_empty() {
         let mut others = cluster;
@@ -124,12 +113,7 @@ fn of_storm(storm: &Storm, urgent: bool, names: &AccountNames) -> Vec<EventRoute
     routes
 }
 
-fn of_member(
-    member: &Member,
-    storm: &Storm,
-    urgent: bool,
-    names: &AccountNames,
-) -> Vec<EventRoute> {
+fn of_member(member: &Member, storm: &Storm, urgent: bool) -> Vec<EventRoute> {
     let name = |kind| (member.kind() == kind).then(|| member.name().to_owned());
     let subject = Subject {
         cluster: storm.subject.cluster.clone(),
@@ -140,7 +124,7 @@ fn of_member(
     };
     let is_instance = member.kind() == SubjectKind::Instance;
     let of_cause = |cause: &str| {
-        let mut route = EventRoute::of_subject(&subject, &storm.origin, names);
+        let mut route = EventRoute::of_subject(&subject, &storm.origin);
         route.set(RouteField::Kind, Some(kind_of(cause, is_instance).into()));
         route.set(RouteField::Cause, Some(cause));
         route.set_priority(member.severity, urgent);
@@ -153,15 +137,15 @@ fn of_member(
         .collect()
 }
 
-fn of_deployment(deployment: &Deployment, names: &AccountNames) -> EventRoute {
-    let mut route = EventRoute::of_subject(&deployment.subject, &deployment.origin, names);
+fn of_deployment(deployment: &Deployment) -> EventRoute {
+    let mut route = EventRoute::of_subject(&deployment.subject, &deployment.origin);
     route.set(RouteField::Kind, Some(Kind::Deployment.into()));
     route.set(RouteField::Actor, deployment.actor.as_deref());
     route
 }
 
-fn of_run(run: &Run, names: &AccountNames) -> EventRoute {
-    let mut route = of_shown(run.newest.as_deref(), names);
+fn of_run(run: &Run) -> EventRoute {
+    let mut route = of_shown(run.newest.as_deref());
     let actor = run.launch.as_ref().and_then(|it| it.actor.as_deref());
     if actor.is_some() {
         route.set(RouteField::Actor, actor);
@@ -170,8 +154,8 @@ fn of_run(run: &Run, names: &AccountNames) -> EventRoute {
 }
 
 /// An activity has everything that it counts.
-fn of_activity(activity: &Activity, names: &AccountNames) -> EventRoute {
-    let mut route = of_shown(activity.newest.as_deref(), names);
+fn of_activity(activity: &Activity) -> EventRoute {
+    let mut route = of_shown(activity.newest.as_deref());
     let mut kinds: Vec<Scalar> = Vec::new();
     for count in &activity.counts {
         let kind = Scalar::Text(count.kind.to_string());

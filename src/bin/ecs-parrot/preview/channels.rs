@@ -3,8 +3,8 @@
 use ecs_parrot::ecs::notice::Notice;
 use ecs_parrot::notifier::channel::ConfiguredChannel;
 use ecs_parrot::notifier::policy::Decision;
+use ecs_parrot::notifier::route::EventRoute;
 use ecs_parrot::notifier::route::threads::routes;
-use ecs_parrot::notifier::route::{AccountNames, EventRoute};
 use ecs_parrot::notifier::thread::{Observation, kinds_heard, opening};
 use serde::Serialize;
 use serde_json::Value;
@@ -58,7 +58,7 @@ pub(super) struct Why {
 
 impl Judged {
     /// `None` if the event is dropped.
-    pub(super) fn of(observation: &Observation<'_>, names: &AccountNames) -> Option<Self> {
+    pub(super) fn of(observation: &Observation<'_>) -> Option<Self> {
         let Decision::Keep(priority) = observation.decision else {
             return None;
         };
@@ -67,11 +67,11 @@ impl Judged {
         Some(match action {
             Some(action) => Self {
                 urgent: action.turn.urgent,
-                routes: routes(&action, &[(notice, decision)], names),
+                routes: routes(&action, &[(notice, decision)]),
             },
             None => Self {
                 urgent: priority.urgent,
-                routes: vec![route(observation, notice, names)],
+                routes: vec![route(observation, notice)],
             },
         })
     }
@@ -116,13 +116,9 @@ impl Judged {
 }
 
 /// The flat object of an event.
-pub(super) fn route(
-    observation: &Observation<'_>,
-    notice: &Notice,
-    names: &AccountNames,
-) -> EventRoute {
+pub(super) fn route(observation: &Observation<'_>, notice: &Notice) -> EventRoute {
     let kinds = kinds_heard(observation);
-    EventRoute::of_event(notice, observation.decision, &kinds, names)
+    EventRoute::of_event(notice, observation.decision, &kinds)
 }
 
 /// `web, audit; not ops (only.cluster)`.
