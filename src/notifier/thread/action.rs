@@ -282,7 +282,9 @@ impl Action {
     /// it.
     pub fn begins_a_thread(&self, has_route: bool) -> bool {
         let learns_who = match self.thread {
-            Thread::Deployment(_) | Thread::Run(_) => self.turn.reason == Reason::Learned,
+            Thread::Deployment(_) | Thread::Run(_) => {
+                matches!(self.turn.reason, Reason::Learned | Reason::Counted)
+            }
             // The incidents of a storm are edited while the storm shows them.
             Thread::Incident(_) | Thread::Storm(_) | Thread::Activity(_) => false,
         };

@@ -252,9 +252,11 @@ impl Outbox {
     pub fn without_counts(&self) -> Self {
         let mut stored = self.clone();
         for messages in stored.threads.values_mut().flat_map(BTreeMap::values_mut) {
-            messages
-                .due
-                .retain(|due| due.turn.reason != Reason::Counted || due.claim.is_none());
+            // A count that began the thread in a channel is a message of its own.
+            messages.due.retain(|due| {
+                let is_count = due.turn.reason == Reason::Counted && due.step == Step::Edit;
+                !is_count || due.claim.is_none()
+            });
         }
         stored
     }
