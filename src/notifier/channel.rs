@@ -7,17 +7,20 @@ mod address;
 mod answer;
 mod fit;
 mod flowdock;
+mod hash;
 pub mod html;
 mod http;
 pub mod markup;
 mod mention;
 mod operation;
+mod plain;
 mod retry;
 pub mod settings;
 mod slack;
 mod teams;
 pub mod terminal;
 mod transport;
+mod webhook;
 
 use std::fmt;
 use std::time::Duration;
@@ -46,6 +49,7 @@ pub enum ChannelType {
     SlackApp,
     Teams,
     Flowdock,
+    Webhook,
     Terminal,
 }
 
@@ -56,6 +60,7 @@ impl ChannelType {
             Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
+            Self::Webhook => &webhook::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
         }
     }
@@ -279,6 +284,16 @@ impl Outcome {
         match self {
             Self::Delivered { .. } => Self::Delivered { root: root() },
             other => other,
+        }
+    }
+
+    /// The outcome, with what to do about it if the message was refused.
+    fn with_advice(self, advice: Option<&str>) -> Self {
+        match (self, advice) {
+            (Self::Refused { why }, Some(advice)) => Self::Refused {
+                why: format!("{why}: {advice}"),
+            },
+            (other, _) => other,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A message before it is converted to a channel's own format.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ecs::notice::Kind;
@@ -92,9 +93,19 @@ pub struct MessageThread {
     pub is_open: bool,
     /// Why the message is sent now.
     pub reason: Reason,
+    /// When the step happened, in RFC 3339. Formats have a field of their own for it.
+    #[serde(skip)]
+    pub at: Option<String>,
 }
 
 impl Message {
+    /// When the thread's step or the event happened. `None` if AWS gave no RFC 3339 time.
+    pub fn timestamp(&self) -> Option<&str> {
+        let of_thread = self.thread.as_ref().and_then(|it| it.at.as_deref());
+        let time = of_thread.or(self.facts.time.as_deref())?;
+        time.parse::<Timestamp>().is_ok().then_some(time)
+    }
+
     pub fn texts(&self) -> Vec<String> {
         self.details.iter().map(|line| line.text.clone()).collect()
     }

@@ -103,6 +103,13 @@ impl StrictServer {
         config.channels.configured.into_iter().next().unwrap()
     }
 
+    /// The address that the channel posts to, if it is the setting `url`.
+    pub(crate) fn channel_url(&self) -> String {
+        let service = &self.state.lock().unwrap().service;
+        let settings = service.settings(&self.server.uri());
+        settings["url"].as_str().unwrap().to_owned()
+    }
+
     /// The bodies of the accepted requests.
     pub(crate) fn accepted(&self) -> Vec<Value> {
         self.state.lock().unwrap().accepted.clone()
@@ -132,7 +139,7 @@ async fn send(
 }
 
 /// Sends the lines of a replay as they are, with the references that the service gives.
-async fn send_replay(channel: &ConfiguredChannel, lines: &[ReplayLine], context: &str) {
+pub(crate) async fn send_replay(channel: &ConfiguredChannel, lines: &[ReplayLine], context: &str) {
     let mut roots: HashMap<u64, MessageRef> = HashMap::new();
     for line in lines {
         let root = roots.get(&line.message).cloned();

@@ -162,6 +162,11 @@ fn assert_clean(rendered: &Rendered, context: &str) {
                 let content = payload.unwrap()["content"].as_str().unwrap();
                 assert!(content.encode_utf16().count() <= 8_096, "{context}");
             }
+            ChannelType::Webhook => {
+                assert_plain_clean(message, context);
+                let length = payload.unwrap().to_string().len();
+                assert!(length <= 20_000, "{context}: {length}");
+            }
             ChannelType::Terminal => {
                 assert_terminal_clean(&rendered.terminal.replace("\n  | ", " "), context);
             }
@@ -228,6 +233,14 @@ fn assert_markdown_clean(message: &Message, context: &str) {
         assert_eq!(rest.matches('`').count() % 2, 0, "{context}: {line}");
         assert_eq!(rest.matches("**").count() % 2, 0, "{context}: {line}");
         assert!(!starts_a_mention(&rest), "{context}: {line}");
+        assert_no_invisible(line, context);
+    }
+}
+
+/// Plain text needs no escapes, but its lines must be lines, and nothing invisible may be in them.
+fn assert_plain_clean(message: &Message, context: &str) {
+    for line in lines(&without_blocks(message, "", "")) {
+        assert!(!line.chars().any(char::is_control), "{context}: {line:?}");
         assert_no_invisible(line, context);
     }
 }

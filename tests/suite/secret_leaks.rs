@@ -43,8 +43,11 @@ pub(crate) fn assert_no_secrets<T: AsRef<str>>(environment: &[(T, T)], printed: 
 fn secrets(name: &str, value: &str) -> Vec<String> {
     if name == "CHANNELS" {
         let list: Vec<Value> = serde_json::from_str(value).unwrap_or_default();
-        let settings = list.iter().flat_map(|it| [&it["url"], &it["token"]]);
-        return settings
+        let names = ["url", "token", "secret", "routing_key", "api_key"];
+        let settings = list.iter().flat_map(|it| names.map(|name| &it[name]));
+        // A setting may be a list of secrets.
+        let texts = settings.flat_map(|it| it.as_array().cloned().unwrap_or(vec![it.clone()]));
+        return texts
             .filter_map(|it| it.as_str().map(str::to_owned))
             .collect();
     }

@@ -122,6 +122,44 @@ impl<'a> Settings<'a> {
         allowed: &str,
     ) -> Option<SecretSource> {
         let text = self.any_text(name)?;
+        self.secret_of(name, text, check, allowed)
+    }
+
+    /// A secret, or a list of at most so many, each of which may be a reference.
+    pub fn secrets(
+        &mut self,
+        name: &'static str,
+        most: usize,
+        check: impl Fn(&str) -> Result<(), &'static str>,
+        allowed: &str,
+    ) -> Option<Vec<SecretSource>> {
+        let Some(Value::Array(items)) = self.values.get(name) else {
+            return Some(vec![self.secret(name, check, allowed)?]);
+        };
+        let texts = items.iter().map(|it| it.as_str().map(str::to_owned));
+        let texts: Option<Vec<_>> = texts.collect();
+        let Some(texts) = texts.filter(|it| (1..=most).contains(&it.len())) else {
+            self.problem(
+                name,
+                "a list that is empty or too long, or that has other things than texts",
+                allowed,
+            );
+            return None;
+        };
+        let secrets = texts.into_iter().map(|text| {
+            let text = text.trim().to_owned();
+            self.secret_of(name, text, &check, allowed)
+        });
+        secrets.collect()
+    }
+
+    fn secret_of(
+        &mut self,
+        name: &'static str,
+        text: String,
+        check: impl Fn(&str) -> Result<(), &'static str>,
+        allowed: &str,
+    ) -> Option<SecretSource> {
         let secret = Secret::new(text);
         let source = SecretSource::read(&secret);
         let checked = match &source {
@@ -210,6 +248,7 @@ pub fn shown(
             name: definition.name,
             value: match value {
                 None => definition.default.to_owned(),
+                Some(Value::Array(items)) if definition.is_secret => shown_secrets(items),
                 Some(_) if definition.is_secret => shown_secret(text),
                 Some(_) if definition.is_address => shown_address(text),
                 Some(_) if may_be_secret(text) => REDACTED.to_owned(),
@@ -233,6 +272,11 @@ pub fn shown_secret(text: &str) -> String {
         Ok(SecretSource::Reference(reference)) => reference.to_string(),
         Ok(SecretSource::Inline(_)) | Err(_) => REDACTED.to_owned(),
     }
+}
+
+fn shown_secrets(items: &[Value]) -> String {
+    let texts = items.iter().map(|it| it.as_str().unwrap_or_default());
+    texts.map(shown_secret).collect::<Vec<_>>().join(", ")
 }
 
 /// An address without its path and query, which may be a secret.

@@ -41,6 +41,7 @@ impl ThreadMessage<'_> {
             state: self.thread.state(),
             is_open: self.thread.is_open(),
             reason: self.turn.reason,
+            at: self.turn.at.timestamp().map(|it| it.to_string()),
         }
     }
 
