@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod discord;
 mod fit;
 mod flowdock;
 pub mod html;
@@ -44,6 +45,7 @@ pub enum ChannelType {
     Slack,
     SlackApp,
     Teams,
+    Discord,
     Flowdock,
     Terminal,
 }
@@ -54,6 +56,7 @@ impl ChannelType {
             Self::Slack => &slack::webhook::DEFINITION,
             Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
+            Self::Discord => &discord::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
         }
