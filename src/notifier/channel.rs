@@ -5,6 +5,7 @@
 
 mod address;
 mod answer;
+mod discord;
 mod fit;
 mod flowdock;
 mod hash;
@@ -48,6 +49,7 @@ pub enum ChannelType {
     Slack,
     SlackApp,
     Teams,
+    Discord,
     Flowdock,
     Webhook,
     Terminal,
@@ -59,6 +61,7 @@ impl ChannelType {
             Self::Slack => &slack::webhook::DEFINITION,
             Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
+            Self::Discord => &discord::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Webhook => &webhook::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,

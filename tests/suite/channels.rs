@@ -1,5 +1,6 @@
 //! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
 
+mod discord;
 mod slack_app;
 mod teams;
 mod webhook;
@@ -73,6 +74,9 @@ fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel
             json!({"url": base, "token": TOKEN, "channel": "C0123456789"})
         }
         ChannelType::Teams => json!({"url": url}),
+        ChannelType::Discord => {
+            json!({"url": format!("{base}/api/webhooks/1234567890/{TOKEN}")})
+        }
         ChannelType::Flowdock => json!({
             "url": base,
             "token": TOKEN,
@@ -326,6 +330,10 @@ fn successes_of(channel_type: ChannelType) -> Option<Successes> {
             |body| !body.starts_with('<'),
             "not with an empty answer: is `url` the address that the workflow shows?",
         ),
+        ChannelType::Discord => (
+            |body| body.contains(r#""channel_id":""#),
+            "not with the message: is `url` the address of a Discord webhook?",
+        ),
         ChannelType::Webhook => (|_| true, ""),
         ChannelType::Terminal => return None,
     };
@@ -338,6 +346,7 @@ pub(crate) fn service_of(channel_type: ChannelType) -> Option<Box<dyn ChatServic
     match channel_type {
         // `slack_api.rs` is the service of `slack_app`, and `slack_sdk.rs` checks the payload of `slack`.
         ChannelType::Teams => Some(Box::new(teams::Workflow)),
+        ChannelType::Discord => Some(Box::new(discord::Webhook::default())),
         ChannelType::Webhook => Some(Box::new(webhook::Receiver)),
         ChannelType::Slack
         | ChannelType::SlackApp

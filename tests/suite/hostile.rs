@@ -37,6 +37,8 @@ static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
 });
 static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
+static DISCORD_TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new("<t:-?[0-9]+:[dT]>").unwrap());
+static HEADING: LazyLock<Regex> = LazyLock::new(|| Regex::new("^(-?#+|>+) ").unwrap());
 static MARKDOWN_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
 });
@@ -150,15 +152,20 @@ fn assert_clean(rendered: &Rendered, context: &str) {
         let (message, payload) = (&channel.message, channel.payload.as_ref());
         match channel.channel_type {
             ChannelType::Slack | ChannelType::SlackApp => {
-                assert_slack_clean(&without_blocks(message, "```\n", "\n```"), context);
+                assert_slack_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 assert_slack_limits(payload.unwrap(), context);
             }
             ChannelType::Teams => {
-                assert_markdown_clean(&without_blocks(message, "", ""), context);
+                assert_markdown_clean(&without_blocks(message, "", "", ""), context);
                 assert_teams_limits(payload.unwrap(), context);
             }
+            ChannelType::Discord => {
+                let message = without_blocks(message, "```\n", "\n```", "`");
+                assert_discord_clean(&message, context);
+                assert_discord_limits(payload.unwrap(), context);
+            }
             ChannelType::Flowdock => {
-                assert_markdown_clean(&without_blocks(message, "```\n", "\n```"), context);
+                assert_markdown_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 let content = payload.unwrap()["content"].as_str().unwrap();
                 assert!(content.encode_utf16().count() <= 8_096, "{context}");
             }
@@ -174,17 +181,16 @@ fn assert_clean(rendered: &Rendered, context: &str) {
     }
 }
 
-/// A message without its blocks, which are checked here. In a markup with a fence the lines of a block must contain no
-/// backtick and no angle bracket. In a markup without a fence they are sent as plain text.
-fn without_blocks(message: &Message, fence: &str, end: &str) -> Message {
+/// A message without its blocks, which are checked here. In a markup with a fence the lines of a block must not contain
+/// what has a meaning there. In a markup without a fence they are sent as plain text.
+fn without_blocks(message: &Message, fence: &str, end: &str, forbidden: &str) -> Message {
     let mut message = message.clone();
     message.details.retain(|line| {
         if line.is_block {
             let inner = line.text.strip_prefix(fence);
             let inner = inner.and_then(|it| it.strip_suffix(end)).unwrap();
             assert!(!inner.contains(['\r', '\u{1b}']), "{inner}");
-            let is_fenced = !fence.is_empty();
-            assert!(!is_fenced || !inner.contains(['`', '<', '>']), "{inner}");
+            assert!(!inner.contains(|it| forbidden.contains(it)), "{inner}");
         }
         !line.is_block
     });
@@ -239,10 +245,51 @@ fn assert_markdown_clean(message: &Message, context: &str) {
 
 /// Plain text needs no escapes, but its lines must be lines, and nothing invisible may be in them.
 fn assert_plain_clean(message: &Message, context: &str) {
-    for line in lines(&without_blocks(message, "", "")) {
+    for line in lines(&without_blocks(message, "", "", "")) {
         assert!(!line.chars().any(char::is_control), "{context}: {line:?}");
         assert_no_invisible(line, context);
     }
+}
+
+/// In code nothing has a meaning but the backtick.
+fn assert_discord_clean(message: &Message, context: &str) {
+    for line in lines(message) {
+        let rest = CODE.replace_all(line, "");
+        let rest = DISCORD_TIME.replace_all(&rest, "");
+        let rest = MARKDOWN_OWN.replace_all(&rest, "");
+        assert!(
+            !rest.contains(['[', ']', '<', '>', '`', '|', '~', '\\', '\n', '\r']),
+            "{context}: {line}"
+        );
+        assert_eq!(rest.matches("**").count() % 2, 0, "{context}: {line}");
+        let single = rest.replace("**", "");
+        assert!(
+            !single.contains('*') && !rest.contains("__"),
+            "{context}: {line}"
+        );
+        assert!(!HEADING.is_match(&rest), "{context}: {line}");
+        assert!(!starts_a_mention(&rest), "{context}: {line}");
+        assert_no_invisible(line, context);
+    }
+}
+
+/// <https://docs.discord.com/developers/resources/message#embed-object-embed-limits>
+fn assert_discord_limits(payload: &Value, context: &str) {
+    let length = |value: &Value| value.as_str().unwrap_or_default().encode_utf16().count();
+    let embeds = payload["embeds"].as_array().unwrap();
+    assert!((1..=10).contains(&embeds.len()), "{context}");
+    let mut total = 0;
+    for embed in embeds {
+        let (title, description) = (length(&embed["title"]), length(&embed["description"]));
+        assert!(title <= 256 && description <= 4_096, "{context}: {embed}");
+        total += title + description;
+    }
+    assert!(total <= 6_000, "{context}: {total}");
+    assert_eq!(
+        payload["allowed_mentions"],
+        serde_json::json!({"parse": []})
+    );
+    assert_eq!(payload.get("content"), None, "{context}");
 }
 
 /// The only control sequences are those for bold and colours.

@@ -61,6 +61,23 @@ pub(super) fn problem_of_base(text: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Sets a parameter of the query, or removes it. The others stay as they are written, because some are tokens.
+pub(super) fn set_parameter(url: &mut Url, name: &str, value: Option<&str>) {
+    let query = url.query().unwrap_or_default();
+    let others = query.split('&').filter(|it| {
+        let is_this = it
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
+        !it.is_empty() && !is_this
+    });
+    let parameters: Vec<_> = others
+        .map(str::to_owned)
+        .chain(value.map(|value| format!("{name}={value}")))
+        .collect();
+    let query = parameters.join("&");
+    url.set_query(Some(query.as_str()).filter(|it| !it.is_empty()));
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
@@ -81,4 +98,28 @@ pub(super) fn problem_of_token(text: &str) -> Result<(), &'static str> {
         return Err("it contains characters that are not allowed in a token");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_set_and_the_others_stay_as_they_are() {
+        for (query, value, expected) in [
+            ("", Some("true"), "?wait=true"),
+            ("", None, ""),
+            ("?wait=1&wait", None, ""),
+            (
+                "?a=%3D+~&wait=1&waits=2",
+                Some("true"),
+                "?a=%3D+~&waits=2&wait=true",
+            ),
+            ("?&&b=c=", None, "?b=c="),
+        ] {
+            let mut url = Url::parse(&format!("https://example.com/x{query}")).unwrap();
+            set_parameter(&mut url, "wait", value);
+            assert_eq!(url.as_str(), format!("https://example.com/x{expected}"));
+        }
+    }
 }

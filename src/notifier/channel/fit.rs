@@ -50,6 +50,42 @@ pub(super) fn note(left_out: usize) -> Option<String> {
     }
 }
 
+/// Puts all lines into as few texts as possible.
+pub(super) fn stacked(lines: &[String], longest: usize) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for line in lines {
+        match texts.last_mut() {
+            Some(text) if length(text) + 1 + length(line) <= longest => {
+                text.push('\n');
+                text.push_str(line);
+            }
+            Some(_) | None => texts.push(line.clone()),
+        }
+    }
+    texts
+}
+
+/// Cuts a text that is too long. Keeps whole words, and no part of a link or a mention, which contain their spaces between `<` and `>`.
+pub(super) fn cut(text: &str, longest: usize) -> String {
+    if length(text) <= longest {
+        return text.to_owned();
+    }
+    let (mut units, mut is_in_markup, mut end) = (length("…"), false, 0);
+    for (index, character) in text.char_indices() {
+        if units > longest {
+            break;
+        }
+        match character {
+            '<' => is_in_markup = true,
+            '>' => is_in_markup = false,
+            ' ' | '\n' if !is_in_markup => end = index,
+            _ => {}
+        }
+        units += character.len_utf16();
+    }
+    format!("{}…", &text[..end])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +133,23 @@ mod tests {
             fit(&lines, LIMITS),
             ["short", "last", "… 1 more line left out"]
         );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_words() {
+        for (text, longest, expected) in [
+            ("one two three", 13, "one two three"),
+            ("one two three", 12, "one two…"),
+            ("one two three", 8, "one two…"),
+            ("one two three", 7, "one…"),
+            ("🔴 two three", 7, "🔴 two…"),
+            ("see <https://x|a b c> now", 20, "see…"),
+            ("see <https://x|a b c> now", 24, "see <https://x|a b c>…"),
+            ("one\ntwo three", 9, "one\ntwo…"),
+        ] {
+            let cut = cut(text, longest);
+            assert_eq!(cut, expected);
+            assert!(length(&cut) <= longest, "{cut}");
+        }
     }
 }

@@ -88,6 +88,12 @@ impl ChatRequest {
         &self.body
     }
 
+    /// The method and the address, for tests.
+    #[cfg(test)]
+    pub(super) fn target(&self) -> (&Method, &str) {
+        (&self.method, &self.url)
+    }
+
     fn redactions(&self) -> Redactions<'_> {
         Redactions(&self.secrets)
     }

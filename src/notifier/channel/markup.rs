@@ -127,3 +127,32 @@ pub(super) fn escape_markdown(starts_word: bool, character: char) -> Escaped {
         _ => Escaped::Char(character),
     }
 }
+
+/// A text that begins with `- ` or `1. ` would become a list, so an invisible character is put before it.
+pub(super) fn without_list(text: &str) -> String {
+    let rest = text.trim_start_matches(|it: char| it.is_ascii_digit());
+    let is_numbered = rest.len() < text.len() && rest.starts_with(['.', ')']);
+    match is_numbered || text.starts_with(['-', '+']) {
+        true => format!("{WORD_JOINER}{text}"),
+        false => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_is_a_list() {
+        for (text, is_list) in [
+            ("- bob", true),
+            ("+ bob", true),
+            ("1. restart it", true),
+            ("12) x", true),
+            ("12 tasks", false),
+            ("bob - 1. x", false),
+        ] {
+            assert_eq!(without_list(text) != text, is_list, "{text}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Shown;
-use super::fit::{Limits, fit, fitting, length};
+use super::fit::{Limits, fit, fitting, stacked};
 use super::html::Html;
 use super::markup::escape;
 use super::mention::{Mention, MentionForm, text_for};
@@ -70,7 +70,8 @@ fn text(message: &Message, mention: Option<&Mention>) -> String {
 
 /// One attachment with the details, as far as they fit. None if there are no details.
 fn attachments(message: &Message, limits: Limits) -> Vec<Attachment<'_>> {
-    let blocks = sections(&fit(&message.texts(), limits));
+    let texts = stacked(&fit(&message.texts(), limits), SECTION);
+    let blocks: Vec<_> = texts.into_iter().map(section).collect();
     match blocks.is_empty() {
         true => Vec::new(),
         false => vec![Attachment {
@@ -79,21 +80,6 @@ fn attachments(message: &Message, limits: Limits) -> Vec<Attachment<'_>> {
             blocks,
         }],
     }
-}
-
-/// Puts all lines into as few sections as possible.
-fn sections(lines: &[String]) -> Vec<Value> {
-    let mut texts: Vec<String> = Vec::new();
-    for line in lines {
-        match texts.last_mut() {
-            Some(text) if length(text) + 1 + length(line) <= SECTION => {
-                text.push('\n');
-                text.push_str(line);
-            }
-            Some(_) | None => texts.push(line.clone()),
-        }
-    }
-    texts.into_iter().map(section).collect()
 }
 
 /// With `verbatim` Slack does not convert text that looks like a link or a mention.

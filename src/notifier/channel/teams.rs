@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::address::{ALLOWED, is_host, problem_of_host};
 use super::answer::Success;
 use super::fit::note;
-use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
+use super::markup::{Escaped, Markup, escape, escape_markdown, without_list, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
 use super::{
     Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
@@ -150,16 +150,6 @@ fn fitting_body(message: &Message) -> (usize, Value) {
     let mut bodies = counts.map(|count| (count, body(message, count)));
     let fitting = bodies.find(|(_, body)| body.to_string().len() <= LARGEST_BODY);
     fitting.unwrap_or_else(|| (0, body(message, 0)))
-}
-
-/// A text that begins with `- ` or `1. ` would become a list.
-fn without_list(text: &str) -> String {
-    let rest = text.trim_start_matches(|it: char| it.is_ascii_digit());
-    let is_numbered = rest.len() < text.len() && rest.starts_with(['.', ')']);
-    match is_numbered || text.starts_with(['-', '+']) {
-        true => format!("\u{2060}{text}"),
-        false => text.to_owned(),
-    }
 }
 
 /// The JSON that a workflow's trigger expects, with the first lines of the message.
@@ -404,20 +394,6 @@ mod tests {
         ] {
             assert!(!escape(&CardMarkdown, text).contains("{{"));
             assert!(!CardMarkdown.block(&[text], "\n").contains("{{"));
-        }
-    }
-
-    #[test]
-    fn nothing_in_a_value_is_a_list() {
-        for (text, is_list) in [
-            ("- bob", true),
-            ("+ bob", true),
-            ("1. restart it", true),
-            ("12) x", true),
-            ("12 tasks", false),
-            ("bob - 1. x", false),
-        ] {
-            assert_eq!(without_list(text) != text, is_list, "{text}");
         }
     }
 }
