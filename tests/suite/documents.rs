@@ -9,6 +9,7 @@ use ecs_parrot::config;
 use ecs_parrot::ecs::diagnosis::Cause;
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::env_file::keys::{self, Allows};
+use ecs_parrot::notifier::channel::{Capabilities, ChannelType};
 use ecs_parrot::notifier::policy::{CallWord, DropReason};
 use ecs_parrot::notifier::render;
 use ecs_parrot::notifier::route::fields::{RouteField, Values};
@@ -547,6 +548,35 @@ fn the_run_page_explains_its_policy() {
         };
         for action in actions {
             assert!(row.contains(action.as_str().unwrap()), "{row}: {action}");
+        }
+    }
+}
+
+/// docs/channels.md says what each type can do, and has a section with all its settings.
+#[test]
+fn the_channels_page_has_a_section_for_each_type() {
+    let page = text("docs/channels.md");
+    let yes_or_no = |is: bool| if is { "yes" } else { "no" };
+    for channel_type in ChannelType::VARIANTS {
+        let definition = channel_type.definition();
+        let Capabilities { edits, replies } = definition.capabilities;
+        let (edits, replies) = (yes_or_no(edits), yes_or_no(replies));
+        let row = Regex::new(&format!(
+            r"(?m)^\| \[`{channel_type}`\]\(#([a-z-]+)\) \| {edits} \| {replies} \| "
+        ));
+        let found = row.unwrap();
+        let found = found.captures(&page);
+        let anchor =
+            found.unwrap_or_else(|| panic!("no right row of `{channel_type}`"))[1].to_owned();
+        let mut sections = page.split("\n## ").skip(1);
+        let section = sections.find(|it| {
+            let title = it.lines().next().unwrap_or_default().to_lowercase();
+            title.replace(' ', "-") == anchor
+        });
+        let section = section.unwrap_or_else(|| panic!("no section #{anchor}"));
+        for setting in definition.settings {
+            let row = format!("\n| `{}` |", setting.name);
+            assert!(section.contains(&row), "{channel_type}: {}", setting.name);
         }
     }
 }
