@@ -4,19 +4,23 @@
 //! [`ChannelType`] is the only list of the types in the project. CONTRIBUTING explains how to add one.
 
 mod address;
+mod alert;
 mod answer;
 mod fit;
 mod flowdock;
 mod hash;
 pub mod html;
 mod http;
+mod jsm;
 pub mod markup;
 mod mention;
 mod operation;
+mod pagerduty;
 mod plain;
 mod retry;
 pub mod settings;
 mod slack;
+mod sns;
 mod teams;
 pub mod terminal;
 mod transport;
@@ -49,6 +53,9 @@ pub enum ChannelType {
     Teams,
     Flowdock,
     Webhook,
+    Pagerduty,
+    Jsm,
+    Sns,
     Terminal,
 }
 
@@ -60,6 +67,9 @@ impl ChannelType {
             Self::Teams => &teams::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Webhook => &webhook::DEFINITION,
+            Self::Pagerduty => &pagerduty::DEFINITION,
+            Self::Jsm => &jsm::DEFINITION,
+            Self::Sns => &sns::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
         }
     }
