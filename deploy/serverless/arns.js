@@ -135,6 +135,15 @@ module.exports = {
       ? [{ 'Fn::Sub': 'arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/none/none' }]
       : arns;
   },
+  // The topics of the notifier's channels. The default is none.
+  channelTopics: async (context) => {
+    const list = await channels(context);
+    const named = Array.isArray(list) ? texts(list.map((it) => it?.topic)) : [];
+    const arns = named.filter((it) => it.startsWith('arn:'));
+    return arns.length === 0
+      ? [{ 'Fn::Sub': 'arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:none' }]
+      : arns;
+  },
   // The roles that may be passed to a task. The default is none.
   passedRoles: async (context) => {
     const roles = await setting(context, 'pass_roles');

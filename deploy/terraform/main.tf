@@ -16,6 +16,9 @@ locals {
   opening_channels = [
     { Sid = "OpenChannels", Effect = "Allow", Action = ["ssm:GetParameter", "secretsmanager:GetSecretValue"], Resource = var.secret_arns },
   ]
+  publishing = [
+    { Sid = "PublishToChannels", Effect = "Allow", Action = "sns:Publish", Resource = var.topic_arns },
+  ]
   # The name or ARN of the table. Empty or DISABLED means no table.
   table = upper(trimspace(var.state_table)) == "DISABLED" ? "" : trimspace(var.state_table)
   remembering = [
@@ -69,6 +72,7 @@ locals {
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
         length(var.secret_arns) > 0 ? local.opening_channels : [],
+        length(var.topic_arns) > 0 ? local.publishing : [],
         local.table != "" ? local.remembering : [],
         local.enriches ? local.looking_up : [],
         local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],

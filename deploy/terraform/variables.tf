@@ -197,6 +197,12 @@ variable "secret_arns" {
   default = []
 }
 
+# The ARNs of the topics of channels of the type `sns`.
+variable "topic_arns" {
+  type    = list(string)
+  default = []
+}
+
 # The state table, by name or ARN: which event was posted to which channel, and the threads. Its key is `id`. If it is
 # empty or DISABLED, each process has only its own memory.
 variable "state_table" {

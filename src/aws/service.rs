@@ -8,6 +8,8 @@ mod endpoint;
 pub mod lambda;
 pub mod logs;
 mod operation;
+mod query_error;
+pub mod sns;
 
 use std::fmt;
 
@@ -52,6 +54,12 @@ pub const SECRETS_MANAGER: Service = Service {
     id: "Secrets Manager",
     name: "secretsmanager",
     target: "secretsmanager",
+};
+
+pub const SNS: Service = Service {
+    id: "SNS",
+    name: "sns",
+    target: "",
 };
 
 pub const SYSTEMS_MANAGER: Service = Service {

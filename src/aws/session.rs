@@ -198,6 +198,15 @@ impl Session {
         Self::logs_of(config, region)
     }
 
+    /// SNS, in the region of a topic. The caller ends a call that takes too long.
+    pub fn sns_with_short_timeout(&self, region: &str) -> service::Client {
+        let config = self.config.to_builder();
+        let config = config
+            .region(Region::new(region.to_owned()))
+            .retry_config(one_quick_retry());
+        service::Client::new(config.build(), service::SNS)
+    }
+
     /// Lambda, for waiting until a function has answered. The timeout is longer than a function may run. There are no
     /// retries, because a repeated invocation does its work twice.
     pub fn lambda_with_long_timeout(&self) -> service::Client {

@@ -4,6 +4,7 @@
 //! [`ChannelType`] is the only list of the types in the project. CONTRIBUTING explains how to add one.
 
 mod address;
+mod alert;
 mod answer;
 mod discord;
 mod fit;
@@ -11,13 +12,16 @@ mod flowdock;
 mod hash;
 pub mod html;
 mod http;
+mod jsm;
 pub mod markup;
 mod mention;
 mod operation;
+mod pagerduty;
 mod plain;
 mod retry;
 pub mod settings;
 mod slack;
+mod sns;
 mod teams;
 pub mod terminal;
 mod transport;
@@ -52,6 +56,9 @@ pub enum ChannelType {
     Discord,
     Flowdock,
     Webhook,
+    Pagerduty,
+    Jsm,
+    Sns,
     Terminal,
 }
 
@@ -64,6 +71,9 @@ impl ChannelType {
             Self::Discord => &discord::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Webhook => &webhook::DEFINITION,
+            Self::Pagerduty => &pagerduty::DEFINITION,
+            Self::Jsm => &jsm::DEFINITION,
+            Self::Sns => &sns::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
         }
     }

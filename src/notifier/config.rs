@@ -208,11 +208,11 @@ impl NotifierConfig {
             edits: EditLimits::default(),
             owner: Uuid::new_v4().to_string(),
             enricher: enriches.then(|| Enricher::new(log_tail, limits, Arc::clone(&session))),
-            session,
+            session: Arc::clone(&session),
             renderer: self.filter.renderer()?,
             policy: self.filter.policy,
             channels,
-            http: Http::with_secret_store(http, secret_store),
+            http: Http::with_secret_store(http, secret_store).with_aws(session),
         })
     }
 }

@@ -1,7 +1,10 @@
 //! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
 
 mod discord;
+mod jsm;
+mod pagerduty;
 mod slack_app;
+mod sns;
 mod teams;
 mod webhook;
 
@@ -84,7 +87,10 @@ fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel
             "icon_emoji": ":bird:",
         }),
         ChannelType::Webhook => json!({"url": url, "secret": webhook::SECRET}),
-        ChannelType::Terminal => return None,
+        ChannelType::Pagerduty => json!({"url": base, "routing_key": TOKEN}),
+        ChannelType::Jsm => json!({"url": base, "api_key": TOKEN}),
+        // It posts through AWS's own client, so `sns.rs` has its tests.
+        ChannelType::Sns | ChannelType::Terminal => return None,
     };
     let mut settings = settings;
     settings["name"] = json!("ops");
@@ -274,9 +280,9 @@ async fn each_answer_has_its_meaning() {
         let server = server(answer).await;
         for channel in all_at(&server.uri()) {
             let outcome = post(&channel, Severity::Info).await;
-            // A type may read no body of a success.
-            let is_success = (200..300).contains(&status)
-                && (successes_of(channel.channel_type).unwrap().is_success)(body);
+            // A type without a hint reads no body of a success.
+            let Successes { hint, .. } = successes_of(channel.channel_type).unwrap();
+            let is_success = (200..300).contains(&status) && hint.is_empty();
             // A type may add what to do about it.
             let is_expected = is_success
                 || match (&outcome, &expected) {
@@ -335,7 +341,15 @@ fn successes_of(channel_type: ChannelType) -> Option<Successes> {
             "not with the message: is `url` the address of a Discord webhook?",
         ),
         ChannelType::Webhook => (|_| true, ""),
-        ChannelType::Terminal => return None,
+        ChannelType::Pagerduty => (
+            |body| body.contains(r#""status":"success""#),
+            "not with PagerDuty's JSON: is `url` the address of PagerDuty's Events API?",
+        ),
+        ChannelType::Jsm => (
+            |body| body.contains(r#""requestId""#),
+            "not with the JSON of an accepted request: is `url` the address of the alert API?",
+        ),
+        ChannelType::Sns | ChannelType::Terminal => return None,
     };
     Some(Successes { is_success, hint })
 }
@@ -348,9 +362,13 @@ pub(crate) fn service_of(channel_type: ChannelType) -> Option<Box<dyn ChatServic
         ChannelType::Teams => Some(Box::new(teams::Workflow)),
         ChannelType::Discord => Some(Box::new(discord::Webhook::default())),
         ChannelType::Webhook => Some(Box::new(webhook::Receiver)),
+        ChannelType::Pagerduty => Some(Box::new(pagerduty::PagerDuty::default())),
+        ChannelType::Jsm => Some(Box::new(jsm::AlertApi::default())),
         ChannelType::Slack
         | ChannelType::SlackApp
         | ChannelType::Flowdock
+        // `sns.rs` has an SNS.
+        | ChannelType::Sns
         | ChannelType::Terminal => None,
     }
 }

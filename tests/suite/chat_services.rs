@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use ecs_parrot::http::SharedClient;
 use ecs_parrot::notifier::channel::{
     ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
 };
@@ -119,6 +120,16 @@ impl StrictServer {
     pub(crate) fn refused(&self) -> Vec<String> {
         self.state.lock().unwrap().refused.clone()
     }
+}
+
+/// The status of the answer to a POST that no channel makes.
+pub(crate) async fn status_of(url: String, headers: &[(&str, &str)], body: String) -> u16 {
+    let client = SharedClient::default();
+    let mut request = client.get().unwrap().post(url).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap().status().as_u16()
 }
 
 /// Sends once. Panics if the service does not accept it.

@@ -174,6 +174,27 @@ fn assert_clean(rendered: &Rendered, context: &str) {
                 let length = payload.unwrap().to_string().len();
                 assert!(length <= 20_000, "{context}: {length}");
             }
+            ChannelType::Pagerduty => {
+                assert_plain_clean(message, context);
+                let event = &payload.unwrap()["payload"];
+                let summary = event["summary"].as_str().unwrap().chars().count();
+                assert!((1..=1_024).contains(&summary), "{context}: {summary}");
+            }
+            ChannelType::Jsm => {
+                assert_plain_clean(message, context);
+                let text = payload.unwrap()["message"].as_str().unwrap();
+                assert!(
+                    (1..=130).contains(&text.chars().count()),
+                    "{context}: {text}"
+                );
+            }
+            ChannelType::Sns => {
+                assert_markdown_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
+                let content = &payload.unwrap()["content"];
+                let length = |it: &Value| it.as_str().unwrap().encode_utf16().count();
+                assert!(length(&content["title"]) <= 500, "{context}");
+                assert!(length(&content["description"]) <= 8_000, "{context}");
+            }
             ChannelType::Terminal => {
                 assert_terminal_clean(&rendered.terminal.replace("\n  | ", " "), context);
             }

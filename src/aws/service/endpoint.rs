@@ -5,7 +5,7 @@ use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{CLOUD_WATCH_LOGS, SECRETS_MANAGER, SYSTEMS_MANAGER, Service};
+use super::{CLOUD_WATCH_LOGS, SECRETS_MANAGER, SNS, SYSTEMS_MANAGER, Service};
 
 pub(super) async fn of(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     match configured(config, service) {
@@ -40,8 +40,9 @@ async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxEr
     let dual_stack = config.use_dual_stack() == Some(true) && service != SECRETS_MANAGER;
     // In GovCloud the usual hosts of these services support FIPS, and there are no special ones:
     // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>,
-    // <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
-    let is_fips_by_default = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS)
+    // <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>,
+    // <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
+    let is_fips_by_default = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS | SNS)
         && region.starts_with("us-gov-")
         && !dual_stack;
     let params = Params::builder()
@@ -173,6 +174,27 @@ mod tests {
                 true,
                 true,
                 "https://logs-fips.us-gov-east-1.api.aws",
+            ),
+            (
+                SNS,
+                "eu-west-1",
+                false,
+                false,
+                "https://sns.eu-west-1.amazonaws.com",
+            ),
+            (
+                SNS,
+                "cn-north-1",
+                false,
+                false,
+                "https://sns.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                SNS,
+                "us-gov-west-1",
+                true,
+                false,
+                "https://sns.us-gov-west-1.amazonaws.com",
             ),
             (
                 SYSTEMS_MANAGER,

@@ -1,6 +1,7 @@
 //! Sends a request to a chat service. All channel types use it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -11,6 +12,7 @@ use super::transport::{TIMEOUT, request_failed};
 use super::{Outcome, UnansweredKind};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::aws::secret_store::{self, SecretStore};
+use crate::aws::{LazySession, Session};
 use crate::http::SharedClient;
 
 /// The address made from a secret, or what is wrong with the secret.
@@ -122,6 +124,7 @@ impl Redactions<'_> {
 pub struct Http {
     client: SharedClient,
     secret_store: Option<SecretStore>,
+    session: Option<Arc<LazySession>>,
 }
 
 impl Http {
@@ -130,7 +133,28 @@ impl Http {
         Self {
             client,
             secret_store: Some(secret_store),
+            session: None,
         }
+    }
+
+    /// Lets channels call AWS.
+    #[must_use]
+    pub fn with_aws(self, session: Arc<LazySession>) -> Self {
+        Self {
+            session: Some(session),
+            ..self
+        }
+    }
+
+    /// The session, for channels that are services of AWS. Without credentials, each message is refused.
+    pub(super) async fn session(&self) -> Result<&Session, Outcome> {
+        let Some(session) = &self.session else {
+            let why = "the channel calls AWS, which this command does not do".to_owned();
+            return Err(Outcome::Refused { why });
+        };
+        session.own().await.map_err(|error| Outcome::Refused {
+            why: error.to_string(),
+        })
     }
 
     /// Posts JSON to the address made from a secret.

@@ -10,6 +10,9 @@ use crate::notifier::message::{MessageFacts, MessageLink};
 use crate::notifier::policy::Priority;
 use crate::notifier::thread::{ShownNotice, Thread};
 
+/// The longest address, in bytes. AWS's names are so short that none is longer.
+const LONGEST_ADDRESS: usize = 1_500;
+
 pub(super) fn facts_of(notice: &Notice, priority: Priority) -> MessageFacts {
     let (origin, subject) = (&notice.origin, &notice.subject);
     let instance = subject.ec2_instance.as_ref();
@@ -84,6 +87,9 @@ fn links(pages: &Links) -> Vec<MessageLink> {
     ];
     let links = pages.into_iter().filter_map(|(label, url)| {
         let url = link_address(url.as_deref()?)?.to_owned();
+        if url.len() > LONGEST_ADDRESS {
+            return None;
+        }
         Some(MessageLink { label, url })
     });
     links.collect()

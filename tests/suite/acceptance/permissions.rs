@@ -165,10 +165,11 @@ async fn the_role_of_deploy_hook_is_exactly_enough() {
 #[tokio::test]
 #[ignore = "acceptance"]
 async fn the_role_of_parrot_is_exactly_enough() {
-    const OTHERS: [&str; 5] = [
+    const OTHERS: [&str; 6] = [
         "WriteItsOwnLog",
         "KeepWhatFailed",
         "OpenChannels",
+        "PublishToChannels",
         "TakeEvents",
         "SendTimers",
     ];
@@ -213,7 +214,12 @@ async fn the_role_of_parrot_allows_visibility_changes_and_timers() {
     let (_, log) = ingest::run(&aws, 404).await;
     assert!(!aws.visibility_changes().is_empty(), "{log}");
     assert!(!aws.sent_messages().is_empty(), "{log}");
-    let others = ["WriteItsOwnLog", "KeepWhatFailed", "OpenChannels"];
+    let others = [
+        "WriteItsOwnLog",
+        "KeepWhatFailed",
+        "OpenChannels",
+        "PublishToChannels",
+    ];
     assert_exactly_enough(&aws, &policy, &others);
 }
 

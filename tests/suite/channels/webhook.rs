@@ -18,7 +18,7 @@ use sha2::Sha256;
 use wiremock::{MockServer, Request, ResponseTemplate};
 
 use super::{channel, message, post, server};
-use crate::chat_services::{ChatService, Refusal, refusal};
+use crate::chat_services::{ChatService, Refusal, StrictServer, refusal, status_of};
 use crate::fake_aws::FakeAws;
 use crate::runtime_api::{Answer, RuntimeApi};
 use crate::{events, hostile, stories, tools};
@@ -114,7 +114,7 @@ impl ChatService for Receiver {
 /// A request like the ones of the channel, with another body and headers.
 async fn answer_to(body: &str, signature: Option<&str>) -> u16 {
     let service: Box<dyn ChatService> = Box::new(Receiver);
-    let strict = crate::chat_services::StrictServer::start(service).await;
+    let strict = StrictServer::start(service).await;
     let url = strict.channel_url();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let timestamp = now.as_secs().to_string();
@@ -122,14 +122,13 @@ async fn answer_to(body: &str, signature: Option<&str>) -> u16 {
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
     mac.update(format!("msg_1.{timestamp}.{body}").as_bytes());
     let right = format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()));
-    let request = reqwest::Client::new()
-        .post(url)
-        .header("content-type", "application/json")
-        .header("webhook-id", "msg_1")
-        .header("webhook-timestamp", &timestamp)
-        .header("webhook-signature", signature.unwrap_or(&right))
-        .body(body.to_owned());
-    request.send().await.unwrap().status().as_u16()
+    let headers = [
+        ("content-type", "application/json"),
+        ("webhook-id", "msg_1"),
+        ("webhook-timestamp", &timestamp),
+        ("webhook-signature", signature.unwrap_or(&right)),
+    ];
+    status_of(url, &headers, body.to_owned()).await
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ pub(super) fn cloud_event(message: &Message, operation: Operation<'_>) -> Value 
 }
 
 /// `ecs_parrot.incident.opened` for a step of a thread, `ecs_parrot.event.task_stopped` for an event of no thread.
-pub(super) fn event_type(message: &Message) -> String {
+pub(in crate::notifier::channel) fn event_type(message: &Message) -> String {
     match &message.thread {
         Some(thread) => format!("ecs_parrot.{}.{}", thread.kind, thread.reason),
         None => format!("ecs_parrot.event.{}", message.kind),
