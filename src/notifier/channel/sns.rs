@@ -1,7 +1,7 @@
 //! A topic of Amazon SNS: a custom notification for Amazon Q Developer in chat applications, or the JSON of `webhook`.
 //!
-//! <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>. Amazon Q shows it in Slack, Microsoft
-//! Teams or Chime, and needs no secret: IAM decides who may publish.
+//! <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>. Amazon Q shows it in the chats
+//! that it serves, and needs no secret: IAM decides who may publish.
 
 use std::io;
 use std::time::Duration;
@@ -322,8 +322,8 @@ fn failed(error: &CallError) -> Outcome {
     Outcome::Refused { why }.with_advice(advice.as_deref())
 }
 
-/// Amazon Q hands the text on in the Markdown of the chat, which is not known here. So only what Slack and Teams read
-/// in the same way is written: `*text*` (bold in Slack, italics in Teams), code, and addresses as they are. What any of
+/// Amazon Q hands the text on in the Markdown of the chat, which is not known here. So only what all of them read
+/// in the same way is written: `*text*` (bold in Slack, italics elsewhere), code, and addresses as they are. What any of
 /// them could read in a value is replaced.
 struct ClientMarkdown;
 
