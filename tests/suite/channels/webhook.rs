@@ -162,7 +162,7 @@ async fn a_message_is_signed_json() {
     verify(SECRET, request).unwrap();
     assert!(verify(OTHER_SECRET, request).is_err());
     let facts = json!({
-        "event_id": null, "time": null, "account": null, "region": null, "cluster": null, "service": null,
+        "event_id": null, "time": null, "account": null, "account_name": null, "region": null, "cluster": null, "service": null,
         "family": null, "revision": null, "task": null, "instance": null, "actor": null, "cause": null, "links": [],
     });
     let expected = json!({
