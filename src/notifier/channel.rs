@@ -8,6 +8,7 @@ mod answer;
 mod discord;
 mod fit;
 mod flowdock;
+mod google_chat;
 pub mod html;
 mod http;
 pub mod markup;
@@ -46,6 +47,7 @@ pub enum ChannelType {
     SlackApp,
     Teams,
     Discord,
+    GoogleChat,
     Flowdock,
     Terminal,
 }
@@ -57,6 +59,7 @@ impl ChannelType {
             Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
             Self::Discord => &discord::DEFINITION,
+            Self::GoogleChat => &google_chat::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Terminal => &terminal::DEFINITION,
         }

@@ -1,6 +1,7 @@
 //! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
 
 mod discord;
+mod google_chat;
 mod slack_app;
 mod teams;
 
@@ -75,6 +76,9 @@ fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel
         ChannelType::Teams => json!({"url": url}),
         ChannelType::Discord => {
             json!({"url": format!("{base}/api/webhooks/1234567890/{TOKEN}")})
+        }
+        ChannelType::GoogleChat => {
+            json!({"url": format!("{base}/v1/spaces/AAAA/messages?key=k&token={TOKEN}")})
         }
         ChannelType::Flowdock => json!({
             "url": base,
@@ -322,6 +326,10 @@ fn successes_of(channel_type: ChannelType) -> Option<Successes> {
             |body| body.contains(r#""channel_id":""#),
             "not with the message: is `url` the address of a Discord webhook?",
         ),
+        ChannelType::GoogleChat => (
+            |body| body.contains(r#""name":"spaces/"#),
+            "not with the message: is `url` the address of a Google Chat webhook?",
+        ),
         ChannelType::Terminal => return None,
     };
     Some(Successes { is_success, hint })
@@ -334,6 +342,7 @@ pub(crate) fn service_of(channel_type: ChannelType) -> Option<Box<dyn ChatServic
         // `slack_api.rs` is the service of `slack_app`, and `slack_sdk.rs` checks the payload of `slack`.
         ChannelType::Teams => Some(Box::new(teams::Workflow)),
         ChannelType::Discord => Some(Box::new(discord::Webhook::default())),
+        ChannelType::GoogleChat => Some(Box::new(google_chat::Space::default())),
         ChannelType::Slack
         | ChannelType::SlackApp
         | ChannelType::Flowdock

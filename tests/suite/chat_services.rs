@@ -105,6 +105,11 @@ impl StrictServer {
 
     /// The bodies of the accepted requests.
     pub(crate) fn accepted(&self) -> Vec<Value> {
+    /// The address of the server, without a path.
+    pub(crate) fn address(&self) -> String {
+        self.server.uri()
+    }
+
         self.state.lock().unwrap().accepted.clone()
     }
 

@@ -39,6 +39,9 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
 static DISCORD_TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new("<t:-?[0-9]+:[dT]>").unwrap());
 static HEADING: LazyLock<Regex> = LazyLock::new(|| Regex::new("^(-?#+|>+) ").unwrap());
+static CARD_TAG: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"</?(b|code|pre)>|<a href="https://[a-z0-9-]+\.(console\.)?(aws\.)?amazon\.com[A-Za-z0-9%/._~$:=&;?#+-]*">|</a>"#).unwrap()
+});
 static MARKDOWN_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
 });
@@ -164,6 +167,10 @@ fn assert_clean(rendered: &Rendered, context: &str) {
                 assert_discord_clean(&message, context);
                 assert_discord_limits(payload.unwrap(), context);
             }
+            ChannelType::GoogleChat => {
+                assert_card_html_clean(message, context);
+                assert_google_chat_limits(payload.unwrap(), context);
+            }
             ChannelType::Flowdock => {
                 assert_markdown_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 let content = payload.unwrap()["content"].as_str().unwrap();
@@ -277,6 +284,42 @@ fn assert_discord_limits(payload: &Value, context: &str) {
         serde_json::json!({"parse": []})
     );
     assert_eq!(payload.get("content"), None, "{context}");
+}
+
+/// Only the tags of the templates, and only whole entities. No tag is open at the end of a line.
+fn assert_card_html_clean(message: &Message, context: &str) {
+    for line in lines(message) {
+        let rest = CARD_TAG.replace_all(line, "");
+        assert!(!rest.contains(['<', '>']), "{context}: {line}");
+        assert!(
+            !ENTITY.replace_all(&rest, "").contains('&'),
+            "{context}: {line}"
+        );
+        for tag in ["b", "code", "pre", "a"] {
+            let opened = line.matches(&format!("<{tag}>")).count();
+            let opened = opened + line.matches(&format!("<{tag} ")).count();
+            let closed = line.matches(&format!("</{tag}>")).count();
+            assert_eq!(opened, closed, "{context}: {line}");
+        }
+        assert_no_invisible(line, context);
+    }
+}
+
+/// The text, which alone can mention somebody, has no value of an event.
+fn assert_google_chat_limits(payload: &Value, context: &str) {
+    let length = payload.to_string().len();
+    assert!(length <= 32_000, "{context}: {length}");
+    assert_eq!(payload.get("text"), None, "{context}");
+    let widgets = &payload["cardsV2"][0]["card"]["sections"][0]["widgets"];
+    assert!(
+        (1..=100).contains(&widgets.as_array().unwrap().len()),
+        "{context}"
+    );
+    let fallback = payload["fallbackText"].as_str().unwrap();
+    assert!(
+        !fallback.is_empty() && !fallback.contains('\n'),
+        "{context}: {fallback}"
+    );
 }
 
 /// The only control sequences are those for bold and colours.
