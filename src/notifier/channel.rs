@@ -77,6 +77,25 @@ impl ChannelType {
     }
 }
 
+/// Whose markup a channel has. Services that accept the JSON of a type may have a markup of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Flavor {
+    /// The markup of the type.
+    #[default]
+    Own,
+    /// The Markdown of Mattermost and Rocket.Chat, for the type `slack`.
+    Mattermost,
+}
+
+impl Flavor {
+    pub fn markup(self, channel_type: ChannelType) -> &'static dyn Markup {
+        match self {
+            Self::Own => channel_type.markup(),
+            Self::Mattermost => &slack::mattermost::MattermostMarkdown,
+        }
+    }
+}
+
 /// The properties of a channel type.
 pub struct TypeDefinition {
     pub markup: &'static dyn Markup,
@@ -126,6 +145,11 @@ pub trait Channel: fmt::Debug + Send + Sync {
 
     /// The message as its reader sees it. `html` is the same message with HTML as markup.
     fn show(&self, message: &Message, html: &Message) -> Shown;
+
+    /// Whose markup the message must have.
+    fn flavor(&self) -> Flavor {
+        Flavor::Own
+    }
 
     /// The chat service's limit. `None` if there is no limit.
     fn rate_limit(&self) -> Option<RateLimit>;

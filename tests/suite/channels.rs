@@ -2,6 +2,7 @@
 
 mod discord;
 mod google_chat;
+mod mattermost;
 mod slack_app;
 mod teams;
 
@@ -339,14 +340,12 @@ fn successes_of(channel_type: ChannelType) -> Option<Successes> {
 /// for a new type.
 pub(crate) fn service_of(channel_type: ChannelType) -> Option<Box<dyn ChatService>> {
     match channel_type {
-        // `slack_api.rs` is the service of `slack_app`, and `slack_sdk.rs` checks the payload of `slack`.
+        // `slack_sdk.rs` checks the payload for Slack itself, and `slack_api.rs` is the service of `slack_app`.
+        ChannelType::Slack => Some(Box::new(mattermost::Mattermost)),
         ChannelType::Teams => Some(Box::new(teams::Workflow)),
         ChannelType::Discord => Some(Box::new(discord::Webhook::default())),
         ChannelType::GoogleChat => Some(Box::new(google_chat::Space::default())),
-        ChannelType::Slack
-        | ChannelType::SlackApp
-        | ChannelType::Flowdock
-        | ChannelType::Terminal => None,
+        ChannelType::SlackApp | ChannelType::Flowdock | ChannelType::Terminal => None,
     }
 }
 

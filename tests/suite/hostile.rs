@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use ecs_parrot::ecs::notice::{Facts, LogStream};
-use ecs_parrot::notifier::channel::ChannelType;
+use ecs_parrot::notifier::channel::{ChannelType, Flavor};
 use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
@@ -153,30 +153,35 @@ pub(crate) fn becomes_no_markup_in_groups(samples: &[&(String, Value)]) {
 fn assert_clean(rendered: &Rendered, context: &str) {
     for channel in rendered.channels() {
         let (message, payload) = (&channel.message, channel.payload.as_ref());
-        match channel.channel_type {
-            ChannelType::Slack | ChannelType::SlackApp => {
+        match (channel.channel_type, channel.flavor) {
+            (_, Flavor::Mattermost) => {
+                let message = without_blocks(message, "```\n", "\n```", "`<>");
+                assert_plain_markdown_clean(&message, context);
+                assert_mattermost_limits(payload.unwrap(), context);
+            }
+            (ChannelType::Slack | ChannelType::SlackApp, Flavor::Own) => {
                 assert_slack_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 assert_slack_limits(payload.unwrap(), context);
             }
-            ChannelType::Teams => {
+            (ChannelType::Teams, Flavor::Own) => {
                 assert_markdown_clean(&without_blocks(message, "", "", ""), context);
                 assert_teams_limits(payload.unwrap(), context);
             }
-            ChannelType::Discord => {
+            (ChannelType::Discord, Flavor::Own) => {
                 let message = without_blocks(message, "```\n", "\n```", "`");
-                assert_discord_clean(&message, context);
+                assert_plain_markdown_clean(&message, context);
                 assert_discord_limits(payload.unwrap(), context);
             }
-            ChannelType::GoogleChat => {
+            (ChannelType::GoogleChat, Flavor::Own) => {
                 assert_card_html_clean(message, context);
                 assert_google_chat_limits(payload.unwrap(), context);
             }
-            ChannelType::Flowdock => {
+            (ChannelType::Flowdock, Flavor::Own) => {
                 assert_markdown_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 let content = payload.unwrap()["content"].as_str().unwrap();
                 assert!(content.encode_utf16().count() <= 8_096, "{context}");
             }
-            ChannelType::Terminal => {
+            (ChannelType::Terminal, Flavor::Own) => {
                 assert_terminal_clean(&rendered.terminal.replace("\n  | ", " "), context);
             }
         }
@@ -246,7 +251,7 @@ fn assert_markdown_clean(message: &Message, context: &str) {
 }
 
 /// In code nothing has a meaning but the backtick.
-fn assert_discord_clean(message: &Message, context: &str) {
+fn assert_plain_markdown_clean(message: &Message, context: &str) {
     for line in lines(message) {
         let rest = CODE.replace_all(line, "");
         let rest = DISCORD_TIME.replace_all(&rest, "");
@@ -284,6 +289,23 @@ fn assert_discord_limits(payload: &Value, context: &str) {
         serde_json::json!({"parse": []})
     );
     assert_eq!(payload.get("content"), None, "{context}");
+}
+
+/// The details are one text. A mention would notify people in both texts.
+fn assert_mattermost_limits(payload: &Value, context: &str) {
+    let length = |value: &Value| value.as_str().unwrap().encode_utf16().count();
+    assert!(length(&payload["text"]) <= 4_000, "{context}");
+    let Some(attachment) = payload["attachments"].get(0) else {
+        return;
+    };
+    let text = &attachment["text"];
+    assert!((1..=7_000).contains(&length(text)), "{context}");
+    for text in [&payload["text"], text] {
+        assert!(
+            !starts_a_mention(text.as_str().unwrap()),
+            "{context}: {text}"
+        );
+    }
 }
 
 /// Only the tags of the templates, and only whole entities. No tag is open at the end of a line.
