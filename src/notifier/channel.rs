@@ -9,6 +9,7 @@ mod answer;
 mod discord;
 mod fit;
 mod flowdock;
+mod google_chat;
 mod hash;
 pub mod html;
 mod http;
@@ -54,6 +55,7 @@ pub enum ChannelType {
     SlackApp,
     Teams,
     Discord,
+    GoogleChat,
     Flowdock,
     Webhook,
     Pagerduty,
@@ -69,6 +71,7 @@ impl ChannelType {
             Self::SlackApp => &slack::app::DEFINITION,
             Self::Teams => &teams::DEFINITION,
             Self::Discord => &discord::DEFINITION,
+            Self::GoogleChat => &google_chat::DEFINITION,
             Self::Flowdock => &flowdock::DEFINITION,
             Self::Webhook => &webhook::DEFINITION,
             Self::Pagerduty => &pagerduty::DEFINITION,
@@ -87,6 +90,25 @@ impl ChannelType {
         [Some(self), self.definition().templates]
             .into_iter()
             .flatten()
+    }
+}
+
+/// Whose markup a channel has. Services that accept the JSON of a type may have a markup of their own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Flavor {
+    /// The markup of the type.
+    #[default]
+    Own,
+    /// The Markdown of Mattermost and Rocket.Chat, for the type `slack`.
+    Mattermost,
+}
+
+impl Flavor {
+    pub fn markup(self, channel_type: ChannelType) -> &'static dyn Markup {
+        match self {
+            Self::Own => channel_type.markup(),
+            Self::Mattermost => &slack::mattermost::MattermostMarkdown,
+        }
     }
 }
 
@@ -139,6 +161,11 @@ pub trait Channel: fmt::Debug + Send + Sync {
 
     /// The message as its reader sees it. `html` is the same message with HTML as markup.
     fn show(&self, message: &Message, html: &Message) -> Shown;
+
+    /// Whose markup the message must have.
+    fn flavor(&self) -> Flavor {
+        Flavor::Own
+    }
 
     /// The chat service's limit. `None` if there is no limit.
     fn rate_limit(&self) -> Option<RateLimit>;

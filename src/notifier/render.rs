@@ -21,9 +21,9 @@ pub use own::{OwnTemplates, TemplateFile};
 pub use thread_message::ThreadMessage;
 
 use crate::ecs::notice::Kind;
-use crate::notifier::channel::ChannelType;
 use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
+use crate::notifier::channel::{ChannelType, ConfiguredChannel, Flavor};
 use crate::notifier::group::{Form, Group};
 use crate::notifier::message::{Line, Message, MessageFacts, MessageThread};
 use crate::notifier::policy::Severity;
@@ -41,19 +41,30 @@ pub struct View {
     format: Format,
 }
 
-#[derive(Debug, Clone, Copy, VariantArray)]
+#[derive(Debug, Clone, Copy)]
 enum Format {
     /// The channel's own markup.
-    Own,
+    Own(Flavor),
     /// HTML, for the page of a preview.
     Html,
 }
 
 impl View {
-    /// In the channel's own markup.
+    /// The number of views: two for each type, and one for Mattermost's flavor of Slack.
+    const COUNT: usize = 2 * ChannelType::VARIANTS.len() + 1;
+
+    /// In the type's own markup.
     pub fn of(channel: ChannelType) -> Self {
-        let format = Format::Own;
+        let format = Format::Own(Flavor::Own);
         Self { channel, format }
+    }
+
+    /// In the markup of a configured channel.
+    pub fn of_channel(channel: &ConfiguredChannel) -> Self {
+        Self {
+            channel: channel.channel_type,
+            format: Format::Own(channel.channel.flavor()),
+        }
     }
 
     /// With the channel's templates, in HTML.
@@ -62,26 +73,22 @@ impl View {
         Self { channel, format }
     }
 
-    fn all() -> impl Iterator<Item = Self> {
-        let formats = Format::VARIANTS.iter();
-        formats.flat_map(|format| {
-            ChannelType::VARIANTS.iter().map(|channel| Self {
-                channel: *channel,
-                format: *format,
-            })
-        })
-    }
-
     fn markup(self) -> &'static dyn Markup {
         match self.format {
-            Format::Own => self.channel.markup(),
+            Format::Own(flavor) => flavor.markup(self.channel),
             Format::Html => &Html,
         }
     }
 
-    /// The index in [`View::all`].
+    /// A number below [`View::COUNT`].
     fn index(self) -> usize {
-        self.format as usize * ChannelType::VARIANTS.len() + self.channel as usize
+        let types = ChannelType::VARIANTS.len();
+        match self.format {
+            Format::Own(Flavor::Own) => self.channel as usize,
+            Format::Html => types + self.channel as usize,
+            // Only the type `slack` has this flavor.
+            Format::Own(Flavor::Mattermost) => 2 * types,
+        }
     }
 }
 
@@ -110,7 +117,7 @@ impl Default for Renderer {
 
 impl Renderer {
     pub fn new(own: Option<OwnTemplates>) -> Self {
-        let slots = View::all().count() * TemplateKind::SLOTS;
+        let slots = View::COUNT * TemplateKind::SLOTS;
         Self {
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),

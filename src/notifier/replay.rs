@@ -465,7 +465,7 @@ impl<'a> Replay<'a> {
     fn rendered(&self, render: impl Fn(View) -> Message) -> Rendered {
         let channel_type = self.channel.channel_type;
         Rendered {
-            own: render(View::of(channel_type)),
+            own: render(View::of_channel(self.channel)),
             html: render(View::html(channel_type)),
             terminal: render(View::of(crate::notifier::channel::ChannelType::Terminal)),
         }

@@ -1,7 +1,9 @@
 //! Tests for every channel type: what it posts, what each answer of the server means, and that it never shows a secret.
 
 mod discord;
+mod google_chat;
 mod jsm;
+mod mattermost;
 mod pagerduty;
 mod slack_app;
 mod sns;
@@ -79,6 +81,9 @@ fn channel_at(channel_type: ChannelType, base: &str) -> Option<ConfiguredChannel
         ChannelType::Teams => json!({"url": url}),
         ChannelType::Discord => {
             json!({"url": format!("{base}/api/webhooks/1234567890/{TOKEN}")})
+        }
+        ChannelType::GoogleChat => {
+            json!({"url": format!("{base}/v1/spaces/AAAA/messages?key=k&token={TOKEN}")})
         }
         ChannelType::Flowdock => json!({
             "url": base,
@@ -340,6 +345,10 @@ fn successes_of(channel_type: ChannelType) -> Option<Successes> {
             |body| body.contains(r#""channel_id":""#),
             "not with the message: is `url` the address of a Discord webhook?",
         ),
+        ChannelType::GoogleChat => (
+            |body| body.contains(r#""name":"spaces/"#),
+            "not with the message: is `url` the address of a Google Chat webhook?",
+        ),
         ChannelType::Webhook => (|_| true, ""),
         ChannelType::Pagerduty => (
             |body| body.contains(r#""status":"success""#),
@@ -358,14 +367,15 @@ fn successes_of(channel_type: ChannelType) -> Option<Successes> {
 /// for a new type.
 pub(crate) fn service_of(channel_type: ChannelType) -> Option<Box<dyn ChatService>> {
     match channel_type {
-        // `slack_api.rs` is the service of `slack_app`, and `slack_sdk.rs` checks the payload of `slack`.
+        // `slack_sdk.rs` checks the payload for Slack itself, and `slack_api.rs` is the service of `slack_app`.
+        ChannelType::Slack => Some(Box::new(mattermost::Mattermost)),
         ChannelType::Teams => Some(Box::new(teams::Workflow)),
         ChannelType::Discord => Some(Box::new(discord::Webhook::default())),
+        ChannelType::GoogleChat => Some(Box::new(google_chat::Space::default())),
         ChannelType::Webhook => Some(Box::new(webhook::Receiver)),
         ChannelType::Pagerduty => Some(Box::new(pagerduty::PagerDuty::default())),
         ChannelType::Jsm => Some(Box::new(jsm::AlertApi::default())),
-        ChannelType::Slack
-        | ChannelType::SlackApp
+        ChannelType::SlackApp
         | ChannelType::Flowdock
         // `sns.rs` has an SNS.
         | ChannelType::Sns

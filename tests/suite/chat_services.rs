@@ -9,8 +9,10 @@ use ecs_parrot::notifier::channel::{
     ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
 };
 use ecs_parrot::notifier::config::NotifierConfig;
+use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
+use ecs_parrot::notifier::render::View;
 use ecs_parrot::notifier::replay::ReplayLine;
 use ecs_parrot::notifier::thread::ActionKind;
 use serde_json::{Value, json};
@@ -111,6 +113,11 @@ impl StrictServer {
         settings["url"].as_str().unwrap().to_owned()
     }
 
+    /// The address of the server, without a path.
+    pub(crate) fn address(&self) -> String {
+        self.server.uri()
+    }
+
     /// The bodies of the accepted requests.
     pub(crate) fn accepted(&self) -> Vec<Value> {
         self.state.lock().unwrap().accepted.clone()
@@ -195,10 +202,9 @@ async fn each_service_takes_every_sample() {
                 let Some(priority) = evaluated.priority().filter(|it| channel.accepts(*it)) else {
                     continue;
                 };
-                let rendered = events::render(events::renderer(), &evaluated.notice, priority);
-                let rendered = rendered.unwrap();
-                let message = &rendered.of(channel_type).message;
-                send(&channel, message, Operation::Post, name).await;
+                let group = Group::of_one(&evaluated.notice, priority);
+                let message = events::renderer().render(View::of_channel(&channel), &group);
+                send(&channel, &message.unwrap(), Operation::Post, name).await;
             }
         }
         assert!(server.refused().is_empty(), "{:?}", server.refused());
@@ -212,7 +218,7 @@ async fn each_service_takes_every_story() {
         let server = StrictServer::start(service).await;
         let channel = server.channel(channel_type);
         for name in stories::names() {
-            let lines = stories::play(name, channel_type);
+            let lines = stories::play_in(name, &channel);
             let context = format!("{channel_type}, {name}");
             send_replay(&channel, &lines, &context).await;
         }

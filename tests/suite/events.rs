@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use ecs_parrot::ecs::event::EcsEvent;
 use ecs_parrot::ecs::notice::Notice;
-use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Operation, terminal};
+use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, Flavor, Operation, terminal};
+use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::dispatch;
 use ecs_parrot::notifier::group::Group;
 use ecs_parrot::notifier::ingest;
@@ -15,7 +16,7 @@ use ecs_parrot::notifier::policy::{Decision, Policy, Priority};
 use ecs_parrot::notifier::render::{Renderer, TemplateError, View};
 use ecs_parrot::notifier::replay::{Replay, ReplayLine};
 use ecs_parrot::notifier::thread::{ThreadSettings, UnixTime};
-use serde_json::Value;
+use serde_json::{Value, json};
 use strum::VariantArray as _;
 
 /// These fields decide how an event is classified. All other fields are facts about it.
@@ -97,9 +98,16 @@ pub(crate) fn replay(
     batches: impl IntoIterator<Item = (UnixTime, Vec<EcsEvent>)>,
     channel: ChannelType,
 ) -> Vec<ReplayLine> {
+    replay_in(batches, &ConfiguredChannel::unconfigured(channel))
+}
+
+/// The same for a configured channel.
+pub(crate) fn replay_in(
+    batches: impl IntoIterator<Item = (UnixTime, Vec<EcsEvent>)>,
+    channel: &ConfiguredChannel,
+) -> Vec<ReplayLine> {
     let policy = Policy::default();
-    let channel = ConfiguredChannel::unconfigured(channel);
-    let mut replay = Replay::new(&policy, renderer(), &channel, ThreadSettings::default());
+    let mut replay = Replay::new(&policy, renderer(), channel, ThreadSettings::default());
     let mut lines = Vec::new();
     for (at, events) in batches {
         lines.extend(replay.batch(at, &events));
@@ -147,7 +155,10 @@ pub(crate) struct Rendered {
 }
 
 pub(crate) struct RenderedChannel {
+    /// The name of the type, or of its flavor.
+    pub(crate) name: String,
     pub(crate) channel_type: ChannelType,
+    pub(crate) flavor: Flavor,
     pub(crate) message: Message,
     /// `None` for the terminal.
     pub(crate) payload: Option<Value>,
@@ -173,17 +184,33 @@ pub(crate) fn render(
     render_group(renderer, &Group::of_one(notice, priority))
 }
 
+/// A channel of Mattermost, the only flavor of a type.
+pub(crate) fn mattermost() -> ConfiguredChannel {
+    let list = json!([{
+        "name": "mattermost",
+        "type": "slack",
+        "flavor": "mattermost",
+        "url": "https://mattermost.example/hooks/x",
+    }]);
+    let variable = ("CHANNELS".to_owned(), list.to_string());
+    let config = NotifierConfig::read(&[variable]).unwrap();
+    config.channels.configured.into_iter().next().unwrap()
+}
+
 /// Renders several notices as one message.
 pub(crate) fn render_group(
     renderer: &Renderer,
     group: &Group<'_>,
 ) -> Result<Rendered, TemplateError> {
-    let channels = ChannelType::VARIANTS.iter().map(|channel_type| {
-        let message = renderer.render(View::of(*channel_type), group)?;
-        let channel = ConfiguredChannel::unconfigured(*channel_type).channel;
+    let types = ChannelType::VARIANTS.iter().copied();
+    let unconfigured = types.map(ConfiguredChannel::unconfigured);
+    let channels = unconfigured.chain([mattermost()]).map(|configured| {
+        let message = renderer.render(View::of_channel(&configured), group)?;
         Ok(RenderedChannel {
-            channel_type: *channel_type,
-            payload: channel.payload(&message, Operation::Post),
+            payload: configured.channel.payload(&message, Operation::Post),
+            channel_type: configured.channel_type,
+            flavor: configured.channel.flavor(),
+            name: configured.name,
             message,
         })
     });

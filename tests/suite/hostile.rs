@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use ecs_parrot::ecs::notice::{Facts, LogStream};
-use ecs_parrot::notifier::channel::ChannelType;
+use ecs_parrot::notifier::channel::{ChannelType, Flavor};
 use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
@@ -39,6 +39,9 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
 static DISCORD_TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new("<t:-?[0-9]+:[dT]>").unwrap());
 static HEADING: LazyLock<Regex> = LazyLock::new(|| Regex::new("^(-?#+|>+) ").unwrap());
+static CARD_TAG: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"</?(b|code|pre)>|<a href="https://[a-z0-9-]+\.(console\.)?(aws\.)?amazon\.com[A-Za-z0-9%/._~$:=&;?#+-]*">|</a>"#).unwrap()
+});
 static MARKDOWN_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
 });
@@ -150,37 +153,46 @@ pub(crate) fn becomes_no_markup_in_groups(samples: &[&(String, Value)]) {
 fn assert_clean(rendered: &Rendered, context: &str) {
     for channel in rendered.channels() {
         let (message, payload) = (&channel.message, channel.payload.as_ref());
-        match channel.channel_type {
-            ChannelType::Slack | ChannelType::SlackApp => {
+        match (channel.channel_type, channel.flavor) {
+            (_, Flavor::Mattermost) => {
+                let message = without_blocks(message, "```\n", "\n```", "`<>");
+                assert_plain_markdown_clean(&message, context);
+                assert_mattermost_limits(payload.unwrap(), context);
+            }
+            (ChannelType::Slack | ChannelType::SlackApp, Flavor::Own) => {
                 assert_slack_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 assert_slack_limits(payload.unwrap(), context);
             }
-            ChannelType::Teams => {
+            (ChannelType::Teams, Flavor::Own) => {
                 assert_markdown_clean(&without_blocks(message, "", "", ""), context);
                 assert_teams_limits(payload.unwrap(), context);
             }
-            ChannelType::Discord => {
+            (ChannelType::Discord, Flavor::Own) => {
                 let message = without_blocks(message, "```\n", "\n```", "`");
-                assert_discord_clean(&message, context);
+                assert_plain_markdown_clean(&message, context);
                 assert_discord_limits(payload.unwrap(), context);
             }
-            ChannelType::Flowdock => {
+            (ChannelType::GoogleChat, Flavor::Own) => {
+                assert_card_html_clean(message, context);
+                assert_google_chat_limits(payload.unwrap(), context);
+            }
+            (ChannelType::Flowdock, Flavor::Own) => {
                 assert_markdown_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 let content = payload.unwrap()["content"].as_str().unwrap();
                 assert!(content.encode_utf16().count() <= 8_096, "{context}");
             }
-            ChannelType::Webhook => {
+            (ChannelType::Webhook, Flavor::Own) => {
                 assert_plain_clean(message, context);
                 let length = payload.unwrap().to_string().len();
                 assert!(length <= 20_000, "{context}: {length}");
             }
-            ChannelType::Pagerduty => {
+            (ChannelType::Pagerduty, Flavor::Own) => {
                 assert_plain_clean(message, context);
                 let event = &payload.unwrap()["payload"];
                 let summary = event["summary"].as_str().unwrap().chars().count();
                 assert!((1..=1_024).contains(&summary), "{context}: {summary}");
             }
-            ChannelType::Jsm => {
+            (ChannelType::Jsm, Flavor::Own) => {
                 assert_plain_clean(message, context);
                 let text = payload.unwrap()["message"].as_str().unwrap();
                 assert!(
@@ -188,14 +200,14 @@ fn assert_clean(rendered: &Rendered, context: &str) {
                     "{context}: {text}"
                 );
             }
-            ChannelType::Sns => {
+            (ChannelType::Sns, Flavor::Own) => {
                 assert_markdown_clean(&without_blocks(message, "```\n", "\n```", "`<>"), context);
                 let content = &payload.unwrap()["content"];
                 let length = |it: &Value| it.as_str().unwrap().encode_utf16().count();
                 assert!(length(&content["title"]) <= 500, "{context}");
                 assert!(length(&content["description"]) <= 8_000, "{context}");
             }
-            ChannelType::Terminal => {
+            (ChannelType::Terminal, Flavor::Own) => {
                 assert_terminal_clean(&rendered.terminal.replace("\n  | ", " "), context);
             }
         }
@@ -273,7 +285,7 @@ fn assert_plain_clean(message: &Message, context: &str) {
 }
 
 /// In code nothing has a meaning but the backtick.
-fn assert_discord_clean(message: &Message, context: &str) {
+fn assert_plain_markdown_clean(message: &Message, context: &str) {
     for line in lines(message) {
         let rest = CODE.replace_all(line, "");
         let rest = DISCORD_TIME.replace_all(&rest, "");
@@ -311,6 +323,59 @@ fn assert_discord_limits(payload: &Value, context: &str) {
         serde_json::json!({"parse": []})
     );
     assert_eq!(payload.get("content"), None, "{context}");
+}
+
+/// The details are one text. A mention would notify people in both texts.
+fn assert_mattermost_limits(payload: &Value, context: &str) {
+    let length = |value: &Value| value.as_str().unwrap().encode_utf16().count();
+    assert!(length(&payload["text"]) <= 4_000, "{context}");
+    let Some(attachment) = payload["attachments"].get(0) else {
+        return;
+    };
+    let text = &attachment["text"];
+    assert!((1..=7_000).contains(&length(text)), "{context}");
+    for text in [&payload["text"], text] {
+        assert!(
+            !starts_a_mention(text.as_str().unwrap()),
+            "{context}: {text}"
+        );
+    }
+}
+
+/// Only the tags of the templates, and only whole entities. No tag is open at the end of a line.
+fn assert_card_html_clean(message: &Message, context: &str) {
+    for line in lines(message) {
+        let rest = CARD_TAG.replace_all(line, "");
+        assert!(!rest.contains(['<', '>']), "{context}: {line}");
+        assert!(
+            !ENTITY.replace_all(&rest, "").contains('&'),
+            "{context}: {line}"
+        );
+        for tag in ["b", "code", "pre", "a"] {
+            let opened = line.matches(&format!("<{tag}>")).count();
+            let opened = opened + line.matches(&format!("<{tag} ")).count();
+            let closed = line.matches(&format!("</{tag}>")).count();
+            assert_eq!(opened, closed, "{context}: {line}");
+        }
+        assert_no_invisible(line, context);
+    }
+}
+
+/// The text, which alone can mention somebody, has no value of an event.
+fn assert_google_chat_limits(payload: &Value, context: &str) {
+    let length = payload.to_string().len();
+    assert!(length <= 32_000, "{context}: {length}");
+    assert_eq!(payload.get("text"), None, "{context}");
+    let widgets = &payload["cardsV2"][0]["card"]["sections"][0]["widgets"];
+    assert!(
+        (1..=100).contains(&widgets.as_array().unwrap().len()),
+        "{context}"
+    );
+    let fallback = payload["fallbackText"].as_str().unwrap();
+    assert!(
+        !fallback.is_empty() && !fallback.contains('\n'),
+        "{context}: {fallback}"
+    );
 }
 
 /// The only control sequences are those for bold and colours.

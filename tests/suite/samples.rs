@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ecs_parrot::ecs::diagnosis::{self, Cause};
 use ecs_parrot::ecs::notice::{Container, Facts, Host, Kind, Notice, TaskFacts};
-use ecs_parrot::notifier::channel::{ChannelType, terminal};
+use ecs_parrot::notifier::channel::terminal;
 use ecs_parrot::notifier::policy::{Decision, Policy, decide};
 use ecs_parrot::notifier::render::Renderer;
 use regex::Regex;
@@ -101,20 +101,22 @@ fn payloads_of_each_channel_type() {
         "service_action-service-task-placement-failure",
         "deployment_hook-awaiting-action",
     ];
-    let renderer = events::renderer();
-    let types = ChannelType::VARIANTS.iter();
-    for channel_type in types.filter(|it| **it != ChannelType::Terminal) {
-        let mut shown = String::new();
-        for sample in SAMPLES {
-            for evaluated in events::evaluate(&events::sample(sample), &Policy::default()) {
-                let evaluated = evaluated.unwrap();
-                let priority = evaluated.priority().unwrap();
-                let rendered = events::render(renderer, &evaluated.notice, priority).unwrap();
-                let payload = rendered.of(*channel_type).payload.as_ref().unwrap();
-                shown.push_str(&format!("== {sample}\n{}\n", pretty(payload)));
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
+    for sample in SAMPLES {
+        for evaluated in events::evaluate(&events::sample(sample), &Policy::default()) {
+            let evaluated = evaluated.unwrap();
+            let priority = evaluated.priority().unwrap();
+            let rendered = events::render(events::renderer(), &evaluated.notice, priority);
+            for channel in rendered.unwrap().channels() {
+                if let Some(payload) = &channel.payload {
+                    let shown = shown.entry(channel.name.clone()).or_default();
+                    shown.push_str(&format!("== {sample}\n{}\n", pretty(payload)));
+                }
             }
         }
-        insta::assert_snapshot!(format!("payloads_of_{channel_type}"), shown);
+    }
+    for (name, shown) in shown {
+        insta::assert_snapshot!(format!("payloads_of_{name}"), shown);
     }
 }
 

@@ -79,13 +79,22 @@ pub(crate) fn play(name: &'static str, channel: ChannelType) -> Arc<Vec<ReplayLi
     Arc::clone(lines.or_insert_with(|| Arc::new(replay(story(name), channel))))
 }
 
-/// The events of one second are one batch.
+/// A story in a configured channel.
+pub(crate) fn play_in(name: &str, channel: &ConfiguredChannel) -> Vec<ReplayLine> {
+    events::replay_in(batches(story(name)), channel)
+}
+
 fn replay(story: Vec<(UnixTime, EcsEvent)>, channel: ChannelType) -> Vec<ReplayLine> {
+    events::replay(batches(story), channel)
+}
+
+/// The events of one second are one batch.
+fn batches(story: Vec<(UnixTime, EcsEvent)>) -> BTreeMap<UnixTime, Vec<EcsEvent>> {
     let mut batches: BTreeMap<UnixTime, Vec<EcsEvent>> = BTreeMap::new();
     for (at, event) in story {
         batches.entry(at).or_default().push(event);
     }
-    events::replay(batches, channel)
+    batches
 }
 
 /// One line each. Of a message's edits only the number is written, the first one and the last one.

@@ -361,7 +361,7 @@ impl Preview {
     ) -> Result<Vec<ChannelView>, TemplateError> {
         let views = self.shown.iter().map(|configured| {
             let channel_type = configured.channel_type;
-            let message = render(View::of(channel_type))?;
+            let message = render(View::of_channel(configured))?;
             let html = render(View::html(channel_type))?;
             Ok(ChannelView {
                 name: configured.name.clone(),

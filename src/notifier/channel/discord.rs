@@ -466,7 +466,9 @@ fn request(
         }
     };
     let request = ChatRequest::to_api(url.into(), body).with_method(method);
-    Ok(request.with_secret(webhook.clone()))
+    // The thread's id is no secret, and the answer must show it as the message's channel.
+    let secret = webhook.expose().split('?').next().unwrap_or_default();
+    Ok(request.with_secret(Secret::new(secret.to_owned())))
 }
 
 fn read_answer(answer: &Answer, operation: Operation<'_>) -> Sent {

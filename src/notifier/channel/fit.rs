@@ -41,6 +41,18 @@ pub(super) fn fitting(lines: &[String], shown: &[String], limits: Limits) -> Vec
     kept
 }
 
+/// The largest form of a message that fits, and how many of its lines it has, from the first on. `make` makes the form
+/// with so many lines.
+pub(super) fn largest<T>(
+    lines: usize,
+    make: impl Fn(usize) -> T,
+    fits: impl Fn(&T) -> bool,
+) -> (usize, T) {
+    let mut forms = (1..=lines).rev().map(|count| (count, make(count)));
+    let fitting = forms.find(|(_, form)| fits(form));
+    fitting.unwrap_or_else(|| (0, make(0)))
+}
+
 /// The line that says how many lines were left out.
 pub(super) fn note(left_out: usize) -> Option<String> {
     match left_out {
@@ -150,6 +162,14 @@ mod tests {
             let cut = cut(text, longest);
             assert_eq!(cut, expected);
             assert!(length(&cut) <= longest, "{cut}");
+        }
+    }
+
+    #[test]
+    fn the_form_with_the_most_lines_that_fits_is_chosen() {
+        for (longest, expected) in [(5, "xxx"), (3, "xxx"), (2, "xx"), (0, "")] {
+            let (count, form) = largest(3, |count| "x".repeat(count), |it| it.len() <= longest);
+            assert_eq!((count, form.as_str()), (expected.len(), expected));
         }
     }
 }

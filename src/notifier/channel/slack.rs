@@ -5,6 +5,7 @@ mod api;
 pub(super) mod app;
 mod errors;
 mod markup;
+pub(super) mod mattermost;
 pub(super) mod webhook;
 
 use serde::Serialize;

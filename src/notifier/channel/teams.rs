@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::address::{ALLOWED, is_host, problem_of_host};
 use super::answer::Success;
-use super::fit::note;
+use super::fit::{largest, note};
 use super::markup::{Escaped, Markup, escape, escape_markdown, without_list, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
 use super::{
@@ -146,10 +146,9 @@ impl Channel for Teams {
 
 /// The largest body that is small enough, and how many lines it has, from the first on.
 fn fitting_body(message: &Message) -> (usize, Value) {
-    let counts = (0..=message.details.len()).rev();
-    let mut bodies = counts.map(|count| (count, body(message, count)));
-    let fitting = bodies.find(|(_, body)| body.to_string().len() <= LARGEST_BODY);
-    fitting.unwrap_or_else(|| (0, body(message, 0)))
+    let make = |count| body(message, count);
+    let fits = |body: &Value| body.to_string().len() <= LARGEST_BODY;
+    largest(message.details.len(), make, fits)
 }
 
 /// The JSON that a workflow's trigger expects, with the first lines of the message.

@@ -297,7 +297,7 @@ impl ChannelDispatcher<'_> {
                 turn: &step.claimed.due.turn,
                 form: step.form,
             };
-            let view = View::of(self.channel.channel_type);
+            let view = View::of_channel(self.channel);
             let message = self.renderer.render_thread_or_fall_back(view, &shown);
             if self.channel.channel.skips(&message, step.operation) {
                 chain.note(&Outcome::Delivered { root: None });
@@ -343,7 +343,7 @@ impl ChannelDispatcher<'_> {
     }
 
     async fn send_group(&self, group: &Group<'_>, sending: &mut Sending) -> Outcome {
-        let view = View::of(self.channel.channel_type);
+        let view = View::of_channel(self.channel);
         let message = self.renderer.render_or_fall_back(view, group);
         let prepared = self.channel.channel.prepare(&message, Operation::Post);
         self.send_prepared(&prepared, sending.attempts, sending)

@@ -139,7 +139,7 @@ impl OwnTemplates {
             .map(|file| (file.name.clone(), file))
             .collect();
         files.values().try_for_each(check_name)?;
-        let compiled: Vec<_> = View::all().map(|_| OnceLock::new()).collect();
+        let compiled: Vec<_> = (0..View::COUNT).map(|_| OnceLock::new()).collect();
         // An error does not depend on the markup, so it is enough to compile for one of them.
         let view = View::of(ChannelType::Terminal);
         let first = compile_all(view, &files)?;

@@ -128,7 +128,7 @@ async fn a_post_gives_the_reference_of_the_message() {
 async fn an_edit_replaces_the_message_and_mentions_nobody() {
     let discord = Discord::start().await;
     let mut settings = json!({"mention": "<@&42> @here", "username": "Parrot"});
-    settings["url"] = json!(format!("{}?thread_id=5", discord.url()));
+    settings["url"] = json!(format!("{}?thread_id={CHANNEL}", discord.url()));
     let channel = discord.channel(&settings);
     let critical = message(Severity::Critical);
     assert_eq!(
@@ -149,7 +149,7 @@ async fn an_edit_replaces_the_message_and_mentions_nobody() {
         "embeds": embed("checkout recovered"),
         "allowed_mentions": {"parse": []},
     });
-    let place = format!("/api/webhooks/{ID}/{TOKEN}/messages/9000000001?thread_id=5");
+    let place = format!("/api/webhooks/{ID}/{TOKEN}/messages/9000000001?thread_id={CHANNEL}");
     assert_eq!(requests[1], ("PATCH".to_owned(), place, body));
 }
 

@@ -1,4 +1,5 @@
-//! The type `slack`: Slack's incoming webhooks, and services that accept the same JSON: Mattermost, Rocket.Chat.
+//! The type `slack`: Slack's incoming webhooks, and services that accept the same JSON. Mattermost and Rocket.Chat have
+//! the flavor `mattermost`.
 //!
 //! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>. What a webhook has posted cannot be
 //! edited, and gets no replies.
@@ -9,14 +10,14 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::markup::Mrkdwn;
-use super::{Attachment, LIMITS, MENTIONS, attachments, shown, text};
+use super::{LIMITS, MENTIONS, attachments, mattermost, shown, text};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::channel::address::{ALLOWED, problem_of};
 use crate::notifier::channel::answer::{Success, object};
 use crate::notifier::channel::mention::Mention;
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
 use crate::notifier::channel::{
-    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    Capabilities, Channel, Flavor, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
     TypeDefinition,
 };
 use crate::notifier::message::Message;
@@ -31,11 +32,21 @@ pub(in crate::notifier::channel) static DEFINITION: TypeDefinition = TypeDefinit
         SettingDefinition::text("username", Some("SLACK_USERNAME")),
         SettingDefinition::text("icon_emoji", Some("SLACK_ICON_EMOJI")),
         SettingDefinition::text("mention", Some("SLACK_MENTION")),
+        SettingDefinition {
+            default: SLACK,
+            ..SettingDefinition::text("flavor", None)
+        },
     ],
     read,
     is_previewed: true,
     unconfigured: || Box::new(Slack::new(no_secret())),
 };
+
+/// The values of `flavor`.
+const SLACK: &str = "slack";
+const MATTERMOST: &str = "mattermost";
+
+const FLAVORS: &str = "`slack`, or `mattermost` for Mattermost and Rocket.Chat";
 
 const SUCCESS: Success = Success {
     matches: is_ok,
@@ -51,13 +62,14 @@ struct Slack {
     username: Option<String>,
     icon_emoji: Option<String>,
     mention: Option<Mention>,
+    flavor: Flavor,
 }
 
 #[derive(Debug, Serialize)]
 struct Payload<'a> {
     text: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    attachments: Vec<Attachment<'a>>,
+    attachments: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     channel: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,15 +81,32 @@ struct Payload<'a> {
 fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     let webhook = settings.secret("url", problem_of, ALLOWED);
     let webhook = settings.require("url", webhook, ALLOWED);
-    let mention = Mention::read(settings, &MENTIONS);
+    let flavor = read_flavor(settings);
+    let mention = match flavor {
+        Flavor::Own => Mention::read(settings, &MENTIONS),
+        Flavor::Mattermost => Mention::read(settings, &mattermost::MENTIONS),
+    };
     let slack = Slack {
         channel: settings.text("channel"),
         username: settings.text("username"),
         icon_emoji: settings.text("icon_emoji"),
         mention,
+        flavor,
         ..Slack::new(webhook?)
     };
     Some(Box::new(slack))
+}
+
+fn read_flavor(settings: &mut Settings<'_>) -> Flavor {
+    match settings.text("flavor").as_deref() {
+        None | Some(SLACK) => Flavor::Own,
+        Some(MATTERMOST) => Flavor::Mattermost,
+        Some(other) => {
+            let problem = format!("`{}` is not a flavor", other.escape_debug());
+            settings.problem("flavor", &problem, FLAVORS);
+            Flavor::Own
+        }
+    }
 }
 
 impl Slack {
@@ -88,15 +117,27 @@ impl Slack {
             username: None,
             icon_emoji: None,
             mention: None,
+            flavor: Flavor::Own,
         }
     }
 }
 
 impl Channel for Slack {
     fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
+        let mention = self.mention.as_ref();
+        let (text, attachments) = match self.flavor {
+            Flavor::Own => (
+                text(message, mention),
+                values(&attachments(message, LIMITS)),
+            ),
+            Flavor::Mattermost => (
+                mattermost::short_text(message, mention),
+                values(&mattermost::attachments(message)),
+            ),
+        };
         let payload = Payload {
-            text: text(message, self.mention.as_ref()),
-            attachments: attachments(message, LIMITS),
+            text,
+            attachments,
             channel: self.channel.as_deref(),
             username: self.username.as_deref(),
             icon_emoji: self.icon_emoji.as_deref(),
@@ -119,12 +160,24 @@ impl Channel for Slack {
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
         let sender = self.username.as_deref().unwrap_or("ecs-parrot");
-        shown(sender, self.mention.as_ref(), message, html)
+        let mention = self.mention.as_ref();
+        match self.flavor {
+            Flavor::Own => shown(sender, mention, message, html),
+            Flavor::Mattermost => mattermost::shown(sender, mention, message, html),
+        }
+    }
+
+    fn flavor(&self) -> Flavor {
+        self.flavor
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {
         Some(RateLimit::OF_A_WEBHOOK)
     }
+}
+
+fn values(attachments: &[impl Serialize]) -> Vec<Value> {
+    attachments.iter().map(|it| json!(it)).collect()
 }
 
 /// Slack and [Mattermost](https://developers.mattermost.com/integrate/webhooks/incoming/) answer `ok`,
