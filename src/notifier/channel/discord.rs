@@ -42,7 +42,8 @@ pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
         SettingDefinition::text("mention", None),
     ],
     read,
-    is_previewed: true,
+    // The page without a configuration shows few chats. `--channel` and a configured channel show this one too.
+    is_previewed: false,
     unconfigured: || Box::new(Discord::new(no_secret())),
 };
 
@@ -84,7 +85,7 @@ const MENTIONS: MentionForm = MentionForm {
 /// 2 s for a webhook, and 30 a minute for its channel. <https://github.com/discord/discord-api-docs/issues/367>
 const RATE_LIMIT: RateLimit = RateLimit {
     at_once: 4,
-    interval: Duration::from_secs(2),
+    interval: Duration::from_millis(2_400),
 };
 
 /// Edits have a limit of their own, which is not documented either.
@@ -925,6 +926,13 @@ mod tests {
         ] {
             assert_eq!(first_detail(&other), None);
         }
+    }
+
+    #[test]
+    fn at_most_30_messages_are_posted_in_a_minute() {
+        let RateLimit { at_once, interval } = RATE_LIMIT;
+        let after_them = Duration::from_secs(60).as_millis() / interval.as_millis();
+        assert!(u128::from(at_once) + after_them <= 30);
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
         SettingDefinition::text("mention", None),
     ],
     read,
-    is_previewed: true,
+    // The page without a configuration shows few chats. `--channel` and a configured channel show this one too.
+    is_previewed: false,
     unconfigured: || {
         Box::new(GoogleChat {
             webhook: no_secret(),
