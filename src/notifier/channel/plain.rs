@@ -53,9 +53,21 @@ pub(super) fn cut(text: &str, longest: usize) -> String {
 
 /// The body with as many lines as a number of bytes allows, from the first on. If even none is too much, it has none.
 pub(super) fn fitting(lines: usize, largest: usize, of_lines: impl Fn(usize) -> Value) -> Value {
-    let mut bodies = (0..=lines).rev().map(&of_lines);
+    let whole = of_lines(lines);
     let fits = |body: &Value| body.to_string().len() <= largest;
-    bodies.find(fits).unwrap_or_else(|| of_lines(0))
+    if fits(&whole) {
+        return whole;
+    }
+    // A body grows with each line, so halving the range finds the largest that fits in few steps.
+    let (mut fitting, mut too_many) = (0, lines);
+    while too_many - fitting > 1 {
+        let middle = usize::midpoint(fitting, too_many);
+        match fits(&of_lines(middle)) {
+            true => fitting = middle,
+            false => too_many = middle,
+        }
+    }
+    of_lines(fitting)
 }
 
 /// What these services are shown as on a page: the text, since each draws it in its own way.
@@ -81,6 +93,21 @@ fn color(severity: Severity) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_lines_as_fit_are_kept() {
+        let of_lines = |lines: usize| Value::from("x".repeat(10 * lines));
+        for (lines, largest, kept) in [
+            (0, 100, 0),
+            (9, 100, 9),
+            (10, 100, 9),
+            (99, 100, 9),
+            (1, 5, 0),
+        ] {
+            let body = fitting(lines, largest, of_lines);
+            assert_eq!(body, of_lines(kept), "{lines} {largest}");
+        }
+    }
 
     #[test]
     fn a_cut_text_has_at_most_so_many_characters() {
