@@ -93,10 +93,10 @@ pub struct Subject {
     /// Of the container instance: `m7i.large`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
-    /// Tags of the service, the task or the container instance, for routes. They are stored with threads, so whatever
-    /// fills them keeps them few and short.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    /// Tags of the service, or of a task outside services, for routes, mentions and templates. `None` if they are not
+    /// known. They are stored with threads, so whatever fills them keeps them few and short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
     /// A resource that has no field of its own here: a capacity provider, a daemon, a service deployment.
     pub resource: Option<Resource>,
 }

@@ -44,6 +44,7 @@ mod shown;
 mod state;
 mod storm;
 mod subject;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod text;

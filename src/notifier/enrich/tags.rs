@@ -64,7 +64,7 @@ impl TagCache {
 
     /// Whose tags a notice lacks.
     pub(super) fn missing(&self, notice: &Notice) -> Option<Owner> {
-        if self.keys.is_empty() || !notice.subject.tags.is_empty() {
+        if self.keys.is_empty() || notice.subject.tags.is_some() {
             return None;
         }
         owner(notice)
@@ -190,6 +190,6 @@ async fn of_tasks(
 
 pub(super) fn add_to(notice: &mut Notice, cache: &TagCache, found: &FoundTags) {
     if let Some(tags) = cache.missing(notice).and_then(|owner| found.get(&owner)) {
-        notice.subject.tags.clone_from(tags);
+        notice.subject.tags = Some(tags.clone());
     }
 }

@@ -1,5 +1,7 @@
 //! Tests of filters: what never matches stops the start, and which clauses refuse an event.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -37,10 +39,13 @@ fn route() -> EventRoute {
     }
     route.set_priority(Severity::Critical, true);
     route.set_threads(&[ThreadKind::Deployment, ThreadKind::Incident]);
-    route.set_tags(&BTreeMap::from([
-        ("team".to_owned(), "payments".to_owned()),
-        ("cost:center".to_owned(), "4.2".to_owned()),
-    ]));
+    route.set_tags(&Subject {
+        tags: Some(BTreeMap::from([
+            ("team".to_owned(), "payments".to_owned()),
+            ("cost:center".to_owned(), "4.2".to_owned()),
+        ])),
+        ..Subject::default()
+    });
     route
 }
 

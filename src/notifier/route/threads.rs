@@ -106,6 +106,7 @@ fn of_storm(storm: &Storm, urgent: bool) -> Vec<EventRoute> {
         .collect();
     if storm.others > 0 || routes.is_empty() {
         let mut others = cluster;
+        others.forget_tags();
         others.set(RouteField::Kind, Some(Kind::TaskStopped.into()));
         others.set_priority(storm.severity(), urgent);
         routes.push(others);
