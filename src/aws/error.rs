@@ -165,18 +165,26 @@ const THROTTLING: [&str; 4] = [
 fn kind(code: &str, message: &str, status: Option<u16>) -> ErrorKind {
     let says = |mark: &str| message.contains(mark);
     match code {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => ErrorKind::Denied,
+        "AccessDeniedException"
+        | "AccessDenied"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "AuthorizationErrorException"
+        | "KMSAccessDenied" => ErrorKind::Denied,
         _ if says("is not authorized to perform") => ErrorKind::Denied,
         "ExpiredTokenException"
         | "ExpiredToken"
         | "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
         | "IncompleteSignature"
         | "RequestTimeTooSkewed"
         | "MissingAuthenticationTokenException" => ErrorKind::Credentials,
         "ThrottlingException"
         | "Throttling"
+        | "Throttled"
+        | "KMSThrottling"
         | "TooManyRequestsException"
         | "RequestLimitExceeded" => ErrorKind::Throttled,
         _ if THROTTLING.iter().any(|mark| says(mark)) => ErrorKind::Throttled,
@@ -273,6 +281,14 @@ mod tests {
                 400,
                 ErrorKind::Credentials,
             ),
+            // The names of the Query protocol.
+            ("AuthorizationError", "no", 403, ErrorKind::Denied),
+            ("KMSAccessDenied", "no", 400, ErrorKind::Denied),
+            ("SignatureDoesNotMatch", "no", 403, ErrorKind::Credentials),
+            ("Throttled", "Rate exceeded", 429, ErrorKind::Throttled),
+            ("KMSThrottling", "slow", 400, ErrorKind::Throttled),
+            ("InternalError", "", 500, ErrorKind::Unavailable),
+            ("NotFound", "Topic does not exist", 404, ErrorKind::Refused),
             ("ServerException", "", 500, ErrorKind::Unavailable),
             ("", "", 503, ErrorKind::Unavailable),
             (

@@ -74,6 +74,9 @@ pub struct Origin {
     /// The operator's name for the account, else its alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_name: Option<String>,
+    /// Whether the account may have an alias that could not be looked up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_account_name: bool,
     pub region: Option<String>,
     pub time: Option<Time>,
 }

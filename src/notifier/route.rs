@@ -54,6 +54,9 @@ impl EventRoute {
         route.set(RouteField::InstanceType, subject.instance_type.as_deref());
         route.set(RouteField::Account, origin.account.as_deref());
         route.set(RouteField::AccountName, origin.account_name.as_deref());
+        if origin.lacks_account_name {
+            route.fields.set_unknown(RouteField::AccountName.into());
+        }
         route.set(RouteField::Region, origin.region.as_deref());
         route.set_tags(subject);
         route

@@ -99,6 +99,7 @@ fn bounded_origin(origin: &Origin) -> Origin {
     Origin {
         account: name(&origin.account),
         account_name: name(&origin.account_name),
+        lacks_account_name: origin.lacks_account_name,
         region: name(&origin.region),
         ..Origin::default()
     }

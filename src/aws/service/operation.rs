@@ -29,12 +29,13 @@ use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_schema::protocol::ClientProtocolInner as _;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::error::metadata::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 
-use super::{Client, ErrorResponse, Request, Response};
+use super::{Client, ErrorResponse, Request, Response, query_error};
 
 pub(super) async fn invoke(
     client: &Client,
@@ -81,11 +82,7 @@ fn write(request: &Request) -> Result<HttpRequest, BoxError> {
 
 fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ErrorResponse>> {
     if !response.status().is_success() {
-        // All services that answer with JSON format their errors in the same way, whichever protocol they have.
-        let protocol = AwsJsonRpcProtocol::aws_json_1_1();
-        let metadata = protocol.parse_error_metadata(response, &ConfigBag::base());
-        let metadata = metadata.map(|it| it.build()).unwrap_or_default();
-        return Err(OrchestratorError::operation(ErrorResponse(metadata)));
+        return Err(OrchestratorError::operation(ErrorResponse(error(response))));
     }
     let headers = response.headers().iter();
     Ok(Response {
@@ -94,6 +91,17 @@ fn read(response: &HttpResponse) -> Result<Response, OrchestratorError<ErrorResp
             .collect(),
         body: response.body().bytes().unwrap_or_default().to_vec(),
     })
+}
+
+fn error(response: &HttpResponse) -> ErrorMetadata {
+    let body = response.body().bytes().unwrap_or_default();
+    if let Some(metadata) = query_error::read(body) {
+        return metadata;
+    }
+    // All services that answer with JSON format their errors in the same way, whichever protocol they have.
+    let protocol = AwsJsonRpcProtocol::aws_json_1_1();
+    let metadata = protocol.parse_error_metadata(response, &ConfigBag::base());
+    metadata.map(|it| it.build()).unwrap_or_default()
 }
 
 /// Credentials, region and signature, set up as in the SDK's own clients.

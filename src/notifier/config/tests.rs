@@ -36,6 +36,7 @@ fn payload(config: &NotifierConfig, index: usize) -> Value {
         severity: Severity::Critical,
         urgent: true,
         mentions: true,
+        subjects: Vec::new(),
         headline: "web failed".to_owned(),
         details: Vec::new(),
         facts: MessageFacts::default(),

@@ -51,7 +51,9 @@ pub(super) fn forget(state: &mut SubjectState) {
 fn subjects(state: &mut SubjectState) -> impl Iterator<Item = &mut Subject> {
     let deployments = [&mut state.deployment, &mut state.replaced];
     let deployments = deployments.into_iter().flatten();
-    let incidents = [&mut state.incident, &mut state.ended].into_iter().flatten();
+    let incidents = [&mut state.incident, &mut state.ended]
+        .into_iter()
+        .flatten();
     let newest = incidents.filter_map(|it| it.newest.as_deref_mut());
     let newest = newest.map(|it: &mut ShownNotice| &mut it.notice.subject);
     deployments.map(|it| &mut it.subject).chain(newest)
