@@ -218,3 +218,18 @@ fn read_key(key: &str) -> Result<Option<(MentionField, String)>, WrongEntry> {
         (_, false) => Ok(Some((field, value.to_owned()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tags_of_a_map_are_named() {
+        let mention = serde_json::json!({
+            "tags.team=payments": "x", "tags.a=b=c": "x", "tags.=y": "x", "service=tags.z": "x", "default": "x",
+        });
+        let keys: Vec<_> = tag_keys(&mention).into_iter().collect();
+        assert_eq!(keys, ["a", "team"]);
+        assert!(tag_keys(&Value::from("tags.team=payments")).is_empty());
+    }
+}

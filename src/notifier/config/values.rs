@@ -71,7 +71,7 @@ pub(super) struct AccountNames {
 pub(super) fn account_names(value: Option<&str>, problems: &mut Vec<Problem>) -> AccountNames {
     let mut found = AccountNames::default();
     for part in split(value, ",") {
-        if part.eq_ignore_ascii_case(ALIAS) {
+        if part == ALIAS {
             found.uses_alias = true;
             continue;
         }

@@ -106,13 +106,6 @@ impl RouteFilter {
         keys.map(str::to_owned).collect()
     }
 
-    /// Whether the patterns name this field.
-    pub fn names(&self, field: RouteField) -> bool {
-        let mut patterns = self.only.iter().chain(&self.except);
-        let is_it = |path: &str| RouteField::of_path(path) == Ok(field);
-        patterns.any(|it| it.fields().into_iter().any(is_it))
-    }
-
     /// The clauses because of which the filter does not take an event. Empty if it does.
     pub fn refusing(&self, route: &EventRoute) -> Vec<String> {
         let fields = route.fields();
