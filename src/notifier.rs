@@ -24,5 +24,6 @@ pub mod report;
 pub mod route;
 pub mod send_test;
 pub mod state_table;
+pub mod tag_keys;
 pub mod thread;
 pub mod thread_store;

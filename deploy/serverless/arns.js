@@ -117,6 +117,8 @@ module.exports = {
     }
     return named.toUpperCase() === 'DISABLED' ? 'none' : 'another';
   },
+  // Whether the alias of the account is looked up (true or false).
+  usesAlias: async (context) => String((await setting(context, 'account_names')).includes('ALIAS')),
   // The ARN of another table. The settings have its name or its ARN.
   namedTable: async ({ resolveVariable }) => {
     const named = String((await resolveVariable(`self:custom.mysettings.state_table, ''`)) ?? '').trim();

@@ -30,6 +30,9 @@ locals {
     { Sid = "LookUpWhatEventsLack", Effect = "Allow", Action = ["ecs:DescribeTasks", "ecs:DescribeServices", "ecs:DescribeContainerInstances"], Resource = ["${local.ecs}:task/*", "${local.ecs}:service/*", "${local.ecs}:container-instance/*"] },
     { Sid = "LookUpTaskDefinitions", Effect = "Allow", Action = "ecs:DescribeTaskDefinition", Resource = "*" },
   ]
+  looking_up_alias = [
+    { Sid = "LookUpAlias", Effect = "Allow", Action = "iam:ListAccountAliases", Resource = "*" },
+  ]
   reading_last_words = [
     { Sid = "ReadLastWords", Effect = "Allow", Action = "logs:GetLogEvents", Resource = "arn:${data.aws_partition.this.partition}:logs:${local.scope}:log-group:${var.log_tail_groups}:log-stream:*" },
   ]
@@ -75,6 +78,7 @@ locals {
         length(var.topic_arns) > 0 ? local.publishing : [],
         local.table != "" ? local.remembering : [],
         local.enriches ? local.looking_up : [],
+        local.enriches && contains(split(",", replace(var.account_names, " ", "")), "ALIAS") ? local.looking_up_alias : [],
         local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],
       )
     }

@@ -5,6 +5,7 @@
 //! signatures, retries, timeouts, errors and endpoints. Only the format of the requests is written here.
 
 mod endpoint;
+pub mod iam;
 pub mod lambda;
 pub mod logs;
 mod operation;
@@ -42,6 +43,13 @@ pub const CODE_DEPLOY: Service = Service {
     id: "CodeDeploy",
     name: "codedeploy",
     target: "CodeDeploy_20141006",
+};
+
+/// It has one address in each partition: <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>.
+pub const IAM: Service = Service {
+    id: "IAM",
+    name: "iam",
+    target: "",
 };
 
 pub const LAMBDA: Service = Service {

@@ -207,6 +207,16 @@ impl Session {
         service::Client::new(config.build(), service::SNS)
     }
 
+    /// IAM. The caller ends a call that takes too long.
+    pub fn iam_with_short_timeout(&self) -> service::Client {
+        let region = service::iam::signing_region(self.region());
+        let config = self.config.to_builder();
+        let config = config
+            .region(Region::new(region.to_owned()))
+            .retry_config(one_quick_retry());
+        service::Client::new(config.build(), service::IAM)
+    }
+
     /// Lambda, for waiting until a function has answered. The timeout is longer than a function may run. There are no
     /// retries, because a repeated invocation does its work twice.
     pub fn lambda_with_long_timeout(&self) -> service::Client {

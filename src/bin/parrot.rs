@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
         if let Some(request) = TestRequest::read(&event.payload) {
             return test_channels(request, notifier, &event.context, deadline).await;
         }
+        notifier.note_function(&event.context.invoked_function_arn);
         let report = notifier.notify(&event.payload, deadline).await;
         flush(metrics);
         // If there is not enough time for a record, the queue's own visibility timeout applies.

@@ -71,6 +71,11 @@ pub fn task_definition(text: &str) -> (String, Option<String>) {
     }
 }
 
+/// Whether a text is the number of an AWS account: 12 digits.
+pub fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|it| it.is_ascii_digit())
+}
+
 /// Whether this is a region's name, `eu-west-1` or `us-gov-east-1`: words of lower-case letters, then a number.
 pub fn is_region(text: &str) -> bool {
     let mut words: Vec<_> = text.split('-').collect();

@@ -78,6 +78,7 @@ fn origin(event: &EcsEvent) -> Origin {
         source: envelope.source.clone(),
         detail_type: envelope.detail_type.clone(),
         account_name: None,
+        lacks_account_name: false,
         account: envelope
             .account
             .clone()

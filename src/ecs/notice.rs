@@ -74,6 +74,9 @@ pub struct Origin {
     /// The operator's name for the account, else its alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_name: Option<String>,
+    /// Whether the account may have an alias that could not be looked up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_account_name: bool,
     pub region: Option<String>,
     pub time: Option<Time>,
 }
@@ -93,10 +96,10 @@ pub struct Subject {
     /// Of the container instance: `m7i.large`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
-    /// Tags of the service, the task or the container instance, for routes. They are stored with threads, so whatever
-    /// fills them keeps them few and short.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    /// Tags of the service, or of a task outside services, for routes, mentions and templates. `None` if they are not
+    /// known. They are stored with threads, so whatever fills them keeps them few and short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
     /// A resource that has no field of its own here: a capacity provider, a daemon, a service deployment.
     pub resource: Option<Resource>,
 }

@@ -28,6 +28,7 @@ pub mod terminal;
 mod transport;
 mod webhook;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 pub use http::Http;
+pub use mention::tag_keys as mentioned_tags;
 pub use operation::{Capabilities, MessageRef, Operation, PreparedMessage};
 pub use retry::{Attempts, send_with_retries};
 
@@ -215,6 +217,8 @@ pub struct ConfiguredChannel {
     pub minimum: Minimum,
     /// `only` and `except`.
     pub route: RouteFilter,
+    /// The keys of the tags that its `mention` names.
+    pub mentioned_tags: BTreeSet<String>,
     /// The channels that escalate to this one.
     pub escalated_from: Vec<EscalationSource>,
     pub channel: Box<dyn Channel>,
@@ -228,6 +232,7 @@ impl ConfiguredChannel {
             channel_type,
             minimum: Minimum::All,
             route: RouteFilter::NONE,
+            mentioned_tags: BTreeSet::new(),
             escalated_from: Vec::new(),
             channel: (channel_type.definition().unconfigured)(),
         }
@@ -236,6 +241,13 @@ impl ConfiguredChannel {
     /// Whether the priority reaches the channel's minimum.
     pub fn accepts(&self, priority: Priority) -> bool {
         self.accepts_urgency(priority.urgent) && self.channel.takes_single(priority)
+    }
+
+    /// The keys of the tags that its settings name.
+    pub fn tag_keys(&self) -> BTreeSet<String> {
+        let mut keys = self.route.tag_keys();
+        keys.extend(self.mentioned_tags.iter().cloned());
+        keys
     }
 
     pub fn accepts_urgency(&self, urgent: bool) -> bool {

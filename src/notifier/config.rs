@@ -5,6 +5,7 @@
 
 mod channels;
 mod selections;
+mod tags;
 mod values;
 
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ use crate::notifier::thread_store::ThreadStore;
 use channels::resolve;
 
 pub use channels::{Channels, ShownChannel};
+pub use tags::tag_keys;
 
 /// The variables that [`Filter`] and [`Lookup`] read.
 const FILTER: [&str; 10] = [
@@ -87,7 +89,8 @@ pub enum LoadError {
 pub struct Filter {
     pub policy: Policy,
     pub threads: ThreadSettings,
-    /// The names of AWS accounts, for routes.
+    /// Whether the alias of the function's own account is looked up.
+    pub uses_alias: bool,
     pub templates_dir: Option<PathBuf>,
 }
 
@@ -151,8 +154,12 @@ impl NotifierConfig {
         if lookup.log_tail.is_some() && lookup.enrich == Some(false) {
             warnings.push("LOG_TAIL_LINES has no effect while ENRICH is false".to_owned());
         }
+        if filter.uses_alias && lookup.enrich == Some(false) {
+            warnings.push("ACCOUNT_NAMES: `ALIAS` has no effect while ENRICH is false".to_owned());
+        }
         let state_table = values::table(variables.state_table.as_deref(), &mut problems);
         let channels = channels::read(environment, &mut problems, &mut warnings);
+        tags::check(&channels.configured, &lookup, &mut problems, &mut warnings);
         finish(
             Self {
                 channels,
@@ -188,6 +195,8 @@ impl NotifierConfig {
             .map(|name| Arc::new(StateTable::new(name, Arc::clone(&session))));
         let secret_store = SecretStore::new(Arc::clone(&session));
         let channels = self.channels.configured;
+        let renderer = self.filter.renderer()?;
+        let tag_keys = tag_keys(&channels, &renderer)?;
         let mut capabilities = channels
             .iter()
             .map(|it| it.channel_type.definition().capabilities);
@@ -207,9 +216,16 @@ impl NotifierConfig {
             timers: TimerQueue::new(Arc::clone(&session)),
             edits: EditLimits::default(),
             owner: Uuid::new_v4().to_string(),
-            enricher: enriches.then(|| Enricher::new(log_tail, limits, Arc::clone(&session))),
+            enricher: enriches.then(|| {
+                let enricher = Enricher::new(log_tail, limits, Arc::clone(&session));
+                let enricher = enricher.with_tags(tag_keys);
+                match self.filter.uses_alias {
+                    true => enricher.with_alias(),
+                    false => enricher,
+                }
+            }),
             session: Arc::clone(&session),
-            renderer: self.filter.renderer()?,
+            renderer,
             policy: self.filter.policy,
             channels,
             http: Http::with_secret_store(http, secret_store).with_aws(session),
@@ -388,6 +404,7 @@ fn setting_of(variable: &str) -> Option<&'static SettingDefinition> {
 
 fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter {
     let ignored = variables.ignored_exit_code_container_names.as_deref();
+    let accounts = values::account_names(variables.account_names.as_deref(), problems);
     Filter {
         policy: Policy {
             ignored_containers: values::containers(ignored, problems),
@@ -403,8 +420,9 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
             ),
             keep: selections::read("KEEP", variables.keep.as_deref(), problems),
             drop: selections::read("DROP", variables.drop.as_deref(), problems),
-            account_names: values::account_names(variables.account_names.as_deref(), problems),
+            account_names: accounts.names,
         },
+        uses_alias: accounts.uses_alias,
         threads: values::threads(variables, problems),
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
     }

@@ -61,7 +61,6 @@ pub struct Notifier {
     pub enricher: Option<Enricher>,
     pub renderer: Renderer,
     pub channels: Vec<ConfiguredChannel>,
-    /// The names of AWS accounts, for routes.
     pub http: Http,
     /// `None` if only this process remembers.
     pub state_table: Option<Arc<StateTable>>,
@@ -90,20 +89,29 @@ pub async fn look_up<'a>(
     policy: &Policy,
     deadline: Deadline,
 ) {
-    let mut kept: Vec<_> = evaluated
-        .into_iter()
-        .filter(|(_, decision)| matches!(decision, Decision::Keep(_)))
-        .collect();
+    let is_kept = |it: &&mut (Notice, Decision)| matches!(it.1, Decision::Keep(_));
+    let (mut kept, others): (Vec<_>, Vec<_>) = evaluated.into_iter().partition(is_kept);
     let notices = kept.iter_mut().map(|(notice, _)| notice).collect();
     let until = deadline.share(enricher.timeout());
     enricher.enrich(notices, policy, until).await;
+    for (notice, _) in others {
+        enricher.name_account(notice);
+    }
     for (notice, decision) in kept {
+        enricher.name_account(notice);
         policy.mark(notice);
         *decision = decide(notice, policy);
     }
 }
 
 impl Notifier {
+    /// Notes the function's own ARN: its account may have an alias.
+    pub fn note_function(&self, arn: &str) {
+        if let Some(enricher) = &self.enricher {
+            enricher.note_function(arn);
+        }
+    }
+
     /// Forgets all events, if there is no state table. The next event is then the first.
     pub fn forget(&self) {
         if self.state_table.is_none() {

@@ -4,6 +4,7 @@
 //! deployments, then for task definitions and instances, and then for the logs. If AWS is slow or refuses a call, the
 //! message lacks a fact, but it is always sent.
 
+mod alias;
 mod calls;
 mod definition;
 mod deployment;
@@ -12,11 +13,10 @@ mod log_tail;
 mod tags;
 mod task;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join, join3};
+use futures::future::join3;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
@@ -24,7 +24,9 @@ use crate::aws::LazySession;
 use crate::ecs::links;
 use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
-use calls::{AwsCalls, ClientCache, Cluster, Member, is_name};
+use crate::notifier::tag_keys::TagKeys;
+use alias::AliasCache;
+use calls::{AwsCalls, ClientCache, Cluster, Member, is_name, region};
 use definition::DefinitionCache;
 use tags::TagCache;
 
@@ -37,6 +39,8 @@ pub struct Enricher {
     clients: OnceCell<ClientCache>,
     definitions: DefinitionCache,
     tags: TagCache,
+    /// `None` if the alias of the own account is not wanted.
+    alias: Option<AliasCache>,
     log_tail: Option<LogTail>,
     limits: EnrichLimits,
 }
@@ -85,6 +89,7 @@ impl Enricher {
             clients: OnceCell::new(),
             definitions: DefinitionCache::default(),
             tags: TagCache::default(),
+            alias: None,
             log_tail,
             limits,
         }
@@ -92,9 +97,30 @@ impl Enricher {
 
     /// Also asks for the tags with these keys.
     #[must_use]
-    pub fn with_tags(self, keys: BTreeSet<String>) -> Self {
+    pub fn with_tags(self, keys: TagKeys) -> Self {
         let tags = TagCache::new(keys);
         Self { tags, ..self }
+    }
+
+    /// Also asks for the alias of the own account.
+    #[must_use]
+    pub fn with_alias(self) -> Self {
+        let alias = Some(AliasCache::default());
+        Self { alias, ..self }
+    }
+
+    /// Notes the function's own ARN, whose account is the own one.
+    pub fn note_function(&self, arn: &str) {
+        if let Some(alias) = &self.alias {
+            alias.note_function(arn);
+        }
+    }
+
+    /// Names the account of an event, if it is the own one and its alias is known.
+    pub fn name_account(&self, notice: &mut Notice) {
+        if let Some(alias) = &self.alias {
+            alias.name(notice);
+        }
     }
 
     /// The time for all calls of one batch.
@@ -128,9 +154,10 @@ impl Enricher {
             return;
         };
         let aws = AwsCalls::new(clients, self.limits.call, until);
-        let (tasks, deployments) = join(
+        let (tasks, deployments, ()) = join3(
             task::fetch(&aws, &notices),
             deployment::fetch(&aws, &notices),
+            self.fetch_alias(&aws, &notices),
         )
         .await;
         for notice in &mut notices {
@@ -154,6 +181,12 @@ impl Enricher {
             log_tail.add_to(&aws, notices, policy).await;
         }
         aws.report();
+    }
+
+    async fn fetch_alias(&self, aws: &AwsCalls<'_>, notices: &[&mut Notice]) {
+        if let Some(alias) = &self.alias {
+            alias.fetch(aws, notices).await;
+        }
     }
 
     /// The running and the desired tasks of each service. `None` if AWS does not answer in time.
@@ -186,6 +219,10 @@ impl Enricher {
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
             .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
+            .or_else(|| {
+                let alias = self.alias.as_ref().filter(|it| it.is_missing(notice));
+                alias.and_then(|_| region(notice))
+            })
     }
 }
 

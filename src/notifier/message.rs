@@ -1,9 +1,11 @@
 //! A message before it is converted to a channel's own format.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ecs::notice::Kind;
+use crate::ecs::notice::{Kind, Origin, Subject};
 use crate::notifier::policy::Severity;
 use crate::notifier::thread::{Reason, ThreadId, ThreadKind, ThreadState};
 
@@ -14,6 +16,8 @@ pub struct Message {
     pub urgent: bool,
     /// Whether the people that the channel's `mention` names are notified.
     pub mentions: bool,
+    /// What the message is about: a storm is about several services. Empty if nobody is notified.
+    pub subjects: Vec<MessageSubject>,
     /// The first line, in the channel's markup.
     pub headline: String,
     pub details: Vec<Line>,
@@ -68,9 +72,37 @@ pub struct MessageFacts {
     /// The EC2 instance, else the id of the container instance.
     pub instance: Option<String>,
     pub actor: Option<String>,
+    /// The tags that the operator's settings name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// The diagnosis's cause, `out_of_memory`, else the name of the service's event.
     pub cause: Option<String>,
     pub links: Vec<MessageLink>,
+}
+
+/// What the keys of a channel's `mention` are compared with, as AWS gave it. It must not be shown: it is not cleaned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessageSubject {
+    pub account: Option<String>,
+    pub account_name: Option<String>,
+    pub cluster: Option<String>,
+    pub service: Option<String>,
+    pub family: Option<String>,
+    /// `None` if they are not known.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl MessageSubject {
+    pub fn of(subject: &Subject, origin: &Origin) -> Self {
+        Self {
+            account: origin.account.clone(),
+            account_name: origin.account_name.clone(),
+            cluster: subject.cluster.clone(),
+            service: subject.service.clone(),
+            family: subject.family.clone(),
+            tags: subject.tags.clone(),
+        }
+    }
 }
 
 /// A page of the AWS console.

@@ -10,6 +10,7 @@ mod context;
 mod facts;
 mod functions;
 mod own;
+mod subjects;
 mod thread_message;
 
 use std::sync::OnceLock;
@@ -25,14 +26,16 @@ use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Flavor};
 use crate::notifier::group::{Form, Group};
-use crate::notifier::message::{Line, Message, MessageFacts, MessageThread};
+use crate::notifier::message::{Line, Message, MessageFacts, MessageSubject, MessageThread};
 use crate::notifier::policy::Severity;
+use crate::notifier::tag_keys::TagKeys;
 use crate::notifier::thread::ThreadKind;
 use crate::text::spelling::nearest;
 use context::{Context, MOST_LINES, mark};
 use facts::{facts_of, facts_of_thread};
 use functions::compile;
 use functions::marks::{BLOCK, BOLD, COUNT_IS_SHOWN, END_OF_BOLD, LINE_OF_BLOCK, is_mark};
+use subjects::{subjects_of, subjects_of_thread};
 
 /// The channel type that a message is rendered for, and the markup.
 #[derive(Clone, Copy)]
@@ -106,6 +109,8 @@ pub struct TemplateError {
 /// All templates, for all channel types.
 pub struct Renderer {
     own: Option<OwnTemplates>,
+    /// The tags that the operator's templates use. The built-in ones use none.
+    tag_keys: TagKeys,
     built_in: Vec<OnceLock<Result<Tera, TemplateError>>>,
 }
 
@@ -119,6 +124,7 @@ impl Renderer {
     pub fn new(own: Option<OwnTemplates>) -> Self {
         let slots = View::COUNT * TemplateKind::SLOTS;
         Self {
+            tag_keys: own.as_ref().map(OwnTemplates::tag_keys).unwrap_or_default(),
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),
         }
@@ -127,6 +133,11 @@ impl Renderer {
     /// Problems in the operator's folder that do not stop the program.
     pub fn warnings(&self) -> &[String] {
         self.own.as_ref().map_or(&[], OwnTemplates::warnings)
+    }
+
+    /// The tags that the templates use.
+    pub fn tag_keys(&self) -> &TagKeys {
+        &self.tag_keys
     }
 
     /// Renders with the first template only, so that the author of a template sees its errors.
@@ -166,11 +177,14 @@ impl Renderer {
         let is_counted = group.form == Form::Same && count > 1;
         Rendering {
             template: TemplateKind::of(group),
-            context: Context::new(view, group, &self.headlines(view, group)),
+            context: Context::new(view, group, &self.headlines(view, group), &self.tag_keys),
             kind: group.first().kind,
             severity: group.priority.severity,
             urgent: group.priority.urgent,
-            mentions: group.priority.severity == Severity::Critical,
+            subjects: match group.priority.severity {
+                Severity::Critical => Some(subjects_of(group)),
+                Severity::Info | Severity::Success | Severity::Warning => None,
+            },
             count: is_counted.then_some(count),
             facts: facts_of(group.first(), group.priority),
             thread: None,
@@ -187,11 +201,14 @@ impl Renderer {
         let (severity, urgent) = (shown.severity(), shown.urgent());
         Rendering {
             template: TemplateKind::of_thread(shown.thread.kind()),
-            context: Context::of_thread(view, shown, &event, headline, details),
+            context: Context::of_thread(view, shown, &event, (headline, details), &self.tag_keys),
             kind: event.notice.kind,
             severity,
             urgent,
-            mentions: shown.turn.mentions,
+            subjects: shown
+                .turn
+                .mentions
+                .then(|| subjects_of_thread(shown.thread)),
             count: None,
             facts: facts_of_thread(shown, &event),
             thread: Some(shown.as_message_thread()),
@@ -431,7 +448,8 @@ struct Rendering {
     kind: Kind,
     severity: Severity,
     urgent: bool,
-    mentions: bool,
+    /// What is compared with the channel's `mention`. `None` if the message notifies nobody.
+    subjects: Option<Vec<MessageSubject>>,
     /// The number of equal events, which the headline shows.
     count: Option<usize>,
     facts: MessageFacts,
@@ -463,7 +481,8 @@ impl Rendering {
             kind: self.kind,
             severity: self.severity,
             urgent: self.urgent,
-            mentions: self.mentions,
+            mentions: self.subjects.is_some(),
+            subjects: self.subjects.clone().unwrap_or_default(),
             headline,
             details,
             facts: self.facts.clone(),

@@ -12,8 +12,6 @@ pub mod pattern;
 mod tests;
 pub mod threads;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
 use crate::ecs::notice::{Facts, Notice, Origin, Subject, TaskFacts};
@@ -56,8 +54,11 @@ impl EventRoute {
         route.set(RouteField::InstanceType, subject.instance_type.as_deref());
         route.set(RouteField::Account, origin.account.as_deref());
         route.set(RouteField::AccountName, origin.account_name.as_deref());
+        if origin.lacks_account_name {
+            route.fields.set_unknown(RouteField::AccountName.into());
+        }
         route.set(RouteField::Region, origin.region.as_deref());
-        route.set_tags(&subject.tags);
+        route.set_tags(subject);
         route
     }
 
@@ -67,15 +68,17 @@ impl EventRoute {
     }
 
     fn set_values(&mut self, field: RouteField, values: Vec<Scalar>) {
-        self.fields.insert(field.to_string(), values);
+        self.fields.set(field.into(), values);
     }
 
-    /// Takes what is absent here from another route.
+    /// Takes what is absent or not known here from another route.
     fn fill_from(&mut self, other: &Self) {
-        for (field, values) in &other.fields {
-            let own = self.fields.entry(field.clone()).or_default();
-            if own.is_empty() {
-                own.clone_from(values);
+        if !other.fields.is_unknown(TAGS) {
+            self.fields.set_known(TAGS);
+        }
+        for (field, values) in other.fields.iter() {
+            if self.fields.get(field).is_empty() && !values.is_empty() {
+                self.fields.set(field, values.to_vec());
             }
         }
     }
@@ -90,11 +93,23 @@ impl EventRoute {
         self.set_values(RouteField::Thread, kinds.collect());
     }
 
-    fn set_tags(&mut self, tags: &BTreeMap<String, String>) {
-        for (key, value) in tags {
-            let values = vec![Scalar::Text(value.clone())];
-            self.fields.insert(format!("{TAGS}{key}"), values);
+    /// Instances and clusters have no tags that are looked up. So what is about no service, family or task is known to
+    /// have none.
+    fn set_tags(&mut self, subject: &Subject) {
+        let has_owner =
+            subject.service.is_some() || subject.family.is_some() || subject.task.is_some();
+        if subject.tags.is_none() && has_owner {
+            self.fields.set_unknown(TAGS);
         }
+        for (key, value) in subject.tags.iter().flatten() {
+            let values = vec![Scalar::Text(value.clone())];
+            self.fields.set(&format!("{TAGS}{key}"), values);
+        }
+    }
+
+    /// Makes the tags unknown, of something that has no name here.
+    fn forget_tags(&mut self) {
+        self.fields.set_unknown(TAGS);
     }
 
     /// The values, by the paths that patterns have.
@@ -107,11 +122,11 @@ impl EventRoute {
         let list = RouteField::Thread.to_string();
         let present = self.fields.iter().filter(|(_, values)| !values.is_empty());
         let entries = present.map(|(field, values)| {
-            let value = match *field == list {
+            let value = match field == list {
                 true => values.iter().map(Value::from).collect(),
-                false => filter::shown(Some(values)),
+                false => filter::shown(values),
             };
-            (field.clone(), value)
+            (field.to_owned(), value)
         });
         entries.collect()
     }

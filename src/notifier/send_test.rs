@@ -167,6 +167,7 @@ fn message(channel: &ConfiguredChannel, sender: &str) -> Message {
         severity: Severity::Info,
         urgent: false,
         mentions: false,
+        subjects: Vec::new(),
         headline: format!("⚪ {}", escape(markup, "Test message of ecs-parrot")),
         details: details
             .filter_map(|(label, value)| Some(line(markup, label, &value?)))

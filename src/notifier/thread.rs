@@ -44,6 +44,7 @@ mod shown;
 mod state;
 mod storm;
 mod subject;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -98,6 +99,7 @@ fn bounded_origin(origin: &Origin) -> Origin {
     Origin {
         account: name(&origin.account),
         account_name: name(&origin.account_name),
+        lacks_account_name: origin.lacks_account_name,
         region: name(&origin.region),
         ..Origin::default()
     }

@@ -36,6 +36,7 @@ fn message(severity: Severity) -> Message {
         severity,
         urgent: true,
         mentions: severity == Severity::Critical,
+        subjects: Vec::new(),
         headline: "checkout ran out of memory".to_owned(),
         details: vec![fact("Why", "too little"), fact("Where", "prod-web")],
         facts: MessageFacts::default(),

@@ -3,6 +3,7 @@
 mod command_line;
 mod failures;
 mod log_tail;
+mod owners;
 
 use serde_json::{Value, json};
 use wiremock::{MockServer, ResponseTemplate};

@@ -1,6 +1,6 @@
 //! A fake AWS, for what moto cannot do: failures, unknown tasks, exit codes, pages, throttling, denials.
 //!
-//! It uses the protocol AWS JSON 1.1. It keeps the state of one account, checks each call against an IAM policy, and
+//! It uses the protocol AWS JSON 1.1, and for IAM the Query protocol. It keeps the state of one account, checks each call against an IAM policy, and
 //! records the call. It follows the API references of ECS and CloudWatch Logs.
 
 mod code_deploy;
@@ -55,8 +55,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// `target` is the header that names the call.
+    /// `target` is the header that names the call. The Query protocol has none: its calls are forms.
     pub(crate) fn read(target: &str, body: &[u8]) -> Self {
+        if target.is_empty() {
+            return Self::of_form(body);
+        }
         let (service, operation) = target.split_once('.').expect("a call of AWS JSON 1.1");
         let service = match service {
             "AmazonEC2ContainerServiceV20141113" => "ecs",
@@ -72,6 +75,26 @@ impl Call {
             service,
             operation: operation.to_owned(),
             body: serde_json::from_slice(body).expect("a call's body is JSON"),
+            access_key: String::new(),
+            is_denied: false,
+        }
+    }
+}
+
+impl Call {
+    /// IAM's calls.
+    fn of_form(body: &[u8]) -> Self {
+        let form = String::from_utf8(body.to_vec()).expect("a form is text");
+        // The known calls need no escapes.
+        let fields = form.split('&').map(|it| it.split_once('=').unwrap());
+        let form: BTreeMap<_, _> = fields
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        assert_eq!(form["Version"], "2010-05-08", "the fake AWS knows IAM only");
+        Self {
+            service: "iam",
+            operation: form["Action"].clone(),
+            body: json!(form),
             access_key: String::new(),
             is_denied: false,
         }
@@ -135,6 +158,8 @@ struct State {
     code_deploy: code_deploy::CodeDeploy,
     secrets: secrets::Secrets,
     sqs: sqs::Sqs,
+    /// The alias of the account.
+    alias: Option<String>,
 }
 
 enum Scripted {
@@ -186,6 +211,10 @@ impl FakeAws {
         ];
         environment.extend_from_slice(variables);
         api.run_program(program, &environment).await
+    }
+
+    pub(crate) fn alias(&self, alias: &str) {
+        self.state().alias = Some(alias.to_owned());
     }
 
     /// From now on a call that the policy does not allow is denied.
@@ -298,6 +327,10 @@ impl State {
         let denied = self.check(&call);
         call.is_denied = denied.is_some();
         self.calls.push(call.clone());
+        let written = match call.service {
+            "iam" => written_as_xml,
+            _ => written,
+        };
         if let Some(refusal) = denied {
             return written(Err(refusal));
         }
@@ -320,6 +353,7 @@ impl State {
     fn act(&mut self, call: &Call) -> Answer {
         match call.service {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
+            "iam" => Ok(json!({"alias": self.alias})),
             "logs" => self.logs.act(&call.operation, &call.body),
             "sqs" => self.sqs.act(&call.operation, &call.body),
             "ssm" | "secretsmanager" => self.secrets.act(&call.body),
@@ -347,6 +381,37 @@ fn written(answer: Answer) -> ResponseTemplate {
             body["__type"] = json!(refusal.code);
             body["message"] = json!(refusal.message);
             ResponseTemplate::new(refusal.status).set_body_raw(body.to_string(), JSON)
+        }
+    }
+}
+
+/// The answers of IAM: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
+fn written_as_xml(answer: Answer) -> ResponseTemplate {
+    const XML: &str = "text/xml";
+    const NAMESPACE: &str = "xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"";
+    match answer {
+        Ok(body) => {
+            let aliases = match body["alias"].as_str() {
+                Some(alias) => {
+                    format!("<AccountAliases>\n<member>{alias}</member>\n</AccountAliases>")
+                }
+                None => "<AccountAliases/>".to_owned(),
+            };
+            let body = format!(
+                "<ListAccountAliasesResponse {NAMESPACE}>\n<ListAccountAliasesResult>\n\
+                 <IsTruncated>false</IsTruncated>\n{aliases}\n</ListAccountAliasesResult>\n\
+                 </ListAccountAliasesResponse>"
+            );
+            ResponseTemplate::new(200).set_body_raw(body, XML)
+        }
+        Err(refusal) if refusal.code.is_empty() => ResponseTemplate::new(refusal.status),
+        Err(refusal) => {
+            let (code, message) = (refusal.code, refusal.message);
+            let body = format!(
+                "<ErrorResponse {NAMESPACE}><Error><Type>Sender</Type><Code>{code}</Code>\
+                 <Message>{message}</Message></Error></ErrorResponse>"
+            );
+            ResponseTemplate::new(refusal.status).set_body_raw(body, XML)
         }
     }
 }

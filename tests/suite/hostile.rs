@@ -7,7 +7,7 @@ use ecs_parrot::notifier::channel::{ChannelType, Flavor};
 use ecs_parrot::notifier::group::{GroupItem, MessagePlan};
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
-use ecs_parrot::notifier::render::Renderer;
+use ecs_parrot::notifier::render::{OwnTemplates, Renderer, TemplateFile};
 use regex::Regex;
 use serde_json::Value;
 
@@ -107,6 +107,36 @@ fn nothing_that_is_looked_up_becomes_markup() {
         let priority = evaluated.priority().unwrap();
         let rendered = events::render(renderer, &evaluated.notice, priority).unwrap();
         assert_clean(&rendered, hostile);
+    }
+}
+
+/// Tags and the names of accounts are values too, and a template may show the keys of tags.
+#[test]
+fn no_tag_and_no_name_of_an_account_becomes_markup() {
+    let template = TemplateFile {
+        name: "task_stopped.tera".to_owned(),
+        path: "task_stopped.tera".into(),
+        text: "{{ tags.team }} {{ service }}\n{% for key, value in tags %}{{ key }}: {{ bold(text=value) }}\n{% endfor %}{% include \"parts/links.tera\" %}\n".to_owned(),
+    };
+    let own = OwnTemplates::compile(vec![template]).unwrap();
+    let renderer = Renderer::new(Some(own));
+    for hostile in HOSTILE {
+        let payload = events::sample("task_stopped-application-exit-1");
+        let mut evaluated = events::evaluate(&payload, &Policy::default())
+            .remove(0)
+            .unwrap();
+        let tags = [("team", hostile), (hostile, hostile), ("log_tail", hostile)];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        evaluated.notice.subject.tags = Some(tags.into());
+        evaluated.notice.origin.account_name = Some(hostile.to_owned());
+        let priority = evaluated.priority().unwrap();
+        let rendered = events::render(&renderer, &evaluated.notice, priority).unwrap();
+        assert_clean(&rendered, hostile);
+        let facts = &rendered.of(ChannelType::Terminal).message.facts;
+        assert_eq!(facts.tags.len(), 3, "{hostile}");
+        for text in facts.tags.iter().flat_map(|(key, value)| [key, value]) {
+            assert!(!text.chars().any(char::is_control), "{text:?}");
+        }
     }
 }
 

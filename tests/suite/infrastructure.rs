@@ -178,6 +178,33 @@ fn the_role_allows_the_table_that_is_set() {
     assert!(locals["table"].to_string().contains("DISABLED"));
 }
 
+/// Only a function that looks up its account's alias may ask IAM.
+#[test]
+fn the_role_allows_the_alias_where_it_is_looked_up() {
+    let (sam, terraform) = both();
+    let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
+    for (names, enrich, is_allowed) in [
+        ("ALIAS", "", true),
+        ("210987654321=prod, ALIAS", "true", true),
+        ("ALIAS", "false", false),
+        ("210987654321=prod", "", false),
+        ("", "", false),
+    ] {
+        let parameters = [("AccountNames", names), ("Enrich", enrich)];
+        let statements = resolved(statements, &sam, &parameters);
+        let mut statements = statements.as_array().unwrap().iter();
+        let alias = statements.find(|it| it["Action"] == "iam:ListAccountAliases");
+        assert_eq!(alias.is_some(), is_allowed, "{names} {enrich}");
+    }
+    let statements = terraform["locals"][0]["functions"]["parrot"]["statements"].to_string();
+    let condition = "local.enriches && contains(split(\\\",\\\"";
+    assert!(statements.contains(condition), "{statements}");
+    assert!(
+        statements.contains("local.looking_up_alias"),
+        "{statements}"
+    );
+}
+
 /// The role's trust policy is the one of AWS's page. A condition that Amazon ECS does not fulfil would deny every hook.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-permissions.html>
 #[test]

@@ -83,11 +83,7 @@ async fn each_channel_gets_what_its_patterns_take() {
             &others,
             json!({"except": {"cluster": ["prod-web"]}}),
         ),
-        slack(
-            "nobody",
-            &nobody,
-            json!({"only": {"tags": {"team": ["nobody"]}}}),
-        ),
+        slack("nobody", &nobody, json!({"only": {"service": ["nobody"]}})),
     ];
     // A call is posted by itself; a failure opens an incident.
     let mut call = events::sample("stop_task-by-iam-user");

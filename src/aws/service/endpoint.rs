@@ -5,7 +5,8 @@ use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{CLOUD_WATCH_LOGS, SECRETS_MANAGER, SNS, SYSTEMS_MANAGER, Service};
+use super::{CLOUD_WATCH_LOGS, IAM, SECRETS_MANAGER, SNS, SYSTEMS_MANAGER, Service};
+use crate::ecs::arn;
 
 pub(super) async fn of(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     match configured(config, service) {
@@ -35,6 +36,11 @@ fn configured(config: &SdkConfig, service: Service) -> Option<String> {
 /// here, the host names of these services differ from those of ECS only in the first label.
 async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
     let region = config.region().ok_or("no region is set")?.to_string();
+    if service == IAM
+        && let Some(host) = host_of_iam(&region, config.use_fips() == Some(true))
+    {
+        return Ok(format!("https://{host}"));
+    }
     // The usual hosts of Secrets Manager support IPv6, and there are no dual-stack ones:
     // <https://docs.aws.amazon.com/general/latest/gr/asm.html>.
     let dual_stack = config.use_dual_stack() == Some(true) && service != SECRETS_MANAGER;
@@ -54,6 +60,17 @@ async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxEr
     let rest = of_ecs.url().strip_prefix("https://ecs");
     let rest = rest.ok_or("ECS has an unexpected host name")?;
     Ok(format!("https://{}{rest}", service.name))
+}
+
+/// In two partitions IAM's host has no region in its name. In the others the region is that of the signature.
+/// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
+fn host_of_iam(region: &str, fips: bool) -> Option<&'static str> {
+    match (arn::partition(region), fips) {
+        ("aws", false) => Some("iam.amazonaws.com"),
+        ("aws", true) => Some("iam-fips.amazonaws.com"),
+        ("aws-us-gov", _) => Some("iam.us-gov.amazonaws.com"),
+        (_, _) => None,
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +219,28 @@ mod tests {
                 true,
                 false,
                 "https://ssm-fips.ca-central-1.amazonaws.com",
+            ),
+            (IAM, "us-east-1", false, false, "https://iam.amazonaws.com"),
+            (
+                IAM,
+                "us-east-1",
+                true,
+                true,
+                "https://iam-fips.amazonaws.com",
+            ),
+            (
+                IAM,
+                "us-gov-west-1",
+                true,
+                false,
+                "https://iam.us-gov.amazonaws.com",
+            ),
+            (
+                IAM,
+                "cn-north-1",
+                false,
+                false,
+                "https://iam.cn-north-1.amazonaws.com.cn",
             ),
             (
                 SYSTEMS_MANAGER,

@@ -53,7 +53,12 @@ pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitC
             let log_tail = Lookup::read(&environment)?.log_tail;
             let session = Arc::new(LazySession::new(open_as_caller, SharedClient::default()));
             let can_ask = runtime.block_on(can_ask(&session));
-            can_ask.then(|| Enricher::new(log_tail, EnrichLimits::TERMINAL, session))
+            let (channels, _) = notifier_config::configured_channels(&environment);
+            let tag_keys = notifier_config::tag_keys(&channels, &renderer)?;
+            can_ask.then(|| {
+                let enricher = Enricher::new(log_tail, EnrichLimits::TERMINAL, session);
+                enricher.with_tags(tag_keys)
+            })
         }
         false => None,
     };

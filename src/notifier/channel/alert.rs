@@ -145,6 +145,7 @@ mod tests {
             headline: "checkout ran out of memory".to_owned(),
             details: Vec::new(),
             facts: MessageFacts::default(),
+            subjects: Vec::new(),
             thread: kind.map(|kind| MessageThread {
                 id: ThreadId::default(),
                 kind,

@@ -354,7 +354,7 @@ impl Discord {
         };
         let mut body = json!({
             "embeds": embeds(message),
-            "allowed_mentions": allowed_mentions(mention),
+            "allowed_mentions": allowed_mentions(mention.as_deref()),
         });
         match operation {
             Operation::Update(_) => body["content"] = Value::Null,
@@ -389,7 +389,7 @@ impl Channel for Discord {
             sender: self.username.as_deref().unwrap_or("ecs-parrot").to_owned(),
             color: color(message.severity).1,
             headline: match text_for(self.mention.as_ref(), message) {
-                Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
+                Some(mention) => format!("{} {}", escape(&Html, &mention), html.headline),
                 None => html.headline.clone(),
             },
             lines: fitting(&message.texts(), &html.texts(), limits(message)),
@@ -694,6 +694,7 @@ mod tests {
             headline: headline.to_owned(),
             details: lines.into_iter().map(Line::of_text).collect(),
             facts: MessageFacts::default(),
+            subjects: Vec::new(),
             thread: None,
         }
     }

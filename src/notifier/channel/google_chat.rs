@@ -180,7 +180,7 @@ impl Channel for GoogleChat {
             sender: "ecs-parrot".to_owned(),
             color: color(message.severity),
             headline: match text_for(self.mention.as_ref(), message) {
-                Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
+                Some(mention) => format!("{} {}", escape(&Html, &mention), html.headline),
                 None => html.headline.clone(),
             },
             lines,
@@ -409,6 +409,7 @@ mod tests {
             headline: "checkout ran out of memory".to_owned(),
             details,
             facts: MessageFacts::default(),
+            subjects: Vec::new(),
             thread: None,
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::Url;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::aws::secret::{REDACTED, Secret, SecretSource};
 use crate::config::values::may_be_secret;
@@ -107,6 +107,11 @@ impl<'a> Settings<'a> {
             return None;
         }
         Some(text)
+    }
+
+    /// An object. `None` if the setting is missing or has another type.
+    pub fn object(&mut self, name: &'static str) -> Option<Map<String, Value>> {
+        self.values.get(name)?.as_object().cloned()
     }
 
     /// An address. The channel type must check it.
@@ -251,6 +256,7 @@ pub fn shown(
                 Some(Value::Array(items)) if definition.is_secret => shown_secrets(items),
                 Some(_) if definition.is_secret => shown_secret(text),
                 Some(_) if definition.is_address => shown_address(text),
+                Some(value @ Value::Object(_)) => shown_object(value),
                 Some(_) if may_be_secret(text) => REDACTED.to_owned(),
                 Some(_) => text.to_owned(),
             },
@@ -264,6 +270,25 @@ pub fn shown(
         }
     });
     shown.collect()
+}
+
+/// The JSON of a setting that is an object, such as a pattern. Nothing in it may be an address or a token.
+pub fn shown_object(value: &Value) -> String {
+    match has_secret(value) {
+        true => REDACTED.to_owned(),
+        false => value.to_string(),
+    }
+}
+
+fn has_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_address_or_token(text),
+        Value::Array(values) => values.iter().any(has_secret),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(key, value)| is_address_or_token(key) || has_secret(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The reference to a secret. A secret itself is redacted.

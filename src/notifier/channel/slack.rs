@@ -93,7 +93,7 @@ fn shown(sender: &str, mention: Option<&Mention>, message: &Message, html: &Mess
         sender: sender.to_owned(),
         color: color(message.severity),
         headline: match text_for(mention, message) {
-            Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
+            Some(mention) => format!("{} {}", escape(&Html, &mention), html.headline),
             None => html.headline.clone(),
         },
         lines: fitting(&message.texts(), &html.texts(), LIMITS),

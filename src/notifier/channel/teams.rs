@@ -302,6 +302,7 @@ mod tests {
             severity: Severity::Critical,
             urgent: true,
             mentions: true,
+            subjects: Vec::new(),
             headline: "checkout ran out of memory".to_owned(),
             details,
             facts: MessageFacts::default(),

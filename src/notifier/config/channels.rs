@@ -10,17 +10,17 @@ use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
 use super::LoadError;
-use crate::aws::secret::{REDACTED, Reference, Secret, SecretSource};
+use crate::aws::secret::{Reference, Secret, SecretSource};
 use crate::aws::secret_store::SecretStore;
 use crate::aws::{LazySession, Open};
 use crate::config::values::{may_be_secret, switch};
 use crate::config::{DISABLED, Problem, Remedy};
 use crate::http::SharedClient;
 use crate::notifier::channel::settings::{
-    SettingDefinition, Settings, SettingsLocation, ShownSetting, is_address_or_token, is_unset,
-    shown, unknown,
+    SettingDefinition, Settings, SettingsLocation, ShownSetting, is_unset, shown, shown_object,
+    unknown,
 };
-use crate::notifier::channel::{ChannelType, ConfiguredChannel, Minimum};
+use crate::notifier::channel::{ChannelType, ConfiguredChannel, Minimum, mentioned_tags};
 use crate::notifier::route::{RouteFilter, SETTINGS};
 use crate::text::spelling::nearest;
 use escalation::Escalation;
@@ -375,6 +375,7 @@ impl Channels {
         } = entry;
         let definition = channel_type.definition();
         let settings = shown(&location, definition.settings, &values);
+        let mentioned = values.get("mention").map(mentioned_tags);
         let mut given = Settings::new(location, definition.settings, values, problems);
         let channel = (definition.read)(&mut given);
         let Some((channel, filter)) = channel.zip(route.filter) else {
@@ -393,6 +394,7 @@ impl Channels {
             name,
             channel_type,
             minimum: minimum.value,
+            mentioned_tags: mentioned.unwrap_or_default(),
             route: filter,
             escalated_from: Vec::new(),
             channel,
@@ -429,10 +431,7 @@ fn route(entry: &Map<String, Value>, location: &str, problems: &mut Vec<Problem>
         let value = entry.get(*name).filter(|it| !it.is_null())?;
         Some(ShownSetting {
             name,
-            value: match has_secret(value) {
-                true => REDACTED.to_owned(),
-                false => value.to_string(),
-            },
+            value: shown_object(value),
             source: "CHANNELS".to_owned(),
         })
     });
@@ -448,18 +447,6 @@ fn shown_path(path: &str) -> String {
     match path.split('.').any(may_be_secret) {
         true => setting.to_owned(),
         false => path.escape_debug().to_string(),
-    }
-}
-
-/// Whether a pattern contains an address or a token, which no field of a route is.
-fn has_secret(value: &Value) -> bool {
-    match value {
-        Value::String(text) => is_address_or_token(text),
-        Value::Array(values) => values.iter().any(has_secret),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| is_address_or_token(key) || has_secret(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

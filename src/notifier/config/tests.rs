@@ -36,6 +36,7 @@ fn payload(config: &NotifierConfig, index: usize) -> Value {
         severity: Severity::Critical,
         urgent: true,
         mentions: true,
+        subjects: Vec::new(),
         headline: "web failed".to_owned(),
         details: Vec::new(),
         facts: MessageFacts::default(),
@@ -686,6 +687,61 @@ fn secrets_may_be_references() {
             assert!(found[0].1.contains("a parameter or a secret"), "{found:?}");
         }
     }
+}
+
+#[test]
+fn accounts_have_names() {
+    let read = |value: &str| NotifierConfig::read(&environment(&[("ACCOUNT_NAMES", value)]));
+    for (value, names, uses_alias) in [
+        ("", &[][..], false),
+        ("ALIAS", &[], true),
+        (
+            " 210987654321 = prod , ALIAS",
+            &[("210987654321", "prod")],
+            true,
+        ),
+        (
+            "210987654321=prod,123456789012=a=b",
+            &[("210987654321", "prod"), ("123456789012", "a=b")],
+            false,
+        ),
+    ] {
+        let filter = read(value).unwrap().filter;
+        let found: Vec<_> = filter.policy.account_names.into_iter().collect();
+        let mut expected: Vec<_> = names
+            .iter()
+            .map(|(account, name)| ((*account).to_owned(), (*name).to_owned()))
+            .collect();
+        expected.sort();
+        assert_eq!(
+            (found, filter.uses_alias),
+            (expected, uses_alias),
+            "{value}"
+        );
+    }
+    for (value, problem) in [
+        ("prod", "`prod` is no account number with a name"),
+        ("alias", "`alias` is no account number with a name"),
+        ("21=prod", "`21` is no account number; it has 12 digits"),
+        ("210987654321=", "the account `210987654321` has no name"),
+        (
+            "210987654321=a,210987654321=b",
+            "the account `210987654321` has two names",
+        ),
+        (
+            &format!("210987654321={}", "ä".repeat(51)),
+            "the name of `210987654321` is longer than 50 characters",
+        ),
+    ] {
+        let expected = format!(
+            "ACCOUNT_NAMES: {problem}; allowed: account numbers with names, such as `210987654321=prod,123456789012=staging`, and `ALIAS`"
+        );
+        assert_eq!(read(value).unwrap_err().to_string(), expected, "{value}");
+    }
+    let set = environment(&[("ACCOUNT_NAMES", "ALIAS"), ("ENRICH", "false")]);
+    let warnings = NotifierConfig::read(&set).unwrap().warnings;
+    let warning = "ACCOUNT_NAMES: `ALIAS` has no effect while ENRICH is false";
+    assert!(warnings.iter().any(|it| it == warning), "{warnings:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use regex::Regex;
 use crate::aws::secret::Secret;
 use crate::config::values::{quoted, split};
 use crate::config::{DISABLED, NotifierVariables, Problem};
+use crate::ecs::arn::is_account;
 use crate::notifier::thread::ThreadSettings;
 use crate::text::duration::{ALLOWED, duration};
 
@@ -48,32 +49,40 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
     lines.unwrap_or_default()
 }
 
-/// An account's number has so many digits.
-const ACCOUNT_DIGITS: usize = 12;
-
 const ACCOUNT_NAMES: &str =
-    "account numbers with names, such as `210987654321=prod,123456789012=staging`";
+    "account numbers with names, such as `210987654321=prod,123456789012=staging`, and `ALIAS`";
+
+/// The entry with which the alias of the function's own account is looked up.
+const ALIAS: &str = "ALIAS";
 
 /// The longest name of an account, in characters.
 const LONGEST_ACCOUNT_NAME: usize = 50;
 
-/// `ACCOUNT_NAMES`: the names of accounts, by their numbers.
-pub(super) fn account_names(
-    value: Option<&str>,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<String, String> {
-    let mut names = BTreeMap::new();
+/// What `ACCOUNT_NAMES` says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct AccountNames {
+    /// The names of accounts, by their numbers.
+    pub(super) names: BTreeMap<String, String>,
+    /// Whether the alias of the own account is looked up.
+    pub(super) uses_alias: bool,
+}
+
+/// `ACCOUNT_NAMES`.
+pub(super) fn account_names(value: Option<&str>, problems: &mut Vec<Problem>) -> AccountNames {
+    let mut found = AccountNames::default();
     for part in split(value, ",") {
+        if part == ALIAS {
+            found.uses_alias = true;
+            continue;
+        }
+        let names = &mut found.names;
         let problem = match part
             .split_once('=')
             .map(|(it, name)| (it.trim(), name.trim()))
         {
             None => format!("{} is no account number with a name", quoted(part)),
             Some((account, _)) if !is_account(account) => {
-                format!(
-                    "{} is no account number; it has {ACCOUNT_DIGITS} digits",
-                    quoted(account)
-                )
+                format!("{} is no account number; it has 12 digits", quoted(account))
             }
             Some((account, "")) => format!("the account {} has no name", quoted(account)),
             Some((account, name)) if name.chars().count() > LONGEST_ACCOUNT_NAME => {
@@ -89,11 +98,7 @@ pub(super) fn account_names(
         };
         problems.push(Problem::new("ACCOUNT_NAMES", &problem, ACCOUNT_NAMES));
     }
-    names
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == ACCOUNT_DIGITS && text.bytes().all(|it| it.is_ascii_digit())
+    found
 }
 
 /// The defaults of the variables about threads, as [`ThreadSettings::default`] has them.

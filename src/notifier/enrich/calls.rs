@@ -61,9 +61,8 @@ pub(super) fn own_arn(notice: &Notice, resource: &str) -> Option<String> {
 }
 
 fn arn_of(account: &str, region: &str, resource: &str) -> Option<String> {
-    let is_account = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
     let partition = arn::partition(region);
-    is_account.then(|| format!("arn:{partition}:ecs:{region}:{account}:{resource}"))
+    arn::is_account(account).then(|| format!("arn:{partition}:ecs:{region}:{account}:{resource}"))
 }
 
 /// Whether a text is a valid ECS name: letters, digits, `-` and `_`.
@@ -144,6 +143,10 @@ impl<'a> AwsCalls<'a> {
 
     pub(super) fn logs(&self, region: &str) -> service::Client {
         self.clients.logs(region)
+    }
+
+    pub(super) fn iam(&self) -> service::Client {
+        self.clients.session.iam_with_short_timeout()
     }
 
     /// Returns the answer. `None` if the call failed or took too long.

@@ -15,6 +15,7 @@ use super::calls::{AwsCalls, Cluster, Member, is_id, is_name};
 use crate::aws::CallError;
 use crate::ecs::arn;
 use crate::ecs::notice::Notice;
+use crate::notifier::tag_keys::TagKeys;
 
 /// The most services, and the most tasks, in one call.
 const MOST_SERVICES: usize = 10;
@@ -34,7 +35,7 @@ pub(super) type FoundTags = HashMap<Owner, Tags>;
 /// The keys that something names, and the tags that are known.
 #[derive(Debug, Default)]
 pub(super) struct TagCache {
-    keys: BTreeSet<String>,
+    keys: TagKeys,
     known: Mutex<HashMap<Owner, (Instant, Tags)>>,
 }
 
@@ -55,7 +56,7 @@ impl Owner {
 }
 
 impl TagCache {
-    pub(super) fn new(keys: BTreeSet<String>) -> Self {
+    pub(super) fn new(keys: TagKeys) -> Self {
         Self {
             keys,
             known: Mutex::default(),
@@ -64,7 +65,7 @@ impl TagCache {
 
     /// Whose tags a notice lacks.
     pub(super) fn missing(&self, notice: &Notice) -> Option<Owner> {
-        if self.keys.is_empty() || !notice.subject.tags.is_empty() {
+        if self.keys.is_empty() || notice.subject.tags.is_some() {
             return None;
         }
         owner(notice)
@@ -86,13 +87,11 @@ impl TagCache {
         known.extend(found.map(|(owner, tags)| (owner.clone(), (now, tags.clone()))));
     }
 
-    /// The tags with the named keys. ECS allows fifty of them, and nobody needs the others.
+    /// The tags that something uses. ECS allows fifty of them, and nobody needs the others.
     fn read(&self, tags: &[Tag]) -> Tags {
-        let named = tags.iter().filter_map(|tag| {
-            let key = tag.key().filter(|key| self.keys.contains(*key))?;
-            Some((key.to_owned(), tag.value().unwrap_or_default().to_owned()))
-        });
-        named.collect()
+        let tags = tags.iter();
+        self.keys
+            .select(tags.filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))))
     }
 }
 
@@ -156,6 +155,7 @@ async fn of_services(
             .map_err(|error| CallError::of(CALL, error))
     };
     let answer = aws.call(CALL, answer).await?;
+    aws.note_missing(CALL, answer.failures().len());
     let services = answer.services().iter().filter_map(|it| {
         let owner = Owner::Service((cluster.clone(), it.service_name()?.to_owned()));
         Some((owner, cache.read(it.tags())))
@@ -181,6 +181,7 @@ async fn of_tasks(
             .map_err(|error| CallError::of(CALL, error))
     };
     let answer = aws.call(CALL, answer).await?;
+    aws.note_missing(CALL, answer.failures().len());
     let tasks = answer.tasks().iter().filter_map(|it| {
         let id = arn::name(it.task_arn()?).to_owned();
         Some((Owner::Task((cluster.clone(), id)), cache.read(it.tags())))
@@ -190,6 +191,6 @@ async fn of_tasks(
 
 pub(super) fn add_to(notice: &mut Notice, cache: &TagCache, found: &FoundTags) {
     if let Some(tags) = cache.missing(notice).and_then(|owner| found.get(&owner)) {
-        notice.subject.tags.clone_from(tags);
+        notice.subject.tags = Some(tags.clone());
     }
 }

@@ -40,7 +40,7 @@ fn clean_value(value: Value, markup: &dyn Markup) -> Value {
     }
     let entries = value.into_map().unwrap_or_default().into_iter();
     let cleaned = entries.map(|(key, value)| match key.as_str() {
-        Some("log_tail") => (key, clean_lines(&value, markup)),
+        Some("log_tail") if value.is_array() => (key, clean_lines(&value, markup)),
         _ => (key, clean_value(value, markup)),
     });
     Value::from(cleaned.collect::<tera::Map>())

@@ -7,7 +7,7 @@ mod summary;
 mod thread;
 mod words;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::OnceLock;
 
 use serde::Serialize;
@@ -23,14 +23,15 @@ use crate::ecs::diagnosis::{
 use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
 use crate::ecs::links;
 use crate::ecs::notice::{
-    CallFacts, CallPurpose, Facts, Kind, Notice, Resource, ServiceFacts, TaskFacts, TaskSource,
-    UnknownFacts,
+    CallFacts, CallPurpose, Facts, Kind, Notice, Resource, ServiceFacts, Subject, TaskFacts,
+    TaskSource, UnknownFacts,
 };
 use crate::ecs::service_events::{is_rollback, rollback_target, without_names};
 use crate::notifier::channel::ChannelType;
 use crate::notifier::channel::markup::escape;
 use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
+use crate::notifier::tag_keys::TagKeys;
 use crate::notifier::thread::{ShownNotice, UnixTime};
 use summary::{SummaryCount, counts, lines};
 use thread::{ThreadNames, thread_names};
@@ -58,11 +59,12 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// `headlines` are those of a summary's parts, in the channel's markup.
-    pub(super) fn new(view: View, group: &Group<'_>, headlines: &[String]) -> Self {
+    /// `headlines` are those of a summary's parts, in the channel's markup. `tags` are those that a template may name.
+    pub(super) fn new(view: View, group: &Group<'_>, headlines: &[String], tags: &TagKeys) -> Self {
         let notice = group.first();
         let mut names = TemplateNames::new(view, notice, group.priority);
         names.add_group(group);
+        names.add_tags(view, &notice.subject, tags);
         let mut context = Self::of_names(view, &names, notice);
         context
             .values
@@ -87,18 +89,20 @@ impl Context {
         }
     }
 
-    /// The names of a thread's message. `headline` and `details` are those of the event that it shows, rendered already.
+    /// The names of a thread's message. The headline and the details are those of the event that it shows, rendered
+    /// already.
     pub(super) fn of_thread(
         view: View,
         shown: &ThreadMessage<'_>,
         event: &ShownNotice,
-        headline: &str,
-        details: &str,
+        (headline, details): (&str, &str),
+        tags: &TagKeys,
     ) -> Self {
         let group = Group::of_one(&event.notice, event.priority);
         let mut names = TemplateNames::new(view, &event.notice, event.priority);
         names.add_group(&group);
         names.add_thread(shown);
+        names.add_tags(view, &event.notice.subject, tags);
         let mut context = Self::of_names(view, &names, &event.notice);
         let values = &mut context.values;
         values.insert_value("event_headline", Value::safe_string(headline));
@@ -180,6 +184,8 @@ struct TemplateNames {
     logs_url: Option<String>,
     instance_url: Option<String>,
     links: Vec<LinkNames>,
+    /// A tag that a template names and that is absent or not known is none.
+    tags: BTreeMap<String, Option<String>>,
     // The actor.
     actor: Option<String>,
     actor_via: Option<String>,
@@ -355,6 +361,20 @@ impl TemplateNames {
                 .iter()
                 .all(|it| it.subject.cluster == *cluster);
             self.cluster = cluster.clone().filter(|_| is_one);
+        }
+    }
+
+    /// Keys are cleaned here, because only values are cleaned elsewhere.
+    fn add_tags(&mut self, view: View, subject: &Subject, keys: &TagKeys) {
+        let absent = keys.named.iter().map(|key| (key.clone(), None));
+        self.tags = absent.collect();
+        for (key, value) in subject.tags.iter().flatten() {
+            let key = match keys.named.contains(key) {
+                true => key.clone(),
+                false if keys.has_all => clean(key, view.markup()),
+                false => continue,
+            };
+            self.tags.insert(key, Some(value.clone()));
         }
     }
 

@@ -1,9 +1,11 @@
 //! What a message is about, as plain text: for channels whose format has fields of its own.
 
+use std::collections::BTreeMap;
+
 use super::ThreadMessage;
 use super::clean::clean;
 use crate::ecs::event::Time;
-use crate::ecs::notice::{Facts, Links, Notice};
+use crate::ecs::notice::{Facts, Links, Notice, Subject};
 use crate::notifier::channel::ChannelType;
 use crate::notifier::channel::markup::link_address;
 use crate::notifier::message::{MessageFacts, MessageLink};
@@ -30,6 +32,7 @@ pub(super) fn facts_of(notice: &Notice, priority: Priority) -> MessageFacts {
         task: plain(subject.task.as_ref()),
         instance: plain(instance),
         actor: plain(notice.actor.as_ref().map(|it| &it.name)),
+        tags: tags(subject),
         cause: cause(notice, priority),
         links: links(&notice.links),
     }
@@ -45,6 +48,13 @@ pub(super) fn facts_of_thread(shown: &ThreadMessage<'_>, event: &ShownNotice) ->
     };
     facts.actor = facts.actor.or_else(|| plain(actor));
     facts
+}
+
+fn tags(subject: &Subject) -> BTreeMap<String, String> {
+    let markup = ChannelType::Terminal.markup();
+    let tags = subject.tags.iter().flatten();
+    tags.map(|(key, value)| (clean(key, markup), clean(value, markup)))
+        .collect()
 }
 
 /// The text in one line, without invisible characters, and cut.

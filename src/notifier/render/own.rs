@@ -4,6 +4,7 @@
 //! that can be used. Otherwise it is a warning.
 
 mod folder;
+mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use tera::Tera;
 use super::functions::compile;
 use super::{TemplateError, TemplateKind, View, built_in, names_of_kind};
 use crate::notifier::channel::ChannelType;
+use crate::notifier::tag_keys::TagKeys;
 use crate::text::spelling::nearest;
 
 /// A template file: its name in the lookup, its path and its text.
@@ -83,6 +85,15 @@ impl OwnTemplates {
             let name = it.name.trim_end_matches(".tera").to_owned();
             (name, it.path.display().to_string())
         })
+    }
+
+    /// The keys of the tags that the templates in use name.
+    pub(super) fn tag_keys(&self) -> TagKeys {
+        let used = self.used();
+        let files = self.files.values().filter(|it| used.contains(&it.name));
+        let mut keys = TagKeys::default();
+        files.for_each(|it| keys.add(tags::tag_keys(&it.text)));
+        keys
     }
 
     /// The files that no message can use, and the reasons.

@@ -7,6 +7,7 @@ use super::pattern::{
     Alternative, Case, Clause, FieldTests, Pattern, PatternError, PatternProblem, Scalar, TextTest,
     ValueTest,
 };
+use crate::ecs::arn::is_account;
 
 /// The values that some fields are known to have, because of other settings.
 pub(super) type KnownValues = BTreeMap<RouteField, Vec<Scalar>>;
@@ -93,8 +94,7 @@ impl CheckedField<'_> {
             (_, Values::Flag) => Some(PatternProblem::NotBool { field }),
             (Scalar::Bool(_) | Scalar::Number(_), _) => Some(PatternProblem::NotText { field }),
             (Scalar::Text(text), Values::Account) => {
-                let is_account = text.len() == 12 && text.bytes().all(|it| it.is_ascii_digit());
-                (!is_account).then_some(PatternProblem::NotAnAccount)
+                (!is_account(text)).then_some(PatternProblem::NotAnAccount)
             }
             (Scalar::Text(_), Values::Any) => None,
             (Scalar::Text(text), Values::Closed(words)) => {

@@ -1,14 +1,22 @@
 //! `only` and `except` of a channel.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::EventRoute;
 use super::check::{KnownValues, check, excepts_all, may_take};
-use super::fields::RouteField;
-use super::pattern::{Clause, FieldValues, Pattern, PatternError, PatternProblem, Scalar};
+use super::fields::{RouteField, TAGS};
+use super::pattern::{
+    Clause, FieldValues, Pattern, PatternError, PatternProblem, Scalar, UnknownField,
+};
 
 /// The settings of a channel that are patterns.
 pub const SETTINGS: [&str; 2] = ["only", "except"];
+
+/// How a clause counts in each of them whose field is not known.
+const IN_ONLY: UnknownField = UnknownField::CountsAsMatch;
+const IN_EXCEPT: UnknownField = UnknownField::CountsAsMismatch;
 
 /// Which events a channel takes: those that match `only`, without those that match `except`.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -24,8 +32,10 @@ pub struct ClauseResult<'a> {
     pub path: String,
     /// The tests as they were written.
     pub written: &'a Value,
-    /// What the route has in the field. `None` for `$or`.
+    /// What the route has in the field. `None` for `$or`, and if it is not known.
     pub has: Option<Value>,
+    /// Whether the route's values of the field are not known, so that the clause decides nothing.
+    pub is_unknown: bool,
     pub is_match: bool,
 }
 
@@ -76,18 +86,33 @@ impl RouteFilter {
         self.only.is_none() && self.except.is_none()
     }
 
+    /// Where a field is not known, the filter takes the event: a message too many is better than a lost one.
     pub fn accepts(&self, route: &EventRoute) -> bool {
         let fields = route.fields();
-        let is_wanted = self.only.as_ref().is_none_or(|it| it.matches(fields));
-        is_wanted && !self.except.as_ref().is_some_and(|it| it.matches(fields))
+        let only = self.only.as_ref();
+        only.is_none_or(|it| it.matches(fields, IN_ONLY)) && !self.excepts(fields)
+    }
+
+    fn excepts(&self, fields: &FieldValues) -> bool {
+        let except = self.except.as_ref();
+        except.is_some_and(|it| it.matches(fields, IN_EXCEPT))
+    }
+
+    /// The keys of the tags that the patterns name.
+    pub fn tag_keys(&self) -> BTreeSet<String> {
+        let patterns = self.only.iter().chain(&self.except);
+        let fields = patterns.flat_map(Pattern::fields);
+        let keys = fields.filter_map(|it| it.strip_prefix(TAGS));
+        keys.map(str::to_owned).collect()
     }
 
     /// The clauses because of which the filter does not take an event. Empty if it does.
     pub fn refusing(&self, route: &EventRoute) -> Vec<String> {
         let fields = route.fields();
-        let only = self.only.iter().flat_map(|it| it.unmatched(fields));
+        let only = self.only.iter();
+        let only = only.flat_map(|it| it.unmatched(fields, IN_ONLY));
         let only = only.map(|it| joined("only", it.path()));
-        let except = self.except.iter().filter(|it| it.matches(fields));
+        let except = self.except.iter().filter(|_| self.excepts(fields));
         let except = except.flat_map(|it| &it.clauses);
         only.chain(except.map(|it| joined("except", it.path())))
             .collect()
@@ -97,8 +122,8 @@ impl RouteFilter {
     pub fn explain(&self, route: &EventRoute) -> Vec<ClauseResult<'_>> {
         let only = self.only.iter().flat_map(|it| &it.clauses);
         let except = self.except.iter().flat_map(|it| &it.clauses);
-        let only = only.map(|it| clause_result("only", it, route.fields()));
-        let except = except.map(|it| clause_result("except", it, route.fields()));
+        let only = only.map(|it| clause_result(("only", IN_ONLY), it, route.fields()));
+        let except = except.map(|it| clause_result(("except", IN_EXCEPT), it, route.fields()));
         only.chain(except).collect()
     }
 
@@ -117,21 +142,28 @@ impl RouteFilter {
     }
 }
 
-fn clause_result<'a>(setting: &str, clause: &'a Clause, fields: &FieldValues) -> ClauseResult<'a> {
+fn clause_result<'a>(
+    (setting, unknown): (&str, UnknownField),
+    clause: &'a Clause,
+    fields: &FieldValues,
+) -> ClauseResult<'a> {
+    let (has, is_unknown) = match clause {
+        Clause::Field { field, .. } if fields.is_unknown(field) => (None, true),
+        Clause::Field { field, .. } => (Some(shown(fields.get(field))), false),
+        Clause::Or { .. } => (None, false),
+    };
     ClauseResult {
         path: joined(setting, clause.path()),
         written: clause.written(),
-        has: match clause {
-            Clause::Field { field, .. } => Some(shown(fields.get(field))),
-            Clause::Or { .. } => None,
-        },
-        is_match: clause.matches(fields),
+        has,
+        is_unknown,
+        is_match: clause.matches(fields, unknown),
     }
 }
 
 /// One value as it is, several as a list. Null if there is none: no field is null.
-pub(super) fn shown(values: Option<&Vec<Scalar>>) -> Value {
-    match values.map_or(&[][..], Vec::as_slice) {
+pub(super) fn shown(values: &[Scalar]) -> Value {
+    match values {
         [] => Value::Null,
         [one] => one.into(),
         several => several.iter().map(Value::from).collect(),

@@ -13,7 +13,7 @@ mod parse;
 mod tests;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -24,7 +24,58 @@ pub use text::{Case, TextTest, Wildcard};
 
 /// What patterns are matched against: the values of each field, by its path (`tags.team`). A field without values is
 /// absent. A field with several values matches if one of them does.
-pub type FieldValues = BTreeMap<String, Vec<Scalar>>;
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FieldValues {
+    values: BTreeMap<String, Vec<Scalar>>,
+    /// Where AWS was not asked, or did not answer: paths, or beginnings of paths with their dot (`tags.`).
+    unknown: BTreeSet<&'static str>,
+}
+
+/// How a clause counts whose field has values that are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownField {
+    CountsAsMatch,
+    CountsAsMismatch,
+}
+
+impl FieldValues {
+    /// Sets the values of a field. It is known from now on, even if it has none.
+    pub fn set(&mut self, path: &str, values: Vec<Scalar>) {
+        self.unknown.remove(path);
+        self.values.insert(path.to_owned(), values);
+    }
+
+    /// Notes that the values of a field, or of all fields whose paths begin so, are not known.
+    pub fn set_unknown(&mut self, path: &'static str) {
+        self.unknown.insert(path);
+    }
+
+    /// Notes that all fields with this path or beginning are known.
+    pub fn set_known(&mut self, path: &str) {
+        self.unknown.remove(path);
+    }
+
+    /// Whether the values of a field, or of a beginning, are not known.
+    pub fn is_unknown(&self, path: &str) -> bool {
+        let mut unknown = self.unknown.iter();
+        let is_it = |it: &&str| match it.ends_with('.') {
+            true => path.starts_with(*it),
+            false => path == *it,
+        };
+        unknown.any(is_it)
+    }
+
+    /// The values of a field. Empty if it is absent, or not known.
+    pub fn get(&self, path: &str) -> &[Scalar] {
+        self.values.get(path).map_or(&[][..], Vec::as_slice)
+    }
+
+    /// Every field that was set.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[Scalar])> {
+        let values = self.values.iter();
+        values.map(|(path, values)| (path.as_str(), values.as_slice()))
+    }
+}
 
 /// A value of a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,24 +170,46 @@ impl Pattern {
         parse::pattern(value)
     }
 
-    pub fn matches(&self, fields: &FieldValues) -> bool {
-        self.clauses.iter().all(|it| it.matches(fields))
+    pub fn matches(&self, fields: &FieldValues, unknown: UnknownField) -> bool {
+        let mut clauses = self.clauses.iter();
+        clauses.all(|it| it.matches(fields, unknown))
     }
 
     /// The clauses that do not match.
-    pub fn unmatched<'a>(&'a self, fields: &'a FieldValues) -> impl Iterator<Item = &'a Clause> {
-        self.clauses.iter().filter(|it| !it.matches(fields))
+    pub fn unmatched<'a>(
+        &'a self,
+        fields: &'a FieldValues,
+        unknown: UnknownField,
+    ) -> impl Iterator<Item = &'a Clause> {
+        let clauses = self.clauses.iter();
+        clauses.filter(move |it| !it.matches(fields, unknown))
+    }
+
+    /// The paths of all fields that the pattern names.
+    pub fn fields(&self) -> Vec<&str> {
+        self.clauses.iter().flat_map(Clause::fields).collect()
     }
 }
 
 impl Clause {
-    pub fn matches(&self, fields: &FieldValues) -> bool {
+    /// There is no negation above a clause. So if all unknown fields count as matches, the result is true whenever it
+    /// might be true.
+    pub fn matches(&self, fields: &FieldValues, unknown: UnknownField) -> bool {
         match self {
-            Self::Field { field, tests, .. } => {
-                let values = fields.get(field).map_or(&[][..], Vec::as_slice);
-                tests.iter().any(|it| it.matches(values))
+            Self::Field { field, .. } if fields.is_unknown(field) => {
+                unknown == UnknownField::CountsAsMatch
             }
-            Self::Or { branches, .. } => branches.iter().any(|it| it.matches(fields)),
+            Self::Field { field, tests, .. } => {
+                tests.iter().any(|it| it.matches(fields.get(field)))
+            }
+            Self::Or { branches, .. } => branches.iter().any(|it| it.matches(fields, unknown)),
+        }
+    }
+
+    fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::Field { field, .. } => vec![field],
+            Self::Or { branches, .. } => branches.iter().flat_map(Pattern::fields).collect(),
         }
     }
 

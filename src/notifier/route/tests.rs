@@ -1,5 +1,7 @@
 //! Tests of filters: what never matches stops the start, and which clauses refuse an event.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -37,10 +39,13 @@ fn route() -> EventRoute {
     }
     route.set_priority(Severity::Critical, true);
     route.set_threads(&[ThreadKind::Deployment, ThreadKind::Incident]);
-    route.set_tags(&BTreeMap::from([
-        ("team".to_owned(), "payments".to_owned()),
-        ("cost:center".to_owned(), "4.2".to_owned()),
-    ]));
+    route.set_tags(&Subject {
+        tags: Some(BTreeMap::from([
+            ("team".to_owned(), "payments".to_owned()),
+            ("cost:center".to_owned(), "4.2".to_owned()),
+        ])),
+        ..Subject::default()
+    });
     route
 }
 
@@ -383,4 +388,155 @@ proptest! {
         route.set_values(RouteField::Cluster, vec![Scalar::Text(name)]);
         prop_assert!(filter.accepts(&route));
     }
+}
+
+fn of(subject: Subject) -> EventRoute {
+    EventRoute::of_subject(&subject, &Origin::default())
+}
+
+/// Where tags are not known, a clause about them refuses nothing.
+#[test]
+fn unknown_tags_refuse_nothing() {
+    let service = |tags: Option<&[(&str, &str)]>| {
+        of(Subject {
+            cluster: Some("prod-web".to_owned()),
+            service: Some("checkout".to_owned()),
+            tags: tags.map(|it| {
+                let tags = it.iter();
+                tags.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                    .collect()
+            }),
+            ..Subject::default()
+        })
+    };
+    let unknown = service(None);
+    let none = service(Some(&[]));
+    let payments = service(Some(&[("team", "payments")]));
+    let only = |pattern: Value| json!({"only": pattern});
+    let except = |pattern: Value| json!({"except": pattern});
+    let team = json!({"tags": {"team": ["payments"]}});
+    let absent = json!({"tags": {"team": [{"exists": false}]}});
+    let there = json!({"tags.team": [{"exists": true}]});
+    let not = json!({"tags.team": [{"anything-but": "payments"}]});
+    let elsewhere = json!({"tags.team": ["payments"], "cluster": ["staging"]});
+    let either = json!({"$or": [{"tags.team": ["payments"]}, {"cluster": ["staging"]}]});
+    let here = json!({"$or": [{"tags.team": ["payments"]}, {"cluster": ["prod-web"]}]});
+    for (settings, accepts) in [
+        // Whether they accept unknown tags, no tags, and `payments`.
+        (only(team.clone()), [true, false, true]),
+        (except(team), [true, true, false]),
+        (only(absent.clone()), [true, true, false]),
+        (except(absent), [true, false, true]),
+        (only(there.clone()), [true, false, true]),
+        (except(there), [true, true, false]),
+        (only(not.clone()), [true, false, false]),
+        (except(not), [true, true, true]),
+        (only(elsewhere.clone()), [false, false, false]),
+        (except(elsewhere), [true, true, true]),
+        (only(either.clone()), [true, false, true]),
+        (except(either), [true, true, false]),
+        (only(here.clone()), [true, true, true]),
+        (except(here), [false, false, false]),
+    ] {
+        let filter = read(&settings).unwrap();
+        let found = [&unknown, &none, &payments].map(|it| filter.accepts(it));
+        assert_eq!(found, accepts, "{settings}");
+        for (route, accepts) in [&unknown, &none, &payments].into_iter().zip(accepts) {
+            assert_eq!(filter.refusing(route).is_empty(), accepts, "{settings}");
+        }
+    }
+}
+
+/// Nobody looks up tags of instances and clusters, so what is about them is known to have none.
+#[test]
+fn what_is_about_no_service_or_task_has_no_tags() {
+    let name = || Some("x".to_owned());
+    let filter = read(&json!({"only": {"tags.team": ["payments"]}})).unwrap();
+    for (subject, accepts) in [
+        (Subject::default(), false),
+        (
+            Subject {
+                cluster: name(),
+                container_instance: name(),
+                ec2_instance: name(),
+                ..Subject::default()
+            },
+            false,
+        ),
+        (
+            Subject {
+                service: name(),
+                ..Subject::default()
+            },
+            true,
+        ),
+        (
+            Subject {
+                task: name(),
+                container_instance: name(),
+                ..Subject::default()
+            },
+            true,
+        ),
+        (
+            Subject {
+                family: name(),
+                ..Subject::default()
+            },
+            true,
+        ),
+    ] {
+        let shown = format!("{subject:?}");
+        assert_eq!(filter.accepts(&of(subject)), accepts, "{shown}");
+    }
+}
+
+/// What an event does not know, its thread may know.
+#[test]
+fn a_route_takes_the_tags_of_its_thread() {
+    let subject = |tags: Option<BTreeMap<String, String>>| Subject {
+        service: Some("checkout".to_owned()),
+        tags,
+        ..Subject::default()
+    };
+    let known = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
+    let filter = read(&json!({"only": {"tags.team": ["payments"]}})).unwrap();
+    let mut route = of(subject(None));
+    route.fill_from(&of(subject(None)));
+    assert!(filter.accepts(&route));
+    route.fill_from(&of(subject(Some(known))));
+    assert!(!filter.accepts(&route));
+    let shown = route.to_json();
+    assert_eq!(shown["tags.team"], "search");
+}
+
+/// The alias of the account could not be looked up.
+#[test]
+fn an_unknown_name_of_the_account_refuses_nothing() {
+    let filter = read(&json!({"only": {"account_name": ["prod"]}})).unwrap();
+    for (account_name, lacks_account_name, accepts) in [
+        (Some("prod"), false, true),
+        (Some("test"), false, false),
+        (None, false, false),
+        (None, true, true),
+    ] {
+        let origin = Origin {
+            account_name: account_name.map(str::to_owned),
+            lacks_account_name,
+            ..Origin::default()
+        };
+        let route = EventRoute::of_subject(&Subject::default(), &origin);
+        assert_eq!(filter.accepts(&route), accepts, "{origin:?}");
+    }
+}
+
+#[test]
+fn the_keys_of_tags_are_found_everywhere() {
+    let settings = json!({
+        "only": {"tags": {"team": ["a"]}, "$or": [{"tags.tier": ["1"]}, {"cluster": ["x"]}]},
+        "except": {"tags.cost center": [{"exists": false}]},
+    });
+    let keys = read(&settings).unwrap().tag_keys();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    assert_eq!(keys, ["cost center", "team", "tier"]);
 }

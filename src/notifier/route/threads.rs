@@ -5,7 +5,7 @@ use super::EventRoute;
 use super::fields::RouteField;
 use super::pattern::Scalar;
 use crate::ecs::diagnosis::Cause;
-use crate::ecs::notice::{Kind, Notice, Subject};
+use crate::ecs::notice::{Kind, Notice};
 use crate::notifier::policy::Decision;
 use crate::notifier::thread::{
     Action, Activity, Deployment, Incident, Member, Run, ShownNotice, Storm, SubjectKind, Thread,
@@ -106,6 +106,7 @@ fn of_storm(storm: &Storm, urgent: bool) -> Vec<EventRoute> {
         .collect();
     if storm.others > 0 || routes.is_empty() {
         let mut others = cluster;
+        others.forget_tags();
         others.set(RouteField::Kind, Some(Kind::TaskStopped.into()));
         others.set_priority(storm.severity(), urgent);
         routes.push(others);
@@ -114,14 +115,7 @@ fn of_storm(storm: &Storm, urgent: bool) -> Vec<EventRoute> {
 }
 
 fn of_member(member: &Member, storm: &Storm, urgent: bool) -> Vec<EventRoute> {
-    let name = |kind| (member.kind() == kind).then(|| member.name().to_owned());
-    let subject = Subject {
-        cluster: storm.subject.cluster.clone(),
-        service: name(SubjectKind::Service),
-        family: name(SubjectKind::Family),
-        tags: member.tags.clone(),
-        ..Subject::default()
-    };
+    let subject = storm.subject_of(member);
     let is_instance = member.kind() == SubjectKind::Instance;
     let of_cause = |cause: &str| {
         let mut route = EventRoute::of_subject(&subject, &storm.origin);

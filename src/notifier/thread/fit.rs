@@ -2,6 +2,7 @@
 
 use super::shared_facts::Places;
 use super::state::SubjectState;
+use super::tags;
 
 /// The largest state, in bytes of JSON.
 const LARGEST: usize = 16_000;
@@ -9,12 +10,13 @@ const LARGEST: usize = 16_000;
 impl SubjectState {
     /// Leaves out what messages can do without, one thing after another, until the state is small enough.
     pub(super) fn fit(&mut self) {
-        let steps: [fn(&mut Self); 7] = [
+        let steps: [fn(&mut Self); 8] = [
             |state| {
                 state.ended.take_if(|it| !it.shown.is_outdated);
                 state.replaced.take_if(|it| !it.shown.is_outdated);
             },
             Self::shrink_events,
+            tags::forget,
             |state| {
                 if let Some(storm) = &mut state.storm {
                     storm.newest = None;

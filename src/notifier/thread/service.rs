@@ -12,6 +12,7 @@ use super::service_task::{self, StrayTasks};
 use super::shared_facts::Places;
 use super::state::SubjectState;
 use super::subject::SubjectKey;
+use super::tags;
 use super::text::{LONGEST_ID, LONGEST_NAME, cut, cut_known};
 use super::unix_time::UnixTime;
 use crate::ecs::notice::{CallFacts, CallPurpose, Facts, Kind, ServiceFacts};
@@ -114,6 +115,7 @@ pub(super) fn observe(
     registration: Option<&Registration>,
     now: UnixTime,
 ) -> bool {
+    let known_tags = tags::known(state);
     let is_taken = match &observation.notice.facts {
         Facts::Call(call) => observe_call(key, state, observation, call, registration, now),
         Facts::Task(task) => service_task::observe(key, state, observation, task, now),
@@ -133,6 +135,7 @@ pub(super) fn observe(
         note_end(state);
     }
     incident::note_background(state);
+    tags::learn(state, observation.notice, known_tags);
     is_taken
 }
 

@@ -17,6 +17,7 @@ use super::shown::Shown;
 use super::storm::ClusterMemory;
 use super::storm::Storm;
 use super::subject::SubjectKey;
+use super::tags;
 use super::text::cut;
 use super::unix_time::UnixTime;
 use crate::ecs::notice::Notice;
@@ -273,8 +274,10 @@ impl ShownNotice {
         Box::new(Self { notice, priority })
     }
 
-    /// Leaves out all texts and lists that are not short.
+    /// Leaves out all texts and lists that are not short. Tags are whole or not known: patterns compare them.
     pub(super) fn shrink(&mut self) {
+        let tags = &mut self.notice.subject.tags;
+        tags.take_if(|it| !tags::are_short(it));
         let short = compact::to_value(&self.notice, compact::Size::SHORT);
         let notice = short.and_then(compact::from_value);
         if let Ok(notice) = notice {

@@ -292,6 +292,18 @@ impl Storm {
         }
     }
 
+    /// What a member is: its name in the storm's cluster, and its tags.
+    pub fn subject_of(&self, member: &Member) -> Subject {
+        let name = |kind| (member.kind() == kind).then(|| member.name().to_owned());
+        Subject {
+            cluster: self.subject.cluster.clone(),
+            service: name(SubjectKind::Service),
+            family: name(SubjectKind::Family),
+            tags: member.tags.clone(),
+            ..Subject::default()
+        }
+    }
+
     /// The causes of all members, the most frequent first.
     pub fn causes(&self) -> Vec<(&str, u32)> {
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();

@@ -183,6 +183,10 @@ async fn the_role_of_parrot_is_exactly_enough() {
             &tail,
         ),
         (
+            "mysettings: {region: eu-west-1, account_names: '123456789012=test,ALIAS'}".to_owned(),
+            &[table, ("ACCOUNT_NAMES", "123456789012=test,ALIAS")],
+        ),
+        (
             "mysettings: {enrich: false, state_table: DISABLED}".to_owned(),
             &[("ENRICH", "false"), ("STATE_TABLE", "DISABLED")],
         ),

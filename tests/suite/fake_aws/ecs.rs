@@ -318,7 +318,7 @@ impl Ecs {
         for name in body["services"].as_array().unwrap() {
             let name = name.as_str().unwrap();
             match self.services.get(name) {
-                Some(service) => services.push(service.clone()),
+                Some(service) => services.push(with_tags_if_asked(service, body)),
                 None => failures.push(json!({"arn": arn(name), "reason": "MISSING"})),
             }
         }
@@ -407,7 +407,7 @@ impl Ecs {
         for name in body["tasks"].as_array().unwrap() {
             let id = name.as_str().unwrap().rsplit('/').next().unwrap();
             if let Some(shown) = self.described.get(id) {
-                tasks.push(shown.clone());
+                tasks.push(with_tags_if_asked(shown, body));
                 continue;
             }
             let task = self.tasks.iter_mut().find(|task| task.arn.ends_with(id));
@@ -534,6 +534,17 @@ impl Task {
         }
         task
     }
+}
+
+/// ECS gives the tags of a service or a task only if `include` has `TAGS`.
+fn with_tags_if_asked(shown: &Value, body: &Value) -> Value {
+    let mut shown = shown.clone();
+    let include = body["include"].as_array();
+    let are_asked = include.is_some_and(|it| it.contains(&json!("TAGS")));
+    if !are_asked && let Some(fields) = shown.as_object_mut() {
+        fields.remove("tags");
+    }
+    shown
 }
 
 fn merge(value: &mut Value, more: &Value) {

@@ -55,6 +55,11 @@ pub(crate) fn needs_elsewhere(call: &Call) -> Vec<Need> {
 pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
     match call.service {
         "ecs" => of_ecs(&call.operation, &call.body, ecs),
+        // IAM supports no narrower resource for this action.
+        "iam" => vec![Need::new(
+            &format!("iam:{}", call.operation),
+            "*".to_owned(),
+        )],
         "logs" => vec![of_logs(&call.operation, &call.body)],
         "sqs" => {
             let url = call.body["QueueUrl"].as_str();

@@ -42,8 +42,10 @@ pub(super) struct WhyLine {
     clause: String,
     /// The clause as it is configured.
     wanted: Value,
-    /// What the event has. Null if it has nothing, and for `$or`.
+    /// What the event has. Null if it has nothing, if it is not known, and for `$or`.
     has: Value,
+    /// Whether it is not known what the event has, so that the clause refuses nothing.
+    unknown: bool,
     matches: bool,
 }
 
@@ -100,6 +102,7 @@ impl Judged {
             clause: "minimum".to_owned(),
             wanted: Value::from(channel.minimum.to_string()),
             has: Value::from(if self.urgent { "urgent" } else { "not urgent" }),
+            unknown: false,
             matches: channel.accepts_urgency(self.urgent),
         };
         let mut taken = self.routes.iter().filter(|it| channel.route.accepts(it));
@@ -109,6 +112,7 @@ impl Judged {
             clause: it.path,
             wanted: it.written.clone(),
             has: it.has.unwrap_or_default(),
+            unknown: it.is_unknown,
             matches: it.is_match,
         });
         std::iter::once(minimum).chain(clauses).collect()
@@ -153,11 +157,13 @@ impl Why {
             (false, true) => "does not take it: the event is dropped",
         };
         let lines = self.clauses.iter().map(|it| {
-            let result = match it.matches {
-                true => "matches",
-                false => "does not match",
+            let result = match (it.unknown, it.matches) {
+                (true, _) => "refuses nothing",
+                (false, true) => "matches",
+                (false, false) => "does not match",
             };
             let has = match (&it.has, it.clause.contains("$or")) {
+                (_, _) if it.unknown => ", what the event has is not known".to_owned(),
                 (Value::Null, true) => String::new(),
                 (Value::Null, false) => ", the event has no such field".to_owned(),
                 (has, _) => format!(", the event has {has}"),

@@ -101,7 +101,7 @@ pub(super) fn shown(
         sender: sender.to_owned(),
         color: color(message.severity),
         headline: match text_for(mention, message) {
-            Some(mention) => format!("{} {}", escape(&Html, mention), html.headline),
+            Some(mention) => format!("{} {}", escape(&Html, &mention), html.headline),
             None => html.headline.clone(),
         },
         lines,

@@ -136,3 +136,96 @@ fn what_may_be_a_secret_is_not_shown_with_the_channels() {
     let error = channels(&json!([{"name": "a", "type": "slack", "url": "ssm:/a", secret: "x"}]));
     assert!(!error.unwrap_err().to_string().contains("very-secret"));
 }
+
+fn with_mention(mention: &Value) -> Result<NotifierConfig, ConfigError> {
+    channels(&json!([{"name": "ops", "type": "slack", "url": "ssm:/ops", "mention": mention}]))
+}
+
+#[test]
+fn what_is_wrong_with_a_map_of_mentions_is_named() {
+    const KEYS: &str = "`tags.KEY=VALUE`, `service=NAME`, `family=NAME`, `cluster=NAME`, `account=NUMBER`, `account_name=NAME`, `default`";
+    const MENTIONS: &str = "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces";
+    let long = (0..300).map(|it| (format!("service=s{it}"), json!(format!("<@U{it}>"))));
+    for (mention, expected) in [
+        (json!({}), format!("`mention`: it is empty; allowed: a text, or a map with {KEYS}")),
+        (
+            json!({"team=payments": "<@U1>"}),
+            format!("`mention.team=payments`: not a fact that can be compared; allowed: {KEYS}"),
+        ),
+        (
+            json!({"severity=critical": "<@U1>"}),
+            format!("`mention.severity=critical`: not a fact that can be compared; allowed: {KEYS}"),
+        ),
+        (json!({"service": "<@U1>"}), format!("`mention.service`: it has no `=`; allowed: {KEYS}")),
+        (json!({"service=": "<@U1>"}), format!("`mention.service=`: it has no value; allowed: {KEYS}")),
+        (json!({"tags.=x": "<@U1>"}), format!("`mention.tags.=x`: it does not say which tag; allowed: {KEYS}")),
+        (
+            json!({"account=21": "<@U1>"}),
+            "`mention.account=21`: not the number of an account; allowed: 12 digits".to_owned(),
+        ),
+        (
+            json!({"service=web": "@here"}),
+            format!("`mention.service=web`: not a mention in Slack's markup; allowed: {MENTIONS}"),
+        ),
+        (json!({"service=web": ["<@U1>"]}), format!("`mention.service=web`: not a text; allowed: {MENTIONS}")),
+        (json!({"default": ""}), format!("`mention.default`: not a text; allowed: {MENTIONS}")),
+        (
+            json!({"service=web": "https://example.com/very-secret"}),
+            "`mention.service=web`: it looks like a secret, but the value of this setting is not hidden; allowed: a text without a secret".to_owned(),
+        ),
+        (
+            json!({"https://example.com/very-secret": "<@U1>"}),
+            format!("`mention`: it has no `=`; allowed: {KEYS}"),
+        ),
+        (
+            Value::Object(long.collect()),
+            "`mention`: its mentions are longer than 1500 characters together; allowed: fewer or shorter mentions".to_owned(),
+        ),
+        (json!(["<@U1>"]), "`mention`: not a text; allowed: a text".to_owned()),
+    ] {
+        let error = with_mention(&mention).unwrap_err().to_string();
+        assert_eq!(error, format!("CHANNELS, `ops`, {expected}"), "{mention}");
+    }
+}
+
+#[test]
+fn a_map_of_mentions_is_shown() {
+    let mention = json!({"tags.team=payments": "<!subteam^S1>", "default": "<!here>"});
+    let config = with_mention(&mention).unwrap();
+    let settings = &config.channels.shown[0].settings;
+    let shown = settings.iter().find(|it| it.name == "mention").unwrap();
+    assert_eq!(shown.value, mention.to_string());
+    assert_eq!(shown.source, "CHANNELS");
+    let keys = config.channels.configured[0].tag_keys();
+    assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["team"]);
+}
+
+#[test]
+fn tags_need_enrichment_and_are_few() {
+    let list = json!([
+        {"name": "payments", "type": "slack", "url": "ssm:/ops", "only": {"tags.team": ["payments"]}},
+        {"name": "ops", "type": "slack", "url": "ssm:/ops", "mention": {"tags.team=a": "<@U1>", "default": "<@U2>"}},
+        {"name": "all", "type": "slack", "url": "ssm:/ops", "only": {"cluster": ["prod"]}},
+    ]);
+    let read = |enrich: &str| {
+        let list = list.to_string();
+        let set = environment(&[("CHANNELS", &list), ("ENRICH", enrich)]);
+        NotifierConfig::read(&set).unwrap().warnings
+    };
+    assert_eq!(read("true"), [""; 0]);
+    assert_eq!(
+        read("false"),
+        [
+            "the channel `payments` gets messages whatever their tags are: ENRICH is false, so tags are not known, and its `only` and `except` refuse nothing because of a tag",
+            "the channel `ops` mentions nobody by a tag: ENRICH is false, so tags are not known",
+        ]
+    );
+    let tags: serde_json::Map<_, _> = (0..11).map(|it| (format!("t{it}"), json!(["x"]))).collect();
+    let error = channels(&json!([
+        {"name": "ops", "type": "slack", "url": "ssm:/ops", "only": {"tags": tags}},
+    ]));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "CHANNELS: the channels name 11 tags; allowed: 10 different tags in `only`, `except` and `mention` together"
+    );
+}

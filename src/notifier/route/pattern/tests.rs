@@ -8,7 +8,7 @@ use super::*;
 
 /// An event as EventBridge sees it: a field for each value, by its path. Objects in lists are crushed out.
 fn fields(event: &Value) -> FieldValues {
-    let mut fields = FieldValues::new();
+    let mut fields = FieldValues::default();
     add("", event, &mut fields);
     fields
 }
@@ -26,8 +26,9 @@ fn add(path: &str, value: &Value, fields: &mut FieldValues) {
         }
         Value::Array(values) => values.iter().for_each(|it| add(path, it, fields)),
         scalar => {
-            let values = fields.entry(path.to_owned()).or_default();
+            let mut values = fields.get(path).to_vec();
             values.extend(Scalar::read(scalar));
+            fields.set(path, values);
         }
     }
 }
@@ -35,7 +36,7 @@ fn add(path: &str, value: &Value, fields: &mut FieldValues) {
 fn is_match(pattern: Value, event: Value) -> bool {
     let read = Pattern::read(&pattern);
     read.unwrap_or_else(|error| panic!("{pattern}: {error}"))
-        .matches(&fields(&event))
+        .matches(&fields(&event), UnknownField::CountsAsMismatch)
 }
 
 /// Each operator, with an event that matches and one that does not.

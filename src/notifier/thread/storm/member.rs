@@ -44,8 +44,8 @@ pub struct Member {
     #[serde(default)]
     shown_name: Option<String>,
     /// The tags of the newest failure, for routes.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub tags: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<BTreeMap<String, String>>,
     pub state: ThreadState,
     pub severity: Severity,
     /// The most frequent causes.
@@ -92,7 +92,7 @@ impl Member {
             shown_name: host
                 .filter(|_| is_instance)
                 .map(|it| cut(&it, LONGEST_NAME)),
-            tags: subject.map(|it| it.tags.clone()).unwrap_or_default(),
+            tags: subject.and_then(|it| it.tags.clone()),
             state: incident.state(),
             severity: incident.severity(),
             causes: counted,
@@ -136,6 +136,7 @@ impl Member {
             let came_back = newer.returns > self.returns;
             *self = Self {
                 before: self.before,
+                tags: newer.tags.or(self.tags.take()),
                 ..newer
             };
             return came_back;
@@ -148,6 +149,11 @@ impl Member {
             ..newer
         };
         true
+    }
+
+    /// Leaves out the tags. They are not known any more.
+    pub(in crate::notifier::thread) fn forget_tags(&mut self) {
+        self.tags = None;
     }
 
     pub(in crate::notifier::thread) fn is(&self, key: &SubjectKey) -> bool {

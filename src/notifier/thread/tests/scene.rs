@@ -106,10 +106,23 @@ impl Scene {
     pub(super) fn step(&mut self, events: &[Event], timers: &[SubjectKey]) {
         let events: Vec<_> = events.iter().map(evaluated).collect();
         self.step_evaluated(&events, timers);
+        self.store();
+    }
+
+    fn store(&mut self) {
         for state in self.states.values_mut() {
             let json = serde_json::to_string(state).unwrap();
             *state = serde_json::from_str(&json).unwrap();
         }
+    }
+
+    /// The same as [`Self::arrive`] for events about which more is known.
+    pub(super) fn arrive_evaluated(&mut self, at: &str, events: &[Evaluated]) {
+        let at = time(at);
+        self.run_timers(at);
+        self.now = self.now.max(at);
+        self.step_evaluated(events, &[]);
+        self.store();
     }
 
     pub(super) fn step_evaluated(&mut self, events: &[Evaluated], timers: &[SubjectKey]) {

@@ -1,7 +1,9 @@
 //! States are small, whatever the events are.
 
+use std::collections::BTreeMap;
+
 use super::events::*;
-use super::scene::Scene;
+use super::scene::{Evaluated, Scene, evaluated};
 
 /// An item of the state table.
 const LARGEST: usize = 20_000;
@@ -89,4 +91,55 @@ fn a_storm_of_many_services_is_bounded() {
         scene.arrive("10:01:00", &failures);
     }
     assert!(largest(&scene) < LARGEST, "{}", largest(&scene));
+}
+
+/// The tags of every event are as many and as long as they can be.
+#[test]
+fn tags_do_not_make_a_state_too_large() {
+    let mut scene = Scene::default();
+    let names = (0..40).map(|number| format!("{number:03}-{}", "x".repeat(190)));
+    let failures: Vec<_> = names.map(|it| failed(&it, OUT_OF_MEMORY)).collect();
+    for number in 0..10 {
+        scene.arrive_evaluated("10:01:00", &tagged(&hostile(number)));
+        scene.arrive_evaluated("10:01:00", &tagged(&failures));
+    }
+    assert!(largest(&scene) < LARGEST, "{}", largest(&scene));
+}
+
+fn tagged(events: &[Event]) -> Vec<Evaluated> {
+    let tag = |it: usize| (format!("{it}{}", "k".repeat(127)), "v".repeat(256));
+    let tags: BTreeMap<_, _> = (0..10).map(tag).collect();
+    let evaluated = events.iter().map(evaluated);
+    evaluated
+        .map(|(mut notice, decision)| {
+            notice.subject.tags = Some(tags.clone());
+            (notice, decision)
+        })
+        .collect()
+}
+
+fn tags_of(team: &str) -> Option<BTreeMap<String, String>> {
+    Some(BTreeMap::from([("team".to_owned(), team.to_owned())]))
+}
+
+/// A lookup may fail, and of noise nothing is looked up. What the service's threads know stays known, also the fact that
+/// there are no tags.
+#[test]
+fn a_service_keeps_its_tags() {
+    for tags in [tags_of("payments"), Some(BTreeMap::new())] {
+        let mut scene = Scene::default();
+        let mut first = evaluated(&at("10:00:00", failed("mailer", OUT_OF_MEMORY)));
+        first.0.subject.tags.clone_from(&tags);
+        scene.arrive_evaluated("10:00:00", &[first]);
+        scene.play(&[
+            at("10:01:00", begun("mailer", "ecs-svc/2")),
+            at("10:02:00", failed("mailer", OUT_OF_MEMORY)),
+        ]);
+        let state = scene.states.values().find(|it| it.incident.is_some());
+        let state = state.unwrap();
+        let newest = state.incident.as_ref().unwrap().newest.as_ref().unwrap();
+        assert_eq!(newest.notice.subject.tags, tags);
+        let deployment = state.deployment.as_ref().unwrap();
+        assert_eq!(deployment.subject.tags, tags);
+    }
 }

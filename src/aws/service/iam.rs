@@ -1,0 +1,111 @@
+//! IAM's ListAccountAliases: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
+//!
+//! IAM speaks the AWS Query protocol: the request is a form, the answer is XML.
+//! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>
+
+use super::{Client, Request};
+use crate::aws::{CallError, ErrorKind};
+
+/// The region whose name is in the signature of IAM's calls, by the region of the caller. Each partition has one.
+/// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
+pub fn signing_region(region: &str) -> &str {
+    match region {
+        _ if region.starts_with("cn-") => "cn-north-1",
+        _ if region.starts_with("us-gov-") => "us-gov-west-1",
+        _ if region.starts_with("us-iso-") => "us-iso-east-1",
+        _ if region.starts_with("us-isob-") => "us-isob-east-1",
+        _ if region.starts_with("us-isof-") => "us-isof-south-1",
+        _ if region.starts_with("eu-isoe-") => "eu-isoe-west-1",
+        _ if region.starts_with("eusc-") => "eusc-de-east-1",
+        _ => "us-east-1",
+    }
+}
+
+/// The alias of the caller's account. `None` if it has none: an account has at most one.
+///
+/// # Errors
+///
+/// [`CallError`], after the client's retries, or if the answer cannot be read.
+pub async fn account_alias(iam: &Client) -> Result<Option<String>, CallError> {
+    const CALL: &str = "ListAccountAliases";
+    let request = Request {
+        operation: CALL,
+        path: "/".to_owned(),
+        headers: vec![(
+            "content-type",
+            "application/x-www-form-urlencoded".to_owned(),
+        )],
+        body: format!("Action={CALL}&Version=2010-05-08"),
+    };
+    let answer = iam.send(request).await?;
+    let answer = String::from_utf8_lossy(&answer.body);
+    read(&answer).ok_or_else(|| CallError {
+        call: CALL,
+        code: None,
+        message: "the answer cannot be read".to_owned(),
+        kind: ErrorKind::Unavailable,
+    })
+}
+
+/// The first alias of an answer. `None` if this is no answer to the call.
+fn read(answer: &str) -> Option<Option<String>> {
+    const EMPTY: &str = "<AccountAliases/>";
+    let (_, result) = answer.split_once("<ListAccountAliasesResult>")?;
+    if result.contains(EMPTY) {
+        return Some(None);
+    }
+    let (_, aliases) = result.split_once("<AccountAliases>")?;
+    let (aliases, _) = aliases.split_once("</AccountAliases>")?;
+    match aliases.split_once("<member>") {
+        None => Some(None),
+        Some((_, alias)) => {
+            let alias = alias.split_once("</member>")?.0.trim();
+            is_alias(alias).then(|| Some(alias.to_owned()))
+        }
+    }
+}
+
+/// An alias has 3 to 63 small letters, digits and hyphens, so it needs no unescaping.
+fn is_alias(text: &str) -> bool {
+    let is_allowed = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+    (3..=63).contains(&text.len()) && text.chars().all(is_allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alias_is_read() {
+        let answer = |aliases: &str| {
+            format!(
+                "<ListAccountAliasesResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\n\
+                 <ListAccountAliasesResult>\n <IsTruncated>false</IsTruncated>\n {aliases}\n\
+                 </ListAccountAliasesResult>\n<ResponseMetadata><RequestId>7a62</RequestId></ResponseMetadata>\n\
+                 </ListAccountAliasesResponse>"
+            )
+        };
+        for (aliases, expected) in [
+            (
+                "<AccountAliases>\n <member>example-prod</member>\n </AccountAliases>",
+                Some(Some("example-prod")),
+            ),
+            ("<AccountAliases/>", Some(None)),
+            ("<AccountAliases></AccountAliases>", Some(None)),
+            (
+                "<AccountAliases><member><b>x</b></member></AccountAliases>",
+                None,
+            ),
+            (
+                "<AccountAliases><member>a&amp;b</member></AccountAliases>",
+                None,
+            ),
+            ("<AccountAliases><member>prod", None),
+            ("", None),
+        ] {
+            let found = read(&answer(aliases));
+            assert_eq!(found.as_ref().map(Option::as_deref), expected, "{aliases}");
+        }
+        assert_eq!(read("<html>Gateway</html>"), None);
+    }
+}
