@@ -6,6 +6,7 @@ use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -21,6 +22,8 @@ pub(crate) enum Contestant {
     Parrot,
     /// `parrot` as it is deployed by default: with a queue, a table and enrichment.
     Deployed,
+    /// `parrot` with twelve channels of most types, and otherwise as [`Self::Parrot`].
+    TwelveChannels,
     Python,
 }
 
@@ -64,6 +67,7 @@ pub(crate) fn all() -> Vec<Contestant> {
         Contestant::Post,
         Contestant::Parrot,
         Contestant::Deployed,
+        Contestant::TwelveChannels,
         Contestant::Python,
     ]
 }
@@ -73,7 +77,7 @@ impl Contestant {
         match self {
             Self::Echo => Command::new(target().join("floor/release/echo")),
             Self::Post => Command::new(target().join("floor/release/post")),
-            Self::Parrot | Self::Deployed => Command::new(env!("CARGO_BIN_EXE_parrot")),
+            Self::Parrot | Self::Deployed | Self::TwelveChannels => Command::new(env!("CARGO_BIN_EXE_parrot")),
             Self::Python => {
                 let mut command = Command::new(python().join("bin/python"));
                 command
@@ -84,8 +88,35 @@ impl Contestant {
         }
     }
 
-    pub(crate) fn posts(self) -> bool {
-        self != Self::Echo
+    /// The number of messages that it posts for an event.
+    pub(crate) fn posts(self) -> usize {
+        match self {
+            Self::Echo => 0,
+            Self::Post | Self::Parrot | Self::Deployed | Self::Python => 1,
+            Self::TwelveChannels => 12,
+        }
+    }
+
+    /// What the server answers, so that each of its channels takes it for a success.
+    pub(crate) fn answer(self) -> &'static str {
+        match self {
+            Self::TwelveChannels => {
+                r#"{"ok": true, "channel": "C1", "ts": "1.1", "id": "1", "channel_id": "2", "name": "spaces/A/messages/B",
+                "thread": {"name": "spaces/A/threads/C"}, "status": "success", "dedup_key": "x",
+                "result": "Request will be processed", "requestId": "1"}"#
+            }
+            Self::Echo | Self::Post | Self::Parrot | Self::Deployed | Self::Python => "ok",
+        }
+    }
+
+    /// The variables of its channels, which post to this server.
+    pub(crate) fn channels(self, server: &str) -> (&'static str, String) {
+        match self {
+            Self::TwelveChannels => ("CHANNELS", twelve_channels(server).to_string()),
+            Self::Echo | Self::Post | Self::Parrot | Self::Deployed | Self::Python => {
+                ("SLACK_WEBHOOKURL", format!("{server}/services/T0/B0/x"))
+            }
+        }
     }
 }
 
@@ -96,6 +127,7 @@ impl fmt::Display for Contestant {
             Self::Post => "one POST",
             Self::Parrot => "parrot",
             Self::Deployed => "parrot as deployed",
+            Self::TwelveChannels => "parrot, twelve channels",
             Self::Python => "Python",
         })
     }
@@ -108,6 +140,29 @@ impl fmt::Display for Transport {
             Self::Tls => "TLS",
         })
     }
+}
+
+/// Every type that posts to an address of its own, and some twice.
+fn twelve_channels(server: &str) -> Value {
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const SIGNING_KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    let slack = |name: &str| json!({"name": name, "type": "slack", "url": format!("{server}/slack")});
+    let app = |name: &str| json!({"name": name, "type": "slack_app", "url": server, "token": "xoxb-1", "channel": "C1"});
+    let team = |name: &str| json!({"name": name, "type": "teams", "url": format!("{server}/teams")});
+    json!([
+        slack("slack"),
+        slack("slack-2"),
+        {"name": "mattermost", "type": "slack", "flavor": "mattermost", "url": format!("{server}/mattermost")},
+        app("app"),
+        app("app-2"),
+        team("teams"),
+        {"name": "discord", "type": "discord", "url": format!("{server}/api/webhooks/1/token")},
+        {"name": "google", "type": "google_chat", "url": format!("{server}/v1/spaces/A/messages?key=k&token=t")},
+        {"name": "flowdock", "type": "flowdock", "url": server, "token": "token"},
+        {"name": "webhook", "type": "webhook", "url": format!("{server}/webhook"), "secret": SIGNING_KEY},
+        {"name": "pagerduty", "type": "pagerduty", "url": server, "routing_key": KEY},
+        {"name": "jsm", "type": "jsm", "url": server, "api_key": KEY},
+    ])
 }
 
 /// Prints the sizes of the zips that Lambda would load.

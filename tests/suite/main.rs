@@ -37,6 +37,7 @@ mod metrics;
 mod mock_table;
 mod moto;
 mod notify;
+mod pictures;
 mod properties;
 mod redrive;
 mod routes;
