@@ -468,8 +468,8 @@ fn preview_says_why() {
     assert_eq!(
         line["why"],
         json!({"channel": "oncall", "takes": false, "clauses": [
-            {"clause": "minimum", "wanted": "urgent", "has": "not urgent", "matches": false},
-            {"clause": "only.$or", "wanted": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}], "has": null, "matches": false},
+            {"clause": "minimum", "wanted": "urgent", "has": "not urgent", "unknown": false, "matches": false},
+            {"clause": "only.$or", "wanted": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}], "has": null, "unknown": false, "matches": false},
         ]})
     );
 }

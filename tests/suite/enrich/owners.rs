@@ -13,10 +13,10 @@ use crate::fake_aws::{FakeAws, Refusal, arn};
 use crate::tools;
 
 /// An account in which the services of [`failure`] run, each with the tag `team`.
-async fn account(teams: &[(&str, &str)]) -> FakeAws {
+async fn account(owned: &[(&str, &str)]) -> FakeAws {
     let aws = FakeAws::start().await;
     aws.cluster("prod-web");
-    for (service, team) in teams {
+    for (service, team) in owned {
         aws.service(
             service,
             json!({
@@ -266,12 +266,12 @@ async fn a_mention_may_depend_on_tags_and_names() {
 #[tokio::test]
 async fn a_storm_mentions_all_owners() {
     let services = ["one", "two", "three", "four", "five"];
-    let teams = services.map(|it| match it {
+    let owned = services.map(|it| match it {
         "one" | "two" => (it, "payments"),
         "three" => (it, "search"),
         _ => (it, "platform"),
     });
-    let aws = account(&teams).await;
+    let aws = account(&owned).await;
     let chat = chat(ok()).await;
     let channels = [slack(
         "ops",
