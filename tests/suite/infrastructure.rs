@@ -199,7 +199,10 @@ fn the_role_allows_the_alias_where_it_is_looked_up() {
     let statements = terraform["locals"][0]["functions"]["parrot"]["statements"].to_string();
     let condition = "local.enriches && contains(split(\\\",\\\"";
     assert!(statements.contains(condition), "{statements}");
-    assert!(statements.contains("local.looking_up_alias"), "{statements}");
+    assert!(
+        statements.contains("local.looking_up_alias"),
+        "{statements}"
+    );
 }
 
 /// The role's trust policy is the one of AWS's page. A condition that Amazon ECS does not fulfil would deny every hook.

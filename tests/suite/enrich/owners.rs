@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use ecs_parrot::aws::Session;
+use ecs_parrot::notifier::config::{NotifierConfig, RunMode};
+use futures::FutureExt as _;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use wiremock::MockServer;
@@ -11,6 +14,9 @@ use crate::chat::{chat, messages, ok, texts, webhook};
 use crate::events;
 use crate::fake_aws::{FakeAws, Refusal, arn};
 use crate::tools;
+
+/// What goes wrong in an account.
+type Fail<'a> = &'a dyn Fn(&FakeAws);
 
 /// An account in which the services of [`failure`] run, each with the tag `team`.
 async fn account(owned: &[(&str, &str)]) -> FakeAws {
@@ -172,7 +178,7 @@ async fn a_task_outside_services_has_its_own_tags() {
 async fn a_channel_gets_what_may_be_its_own() {
     let refuse = |aws: &FakeAws| aws.refuse("DescribeServices", 9, &denied());
     let delay = |aws: &FakeAws| aws.answer_late("DescribeServices", Duration::from_secs(30));
-    let fails: [(&str, &dyn Fn(&FakeAws)); 2] = [("denied", &refuse), ("slow", &delay)];
+    let fails: [(&str, Fail<'_>); 2] = [("denied", &refuse), ("slow", &delay)];
     for (name, fail) in fails {
         let aws = account(&[("checkout", "payments")]).await;
         fail(&aws);
@@ -334,6 +340,31 @@ async fn templates_show_tags() {
     }
 }
 
+/// Tags are stored with threads, so they are few.
+#[tokio::test]
+async fn too_many_tags_stop_the_start() {
+    let folder = tools::scratch();
+    let names = (0..10).map(|it| format!("{{{{ tags.t{it:02} }}}}"));
+    let template: String = names.collect();
+    std::fs::write(folder.path().join("task_stopped.tera"), template).unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let chat = chat(ok()).await;
+    let channels = [slack("ops", &chat, only_team("payments"))];
+    let list = Value::from(&channels[..]).to_string();
+    let environment = [
+        ("CHANNELS".to_owned(), list),
+        ("TEMPLATES_DIR".to_owned(), dir.to_owned()),
+    ];
+    let config = NotifierConfig::read(&environment).unwrap();
+    let open = |http, _| async move { Session::of_function(&http) }.boxed();
+    let Err(error) = config.notifier(RunMode::Function, open) else {
+        panic!("it starts");
+    };
+    let expected = "templates: they and the channels name 11 tags; at most 10 are looked up: \
+        `t00`, `t01`, `t02`, `t03`, `t04`, `t05`, `t06`, `t07`, `t08`, `t09`, `team`";
+    assert_eq!(error.to_string(), expected);
+}
+
 const ALIAS: &[(&str, &str)] = &[("ACCOUNT_NAMES", "ALIAS")];
 
 #[tokio::test]
@@ -398,7 +429,7 @@ async fn without_the_alias_the_number_is_shown() {
     };
     let delay = |aws: &FakeAws| aws.answer_late("ListAccountAliases", Duration::from_secs(30));
     let none = |_: &FakeAws| {};
-    let fails: [(&str, &dyn Fn(&FakeAws), usize, &str); 3] = [
+    let fails: [(&str, Fail<'_>, usize, &str); 3] = [
         ("denied", &refuse, 1, "is not authorized"),
         ("slow", &delay, 1, "ListAccountAliases: no answer in time"),
         // An account without an alias has no name, and that is known.
