@@ -15,8 +15,8 @@ use crate::events;
 use crate::fake_aws::{FakeAws, Refusal, arn};
 use crate::tools;
 
-/// What goes wrong in an account.
-type Fail<'a> = &'a dyn Fn(&FakeAws);
+/// Makes AWS fail.
+type Change<'a> = &'a dyn Fn(&FakeAws);
 
 /// An account in which the services of [`failure`] run, each with the tag `team`.
 async fn account(owned: &[(&str, &str)]) -> FakeAws {
@@ -178,7 +178,7 @@ async fn a_task_outside_services_has_its_own_tags() {
 async fn a_channel_gets_what_may_be_its_own() {
     let refuse = |aws: &FakeAws| aws.refuse("DescribeServices", 9, &denied());
     let delay = |aws: &FakeAws| aws.answer_late("DescribeServices", Duration::from_secs(30));
-    let fails: [(&str, Fail<'_>); 2] = [("denied", &refuse), ("slow", &delay)];
+    let fails: [(&str, Change<'_>); 2] = [("denied", &refuse), ("slow", &delay)];
     for (name, fail) in fails {
         let aws = account(&[("checkout", "payments")]).await;
         fail(&aws);
@@ -429,7 +429,7 @@ async fn without_the_alias_the_number_is_shown() {
     };
     let delay = |aws: &FakeAws| aws.answer_late("ListAccountAliases", Duration::from_secs(30));
     let none = |_: &FakeAws| {};
-    let fails: [(&str, Fail<'_>, usize, &str); 3] = [
+    let fails: [(&str, Change<'_>, usize, &str); 3] = [
         ("denied", &refuse, 1, "is not authorized"),
         ("slow", &delay, 1, "ListAccountAliases: no answer in time"),
         // An account without an alias has no name, and that is known.
