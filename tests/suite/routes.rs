@@ -468,9 +468,34 @@ fn preview_says_why() {
     assert_eq!(
         line["why"],
         json!({"channel": "oncall", "takes": false, "clauses": [
-            {"clause": "minimum", "wanted": "urgent", "has": "not urgent", "matches": false},
-            {"clause": "only.$or", "wanted": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}], "has": null, "matches": false},
+            {"clause": "minimum", "wanted": "urgent", "has": "not urgent", "unknown": false, "matches": false},
+            {"clause": "only.$or", "wanted": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}], "has": null, "unknown": false, "matches": false},
         ]})
+    );
+}
+
+/// Without `--enrich` no tag is known, so a clause about one refuses nothing.
+#[test]
+fn preview_says_what_is_not_known() {
+    let channels = json!([
+        {"name": "team", "type": "terminal", "only": {"tags": {"team": ["payments"]}, "cluster": ["prod-web"]}},
+    ]);
+    let (status, out, _) = preview_with(&channels, &["--why", "team", OUT_OF_MEMORY]);
+    assert_eq!(status, Some(0));
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(
+        lines[2..6],
+        [
+            "channels: team",
+            "team takes it:",
+            "  minimum \"all\": matches, the event has \"urgent\"",
+            "  only.cluster [\"prod-web\"]: matches, the event has \"prod-web\"",
+        ],
+        "{out}"
+    );
+    assert_eq!(
+        lines[6],
+        "  only.tags.team [\"payments\"]: refuses nothing, what the event has is not known"
     );
 }
 

@@ -184,7 +184,8 @@ struct TemplateNames {
     logs_url: Option<String>,
     instance_url: Option<String>,
     links: Vec<LinkNames>,
-    /// A tag that a template names and that is absent or not known is none.
+    /// A tag that a template names and that is absent or not known is none. They keep their order: a message that is
+    /// rendered again must not differ.
     tags: BTreeMap<String, Option<String>>,
     // The actor.
     actor: Option<String>,

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use ecs_parrot::aws::Session;
+use ecs_parrot::notifier::config::{NotifierConfig, RunMode};
+use futures::FutureExt as _;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
 use wiremock::MockServer;
@@ -16,10 +19,10 @@ use crate::tools;
 type Change<'a> = &'a dyn Fn(&FakeAws);
 
 /// An account in which the services of [`failure`] run, each with the tag `team`.
-async fn account(teams: &[(&str, &str)]) -> FakeAws {
+async fn account(owned: &[(&str, &str)]) -> FakeAws {
     let aws = FakeAws::start().await;
     aws.cluster("prod-web");
-    for (service, team) in teams {
+    for (service, team) in owned {
         aws.service(
             service,
             json!({
@@ -269,12 +272,12 @@ async fn a_mention_may_depend_on_tags_and_names() {
 #[tokio::test]
 async fn a_storm_mentions_all_owners() {
     let services = ["one", "two", "three", "four", "five"];
-    let teams = services.map(|it| match it {
+    let owned = services.map(|it| match it {
         "one" | "two" => (it, "payments"),
         "three" => (it, "search"),
         _ => (it, "platform"),
     });
-    let aws = account(&teams).await;
+    let aws = account(&owned).await;
     let chat = chat(ok()).await;
     let channels = [slack(
         "ops",
@@ -335,6 +338,31 @@ async fn templates_show_tags() {
         assert_eq!(aws.bodies("DescribeServices").len(), 1, "{}", run.log);
         assert!(!run.log.contains("a template failed"), "{}", run.log);
     }
+}
+
+/// Tags are stored with threads, so they are few.
+#[tokio::test]
+async fn too_many_tags_stop_the_start() {
+    let folder = tools::scratch();
+    let names = (0..10).map(|it| format!("{{{{ tags.t{it:02} }}}}"));
+    let template: String = names.collect();
+    std::fs::write(folder.path().join("task_stopped.tera"), template).unwrap();
+    let dir = folder.path().to_str().unwrap();
+    let chat = chat(ok()).await;
+    let channels = [slack("ops", &chat, only_team("payments"))];
+    let list = Value::from(&channels[..]).to_string();
+    let environment = [
+        ("CHANNELS".to_owned(), list),
+        ("TEMPLATES_DIR".to_owned(), dir.to_owned()),
+    ];
+    let config = NotifierConfig::read(&environment).unwrap();
+    let open = |http, _| async move { Session::of_function(&http) }.boxed();
+    let Err(error) = config.notifier(RunMode::Function, open) else {
+        panic!("it starts");
+    };
+    let expected = "templates: they and the channels name 11 tags; at most 10 are looked up: \
+        `t00`, `t01`, `t02`, `t03`, `t04`, `t05`, `t06`, `t07`, `t08`, `t09`, `team`";
+    assert_eq!(error.to_string(), expected);
 }
 
 const ALIAS: &[(&str, &str)] = &[("ACCOUNT_NAMES", "ALIAS")];
