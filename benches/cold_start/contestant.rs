@@ -77,7 +77,9 @@ impl Contestant {
         match self {
             Self::Echo => Command::new(target().join("floor/release/echo")),
             Self::Post => Command::new(target().join("floor/release/post")),
-            Self::Parrot | Self::Deployed | Self::TwelveChannels => Command::new(env!("CARGO_BIN_EXE_parrot")),
+            Self::Parrot | Self::Deployed | Self::TwelveChannels => {
+                Command::new(env!("CARGO_BIN_EXE_parrot"))
+            }
             Self::Python => {
                 let mut command = Command::new(python().join("bin/python"));
                 command
@@ -146,9 +148,11 @@ impl fmt::Display for Transport {
 fn twelve_channels(server: &str) -> Value {
     const KEY: &str = "0123456789abcdef0123456789abcdef";
     const SIGNING_KEY: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
-    let slack = |name: &str| json!({"name": name, "type": "slack", "url": format!("{server}/slack")});
+    let slack =
+        |name: &str| json!({"name": name, "type": "slack", "url": format!("{server}/slack")});
     let app = |name: &str| json!({"name": name, "type": "slack_app", "url": server, "token": "xoxb-1", "channel": "C1"});
-    let team = |name: &str| json!({"name": name, "type": "teams", "url": format!("{server}/teams")});
+    let team =
+        |name: &str| json!({"name": name, "type": "teams", "url": format!("{server}/teams")});
     json!([
         slack("slack"),
         slack("slack-2"),

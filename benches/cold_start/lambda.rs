@@ -124,10 +124,7 @@ pub(crate) async fn run(
     let (variable, channels) = contestant.channels(&format!("{scheme}://{chat}"));
     let endpoint = format!("{scheme}://{aws}");
     let api = api.await.to_string();
-    let mut environment = vec![
-        (variable, channels.as_str()),
-        ("AWS_REGION", "eu-west-1"),
-    ];
+    let mut environment = vec![(variable, channels.as_str()), ("AWS_REGION", "eu-west-1")];
     match contestant {
         Contestant::Deployed => environment.extend([
             ("STATE_TABLE", "state"),

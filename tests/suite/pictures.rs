@@ -11,9 +11,10 @@ use std::process::Command;
 use ecs_parrot::notifier::channel::ChannelType;
 use strum::VariantArray as _;
 
-use crate::{events, tools};
+use crate::tools;
 
-const SAMPLE: &str = "task_stopped-out-of-memory.json";
+/// Without a folder of this machine, because the page shows the path.
+const SAMPLE: &str = "samples/task_stopped-out-of-memory.json";
 
 /// Wide enough for one message, and high enough for all its lines.
 const SIZE: [&str; 2] = ["760", "470"];
@@ -31,7 +32,8 @@ fn page(channel_type: ChannelType) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"))
         .args(["preview", "--output", "html", "--channel"])
         .arg(channel_type.to_string())
-        .arg(events::folder().join(SAMPLE))
+        .arg(SAMPLE)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env_clear()
         .output()
         .unwrap();

@@ -89,7 +89,7 @@ fn all_problems_of_a_list_are_reported_at_once_without_values() {
         "CHANNELS, `ops`, `type`: not a channel type; did you mean `slack`?",
         "CHANNELS, `ops`, `url`: it is missing",
         "CHANNELS, `oncall`: `chanel` is not a known setting; did you mean `channel`?",
-        "CHANNELS, `oncall`, `minimum`: not a minimum; allowed: `all` or `urgent`",
+        "CHANNELS, `oncall`, `minimum`: not a minimum; allowed: `all`, `urgent` or `escalated`",
         "CHANNELS, `other`, `url`: not a text; allowed: a text",
         "CHANNELS, `other`, `username`: it looks like a secret, but the value of this setting is not hidden",
         "CHANNELS, `other`, `icon_emoji`: not a text; allowed: a text",
