@@ -151,8 +151,6 @@ fn twelve_channels(server: &str) -> Value {
     let slack =
         |name: &str| json!({"name": name, "type": "slack", "url": format!("{server}/slack")});
     let app = |name: &str| json!({"name": name, "type": "slack_app", "url": server, "token": "xoxb-1", "channel": "C1"});
-    let team =
-        |name: &str| json!({"name": name, "type": "teams", "url": format!("{server}/teams")});
     json!([
         slack("slack"),
         slack("slack-2"),
