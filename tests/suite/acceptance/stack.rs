@@ -535,8 +535,9 @@ fn the_role_allows_the_log_and_the_dead_letter_queue_and_enrichment() {
         json!(["Allow", "sqs:SendMessage", {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}]),
     ];
     assert_eq!(allowed[..2], expected);
-    // The other statements are for the queue, the table and enrichment. `permissions.rs` checks them against the calls.
-    assert_eq!(allowed.len(), 9);
+    // The other statements are for the queue, the table, topics and enrichment. `permissions.rs` checks them against the
+    // calls.
+    assert_eq!(allowed.len(), 11);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");
