@@ -40,7 +40,7 @@ static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").un
 static DISCORD_TIME: LazyLock<Regex> = LazyLock::new(|| Regex::new("<t:-?[0-9]+:[dT]>").unwrap());
 static HEADING: LazyLock<Regex> = LazyLock::new(|| Regex::new("^(-?#+|>+) ").unwrap());
 static CARD_TAG: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"</?(b|code|pre)>|<a href="https://[a-z0-9-]+\.(console\.)?(aws\.)?amazon\.com[A-Za-z0-9%/._~$:=&;?#+-]*">|</a>"#).unwrap()
+    Regex::new(r#"</?(b|code|pre)>|<a href="https://(?:[a-z0-9-]+\.console\.(?:aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)|docs\.aws\.amazon\.com)/[A-Za-z0-9%/._~$:=&;?#+-]*">|</a>"#).unwrap()
 });
 static MARKDOWN_OWN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()

@@ -10,9 +10,10 @@ use std::io;
 const WORD_JOINER: char = '\u{2060}';
 
 /// Characters that an address must not contain, because they could end the markup around it.
-const NOT_IN_ADDRESS: &[char] = &[
-    '<', '>', '|', '"', '`', '(', ')', '[', ']', '{', '}', '\\', '^',
-];
+const NOT_IN_ADDRESS: &[u8] = br#"<>|"`()[]{}\^"#;
+
+/// A longer address has no names of AWS in it, and not every client of a chat service opens it.
+const LONGEST_ADDRESS: usize = 2_048;
 
 /// The markup of one channel type. `escaped` is text that is markup already. `raw` is text of an event.
 pub trait Markup: Sync {
@@ -104,8 +105,9 @@ pub fn escaped_length(markup: &dyn Markup, character: char) -> usize {
 
 /// The address, if it cannot end the markup around it. Only `https` is allowed, because the AWS console uses nothing else.
 pub fn link_address(url: &str) -> Option<&str> {
-    let is_plain = url.chars().all(|it| it.is_ascii_graphic()) && !url.contains(NOT_IN_ADDRESS);
-    (url.starts_with("https://") && is_plain).then_some(url)
+    let is_address = url.len() <= LONGEST_ADDRESS && url.starts_with("https://");
+    let is_plain = |it: u8| it.is_ascii_graphic() && !NOT_IN_ADDRESS.contains(&it);
+    (is_address && url.bytes().all(is_plain)).then_some(url)
 }
 
 /// Escaping for a Markdown that has no escape character: every character with a meaning is replaced.
