@@ -141,6 +141,7 @@ pub(crate) async fn status_of(url: String, headers: &[(&str, &str)], body: Strin
 
 /// Sends once. Panics if the service does not accept it.
 async fn send(
+    http: &Http,
     channel: &ConfiguredChannel,
     message: &Message,
     operation: Operation<'_>,
@@ -150,7 +151,7 @@ async fn send(
         return None;
     }
     let prepared = channel.channel.prepare(message, operation);
-    match channel.channel.send(&Http::default(), &prepared).await {
+    match channel.channel.send(http, &prepared).await {
         Outcome::Delivered { root } => root,
         other => panic!("{context}: {other:?}"),
     }
@@ -158,6 +159,7 @@ async fn send(
 
 /// Sends the lines of a replay as they are, with the references that the service gives.
 pub(crate) async fn send_replay(channel: &ConfiguredChannel, lines: &[ReplayLine], context: &str) {
+    let http = Http::default();
     let mut roots: HashMap<u64, MessageRef> = HashMap::new();
     for line in lines {
         let root = roots.get(&line.message).cloned();
@@ -178,7 +180,7 @@ pub(crate) async fn send_replay(channel: &ConfiguredChannel, lines: &[ReplayLine
             ),
         };
         let context = format!("{context}: {} {}", line.action, line.headline);
-        if let Some(root) = send(channel, &line.shown, operation, &context).await {
+        if let Some(root) = send(&http, channel, &line.shown, operation, &context).await {
             roots.insert(line.message, root);
         }
     }
@@ -194,6 +196,7 @@ async fn each_service_takes_every_sample() {
     for (channel_type, service) in strict_types() {
         let server = StrictServer::start(service).await;
         let channel = server.channel(channel_type);
+        let http = Http::default();
         for (name, payload) in events::all() {
             for evaluated in events::evaluate(payload, &Policy::default())
                 .into_iter()
@@ -204,7 +207,7 @@ async fn each_service_takes_every_sample() {
                 };
                 let group = Group::of_one(&evaluated.notice, priority);
                 let message = events::renderer().render(View::of_channel(&channel), &group);
-                send(&channel, &message.unwrap(), Operation::Post, name).await;
+                send(&http, &channel, &message.unwrap(), Operation::Post, name).await;
             }
         }
         assert!(server.refused().is_empty(), "{:?}", server.refused());
