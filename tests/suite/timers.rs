@@ -91,14 +91,20 @@ async fn run(
     variables: &[(&str, &str)],
     payloads: Vec<Value>,
 ) -> String {
-    let from_queue: Vec<_> = { payloads.iter() }
-        .map(|it| it.get("Records").is_some())
-        .collect();
     let webhook = webhook(slack);
     let mut all = vec![("SLACK_WEBHOOKURL", webhook.as_str())];
     all.extend_from_slice(variables);
+    run_with(aws, &all, payloads).await
+}
+
+/// As [`run`], with all of the function's variables.
+async fn run_with(aws: &FakeAws, variables: &[(&str, &str)], payloads: Vec<Value>) -> String {
+    let from_queue: Vec<_> = payloads
+        .iter()
+        .map(|it| it.get("Records").is_some())
+        .collect();
     let api = RuntimeApi::with(payloads).await;
-    let (answers, log) = aws.invoke(PARROT, api, &all).await;
+    let (answers, log) = aws.invoke(PARROT, api, variables).await;
     for (answer, from_queue) in answers.into_iter().zip(from_queue) {
         let expected = match from_queue {
             true => json!({"batchItemFailures": []}),
@@ -201,6 +207,55 @@ async fn a_timer_makes_the_reminder_due_once() {
     let texts = texts(&slack).await;
     assert_eq!(texts.len(), 3, "{texts:#?} {log}");
     assert!(texts[2].contains("still failing"), "{texts:#?}");
+}
+
+/// The problem that stays open goes to the other channel once, though its timer comes twice. That channel hears of the
+/// end too.
+#[tokio::test]
+async fn a_timer_makes_the_escalation_due_once() {
+    let aws = FakeAws::start().await;
+    let slack = chat(ok()).await;
+    let on_call = chat(ok().set_delay(SLOW)).await;
+    let channels = json!([
+        {"name": "on-call", "type": "slack", "url": webhook(&on_call), "minimum": "escalated"},
+        {"name": "ops", "type": "slack", "url": webhook(&slack), "escalate_after": "2s", "escalate_to": "on-call"},
+        {"name": "slow", "type": "slack", "url": webhook(&on_call), "only": {"kind": ["stop_task"]}},
+    ]);
+    let channels = channels.to_string();
+    let variables = [
+        ("CHANNELS", channels.as_str()),
+        ("REMIND_AFTER", "DISABLED"),
+        ("RESOLVE_AFTER", "1s"),
+    ];
+    // What another channel gets in between makes the time pass.
+    let wait = |number: u32| {
+        let mut event = events::sample("stop_task-by-root");
+        event["detail"]["eventID"] = json!(format!("wait {number}"));
+        batch(&[event])
+    };
+    let payloads = vec![
+        batch(&[failure(1, 0)]),
+        batch(&[timer_of(checkout())]),
+        wait(1),
+        wait(2),
+        batch(&[timer_of(checkout())]),
+        batch(&[timer_of(checkout())]),
+        batch(&[steady_state(0)]),
+        wait(3),
+        wait(4),
+        batch(&[timer_of(checkout())]),
+    ];
+    let log = run_with(&aws, &variables, payloads).await;
+    let on_call = texts(&on_call).await;
+    let of_checkout: Vec<_> = on_call
+        .iter()
+        .filter(|it| it.contains("checkout"))
+        .collect();
+    assert_eq!(of_checkout.len(), 2, "{on_call:#?} {log}");
+    assert!(of_checkout[1].contains("recovered"), "{of_checkout:#?}");
+    let ops = texts(&slack).await;
+    let of_checkout = ops.iter().filter(|it| it.contains("checkout"));
+    assert_eq!(of_checkout.count(), 2, "{ops:#?}");
 }
 
 /// A reminder that a timer makes due, and that the chat refuses, is logged and counted, and the next timer tries it again.

@@ -351,9 +351,14 @@ impl ThreadStep<'_> {
         let known: BTreeSet<_> = known.cloned().collect();
         let names: Vec<_> = self.channels.iter().map(|it| it.name.as_str()).collect();
         record.outbox.forget(&known, &names);
+        // What a channel gets depends on whether those that escalate to it have the thread.
+        let (first, then): (Vec<_>, Vec<_>) = self
+            .channels
+            .iter()
+            .partition(|it| it.escalated_from.is_empty());
         for action in actions {
             let routes = LazyCell::new(|| self.routes(action, events));
-            for channel in self.channels {
+            for channel in first.iter().chain(&then) {
                 let accepts = channel.takes(action.turn.urgent, || &routes);
                 record.outbox.add(action, outbox_channel(channel, accepts));
             }

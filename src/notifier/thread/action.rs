@@ -1,7 +1,5 @@
 //! What the core decides: which message of which thread is due, and why.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
@@ -247,12 +245,6 @@ impl Turn {
             names: Vec::new(),
             after: None,
         }
-    }
-
-    /// How long the thread was open, if this turn escalates it.
-    pub(super) fn escalated_after(&self) -> Option<Duration> {
-        let after = self.after.filter(|_| self.reason == Reason::Escalated);
-        after.map(Duration::from_millis)
     }
 
     #[must_use]

@@ -154,10 +154,12 @@ impl Outbox {
         true
     }
 
-    /// Whether one of these channels has had the thread for so long that another channel gets it too.
+    /// Whether the thread is open for so long that another channel gets it too, and one of these channels has it. A
+    /// channel may have got it only after that time, for example because it takes critical problems only.
     fn is_escalated(&self, action: &Action, sources: &[EscalationSource]) -> bool {
+        let open_for = action.thread.open_for();
         let is_it = |it: &EscalationSource| {
-            Some(it.after) == action.turn.escalated_after()
+            open_for.is_some_and(|open_for| open_for >= it.after)
                 && self.has_begun(&it.channel, action.id())
         };
         sources.iter().any(is_it)

@@ -1,5 +1,7 @@
 //! What is remembered of a subject: a small item, as JSON in the state table.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -114,6 +116,17 @@ impl Thread {
             Self::Run(it) => Some(it.state()),
             Self::Activity(_) => None,
         }
+    }
+
+    /// For how long it has been open, if it is a problem that is open now. See [`Escalation::after`].
+    pub(super) fn open_for(&self) -> Option<Duration> {
+        let escalation = match self {
+            Self::Incident(it) => &it.escalation,
+            Self::Storm(it) => &it.escalation,
+            Self::Deployment(_) | Self::Run(_) | Self::Activity(_) => return None,
+        };
+        let is_open = self.state() == Some(ThreadState::Open);
+        escalation.after().filter(|_| is_open)
     }
 
     /// Whether the thread goes on.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::action::{Reason, ThreadId, ThreadKind, ThreadState, Turn};
-use super::escalation::Escalation;
+use super::escalation::{self, Escalation};
 use super::incident::{CommonFact, cause_of};
 use super::settings::ThreadSettings;
 use super::shared_facts::{Places, SharedFacts};
@@ -419,6 +419,7 @@ impl Storm {
     pub(super) fn turns(&mut self, now: UnixTime, settings: &ThreadSettings) -> Option<Turn> {
         let state = self.state();
         let has_news = now >= self.news_at.plus(BETWEEN_NEWS) && self.has_failing_news();
+        let escalation = self.escalation_due(now, settings);
         let reason = match () {
             () if !self.shown.is_open() => Reason::Opened,
             () if state == ThreadState::Resolved && self.shown.state != Some(state) => {
@@ -426,7 +427,7 @@ impl Storm {
             }
             () if has_news && state != ThreadState::Resolved => Reason::Worse,
             () if self.is_reminder_due && state == ThreadState::Open => Reason::Reminder,
-            () if self.is_escalation_due(now, settings) => Reason::Escalated,
+            () if escalation.is_some() => Reason::Escalated,
             () if self.shown.state != Some(state) => Reason::Learned,
             () if settings.has_edits && self.shown.edit_due().is_some_and(|due| due <= now) => {
                 Reason::Counted
@@ -452,7 +453,7 @@ impl Storm {
             self.news_at = now;
         }
         let turn = match reason {
-            Reason::Escalated => self.escalation.turn(now, severity, settings),
+            Reason::Escalated => escalation::turn(now, severity, escalation),
             _ => Turn::new(reason, now, severity, urgent)
                 .with_mention(mentions)
                 .with_names(names),
@@ -461,9 +462,8 @@ impl Storm {
         Some(turn)
     }
 
-    fn is_escalation_due(&self, now: UnixTime, settings: &ThreadSettings) -> bool {
-        self.open_since()
-            .is_some_and(|since| self.escalation.is_due(since, now, settings))
+    fn escalation_due(&self, now: UnixTime, settings: &ThreadSettings) -> Option<Duration> {
+        self.escalation.passed(self.open_since()?, now, settings)
     }
 
     /// Since when it is open in the chat, if a service fails now.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{BETWEEN_RETURNS, Incident};
 use crate::notifier::policy::Severity;
 use crate::notifier::thread::action::{Reason, ThreadState, Turn};
+use crate::notifier::thread::escalation;
 use crate::notifier::thread::settings::ThreadSettings;
 use crate::notifier::thread::unix_time::UnixTime;
 
@@ -55,15 +56,14 @@ impl Incident {
             () if self.is_return_due => self.edit(now, settings),
             () if is_worse || self.is_setback_due => Some(Reason::Worse),
             () if self.is_reminder_due && self.fails_at(now) => Some(Reason::Reminder),
-            () if self.is_escalation_due(now, settings) => Some(Reason::Escalated),
+            () if self.escalation_due(now, settings).is_some() => Some(Reason::Escalated),
             () if self.shown.state != Some(state) => Some(Reason::Learned),
             () => self.edit(now, settings),
         }
     }
 
-    fn is_escalation_due(&self, now: UnixTime, settings: &ThreadSettings) -> bool {
-        self.open_since()
-            .is_some_and(|since| self.escalation.is_due(since, now, settings))
+    fn escalation_due(&self, now: UnixTime, settings: &ThreadSettings) -> Option<Duration> {
+        self.escalation.passed(self.open_since()?, now, settings)
     }
 
     /// Whether it fails now, so that "still failing" is true. If not, a reminder waits for the next failure.
@@ -88,7 +88,7 @@ impl Incident {
     fn turn(&self, reason: Reason, now: UnixTime, settings: &ThreadSettings) -> Turn {
         let severity = self.severity();
         if reason == Reason::Escalated {
-            return self.escalation.turn(now, severity, settings);
+            return escalation::turn(now, severity, self.escalation_due(now, settings));
         }
         let urgent = matches!(
             reason,

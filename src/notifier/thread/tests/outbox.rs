@@ -121,12 +121,7 @@ fn an_escalation_begins_the_thread_in_another_channel() {
     }
     scene.play(&[at("10:14:00", steady("web"))]).finish();
     let actions: Vec<_> = scene.actions.into_iter().map(|(_, it)| it).collect();
-    let sources = |channel: &str, after| {
-        vec![EscalationSource {
-            channel: channel.to_owned(),
-            after,
-        }]
-    };
+    let sources = |channel: &str, after| vec![source(channel, after)];
     let whole = (Reason::Escalated, ThreadForm::Whole);
     let end = (Reason::Recovered, ThreadForm::Turn);
     for (escalated_from, expected) in [
@@ -135,16 +130,7 @@ fn an_escalation_begins_the_thread_in_another_channel() {
         (sources("elsewhere", 10 * MINUTE), vec![]),
         (vec![], vec![]),
     ] {
-        let oncall = OutboxChannel {
-            name: "oncall",
-            capabilities: Capabilities {
-                edits: false,
-                replies: false,
-            },
-            accepts: false,
-            escalated_from: &escalated_from,
-            ..CHANNEL
-        };
+        let oncall = oncall(&escalated_from);
         let mut outbox = Outbox::default();
         let mut shown = Vec::new();
         for action in &actions {
@@ -161,5 +147,54 @@ fn an_escalation_begins_the_thread_in_another_channel() {
             }
         }
         assert_eq!(shown, expected, "{escalated_from:?}");
+    }
+}
+
+/// It does not take the first cause, so it gets the thread after the time that is to pass in it.
+#[test]
+fn a_channel_that_gets_the_thread_late_escalates_it_at_once() {
+    let mut scene = Scene::with(ThreadSettings {
+        escalate_after: vec![10 * MINUTE],
+        ..ThreadSettings::default()
+    });
+    for minute in 0..14 {
+        let cause = if minute < 12 {
+            HEALTH_CHECK
+        } else {
+            OUT_OF_MEMORY
+        };
+        scene.play(&[at(&format!("10:{minute:02}:00"), failed("web", cause))]);
+    }
+    let escalated_from = [source("ops", 10 * MINUTE)];
+    let mut outbox = Outbox::default();
+    let mut shown = Vec::new();
+    for (_, action) in &scene.actions {
+        let accepts = action.turn.reason == Reason::Worse;
+        outbox.add(action, OutboxChannel { accepts, ..CHANNEL });
+        if outbox.add(action, oncall(&escalated_from)) {
+            shown.push(action.turn.reason);
+        }
+    }
+    assert_eq!(shown.first(), Some(&Reason::Worse), "{:?}", scene.turns());
+}
+
+fn source(channel: &str, after: Duration) -> EscalationSource {
+    EscalationSource {
+        channel: channel.to_owned(),
+        after,
+    }
+}
+
+/// A channel that takes nothing but escalations.
+fn oncall(escalated_from: &[EscalationSource]) -> OutboxChannel<'_> {
+    OutboxChannel {
+        name: "oncall",
+        capabilities: Capabilities {
+            edits: false,
+            replies: false,
+        },
+        accepts: false,
+        escalated_from,
+        ..CHANNEL
     }
 }
