@@ -44,6 +44,7 @@ pub use retry::{Attempts, send_with_retries};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Priority;
 use crate::notifier::route::{EventRoute, RouteFilter};
+use crate::notifier::thread::ThreadKind;
 use markup::Markup;
 use settings::{SettingDefinition, Settings};
 
@@ -144,8 +145,8 @@ pub trait Channel: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Whether the channel has a use for an event that belongs to no thread.
-    fn takes_single(&self, _: Priority) -> bool {
+    /// Whether the channel has a use for a thread of this kind, or for an event that belongs to none.
+    fn takes(&self, _: Option<ThreadKind>, _: Priority) -> bool {
         true
     }
 
@@ -240,7 +241,7 @@ impl ConfiguredChannel {
 
     /// Whether the priority reaches the channel's minimum.
     pub fn accepts(&self, priority: Priority) -> bool {
-        self.accepts_urgency(priority.urgent) && self.channel.takes_single(priority)
+        self.accepts_urgency(priority.urgent) && self.channel.takes(None, priority)
     }
 
     /// The keys of the tags that its settings name.
@@ -258,20 +259,19 @@ impl ConfiguredChannel {
         }
     }
 
-    /// The same as [`Self::takes`] for an event that belongs to no thread.
-    pub fn takes_event<'a>(
+    /// Whether the channel takes what has these routes: its service has a use for it, it reaches the minimum, and `only`
+    /// and `except` take one of the routes. They are made only if the channel asks for them. `thread` is `None` for an
+    /// event that belongs to no thread.
+    pub fn takes<'a>(
         &self,
+        thread: Option<ThreadKind>,
         priority: Priority,
         routes: impl FnOnce() -> &'a [EventRoute],
     ) -> bool {
-        self.channel.takes_single(priority) && self.takes(priority.urgent, routes)
-    }
-
-    /// Whether the channel takes what has these routes: it reaches the minimum, and `only` and `except` take one of the
-    /// routes. They are made only if the channel asks for them.
-    pub fn takes<'a>(&self, urgent: bool, routes: impl FnOnce() -> &'a [EventRoute]) -> bool {
         let has_route = || routes().iter().any(|it| self.route.accepts(it));
-        self.accepts_urgency(urgent) && (self.route.is_empty() || has_route())
+        self.channel.takes(thread, priority)
+            && self.accepts_urgency(priority.urgent)
+            && (self.route.is_empty() || has_route())
     }
 }
 

@@ -335,7 +335,7 @@ impl<'a> Replay<'a> {
             let kinds = kinds_heard(&observation);
             [EventRoute::of_event(item.notice, decision, &kinds)]
         });
-        self.channel.takes_event(item.priority, || &*route)
+        self.channel.takes(None, item.priority, || &*route)
     }
 
     /// Whether the channel takes an action, if it does not have the thread yet.
@@ -347,7 +347,8 @@ impl<'a> Replay<'a> {
                 .collect();
             routes(action, &events)
         });
-        self.channel.takes(action.turn.urgent, || &routes)
+        let kind = Some(action.thread.kind());
+        self.channel.takes(kind, action.turn.priority(), || &routes)
     }
 
     fn show_group(

@@ -10,7 +10,7 @@ use super::hash::hash;
 use super::operation::{Capabilities, MessageRef, Operation};
 use crate::notifier::message::{Message, MessageFacts, MessageThread};
 use crate::notifier::policy::{Priority, Severity};
-use crate::notifier::thread::{Step, ThreadKind, steps};
+use crate::notifier::thread::{Reason, Step, ThreadKind, steps};
 
 /// A new state is sent where a chat edits its message. While a storm lasts, incidents of its cluster have nothing else.
 pub(super) const CAPABILITIES: Capabilities = Capabilities {
@@ -29,18 +29,16 @@ pub(super) enum AlertState {
 }
 
 /// The state of the alert that the message is about. `None` if it is about none.
-///
-/// Incidents and storms are alerts, and of runs and single events those that are urgent and critical. A deployment is
-/// none: where it fails, its tasks are an incident.
 pub(super) fn state(message: &Message) -> Option<AlertState> {
-    let is_alert = match message.thread.as_ref().map(|it| it.kind) {
-        Some(ThreadKind::Incident | ThreadKind::Storm) => true,
-        Some(ThreadKind::Deployment | ThreadKind::Activity) => false,
-        Some(ThreadKind::Run) | None => message.urgent && message.severity == Severity::Critical,
+    let kind = message.thread.as_ref().map(|it| it.kind);
+    let priority = Priority {
+        cause: None,
+        severity: message.severity,
+        urgent: message.urgent,
     };
     let is_over = message.thread.as_ref().is_some_and(is_over);
     let is_good = matches!(message.severity, Severity::Success | Severity::Info);
-    is_alert.then_some(match is_over && is_good {
+    is_alert(kind, priority).then_some(match is_over && is_good {
         true => AlertState::Resolved,
         false => AlertState::Triggered,
     })
@@ -50,17 +48,40 @@ fn is_over(thread: &MessageThread) -> bool {
     !thread.is_open
 }
 
-/// Whether an event that belongs to no thread is an alert.
-pub(super) fn is_alert(priority: Priority) -> bool {
-    priority.urgent && priority.severity == Severity::Critical
+/// Whether a thread of this kind, or an event that belongs to none, is an alert.
+///
+/// Incidents and storms are alerts, and of runs and single events those that are urgent and critical. A deployment is
+/// none: where it fails, its tasks are an incident.
+pub(super) fn is_alert(thread: Option<ThreadKind>, priority: Priority) -> bool {
+    match thread {
+        Some(ThreadKind::Incident | ThreadKind::Storm) => true,
+        Some(ThreadKind::Deployment | ThreadKind::Activity) => false,
+        Some(ThreadKind::Run) | None => priority.urgent && priority.severity == Severity::Critical,
+    }
 }
 
-/// Whether this edit has nothing to say: it is about no alert, or a post with the same state follows it.
+/// Whether an edit of an alert's message has nothing to say. It is about no alert, or a post with the same state follows
+/// it, or it has counts only: somebody may have resolved the alert by hand, and a count must not open it again.
 pub(super) fn is_idle_edit(message: &Message, operation: Operation<'_>) -> bool {
     let is_edit = matches!(operation, Operation::Update(_));
     let reason = message.thread.as_ref().map(|it| it.reason);
     let is_followed = || reason.is_some_and(|it| steps(it, CAPABILITIES).contains(&Step::Post));
-    is_edit && (state(message).is_none() || is_followed())
+    let is_idle = || match state(message) {
+        None => true,
+        Some(AlertState::Triggered) => reason == Some(Reason::Counted) || is_followed(),
+        Some(AlertState::Resolved) => is_followed(),
+    };
+    is_edit && is_idle()
+}
+
+/// Whether what is no alert ends with this message: a deployment or a run.
+pub(super) fn is_end_of_change(message: &Message) -> bool {
+    let reason = message.thread.as_ref().map(|it| it.reason);
+    let is_end = matches!(
+        reason,
+        Some(Reason::Completed | Reason::RolledBack | Reason::Stopped)
+    );
+    is_end && state(message).is_none()
 }
 
 /// The key of the service's incident: the thread's id, or for a single event its kind and what it is about. It has less
@@ -129,7 +150,7 @@ mod tests {
     use super::*;
     use crate::ecs::notice::Kind;
     use crate::notifier::message::Line;
-    use crate::notifier::thread::{Reason, ThreadId};
+    use crate::notifier::thread::ThreadId;
 
     fn message(
         kind: Option<ThreadKind>,
@@ -187,7 +208,7 @@ mod tests {
 
     /// The post after it has the same state. A resolution within a storm is an edit alone.
     #[test]
-    fn an_edit_is_idle_if_a_post_follows() {
+    fn an_edit_is_idle_if_a_post_follows_or_it_counts() {
         let root = MessageRef {
             channel: "alert".to_owned(),
             id: "incident-1".to_owned(),
@@ -195,9 +216,10 @@ mod tests {
         for reason in Reason::VARIANTS {
             let mut alert = message(Some(ThreadKind::Incident), Severity::Critical, true, true);
             alert.thread.as_mut().unwrap().reason = *reason;
-            let is_followed = matches!(
+            let is_idle = matches!(
                 reason,
                 Reason::Opened
+                    | Reason::Counted
                     | Reason::Waits
                     | Reason::HookFailed
                     | Reason::RollsBack
@@ -206,8 +228,8 @@ mod tests {
                     | Reason::CameBack
                     | Reason::Recovered
             );
-            let is_idle = is_idle_edit(&alert, Operation::Update(&root));
-            assert_eq!(is_idle, is_followed, "{reason}");
+            let found = is_idle_edit(&alert, Operation::Update(&root));
+            assert_eq!(found, is_idle, "{reason}");
             assert!(!is_idle_edit(&alert, Operation::Post), "{reason}");
         }
     }

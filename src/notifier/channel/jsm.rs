@@ -21,6 +21,7 @@ use super::{Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{Priority, Severity};
+use crate::notifier::thread::ThreadKind;
 
 pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
     markup: &PlainText,
@@ -157,8 +158,8 @@ impl Channel for Jsm {
         })
     }
 
-    fn takes_single(&self, priority: Priority) -> bool {
-        alert::is_alert(priority)
+    fn takes(&self, thread: Option<ThreadKind>, priority: Priority) -> bool {
+        alert::is_alert(thread, priority)
     }
 
     fn skips(&self, message: &Message, operation: Operation<'_>) -> bool {

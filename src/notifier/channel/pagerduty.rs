@@ -148,7 +148,7 @@ impl Channel for PagerDuty {
     }
 
     fn skips(&self, message: &Message, operation: Operation<'_>) -> bool {
-        alert::is_idle_edit(message, operation)
+        alert::is_idle_edit(message, operation) && !alert::is_end_of_change(message)
     }
 
     fn send<'a>(

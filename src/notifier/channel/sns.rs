@@ -160,7 +160,8 @@ impl Sns {
         };
         let sns = session.sns_with_short_timeout(&self.topic.region);
         let message = prepared.body.to_string();
-        let (group, deduplication) = (group(prepared.message), hash(&message));
+        let group = group(prepared.message);
+        let deduplication = body::action_id(prepared.message, prepared.operation);
         let publication = Publication {
             topic: &self.topic.arn,
             message: &message,

@@ -176,7 +176,7 @@ impl Webhook {
         prepared: &PreparedMessage<'_>,
         keys: &[SigningKey],
     ) -> Result<ChatRequest, &'static str> {
-        let id = body::id_of(&prepared.body);
+        let id = body::action_id(prepared.message, prepared.operation);
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let timestamp = now.map_or(0, |it| it.as_secs());
         let signature = signature::sign(keys, &id, timestamp, request.body());

@@ -127,7 +127,7 @@ impl ChannelDispatcher<'_> {
                 continue;
             };
             let routes = LazyCell::new(|| event.routes());
-            if !self.channel.takes_event(priority, || &routes) {
+            if !self.channel.takes(None, priority, || &routes) {
                 statuses.insert(index, DeliveryStatus::Filtered);
             } else if event.was_posted_to(self.name()) {
                 statuses.insert(index, DeliveryStatus::Duplicate);
@@ -288,10 +288,6 @@ impl ChannelDispatcher<'_> {
         let thread = chain.thread.clone();
         while let Some(step) = chain.next() {
             let is_edit = step.claimed.due.step == Step::Edit;
-            if is_edit && !self.may_edit() {
-                chain.postpone(sending.wait_of_next_edit());
-                continue;
-            }
             let shown = ThreadMessage {
                 thread: &thread,
                 turn: &step.claimed.due.turn,
@@ -301,6 +297,10 @@ impl ChannelDispatcher<'_> {
             let message = self.renderer.render_thread_or_fall_back(view, &shown);
             if self.channel.channel.skips(&message, step.operation) {
                 chain.note(&Outcome::Delivered { root: None });
+                continue;
+            }
+            if is_edit && !self.may_edit() {
+                chain.postpone(sending.wait_of_next_edit());
                 continue;
             }
             let prepared = self.channel.channel.prepare(&message, step.operation);

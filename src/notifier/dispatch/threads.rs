@@ -359,7 +359,8 @@ impl ThreadStep<'_> {
         for action in actions {
             let routes = LazyCell::new(|| self.routes(action, events));
             for channel in first.iter().chain(&then) {
-                let accepts = channel.takes(action.turn.urgent, || &routes);
+                let kind = Some(action.thread.kind());
+                let accepts = channel.takes(kind, action.turn.priority(), || &routes);
                 record.outbox.add(action, outbox_channel(channel, accepts));
             }
         }

@@ -6,7 +6,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 use super::state::Thread;
 use super::subject::{SubjectKey, hash};
 use super::unix_time::UnixTime;
-use crate::notifier::policy::Severity;
+use crate::notifier::policy::{Priority, Severity};
 
 /// The kinds of threads.
 #[derive(
@@ -244,6 +244,15 @@ impl Turn {
             mentions: false,
             names: Vec::new(),
             after: None,
+        }
+    }
+
+    /// Without a cause, because a thread may have several.
+    pub fn priority(&self) -> Priority {
+        Priority {
+            cause: None,
+            severity: self.severity,
+            urgent: self.urgent,
         }
     }
 

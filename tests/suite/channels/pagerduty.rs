@@ -234,7 +234,7 @@ async fn an_incident_is_open_as_long_as_its_thread() {
     assert!(left < opened, "{left} of {opened}");
 }
 
-/// A deployment is told of once, and never by an alert.
+/// PagerDuty is told of its beginning and of its end, and never by an alert.
 #[test]
 fn a_deployment_is_change_events() {
     let lines = stories::play("rolling-deployment", ChannelType::Pagerduty);
@@ -245,8 +245,11 @@ fn a_deployment_is_change_events() {
             "{}",
             line.payload
         );
-        assert_eq!(line.action.to_string(), "post", "{}", line.headline);
     }
+    let actions: Vec<_> = lines.iter().map(|it| it.action.to_string()).collect();
+    assert_eq!(actions, ["post", "update"], "{lines:#?}");
+    let summary = &lines[1].payload["payload"]["summary"];
+    assert!(summary.as_str().unwrap().contains("deployed"), "{summary}");
 }
 
 /// In a storm an incident has only edits, so its resolution is one.

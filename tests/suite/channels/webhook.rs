@@ -10,8 +10,10 @@ use ecs_parrot::notifier::channel::{
     ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
 };
 use ecs_parrot::notifier::config::NotifierConfig;
+use ecs_parrot::notifier::message::{Line, Message, MessageThread};
 use ecs_parrot::notifier::policy::{Policy, Severity};
 use ecs_parrot::notifier::replay::ReplayLine;
+use ecs_parrot::notifier::thread::{Reason, ThreadId, ThreadKind};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -209,6 +211,60 @@ async fn the_id_is_that_of_the_action() {
     assert!(ids[..4].iter().all(|it| *it == ids[0]), "{ids:?}");
     assert!(ids[4] == ids[5] && ids[4] != ids[0], "{ids:?}");
     assert!(ids[0].starts_with("msg_"), "{ids:?}");
+}
+
+/// A later invocation renders the thread anew, and knows more of it. Another step has another id, and so has a message
+/// about more events than the first one.
+#[tokio::test]
+async fn an_id_does_not_depend_on_what_is_known_later() {
+    let server = server(ResponseTemplate::new(200)).await;
+    let webhook = webhook(&server, &[]);
+    let step = |reason: Reason, at: &str| Message {
+        thread: Some(MessageThread {
+            id: ThreadId::default(),
+            kind: ThreadKind::Incident,
+            state: None,
+            is_open: true,
+            reason,
+            at: Some(at.to_owned()),
+        }),
+        ..message(Severity::Warning)
+    };
+    let of_event = |id: &str| {
+        let mut message = message(Severity::Warning);
+        message.facts.event_id = Some(id.to_owned());
+        message
+    };
+    let (first, other) = ("2026-11-02T03:04:05.001Z", "2026-11-02T03:04:05.002Z");
+    let mut later = step(Reason::Opened, first);
+    later.headline = "5 tasks ran out of memory".to_owned();
+    let mut looked_up = of_event("event 1");
+    looked_up.details.push(Line::of_text("image".to_owned()));
+    let mut more = of_event("event 1");
+    more.headline = "2 tasks stopped".to_owned();
+    let messages = [
+        (step(Reason::Opened, first), 0),
+        (later, 0),
+        (step(Reason::Opened, other), 2),
+        (step(Reason::Worse, first), 3),
+        (of_event("event 1"), 4),
+        (looked_up, 4),
+        (more, 6),
+        (of_event("event 2"), 7),
+    ];
+    for (message, _) in &messages {
+        let prepared = webhook.channel.prepare(message, Operation::Post);
+        webhook.channel.send(&Http::default(), &prepared).await;
+    }
+    let requests = requests(&server).await;
+    let ids: Vec<_> = requests
+        .iter()
+        .map(|it| &it.headers["webhook-id"])
+        .collect();
+    for (index, (_, same)) in messages.iter().enumerate() {
+        let found = ids.iter().position(|it| *it == ids[index]);
+        assert_eq!(found, Some(*same), "{index}: {ids:?}");
+    }
 }
 
 fn root() -> MessageRef {

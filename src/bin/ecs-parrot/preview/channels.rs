@@ -1,17 +1,18 @@
 //! Which configured channels take an event, and why.
 
 use ecs_parrot::ecs::notice::Notice;
-use ecs_parrot::notifier::channel::ConfiguredChannel;
-use ecs_parrot::notifier::policy::Decision;
+use ecs_parrot::notifier::channel::{ConfiguredChannel, Minimum};
+use ecs_parrot::notifier::policy::{Decision, Priority};
 use ecs_parrot::notifier::route::EventRoute;
 use ecs_parrot::notifier::route::threads::routes;
-use ecs_parrot::notifier::thread::{Observation, kinds_heard, opening};
+use ecs_parrot::notifier::thread::{Observation, ThreadKind, kinds_heard, opening};
 use serde::Serialize;
 use serde_json::Value;
 
 /// What the channels judge an event by: the thread that it opens, or the event itself.
 pub(super) struct Judged {
-    urgent: bool,
+    thread: Option<ThreadKind>,
+    priority: Priority,
     routes: Vec<EventRoute>,
 }
 
@@ -21,15 +22,18 @@ pub(super) struct ChannelLine {
     name: String,
     /// Whether the channel gets the event.
     takes: bool,
-    /// `minimum`, and the clauses of `only` and `except` because of which it does not.
+    #[serde(skip)]
+    minimum: Minimum,
+    /// Because of what it does not: `type`, `minimum`, and the clauses of `only` and `except`.
     refused_by: Vec<String>,
 }
 
 impl ChannelLine {
-    /// `the minimum is urgent`, `refused by only.cluster`.
+    /// `the service takes alerts only`, `the minimum is urgent`, `refused by only.cluster`.
     pub(super) fn refusal(&self) -> String {
         match self.refused_by.as_slice() {
-            [only] if only == "minimum" => "the minimum is urgent".to_owned(),
+            [first, ..] if first == "type" => "the service takes alerts only".to_owned(),
+            [only] if only == "minimum" => format!("the minimum is {}", self.minimum),
             clauses => format!("refused by {}", clauses.join(", ")),
         }
     }
@@ -38,7 +42,7 @@ impl ChannelLine {
 /// A part of a channel's settings, and whether the event matches it.
 #[derive(Debug, Serialize)]
 pub(super) struct WhyLine {
-    /// `minimum`, `only.cluster`, `except.$or`.
+    /// `type`, `minimum`, `only.cluster`, `except.$or`.
     clause: String,
     /// The clause as it is configured.
     wanted: Value,
@@ -68,42 +72,67 @@ impl Judged {
         let action = opening(observation, observation.at).filter(|_| !observation.is_brought_back);
         Some(match action {
             Some(action) => Self {
-                urgent: action.turn.urgent,
+                thread: Some(action.thread.kind()),
+                priority: action.turn.priority(),
                 routes: routes(&action, &[(notice, decision)]),
             },
             None => Self {
-                urgent: priority.urgent,
+                thread: None,
+                priority,
                 routes: vec![route(observation, notice)],
             },
         })
     }
 
     pub(super) fn is_taken_by(&self, channel: &ConfiguredChannel) -> bool {
-        channel.takes(self.urgent, || &self.routes)
+        channel.takes(self.thread, self.priority, || &self.routes)
+    }
+
+    /// Whether the service has a use for it at all: some take alerts only.
+    fn is_of_use(&self, channel: &ConfiguredChannel) -> bool {
+        channel.channel.takes(self.thread, self.priority)
     }
 
     pub(super) fn in_channel(&self, channel: &ConfiguredChannel) -> ChannelLine {
         let takes = self.is_taken_by(channel);
-        let minimum = (!channel.accepts_urgency(self.urgent)).then(|| "minimum".to_owned());
+        let service = (!self.is_of_use(channel)).then(|| "type".to_owned());
+        let minimum = !channel.accepts_urgency(self.priority.urgent);
+        let minimum = minimum.then(|| "minimum".to_owned());
         let refusing = self.routes.first().filter(|_| !takes);
         let refusing = refusing.map(|it| channel.route.refusing(it));
         ChannelLine {
             name: channel.name.clone(),
             takes,
-            refused_by: minimum
+            minimum: channel.minimum,
+            refused_by: service
                 .into_iter()
+                .chain(minimum)
                 .chain(refusing.into_iter().flatten())
                 .collect(),
         }
     }
 
     fn clauses(&self, channel: &ConfiguredChannel) -> Vec<WhyLine> {
+        let Priority {
+            severity, urgent, ..
+        } = self.priority;
+        let service = WhyLine {
+            clause: "type".to_owned(),
+            wanted: Value::from("alerts"),
+            has: Value::from(match self.thread {
+                Some(kind) => kind.to_string(),
+                None => severity.to_string(),
+            }),
+            unknown: false,
+            matches: false,
+        };
+        let service = (!self.is_of_use(channel)).then_some(service);
         let minimum = WhyLine {
             clause: "minimum".to_owned(),
             wanted: Value::from(channel.minimum.to_string()),
-            has: Value::from(if self.urgent { "urgent" } else { "not urgent" }),
+            has: Value::from(if urgent { "urgent" } else { "not urgent" }),
             unknown: false,
-            matches: channel.accepts_urgency(self.urgent),
+            matches: channel.accepts_urgency(urgent),
         };
         let mut taken = self.routes.iter().filter(|it| channel.route.accepts(it));
         let route = taken.next().or(self.routes.first());
@@ -115,7 +144,11 @@ impl Judged {
             unknown: it.is_unknown,
             matches: it.is_match,
         });
-        std::iter::once(minimum).chain(clauses).collect()
+        service
+            .into_iter()
+            .chain([minimum])
+            .chain(clauses)
+            .collect()
     }
 }
 

@@ -65,13 +65,13 @@ pub(in crate::notifier::channel) fn json(message: &Message, operation: Operation
     fitting(message.details.len(), LARGEST_BODY, of_lines)
 }
 
-/// The same as a CloudEvent. Its id is that of the same body without an envelope.
+/// The same as a CloudEvent.
 pub(super) fn cloud_event(message: &Message, operation: Operation<'_>) -> Value {
     let of_lines = |lines| {
         let body = body(message, operation, lines);
         let mut event = json!({
             "specversion": "1.0",
-            "id": hashed(&json!(body)),
+            "id": action_id(message, operation),
             "source": source(&message.facts),
             "type": body.event_type,
             "datacontenttype": "application/json",
@@ -97,17 +97,20 @@ pub(in crate::notifier::channel) fn event_type(message: &Message) -> String {
     }
 }
 
-/// The `webhook-id` of a body. It is derived from the body, so that it is the same over all attempts, also those of
-/// another invocation.
-pub(super) fn id_of(body: &Value) -> String {
-    match body.get("specversion").and(body.get("id")) {
-        Some(Value::String(id)) => id.clone(),
-        Some(_) | None => hashed(body),
-    }
-}
-
-fn hashed(body: &Value) -> String {
-    format!("msg_{}", hash(&body.to_string()))
+/// The id of an action: the `webhook-id`, and how a topic knows what it had. It is the same over all attempts, also those
+/// of another invocation, which may know more of a thread and send another text.
+pub(in crate::notifier::channel) fn action_id(
+    message: &Message,
+    operation: Operation<'_>,
+) -> String {
+    let (of, action) = (event_type(message), action(operation));
+    let about = match (&message.thread, &message.facts.event_id) {
+        (Some(thread), _) => format!("{} {:?}", thread.id, thread.at),
+        // Several events may be one message, which is another one than that of its first event.
+        (None, Some(event)) => format!("{event} {}", message.headline),
+        (None, None) => json!(body(message, operation, message.details.len())).to_string(),
+    };
+    format!("msg_{}", hash(&format!("{of} {action} {about}")))
 }
 
 fn body<'a>(message: &'a Message, operation: Operation<'_>, lines: usize) -> Body<'a> {
