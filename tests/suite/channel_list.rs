@@ -153,7 +153,7 @@ async fn failed_start(aws: &FakeAws) -> String {
 #[test]
 fn config_shows_each_channel() {
     let list = json!([
-        {"name": "ops", "type": "slack", "url": "https://hooks.example.com/very-secret", "channel": "#ops"},
+        {"name": "ops", "type": "slack", "url": "https://hooks.slack.com/very-secret", "channel": "#ops"},
         {"name": "oncall", "type": "slack", "url": "ssm:/parrot/oncall", "minimum": "urgent"},
         {"name": "app", "type": "slack_app", "token": "xoxb-very-secret", "channel": "C0123456789"},
         {"name": "gov", "type": "slack_app", "token": "ssm:/parrot/gov", "channel": "C0123456789", "url": "https://slack-gov.com/api/"},

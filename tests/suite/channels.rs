@@ -12,6 +12,7 @@ mod webhook;
 
 use std::time::Duration;
 
+use ecs_parrot::config::ConfigError;
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::notifier::channel::{
     Capabilities, ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
@@ -578,4 +579,42 @@ async fn a_message_that_may_have_arrived_is_unanswered() {
             }
         }
     }
+}
+
+/// Only servers that a team runs itself may have any host.
+#[test]
+fn the_address_of_a_service_must_be_its_own() {
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    let settings = [
+        json!({"type": "slack", "url": "https://10.0.0.7/services/x"}),
+        json!({"type": "slack", "url": "https://hooks.slack.com.example.com/services/x"}),
+        json!({"type": "slack_app", "url": "https://10.0.0.7/api", "token": "xoxb-1", "channel": "C1"}),
+        json!({"type": "teams", "url": "https://10.0.0.7/workflows/x"}),
+        json!({"type": "discord", "url": "https://10.0.0.7/api/webhooks/1/0123456789"}),
+        json!({"type": "google_chat", "url": "https://10.0.0.7/v1/spaces/A/messages?key=k&token=t"}),
+        json!({"type": "pagerduty", "url": "https://10.0.0.7", "routing_key": KEY}),
+        json!({"type": "jsm", "url": "https://10.0.0.7", "api_key": KEY}),
+        json!({"type": "jsm", "url": "https://api.atlassian.com", "api_key": KEY}),
+    ];
+    for mut settings in settings {
+        settings["name"] = json!("ops");
+        let error = read_list(&json!([settings])).unwrap_err().to_string();
+        assert!(error.contains("`ops`, `url`: not "), "{error}");
+        assert!(!error.contains("10.0.0.7"), "{error}");
+    }
+    let own = [
+        json!({"type": "slack", "flavor": "mattermost", "url": "https://10.0.0.7/hooks/x"}),
+        json!({"type": "webhook", "url": "https://10.0.0.7/hooks/x", "secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="}),
+    ];
+    for mut settings in own {
+        settings["name"] = json!("ops");
+        read_list(&json!([settings])).unwrap();
+    }
+    let older = ("SLACK_WEBHOOKURL", "https://10.0.0.7/hooks/x");
+    let older = (older.0.to_owned(), older.1.to_owned());
+    NotifierConfig::read(&[older]).unwrap();
+}
+
+fn read_list(list: &Value) -> Result<NotifierConfig, ConfigError> {
+    NotifierConfig::read(&[("CHANNELS".to_owned(), list.to_string())])
 }

@@ -12,7 +12,7 @@ use ecs_parrot::notifier::route::RouteFilter;
 use ecs_parrot::notifier::thread::{ActionKind, ThreadSettings, ThreadState, UnixTime};
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
-use wiremock::MockServer;
+use wiremock::{MockServer, ResponseTemplate};
 
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
@@ -124,6 +124,23 @@ async fn an_event_that_no_channel_takes_is_filtered() {
         [1.0, 1.0],
         "{sums:?}"
     );
+}
+
+/// A service for alerts has no use for what a person does or for a deployment, whatever the patterns are.
+#[tokio::test]
+async fn what_is_no_alert_is_filtered_where_only_alerts_are_sent() {
+    let jsm = chat(ResponseTemplate::new(202).set_body_json(json!({"requestId": "1"}))).await;
+    let channels =
+        [json!({"name": "oncall", "type": "jsm", "url": jsm.uri(), "api_key": "0123456789abcdef"})];
+    let payloads = vec![
+        events::sample("api_denied-run-task"),
+        events::sample("service_changed-update"),
+        out_of_memory("checkout", 1),
+    ];
+    let log = run(payloads, &channels).await;
+    let expected = ["oncall filtered", "oncall filtered", "oncall delivered"];
+    assert_eq!(deliveries(&log), expected, "{log}");
+    assert_eq!(jsm.received_requests().await.unwrap().len(), 1);
 }
 
 /// A channel gets a thread with the first turn that it takes, and from then on all of its turns.
@@ -472,6 +489,25 @@ fn preview_says_why() {
             {"clause": "only.$or", "wanted": [{"actor": ["maya"]}, {"cause": ["out_of_memory"]}], "has": null, "unknown": false, "matches": false},
         ]})
     );
+}
+
+#[test]
+fn preview_says_that_a_service_takes_alerts_only() {
+    let channels = json!([{"name": "oncall", "type": "jsm", "api_key": "0123456789abcdef"}]);
+    let (_, out, _) = preview_with(&channels, &["--why", "oncall", UPDATE]);
+    let lines: Vec<_> = out.lines().skip(2).take(4).collect();
+    assert_eq!(
+        lines,
+        [
+            "channels: none; not oncall (type)",
+            "oncall does not take it:",
+            "  type \"alerts\": does not match, the event has \"deployment\"",
+            "  minimum \"all\": matches, the event has \"not urgent\"",
+        ],
+        "{out}"
+    );
+    let (_, page, _) = preview_with(&channels, &["--output", "html", UPDATE]);
+    assert!(page.contains("the service takes alerts only"), "{page}");
 }
 
 /// Without `--enrich` no tag is known, so a clause about one refuses nothing.

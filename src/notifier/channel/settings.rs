@@ -193,7 +193,8 @@ impl<'a> Settings<'a> {
         value
     }
 
-    fn is_in_list(&self) -> bool {
+    /// Whether the channel is one of `CHANNELS`, and not of the older variables.
+    pub fn is_in_list(&self) -> bool {
         matches!(self.location, SettingsLocation::List(_))
     }
 

@@ -19,6 +19,9 @@ use super::mention::{Mention, MentionForm, text_for};
 use crate::notifier::message::Message;
 use crate::notifier::policy::Severity;
 
+/// The domains of webhooks and of the API. The second one is GovSlack's, which is not verified from a page of Slack's.
+const HOSTS: [&str; 2] = ["slack.com", "slack-gov.com"];
+
 /// The most characters in the text of a section. <https://docs.slack.dev/reference/block-kit/blocks/section-block>
 const SECTION: usize = 3_000;
 

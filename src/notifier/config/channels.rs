@@ -186,7 +186,9 @@ impl Channels {
         );
         match (slack, flowdock, has_url) {
             (true, true, false) => {
-                self.configured.pop();
+                let flowdock = self.configured.pop();
+                self.names
+                    .retain(|it| flowdock.iter().all(|flowdock| flowdock.name != *it));
                 self.shown.pop();
                 warnings.push(
                     "Slack and Flowdock are both set; only Slack is used, because FLOWDOCK_URL is not set"

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::api::{Api, Failure, Sent, problem_of_bot_token};
 use super::errors::ErrorClass;
 use super::markup::Mrkdwn;
-use super::{Attachment, LIMITS, MENTIONS, attachments, shown, text};
-use crate::notifier::channel::address::{ALLOWED, problem_of_base};
+use super::{Attachment, HOSTS, LIMITS, MENTIONS, attachments, shown, text};
+use crate::notifier::channel::address::{ALLOWED, problem_of_base, problem_of_host};
 use crate::notifier::channel::fit::{Limits, cut, fit};
 use crate::notifier::channel::mention::Mention;
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
@@ -55,6 +55,9 @@ pub(in crate::notifier::channel) static DEFINITION: TypeDefinition = TypeDefinit
 };
 
 const SLACK_API: &str = "https://slack.com/api";
+
+const NOT_SLACK: &str =
+    "not an address of Slack's API: https://slack.com/api or https://slack-gov.com/api";
 
 const TOKEN: &str = "the Bot User OAuth Token of a Slack app, `xoxb-…`";
 
@@ -135,7 +138,7 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
     }
     let mention = Mention::read(settings, &MENTIONS);
     let base = settings.address("url");
-    if let Some(Err(problem)) = base.as_deref().map(problem_of_base) {
+    if let Some(Err(problem)) = base.as_deref().map(problem_of_address) {
         settings.problem("url", problem, ALLOWED);
     }
     let app = SlackApp {
@@ -147,6 +150,11 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
         mention,
     };
     Some(Box::new(app))
+}
+
+fn problem_of_address(text: &str) -> Result<(), &'static str> {
+    problem_of_host(text, &HOSTS, NOT_SLACK)?;
+    problem_of_base(text)
 }
 
 /// A name is refused, because it can change, and because Slack edits messages only by the channel's ID.

@@ -10,9 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::markup::Mrkdwn;
-use super::{LIMITS, MENTIONS, attachments, mattermost, shown, text};
+use super::{HOSTS, LIMITS, MENTIONS, attachments, mattermost, shown, text};
 use crate::aws::secret::{Secret, SecretSource};
-use crate::notifier::channel::address::{ALLOWED, problem_of};
+use crate::notifier::channel::address::{ALLOWED, problem_of, problem_of_host};
 use crate::notifier::channel::answer::{Success, object};
 use crate::notifier::channel::mention::Mention;
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
@@ -42,6 +42,8 @@ pub(in crate::notifier::channel) static DEFINITION: TypeDefinition = TypeDefinit
     unconfigured: || Box::new(Slack::new(no_secret())),
 };
 
+const NOT_SLACK: &str = "not an address of Slack: https://hooks.slack.com/services/…; Mattermost and Rocket.Chat need `flavor: mattermost`";
+
 /// The values of `flavor`.
 const SLACK: &str = "slack";
 const MATTERMOST: &str = "mattermost";
@@ -63,6 +65,8 @@ struct Slack {
     icon_emoji: Option<String>,
     mention: Option<Mention>,
     flavor: Flavor,
+    /// What is wrong with an address.
+    problem_of_webhook: fn(&str) -> Result<(), &'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,9 +83,14 @@ struct Payload<'a> {
 }
 
 fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
-    let webhook = settings.secret("url", problem_of, ALLOWED);
-    let webhook = settings.require("url", webhook, ALLOWED);
     let flavor = read_flavor(settings);
+    let problem_of_webhook = match (flavor, settings.is_in_list()) {
+        (Flavor::Own, true) => problem_of_slack,
+        // Mattermost has hosts of its own. Users of the older variables may post to another server with Slack's JSON.
+        (Flavor::Own, false) | (Flavor::Mattermost, _) => problem_of,
+    };
+    let webhook = settings.secret("url", problem_of_webhook, ALLOWED);
+    let webhook = settings.require("url", webhook, ALLOWED);
     let mention = match flavor {
         Flavor::Own => Mention::read(settings, &MENTIONS),
         Flavor::Mattermost => Mention::read(settings, &mattermost::MENTIONS),
@@ -92,9 +101,14 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
         icon_emoji: settings.text("icon_emoji"),
         mention,
         flavor,
+        problem_of_webhook,
         ..Slack::new(webhook?)
     };
     Some(Box::new(slack))
+}
+
+fn problem_of_slack(text: &str) -> Result<(), &'static str> {
+    problem_of_host(text, &HOSTS, NOT_SLACK)
 }
 
 fn read_flavor(settings: &mut Settings<'_>) -> Flavor {
@@ -118,6 +132,7 @@ impl Slack {
             icon_emoji: None,
             mention: None,
             flavor: Flavor::Own,
+            problem_of_webhook: problem_of,
         }
     }
 }
@@ -150,7 +165,9 @@ impl Channel for Slack {
         http: &'a Http,
         prepared: &'a PreparedMessage<'a>,
     ) -> BoxFuture<'a, Outcome> {
-        let address = |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
+        let problem_of = self.problem_of_webhook;
+        let address =
+            move |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
         async move {
             http.post(&self.webhook, address, &prepared.body, &SUCCESS)
                 .await

@@ -134,12 +134,16 @@ pub(super) fn connect(
 
 fn unknown(escalation: &Escalation, known: &[&str]) -> Problem {
     let others = known.iter().copied().filter(|it| *it != escalation.from);
+    let allowed = || match others.clone().collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => format!("{NAME}; add one, because there is no other"),
+        names => names,
+    };
     Problem {
         variable: place(&escalation.location, "escalate_to"),
         problem: "there is no channel with this name".to_owned(),
         remedy: match nearest(&escalation.to, others.clone()) {
             Some(meant) => Remedy::DidYouMean(meant.to_owned()),
-            None => Remedy::Allowed(others.collect::<Vec<_>>().join(", ")),
+            None => Remedy::Allowed(allowed()),
         },
     }
 }

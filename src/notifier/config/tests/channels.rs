@@ -11,7 +11,7 @@ fn two_channels_of_one_type_have_their_own_minimum() {
     let config = channels(&json!([
         {"name": "ops", "type": "slack", "url": "ssm:/ops/slack"},
         {"name": "oncall", "type": "slack", "url": "ssm:/oncall/slack", "minimum": "urgent"},
-        {"name": "audit", "type": "slack", "url": "https://hooks.example.com/very-secret"},
+        {"name": "audit", "type": "slack", "url": "https://hooks.slack.com/very-secret"},
     ]));
     let config = config.unwrap();
     assert_eq!(channel_names(&config), ["ops", "oncall", "audit"]);
@@ -70,7 +70,7 @@ fn all_problems_of_a_list_are_reported_at_once_without_values() {
         assert!(error.starts_with(expected), "{error}");
         assert!(!error.contains("very-secret"), "{error}");
     }
-    let secret = "https://hooks.example.com/very-secret";
+    let secret = "https://hooks.slack.com/very-secret";
     let error = channels(&json!([
         {"type": "slack", "url": secret},
         {"name": "a b", "type": "slack", "url": "http://hooks.example.com/very-secret"},

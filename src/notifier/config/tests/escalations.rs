@@ -18,6 +18,40 @@ fn slack(name: &str, settings: Value) -> Value {
 }
 
 #[test]
+fn a_channel_that_is_alone_has_none_to_escalate_to() {
+    let alone = json!([{"name": "ops", "type": "terminal", "escalate_after": "5m", "escalate_to": "oncall"}]);
+    let with_flowdock = [
+        ("SLACK_WEBHOOKURL", "https://hooks.slack.com/services/x"),
+        ("FLOWDOCK_API_TOKEN", "0123456789"),
+        (
+            "CHANNELS",
+            r#"[{"name": "ops", "type": "terminal", "escalate_after": "5m", "escalate_to": "flowdock"}]"#,
+        ),
+    ];
+    for (variables, allowed) in [
+        (
+            vec![("CHANNELS", alone.to_string())],
+            "the name of another channel; add one, because there is no other",
+        ),
+        (
+            with_flowdock
+                .map(|(name, value)| (name, value.to_owned()))
+                .to_vec(),
+            "slack",
+        ),
+    ] {
+        let variables: Vec<_> = variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let error = NotifierConfig::read(&variables).unwrap_err().to_string();
+        let expected =
+            format!("`ops`, `escalate_to`: there is no channel with this name; allowed: {allowed}");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[test]
 fn a_channel_knows_which_others_escalate_to_it() {
     let list = json!([
         slack(
