@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use ecs_parrot::ecs::event::EcsEvent;
@@ -12,7 +13,8 @@ use ecs_parrot::notifier::route::RouteFilter;
 use ecs_parrot::notifier::thread::{ActionKind, ThreadSettings, ThreadState, UnixTime};
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::{Value, json};
-use wiremock::{MockServer, ResponseTemplate};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::chat::{chat, ok, texts, webhook};
 use crate::events;
@@ -124,6 +126,37 @@ async fn an_event_that_no_channel_takes_is_filtered() {
         [1.0, 1.0],
         "{sums:?}"
     );
+}
+
+/// The first of twelve channels answers only after the eleven others have the message.
+#[tokio::test]
+async fn a_channel_that_does_not_answer_delays_no_other() {
+    let (received, arrivals) = mpsc::channel();
+    let arrivals = Mutex::new(arrivals);
+    let slow = MockServer::start().await;
+    let waits = move |_: &Request| {
+        let arrivals = arrivals.lock().unwrap();
+        let all = (0..11).all(|_| arrivals.recv_timeout(Duration::from_secs(4)).is_ok());
+        match all {
+            true => ok(),
+            false => ResponseTemplate::new(403).set_body_string("the others were delayed"),
+        }
+    };
+    Mock::given(any()).respond_with(waits).mount(&slow).await;
+    let others = MockServer::start().await;
+    let answers = move |_: &Request| {
+        received.send(()).unwrap();
+        ok()
+    };
+    Mock::given(any())
+        .respond_with(answers)
+        .mount(&others)
+        .await;
+    let mut channels = vec![slack("slow", &slow, json!({}))];
+    channels.extend((1..12).map(|number| slack(&format!("ops-{number}"), &others, json!({}))));
+    let log = run(vec![out_of_memory("checkout", 1)], &channels).await;
+    let deliveries = deliveries(&log).remove(0);
+    assert_eq!(deliveries.matches("delivered").count(), 12, "{log}");
 }
 
 /// A service for alerts has no use for what a person does or for a deployment, whatever the patterns are.
