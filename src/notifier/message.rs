@@ -80,6 +80,14 @@ pub struct MessageFacts {
     pub links: Vec<MessageLink>,
 }
 
+impl MessageFacts {
+    /// What it is about: the service, else the family, the instance or the task.
+    pub fn subject(&self) -> Option<&str> {
+        let subjects = [&self.service, &self.family, &self.instance, &self.task];
+        subjects.into_iter().find_map(|it| it.as_deref())
+    }
+}
+
 /// What the keys of a channel's `mention` are compared with, as AWS gave it. It must not be shown: it is not cleaned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageSubject {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::fit::note;
 use super::hash::hash;
 use super::operation::{Capabilities, MessageRef, Operation};
-use crate::notifier::message::{Message, MessageFacts, MessageThread};
+use crate::notifier::message::{Message, MessageThread};
 use crate::notifier::policy::{Priority, Severity};
 use crate::notifier::thread::{Reason, Step, ThreadKind, steps};
 
@@ -93,7 +93,7 @@ pub(super) fn key(message: &Message) -> String {
             let facts = &message.facts;
             let of = [&facts.account, &facts.region, &facts.cluster];
             let of = of.map(|it| it.as_deref().unwrap_or_default());
-            let subject = subject(facts).unwrap_or_default();
+            let subject = facts.subject().unwrap_or_default();
             let about = hash(&format!("{} {subject}", of.join(" ")));
             format!("{}-{about}", message.kind)
         }
@@ -106,12 +106,6 @@ pub(super) fn root(message: &Message) -> MessageRef {
         channel: "alert".to_owned(),
         id: key(message),
     }
-}
-
-/// The service, else the family, the instance or the task.
-pub(super) fn subject(facts: &MessageFacts) -> Option<&str> {
-    let subjects = [&facts.service, &facts.family, &facts.instance, &facts.task];
-    subjects.into_iter().find_map(|it| it.as_deref())
 }
 
 /// The first lines of the message by their labels, and where it happened.
@@ -149,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::ecs::notice::Kind;
-    use crate::notifier::message::Line;
+    use crate::notifier::message::{Line, MessageFacts};
     use crate::notifier::thread::ThreadId;
 
     fn message(

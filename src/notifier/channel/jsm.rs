@@ -141,7 +141,7 @@ impl Jsm {
             "tags": tags(message),
             "details": details(message),
         });
-        if let Some(entity) = alert::subject(&message.facts) {
+        if let Some(entity) = message.facts.subject() {
             alert["entity"] = json!(cut(entity, LONGEST_ENTITY));
         }
         if let Some(team) = &self.team {

@@ -190,7 +190,7 @@ fn trigger(message: &Message, lines: usize) -> Value {
     payload.insert("severity".to_owned(), json!(severity(message.severity)));
     payload.insert("class".to_owned(), json!(class));
     let more = [
-        ("component", alert::subject(facts)),
+        ("component", facts.subject()),
         ("group", facts.cluster.as_deref()),
     ];
     insert_known(&mut payload, more);

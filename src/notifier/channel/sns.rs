@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use strum::{EnumString, VariantArray};
 use tokio::time::timeout;
 
-use super::alert::subject;
 use super::fit::{Limits, fit};
 use super::hash::hash;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
@@ -269,7 +268,7 @@ fn metadata(message: &Message) -> Map<String, Value> {
         json!(cut(&message.headline, LONGEST_TITLE)),
     );
     metadata.insert("eventType".to_owned(), json!(body::event_type(message)));
-    let resources = [facts.cluster.as_deref(), subject(facts)];
+    let resources = [facts.cluster.as_deref(), facts.subject()];
     let resources: Vec<_> = resources.into_iter().flatten().collect();
     metadata.insert("relatedResources".to_owned(), json!(resources));
     let context = [

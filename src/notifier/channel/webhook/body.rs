@@ -81,7 +81,7 @@ pub(super) fn cloud_event(message: &Message, operation: Operation<'_>) -> Value 
         if let Some(time) = body.timestamp {
             event["time"] = json!(time);
         }
-        if let Some(subject) = subject(&message.facts) {
+        if let Some(subject) = message.facts.subject() {
             event["subject"] = json!(subject);
         }
         event
@@ -166,9 +166,4 @@ fn source(facts: &MessageFacts) -> String {
         }
         (_, _, _) => "ecs-parrot".to_owned(),
     }
-}
-
-fn subject(facts: &MessageFacts) -> Option<&str> {
-    let subjects = [&facts.service, &facts.family, &facts.instance, &facts.task];
-    subjects.into_iter().find_map(|it| it.as_deref())
 }
