@@ -11,8 +11,9 @@ use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier};
 use ecs_parrot::notifier::ingest::Sender;
 use ecs_parrot::notifier::metrics;
 use ecs_parrot::notifier::report::{BatchReport, ReportEntry};
-use ecs_parrot::notifier::send_test::{TestError, TestRequest, send_test};
+use ecs_parrot::notifier::send_test::{TestError, TestRequest, TestRun};
 use futures::FutureExt as _;
+use futures::future::join_all;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent};
 use metrics_cloudwatch_embedded::Collector;
 use serde_json::{Value, json};
@@ -47,14 +48,20 @@ async fn test_channels(
     context: &Context,
     deadline: Deadline,
 ) -> Result<Value, Diagnostic> {
-    let (channels, http) = (&notifier.channels, &notifier.http);
-    let sender = format!("the function {}", context.env_config.function_name);
-    let sent = match request {
-        Ok(request) => send_test(&request, channels, http, &sender, deadline).await,
-        Err(error) => Err(error),
+    let run = TestRun {
+        http: &notifier.http,
+        sender: &format!("the function {}", context.env_config.function_name),
+        deadline,
+        waiting: |channel, wait, why| {
+            tracing::warn!(
+                "{channel}: {why}; trying again in {:.1} s",
+                wait.as_secs_f64()
+            );
+        },
     };
-    let results = sent.map_err(|error| failed("TestFailed", error.to_string()))?;
-    Ok(json!({"channels": results}))
+    let tests = request.and_then(|it| run.tests(&it, &notifier.channels));
+    let tests = tests.map_err(|error| failed("TestFailed", error.to_string()))?;
+    Ok(json!({"channels": join_all(tests).await}))
 }
 
 async fn start() -> anyhow::Result<Notifier> {

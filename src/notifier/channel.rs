@@ -9,6 +9,7 @@ mod answer;
 mod discord;
 mod fit;
 mod flowdock;
+mod gone;
 mod google_chat;
 mod hash;
 pub mod html;
@@ -170,6 +171,16 @@ pub trait Channel: fmt::Debug + Send + Sync {
         Flavor::Own
     }
 
+    /// What a success of the service says about the message.
+    fn receipt(&self) -> Receipt {
+        Receipt::Delivered
+    }
+
+    /// Whether a test message leaves something open, which an [`Operation::Update`] with the same message closes.
+    fn leaves_test_open(&self) -> bool {
+        false
+    }
+
     /// The chat service's limit. `None` if there is no limit.
     fn rate_limit(&self) -> Option<RateLimit>;
 
@@ -177,6 +188,15 @@ pub trait Channel: fmt::Debug + Send + Sync {
     fn edit_limit(&self) -> Option<RateLimit> {
         None
     }
+}
+
+/// What the success of a service says about the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// It has arrived.
+    Delivered,
+    /// The service has accepted it, and handles it later. The text says where to look whether it arrived.
+    Accepted(&'static str),
 }
 
 /// How many messages a chat service accepts.
@@ -237,6 +257,11 @@ impl ConfiguredChannel {
             escalated_from: Vec::new(),
             channel: (channel_type.definition().unconfigured)(),
         }
+    }
+
+    /// The markup that its messages must have.
+    pub fn markup(&self) -> &'static dyn Markup {
+        self.channel.flavor().markup(self.channel_type)
     }
 
     /// Whether the priority reaches the channel's minimum.
@@ -307,10 +332,12 @@ pub enum Outcome {
     Retry {
         after: Option<Duration>,
         why: String,
+        /// What to do if it happens again and again. It is no part of `why`, which is logged at each attempt.
+        advice: Option<&'static str>,
     },
     /// The message was sent, and it is not known whether it arrived.
     Unanswered { kind: UnansweredKind, why: String },
-    /// Sending will not work until somebody changes something.
+    /// Sending will not work until somebody changes something. `why` also says what.
     Refused { why: String },
 }
 
@@ -325,6 +352,18 @@ pub enum UnansweredKind {
     Closed,
     /// The status was a success, but the body was not the one that this channel type expects.
     Unexpected,
+}
+
+impl UnansweredKind {
+    /// `why` says what to check after an unexpected answer.
+    fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Stalled | Self::Closed => Some(
+                "look in the chat whether it arrived; if it did not, check the address, and what is between: a firewall or a proxy",
+            ),
+            Self::Unexpected => None,
+        }
+    }
 }
 
 impl Outcome {
@@ -349,8 +388,29 @@ impl Outcome {
         }
     }
 
+    /// The outcome, with what to do about it if the message may be accepted later.
+    fn with_advice_for_later(self, advice: Option<&'static str>) -> Self {
+        match (self, advice) {
+            (Self::Retry { after, why, .. }, Some(_)) => Self::Retry { after, why, advice },
+            (other, _) => other,
+        }
+    }
+
     fn retry(why: String) -> Self {
-        Self::Retry { after: None, why }
+        Self::Retry {
+            after: None,
+            why,
+            advice: None,
+        }
+    }
+
+    /// What to do about a failure that may pass. What to do about a refusal is in [`Self::why`].
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Retry { advice, .. } => *advice,
+            Self::Unanswered { kind, .. } => kind.advice(),
+            Self::Delivered { .. } | Self::Refused { .. } => None,
+        }
     }
 
     /// Why the message did not arrive.

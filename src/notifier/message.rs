@@ -78,6 +78,9 @@ pub struct MessageFacts {
     /// The diagnosis's cause, `out_of_memory`, else the name of the service's event.
     pub cause: Option<String>,
     pub links: Vec<MessageLink>,
+    /// Whether an operator asked for this message, and it is about no event.
+    #[serde(skip)]
+    pub is_test: bool,
 }
 
 impl MessageFacts {

@@ -1,8 +1,7 @@
 //! A test message to each channel, on request of an operator: the first thing to do after a deployment.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use futures::future::join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -11,7 +10,7 @@ use crate::aws::deadline::Deadline;
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::markup::{Markup, escape};
 use crate::notifier::channel::{
-    Attempts, ChannelType, ConfiguredChannel, Http, Operation, Outcome, send_with_retries,
+    Attempts, ChannelType, ConfiguredChannel, Http, Operation, Outcome, Receipt, send_with_retries,
 };
 use crate::notifier::message::{Line, Message, MessageFacts};
 use crate::notifier::policy::Severity;
@@ -33,9 +32,10 @@ pub struct TestResult {
     pub channel: String,
     #[serde(rename = "type")]
     pub channel_type: &'static str,
-    /// `delivered`, `not_delivered`, or `unknown` if no answer says whether it arrived.
     pub status: TestStatus,
-    /// Why it was not delivered, and what to check.
+    /// Where to look whether an accepted message arrived.
+    pub note: Option<&'static str>,
+    /// What failed, and what to do.
     pub error: Option<String>,
 }
 
@@ -43,7 +43,10 @@ pub struct TestResult {
 #[serde(rename_all = "snake_case")]
 pub enum TestStatus {
     Delivered,
+    /// The service has taken the message, and its answer does not say whether it arrived.
+    Accepted,
     NotDelivered,
+    /// No answer says whether it arrived.
     Unknown,
 }
 
@@ -105,53 +108,97 @@ fn unknown(name: &str, channels: &[ConfiguredChannel]) -> TestError {
     }
 }
 
-/// Sends a test message to the chosen channels, to all at the same time. `sender` says who sends it.
-///
-/// # Errors
-///
-/// [`TestError`] if there is no such channel. Nothing was sent then.
-pub async fn send_test(
-    request: &TestRequest,
-    channels: &[ConfiguredChannel],
-    http: &Http,
-    sender: &str,
-    deadline: Deadline,
-) -> Result<Vec<TestResult>, TestError> {
-    let chosen = request.chosen(channels)?;
-    let sent = chosen
-        .into_iter()
-        .map(|channel| send(channel, http, sender, deadline));
-    Ok(join_all(sent).await)
+/// How long a service has for creating what is closed after it. It does both after its answers.
+const TIME_TO_OPEN: Duration = Duration::from_secs(1);
+
+/// What tests of channels have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct TestRun<'a> {
+    pub http: &'a Http,
+    /// Who sends the message.
+    pub sender: &'a str,
+    pub deadline: Deadline,
+    /// Gets the name of a channel, the length of a wait before another attempt, and the reason.
+    pub waiting: fn(&str, Duration, &str),
 }
 
-async fn send(
-    channel: &ConfiguredChannel,
-    http: &Http,
-    sender: &str,
-    deadline: Deadline,
-) -> TestResult {
-    let message = message(channel, sender);
-    let prepared = channel.channel.prepare(&message, Operation::Post);
-    let attempt = || channel.channel.send(http, &prepared);
-    let outcome = send_with_retries(attempt, deadline, Attempts::Several, |_, _| ()).await;
-    let status = match &outcome {
-        Outcome::Delivered { .. } => TestStatus::Delivered,
-        Outcome::Retry { .. } | Outcome::Refused { .. } => TestStatus::NotDelivered,
-        Outcome::Unanswered { .. } => TestStatus::Unknown,
-    };
-    TestResult {
-        channel: channel.name.clone(),
-        channel_type: channel.channel_type.into(),
-        status,
-        error: outcome.why().map(str::to_owned),
+impl<'a> TestRun<'a> {
+    /// One test for each chosen channel. They may run at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`TestError`] if there is no such channel.
+    pub fn tests(
+        self,
+        request: &TestRequest,
+        channels: &'a [ConfiguredChannel],
+    ) -> Result<Vec<impl Future<Output = TestResult> + use<'a>>, TestError> {
+        let chosen = request.chosen(channels)?;
+        Ok(chosen.into_iter().map(move |it| self.test(it)).collect())
     }
+
+    async fn test(self, channel: &ConfiguredChannel) -> TestResult {
+        let message = message(channel, self.sender);
+        let posted = self.send(channel, &message, Operation::Post).await;
+        let closed = match &posted {
+            Outcome::Delivered { root: Some(root) } if channel.channel.leaves_test_open() => {
+                tokio::time::sleep(TIME_TO_OPEN).await;
+                let close = Operation::Update(root);
+                self.send(channel, &message, close).await
+            }
+            Outcome::Delivered { .. }
+            | Outcome::Retry { .. }
+            | Outcome::Unanswered { .. }
+            | Outcome::Refused { .. } => Outcome::Delivered { root: None },
+        };
+        let (status, note) = status(&posted, channel.channel.receipt());
+        let not_closed =
+            why(&closed).map(|it| format!("it was not closed, so close it there: {it}"));
+        TestResult {
+            channel: channel.name.clone(),
+            channel_type: channel.channel_type.into(),
+            status,
+            note: note.filter(|_| not_closed.is_none()),
+            error: why(&posted).or(not_closed),
+        }
+    }
+
+    async fn send(
+        self,
+        channel: &ConfiguredChannel,
+        message: &Message,
+        operation: Operation<'_>,
+    ) -> Outcome {
+        let prepared = channel.channel.prepare(message, operation);
+        let attempt = || channel.channel.send(self.http, &prepared);
+        let waiting = |wait, why: &str| (self.waiting)(&channel.name, wait, why);
+        send_with_retries(attempt, self.deadline, Attempts::Several, waiting).await
+    }
+}
+
+fn status(posted: &Outcome, receipt: Receipt) -> (TestStatus, Option<&'static str>) {
+    match (posted, receipt) {
+        (Outcome::Delivered { .. }, Receipt::Delivered) => (TestStatus::Delivered, None),
+        (Outcome::Delivered { .. }, Receipt::Accepted(note)) => (TestStatus::Accepted, Some(note)),
+        (Outcome::Retry { .. } | Outcome::Refused { .. }, _) => (TestStatus::NotDelivered, None),
+        (Outcome::Unanswered { .. }, _) => (TestStatus::Unknown, None),
+    }
+}
+
+/// Why it failed, and what to do.
+fn why(outcome: &Outcome) -> Option<String> {
+    let why = outcome.why()?;
+    Some(match outcome.advice() {
+        Some(advice) => format!("{why}: {advice}"),
+        None => why.to_owned(),
+    })
 }
 
 /// A message that says what it is. It is not urgent and mentions nobody.
 fn message(channel: &ConfiguredChannel, sender: &str) -> Message {
-    let markup = channel.channel_type.markup();
+    let markup = channel.markup();
     let now = Timestamp::try_from(SystemTime::now()).ok();
-    let now = now.map(|it| it.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
+    let shown_now = now.map(|it| it.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     let facts = [
         (
             "What",
@@ -159,7 +206,7 @@ fn message(channel: &ConfiguredChannel, sender: &str) -> Message {
         ),
         ("Channel", Some(described(channel))),
         ("Sent by", Some(sender.to_owned())),
-        ("When", now),
+        ("When", shown_now),
     ];
     let details = facts.into_iter();
     Message {
@@ -172,7 +219,11 @@ fn message(channel: &ConfiguredChannel, sender: &str) -> Message {
         details: details
             .filter_map(|(label, value)| Some(line(markup, label, &value?)))
             .collect(),
-        facts: MessageFacts::default(),
+        facts: MessageFacts {
+            time: now.map(|it| it.to_string()),
+            is_test: true,
+            ..MessageFacts::default()
+        },
         thread: None,
     }
 }
@@ -202,20 +253,25 @@ impl std::fmt::Display for TestResult {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let status = match self.status {
             TestStatus::Delivered => "delivered",
+            TestStatus::Accepted => "accepted by the service",
             TestStatus::NotDelivered => "not delivered",
             TestStatus::Unknown => "not known whether it was delivered",
         };
         write!(f, "{} ({}): {status}", self.channel, self.channel_type)?;
-        match &self.error {
-            Some(error) => write!(f, ": {error}"),
-            None => Ok(()),
+        for more in [self.note, self.error.as_deref()].into_iter().flatten() {
+            write!(f, ": {more}")?;
         }
+        Ok(())
     }
 }
 
 impl TestResult {
-    pub fn is_delivered(&self) -> bool {
-        self.status == TestStatus::Delivered
+    /// Whether the service took the message, and nothing failed after it.
+    pub fn is_success(&self) -> bool {
+        match self.status {
+            TestStatus::Delivered | TestStatus::Accepted => self.error.is_none(),
+            TestStatus::NotDelivered | TestStatus::Unknown => false,
+        }
     }
 
     /// Whether the message was written to this terminal.

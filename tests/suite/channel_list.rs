@@ -71,7 +71,10 @@ async fn channels_of_one_type_fail_by_themselves() {
     assert_eq!(texts(&ops).await.len(), 1, "{log}");
     assert_eq!(texts(&gone).await.len(), 2, "{log}");
     let lines = channels_of_events(&log);
-    assert_eq!(lines[1], "ops duplicate, gone refused (404 Not Found)");
+    let advice =
+        "check that `url` is the whole address of the webhook, and that the webhook still exists";
+    let expected = format!("ops duplicate, gone refused (404 Not Found: {advice})");
+    assert_eq!(lines[1], expected);
 }
 
 #[tokio::test]

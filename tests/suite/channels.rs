@@ -12,15 +12,17 @@ mod webhook;
 
 use std::time::Duration;
 
+use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::config::ConfigError;
 use ecs_parrot::ecs::notice::Kind;
 use ecs_parrot::notifier::channel::{
-    Capabilities, ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
+    Capabilities, ChannelType, ConfiguredChannel, Flavor, Http, MessageRef, Operation, Outcome,
     UnansweredKind,
 };
 use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::{Line, Message, MessageFacts};
 use ecs_parrot::notifier::policy::Severity;
+use ecs_parrot::notifier::send_test::{TestRequest, TestRun};
 use serde_json::{Map, Value, json};
 use strum::VariantArray as _;
 use wiremock::matchers::method;
@@ -294,7 +296,8 @@ async fn each_answer_has_its_meaning() {
             let is_expected = is_success
                 || match (&outcome, &expected) {
                     (Outcome::Refused { why }, Refused(expected)) => why.starts_with(expected),
-                    (Outcome::Retry { after, why }, Retry(expected_after, expected)) => {
+                    (Outcome::Retry { after, why, advice }, Retry(expected_after, expected)) => {
+                        assert!(advice.is_some(), "{status}: {why}");
                         *after == expected_after.map(Duration::from_secs)
                             && why.starts_with(expected)
                     }
@@ -448,6 +451,8 @@ async fn a_request_times_out_after_five_seconds() {
     let channels = all_at(&server.uri());
     let sending = channels.iter().map(|it| post(it, Severity::Info));
     for outcome in futures::future::join_all(sending).await {
+        let advice = outcome.advice().unwrap();
+        assert!(advice.starts_with("look in the chat"), "{advice}");
         assert_eq!(
             outcome,
             Outcome::Unanswered {
@@ -467,12 +472,150 @@ async fn a_refused_connection_is_retryable() {
         .unwrap();
     for channel in all_at(&format!("http://{address}")) {
         match post(&channel, Severity::Info).await {
-            Outcome::Retry { after: None, why } => {
+            Outcome::Retry {
+                after: None,
+                why,
+                advice,
+            } => {
                 assert!(why.contains("refused"), "{why}");
+                assert!(advice.unwrap().contains("NAT gateway"), "{advice:?}");
                 assert!(!why.contains(TOKEN), "{why}");
             }
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// The name has a label of 64 characters, so no server is asked for it. The other address is that of a server without TLS.
+#[tokio::test]
+async fn a_wrong_host_is_named_as_the_reason() {
+    let server = server(ResponseTemplate::new(200)).await;
+    let unknown = format!("https://{}.example", "x".repeat(64));
+    for (base, expected) in [
+        (unknown, "the name of the host was not found"),
+        (
+            server.uri().replace("http:", "https:"),
+            "another server answers there",
+        ),
+    ] {
+        let outcome = post(&slack_at(&base), Severity::Info).await;
+        let Outcome::Retry {
+            after: None,
+            why,
+            advice: Some(advice),
+        } = outcome
+        else {
+            panic!("{outcome:?}");
+        };
+        assert!(advice.contains(expected), "{why}: {advice}");
+        assert!(!why.contains(expected) && !why.contains(TOKEN), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_webhook_says_what_to_do() {
+    const REMOVED: &str = "the webhook was removed, or its address is incomplete: make a webhook and store its address";
+    const CHECK: &str =
+        "check that `url` is the whole address of the webhook, and that the webhook still exists";
+    const TEMPLATES: &str =
+        "the service does not accept the message: check your templates with `ecs-parrot preview`";
+    const ADMINISTRATOR: &str = "an administrator of the workspace must allow the webhook to post in the channel; or make a webhook for another one";
+    const COPY: &str = "copy the whole address of the workflow again, with `sig`, and let anyone trigger the workflow";
+    const NO_WORKFLOW: &str = "the workflow was deleted, or its owner's account was: create a workflow and store its address";
+    use ChannelType::{Flowdock, Slack, Teams};
+    for (channel_type, status, body, why) in [
+        (Slack, 404, "no_service", format!("404 no_service: {REMOVED}")),
+        (Slack, 404, "no_team", format!("404 no_team: {REMOVED}")),
+        (Slack, 403, "invalid_token", format!("403 invalid_token: {REMOVED}")),
+        (Slack, 400, "invalid_payload", format!("400 invalid_payload: {TEMPLATES}")),
+        (Slack, 403, "action_prohibited", format!("403 action_prohibited: {ADMINISTRATOR}")),
+        (
+            Slack,
+            410,
+            "channel_is_archived",
+            "410 channel_is_archived: unarchive the channel, or make a webhook for another one".to_owned(),
+        ),
+        (
+            Slack,
+            404,
+            "channel_not_found",
+            "404 channel_not_found: who or what `channel` names does not exist, or the webhook's own channel was deleted".to_owned(),
+        ),
+        (Slack, 400, "bad url", format!("400 Bad Request: {CHECK}")),
+        (Slack, 302, "", format!("302 Found: {CHECK}")),
+        (
+            Slack,
+            413,
+            "",
+            "413 Payload Too Large: the message is too large: check your templates with `ecs-parrot preview`".to_owned(),
+        ),
+        (
+            Teams,
+            400,
+            r#"{"error":{"code":"TriggerInputSchemaMismatch"}}"#,
+            "400 TriggerInputSchemaMismatch: check that the workflow is turned on, that it was made as \"Send webhook alerts to a channel\", and that `url` is its whole address".to_owned(),
+        ),
+        (Teams, 401, "", format!("401 Unauthorized: {COPY}")),
+        (Teams, 403, "", format!("403 Forbidden: {COPY}")),
+        (Teams, 404, "", format!("404 Not Found: {NO_WORKFLOW}")),
+        (
+            Flowdock,
+            401,
+            "",
+            "401 Unauthorized: check `token`, and that `url` is the address of a server with Flowdock's API".to_owned(),
+        ),
+    ] {
+        let server = server(ResponseTemplate::new(status).set_body_string(body)).await;
+        let channel = channel_at(channel_type, &server.uri()).unwrap();
+        assert_eq!(post(&channel, Severity::Info).await, Outcome::Refused { why });
+    }
+}
+
+/// What a bold label is in a channel's markup. The compiler requires a case here for a new type.
+fn bold_label(channel_type: ChannelType, flavor: Flavor) -> &'static str {
+    match (channel_type, flavor) {
+        (ChannelType::Slack | ChannelType::SlackApp, Flavor::Own) => "*What*: ",
+        (ChannelType::Slack, Flavor::Mattermost)
+        | (ChannelType::Discord | ChannelType::Flowdock, _) => "**What**: ",
+        (ChannelType::GoogleChat, _) => "<b>What</b>: ",
+        // These have the label in a field of its own, or no markup.
+        (ChannelType::Teams, _) => r#""title":"What""#,
+        (ChannelType::Webhook, _) => r#""label":"What""#,
+        (ChannelType::Pagerduty, _) => r#""What":"#,
+        (ChannelType::Jsm, _) => "What: ",
+        (ChannelType::SlackApp, Flavor::Mattermost)
+        | (ChannelType::Sns | ChannelType::Terminal, _) => panic!("not posted here"),
+    }
+}
+
+#[tokio::test]
+async fn a_test_message_has_the_markup_of_its_channel() {
+    let server = server(ResponseTemplate::new(200)).await;
+    let mut channels = all_at(&server.uri());
+    let url = format!("{}/hooks/{TOKEN}", server.uri());
+    channels.push(channel(
+        json!({"name": "ops", "type": "slack", "flavor": "mattermost", "url": url}),
+    ));
+    for channel in channels {
+        let (channel_type, flavor) = (channel.channel_type, channel.channel.flavor());
+        let before = server.received_requests().await.unwrap().len();
+        let channels = [channel];
+        let run = TestRun {
+            http: &Http::default(),
+            sender: "a test",
+            deadline: Deadline::NONE,
+            waiting: |_, _, _| (),
+        };
+        let tests = run.tests(&TestRequest::default(), &channels).unwrap();
+        assert_eq!(futures::future::join_all(tests).await.len(), 1);
+        let received = server.received_requests().await.unwrap();
+        let body = String::from_utf8(received[before].body.clone()).unwrap();
+        let label = bold_label(channel_type, flavor);
+        assert!(body.contains(label), "{channel_type} {flavor:?}: {body}");
+        // Italics in Mattermost.
+        let is_slacks = body.replace("**What**", "").contains("*What*");
+        let is_slack = label == "*What*: ";
+        assert_eq!(is_slacks, is_slack, "{channel_type} {flavor:?}: {body}");
     }
 }
 

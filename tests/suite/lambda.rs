@@ -134,7 +134,7 @@ async fn a_refused_message_fails_the_invocation() {
     for (answer, why, attempts) in [
         (
             ResponseTemplate::new(410).set_body_string("channel_is_archived"),
-            "slack: 410 channel_is_archived",
+            "slack: 410 channel_is_archived: unarchive the channel, or make a webhook for another one",
             1,
         ),
         (
@@ -144,7 +144,7 @@ async fn a_refused_message_fails_the_invocation() {
         ),
         (
             ResponseTemplate::new(302).insert_header("location", "https://example.com/"),
-            "slack: 302 Found",
+            "slack: 302 Found: check that `url` is the whole address of the webhook, and that the webhook still exists",
             1,
         ),
         (busy, "slack: 429 Too Many Requests", 1),
@@ -283,7 +283,7 @@ async fn records_return_to_the_queue_before_the_time_is_over() {
         answers,
         [Answer::Response(json!({"batchItemFailures": ids}))]
     );
-    assert!(log.contains("the function has no time left"), "{log}");
+    assert!(log.contains("there is no time left"), "{log}");
 }
 
 #[tokio::test]

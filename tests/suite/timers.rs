@@ -290,7 +290,7 @@ async fn a_refused_reminder_is_tried_again() {
     let said = r#""message":"what was due in a thread was not sent; a timer tries it again","thread":"incident-"#;
     assert_eq!(log.matches(said).count(), 1, "{log}");
     assert_eq!(
-        log.matches(r#""error":"slack: 403 action_prohibited""#)
+        log.matches(r#""error":"slack: 403 action_prohibited: "#)
             .count(),
         1,
         "{log}"

@@ -19,6 +19,10 @@ pub(super) struct Success {
     pub(super) check: &'static str,
 }
 
+/// What to do if a message may be accepted later.
+pub(super) const OUTAGE: &str = "the service has a problem: try again later";
+pub(super) const BUSY: &str = "the service accepts no more messages for now: try again later";
+
 /// How much of an answer is read, in bytes. An error is a word, a line, or a small JSON object.
 const LONGEST_ANSWER: usize = 65_536;
 
@@ -69,7 +73,7 @@ impl Answer {
     pub(super) fn outcome(&self, success: &Success) -> Outcome {
         let Self { status, body, .. } = self;
         let code = status.as_u16();
-        let why = match (error_word(body), status.canonical_reason()) {
+        let why = match (self.error_word(), status.canonical_reason()) {
             (Some(word), _) => format!("{code} {word}"),
             (None, _) if status.is_success() && (success.matches)(body.trim()) => {
                 return Outcome::DELIVERED;
@@ -85,12 +89,30 @@ impl Answer {
             (None, None) => code.to_string(),
         };
         match self.is_temporary() {
-            true => Outcome::Retry {
-                after: self.retry_after,
-                why,
-            },
+            true => self.retry(why),
             false => Outcome::Refused { why },
         }
+    }
+
+    /// The outcome of a message that may be accepted later.
+    pub(super) fn retry(&self, why: String) -> Outcome {
+        Outcome::Retry {
+            after: self.retry_after,
+            why,
+            advice: Some(self.advice_for_later()),
+        }
+    }
+
+    pub(super) fn advice_for_later(&self) -> &'static str {
+        match self.status.is_server_error() {
+            true => OUTAGE,
+            false => BUSY,
+        }
+    }
+
+    /// The error that the answer names.
+    pub(super) fn error_word(&self) -> Option<String> {
+        error_word(&self.body)
     }
 
     /// Whether the status says that another attempt may work.

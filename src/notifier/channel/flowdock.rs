@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::address::{self, problem_of_base, problem_of_token};
-use super::answer::{Success, object};
+use super::answer::{Answer, Success, object};
 use super::fit::{Limits, fit, fitting, length};
 use super::html::Html;
 use super::markup::{Escaped, Markup, escape, escape_markdown, write_escaped};
@@ -141,7 +141,7 @@ impl Channel for Flowdock {
     ) -> BoxFuture<'a, Outcome> {
         let address = |token: &Secret| self.address(token);
         async move {
-            http.post(&self.token, address, &prepared.body, &SUCCESS)
+            http.post(&self.token, address, &prepared.body, read_answer)
                 .await
         }
         .boxed()
@@ -163,6 +163,13 @@ impl Channel for Flowdock {
     fn rate_limit(&self) -> Option<RateLimit> {
         Some(RateLimit::OF_A_WEBHOOK)
     }
+}
+
+fn read_answer(answer: &Answer) -> Outcome {
+    let outcome = answer.outcome(&SUCCESS);
+    outcome.with_advice(Some(
+        "check `token`, and that `url` is the address of a server with Flowdock's API",
+    ))
 }
 
 fn tags(message: &Message) -> Vec<String> {

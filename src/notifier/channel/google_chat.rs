@@ -251,20 +251,12 @@ fn is_message(body: &str) -> bool {
 
 fn read_answer(answer: &Answer) -> Outcome {
     let Some(error) = ApiError::of(answer) else {
-        return match answer.outcome(&SUCCESS) {
-            Outcome::Refused { why } => Outcome::Refused {
-                why: with_advice(why, advice_for(answer.status, "")),
-            },
-            outcome => outcome,
-        };
+        let outcome = answer.outcome(&SUCCESS);
+        return outcome.with_advice(advice_for(answer.status, ""));
     };
-    let why = with_advice(error.why, error.advice);
     match answer.is_temporary() || answer.status == StatusCode::CONFLICT {
-        true => Outcome::Retry {
-            after: answer.retry_after,
-            why,
-        },
-        false => Outcome::Refused { why },
+        true => answer.retry(error.why).with_advice_for_later(error.advice),
+        false => Outcome::Refused { why: error.why }.with_advice(error.advice),
     }
 }
 
@@ -311,13 +303,6 @@ fn advice_for(status: StatusCode, reason: &str) -> Option<&'static str> {
             Some("all apps of a space share 60 messages a minute")
         }
         _ => None,
-    }
-}
-
-fn with_advice(why: String, advice: Option<&str>) -> String {
-    match advice {
-        Some(advice) => format!("{why}: {advice}"),
-        None => why,
     }
 }
 

@@ -7,7 +7,7 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::answer::{self, Answer, Success};
+use super::answer::{self, Answer};
 use super::transport::{TIMEOUT, request_failed};
 use super::{Outcome, UnansweredKind};
 use crate::aws::secret::{Secret, SecretSource};
@@ -163,10 +163,9 @@ impl Http {
         source: &SecretSource,
         address: impl Fn(&Secret) -> Address,
         body: &Value,
-        success: &Success,
+        read: impl Fn(&Answer) -> Outcome,
     ) -> Outcome {
         let request = |secret: &Secret| Ok(ChatRequest::to_webhook(address(secret)?, body));
-        let read = |answer: &Answer| answer.outcome(success);
         self.exchange(source, request, read).await
     }
 
@@ -177,6 +176,17 @@ impl Http {
         source: &SecretSource,
         request: impl Fn(&Secret) -> Result<ChatRequest, &'static str>,
         read: impl Fn(&Answer) -> Outcome,
+    ) -> Outcome {
+        let read = |answer: &Answer, _: &Secret| read(answer);
+        self.exchange_noting(source, request, read).await
+    }
+
+    /// The same for a channel that notes which secret an answer is about.
+    pub(super) async fn exchange_noting(
+        &self,
+        source: &SecretSource,
+        request: impl Fn(&Secret) -> Result<ChatRequest, &'static str>,
+        read: impl Fn(&Answer, &Secret) -> Outcome,
     ) -> Outcome {
         let secret = match self.open(source).await {
             Ok(secret) => secret,
@@ -215,14 +225,14 @@ impl Http {
         &self,
         secret: &Secret,
         request: &impl Fn(&Secret) -> Result<ChatRequest, &'static str>,
-        read: &impl Fn(&Answer) -> Outcome,
+        read: &impl Fn(&Answer, &Secret) -> Outcome,
     ) -> Outcome {
         let request = match request(secret) {
             Ok(request) => request.with_secret(secret.clone()),
             Err(problem) => return unusable(problem),
         };
         match self.call(request).await {
-            Ok(answer) => read(&answer),
+            Ok(answer) => read(&answer, secret),
             Err(outcome) => outcome,
         }
     }

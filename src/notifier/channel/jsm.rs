@@ -17,7 +17,9 @@ use super::answer::{Answer, Success, object, shortened};
 use super::http::ChatRequest;
 use super::plain::{PlainText, cut, shown};
 use super::settings::{SettingDefinition, Settings, no_secret};
-use super::{Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown, TypeDefinition};
+use super::{
+    Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Receipt, Shown, TypeDefinition,
+};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::message::Message;
 use crate::notifier::policy::{Priority, Severity};
@@ -121,7 +123,7 @@ impl Jsm {
     ) -> Result<ChatRequest, &'static str> {
         problem_of_token(key.expose())?;
         let alerts = format!("{}/v2/alerts", self.base.trim_end_matches('/'));
-        let url = match state(prepared.message) {
+        let url = match state(prepared.message, prepared.operation) {
             AlertState::Triggered => alerts,
             AlertState::Resolved => {
                 let alias = alert::key(prepared.message);
@@ -152,8 +154,8 @@ impl Jsm {
 }
 
 impl Channel for Jsm {
-    fn payload(&self, message: &Message, _: Operation<'_>) -> Option<Value> {
-        Some(match state(message) {
+    fn payload(&self, message: &Message, operation: Operation<'_>) -> Option<Value> {
+        Some(match state(message, operation) {
             AlertState::Triggered => self.creation(message),
             AlertState::Resolved => json!({
                 "source": "ecs-parrot",
@@ -185,11 +187,21 @@ impl Channel for Jsm {
     }
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
-        let tags = match state(message) {
+        let tags = match state(message, Operation::Post) {
             AlertState::Triggered => vec![priority(message).to_owned()],
             AlertState::Resolved => vec!["close".to_owned()],
         };
         shown("Jira Service Management", html, tags)
+    }
+
+    fn receipt(&self) -> Receipt {
+        Receipt::Accepted(
+            "look for its alert, which was created and closed; whom it notified is a matter of the team's rules",
+        )
+    }
+
+    fn leaves_test_open(&self) -> bool {
+        true
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {
@@ -201,9 +213,12 @@ impl Channel for Jsm {
     }
 }
 
-/// The summary of too many messages is an alert too, if it is sent here at all.
-fn state(message: &Message) -> AlertState {
-    alert::state(message).unwrap_or(AlertState::Triggered)
+/// The summary of too many messages is an alert too, if it is sent here at all. A test message is closed by an edit.
+fn state(message: &Message, operation: Operation<'_>) -> AlertState {
+    match message.facts.is_test && matches!(operation, Operation::Update(_)) {
+        true => AlertState::Resolved,
+        false => alert::state(message).unwrap_or(AlertState::Triggered),
+    }
 }
 
 /// The whole lines that fit.

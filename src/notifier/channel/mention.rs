@@ -21,7 +21,7 @@ const DEFAULT: &str = "default";
 
 const KEYS: &str = "`tags.KEY=VALUE`, `service=NAME`, `family=NAME`, `cluster=NAME`, `account=NUMBER`, `account_name=NAME`, `default`";
 
-/// The most characters of all texts of a map together. A message about many problems may have all of them, and must
+/// The most characters of all texts together. A message about many problems may have all of them, and must
 /// stay within every chat's limits.
 const LONGEST: usize = 1_500;
 
@@ -73,14 +73,16 @@ impl Mention {
         if let Some(map) = settings.object(MENTION) {
             return Some(Self::read_map(&map, settings, form));
         }
-        let text = settings.text(MENTION)?;
+        let text = settings.text_beside_map(MENTION, &both_forms())?;
         if !(form.is_mention)(&text) {
             settings.problem(MENTION, form.problem, form.allowed);
         }
-        Some(Self {
+        let mention = Self {
             entries: Vec::new(),
             default: Some(text),
-        })
+        };
+        mention.check_length(settings);
+        Some(mention)
     }
 
     fn read_map(map: &Map<String, Value>, settings: &mut Settings<'_>, form: &MentionForm) -> Self {
@@ -89,11 +91,7 @@ impl Mention {
             default: None,
         };
         if map.is_empty() {
-            settings.problem(
-                MENTION,
-                "it is empty",
-                &format!("a text, or a map with {KEYS}"),
-            );
+            settings.problem(MENTION, "it is empty", &both_forms());
         }
         for (key, value) in map {
             let name = match may_be_secret(key) {
@@ -115,16 +113,23 @@ impl Mention {
                 Err((problem, allowed)) => settings.problem(&name, problem, allowed),
             }
         }
-        if mention.length() > LONGEST {
-            let problem = format!("its mentions are longer than {LONGEST} characters together");
-            settings.problem(MENTION, &problem, "fewer or shorter mentions");
-        }
+        mention.check_length(settings);
         mention
     }
 
+    fn check_length(&self, settings: &mut Settings<'_>) {
+        if self.length() > LONGEST {
+            let problem = format!("its mentions are longer than {LONGEST} characters together");
+            settings.problem(MENTION, &problem, "fewer or shorter mentions");
+        }
+    }
+
+    /// The characters of all texts, with a space between them.
     fn length(&self) -> usize {
-        let texts: BTreeSet<_> = self.entries.iter().map(|it| it.text.as_str()).collect();
-        texts.into_iter().map(|it| it.chars().count() + 1).sum()
+        let texts = self.entries.iter().map(|it| it.text.as_str());
+        let texts: BTreeSet<_> = texts.chain(self.default.as_deref()).collect();
+        let characters: usize = texts.iter().map(|it| it.chars().count()).sum();
+        characters + texts.len().saturating_sub(1)
     }
 
     /// The text for this message. `None` if it notifies nobody.
@@ -175,6 +180,11 @@ pub fn tag_keys(mention: &Value) -> BTreeSet<String> {
         Ok(_) | Err(_) => None,
     });
     tags.collect()
+}
+
+/// What a mention may be, for error messages.
+fn both_forms() -> String {
+    format!("a text, or a map with {KEYS}")
 }
 
 /// A problem, and what is allowed.

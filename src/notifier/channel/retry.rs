@@ -102,16 +102,13 @@ fn jitter() -> Duration {
 }
 
 fn no_time_left() -> Outcome {
-    Outcome::Retry {
-        after: None,
-        why: "the function has no time left".to_owned(),
-    }
+    Outcome::retry("there is no time left".to_owned())
 }
 
 fn cut_off() -> Outcome {
     Outcome::Unanswered {
         kind: UnansweredKind::Stalled,
-        why: "no answer, and the function has no time left".to_owned(),
+        why: "no answer, and there is no time left".to_owned(),
     }
 }
 
@@ -128,14 +125,12 @@ mod tests {
         Outcome::Retry {
             after: Some(Duration::from_secs(seconds)),
             why: "429".to_owned(),
+            advice: None,
         }
     }
 
     fn server_error() -> Outcome {
-        Outcome::Retry {
-            after: None,
-            why: "500".to_owned(),
-        }
+        Outcome::retry("500".to_owned())
     }
 
     /// Sends with these answers and returns the outcome and the times of the attempts. The last answer repeats.

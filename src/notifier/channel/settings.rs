@@ -100,7 +100,18 @@ impl<'a> Settings<'a> {
 
     /// A text. An empty text counts as unset.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
-        let text = self.any_text(name)?;
+        let text = self.any_text(name);
+        self.without_secret(name, text)
+    }
+
+    /// The text of a setting that may also be a map. `allowed` names both forms.
+    pub fn text_beside_map(&mut self, name: &'static str, allowed: &str) -> Option<String> {
+        let text = self.text_or(name, "neither a text nor a map", allowed);
+        self.without_secret(name, text)
+    }
+
+    fn without_secret(&mut self, name: &'static str, text: Option<String>) -> Option<String> {
+        let text = text?;
         if is_address_or_token(&text) {
             let problem = "it looks like a secret, but the value of this setting is not hidden";
             self.problem(name, problem, "a text without a secret");
@@ -216,11 +227,16 @@ impl<'a> Settings<'a> {
     }
 
     fn any_text(&mut self, name: &'static str) -> Option<String> {
+        self.text_or(name, "not a text", "a text")
+    }
+
+    /// The text, or a problem in these words if it is something else.
+    fn text_or(&mut self, name: &'static str, problem: &str, allowed: &str) -> Option<String> {
         match self.values.get(name)? {
             value if is_unset(value) => None,
             Value::String(text) => Some(text.trim().to_owned()),
             _ => {
-                self.problem(name, "not a text", "a text");
+                self.problem(name, problem, allowed);
                 None
             }
         }

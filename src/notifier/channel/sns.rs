@@ -20,8 +20,8 @@ use super::settings::{SettingDefinition, Settings};
 use super::transport::TIMEOUT;
 use super::webhook::body;
 use super::{
-    Capabilities, Channel, Http, MessageRef, Operation, Outcome, PreparedMessage, RateLimit, Shown,
-    TypeDefinition, UnansweredKind,
+    Capabilities, Channel, Http, MessageRef, Operation, Outcome, PreparedMessage, RateLimit,
+    Receipt, Shown, TypeDefinition, UnansweredKind,
 };
 use crate::aws::service::sns::{FifoIds, Publication, publish};
 use crate::aws::{CallError, ErrorKind};
@@ -200,6 +200,15 @@ impl Channel for Sns {
 
     fn show(&self, message: &Message, html: &Message) -> Shown {
         shown("Amazon Q", html, keywords(message))
+    }
+
+    fn receipt(&self) -> Receipt {
+        Receipt::Accepted(match self.format {
+            Format::AmazonQ => {
+                "the topic took it; look in the chats that Amazon Q serves, and if it is not there, at the topic's subscription"
+            }
+            Format::Json => "the topic took it; look at its subscribers",
+        })
     }
 
     fn rate_limit(&self) -> Option<RateLimit> {

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::address::{ALLOWED, is_host, problem_of_host};
-use super::answer::Success;
+use super::answer::{Answer, Success};
 use super::fit::{largest, note};
 use super::markup::{Escaped, Markup, escape, escape_markdown, without_list, write_escaped};
 use super::settings::{SettingDefinition, Settings, no_secret};
 use super::{
-    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Shown,
+    Capabilities, Channel, Http, Operation, Outcome, PreparedMessage, RateLimit, Receipt, Shown,
     TypeDefinition,
 };
 use crate::aws::secret::{Secret, SecretSource};
@@ -119,7 +119,7 @@ impl Channel for Teams {
         let address =
             |webhook: &Secret| problem_of_webhook(webhook.expose()).map(|()| webhook.clone());
         async move {
-            http.post(&self.webhook, address, &prepared.body, &SUCCESS)
+            http.post(&self.webhook, address, &prepared.body, read_answer)
                 .await
         }
         .boxed()
@@ -139,8 +139,41 @@ impl Channel for Teams {
         }
     }
 
+    fn receipt(&self) -> Receipt {
+        Receipt::Accepted(
+            "the workflow took it; look in the channel, and if it is not there, at the runs of the workflow",
+        )
+    }
+
     fn rate_limit(&self) -> Option<RateLimit> {
         Some(RATE_LIMIT)
+    }
+}
+
+fn read_answer(answer: &Answer) -> Outcome {
+    let outcome = answer.outcome(&SUCCESS);
+    outcome.with_advice(Some(advice(answer.status)))
+}
+
+/// What the operator can do. The authorisation is `sig` in the address. Microsoft does not document the answers of a
+/// workflow, so the advice names all that may be wrong.
+fn advice(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "copy the whole address of the workflow again, with `sig`, and let anyone trigger the workflow"
+        }
+        StatusCode::NOT_FOUND | StatusCode::GONE => {
+            "the workflow was deleted, or its owner's account was: create a workflow and store its address"
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            "the message is too large: check your templates with `ecs-parrot preview`"
+        }
+        StatusCode::BAD_REQUEST => {
+            "check that the workflow is turned on, that it was made as \"Send webhook alerts to a channel\", and that `url` is its whole address"
+        }
+        _ => {
+            "check that `url` is the address that the workflow shows, and that the workflow is turned on"
+        }
     }
 }
 

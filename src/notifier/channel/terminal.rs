@@ -64,6 +64,7 @@ fn print(message: &Message) -> Outcome {
             why: "standard output was closed".to_owned(),
         },
         Err(error) => Outcome::Retry {
+            advice: None,
             after: None,
             why: format!("standard output: {error}"),
         },

@@ -17,6 +17,7 @@ use strum::{EnumString, VariantArray};
 
 use super::address::{ALLOWED, problem_of};
 use super::answer::{Answer, Success};
+use super::gone::GoneAddress;
 use super::http::{ChatRequest, unusable};
 use super::plain::{PlainText, shown};
 use super::settings::{SettingDefinition, Settings, no_secret};
@@ -51,6 +52,7 @@ pub(super) static DEFINITION: TypeDefinition = TypeDefinition {
             url: no_secret(),
             secrets: Vec::new(),
             format: Format::Json,
+            gone: GoneAddress::default(),
         })
     },
 };
@@ -89,6 +91,9 @@ struct Webhook {
     /// Each makes a signature. There are two while the operator replaces one.
     secrets: Vec<SecretSource>,
     format: Format,
+    /// Standard Webhooks demands that a receiver that answers 410 gets nothing more.
+    /// <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
+    gone: GoneAddress,
 }
 
 /// The form of the body.
@@ -116,6 +121,7 @@ fn read(settings: &mut Settings<'_>) -> Option<Box<dyn Channel>> {
         url: url?,
         secrets: secrets?,
         format: format.map_or(Some(Format::Json), Result::ok)?,
+        gone: GoneAddress::default(),
     };
     Some(Box::new(webhook))
 }
@@ -160,12 +166,19 @@ impl Webhook {
         };
         let request = |url: &Secret| {
             problem_of(url.expose())?;
+            self.gone.check(url)?;
             let request = ChatRequest::to_webhook(url.clone(), &prepared.body);
             let request = self.signed(request, prepared, &keys)?;
             let secrets = secrets.iter().cloned();
             Ok(secrets.fold(request, ChatRequest::with_secret))
         };
-        let outcome = http.exchange(&self.url, request, read_answer).await;
+        let read = |answer: &Answer, url: &Secret| {
+            if answer.status == StatusCode::GONE {
+                self.gone.note(url);
+            }
+            read_answer(answer)
+        };
+        let outcome = http.exchange_noting(&self.url, request, read).await;
         outcome.with_root(|| self.root(prepared))
     }
 
@@ -257,6 +270,9 @@ fn advice(status: StatusCode) -> Option<&'static str> {
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             Some("does the receiver know the same `secret`, and is its clock right?")
+        }
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+            Some("set `url` to the whole address of the receiver")
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some("set `format` to what the receiver reads"),
         _ => None,

@@ -88,5 +88,6 @@ fn contested() -> Outcome {
     Outcome::Retry {
         after: None,
         why: "other functions change the same thread at the same time".to_owned(),
+        advice: None,
     }
 }

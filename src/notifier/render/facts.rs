@@ -35,6 +35,7 @@ pub(super) fn facts_of(notice: &Notice, priority: Priority) -> MessageFacts {
         tags: tags(subject),
         cause: cause(notice, priority),
         links: links(&notice.links),
+        is_test: false,
     }
 }
 

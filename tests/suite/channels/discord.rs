@@ -199,13 +199,58 @@ async fn a_webhook_that_is_gone_is_not_called_again() {
     for operation in [Operation::Update(&root), Operation::Post, Operation::Post] {
         match send(&channel, &message, operation).await {
             Outcome::Refused { why } => {
-                assert!(why.starts_with("404 Unknown Webhook"), "{why}");
+                let expected = match operation {
+                    Operation::Update(_) => "404 Unknown Webhook (10015): the webhook was deleted",
+                    Operation::Post | Operation::Reply { .. } => {
+                        "the secret cannot be used: the service said that this address is gone"
+                    }
+                };
+                assert!(why.starts_with(expected), "{why}");
                 assert!(!why.contains(TOKEN), "{why}");
             }
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(discord.requests().await.len(), 2);
+}
+
+/// Whatever the error is, Discord demands that an address that answered 404 is not called again. The only other meaning
+/// of a 404 is that the edited message is gone.
+#[tokio::test]
+async fn after_any_404_the_address_is_not_called_again() {
+    let of_code = |code: u64| json!({"message": "Unknown", "code": code});
+    for (body, is_edit, requests) in [
+        (of_code(10_015), false, 1),
+        (of_code(10_003), false, 1),
+        (of_code(0), false, 1),
+        (of_code(10_008), false, 1),
+        (json!("a page"), false, 1),
+        (of_code(10_003), true, 1),
+        (json!("a page"), true, 1),
+        // The message is gone, so it is posted anew, and the address works.
+        (of_code(10_008), true, 3),
+    ] {
+        let discord = Discord::start().await;
+        let channel = discord.channel(&json!({}));
+        let answer = ResponseTemplate::new(404).set_body_json(&body);
+        discord.change(|webhook| webhook.next = Some(answer));
+        let root = root(1);
+        let operation = match is_edit {
+            true => Operation::Update(&root),
+            false => Operation::Post,
+        };
+        let message = message(Severity::Warning);
+        let first = send(&channel, &message, operation).await;
+        let second = send(&channel, &message, Operation::Post).await;
+        let is_refused = |it: &Outcome| matches!(it, Outcome::Refused { .. });
+        let expected = requests == 1;
+        assert_eq!([&first, &second].map(is_refused), [expected; 2], "{body}");
+        assert_eq!(
+            discord.requests().await.len(),
+            requests,
+            "{body}: {second:?}"
+        );
+    }
 }
 
 /// The address in Parameter Store was changed: the old webhook is called once, the new one for every message.
@@ -323,6 +368,7 @@ async fn the_delay_is_the_one_of_the_body() {
         let expected = Outcome::Retry {
             after: Some(Duration::from_secs(after)),
             why: why.to_owned(),
+            advice: Some("the service accepts no more messages for now: try again later"),
         };
         assert_eq!(outcome, expected);
     }

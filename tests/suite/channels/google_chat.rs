@@ -227,20 +227,15 @@ async fn each_error_says_what_to_do() {
 /// Google gives no delay, so the delays grow. If it gives one, it counts.
 #[tokio::test]
 async fn what_passes_is_tried_again() {
-    let busy =
-        "429 RESOURCE_EXHAUSTED: Quota exceeded.: all apps of a space share 60 messages a minute";
-    for (status, name, header, after, why) in [
-        (429, "RESOURCE_EXHAUSTED", None, None, busy),
-        (429, "RESOURCE_EXHAUSTED", Some("9"), Some(9), busy),
-        (
-            503,
-            "UNAVAILABLE",
-            None,
-            None,
-            "503 UNAVAILABLE: Quota exceeded.",
-        ),
-        (500, "INTERNAL", None, None, "500 INTERNAL: Quota exceeded."),
-        (409, "ABORTED", None, None, "409 ABORTED: Quota exceeded."),
+    const SHARED: &str = "all apps of a space share 60 messages a minute";
+    const OUTAGE: &str = "the service has a problem: try again later";
+    const BUSY: &str = "the service accepts no more messages for now: try again later";
+    for (status, name, header, after, advice) in [
+        (429, "RESOURCE_EXHAUSTED", None, None, SHARED),
+        (429, "RESOURCE_EXHAUSTED", Some("9"), Some(9), SHARED),
+        (503, "UNAVAILABLE", None, None, OUTAGE),
+        (500, "INTERNAL", None, None, OUTAGE),
+        (409, "ABORTED", None, None, BUSY),
     ] {
         let body = error(status, name, "Quota exceeded.");
         let mut answer = ResponseTemplate::new(status).set_body_json(body);
@@ -256,7 +251,8 @@ async fn what_passes_is_tried_again() {
         .await;
         let expected = Outcome::Retry {
             after: after.map(Duration::from_secs),
-            why: why.to_owned(),
+            why: format!("{status} {name}: Quota exceeded."),
+            advice: Some(advice),
         };
         assert_eq!(outcome, expected);
     }

@@ -8,11 +8,13 @@ use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::Line;
 use ecs_parrot::notifier::policy::Severity;
 use serde_json::{Value, json};
-use wiremock::{MockServer, Request, ResponseTemplate};
+use wiremock::matchers::{method, path, path_regex};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::{bodies, channel, message, post, server};
 use crate::chat_services::{ChatService, Refusal, StrictServer, refusal, send_replay, status_of};
 use crate::runtime_api::{Answer, RuntimeApi};
+use crate::send_test;
 use crate::{events, stories};
 
 const KEY: &str = "eb243592-very-secret-faa2-4ba2";
@@ -350,4 +352,44 @@ fn what_is_wrong_with_the_settings_is_said_without_the_key() {
         assert!(error.contains(problem), "{error}");
         assert!(!error.contains("very-secret"), "{error}");
     }
+}
+
+/// An alert API that answers this when an alert is closed.
+async fn alert_api(closed: ResponseTemplate) -> (MockServer, String) {
+    let server = MockServer::start().await;
+    let create = Mock::given(method("POST")).and(path("/v2/alerts"));
+    create.respond_with(accepted()).mount(&server).await;
+    let close = Mock::given(method("POST")).and(path_regex("^/v2/alerts/[a-z0-9-]+/close$"));
+    close.respond_with(closed).mount(&server).await;
+    let list = json!([{"name": "oncall", "type": "jsm", "url": server.uri(), "api_key": KEY}]);
+    (server, list.to_string())
+}
+
+/// A test must not leave an open alert behind.
+#[tokio::test]
+async fn the_alert_of_a_test_is_closed() {
+    let (server, list) = alert_api(accepted()).await;
+    let output = send_test::run(&[], Some(list)).await;
+    let expected = "oncall (jsm): accepted by the service: look for its alert, which was created and closed; whom it notified is a matter of the team's rules\n";
+    assert_eq!(send_test::text(&output.stdout), expected, "{output:?}");
+    assert_eq!(output.status.code(), Some(0));
+    let requests = server.received_requests().await.unwrap();
+    let [create, close] = &requests[..] else {
+        panic!("{requests:?}");
+    };
+    let alert: Value = serde_json::from_slice(&create.body).unwrap();
+    assert_eq!(alert["priority"], "P5");
+    let alias = alert["alias"].as_str().unwrap();
+    assert_eq!(close.url.path(), format!("/v2/alerts/{alias}/close"));
+    assert_eq!(close.url.query(), Some("identifierType=alias"));
+}
+
+#[tokio::test]
+async fn an_alert_that_was_not_closed_is_a_failure() {
+    let (_server, list) = alert_api(ResponseTemplate::new(404)).await;
+    let output = send_test::run(&[], Some(list)).await;
+    let printed = send_test::text(&output.stdout);
+    let expected = "oncall (jsm): accepted by the service: it was not closed, so close it there: 404 Not Found: ";
+    assert!(printed.starts_with(expected), "{printed}");
+    assert_eq!(output.status.code(), Some(1));
 }

@@ -89,8 +89,8 @@ fn wrong_settings_are_named() {
     for (setting, value, problem) in [
         (
             "flavor",
-            "rocket",
-            "`rocket` is not a flavor; allowed: `slack`, or `mattermost` for Mattermost and Rocket.Chat",
+            "whsec_abcdefghijk",
+            "not a flavor; allowed: `slack`, or `mattermost` for Mattermost and Rocket.Chat",
         ),
         ("mention", "<!here>", "not a mention in Mattermost's markup"),
         (
@@ -105,6 +105,7 @@ fn wrong_settings_are_named() {
         let error = NotifierConfig::read(&[variable]).unwrap_err().to_string();
         let expected = format!("CHANNELS, `ops`, `{setting}`: {problem}");
         assert!(error.starts_with(&expected), "{error}");
+        assert!(setting != "flavor" || !error.contains(value), "{error}");
     }
 }
 

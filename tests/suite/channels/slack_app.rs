@@ -260,7 +260,14 @@ async fn each_error_has_its_outcome() {
         slack.fail_next(word);
         let outcome = send(&channel, &message(Severity::Warning), Operation::Post).await;
         match (&outcome, advice) {
-            (Outcome::Retry { after: None, why }, None) => assert_eq!(*why, format!("200 {word}")),
+            (
+                Outcome::Retry {
+                    after: None,
+                    why,
+                    advice: Some(_),
+                },
+                None,
+            ) => assert_eq!(*why, format!("200 {word}")),
             (Outcome::Refused { why }, Some(advice)) => {
                 assert!(why.starts_with(&format!("200 {word}")), "{why}");
                 assert!(why.contains(advice), "{why}");
@@ -293,6 +300,7 @@ async fn the_missing_scope_is_named_and_the_delay_is_slacks() {
         Outcome::Retry {
             after: Some(Duration::from_secs(17)),
             why: "429 ratelimited".to_owned(),
+            advice: Some("the service accepts no more messages for now: try again later"),
         }
     );
 }
@@ -375,7 +383,14 @@ async fn only_an_edit_without_an_answer_is_tried_again() {
     };
     assert!(matches!(posted, Outcome::Unanswered { .. }), "{posted:?}");
     let why = "no answer within 5 s".to_owned();
-    assert_eq!(*edited, Outcome::Retry { after: None, why });
+    assert_eq!(
+        *edited,
+        Outcome::Retry {
+            after: None,
+            why,
+            advice: None
+        }
+    );
 }
 
 /// A token can be replaced without a new deployment. No output contains the old or the new one.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use ecs_parrot::notifier::channel::{ChannelType, Operation};
+use ecs_parrot::notifier::channel::{ChannelType, Operation, Receipt};
 use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::policy::{Policy, Severity};
 use reqwest::Url;
@@ -372,5 +372,19 @@ fn what_is_wrong_with_the_settings_is_said() {
         let variable = ("CHANNELS".to_owned(), json!([settings]).to_string());
         let error = NotifierConfig::read(&[variable]).unwrap_err().to_string();
         assert!(error.contains(problem), "{error}");
+    }
+}
+
+/// SNS says only that the topic took the message.
+#[test]
+fn a_topic_only_accepts() {
+    for (format, look) in [
+        (json!("amazon_q"), "look in the chats that Amazon Q serves"),
+        (json!("json"), "look at its subscribers"),
+    ] {
+        let settings = json!({"name": "q", "type": "sns", "topic": TOPIC, "format": format});
+        let receipt = channel(settings).channel.receipt();
+        let is_accepted = matches!(receipt, Receipt::Accepted(note) if note.contains(look));
+        assert!(is_accepted, "{receipt:?}");
     }
 }

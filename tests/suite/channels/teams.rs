@@ -8,6 +8,7 @@ use crate::chat::{chat, webhook};
 use crate::chat_services::{ChatService, Refusal, refusal};
 use crate::events;
 use crate::runtime_api::{Answer, RuntimeApi};
+use crate::send_test::{run, text};
 
 #[tokio::test]
 async fn a_card_is_posted_to_teams() {
@@ -54,6 +55,17 @@ fn is_refused(url: &str) {
         error.contains("workflow") && !error.contains("very-secret"),
         "{error}"
     );
+}
+
+/// A workflow says only that it took the message.
+#[tokio::test]
+async fn what_a_service_accepted_is_not_called_delivered() {
+    let teams = chat(ResponseTemplate::new(202)).await;
+    let list = json!([{"name": "ops", "type": "teams", "url": webhook(&teams)}]);
+    let output = run(&[], Some(list.to_string())).await;
+    let expected = "ops (teams): accepted by the service: the workflow took it; look in the channel, and if it is not there, at the runs of the workflow\n";
+    assert_eq!(text(&output.stdout), expected, "{output:?}");
+    assert_eq!(output.status.code(), Some(0));
 }
 
 /// A workflow that posts the card which it receives.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use ecs_parrot::aws::deadline::Deadline;
 use ecs_parrot::notifier::channel::{
     ChannelType, ConfiguredChannel, Http, MessageRef, Operation, Outcome,
 };
@@ -13,6 +14,7 @@ use ecs_parrot::notifier::config::NotifierConfig;
 use ecs_parrot::notifier::message::{Line, Message, MessageThread};
 use ecs_parrot::notifier::policy::{Policy, Severity};
 use ecs_parrot::notifier::replay::ReplayLine;
+use ecs_parrot::notifier::send_test::{TestRequest, TestRun};
 use ecs_parrot::notifier::thread::{Reason, ThreadId, ThreadKind};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -339,9 +341,9 @@ fn first_line(story: &'static str) -> ReplayLine {
 }
 
 /// Every body of the samples, the stories and hostile events is what the schema says, and has no other field.
-#[test]
-fn every_body_is_what_the_schema_says() {
-    let mut bodies = Vec::new();
+#[tokio::test]
+async fn every_body_is_what_the_schema_says() {
+    let mut bodies = vec![test_body("json").await];
     for name in stories::names() {
         let lines = stories::play(name, ChannelType::Webhook);
         bodies.extend(lines.iter().map(|it| it.payload.clone()));
@@ -414,6 +416,7 @@ async fn an_answer_says_what_to_do() {
         (301, "redirects are not followed"),
         (308, "redirects are not followed"),
         (401, "does the receiver know the same `secret`"),
+        (404, "set `url` to the whole address"),
         (410, "the receiver says that it is gone"),
         (415, "set `format`"),
     ] {
@@ -430,6 +433,86 @@ async fn an_answer_says_what_to_do() {
         let outcome = post(&webhook(&server, &[]), Severity::Info).await;
         let is_busy = matches!(&outcome, Outcome::Retry { after: Some(after), .. } if *after == Duration::from_secs(7));
         assert!(is_busy, "{outcome:?}");
+    }
+}
+
+/// Standard Webhooks demands that nothing more is sent to a receiver that answers 410.
+#[tokio::test]
+async fn a_receiver_that_is_gone_gets_nothing_more() {
+    let gone = server(ResponseTemplate::new(410)).await;
+    let channel = webhook(&gone, &[]);
+    let first = post(&channel, Severity::Info).await;
+    let second = post(&channel, Severity::Info).await;
+    for (outcome, expected) in [
+        (first, "410 Gone: the receiver says that it is gone"),
+        (
+            second,
+            "the secret cannot be used: the service said that this address is gone",
+        ),
+    ] {
+        let why = outcome.why().unwrap();
+        assert!(
+            matches!(outcome, Outcome::Refused { .. }) && why.starts_with(expected),
+            "{outcome:?}"
+        );
+        assert!(!why.contains(URL_SECRET), "{why}");
+    }
+    assert_eq!(requests(&gone).await.len(), 1);
+}
+
+/// The address in Parameter Store was changed: the old receiver gets one message, the new one all.
+#[tokio::test]
+async fn the_new_address_of_a_receiver_is_used() {
+    let (old, new) = (
+        server(ResponseTemplate::new(410)).await,
+        server(ResponseTemplate::new(204)).await,
+    );
+    let url = |server: &MockServer| format!("{}/hooks/{URL_SECRET}", server.uri());
+    let aws = FakeAws::start().await;
+    aws.secret("/ops/hook", &url(&new));
+    aws.answer_once("GetParameter", json!({"Parameter": {"Value": url(&old)}}));
+    let mut settings = settings(&old);
+    settings["url"] = json!("ssm:/ops/hook");
+    let list = json!([settings]).to_string();
+    let stops = ["stop_task-by-iam-user", "stop_task-by-root"].map(events::sample);
+    let api = RuntimeApi::with(stops.to_vec()).await;
+    let (answers, log) = aws
+        .invoke(env!("CARGO_BIN_EXE_parrot"), api, &[("CHANNELS", &list)])
+        .await;
+    let done = || Answer::Response(Value::Null);
+    assert_eq!(answers, [done(), done()], "{log}");
+    assert_eq!(requests(&old).await.len(), 1);
+    assert_eq!(requests(&new).await.len(), 2);
+}
+
+/// What a receiver gets of a test message.
+async fn test_body(format: &str) -> Value {
+    let server = server(ResponseTemplate::new(204)).await;
+    let channels = [webhook(&server, &[("format", json!(format))])];
+    let run = TestRun {
+        http: &Http::default(),
+        sender: "a test",
+        deadline: Deadline::NONE,
+        waiting: |_, _, _| (),
+    };
+    let tests = run.tests(&TestRequest::default(), &channels).unwrap();
+    let results = futures::future::join_all(tests).await;
+    assert!(results[0].is_success(), "{results:?}");
+    let [request] = &requests(&server).await[..] else {
+        panic!("not one request");
+    };
+    serde_json::from_slice(&request.body).unwrap()
+}
+
+/// A test message is about no event, but has a time and a type of its own.
+#[tokio::test]
+async fn a_test_message_has_a_time_and_its_own_type() {
+    for (format, time) in [("json", "timestamp"), ("cloudevents", "time")] {
+        let body = test_body(format).await;
+        assert_eq!(body["type"], "ecs_parrot.test");
+        let time = body[time].as_str().unwrap();
+        assert!(time.starts_with("20") && time.ends_with('Z'), "{time}");
+        assert_eq!(body["data"]["facts"].get("is_test"), None);
     }
 }
 

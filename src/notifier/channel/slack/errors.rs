@@ -1,4 +1,4 @@
-//! The errors of Slack's Web API: what each means for the message, and what an operator can do.
+//! The errors of Slack's Web API and of its webhooks: what each means for the message, and what an operator can do.
 //!
 //! Slack answers 200 to most of them: `{"ok": false, "error": "channel_not_found"}`. The words are listed with each
 //! method: <https://docs.slack.dev/reference/methods/chat.postMessage#errors>,
@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::notifier::channel::Outcome;
-use crate::notifier::channel::answer::{Answer, object, shortened};
+use crate::notifier::channel::answer::{Answer, BUSY, OUTAGE, object, shortened};
 
 /// What an error is about. It decides what is done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +159,68 @@ const ERRORS: &[Row] = &[
     ),
 ];
 
+/// What the operator can do about the errors of an incoming webhook. Some words of the API mean something else there.
+/// <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors>
+const WEBHOOK_ERRORS: &[(&[&str], &str)] = &[
+    (
+        &[
+            "no_service",
+            "no_service_id",
+            "no_active_hooks",
+            "no_team",
+            "invalid_token",
+        ],
+        "the webhook was removed, or its address is incomplete: make a webhook and store its address",
+    ),
+    (
+        &["team_disabled"],
+        "the workspace is deactivated: make a webhook in another one",
+    ),
+    (
+        &["channel_not_found", "user_not_found"],
+        "who or what `channel` names does not exist, or the webhook's own channel was deleted",
+    ),
+    (
+        &["channel_is_archived"],
+        "unarchive the channel, or make a webhook for another one",
+    ),
+    (
+        &[
+            "action_prohibited",
+            "posting_to_general_channel_denied",
+            "restricted_action",
+        ],
+        "an administrator of the workspace must allow the webhook to post in the channel; or make a webhook for another one",
+    ),
+    (
+        &[
+            "invalid_payload",
+            "invalid_attachments",
+            "invalid_blocks",
+            "too_many_attachments",
+            "no_text",
+        ],
+        "the service does not accept the message: check your templates with `ecs-parrot preview`",
+    ),
+];
+
+/// What the operator can do about an answer to an incoming webhook, also one of another service that takes Slack's JSON.
+pub(super) fn webhook_advice(answer: &Answer) -> &'static str {
+    let word = answer.error_word().unwrap_or_default();
+    let row = WEBHOOK_ERRORS
+        .iter()
+        .find(|(words, _)| words.contains(&word.as_str()));
+    match row {
+        Some((_, advice)) => advice,
+        None if answer.status == StatusCode::PAYLOAD_TOO_LARGE => {
+            "the message is too large: check your templates with `ecs-parrot preview`"
+        }
+        None => {
+            "check that `url` is the whole address of the webhook, and that the webhook still exists"
+        }
+    }
+}
+
 impl ApiError {
     /// `None` if the answer names no error as Slack's API does.
     pub(super) fn of(answer: &Answer) -> Option<Self> {
@@ -210,11 +272,14 @@ impl ApiError {
             why,
             retry_after,
         } = self;
+        let later = |why, advice| Outcome::Retry {
+            after: retry_after,
+            why,
+            advice: Some(advice),
+        };
         match class {
-            ErrorClass::Busy | ErrorClass::Outage => Outcome::Retry {
-                after: retry_after,
-                why,
-            },
+            ErrorClass::Busy => later(why, BUSY),
+            ErrorClass::Outage => later(why, OUTAGE),
             ErrorClass::Token
             | ErrorClass::Right
             | ErrorClass::Channel
@@ -250,10 +315,11 @@ mod tests {
         ApiError::of(&answer(status, body)).unwrap().into_outcome()
     }
 
-    fn retry(why: &str) -> Outcome {
+    fn retry(why: &str, advice: &'static str) -> Outcome {
         Outcome::Retry {
             after: Some(Duration::from_secs(7)),
             why: why.to_owned(),
+            advice: Some(advice),
         }
     }
 
@@ -269,22 +335,22 @@ mod tests {
             (
                 200,
                 r#"{"ok": false, "error": "ratelimited"}"#,
-                retry("200 ratelimited"),
+                retry("200 ratelimited", BUSY),
             ),
             (
                 429,
                 r#"{"ok": false, "error": "ratelimited"}"#,
-                retry("429 ratelimited"),
+                retry("429 ratelimited", BUSY),
             ),
             (
                 200,
                 r#"{"ok": false, "error": "fatal_error"}"#,
-                retry("200 fatal_error"),
+                retry("200 fatal_error", OUTAGE),
             ),
             (
                 503,
                 r#"{"ok": false, "error": "rollup_error"}"#,
-                retry("503 rollup_error"),
+                retry("503 rollup_error", OUTAGE),
             ),
             (
                 200,
@@ -325,8 +391,14 @@ mod tests {
     /// A word in two rows would have the advice of the first.
     #[test]
     fn no_word_is_in_two_rows() {
-        let words: Vec<_> = ERRORS.iter().flat_map(|(words, _, _)| *words).collect();
-        assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
+        let of_api: Vec<_> = ERRORS.iter().flat_map(|(words, _, _)| *words).collect();
+        let of_webhooks: Vec<_> = WEBHOOK_ERRORS
+            .iter()
+            .flat_map(|(words, _)| *words)
+            .collect();
+        for words in [of_api, of_webhooks] {
+            assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());
+        }
     }
 
     /// Slack's answers come from another program, so they may contain anything.

@@ -9,11 +9,12 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::errors::webhook_advice;
 use super::markup::Mrkdwn;
 use super::{HOSTS, LIMITS, MENTIONS, attachments, mattermost, shown, text};
 use crate::aws::secret::{Secret, SecretSource};
 use crate::notifier::channel::address::{ALLOWED, problem_of, problem_of_host};
-use crate::notifier::channel::answer::{Success, object};
+use crate::notifier::channel::answer::{Answer, Success, object};
 use crate::notifier::channel::mention::Mention;
 use crate::notifier::channel::settings::{SettingDefinition, Settings, no_secret};
 use crate::notifier::channel::{
@@ -115,9 +116,9 @@ fn read_flavor(settings: &mut Settings<'_>) -> Flavor {
     match settings.text("flavor").as_deref() {
         None | Some(SLACK) => Flavor::Own,
         Some(MATTERMOST) => Flavor::Mattermost,
-        Some(other) => {
-            let problem = format!("`{}` is not a flavor", other.escape_debug());
-            settings.problem("flavor", &problem, FLAVORS);
+        // Another value is not shown, because it may be a secret in the wrong place.
+        Some(_) => {
+            settings.problem("flavor", "not a flavor", FLAVORS);
             Flavor::Own
         }
     }
@@ -169,7 +170,7 @@ impl Channel for Slack {
         let address =
             move |webhook: &Secret| problem_of(webhook.expose()).map(|()| webhook.clone());
         async move {
-            http.post(&self.webhook, address, &prepared.body, &SUCCESS)
+            http.post(&self.webhook, address, &prepared.body, read_answer)
                 .await
         }
         .boxed()
@@ -191,6 +192,11 @@ impl Channel for Slack {
     fn rate_limit(&self) -> Option<RateLimit> {
         Some(RateLimit::OF_A_WEBHOOK)
     }
+}
+
+fn read_answer(answer: &Answer) -> Outcome {
+    let outcome = answer.outcome(&SUCCESS);
+    outcome.with_advice(Some(webhook_advice(answer)))
 }
 
 fn values(attachments: &[impl Serialize]) -> Vec<Value> {

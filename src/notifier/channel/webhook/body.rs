@@ -89,10 +89,12 @@ pub(super) fn cloud_event(message: &Message, operation: Operation<'_>) -> Value 
     fitting(message.details.len(), LARGEST_BODY, of_lines)
 }
 
-/// `ecs_parrot.incident.opened` for a step of a thread, `ecs_parrot.event.task_stopped` for an event of no thread.
+/// `ecs_parrot.incident.opened` for a step of a thread, `ecs_parrot.event.task_stopped` for an event of no thread,
+/// `ecs_parrot.test` for a test message.
 pub(in crate::notifier::channel) fn event_type(message: &Message) -> String {
     match &message.thread {
         Some(thread) => format!("ecs_parrot.{}.{}", thread.kind, thread.reason),
+        None if message.facts.is_test => "ecs_parrot.test".to_owned(),
         None => format!("ecs_parrot.event.{}", message.kind),
     }
 }

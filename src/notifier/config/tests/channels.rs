@@ -141,10 +141,28 @@ fn with_mention(mention: &Value) -> Result<NotifierConfig, ConfigError> {
     channels(&json!([{"name": "ops", "type": "slack", "url": "ssm:/ops", "mention": mention}]))
 }
 
+/// A mention of so many characters.
+fn longest(characters: usize) -> String {
+    format!("<@{}>", "U".repeat(characters - 3))
+}
+
+#[test]
+fn mentions_may_have_1500_characters_together() {
+    for mention in [
+        json!(longest(1_500)),
+        json!({"default": longest(1_500)}),
+        json!({"service=a": longest(750), "default": longest(749)}),
+    ] {
+        let read = with_mention(&mention);
+        assert!(read.is_ok(), "{:?}", read.err());
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_map_of_mentions_is_named() {
     const KEYS: &str = "`tags.KEY=VALUE`, `service=NAME`, `family=NAME`, `cluster=NAME`, `account=NUMBER`, `account_name=NAME`, `default`";
     const MENTIONS: &str = "`<!subteam^S…>`, `<@U…>`, `<!here>`, `<!channel>` or `<!everyone>`, several separated by spaces";
+    const TOO_LONG: &str = "`mention`: its mentions are longer than 1500 characters together; allowed: fewer or shorter mentions";
     let long = (0..300).map(|it| (format!("service=s{it}"), json!(format!("<@U{it}>"))));
     for (mention, expected) in [
         (json!({}), format!("`mention`: it is empty; allowed: a text, or a map with {KEYS}")),
@@ -179,9 +197,13 @@ fn what_is_wrong_with_a_map_of_mentions_is_named() {
         ),
         (
             Value::Object(long.collect()),
-            "`mention`: its mentions are longer than 1500 characters together; allowed: fewer or shorter mentions".to_owned(),
+            TOO_LONG.to_owned(),
         ),
-        (json!(["<@U1>"]), "`mention`: not a text; allowed: a text".to_owned()),
+        (json!(["<@U1>"]), format!("`mention`: neither a text nor a map; allowed: a text, or a map with {KEYS}")),
+        (json!({}), format!("`mention`: it is empty; allowed: a text, or a map with {KEYS}")),
+        (json!(longest(1_501)), TOO_LONG.to_owned()),
+        (json!({"default": longest(1_501)}), TOO_LONG.to_owned()),
+        (json!({"service=a": longest(750), "default": longest(751)}), TOO_LONG.to_owned()),
     ] {
         let error = with_mention(&mention).unwrap_err().to_string();
         assert_eq!(error, format!("CHANNELS, `ops`, {expected}"), "{mention}");
