@@ -175,7 +175,7 @@ async fn only_critical_messages_mention_somebody() {
     let slack = channel(json!({
         "name": "ops",
         "type": "slack",
-        "url": "https://hooks.example.com/x",
+        "url": "https://hooks.slack.com/x",
         "mention": "<!here>",
     }));
     for (severity, mentions) in [
@@ -498,7 +498,7 @@ async fn a_wrong_host_is_named_as_the_reason() {
             "another server answers there",
         ),
     ] {
-        let outcome = post(&slack_at(&base), Severity::Info).await;
+        let outcome = post(&flowdock_at(&base), Severity::Info).await;
         let Outcome::Retry {
             after: None,
             why,
