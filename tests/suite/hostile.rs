@@ -76,7 +76,7 @@ fn a_value_of_any_length_keeps_the_message_whole() {
 
 pub(crate) fn keeps_whole(samples: &[&(String, Value)]) {
     for (name, payload) in samples {
-        for (piece, times) in [("<&> ", 50_000), ("x", 300), ("ä*`@b ", 5_000)] {
+        for (piece, times) in [("<&> ", 5_000), ("x", 300), ("ä*`@b ", 5_000)] {
             let poisoned = poison(payload, &piece.repeat(times));
             check(events::renderer(), &poisoned, name);
         }
