@@ -4,6 +4,7 @@
 //! JSON ─ event ▶ EcsEvent ─ classify ▶ Notice ─ diagnosis ▶ Cause
 //! ```
 
+pub mod affected;
 pub mod arn;
 pub mod classify;
 pub mod diagnosis;
@@ -12,3 +13,4 @@ pub mod launcher;
 pub mod links;
 pub mod notice;
 pub mod service_events;
+pub mod target_tracking;

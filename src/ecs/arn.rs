@@ -76,6 +76,21 @@ pub fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|it| it.is_ascii_digit())
 }
 
+/// Whether a text is a valid ECS name: letters, digits, `-` and `_`.
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 255
+        && text
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || "-_".contains(it))
+}
+
+/// Whether a text is the id of a task or an instance: 32 hexadecimal digits, or a UUID. ECS refuses the whole call if
+/// one id is invalid.
+pub fn is_id(text: &str) -> bool {
+    (32..=36).contains(&text.len()) && text.chars().all(|it| it.is_ascii_hexdigit() || it == '-')
+}
+
 /// Whether this is a region's name, `eu-west-1` or `us-gov-east-1`: words of lower-case letters, then a number.
 pub fn is_region(text: &str) -> bool {
     let mut words: Vec<_> = text.split('-').collect();

@@ -3,8 +3,11 @@
 //! A notice holds only facts. [`policy`](crate::notifier::policy) decides whether a message is sent.
 
 mod actor;
+mod alarm;
 mod api_call;
+mod aws_health;
 mod instance;
+mod scaling;
 mod service;
 mod task;
 mod unknown;
@@ -33,6 +36,9 @@ pub fn classify(event: &EcsEvent) -> Notice {
         Detail::Hook(change) => service::find_hook(change, envelope),
         Detail::Instance(change) => instance::find_state(change),
         Detail::InstanceHealth(change) => instance::find_health(change),
+        Detail::AwsHealth(event) => aws_health::find(event),
+        Detail::Scaling(activity) => scaling::find(activity),
+        Detail::Alarm(alarm) => alarm::find(alarm),
         Detail::Unknown(detail) => unknown::find(detail, envelope),
         Detail::Foreign => Classification {
             kind: Kind::Other,
@@ -63,6 +69,13 @@ fn origin(event: &EcsEvent) -> Origin {
         Detail::ApiCall(call) => Some(call),
         _ => None,
     };
+    // The envelope of AWS Health says where the event was delivered.
+    let health = match &event.detail {
+        Detail::AwsHealth(health) => Some(health),
+        _ => None,
+    };
+    let affected_account = health.and_then(|it| it.account.clone());
+    let affected_region = health.and_then(|it| it.region.clone());
     let arn = arn_in(event);
     let arn = arn.as_deref().and_then(Arn::parse).filter(|arn| {
         let account = envelope.account.as_deref();
@@ -79,14 +92,12 @@ fn origin(event: &EcsEvent) -> Origin {
         detail_type: envelope.detail_type.clone(),
         account_name: None,
         lacks_account_name: false,
-        account: envelope
-            .account
-            .clone()
+        account: affected_account
+            .or_else(|| envelope.account.clone())
             .or_else(|| call.and_then(|call| call.account.clone()))
             .or_else(|| owned(arn?.account)),
-        region: envelope
-            .region
-            .clone()
+        region: affected_region
+            .or_else(|| envelope.region.clone())
             .or_else(|| call.and_then(|call| call.region.clone()))
             .or_else(|| owned(arn?.region)),
         time: call
@@ -122,7 +133,9 @@ fn arn_in(event: &EcsEvent) -> Option<String> {
             .iter()
             .map(|key| Fields::new(&call.request).text(key))
             .collect(),
-        Detail::Foreign => Vec::new(),
+        Detail::AwsHealth(_) | Detail::Scaling(_) | Detail::Alarm(_) | Detail::Foreign => {
+            Vec::new()
+        }
     };
     let mut arns = detail
         .into_iter()

@@ -5,20 +5,26 @@
 //! optional, and a type that is not known here is a variant and not an error. Only a value that cannot be an event is
 //! an error.
 
+mod alarm;
+mod aws_health;
 mod cloudtrail;
 mod deployment;
 mod fields;
 mod instance;
+mod scaling;
 mod service;
 mod task;
 mod time;
 
 use serde_json::Value;
 
+pub use alarm::{AlarmMetric, AlarmStateChange};
+pub use aws_health::AwsHealthEvent;
 pub use cloudtrail::{ApiCall, Identity};
 pub use deployment::{DeploymentStateChange, HookStateChange};
 pub use fields::Fields;
 pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange, docker_version};
+pub use scaling::ScalingActivity;
 pub use service::ServiceAction;
 pub use task::{ContainerState, TaskStateChange};
 pub use time::Time;
@@ -52,9 +58,15 @@ pub enum Detail {
     Hook(HookStateChange),
     Instance(InstanceStateChange),
     InstanceHealth(InstanceHealthChange),
+    /// What AWS Health says about ECS.
+    AwsHealth(Box<AwsHealthEvent>),
+    /// A service has reached the maximum of its scaling.
+    Scaling(Box<ScalingActivity>),
+    /// An alarm of CloudWatch about ECS.
+    Alarm(Box<AlarmStateChange>),
     /// An ECS event whose type is not known here, with its fields.
     Unknown(Value),
-    /// An event that is not from ECS.
+    /// An event that is not about ECS.
     Foreign,
 }
 
@@ -94,13 +106,14 @@ impl EcsEvent {
                 Ok(Self::read_record(fields))
             }
             (None, None) => Err(NotAnEvent::NoSource),
-            (source, event_source) => Ok(Self {
-                envelope: Envelope {
+            (source, event_source) => {
+                let envelope = Envelope {
                     source: source.or(event_source),
                     ..Envelope::read(fields)
-                },
-                detail: Detail::Foreign,
-            }),
+                };
+                let detail = Detail::read_other(&envelope, fields.object("detail"));
+                Ok(Self { envelope, detail })
+            }
         }
     }
 
@@ -174,6 +187,27 @@ impl Detail {
             }
             Some(_) | None => Self::Unknown(detail.clone()),
         }
+    }
+
+    /// Reads an event of another service, if it is about ECS.
+    fn read_other(envelope: &Envelope, detail: Fields<'_>) -> Self {
+        let source = envelope.source.as_deref().unwrap_or_default();
+        let detail_type = envelope.detail_type.as_deref().unwrap_or_default();
+        let found = match (source, detail_type) {
+            ("aws.health", "AWS Health Event") => {
+                let event = Box::new(AwsHealthEvent::read(detail, envelope));
+                event.is_about_ecs().then_some(Self::AwsHealth(event))
+            }
+            (
+                "aws.application-autoscaling",
+                "Application Auto Scaling Scaling Activity State Change",
+            ) => ScalingActivity::read(detail).map(|it| Self::Scaling(Box::new(it))),
+            ("aws.cloudwatch", "CloudWatch Alarm State Change") => {
+                AlarmStateChange::read(detail).map(|it| Self::Alarm(Box::new(it)))
+            }
+            (_, _) => None,
+        };
+        found.unwrap_or(Self::Foreign)
     }
 }
 

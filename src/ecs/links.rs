@@ -44,6 +44,11 @@ pub fn links(kind: Kind, subject: &Subject, origin: &Origin) -> Links {
             .container_instance
             .as_deref()
             .and_then(|id| of_cluster(&["infrastructure", "container-instances", id])),
+        alarm: subject
+            .resource
+            .as_ref()
+            .filter(|it| it.kind == "alarm")
+            .map(|it| console.alarm(&it.name)),
     }
 }
 
@@ -115,6 +120,15 @@ impl<'a> Console<'a> {
             _ => return None,
         };
         arn::is_region(region).then_some(Self { region, domain })
+    }
+
+    /// The name stands in the second address after `#`. It is encoded like a part of an address there.
+    fn alarm(&self, name: &str) -> String {
+        let Self { region, domain } = self;
+        let name = utf8_percent_encode(name, SEGMENT);
+        format!(
+            "https://{region}.{domain}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"
+        )
     }
 
     fn task(&self, cluster: &str, task: &str, tab: &str) -> Option<String> {

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
+use crate::ecs::affected::Affected;
 use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
+use crate::ecs::target_tracking::TrackingEnd;
 
 /// The kind of an event's message. It is also the name of the template.
 #[derive(
@@ -47,6 +49,10 @@ pub enum Kind {
     ServiceAction,
     Deployment,
     DeploymentHook,
+    TaskRetirement,
+    AwsHealth,
+    ScaledToMax,
+    Alarm,
     Other,
 }
 
@@ -154,6 +160,8 @@ pub struct Links {
     pub logs: Option<String>,
     pub task_definition: Option<String>,
     pub container_instance: Option<String>,
+    /// The alarm in CloudWatch.
+    pub alarm: Option<String>,
 }
 
 /// Who did it, in words for people.
@@ -177,10 +185,32 @@ pub enum Facts {
     Instance(InstanceStateChange),
     Health(InstanceHealthChange),
     Hook(HookStateChange),
+    AwsHealth(Box<AwsHealthFacts>),
+    Scaling(ScalingFacts),
+    Alarm(Box<AlarmFacts>),
     /// An ECS event whose type is not known here: all its fields.
     Unknown(UnknownFacts),
-    /// An event that is not from ECS.
+    /// An event that is not about ECS.
     Foreign,
+}
+
+impl Facts {
+    /// What a task's event says. `None` for any other event.
+    pub fn task(&self) -> Option<&TaskFacts> {
+        match self {
+            Self::Task(task) => Some(task),
+            Self::Call(_)
+            | Self::Service(_)
+            | Self::Instance(_)
+            | Self::Health(_)
+            | Self::Hook(_)
+            | Self::AwsHealth(_)
+            | Self::Scaling(_)
+            | Self::Alarm(_)
+            | Self::Unknown(_)
+            | Self::Foreign => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -444,4 +474,115 @@ pub struct UnknownFacts {
     pub reason: Option<String>,
     /// The path and the value of every field, in the order of the paths.
     pub fields: Vec<(String, String)>,
+}
+
+/// An event of AWS Health: planned work of AWS, or a problem of AWS.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AwsHealthFacts {
+    pub event_arn: Option<String>,
+    /// The update of the event that this is a page of.
+    pub communication_id: Option<String>,
+    pub page: Option<i64>,
+    /// `AWS_ECS_TASK_PATCHING_RETIREMENT`.
+    pub type_code: Option<String>,
+    /// `issue`, `accountNotification`, `scheduledChange` or `investigation`.
+    pub category: Option<String>,
+    /// `open`, `closed` or `upcoming`.
+    pub status: Option<String>,
+    pub description: Option<String>,
+    pub starts_at: Option<Time>,
+    pub ends_at: Option<Time>,
+    pub updated_at: Option<Time>,
+    pub affected: Affected,
+}
+
+impl AwsHealthFacts {
+    /// Whether AWS plans something, so that there is a time for it.
+    pub fn is_planned(&self) -> bool {
+        self.category.as_deref() == Some("scheduledChange")
+    }
+
+    /// Whether somebody must act: nobody starts the affected tasks again, or it is not clear what is affected.
+    pub fn needs_action(&self) -> bool {
+        self.affected.task_count > 0 || self.affected.service_count == 0
+    }
+
+    /// Whether AWS says that it is over.
+    pub fn is_closed(&self) -> bool {
+        self.status.as_deref() == Some("closed")
+    }
+}
+
+/// A service has reached the maximum of its scaling.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScalingFacts {
+    pub scaled_to_max: bool,
+    pub old_count: Option<i64>,
+    pub new_count: Option<i64>,
+    pub least: Option<i64>,
+    pub most: Option<i64>,
+    pub at: Option<Time>,
+}
+
+impl ScalingFacts {
+    /// `reached its maximum of 10 tasks`.
+    pub fn in_words(&self) -> String {
+        let most = self.most.or(self.new_count);
+        let most = most.map(|it| format!(" of {it} tasks"));
+        format!("reached its maximum{}", most.unwrap_or_default())
+    }
+}
+
+/// The state of a CloudWatch alarm.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlarmFacts {
+    pub name: Option<String>,
+    pub state: AlarmState,
+    pub was: AlarmState,
+    pub reason: Option<String>,
+    pub description: Option<String>,
+    pub changed_at: Option<Time>,
+    /// What it measures, in words: `CPUUtilization (Average over 1 min)`.
+    pub metric: Option<String>,
+    /// The newest value, and how it compares: `93.5`, `more than 80`.
+    pub value: Option<String>,
+    pub threshold: Option<String>,
+    /// Whether target tracking made it, and which end it watches.
+    pub tracks: Option<TrackingEnd>,
+    pub is_composite: bool,
+    /// Of a composite alarm: the alarms that changed its state.
+    pub triggered_by: Vec<String>,
+    /// Whether another alarm suppresses its actions.
+    pub is_suppressed: bool,
+    /// Whether it is about ECS. `None` if only AWS can tell, and has not.
+    pub is_of_ecs: Option<bool>,
+}
+
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html#alarm-states>
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmState {
+    Ok,
+    Alarm,
+    InsufficientData,
+    #[default]
+    Unknown,
+}
+
+impl AlarmFacts {
+    /// What it measured: `CPUUtilization (Average over 1 min) 93.5, more than 80`.
+    pub fn measured(&self) -> Option<String> {
+        let metric = self.metric.as_deref()?;
+        let numbers = [&self.value, &self.threshold].into_iter().flatten();
+        let numbers: Vec<_> = numbers.map(String::as_str).collect();
+        Some(format!("{metric} {}", numbers.join(", ")).trim_end().to_owned())
+    }
+
+    /// Whether its condition is fulfilled.
+    pub fn is_on(&self) -> bool {
+        self.state == AlarmState::Alarm
+    }
 }

@@ -26,7 +26,8 @@ use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::tag_keys::TagKeys;
 use alias::AliasCache;
-use calls::{AwsCalls, ClientCache, Cluster, Member, is_name, region};
+use crate::ecs::arn::is_name;
+use calls::{AwsCalls, ClientCache, Cluster, Member, region};
 use definition::DefinitionCache;
 use tags::TagCache;
 

@@ -4,6 +4,7 @@
 //! [`Policy::keep`]. [`crate::ecs::diagnosis`] finds out why a task stopped.
 
 mod operator;
+mod other_services;
 mod service_event;
 mod task_stop;
 
@@ -79,6 +80,8 @@ pub enum DropReason {
     RoutineDraining,
     AgentReconnect,
     ResourcesOnly,
+    AlarmOk,
+    AlarmSuppressed,
     NotEcs,
     IgnoredCluster,
     IgnoredService,
@@ -149,6 +152,9 @@ fn meaning(notice: &Notice, policy: &Policy) -> Decision {
             _ if service_events::says_trouble(name(unknown)) => urgent(Severity::Warning),
             Some(_) | None => not_urgent(Severity::Info),
         },
+        Facts::AwsHealth(health) => other_services::of_health_event(health),
+        Facts::Scaling(scaling) => other_services::of_scaling(scaling),
+        Facts::Alarm(alarm) => other_services::of_alarm(alarm),
         Facts::Foreign => Decision::Drop(DropReason::NotEcs),
     }
 }

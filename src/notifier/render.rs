@@ -358,6 +358,7 @@ enum ThreadTemplate {
     Storm,
     Run,
     Activity,
+    Announcement,
 }
 
 /// The kinds of templates.
@@ -395,6 +396,7 @@ impl TemplateKind {
             ThreadKind::Storm => Self::Thread(ThreadTemplate::Storm),
             ThreadKind::Run => Self::Thread(ThreadTemplate::Run),
             ThreadKind::Activity => Self::Thread(ThreadTemplate::Activity),
+            ThreadKind::Announcement => Self::Thread(ThreadTemplate::Announcement),
         }
     }
 

@@ -14,7 +14,7 @@ pub mod threads;
 
 use serde_json::{Map, Value};
 
-use crate::ecs::notice::{Facts, Notice, Origin, Subject, TaskFacts};
+use crate::ecs::notice::{Notice, Origin, Subject};
 use crate::notifier::policy::{Decision, Severity};
 use crate::notifier::thread::{ThreadKind, cause_name};
 use fields::{RouteField, TAGS};
@@ -134,16 +134,7 @@ impl EventRoute {
 
 /// A task of a Fargate capacity provider may lack its launch type.
 fn launch_type(notice: &Notice) -> Option<&str> {
-    let task: &TaskFacts = match &notice.facts {
-        Facts::Task(task) => task,
-        Facts::Call(_)
-        | Facts::Service(_)
-        | Facts::Instance(_)
-        | Facts::Health(_)
-        | Facts::Hook(_)
-        | Facts::Unknown(_)
-        | Facts::Foreign => return None,
-    };
+    let task = notice.facts.task()?;
     let provider = task.capacity_provider.as_deref();
     let is_fargate = provider.is_some_and(|it| it == "FARGATE" || it == "FARGATE_SPOT");
     let launch_type = task.launch_type.as_deref();

@@ -1,4 +1,4 @@
-//! Threads: what people follow. A deployment, an incident, a storm, a run, an activity.
+//! Threads: what people follow. A deployment, an incident, a storm, a run, an activity, an announcement.
 //!
 //! The core is pure: [`advance`] takes the states of subjects, the events of a batch and the time, and returns the new
 //! states, the actions that are due, and when to look again. It knows no channel, no clock and no AWS. Events may come in
@@ -11,7 +11,7 @@
 //! | `service`, `rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
 //! | `workload` | what events mean for a family or an instance |
 //! | `host` | what is remembered of an instance for the incidents of its tasks |
-//! | `deployment`, `incident`, `storm`, `run`, `activity` | one kind of thread each |
+//! | `deployment`, `incident`, `storm`, `run`, `activity`, `announcement` | one kind of thread each |
 //! | `escalation` | what another channel gets too because it stays open |
 //! | `action` | what is due, and why |
 //! | `outbox` | what is due in each channel |
@@ -19,6 +19,7 @@
 
 mod action;
 mod activity;
+mod announcement;
 mod board;
 mod counter;
 mod deployment;
@@ -56,6 +57,7 @@ use crate::ecs::notice::{Origin, Subject};
 
 pub use action::{Action, ActionKind, Reason, ThreadId, ThreadKind, ThreadState, Turn};
 pub use activity::{Activity, ActivityCount};
+pub use announcement::{Announcement, is_moved};
 pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_counts};
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook, Replacement};
@@ -63,7 +65,7 @@ pub use display::{Step, ThreadForm, steps};
 pub use escalation::Escalation;
 pub use host::{HostState, HostTrouble};
 pub use incident::{
-    CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch, cause_name,
+    AlarmPart, CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch, cause_name,
 };
 pub use observation::Observation;
 pub use opening::opening;

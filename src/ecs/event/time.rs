@@ -1,6 +1,6 @@
 //! Reads times in the formats that AWS uses.
 
-use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, fmt::rfc2822, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// A time and its text. If the format is unknown, only the text is there, so that it can still be shown.
@@ -18,6 +18,17 @@ impl Time {
     pub fn read(text: String) -> Self {
         let instant = text.parse().ok().or_else(|| worded(&text));
         Self { text, instant }
+    }
+
+    /// Reads a time of AWS Health: "Wed, 16 Sep 2026 23:18:51 GMT" (RFC 822). It is kept in RFC 3339.
+    pub(super) fn read_mail_time(text: String) -> Self {
+        match rfc2822::parse(&text) {
+            Ok(time) => Self {
+                text: time.timestamp().to_string(),
+                instant: Some(time.timestamp()),
+            },
+            Err(_) => Self::read(text),
+        }
     }
 
     pub fn text(&self) -> &str {
@@ -70,6 +81,8 @@ mod tests {
             ),
             ("Oct 27, 2025, 12:00:52 AM", "2025-10-27T00:00:52Z"),
             ("Jul 9, 2018 12:56:54 PM", "2018-07-09T12:56:54Z"),
+            // CloudWatch alarms.
+            ("2026-11-05T12:34:56.331+0000", "2026-11-05T12:34:56.331Z"),
         ] {
             let time = Time::read(text.to_owned());
             assert_eq!(
@@ -77,6 +90,19 @@ mod tests {
                 Some(expected),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn the_times_of_aws_health_are_read() {
+        for (text, expected) in [
+            ("Wed, 16 Sep 2026 23:18:51 GMT", "2026-09-16T23:18:51Z"),
+            ("2026-09-16T23:18:51Z", "2026-09-16T23:18:51Z"),
+            ("soon", "soon"),
+        ] {
+            let time = Time::read_mail_time(text.to_owned());
+            assert_eq!(time.text(), expected);
+            assert_eq!(Time::read(time.text().to_owned()), time);
         }
     }
 

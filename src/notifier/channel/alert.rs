@@ -51,11 +51,11 @@ fn is_over(thread: &MessageThread) -> bool {
 /// Whether a thread of this kind, or an event that belongs to none, is an alert.
 ///
 /// Incidents and storms are alerts, and of runs and single events those that are urgent and critical. A deployment is
-/// none: where it fails, its tasks are an incident.
+/// none: where it fails, its tasks are an incident. An announcement of AWS is none: nobody can end it.
 pub(super) fn is_alert(thread: Option<ThreadKind>, priority: Priority) -> bool {
     match thread {
         Some(ThreadKind::Incident | ThreadKind::Storm) => true,
-        Some(ThreadKind::Deployment | ThreadKind::Activity) => false,
+        Some(ThreadKind::Deployment | ThreadKind::Activity | ThreadKind::Announcement) => false,
         Some(ThreadKind::Run) | None => priority.urgent && priority.severity == Severity::Critical,
     }
 }

@@ -104,7 +104,10 @@ fn why_not_kept(reason: DropReason) -> Option<&'static str> {
             Some("DROP drops these events; remove the word from DROP instead")
         }
         DropReason::Duplicate => Some("a duplicate is never posted"),
-        DropReason::NotEcs => Some("events with this reason are not from Amazon ECS"),
+        DropReason::NotEcs => Some("events with this reason are not about Amazon ECS"),
+        DropReason::AlarmSuppressed => {
+            Some("another alarm suppresses these; change its suppression in CloudWatch instead")
+        }
         DropReason::RoutineLaunch
         | DropReason::RoutineStart
         | DropReason::CoveredByDeployment
@@ -119,7 +122,8 @@ fn why_not_kept(reason: DropReason) -> Option<&'static str> {
         | DropReason::Rebalancing
         | DropReason::RoutineDraining
         | DropReason::AgentReconnect
-        | DropReason::ResourcesOnly => None,
+        | DropReason::ResourcesOnly
+        | DropReason::AlarmOk => None,
     }
 }
 

@@ -216,7 +216,7 @@ fn a_wrong_word_is_reported_with_the_right_one() {
         (
             "KEEP",
             "not_ecs",
-            "`not_ecs` cannot be used here; events with this reason are not from Amazon ECS",
+            "`not_ecs` cannot be used here; events with this reason are not about Amazon ECS",
         ),
         (
             "KEEP",

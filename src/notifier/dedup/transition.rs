@@ -5,7 +5,7 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 
 use crate::ecs::event::Time;
-use crate::ecs::notice::{Facts, Kind, Notice};
+use crate::ecs::notice::{AwsHealthFacts, Facts, Kind, Notice};
 use crate::ecs::service_events::says_rollback;
 
 /// A change that several events may report.
@@ -64,6 +64,7 @@ impl Transition {
                 .zip(notice.subject.container_instance.as_ref())
                 .filter(|(status, _)| *status != "ACTIVE")
                 .map(|(status, id)| of_instance(notice, id, status)),
+            (Facts::AwsHealth(health), _) => of_health_event(notice, health),
             (Facts::Call(_), _) => origin.call_id.as_ref().map(|id| format!("call {id}")),
             (_, _) => None,
         };
@@ -161,6 +162,18 @@ impl Version {
             number,
         })
     }
+}
+
+/// Health delivers public events a second time through another region, with another id of EventBridge.
+/// <https://docs.aws.amazon.com/health/latest/ug/about-public-events.html>
+fn of_health_event(notice: &Notice, health: &AwsHealthFacts) -> Option<String> {
+    let (event, update) = (health.event_arn.as_ref()?, health.communication_id.as_ref()?);
+    let page = health.page.unwrap_or(1);
+    let region = notice.origin.region.as_deref().unwrap_or("-");
+    Some(format!(
+        "health {} {region} {event} {update} {page}",
+        account(notice)
+    ))
 }
 
 /// A task by account and id. Only some events contain the cluster.

@@ -527,7 +527,9 @@ fn waits(key: &SubjectKey, other: &SubjectKey) -> bool {
         | SubjectKind::Family
         | SubjectKind::Instance
         | SubjectKind::Activity
-        | SubjectKind::Definition => false,
+        | SubjectKind::Definition
+        | SubjectKind::Announcement
+        | SubjectKind::Alarm => false,
     }
 }
 

@@ -39,7 +39,7 @@ impl Cluster {
 
     /// `None` if a part is not valid.
     pub(super) fn new(account: &str, region: &str, name: &str) -> Option<Self> {
-        let is_valid = is_name(name) && arn::is_region(region);
+        let is_valid = arn::is_name(name) && arn::is_region(region);
         let resource = format!("cluster/{name}");
         Some(Self {
             arn: is_valid.then(|| arn_of(account, region, &resource))??,
@@ -63,21 +63,6 @@ pub(super) fn own_arn(notice: &Notice, resource: &str) -> Option<String> {
 fn arn_of(account: &str, region: &str, resource: &str) -> Option<String> {
     let partition = arn::partition(region);
     arn::is_account(account).then(|| format!("arn:{partition}:ecs:{region}:{account}:{resource}"))
-}
-
-/// Whether a text is a valid ECS name: letters, digits, `-` and `_`.
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 255
-        && text
-            .chars()
-            .all(|it| it.is_ascii_alphanumeric() || "-_".contains(it))
-}
-
-/// Whether a text is the id of a task or an instance: 32 hexadecimal digits, or a UUID. ECS refuses the whole call if
-/// one id is invalid.
-pub(super) fn is_id(text: &str) -> bool {
-    (32..=36).contains(&text.len()) && text.chars().all(|it| it.is_ascii_hexdigit() || it == '-')
 }
 
 /// A resource in a cluster, by its name or id.

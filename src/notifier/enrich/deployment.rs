@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent};
 
-use super::calls::{AwsCalls, Cluster, Member, is_name};
+use super::calls::{AwsCalls, Cluster, Member};
+use crate::ecs::arn::is_name;
 use crate::aws::CallError;
 use crate::ecs::arn;
 use crate::ecs::event::Time;

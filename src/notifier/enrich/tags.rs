@@ -11,7 +11,8 @@ use aws_sdk_ecs::types::{ServiceField, Tag, TaskField};
 use futures::future::join;
 use tokio::time::Instant;
 
-use super::calls::{AwsCalls, Cluster, Member, is_id, is_name};
+use super::calls::{AwsCalls, Cluster, Member};
+use crate::ecs::arn::{is_id, is_name};
 use crate::aws::CallError;
 use crate::ecs::arn;
 use crate::ecs::notice::Notice;

@@ -72,8 +72,12 @@ impl<'a> GroupKey<'a> {
                 unknown.event_name.as_deref(),
                 unknown.reason.as_deref(),
             ),
-            // Each hook waits for its own answer.
-            Facts::Hook(_) | Facts::Foreign => KeyDetail::Unique(item.index),
+            // Each hook waits for its own answer, and each of the others has its own numbers.
+            Facts::Hook(_)
+            | Facts::AwsHealth(_)
+            | Facts::Scaling(_)
+            | Facts::Alarm(_)
+            | Facts::Foreign => KeyDetail::Unique(item.index),
         };
         // These calls change different things, so each one gets its own message.
         let is_change = matches!(

@@ -52,6 +52,10 @@ pub(super) fn parts() -> Sources {
             include_str!("../../../templates/parts/changes.tera"),
         ),
         (
+            "parts/commands.tera",
+            include_str!("../../../templates/parts/commands.tera"),
+        ),
+        (
             "parts/containers.tera",
             include_str!("../../../templates/parts/containers.tera"),
         ),
@@ -110,6 +114,7 @@ fn text_of_thread(thread: ThreadTemplate) -> &'static str {
         ThreadTemplate::Storm => include_str!("../../../templates/storm.tera"),
         ThreadTemplate::Run => include_str!("../../../templates/run.tera"),
         ThreadTemplate::Activity => include_str!("../../../templates/activity.tera"),
+        ThreadTemplate::Announcement => include_str!("../../../templates/announcement.tera"),
     }
 }
 
@@ -132,6 +137,10 @@ fn text(kind: Kind) -> &'static str {
         Kind::ServiceAction => include_str!("../../../templates/service_action.tera"),
         Kind::Deployment => include_str!("../../../templates/deployment.tera"),
         Kind::DeploymentHook => include_str!("../../../templates/deployment_hook.tera"),
+        Kind::TaskRetirement => include_str!("../../../templates/task_retirement.tera"),
+        Kind::AwsHealth => include_str!("../../../templates/aws_health.tera"),
+        Kind::ScaledToMax => include_str!("../../../templates/scaled_to_max.tera"),
+        Kind::Alarm => include_str!("../../../templates/alarm.tera"),
         Kind::Other => include_str!("../../../templates/other.tera"),
     }
 }

@@ -3,6 +3,7 @@
 //! A fact that an event does not contain is `none`, so only a misspelt name is undefined. Every text is cleaned here,
 //! before the markup of a channel escapes it.
 
+mod other_services;
 mod summary;
 mod thread;
 mod words;
@@ -33,6 +34,7 @@ use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use crate::notifier::tag_keys::TagKeys;
 use crate::notifier::thread::{ShownNotice, UnixTime};
+use other_services::CommandNames;
 use summary::{SummaryCount, counts, lines};
 use thread::{ThreadNames, thread_names};
 use words::{
@@ -183,6 +185,7 @@ struct TemplateNames {
     task_url: Option<String>,
     logs_url: Option<String>,
     instance_url: Option<String>,
+    alarm_url: Option<String>,
     links: Vec<LinkNames>,
     /// A tag that a template names and that is absent or not known is none. They keep their order: a message that is
     /// rendered again must not differ.
@@ -238,6 +241,24 @@ struct TemplateNames {
     agent_version: Option<String>,
     docker_version: Option<String>,
     health_checks: Vec<HealthCheckNames>,
+    // Events of AWS Health.
+    type_code: Option<String>,
+    category: Option<String>,
+    description: Option<String>,
+    starts_at: Option<String>,
+    ends_at: Option<String>,
+    affected_services: Vec<String>,
+    standalone_tasks: Vec<String>,
+    affected_others: Vec<String>,
+    commands: Vec<CommandNames>,
+    // Scaling.
+    old_count: Option<i64>,
+    new_count: Option<i64>,
+    max_count: Option<i64>,
+    // Alarms.
+    alarm: Option<String>,
+    measured: Option<String>,
+    triggered_by: Vec<String>,
     // Events of an unknown type.
     fields: Vec<Labelled>,
 }
@@ -320,6 +341,7 @@ impl TemplateNames {
             task_url: pages.task,
             logs_url: pages.logs,
             instance_url: pages.container_instance,
+            alarm_url: pages.alarm,
             actor: actor.as_ref().map(|actor| actor.name.clone()),
             actor_via: actor.as_ref().and_then(|actor| actor.via.clone()),
             source_ip: actor.and_then(|actor| actor.source_ip),
@@ -419,6 +441,7 @@ impl TemplateNames {
             logs.push(link("logs", &None, &self.logs_url));
         }
         let others = [
+            link("alarm", &self.alarm, &self.alarm_url),
             link("service", &self.service, &self.service_url),
             link(
                 "task definition",
@@ -445,6 +468,9 @@ impl TemplateNames {
             Facts::Instance(instance) => self.add_instance(instance),
             Facts::Health(health) => self.add_health(health),
             Facts::Hook(hook) => self.add_hook(hook),
+            Facts::AwsHealth(health) => self.add_aws_health(health, kind),
+            Facts::Scaling(scaling) => self.add_scaling(scaling),
+            Facts::Alarm(alarm) => self.add_alarm(alarm),
             Facts::Unknown(unknown) => self.add_unknown(unknown),
             Facts::Foreign => {}
         }

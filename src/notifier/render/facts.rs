@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ThreadMessage;
 use super::clean::clean;
 use crate::ecs::event::Time;
-use crate::ecs::notice::{Facts, Links, Notice, Subject};
+use crate::ecs::notice::{Facts, Kind, Links, Notice, Subject};
 use crate::notifier::channel::ChannelType;
 use crate::notifier::channel::markup::link_address;
 use crate::notifier::message::{MessageFacts, MessageLink};
@@ -45,7 +45,10 @@ pub(super) fn facts_of_thread(shown: &ThreadMessage<'_>, event: &ShownNotice) ->
     let actor = match shown.thread {
         Thread::Deployment(it) => it.actor.as_ref(),
         Thread::Run(it) => it.launch.as_ref().and_then(|it| it.actor.as_ref()),
-        Thread::Incident(_) | Thread::Storm(_) | Thread::Activity(_) => None,
+        Thread::Incident(_)
+        | Thread::Storm(_)
+        | Thread::Activity(_)
+        | Thread::Announcement(_) => None,
     };
     facts.actor = facts.actor.or_else(|| plain(actor));
     facts
@@ -77,6 +80,9 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
     }
     match &notice.facts {
         Facts::Service(service) => plain(service.event_name.as_ref()),
+        Facts::AwsHealth(health) => plain(health.type_code.as_ref()),
+        Facts::Alarm(alarm) => plain(alarm.name.as_ref()),
+        Facts::Scaling(_) => Some(Kind::ScaledToMax.to_string()),
         Facts::Call(_)
         | Facts::Task(_)
         | Facts::Instance(_)
@@ -91,6 +97,7 @@ fn links(pages: &Links) -> Vec<MessageLink> {
     let pages = [
         ("task", &pages.task),
         ("logs", &pages.logs),
+        ("alarm", &pages.alarm),
         ("service", &pages.service),
         ("task definition", &pages.task_definition),
         ("instance", &pages.container_instance),

@@ -28,11 +28,13 @@ use marks::{BLOCK, BOLD, COUNT_IS_SHOWN, END_OF_BOLD, LINE_OF_BLOCK};
 const LONGEST_BLOCK: usize = 1_500;
 
 /// The template variables whose values are times.
-const TIMES: [&str; 5] = [
+const TIMES: [&str; 7] = [
     "happened_at",
     "first_at",
     "last_at",
     "expires_at",
+    "starts_at",
+    "ends_at",
     "health_checks[].since",
 ];
 

@@ -3,7 +3,7 @@
 use crate::notifier::group::Group;
 use crate::notifier::message::MessageSubject;
 use crate::notifier::policy::Severity;
-use crate::notifier::thread::{ShownNotice, Storm, Thread};
+use crate::notifier::thread::{Announcement, ShownNotice, Storm, Thread};
 
 /// The critical events of a group. A summary has others too.
 pub(super) fn subjects_of(group: &Group<'_>) -> Vec<MessageSubject> {
@@ -30,6 +30,7 @@ pub(super) fn subjects_of_thread(thread: &Thread) -> Vec<MessageSubject> {
         Thread::Incident(it) => of_shown(it.newest.as_deref()),
         Thread::Run(it) => of_shown(it.newest.as_deref()),
         Thread::Activity(it) => of_shown(it.newest.as_deref()),
+        Thread::Announcement(it) => of_announcement(it),
         Thread::Storm(it) => of_storm(it),
     }
 }
@@ -40,6 +41,21 @@ fn of_storm(storm: &Storm) -> Vec<MessageSubject> {
     let failing = storm.members.iter().filter(|it| !it.has_recovered());
     let of_members = failing.map(|it| MessageSubject::of(&storm.subject_of(it), &storm.origin));
     distinct(std::iter::once(of_cluster).chain(of_members))
+}
+
+/// Each of the affected services.
+fn of_announcement(announcement: &Announcement) -> Vec<MessageSubject> {
+    let Some(newest) = announcement.newest.as_deref() else {
+        return Vec::new();
+    };
+    let notice = &newest.notice;
+    let whole = MessageSubject::of(&notice.subject, &notice.origin);
+    let services = announcement.services.iter().map(|it| MessageSubject {
+        cluster: Some(it.cluster.clone()),
+        service: Some(it.service.clone()),
+        ..whole.clone()
+    });
+    distinct(services.chain([whole.clone()]))
 }
 
 fn distinct(subjects: impl Iterator<Item = MessageSubject>) -> Vec<MessageSubject> {

@@ -56,6 +56,7 @@ impl ThreadMessage<'_> {
             Thread::Incident(it) => it.newest.as_deref(),
             Thread::Run(it) => it.newest.as_deref(),
             Thread::Activity(it) => it.newest.as_deref(),
+            Thread::Announcement(it) => it.newest.as_deref(),
             Thread::Deployment(it) => return Cow::Owned(self.of_deployment(it)),
             Thread::Storm(it) => return Cow::Owned(self.of_storm(it)),
         };
@@ -75,6 +76,7 @@ impl ThreadMessage<'_> {
             Thread::Incident(it) => (Some(it.first_at), Some(it.over_at())),
             Thread::Storm(it) => (Some(it.first_at), it.ended_at),
             Thread::Activity(it) => (Some(it.first_at), Some(it.last_at)),
+            Thread::Announcement(it) => (Some(it.first_at), None),
             Thread::Run(_) => (None, None),
         }
     }

@@ -8,7 +8,7 @@ use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{Kind, Notice};
 use crate::notifier::policy::Decision;
 use crate::notifier::thread::{
-    Action, Activity, Deployment, Incident, Member, Run, ShownNotice, Storm, SubjectKind, Thread,
+    Action, Activity, Announcement, Deployment, Incident, Member, Run, ShownNotice, Storm, SubjectKind, Thread,
     ThreadKind, cause_name,
 };
 
@@ -32,6 +32,7 @@ pub fn routes(action: &Action, events: &[(&Notice, Decision)]) -> Vec<EventRoute
             let routes = of_events(events, &of_activity(it));
             (routes, &[ThreadKind::Activity])
         }
+        Thread::Announcement(it) => (of_announcement(it), &[ThreadKind::Announcement]),
     };
     for route in &mut routes {
         route.set_threads(kinds);
@@ -161,10 +162,30 @@ fn of_activity(activity: &Activity) -> EventRoute {
     route
 }
 
+/// The routes of the affected services, and one of all that is affected.
+fn of_announcement(announcement: &Announcement) -> Vec<EventRoute> {
+    let whole = of_shown(announcement.newest.as_deref());
+    let services = announcement.services.iter().map(|it| {
+        let mut route = whole.clone();
+        route.set(RouteField::Cluster, Some(&it.cluster));
+        route.set(RouteField::Service, Some(&it.service));
+        route
+    });
+    let mut routes: Vec<_> = services.collect();
+    let has_others = announcement.has_others();
+    if has_others || routes.is_empty() {
+        routes.push(whole);
+    }
+    routes
+}
+
 /// The kind of the events with this cause. An incident remembers the names of its causes only.
 fn kind_of(cause: &str, is_instance: bool) -> Kind {
     if let Ok(kind) = cause.parse::<Kind>() {
         return kind;
+    }
+    if cause.starts_with("alarm ") {
+        return Kind::Alarm;
     }
     match cause.parse::<Cause>() {
         Ok(Cause::LaunchFailed) => Kind::RunTask,
@@ -194,6 +215,8 @@ mod tests {
             ("REGISTRATION_FAILED", true, Kind::InstanceState),
             ("AccessDeniedException", false, Kind::ApiDenied),
             ("instance_state", true, Kind::InstanceState),
+            ("alarm checkout-cpu", false, Kind::Alarm),
+            ("scaled_to_max", false, Kind::ScaledToMax),
         ] {
             assert_eq!(kind_of(cause, is_instance), expected, "{cause}");
         }

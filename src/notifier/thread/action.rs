@@ -33,6 +33,7 @@ pub enum ThreadKind {
     Storm,
     Run,
     Activity,
+    Announcement,
 }
 
 /// Identifies a thread: its kind, and a hash of its subject and its beginning. `incident-1f0a…`.
@@ -91,6 +92,8 @@ pub enum ThreadState {
     Launched,
     Running,
     Stopped,
+    // An announcement. It is also open and resolved.
+    Scheduled,
 }
 
 impl ThreadState {
@@ -106,7 +109,8 @@ impl ThreadState {
             | Self::Open
             | Self::Recovering
             | Self::Launched
-            | Self::Running => false,
+            | Self::Running
+            | Self::Scheduled => false,
         }
     }
 }
@@ -166,7 +170,8 @@ pub enum Reason {
     /// The end of a rollback.
     RolledBack,
     Completed,
-    /// An incident has a new cause, or became critical, or a storm has new services.
+    /// An incident has a new cause, or became critical, or a storm has new services, or an announcement affects more or
+    /// has another time.
     Worse,
     Reminder,
     /// A problem has been open for long, so that another channel gets it too.
@@ -287,7 +292,10 @@ impl Action {
                 matches!(self.turn.reason, Reason::Learned | Reason::Counted)
             }
             // The incidents of a storm are edited while the storm shows them.
-            Thread::Incident(_) | Thread::Storm(_) | Thread::Activity(_) => false,
+            Thread::Incident(_)
+            | Thread::Storm(_)
+            | Thread::Activity(_)
+            | Thread::Announcement(_) => false,
         };
         self.turn.reason.begins_a_thread() || has_route && learns_who
     }

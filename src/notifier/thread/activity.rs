@@ -84,11 +84,18 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
             let is_deployment = matches!(notice.kind, Kind::Deployment | Kind::DeploymentHook);
             key(&format!("{} {workload}", notice.kind)).filter(|_| !is_deployment)
         }
+        // Demand that changes often takes a service to its maximum again and again.
+        Facts::Scaling(_) => {
+            let service = notice.subject.service.as_deref().unwrap_or("-");
+            key(&format!("{} service {service}", notice.kind))
+        }
         Facts::Task(_)
         | Facts::Service(_)
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::AwsHealth(_)
+        | Facts::Alarm(_)
         | Facts::Unknown(_)
         | Facts::Foreign => None,
     }
@@ -409,6 +416,11 @@ fn detail_of(notice: &Notice) -> Option<String> {
         Facts::Service(service) => service.event_name.clone(),
         Facts::Instance(instance) => instance.status.clone(),
         Facts::Health(health) => health.overall_status.clone(),
-        Facts::Hook(_) | Facts::Unknown(_) | Facts::Foreign => None,
+        Facts::Hook(_)
+        | Facts::AwsHealth(_)
+        | Facts::Scaling(_)
+        | Facts::Alarm(_)
+        | Facts::Unknown(_)
+        | Facts::Foreign => None,
     }
 }

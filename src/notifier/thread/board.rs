@@ -13,7 +13,7 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, incident, registration, service, workload};
+use super::{activity, announcement, incident, registration, service, workload};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Notice;
 
@@ -232,10 +232,14 @@ impl Board<'_> {
                 pass_incident(key, state, until, counts, settings);
                 service::observe(key, state, observation, known, now)
             }
-            SubjectKind::Family | SubjectKind::Instance => {
+            SubjectKind::Family | SubjectKind::Instance | SubjectKind::Alarm => {
                 let state = self.state(key);
                 pass_incident(key, state, until, counts, settings);
                 workload::observe(key, state, observation, now)
+            }
+            SubjectKind::Announcement => {
+                announcement::observe(key, self.state(key), observation);
+                observation.priority().is_some()
             }
             SubjectKind::Launch => return self.observe_launch(key, observation, route),
             SubjectKind::Cluster
@@ -509,9 +513,11 @@ impl Board<'_> {
                 events.sort_unstable();
                 events
             }
-            Thread::Deployment(_) | Thread::Incident(_) | Thread::Run(_) | Thread::Activity(_) => {
-                of(key, kind)
-            }
+            Thread::Deployment(_)
+            | Thread::Incident(_)
+            | Thread::Run(_)
+            | Thread::Activity(_)
+            | Thread::Announcement(_) => of(key, kind),
         }
     }
 }
@@ -575,6 +581,11 @@ fn turns(
     {
         found.push((Thread::Activity(activity.clone()), turn));
     }
+    if let Some(announcement) = &mut state.announcement
+        && let Some(turn) = announcement.turns(now, settings)
+    {
+        found.push((Thread::Announcement(announcement.clone()), turn));
+    }
     found
 }
 
@@ -586,8 +597,11 @@ fn wake_at(key: &SubjectKey, state: &SubjectState, settings: &ThreadSettings) ->
     let storm = state.storm.as_ref().and_then(|it| it.wake_at(settings));
     let run = state.run.as_ref().and_then(|it| it.wake_at(settings));
     let activity = state.activity.as_ref().and_then(|it| it.wake_at(settings));
+    let announcement = state.announcement.as_ref();
+    let announcement = announcement.and_then(|it| it.wake_at(settings));
+    let others = [incident, storm, run, activity, announcement];
     deployments
-        .chain([incident, storm, run, activity].into_iter().flatten())
+        .chain(others.into_iter().flatten())
         .min()
 }
 

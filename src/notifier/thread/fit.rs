@@ -55,6 +55,9 @@ impl SubjectState {
         let run = run.flat_map(|it| [it.newest.as_mut(), it.own.as_mut()]);
         let activity = self.activity.as_mut().and_then(|it| it.newest.as_mut());
         let storm = self.storm.as_mut().and_then(|it| it.newest.as_mut());
+        if let Some(announcement) = &mut self.announcement {
+            announcement.shrink();
+        }
         for newest in run.flatten().chain(activity).chain(storm) {
             newest.shrink();
         }

@@ -3,6 +3,7 @@
 //! The facts are counts and the times of the latest failure and of the latest sign of a recovery. The state follows from
 //! them, whatever order they came in. Only the resolution is a decision, because it depends on the clock.
 
+mod alarms;
 mod clock;
 mod observe;
 mod turns;
@@ -27,6 +28,8 @@ use crate::ecs::notice::{Facts, Notice};
 use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::policy::{Priority, Severity};
 
+pub use alarms::AlarmPart;
+pub(super) use alarms::observe_alarm;
 pub use observe::cause_name;
 pub(super) use observe::{
     cause_of, note_background, note_host_trouble, note_sign, observe_failure, observe_good_end,
@@ -75,6 +78,14 @@ pub struct Incident {
     pub total: u32,
     pub causes: Vec<CauseCount>,
     worst: Severity,
+    /// Whether a failure was urgent. Alarms of target tracking are not.
+    urgent: bool,
+    /// The alarms that are parts of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<AlarmPart>,
+    /// The last failure that is not an alarm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed_at: Option<UnixTime>,
     /// The first tasks that failed.
     pub tasks: Vec<String>,
     shared: SharedFacts,
@@ -144,7 +155,7 @@ pub struct Incident {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CauseCount {
-    /// The cause, the event's name or the health check's type.
+    /// The cause, the event's name, the health check's type, or `alarm` and the alarm's name.
     pub name: String,
     /// The cause in words that finish "the task …", if it is a task's. Of a placement that failed, what is missing.
     pub words: Option<String>,
@@ -179,6 +190,8 @@ pub enum Sign {
     HealthOk,
     /// A scheduled task that started after the last failure has ended well.
     GoodEnd,
+    /// No alarm is on any more.
+    AlarmOk,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,13 +241,14 @@ pub struct CommonFact {
     pub of: u32,
 }
 
-/// Whether an event only follows from tasks that failed.
+/// Whether an event only follows from tasks that failed, or says less than they do.
 fn only_follows(notice: &Notice) -> bool {
     match &notice.facts {
         Facts::Service(service) => {
             let name = service.event_name.as_deref();
             name.is_some_and(follows_from_failures)
         }
+        Facts::Alarm(_) | Facts::Scaling(_) => true,
         _ => false,
     }
 }
@@ -266,6 +280,7 @@ impl Incident {
     pub fn state(&self) -> ThreadState {
         match self.resolved_at {
             Some(_) => ThreadState::Resolved,
+            None if self.has_alarm() => ThreadState::Open,
             None if self.sign_at > self.last_at => ThreadState::Recovering,
             None => ThreadState::Open,
         }
@@ -332,6 +347,10 @@ impl Incident {
         self.last_at = self.last_at.max(at);
         self.arrived_at = self.arrived_at.max(now);
         self.worst = self.worst.max(priority.severity);
+        self.urgent |= priority.urgent;
+        if !matches!(observation.notice.facts, Facts::Alarm(_)) {
+            self.failed_at = self.failed_at.max(Some(at));
+        }
         self.count_cause(observation, priority);
         if let Some(deployed) = self.setback_by(observation) {
             self.setback = Some(deployed);
@@ -502,7 +521,7 @@ impl Incident {
 
     /// Whether the cluster must know about the incident: it opened or came back, or it is part of a storm.
     pub(super) fn reports(&self) -> bool {
-        self.is_unreported || self.storm.is_some()
+        self.is_unreported && self.urgent || self.storm.is_some()
     }
 
     pub(super) fn is_new(&self) -> bool {

@@ -67,9 +67,11 @@ impl<'a> Observation<'a> {
                 | DropReason::Rebalancing
                 | DropReason::RoutineDraining
                 | DropReason::AgentReconnect
-                | DropReason::ResourcesOnly => true,
+                | DropReason::ResourcesOnly
+                | DropReason::AlarmOk => true,
                 DropReason::ReadOnly
                 | DropReason::AwsInternal
+                | DropReason::AlarmSuppressed
                 | DropReason::NotEcs
                 | DropReason::IgnoredCluster
                 | DropReason::IgnoredService
@@ -91,21 +93,18 @@ impl<'a> Observation<'a> {
         self.priority().filter(|it| it.urgent)
     }
 
+    /// The priority of a failure: of what is urgent, or of an alarm.
+    pub(super) fn failure(&self) -> Option<Priority> {
+        let is_alarm = matches!(&self.notice.facts, Facts::Alarm(alarm) if alarm.is_on());
+        self.priority().filter(|it| it.urgent || is_alarm)
+    }
+
     pub(super) fn cause(&self) -> Option<Cause> {
         self.priority().and_then(|it| it.cause)
     }
 
     pub(super) fn task(&self) -> Option<&'a TaskFacts> {
-        match &self.notice.facts {
-            Facts::Task(task) => Some(task),
-            Facts::Call(_)
-            | Facts::Service(_)
-            | Facts::Instance(_)
-            | Facts::Health(_)
-            | Facts::Hook(_)
-            | Facts::Unknown(_)
-            | Facts::Foreign => None,
-        }
+        self.notice.facts.task()
     }
 
     pub(super) fn is_start(&self) -> bool {
@@ -124,21 +123,13 @@ impl<'a> Observation<'a> {
 /// When a task that has stopped began to stop: its failure was before. A load balancer may drain it for minutes in between,
 /// in which the service is steady again.
 fn began_to_stop(notice: &Notice) -> Option<Timestamp> {
-    match &notice.facts {
-        Facts::Task(task) if notice.kind == Kind::TaskStopped => {
-            let began = task.stopping_at.as_ref().and_then(Time::instant)?;
-            let ended = task.stopped_at.as_ref().and_then(Time::instant);
-            Some(ended.map_or(began, |ended| began.min(ended)))
-        }
-        Facts::Task(_)
-        | Facts::Call(_)
-        | Facts::Service(_)
-        | Facts::Instance(_)
-        | Facts::Health(_)
-        | Facts::Hook(_)
-        | Facts::Unknown(_)
-        | Facts::Foreign => None,
-    }
+    let task = notice
+        .facts
+        .task()
+        .filter(|_| notice.kind == Kind::TaskStopped)?;
+    let began = task.stopping_at.as_ref().and_then(Time::instant)?;
+    let ended = task.stopped_at.as_ref().and_then(Time::instant);
+    Some(ended.map_or(began, |ended| began.min(ended)))
 }
 
 /// When it happened, by the most exact time that the event has.
@@ -152,6 +143,9 @@ fn happened_at(notice: &Notice) -> Option<Timestamp> {
         Facts::Service(service) => service.updated_at.as_ref(),
         Facts::Instance(instance) => instance.updated_at.as_ref(),
         Facts::Hook(hook) => hook.updated_at.as_ref(),
+        Facts::AwsHealth(health) => health.updated_at.as_ref(),
+        Facts::Scaling(scaling) => scaling.at.as_ref(),
+        Facts::Alarm(alarm) => alarm.changed_at.as_ref(),
         Facts::Call(_) | Facts::Health(_) | Facts::Unknown(_) | Facts::Foreign => None,
     };
     let own = own.and_then(Time::instant);

@@ -7,6 +7,7 @@ use super::{activity, recent_launches, registration, rollout, run};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::launcher::{Launcher, is_stop_of_scheduled, launcher};
 use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
+use crate::ecs::target_tracking::TrackingEnd;
 
 /// The most container instances of one call. ECS takes ten.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html>
@@ -103,12 +104,20 @@ pub fn kinds_heard(observation: &Observation<'_>) -> Vec<ThreadKind> {
         Some(SubjectKind::Instance) if urgent || is_end_of_instance(notice) => {
             vec![ThreadKind::Incident]
         }
+        Some(SubjectKind::Family | SubjectKind::Instance | SubjectKind::Alarm)
+            if matches!(notice.facts, Facts::Alarm(_)) =>
+        {
+            vec![ThreadKind::Incident]
+        }
+        Some(SubjectKind::Announcement) => vec![ThreadKind::Announcement],
         Some(SubjectKind::Launch) => vec![ThreadKind::Run],
         Some(_) | None => Vec::new(),
     };
+    // Only a problem that is open takes what scaling says.
+    let may_be_taken = matches!(notice.facts, Facts::Scaling(_));
     let is_owned = kinds.contains(&ThreadKind::Run)
         || kinds.contains(&ThreadKind::Deployment) && !observation.is_stop()
-        || kinds.contains(&ThreadKind::Incident) && urgent;
+        || kinds.contains(&ThreadKind::Incident) && urgent && !may_be_taken;
     if route.activity.is_some() && !is_owned && !observation.is_brought_back {
         kinds.push(ThreadKind::Activity);
     }
@@ -150,7 +159,9 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
             _ => Vec::new(),
         },
         Facts::Unknown(_) if urgent => vec![ThreadKind::Incident],
+        Facts::Alarm(_) | Facts::Scaling(_) => vec![ThreadKind::Incident],
         Facts::Call(_)
+        | Facts::AwsHealth(_)
         | Facts::Unknown(_)
         | Facts::Instance(_)
         | Facts::Health(_)
@@ -186,6 +197,9 @@ fn is_end_of_instance(notice: &Notice) -> bool {
         Facts::Task(_)
         | Facts::Service(_)
         | Facts::Hook(_)
+        | Facts::AwsHealth(_)
+        | Facts::Scaling(_)
+        | Facts::Alarm(_)
         | Facts::Unknown(_)
         | Facts::Foreign => false,
     }
@@ -237,7 +251,17 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             Launcher::Caller => key(SubjectKind::Launch, &subject.task),
             Launcher::Unknown => None,
         },
-        Facts::Service(_) | Facts::Hook(_) => key(SubjectKind::Service, &subject.service),
+        Facts::Scaling(scaling) if !scaling.scaled_to_max => None,
+        Facts::Service(_) | Facts::Hook(_) | Facts::Scaling(_) => {
+            key(SubjectKind::Service, &subject.service)
+        }
+        Facts::AwsHealth(health) => key(SubjectKind::Announcement, &health.event_arn),
+        // It says nothing about problems.
+        Facts::Alarm(alarm) if alarm.tracks == Some(TrackingEnd::Low) => None,
+        Facts::Alarm(alarm) => key(SubjectKind::Service, &subject.service)
+            .or_else(|| key(SubjectKind::Family, &subject.family))
+            .or_else(|| key(SubjectKind::Instance, &subject.container_instance))
+            .or_else(|| key(SubjectKind::Alarm, &alarm.name)),
         Facts::Instance(_) | Facts::Health(_) => {
             key(SubjectKind::Instance, &subject.container_instance)
         }

@@ -105,6 +105,9 @@ pub(super) fn observe(
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::AwsHealth(_)
+        | Facts::Scaling(_)
+        | Facts::Alarm(_)
         | Facts::Unknown(_)
         | Facts::Foreign => {}
     }

@@ -50,6 +50,9 @@ pub(super) struct ServiceMemory {
     pub(super) stray_completion: Option<(String, UnixTime)>,
     /// The tasks of deployments whose beginnings are still to come.
     pub(super) strays: Vec<StrayTasks>,
+    /// When alarms were OK last. An alarm may come after the event that says that it is over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) alarms_ok: Vec<(String, UnixTime)>,
     /// The latest sign of a recovery: a failure before it may come after it.
     pub(super) last_sign: Option<(Sign, UnixTime)>,
     /// When the service was created and deleted last.
@@ -93,6 +96,21 @@ impl ServiceMemory {
         known.map(|(_, definition)| definition.as_str())
     }
 
+    /// Notes when an alarm was OK.
+    pub(super) fn note_alarm_ok(&mut self, name: &str, at: UnixTime) {
+        let known = self.alarm_ok(name);
+        self.alarms_ok.retain(|(known, _)| known != name);
+        let at = known.map_or(at, |it| it.max(at));
+        self.alarms_ok.push((name.to_owned(), at));
+        drop_first(&mut self.alarms_ok, MOST_IDS);
+    }
+
+    /// When an alarm was OK last.
+    pub(super) fn alarm_ok(&self, name: &str) -> Option<UnixTime> {
+        let known = self.alarms_ok.iter().find(|(known, _)| known == name);
+        known.map(|(_, at)| *at)
+    }
+
     pub(super) fn remember(&mut self, id: &str) {
         if !self.knows(id) {
             self.deployments.push(cut(id, LONGEST_ID));
@@ -126,7 +144,16 @@ pub(super) fn observe(
         Facts::Service(service) => observe_action(key, state, observation, service, now),
         Facts::Hook(hook) => rollout::observe_hook(key, state, observation, hook),
         Facts::Unknown(_) => incident::observe_failure(key, state, observation, now),
-        Facts::Instance(_) | Facts::Health(_) | Facts::Foreign => false,
+        Facts::Alarm(alarm) => incident::observe_alarm(key, state, observation, alarm, now),
+        // Alone it is no problem yet.
+        Facts::Scaling(_) if has_open_incident(state) => {
+            incident::observe_failure(key, state, observation, now)
+        }
+        Facts::Scaling(_)
+        | Facts::AwsHealth(_)
+        | Facts::Instance(_)
+        | Facts::Health(_)
+        | Facts::Foreign => false,
     };
     service_task::adopt_strays(state);
     rollout::name_replacement(state);
@@ -137,6 +164,11 @@ pub(super) fn observe(
     incident::note_background(state);
     tags::learn(state, observation.notice, known_tags);
     is_taken
+}
+
+fn has_open_incident(state: &SubjectState) -> bool {
+    let incident = state.incident.as_deref();
+    incident.is_some_and(|it| !it.is_over())
 }
 
 /// An urgent deployment event of a type that is not known.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::activity::Activity;
+use super::announcement::Announcement;
 use super::deployment::Deployment;
 use super::host::HostMemory;
 use super::incident::Incident;
@@ -64,6 +65,8 @@ pub struct SubjectState {
     pub(super) launches: RecentLaunches,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activity: Option<Box<Activity>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub announcement: Option<Box<Announcement>>,
     #[serde(skip_serializing_if = "ClusterMemory::is_empty")]
     pub(super) cluster: ClusterMemory,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +88,7 @@ pub enum Thread {
     Storm(Box<Storm>),
     Run(Box<Run>),
     Activity(Box<Activity>),
+    Announcement(Box<Announcement>),
 }
 
 impl Thread {
@@ -95,6 +99,7 @@ impl Thread {
             Self::Storm(it) => &it.thread,
             Self::Run(it) => &it.thread,
             Self::Activity(it) => &it.thread,
+            Self::Announcement(it) => &it.thread,
         }
     }
 
@@ -105,6 +110,7 @@ impl Thread {
             Self::Storm(_) => ThreadKind::Storm,
             Self::Run(_) => ThreadKind::Run,
             Self::Activity(_) => ThreadKind::Activity,
+            Self::Announcement(_) => ThreadKind::Announcement,
         }
     }
 
@@ -115,6 +121,7 @@ impl Thread {
             Self::Storm(it) => Some(it.state()),
             Self::Run(it) => Some(it.state()),
             Self::Activity(_) => None,
+            Self::Announcement(it) => Some(it.state()),
         }
     }
 
@@ -123,7 +130,9 @@ impl Thread {
         let escalation = match self {
             Self::Incident(it) => &it.escalation,
             Self::Storm(it) => &it.escalation,
-            Self::Deployment(_) | Self::Run(_) | Self::Activity(_) => return None,
+            Self::Deployment(_) | Self::Run(_) | Self::Activity(_) | Self::Announcement(_) => {
+                return None;
+            }
         };
         let is_open = self.state() == Some(ThreadState::Open);
         escalation.after().filter(|_| is_open)
@@ -137,6 +146,7 @@ impl Thread {
             Self::Storm(it) => !it.is_over(),
             Self::Run(it) => it.state() != ThreadState::Stopped && !it.is_closed,
             Self::Activity(it) => it.is_open(),
+            Self::Announcement(it) => !it.is_over(),
         }
     }
 
@@ -148,6 +158,7 @@ impl Thread {
             Self::Storm(it) => Some(it.first_at),
             Self::Run(it) => it.launch.as_ref().map(|it| it.at).or(it.shown.opened_at),
             Self::Activity(it) => Some(it.first_at),
+            Self::Announcement(it) => Some(it.first_at),
         }
     }
 
@@ -159,6 +170,7 @@ impl Thread {
             Self::Storm(it) => it.total(),
             Self::Run(it) => u32::try_from(it.total()).unwrap_or(u32::MAX),
             Self::Activity(it) => it.total,
+            Self::Announcement(it) => it.affected(),
         }
     }
 
@@ -180,6 +192,7 @@ impl Thread {
             Self::Storm(it) => &it.shown,
             Self::Run(it) => &it.shown,
             Self::Activity(it) => &it.shown,
+            Self::Announcement(it) => &it.shown,
         }
     }
 
@@ -190,6 +203,7 @@ impl Thread {
             Self::Storm(it) => it.severity(),
             Self::Run(it) => it.severity(),
             Self::Activity(it) => it.severity(),
+            Self::Announcement(it) => it.severity(),
         }
     }
 }
@@ -242,6 +256,14 @@ impl SubjectState {
         if let Some(it) = self.activity.as_mut().filter(|it| it.thread == *id) {
             it.close_by_hand();
         }
+        if let Some(it) = self.announcement.as_mut().filter(|it| it.thread == *id) {
+            it.close_by_hand();
+        }
+    }
+
+    /// Until when it must be remembered, although nothing happens.
+    pub fn lasts_until(&self) -> Option<UnixTime> {
+        self.announcement.as_ref()?.lasts_until()
     }
 
     /// The ids of its threads.
@@ -254,6 +276,7 @@ impl SubjectState {
             .chain(self.storm.iter().map(|it| &it.thread))
             .chain(self.run.iter().map(|it| &it.thread))
             .chain(self.activity.iter().map(|it| &it.thread))
+            .chain(self.announcement.iter().map(|it| &it.thread))
     }
 
     /// The threads of the subject.
@@ -265,11 +288,14 @@ impl SubjectState {
         let storm = self.storm.iter().map(|it| Thread::Storm(it.clone()));
         let run = self.run.iter().map(|it| Thread::Run(it.clone()));
         let activity = self.activity.iter().map(|it| Thread::Activity(it.clone()));
+        let announcement = self.announcement.iter();
+        let announcement = announcement.map(|it| Thread::Announcement(it.clone()));
         deployments
             .chain(incidents)
             .chain(storm)
             .chain(run)
             .chain(activity)
+            .chain(announcement)
     }
 }
 

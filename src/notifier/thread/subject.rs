@@ -54,6 +54,10 @@ pub enum SubjectKind {
     Activity,
     /// A family's latest registrations, which deployments mention.
     Definition,
+    /// An event of AWS Health.
+    Announcement,
+    /// An alarm about a cluster: its incidents.
+    Alarm,
 }
 
 /// A name that is longer than any name of AWS is replaced by its hash.
@@ -64,14 +68,15 @@ impl SubjectKey {
         let origin = &notice.origin;
         let part = |text: Option<&str>| bounded(text.unwrap_or_default());
         let cluster = match kind {
-            SubjectKind::Definition => None,
+            SubjectKind::Definition | SubjectKind::Announcement => None,
             SubjectKind::Service
             | SubjectKind::Family
             | SubjectKind::Instance
             | SubjectKind::Launch
             | SubjectKind::RecentLaunches
             | SubjectKind::Cluster
-            | SubjectKind::Activity => notice.subject.cluster.as_deref(),
+            | SubjectKind::Activity
+            | SubjectKind::Alarm => notice.subject.cluster.as_deref(),
         };
         Self {
             kind,

@@ -1,6 +1,8 @@
 //! Tests of the core with a simulated clock: events in, turns out.
 
 mod activities;
+mod alarms;
+mod announcements;
 mod deployments;
 mod disorder;
 mod escalations;

@@ -24,6 +24,9 @@ pub(super) fn observe(
     if key.kind == SubjectKind::Instance {
         state.host.note(observation);
     }
+    if let Facts::Alarm(alarm) = &observation.notice.facts {
+        return incident::observe_alarm(key, state, observation, alarm, now);
+    }
     if let Facts::Call(call) = &observation.notice.facts
         && is_stop_of_scheduled(observation.notice, call)
     {
@@ -74,6 +77,9 @@ pub(super) fn observe(
         | Facts::Service(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::AwsHealth(_)
+        | Facts::Scaling(_)
+        | Facts::Alarm(_)
         | Facts::Unknown(_)
         | Facts::Foreign => false,
     };

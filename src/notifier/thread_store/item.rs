@@ -33,7 +33,7 @@ const LEVEL: u8 = 4;
 /// A longer record cannot be ours.
 const LONGEST: usize = 1024 * 1024;
 
-/// How long a subject is remembered after its last change.
+/// How long a subject is remembered after its last change, or after the end of what AWS has announced.
 const RETENTION: Duration = Duration::from_secs(8 * 24 * 3_600);
 
 /// What an item contains.
@@ -53,7 +53,8 @@ pub(super) fn id(key: &SubjectKey) -> String {
 }
 
 pub(super) fn item(key: &SubjectKey, record: &ThreadRecord, version: u64, now: UnixTime) -> Item {
-    let expires = u64::try_from(now.plus(RETENTION).as_seconds()).unwrap_or_default();
+    let last = record.state.lasts_until().map_or(now, |it| it.max(now));
+    let expires = u64::try_from(last.plus(RETENTION).as_seconds()).unwrap_or_default();
     let subject = serde_json::to_string(key).unwrap_or_default();
     let thread = json(record);
     let (format, thread) = match thread.len() > LONGEST_PLAIN {

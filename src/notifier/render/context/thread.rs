@@ -1,6 +1,7 @@
-//! The names of a thread, for the templates of deployments, incidents, storms, runs and activities.
+//! The names of a thread, for the templates of deployments, incidents, storms, runs, activities and announcements.
 
 mod activity;
+mod announcement;
 mod deployment;
 mod incident;
 mod storm;
@@ -16,6 +17,7 @@ use crate::notifier::thread::{
     CauseCount, CommonFact, Reason, Run, RunTask, Thread, ThreadState, Turn, UnixTime,
 };
 use activity::activity_names;
+use announcement::announcement_names;
 use deployment::deployment_names;
 use incident::incident_names;
 use storm::storm_names;
@@ -39,6 +41,8 @@ pub(super) struct ThreadNames {
     before: Vec<String>,
     /// The problems of the instances on which tasks failed.
     hosts: Vec<String>,
+    /// The alarms that are parts of an incident with other causes.
+    alarms: Vec<String>,
     part_of_storm: bool,
     /// How long it was open when it was sent to another channel too.
     escalated_after: Option<String>,
@@ -74,6 +78,7 @@ pub(super) fn thread_names(thread: &Thread, turn: Option<&Turn>, now: UnixTime) 
         Thread::Storm(it) => storm_names(it, turn, now),
         Thread::Run(it) => run_names(it, turn),
         Thread::Activity(it) => activity_names(it, turn, now),
+        Thread::Announcement(it) => announcement_names(it, turn, now),
     };
     names.id = thread.id().to_string();
     names.kind = thread.kind().into();

@@ -57,6 +57,9 @@ impl Board<'_> {
             | Facts::Instance(_)
             | Facts::Health(_)
             | Facts::Hook(_)
+            | Facts::AwsHealth(_)
+            | Facts::Scaling(_)
+            | Facts::Alarm(_)
             | Facts::Unknown(_)
             | Facts::Foreign => (self.join_launch(key, observation, route), Vec::new()),
         };

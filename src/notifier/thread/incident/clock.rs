@@ -18,6 +18,8 @@ const LAST_STOPS: Duration = Duration::from_secs(15 * 60);
 /// A reminder of such a step that finds no new failure comes with the next one.
 const LONG_STEP: Duration = Duration::from_secs(3_600);
 
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// The longest wait for a resolution.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
@@ -148,8 +150,12 @@ impl Incident {
     }
 
     fn resolve_due(&self, kind: SubjectKind, settings: &ThreadSettings) -> Option<UnixTime> {
-        if self.is_over() {
+        if self.is_over() || self.has_alarm() {
             return None;
+        }
+        if self.state() == ThreadState::Recovering && self.has_only_alarms() && self.returns == 0 {
+            // A moment later, so that an alarm and its end in one batch open the incident first.
+            return Some(self.recovered_at().max(self.arrived_at.plus(MOMENT)));
         }
         let wait = self.wait(settings);
         let quiet = match kind {

@@ -1,6 +1,6 @@
 //! What events mean for the incident of a subject.
 
-use super::{Incident, LONGEST_DELAY, Sign};
+use super::{Incident, LONGEST_DELAY, Sign, alarms};
 use crate::ecs::diagnosis::{explain, placement};
 use crate::ecs::notice::{Facts, Kind, Notice};
 use crate::notifier::policy::Priority;
@@ -11,7 +11,7 @@ use crate::notifier::thread::state::SubjectState;
 use crate::notifier::thread::subject::SubjectKey;
 use crate::notifier::thread::unix_time::UnixTime;
 
-/// Counts an urgent event. Returns false for any other event, and for one from long before the incident: that one is
+/// Counts a failure. Returns false for any other event, and for one from long before the incident: that one is
 /// posted by itself.
 pub(in crate::notifier::thread) fn observe_failure(
     key: &SubjectKey,
@@ -19,7 +19,7 @@ pub(in crate::notifier::thread) fn observe_failure(
     observation: &Observation<'_>,
     now: UnixTime,
 ) -> bool {
-    let Some(priority) = observation.urgent() else {
+    let Some(priority) = observation.failure() else {
         return false;
     };
     let at = observation.at;
@@ -112,7 +112,7 @@ pub(in crate::notifier::thread) fn observe_good_end(
 pub fn cause_name(notice: &Notice, priority: Priority) -> Option<String> {
     match priority.cause {
         Some(cause) => Some(cause.to_string()),
-        None if priority.urgent => {
+        None if priority.urgent || matches!(notice.facts, Facts::Alarm(_)) => {
             let (name, _) = cause_of(notice, priority);
             Some(name).filter(|it| it.parse::<Kind>().is_err())
         }
@@ -138,6 +138,10 @@ pub(in crate::notifier::thread) fn cause_of(
             let check = checks.find(|it| it.status.as_ref() == status);
             (name(&check.and_then(|it| it.kind.clone())), None)
         }
+        (Facts::Alarm(alarm), None) => (alarms::cause(alarm), alarms::words(alarm)),
+        (Facts::Scaling(scaling), None) => {
+            (notice.kind.to_string(), Some(scaling.in_words()))
+        }
         (Facts::Call(call), None) => {
             let code = call.error.as_ref().map(|it| it.code.clone());
             let words = code
@@ -145,6 +149,8 @@ pub(in crate::notifier::thread) fn cause_of(
                 .map(|code| format!("{} was refused: {code}", call.name));
             (name(&code), words)
         }
-        (Facts::Task(_) | Facts::Hook(_) | Facts::Foreign, None) => (notice.kind.to_string(), None),
+        (Facts::Task(_) | Facts::Hook(_) | Facts::AwsHealth(_) | Facts::Foreign, None) => {
+            (notice.kind.to_string(), None)
+        }
     }
 }

@@ -93,7 +93,7 @@ impl Incident {
         let urgent = matches!(
             reason,
             Reason::Opened | Reason::Worse | Reason::CameBack | Reason::Reminder
-        );
+        ) && self.urgent;
         let became_critical = self.worst == Severity::Critical
             && (self.shown_severity < Severity::Critical || reason == Reason::CameBack);
         let mentions =

@@ -136,6 +136,14 @@ fn event(detail_type: &str, resource: &str, detail: Value) -> Event {
     }))
 }
 
+/// An event of another AWS service.
+pub(super) fn of(source: &str, detail_type: &str, time: &str, detail: Value) -> Event {
+    let Event(mut value) = event(detail_type, "", detail);
+    value["source"] = json!(source);
+    value["resources"] = json!([]);
+    at(time, Event(value))
+}
+
 fn arn(kind: &str, name: &str) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/{name}")
 }

@@ -268,6 +268,7 @@ fn outcome(thread: &Thread) -> String {
         Thread::Storm(it) => format!("{} members, {}", it.members.len(), it.total()),
         Thread::Run(it) => format!("{} of {} failed", it.failed().count(), it.total()),
         Thread::Activity(it) => it.total.to_string(),
+        Thread::Announcement(it) => it.affected().to_string(),
     };
     let state = state.unwrap_or_default();
     format!("{} {state} {} {counts}", thread.kind(), thread.severity())

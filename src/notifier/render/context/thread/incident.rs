@@ -38,10 +38,22 @@ pub(super) fn incident_names(
         since,
         before,
         hosts,
+        alarms: alarms(incident),
         part_of_storm: incident.storm.is_some(),
         escalated_after: incident.escalation.after().map(rough),
         ..ThreadNames::default()
     }
+}
+
+/// `checkout-cpu is on`, `checkout-cpu was on for 12 min`. A single alarm is the headline already.
+fn alarms(incident: &Incident) -> Vec<String> {
+    let many = incident.causes.len() > 1;
+    let alarms = incident.alarms.iter().filter(|_| many);
+    let alarms = alarms.map(|it| match it.ok_at.filter(|_| !it.is_on()) {
+        Some(ok_at) => format!("{} was on for {}", it.name, rough(ok_at.since(it.on_at))),
+        None => format!("{} is on", it.name),
+    });
+    alarms.collect()
 }
 
 /// The headline of an incident after its subject. `None` if the event's own headline says it: there is only one failure.
@@ -100,6 +112,7 @@ fn recovering(incident: &Incident) -> &'static str {
         Some(Sign::Deployment) => "is recovering, a deployment has completed",
         Some(Sign::HealthOk) => "is healthy again",
         Some(Sign::GoodEnd) => "ended well again",
+        Some(Sign::AlarmOk) => "has no alarm any more",
         None => "is recovering",
     }
 }

@@ -1,0 +1,202 @@
+//! What an event of AWS Health affects: services, tasks outside services, and other resources.
+//!
+//! AWS's documents and mails write a service in three ways: `CLUSTER|SERVICE`, `CLUSTER | SERVICE` and `CLUSTER/SERVICE`.
+//! A task outside services is an ARN, or its id.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html>
+
+use serde::{Deserialize, Serialize};
+
+use crate::ecs::arn::{self, Arn};
+
+/// The affected resources. One event may name thousands, so a state keeps the first of each list. The counts are of all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Affected {
+    pub services: Vec<AffectedService>,
+    pub service_count: usize,
+    /// Tasks that no service replaces.
+    pub tasks: Vec<AffectedTask>,
+    pub task_count: usize,
+    pub others: Vec<String>,
+    pub other_count: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AffectedService {
+    pub cluster: String,
+    pub service: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AffectedTask {
+    /// `None` if the event names the task without its cluster.
+    pub cluster: Option<String>,
+    pub task: String,
+}
+
+impl Affected {
+    pub fn read<'a>(entities: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut affected = Self::default();
+        for entity in entities {
+            affected.add(entity.trim());
+        }
+        affected.service_count = affected.services.len();
+        affected.task_count = affected.tasks.len();
+        affected.other_count = affected.others.len();
+        affected
+    }
+
+    fn add(&mut self, entity: &str) {
+        match Arn::parse(entity) {
+            Some(arn) => self.add_arn(arn, entity),
+            None if arn::is_id(entity) => self.tasks.push(AffectedTask {
+                cluster: None,
+                task: entity.to_owned(),
+            }),
+            None => match service(entity) {
+                Some(service) => self.services.push(service),
+                None => self.others.push(entity.to_owned()),
+            },
+        }
+    }
+
+    fn add_arn(&mut self, arn: Arn<'_>, entity: &str) {
+        let cluster = arn.cluster().map(str::to_owned);
+        let name = arn::name(entity).to_owned();
+        match (arn.kind(), cluster) {
+            ("task", cluster) => self.tasks.push(AffectedTask {
+                cluster,
+                task: name,
+            }),
+            ("service", Some(cluster)) => self.services.push(AffectedService {
+                cluster,
+                service: name,
+            }),
+            (_, _) => self.others.push(entity.to_owned()),
+        }
+    }
+
+    pub fn count(&self) -> usize {
+        self.service_count + self.task_count + self.other_count
+    }
+
+    /// The cluster, if all that is named is in one.
+    pub fn only_cluster(&self) -> Option<&str> {
+        let of_services = self.services.iter().map(|it| Some(it.cluster.as_str()));
+        let of_tasks = self.tasks.iter().map(|it| it.cluster.as_deref());
+        let mut clusters = of_services.chain(of_tasks);
+        let first = clusters.next()??;
+        let is_only = self.others.is_empty() && clusters.all(|it| it == Some(first));
+        is_only.then_some(first)
+    }
+
+    /// The service, if nothing else is affected.
+    pub fn only_service(&self) -> Option<&AffectedService> {
+        match self.services.as_slice() {
+            [only] if self.is_one() => Some(only),
+            _ => None,
+        }
+    }
+
+    /// The task, if nothing else is affected.
+    pub fn only_task(&self) -> Option<&AffectedTask> {
+        match self.tasks.as_slice() {
+            [only] if self.is_one() => Some(only),
+            _ => None,
+        }
+    }
+
+    fn is_one(&self) -> bool {
+        self.count() == 1
+    }
+
+    /// Adds the resources of another page of the same event.
+    pub fn merge(&mut self, page: &Self) {
+        let is_new = |it: &&AffectedService| !self.services.contains(it);
+        let services: Vec<_> = page.services.iter().filter(is_new).cloned().collect();
+        self.service_count += page.service_count - (page.services.len() - services.len());
+        self.services.extend(services);
+        self.tasks.extend(page.tasks.iter().cloned());
+        self.task_count += page.task_count;
+        self.others.extend(page.others.iter().cloned());
+        self.other_count += page.other_count;
+    }
+}
+
+fn service(entity: &str) -> Option<AffectedService> {
+    let (cluster, service) = entity.split_once('|').or_else(|| entity.split_once('/'))?;
+    let (cluster, service) = (cluster.trim(), service.trim());
+    let is_service = arn::is_name(cluster) && arn::is_name(service);
+    is_service.then(|| AffectedService {
+        cluster: cluster.to_owned(),
+        service: service.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(cluster: &str, service: &str) -> AffectedService {
+        AffectedService {
+            cluster: cluster.to_owned(),
+            service: service.to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_resource_is_read() {
+        let affected = Affected::read([
+            "prod|web",
+            "prod | api",
+            "prod/mailer",
+            "arn:aws:ecs:eu-west-1:210987654321:service/prod/search",
+            "arn:aws:ecs:eu-west-1:210987654321:task/batch/607a86f7c2d14e0f9b3a5d8e1c4f7a20",
+            "arn:aws:ecs:eu-west-1:210987654321:task/607a86f7-c2d1-4e0f-9b3a-5d8e1c4f7a20",
+            "607a86f7c2d14e0f9b3a5d8e1c4f7a21",
+            "prod|<!channel>",
+            "arn:aws:ecs:eu-west-1:210987654321:service/web",
+            "i-0abc",
+        ]);
+        assert_eq!(
+            affected.services,
+            [
+                service("prod", "web"),
+                service("prod", "api"),
+                service("prod", "mailer"),
+                service("prod", "search")
+            ]
+        );
+        let tasks: Vec<_> = affected
+            .tasks
+            .iter()
+            .map(|it| (it.cluster.as_deref(), it.task.as_str()))
+            .collect();
+        assert_eq!(
+            tasks,
+            [
+                (Some("batch"), "607a86f7c2d14e0f9b3a5d8e1c4f7a20"),
+                (None, "607a86f7-c2d1-4e0f-9b3a-5d8e1c4f7a20"),
+                (None, "607a86f7c2d14e0f9b3a5d8e1c4f7a21"),
+            ]
+        );
+        assert_eq!((affected.other_count, affected.only_cluster()), (3, None));
+    }
+
+    #[test]
+    fn what_is_affected_alone_is_the_subject() {
+        let one = Affected::read(["prod|web"]);
+        assert_eq!(one.only_service(), Some(&service("prod", "web")));
+        assert_eq!(one.only_cluster(), Some("prod"));
+        let two = Affected::read(["prod|web", "prod|api"]);
+        assert_eq!((two.only_service(), two.only_cluster()), (None, Some("prod")));
+        assert_eq!(Affected::read([]).only_cluster(), None);
+    }
+
+    #[test]
+    fn pages_are_added() {
+        let mut affected = Affected::read(["prod|web", "prod|api"]);
+        affected.merge(&Affected::read(["prod|api", "prod|mailer", "i-0abc"]));
+        assert_eq!((affected.service_count, affected.other_count), (3, 1));
+    }
+}

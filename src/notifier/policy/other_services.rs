@@ -1,0 +1,38 @@
+//! Decides about events of other AWS services that are about ECS.
+
+use super::{Decision, DropReason, Severity, not_urgent, urgent};
+use crate::ecs::notice::{AlarmFacts, AlarmState, AwsHealthFacts, ScalingFacts};
+use crate::ecs::target_tracking::TrackingEnd;
+
+/// Urgent is what nobody repairs by itself: tasks that AWS stops and nobody replaces, and problems of AWS.
+pub(super) fn of_health_event(health: &AwsHealthFacts) -> Decision {
+    match health.category.as_deref() {
+        _ if health.is_closed() => not_urgent(Severity::Success),
+        Some("scheduledChange") if health.needs_action() => urgent(Severity::Warning),
+        Some("issue") => urgent(Severity::Warning),
+        Some("accountNotification") => not_urgent(Severity::Info),
+        Some(_) | None => not_urgent(Severity::Warning),
+    }
+}
+
+/// AWS sends the event only for a service that cannot scale out any more.
+pub(super) fn of_scaling(scaling: &ScalingFacts) -> Decision {
+    match scaling.scaled_to_max {
+        true => urgent(Severity::Warning),
+        false => Decision::Drop(DropReason::Autoscaling),
+    }
+}
+
+/// The alarms of target tracking are how a service scales, so they are not urgent. The one for the lower end is on
+/// whenever the service is idle.
+pub(super) fn of_alarm(alarm: &AlarmFacts) -> Decision {
+    match (alarm.state, alarm.tracks) {
+        _ if alarm.is_of_ecs == Some(false) => Decision::Drop(DropReason::NotEcs),
+        _ if alarm.is_suppressed => Decision::Drop(DropReason::AlarmSuppressed),
+        (_, Some(TrackingEnd::Low)) => Decision::Drop(DropReason::Autoscaling),
+        (AlarmState::Alarm, Some(TrackingEnd::High)) => not_urgent(Severity::Warning),
+        (AlarmState::Alarm, None) => urgent(Severity::Warning),
+        (AlarmState::Ok | AlarmState::InsufficientData, _) => Decision::Drop(DropReason::AlarmOk),
+        (AlarmState::Unknown, _) => not_urgent(Severity::Info),
+    }
+}

@@ -1,0 +1,220 @@
+//! The names of events of other AWS services: AWS Health, Application Auto Scaling, CloudWatch.
+
+use serde::Serialize;
+
+use super::{TemplateNames, first, is_shell_safe, text};
+use crate::ecs::affected::{Affected, AffectedService, AffectedTask};
+use crate::ecs::arn::is_region;
+use crate::ecs::event::Time;
+use crate::ecs::notice::{AlarmFacts, AlarmState, AwsHealthFacts, Kind, ScalingFacts};
+
+/// What happens to tasks.
+const RETIREMENT_PAGE: &str =
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html";
+
+/// How to choose the time: a wait of 0, 7 or 14 days, or event windows.
+const PREPARATION_PAGE: &str =
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/prepare-task-retirement.html";
+
+const SCALING_PAGE: &str =
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html";
+
+/// The most affected resources of one kind in a message.
+const MOST_AFFECTED: usize = 10;
+
+/// The most commands for resources of one kind.
+const MOST_COMMANDS: usize = 3;
+
+/// A command that a reader can copy.
+#[derive(Debug, Serialize)]
+pub(super) struct CommandNames {
+    /// What it is for: `To replace checkout now`.
+    purpose: String,
+    command: String,
+}
+
+impl TemplateNames {
+    pub(super) fn add_aws_health(&mut self, health: &AwsHealthFacts, kind: Kind) {
+        let affected = &health.affected;
+        self.type_code = health.type_code.clone();
+        self.category = health.category.clone();
+        self.status = health.status.clone();
+        self.description = health.description.clone();
+        self.starts_at = text(health.starts_at.as_ref());
+        self.ends_at = text(health.ends_at.as_ref());
+        self.affected_services = of_services(affected);
+        self.standalone_tasks = of_tasks(affected);
+        self.affected_others = listed(&affected.others, affected.other_count, Clone::clone);
+        self.event_text = Some(announced(health, kind));
+        if kind == Kind::TaskRetirement && !health.is_closed() {
+            self.add_retirement(affected);
+        }
+    }
+
+    fn add_retirement(&mut self, affected: &Affected) {
+        self.advice = Some(match (affected.task_count, affected.service_count) {
+            (0, 0) => "look up in the AWS Health Dashboard which tasks are affected",
+            (0, _) => {
+                "make sure that new tasks can start: a service that cannot start them loses capacity"
+            }
+            (_, _) => {
+                "start these tasks again yourself before that time; what a schedule launches comes again with its next run"
+            }
+        });
+        self.advice_url = Some(match affected.task_count {
+            0 => PREPARATION_PAGE,
+            _ => RETIREMENT_PAGE,
+        });
+        let Some(region) = self.region.clone().filter(|it| is_region(it)) else {
+            return;
+        };
+        let services = affected.services.iter().take(MOST_COMMANDS);
+        let services = services.filter_map(|it| replacement(it, &region));
+        let tasks = affected.tasks.iter().take(MOST_COMMANDS);
+        let tasks = tasks.filter_map(|it| description(it, &region));
+        self.commands = services.chain(tasks).collect();
+    }
+
+    pub(super) fn add_scaling(&mut self, scaling: &ScalingFacts) {
+        self.old_count = scaling.old_count;
+        self.new_count = scaling.new_count;
+        self.max_count = scaling.most;
+        self.event_text = Some(scaling.in_words());
+        self.advice = Some(
+            "see whether it has enough tasks for the load; if not, raise the maximum of its scaling",
+        );
+        self.advice_url = Some(SCALING_PAGE);
+    }
+
+    pub(super) fn add_alarm(&mut self, alarm: &AlarmFacts) {
+        self.resource = None;
+        self.alarm = alarm.name.clone();
+        self.status = Some(in_words(alarm.state).to_owned());
+        self.measured = alarm.measured();
+        // The headline says the same with fewer words.
+        let is_said = self.measured.is_some() && alarm.value.is_some();
+        let is_said = is_said || !alarm.triggered_by.is_empty();
+        self.reason = alarm.reason.clone().filter(|_| !is_said);
+        self.advice = (alarm.tracks.is_some() && alarm.is_on()).then_some(
+            "wait while the service scales out; if this lasts, see whether it is at its maximum",
+        );
+        self.description = alarm.description.clone();
+        self.triggered_by = first(&alarm.triggered_by, Clone::clone);
+    }
+}
+
+/// What AWS announces, in words.
+pub(super) fn announced(health: &AwsHealthFacts, kind: Kind) -> String {
+    match kind {
+        Kind::TaskRetirement => retirement(health),
+        _ => type_in_words(health),
+    }
+}
+
+fn in_words(state: AlarmState) -> &'static str {
+    match state {
+        AlarmState::Ok => "OK",
+        AlarmState::Alarm => "in alarm",
+        AlarmState::InsufficientData => "without data",
+        AlarmState::Unknown => "in an unknown state",
+    }
+}
+
+/// `checkout in prod-web`, and how many more there are.
+fn of_services(affected: &Affected) -> Vec<String> {
+    listed(&affected.services, affected.service_count, |it| {
+        format!("{} in {}", it.service, it.cluster)
+    })
+}
+
+fn of_tasks(affected: &Affected) -> Vec<String> {
+    listed(&affected.tasks, affected.task_count, |it| {
+        let task: String = it.task.chars().take(8).collect();
+        match &it.cluster {
+            Some(cluster) => format!("{task} in {cluster}"),
+            None => task,
+        }
+    })
+}
+
+fn listed<T>(items: &[T], count: usize, words: impl Fn(&T) -> String) -> Vec<String> {
+    let shown: Vec<_> = items.iter().take(MOST_AFFECTED).map(words).collect();
+    let more = count.saturating_sub(shown.len());
+    let more = (more > 0).then(|| format!("{more} more"));
+    shown.into_iter().chain(more).collect()
+}
+
+/// `AWS stops 2 tasks on Fargate from 2026-12-03 on and does not replace them`.
+fn retirement(health: &AwsHealthFacts) -> String {
+    let affected = &health.affected;
+    let from = health.starts_at.as_ref().map(from_day).unwrap_or_default();
+    let tasks = match affected.task_count {
+        1 => "1 task".to_owned(),
+        count => format!("{count} tasks"),
+    };
+    let services = match affected.service_count {
+        1 => "1 service".to_owned(),
+        count => format!("{count} services"),
+    };
+    match (affected.task_count, affected.service_count) {
+        _ if health.is_closed() => {
+            "the retirement of tasks on Fargate is over".to_owned()
+        }
+        (0, 0) => format!("AWS stops tasks on Fargate{from}"),
+        (0, _) => format!("AWS replaces the tasks of {services} on Fargate{from}"),
+        (_, 0) => format!("AWS stops {tasks} on Fargate{from} and does not replace them"),
+        (_, _) => format!(
+            "AWS stops {tasks} on Fargate{from} and does not replace them; those of {services} are replaced"
+        ),
+    }
+}
+
+/// ` from 2026-12-03 on`. AWS says a day's time only roughly, and the lines below have it.
+fn from_day(time: &Time) -> String {
+    let day = time.instant();
+    let day = day.map(|it| it.strftime("%Y-%m-%d").to_string());
+    day.map(|it| format!(" from {it} on")).unwrap_or_default()
+}
+
+/// `AWS_ECS_OPERATIONAL_ISSUE` → `operational issue`.
+fn type_in_words(health: &AwsHealthFacts) -> String {
+    let code = health.type_code.as_deref().unwrap_or("an event");
+    let known = ["AWS_ECS_", "AWS_FARGATE_", "AWS_EC2_", "AWS_"];
+    let code = known
+        .iter()
+        .find_map(|prefix| code.strip_prefix(prefix))
+        .unwrap_or(code);
+    let is_code = code.bytes().all(|it| it.is_ascii_uppercase() || b"_0123456789".contains(&it));
+    let words = match is_code {
+        true => code.to_ascii_lowercase().replace('_', " "),
+        false => code.to_owned(),
+    };
+    match health.is_closed() {
+        true => format!("{words}, which is over"),
+        false => words,
+    }
+}
+
+fn replacement(service: &AffectedService, region: &str) -> Option<CommandNames> {
+    let AffectedService { cluster, service } = service;
+    let is_safe = is_shell_safe(cluster) && is_shell_safe(service);
+    is_safe.then(|| CommandNames {
+        purpose: format!("To replace {service} now"),
+        command: format!(
+            "aws ecs update-service --region {region} --cluster {cluster} --service {service} --force-new-deployment"
+        ),
+    })
+}
+
+fn description(task: &AffectedTask, region: &str) -> Option<CommandNames> {
+    let cluster = task.cluster.as_ref()?;
+    let id = &task.task;
+    let short: String = id.chars().take(8).collect();
+    let is_safe = is_shell_safe(cluster) && is_shell_safe(id);
+    is_safe.then(|| CommandNames {
+        purpose: format!("To see what launched {short}"),
+        command: format!(
+            "aws ecs describe-tasks --region {region} --cluster {cluster} --tasks {id}"
+        ),
+    })
+}
