@@ -192,19 +192,17 @@ impl Session {
         aws_sdk_ecs::Client::from_conf(config)
     }
 
-    /// The same for CloudWatch Logs.
-    pub fn logs_with_short_timeout(&self, region: &str) -> service::Client {
-        let config = self.config.to_builder().retry_config(one_quick_retry());
-        Self::logs_of(config, region)
-    }
-
-    /// SNS, in the region of a topic. The caller ends a call that takes too long.
-    pub fn sns_with_short_timeout(&self, region: &str) -> service::Client {
+    /// Another service in a region. The caller ends a call that takes too long.
+    pub fn service_with_short_timeout(
+        &self,
+        service: service::Service,
+        region: &str,
+    ) -> service::Client {
         let config = self.config.to_builder();
         let config = config
             .region(Region::new(region.to_owned()))
             .retry_config(one_quick_retry());
-        service::Client::new(config.build(), service::SNS)
+        service::Client::new(config.build(), service)
     }
 
     /// IAM. The caller ends a call that takes too long.

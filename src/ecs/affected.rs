@@ -189,7 +189,10 @@ mod tests {
         assert_eq!(one.only_service(), Some(&service("prod", "web")));
         assert_eq!(one.only_cluster(), Some("prod"));
         let two = Affected::read(["prod|web", "prod|api"]);
-        assert_eq!((two.only_service(), two.only_cluster()), (None, Some("prod")));
+        assert_eq!(
+            (two.only_service(), two.only_cluster()),
+            (None, Some("prod"))
+        );
         assert_eq!(Affected::read([]).only_cluster(), None);
     }
 

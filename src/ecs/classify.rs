@@ -7,6 +7,7 @@ mod alarm;
 mod api_call;
 mod aws_health;
 mod instance;
+mod rollout;
 mod scaling;
 mod service;
 mod task;
@@ -36,6 +37,9 @@ pub fn classify(event: &EcsEvent) -> Notice {
         Detail::Hook(change) => service::find_hook(change, envelope),
         Detail::Instance(change) => instance::find_state(change),
         Detail::InstanceHealth(change) => instance::find_health(change),
+        Detail::DaemonDeployment(change) => rollout::find_daemon_deployment(change, envelope),
+        Detail::DaemonAction(action) => rollout::find_daemon_action(action, envelope),
+        Detail::CodeDeploy(change) => rollout::find_code_deploy(change, envelope),
         Detail::AwsHealth(event) => aws_health::find(event),
         Detail::Scaling(activity) => scaling::find(activity),
         Detail::Alarm(alarm) => alarm::find(alarm),
@@ -133,9 +137,17 @@ fn arn_in(event: &EcsEvent) -> Option<String> {
             .iter()
             .map(|key| Fields::new(&call.request).text(key))
             .collect(),
-        Detail::AwsHealth(_) | Detail::Scaling(_) | Detail::Alarm(_) | Detail::Foreign => {
-            Vec::new()
+        Detail::DaemonDeployment(change) => {
+            vec![change.cluster_arn.clone(), change.daemon_arn.clone()]
         }
+        Detail::DaemonAction(action) => {
+            vec![action.cluster_arn.clone(), action.daemon_arn.clone()]
+        }
+        Detail::CodeDeploy(_)
+        | Detail::AwsHealth(_)
+        | Detail::Scaling(_)
+        | Detail::Alarm(_)
+        | Detail::Foreign => Vec::new(),
     };
     let mut arns = detail
         .into_iter()

@@ -8,6 +8,8 @@
 mod alarm;
 mod aws_health;
 mod cloudtrail;
+mod code_deploy;
+mod daemon;
 mod deployment;
 mod fields;
 mod instance;
@@ -21,6 +23,8 @@ use serde_json::Value;
 pub use alarm::{AlarmMetric, AlarmStateChange};
 pub use aws_health::AwsHealthEvent;
 pub use cloudtrail::{ApiCall, Identity};
+pub use code_deploy::CodeDeployStateChange;
+pub use daemon::{DaemonAction, DaemonDeployment};
 pub use deployment::{DeploymentStateChange, HookStateChange};
 pub use fields::Fields;
 pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange, docker_version};
@@ -58,6 +62,10 @@ pub enum Detail {
     Hook(HookStateChange),
     Instance(InstanceStateChange),
     InstanceHealth(InstanceHealthChange),
+    DaemonDeployment(DaemonDeployment),
+    DaemonAction(DaemonAction),
+    /// A deployment of CodeDeploy, of whatever it deploys to.
+    CodeDeploy(CodeDeployStateChange),
     /// What AWS Health says about ECS.
     AwsHealth(Box<AwsHealthEvent>),
     /// A service has reached the maximum of its scaling.
@@ -185,6 +193,10 @@ impl Detail {
             Some("ECS Container Instance Health Change") => {
                 Self::InstanceHealth(InstanceHealthChange::read(fields))
             }
+            Some("ECS Daemon Deployment State Change") => {
+                Self::DaemonDeployment(DaemonDeployment::read(fields))
+            }
+            Some("ECS Daemon Service Action") => Self::DaemonAction(DaemonAction::read(fields)),
             Some(_) | None => Self::Unknown(detail.clone()),
         }
     }
@@ -204,6 +216,9 @@ impl Detail {
             ) => ScalingActivity::read(detail).map(|it| Self::Scaling(Box::new(it))),
             ("aws.cloudwatch", "CloudWatch Alarm State Change") => {
                 AlarmStateChange::read(detail).map(|it| Self::Alarm(Box::new(it)))
+            }
+            ("aws.codedeploy", "CodeDeploy Deployment State-change Notification") => {
+                Some(Self::CodeDeploy(CodeDeployStateChange::read(detail)))
             }
             (_, _) => None,
         };

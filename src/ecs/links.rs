@@ -126,9 +126,7 @@ impl<'a> Console<'a> {
     fn alarm(&self, name: &str) -> String {
         let Self { region, domain } = self;
         let name = utf8_percent_encode(name, SEGMENT);
-        format!(
-            "https://{region}.{domain}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"
-        )
+        format!("https://{region}.{domain}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}")
     }
 
     fn task(&self, cluster: &str, task: &str, tab: &str) -> Option<String> {

@@ -49,6 +49,9 @@ pub enum Kind {
     ServiceAction,
     Deployment,
     DeploymentHook,
+    DaemonDeployment,
+    DaemonAction,
+    CodeDeploy,
     TaskRetirement,
     AwsHealth,
     ScaledToMax,
@@ -126,6 +129,11 @@ impl Resource {
         }
     }
 
+    /// Whether it is something that is deployed, as a service is.
+    pub fn has_deployments(&self) -> bool {
+        matches!(self.kind.as_str(), "daemon" | "deployment-group")
+    }
+
     /// `capacity provider spot`.
     pub fn in_words(&self) -> String {
         format!("{} {}", self.kind.replace('-', " "), self.name)
@@ -185,6 +193,7 @@ pub enum Facts {
     Instance(InstanceStateChange),
     Health(InstanceHealthChange),
     Hook(HookStateChange),
+    Rollout(Box<RolloutFacts>),
     AwsHealth(Box<AwsHealthFacts>),
     Scaling(ScalingFacts),
     Alarm(Box<AlarmFacts>),
@@ -204,6 +213,7 @@ impl Facts {
             | Self::Instance(_)
             | Self::Health(_)
             | Self::Hook(_)
+            | Self::Rollout(_)
             | Self::AwsHealth(_)
             | Self::Scaling(_)
             | Self::Alarm(_)
@@ -440,6 +450,8 @@ pub enum TaskSource {
 pub struct ServiceFacts {
     pub event_name: Option<String>,
     pub event_type: Option<String>,
+    /// Of a daemon: why its task did not start.
+    pub failure_type: Option<String>,
     pub reason: Option<String>,
     pub deployment_id: Option<String>,
     /// When the deployment reached this state.
@@ -474,6 +486,56 @@ pub struct UnknownFacts {
     pub reason: Option<String>,
     /// The path and the value of every field, in the order of the paths.
     pub fields: Vec<(String, String)>,
+}
+
+/// A state of a deployment that is not ECS's own of a service.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RolloutFacts {
+    pub tool: RolloutTool,
+    pub id: Option<String>,
+    pub state: RolloutState,
+    /// The state as AWS writes it.
+    pub event_name: Option<String>,
+    pub reason: Option<String>,
+    /// The revision of a daemon. It is a UUID.
+    pub revision: Option<String>,
+    pub updated_at: Option<Time>,
+    /// Of CodeDeploy.
+    pub application: Option<String>,
+    pub group: Option<String>,
+    /// The deployment that this one rolls back. AWS is asked.
+    pub rolls_back: Option<String>,
+    /// Whether it is about ECS. `None` if only AWS can tell, and has not.
+    pub is_of_ecs: Option<bool>,
+}
+
+/// What rolls a deployment out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutTool {
+    /// ECS itself, for a managed daemon.
+    #[default]
+    Daemon,
+    CodeDeploy,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutState {
+    InProgress,
+    /// CodeDeploy waits before it moves the traffic.
+    Ready,
+    Succeeded,
+    Failed,
+    Stopping,
+    /// Somebody stopped it, it failed, or a newer one replaces it.
+    Stopped,
+    RollingBack,
+    RolledBack,
+    RollbackFailed,
+    #[default]
+    Unknown,
 }
 
 /// An event of AWS Health: planned work of AWS, or a problem of AWS.
@@ -578,7 +640,11 @@ impl AlarmFacts {
         let metric = self.metric.as_deref()?;
         let numbers = [&self.value, &self.threshold].into_iter().flatten();
         let numbers: Vec<_> = numbers.map(String::as_str).collect();
-        Some(format!("{metric} {}", numbers.join(", ")).trim_end().to_owned())
+        Some(
+            format!("{metric} {}", numbers.join(", "))
+                .trim_end()
+                .to_owned(),
+        )
     }
 
     /// Whether its condition is fulfilled.

@@ -6,6 +6,7 @@
 
 mod alias;
 mod calls;
+mod code_deploy;
 mod definition;
 mod deployment;
 mod instance;
@@ -16,18 +17,19 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join3;
+use futures::future::{join3, join4};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use crate::aws::LazySession;
+use crate::ecs::arn::is_name;
 use crate::ecs::links;
 use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::tag_keys::TagKeys;
 use alias::AliasCache;
-use crate::ecs::arn::is_name;
 use calls::{AwsCalls, ClientCache, Cluster, Member, region};
+use code_deploy::GroupCache;
 use definition::DefinitionCache;
 use tags::TagCache;
 
@@ -40,6 +42,7 @@ pub struct Enricher {
     clients: OnceCell<ClientCache>,
     definitions: DefinitionCache,
     tags: TagCache,
+    groups: GroupCache,
     /// `None` if the alias of the own account is not wanted.
     alias: Option<AliasCache>,
     log_tail: Option<LogTail>,
@@ -90,6 +93,7 @@ impl Enricher {
             clients: OnceCell::new(),
             definitions: DefinitionCache::default(),
             tags: TagCache::default(),
+            groups: GroupCache::default(),
             alias: None,
             log_tail,
             limits,
@@ -155,15 +159,17 @@ impl Enricher {
             return;
         };
         let aws = AwsCalls::new(clients, self.limits.call, until);
-        let (tasks, deployments, ()) = join3(
+        let (tasks, deployments, code_deployments, ()) = join4(
             task::fetch(&aws, &notices),
             deployment::fetch(&aws, &notices),
+            code_deploy::fetch(&aws, &self.groups, &notices),
             self.fetch_alias(&aws, &notices),
         )
         .await;
         for notice in &mut notices {
             task::add_to(notice, &tasks);
             deployment::add_to(notice, &deployments);
+            code_deploy::add_to(notice, &code_deployments);
         }
         notices.retain(|notice| is_kept(notice, policy));
         let (definitions, instances, tags) = join3(
@@ -219,6 +225,7 @@ impl Enricher {
             .map(|(cluster, _)| cluster.region);
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
+            .or_else(|| Some(code_deploy::missing(notice)?.0))
             .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
             .or_else(|| {
                 let alias = self.alias.as_ref().filter(|it| it.is_missing(notice));

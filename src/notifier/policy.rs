@@ -152,6 +152,7 @@ fn meaning(notice: &Notice, policy: &Policy) -> Decision {
             _ if service_events::says_trouble(name(unknown)) => urgent(Severity::Warning),
             Some(_) | None => not_urgent(Severity::Info),
         },
+        Facts::Rollout(rollout) => other_services::of_rollout(rollout),
         Facts::AwsHealth(health) => other_services::of_health_event(health),
         Facts::Scaling(scaling) => other_services::of_scaling(scaling),
         Facts::Alarm(alarm) => other_services::of_alarm(alarm),

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `observation`, `route` | an event as threads see it; which subjects it is about |
 //! | `board` | advances all subjects of a batch, their storms, and the launches of tasks |
-//! | `service`, `rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
+//! | `service`, `rollout`, `other_rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
 //! | `workload` | what events mean for a family or an instance |
 //! | `host` | what is remembered of an instance for the incidents of its tasks |
 //! | `deployment`, `incident`, `storm`, `run`, `activity`, `announcement` | one kind of thread each |
@@ -30,6 +30,7 @@ mod host;
 mod incident;
 mod observation;
 mod opening;
+mod other_rollout;
 mod outbox;
 mod recent_launches;
 mod registration;
@@ -53,7 +54,7 @@ mod timer;
 mod unix_time;
 mod workload;
 
-use crate::ecs::notice::{Origin, Subject};
+use crate::ecs::notice::{Origin, Resource, Subject};
 
 pub use action::{Action, ActionKind, Reason, ThreadId, ThreadKind, ThreadState, Turn};
 pub use activity::{Activity, ActivityCount};
@@ -91,6 +92,7 @@ fn subject_without_task(subject: &Subject) -> Subject {
         family: name(&subject.family),
         revision: name(&subject.revision),
         tags: subject.tags.clone(),
+        resource: subject.resource.clone().filter(Resource::has_deployments),
         ..Subject::default()
     }
 }

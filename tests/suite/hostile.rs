@@ -33,7 +33,7 @@ pub(crate) const HOSTILE: [&str; 14] = [
 
 // The markup that the templates themselves write: links to the console, times, code, colours.
 static SLACK_OWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\|[^<>|]*>|<https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\|AWS explains>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
+    Regex::new(r"<https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\|[^<>|]*>|<https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#(?:logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+|alarmsV2:alarm/[A-Za-z0-9%._~-]+)\|[^<>|]*>|<https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\|AWS explains>|<!date\^-?\d+\^\{date_num\} \{time_secs\}\|[0-9: -]+UTC>").unwrap()
 });
 static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new("`[^`]*`").unwrap());
 static ENTITY: LazyLock<Regex> = LazyLock::new(|| Regex::new("&(amp|lt|gt);").unwrap());
@@ -43,7 +43,7 @@ static CARD_TAG: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"</?(b|code|pre)>|<a href="https://(?:[a-z0-9-]+\.console\.(?:aws\.amazon\.com|amazonaws\.cn|amazonaws-us-gov\.com)|docs\.aws\.amazon\.com)/[A-Za-z0-9%/._~$:=&;?#+-]*">|</a>"#).unwrap()
 });
 static MARKDOWN_OWN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
+    Regex::new(r"\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/ecs/v2/[A-Za-z0-9%/._~-]+\?region=[a-z0-9-]+\)|\[[^\[\]]*\]\(https://[a-z0-9-]+\.console\.[a-z.-]+/cloudwatch/home\?region=[a-z0-9-]+#(?:logsV2:log-groups/log-group/[A-Za-z0-9$._~-]+/log-events/[A-Za-z0-9$._~-]+|alarmsV2:alarm/[A-Za-z0-9%._~-]+)\)|\[AWS explains\]\(https://docs\.aws\.amazon\.com/AmazonECS/latest/developerguide/[a-z_-]+\.html\)").unwrap()
 });
 static SGR: LazyLock<Regex> = LazyLock::new(|| Regex::new("\u{1b}\\[[0-9;]*m").unwrap());
 static MENTION: LazyLock<Regex> =

@@ -134,13 +134,15 @@ fn in_words(metric: &AlarmMetric) -> String {
     let Some(name) = &metric.name else {
         return computed.cloned().unwrap_or_else(|| "its metric".to_owned());
     };
-    let period = metric.period.filter(|it| *it > 0).map(|seconds| {
-        match (seconds % 3_600, seconds % 60) {
-            (0, _) => format!("{} h", seconds / 3_600),
-            (_, 0) => format!("{} min", seconds / 60),
-            (_, _) => format!("{seconds} s"),
-        }
-    });
+    let period =
+        metric
+            .period
+            .filter(|it| *it > 0)
+            .map(|seconds| match (seconds % 3_600, seconds % 60) {
+                (0, _) => format!("{} h", seconds / 3_600),
+                (_, 0) => format!("{} min", seconds / 60),
+                (_, _) => format!("{seconds} s"),
+            });
     match (&metric.statistic, period) {
         (Some(statistic), Some(period)) => format!("{name} ({statistic} over {period})"),
         (Some(statistic), None) => format!("{name} ({statistic})"),

@@ -187,7 +187,10 @@ mod tests {
             (of("ECS/ContainerInsights", "cpu"), true),
             (of("AWS/EC2", "cpu"), false),
             (of("AWS/ApplicationELB", tracking), true),
-            (of("AWS/EC2", "TargetTracking-service/prod/web-AlarmHigh-x"), false),
+            (
+                of("AWS/EC2", "TargetTracking-service/prod/web-AlarmHigh-x"),
+                false,
+            ),
             (json!({"configuration": {"alarmRule": "ALARM(a)"}}), true),
             (json!({"configuration": {"metrics": "text"}}), false),
             (json!({}), false),

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn the_english_description_is_one_line() {
-        let text = |language: &str, text: &str| json!({"language": language, "latestDescription": text});
+        let text =
+            |language: &str, text: &str| json!({"language": language, "latestDescription": text});
         let event = read(
             &json!({"eventDescription": [text("de_DE", "Hallo"), text("en_US", "One.\\n\\nTwo. ")]}),
             &[],
@@ -121,6 +122,9 @@ mod tests {
         assert_eq!(event.description.as_deref(), Some("One. Two."));
         let event = read(&json!({"eventDescription": [text("de_DE", "Hallo")]}), &[]);
         assert_eq!(event.description.as_deref(), Some("Hallo"));
-        assert_eq!(read(&json!({"eventDescription": "text"}), &[]).description, None);
+        assert_eq!(
+            read(&json!({"eventDescription": "text"}), &[]).description,
+            None
+        );
     }
 }

@@ -23,6 +23,7 @@ use super::{
     Capabilities, Channel, Http, MessageRef, Operation, Outcome, PreparedMessage, RateLimit,
     Receipt, Shown, TypeDefinition, UnansweredKind,
 };
+use crate::aws::service::SNS;
 use crate::aws::service::sns::{FifoIds, Publication, publish};
 use crate::aws::{CallError, ErrorKind};
 use crate::ecs::arn::{Arn, is_region, partition};
@@ -157,7 +158,7 @@ impl Sns {
             Ok(session) => session,
             Err(outcome) => return outcome,
         };
-        let sns = session.sns_with_short_timeout(&self.topic.region);
+        let sns = session.service_with_short_timeout(SNS, &self.topic.region);
         let message = prepared.body.to_string();
         let group = group(prepared.message);
         let deduplication = body::action_id(prepared.message, prepared.operation);

@@ -167,7 +167,10 @@ impl Version {
 /// Health delivers public events a second time through another region, with another id of EventBridge.
 /// <https://docs.aws.amazon.com/health/latest/ug/about-public-events.html>
 fn of_health_event(notice: &Notice, health: &AwsHealthFacts) -> Option<String> {
-    let (event, update) = (health.event_arn.as_ref()?, health.communication_id.as_ref()?);
+    let (event, update) = (
+        health.event_arn.as_ref()?,
+        health.communication_id.as_ref()?,
+    );
     let page = health.page.unwrap_or(1);
     let region = notice.origin.region.as_deref().unwrap_or("-");
     Some(format!(

@@ -529,7 +529,8 @@ fn waits(key: &SubjectKey, other: &SubjectKey) -> bool {
         | SubjectKind::Activity
         | SubjectKind::Definition
         | SubjectKind::Announcement
-        | SubjectKind::Alarm => false,
+        | SubjectKind::Alarm
+        | SubjectKind::Daemon => false,
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
+use crate::aws::service::Service;
 use crate::aws::{CallError, Session, service};
 use crate::ecs::arn;
 use crate::ecs::notice::Notice;
@@ -73,7 +74,7 @@ pub(super) type Member = (Cluster, String);
 pub(super) struct ClientCache {
     session: Session,
     ecs: Mutex<BTreeMap<String, aws_sdk_ecs::Client>>,
-    logs: Mutex<BTreeMap<String, service::Client>>,
+    services: Mutex<BTreeMap<(&'static str, String), service::Client>>,
 }
 
 impl ClientCache {
@@ -81,7 +82,7 @@ impl ClientCache {
         Self {
             session,
             ecs: Mutex::new(BTreeMap::new()),
-            logs: Mutex::new(BTreeMap::new()),
+            services: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -94,11 +95,11 @@ impl ClientCache {
             .clone()
     }
 
-    fn logs(&self, region: &str) -> service::Client {
-        let mut clients = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || self.session.logs_with_short_timeout(region);
+    fn service(&self, service: Service, region: &str) -> service::Client {
+        let mut clients = self.services.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || self.session.service_with_short_timeout(service, region);
         clients
-            .entry(region.to_owned())
+            .entry((service.name, region.to_owned()))
             .or_insert_with(make)
             .clone()
     }
@@ -127,7 +128,11 @@ impl<'a> AwsCalls<'a> {
     }
 
     pub(super) fn logs(&self, region: &str) -> service::Client {
-        self.clients.logs(region)
+        self.service(service::CLOUD_WATCH_LOGS, region)
+    }
+
+    pub(super) fn service(&self, service: Service, region: &str) -> service::Client {
+        self.clients.service(service, region)
     }
 
     pub(super) fn iam(&self) -> service::Client {

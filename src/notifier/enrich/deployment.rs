@@ -8,9 +8,9 @@ use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent};
 
 use super::calls::{AwsCalls, Cluster, Member};
-use crate::ecs::arn::is_name;
 use crate::aws::CallError;
 use crate::ecs::arn;
+use crate::ecs::arn::is_name;
 use crate::ecs::event::Time;
 use crate::ecs::notice::{Facts, Kind, Notice, Progress};
 use crate::ecs::service_events::{rollback_target, says_rollback};

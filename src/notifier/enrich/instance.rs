@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use aws_sdk_ecs::types::ContainerInstance;
 
 use super::calls::{AwsCalls, Cluster, Member};
-use crate::ecs::arn::is_id;
 use crate::aws::CallError;
 use crate::ecs::arn;
+use crate::ecs::arn::is_id;
 use crate::ecs::notice::{Facts, Host, Kind, Notice};
 
 /// The most instances in one call.

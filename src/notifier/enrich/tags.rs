@@ -12,9 +12,9 @@ use futures::future::join;
 use tokio::time::Instant;
 
 use super::calls::{AwsCalls, Cluster, Member};
-use crate::ecs::arn::{is_id, is_name};
 use crate::aws::CallError;
 use crate::ecs::arn;
+use crate::ecs::arn::{is_id, is_name};
 use crate::ecs::notice::Notice;
 use crate::notifier::tag_keys::TagKeys;
 

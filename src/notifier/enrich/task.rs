@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use super::calls::{AwsCalls, Cluster, Member};
-use crate::ecs::arn::is_id;
 use crate::aws::{CallError, Task};
+use crate::ecs::arn::is_id;
 use crate::ecs::classify::actor_of_started_by;
 use crate::ecs::notice::{Container, Facts, Kind, Notice, TaskFacts, TaskSource};
 

@@ -1,7 +1,10 @@
 //! Decides about events of other AWS services that are about ECS.
 
 use super::{Decision, DropReason, Severity, not_urgent, urgent};
-use crate::ecs::notice::{AlarmFacts, AlarmState, AwsHealthFacts, ScalingFacts};
+use crate::ecs::notice::{
+    AlarmFacts, AlarmState, AwsHealthFacts, RolloutFacts, RolloutState, ScalingFacts,
+};
+use crate::ecs::service_events::says_trouble;
 use crate::ecs::target_tracking::TrackingEnd;
 
 /// Urgent is what nobody repairs by itself: tasks that AWS stops and nobody replaces, and problems of AWS.
@@ -12,6 +15,32 @@ pub(super) fn of_health_event(health: &AwsHealthFacts) -> Decision {
         Some("issue") => urgent(Severity::Warning),
         Some("accountNotification") => not_urgent(Severity::Info),
         Some(_) | None => not_urgent(Severity::Warning),
+    }
+}
+
+/// Deployments of daemons have `eventType` INFO in nearly all states, so the state decides.
+pub(super) fn of_rollout(rollout: &RolloutFacts) -> Decision {
+    if rollout.is_of_ecs == Some(false) {
+        return Decision::Drop(DropReason::NotEcs);
+    }
+    match rollout.state {
+        RolloutState::Failed | RolloutState::RollbackFailed => urgent(Severity::Critical),
+        RolloutState::Ready
+        | RolloutState::Stopped
+        | RolloutState::RollingBack
+        | RolloutState::RolledBack => urgent(Severity::Warning),
+        RolloutState::Stopping => not_urgent(Severity::Warning),
+        RolloutState::Succeeded => not_urgent(Severity::Success),
+        RolloutState::InProgress => not_urgent(Severity::Info),
+        RolloutState::Unknown => of_unknown_name(rollout),
+    }
+}
+
+/// A state that AWS adds later.
+fn of_unknown_name(rollout: &RolloutFacts) -> Decision {
+    match rollout.event_name.as_deref().is_some_and(says_trouble) {
+        true => urgent(Severity::Warning),
+        false => not_urgent(Severity::Info),
     }
 }
 

@@ -34,7 +34,7 @@ use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use crate::notifier::tag_keys::TagKeys;
 use crate::notifier::thread::{ShownNotice, UnixTime};
-use other_services::CommandNames;
+use other_services::{CommandNames, DAEMON_PAGE, daemon_advice};
 use summary::{SummaryCount, counts, lines};
 use thread::{ThreadNames, thread_names};
 use words::{
@@ -241,6 +241,9 @@ struct TemplateNames {
     agent_version: Option<String>,
     docker_version: Option<String>,
     health_checks: Vec<HealthCheckNames>,
+    // Deployments of daemons, and of CodeDeploy.
+    failure_type: Option<String>,
+    application: Option<String>,
     // Events of AWS Health.
     type_code: Option<String>,
     category: Option<String>,
@@ -468,6 +471,7 @@ impl TemplateNames {
             Facts::Instance(instance) => self.add_instance(instance),
             Facts::Health(health) => self.add_health(health),
             Facts::Hook(hook) => self.add_hook(hook),
+            Facts::Rollout(rollout) => self.add_rollout(rollout),
             Facts::AwsHealth(health) => self.add_aws_health(health, kind),
             Facts::Scaling(scaling) => self.add_scaling(scaling),
             Facts::Alarm(alarm) => self.add_alarm(alarm),
@@ -588,10 +592,15 @@ impl TemplateNames {
             None => words.to_owned(),
         });
         self.event_type = service.event_type.clone();
+        self.failure_type = service.failure_type.clone();
         let reason = placement::reason(service);
         self.reason = reason.as_deref().map(launches::in_words);
         let reason = reason.as_deref().map(without_names);
         self.add_launch_advice(reason.as_deref());
+        if let Some(failure) = &self.failure_type {
+            self.advice = self.advice.or(daemon_advice(failure));
+            self.advice_url = Some(self.advice_url.unwrap_or(DAEMON_PAGE));
+        }
         self.event_why = service.event_name.as_deref().and_then(event_why);
         self.tasks = first(&service.tasks, Clone::clone);
         self.instances = first(&service.container_instances, Clone::clone);

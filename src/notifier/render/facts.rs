@@ -45,10 +45,9 @@ pub(super) fn facts_of_thread(shown: &ThreadMessage<'_>, event: &ShownNotice) ->
     let actor = match shown.thread {
         Thread::Deployment(it) => it.actor.as_ref(),
         Thread::Run(it) => it.launch.as_ref().and_then(|it| it.actor.as_ref()),
-        Thread::Incident(_)
-        | Thread::Storm(_)
-        | Thread::Activity(_)
-        | Thread::Announcement(_) => None,
+        Thread::Incident(_) | Thread::Storm(_) | Thread::Activity(_) | Thread::Announcement(_) => {
+            None
+        }
     };
     facts.actor = facts.actor.or_else(|| plain(actor));
     facts
@@ -80,6 +79,7 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
     }
     match &notice.facts {
         Facts::Service(service) => plain(service.event_name.as_ref()),
+        Facts::Rollout(rollout) => plain(rollout.event_name.as_ref()),
         Facts::AwsHealth(health) => plain(health.type_code.as_ref()),
         Facts::Alarm(alarm) => plain(alarm.name.as_ref()),
         Facts::Scaling(_) => Some(Kind::ScaledToMax.to_string()),

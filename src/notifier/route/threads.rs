@@ -8,8 +8,8 @@ use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::{Kind, Notice};
 use crate::notifier::policy::Decision;
 use crate::notifier::thread::{
-    Action, Activity, Announcement, Deployment, Incident, Member, Run, ShownNotice, Storm, SubjectKind, Thread,
-    ThreadKind, cause_name,
+    Action, Activity, Announcement, Deployment, Incident, Member, Run, ShownNotice, Storm,
+    SubjectKind, Thread, ThreadKind, cause_name,
 };
 
 /// The routes of an action: those of a storm's services, of an incident's causes, or of the events that another thread

@@ -94,6 +94,7 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::Rollout(_)
         | Facts::AwsHealth(_)
         | Facts::Alarm(_)
         | Facts::Unknown(_)
@@ -417,6 +418,7 @@ fn detail_of(notice: &Notice) -> Option<String> {
         Facts::Instance(instance) => instance.status.clone(),
         Facts::Health(health) => health.overall_status.clone(),
         Facts::Hook(_)
+        | Facts::Rollout(_)
         | Facts::AwsHealth(_)
         | Facts::Scaling(_)
         | Facts::Alarm(_)

@@ -217,7 +217,7 @@ impl Board<'_> {
         let until = observation.at.min(now);
         let counts = self.surroundings.counts.get(key).copied();
         let is_taken = match key.kind {
-            SubjectKind::Service => {
+            SubjectKind::Service | SubjectKind::Daemon => {
                 let registrations = route.registration.as_ref();
                 let registrations = registrations.and_then(|it| self.known(it).cloned());
                 let definition = observation.notice.subject.task_definition();
@@ -600,9 +600,7 @@ fn wake_at(key: &SubjectKey, state: &SubjectState, settings: &ThreadSettings) ->
     let announcement = state.announcement.as_ref();
     let announcement = announcement.and_then(|it| it.wake_at(settings));
     let others = [incident, storm, run, activity, announcement];
-    deployments
-        .chain(others.into_iter().flatten())
-        .min()
+    deployments.chain(others.into_iter().flatten()).min()
 }
 
 /// Whether the incident of a service waits for the number of its tasks.

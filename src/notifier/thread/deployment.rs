@@ -63,6 +63,12 @@ pub struct Deployment {
     pub causes: Counter,
     pub hook: Option<Hook>,
     pub decision: Option<HookAnswer>,
+    /// Since when CodeDeploy waits before it moves the traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ready_at: Option<UnixTime>,
+    /// Its id in CodeDeploy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_deploy: Option<String>,
     pub failed: Option<Fact>,
     pub rollback: Option<Fact>,
     pub rollback_failed: Option<Fact>,
@@ -249,7 +255,16 @@ impl Deployment {
     fn waits(&self) -> bool {
         let answered = self.decision.as_ref().map(|it| it.at);
         let hook = self.hook.as_ref().filter(|it| it.waits());
-        hook.is_some_and(|hook| answered.is_none_or(|at| at < hook.at))
+        let hook_waits = hook.is_some_and(|hook| answered.is_none_or(|at| at < hook.at));
+        hook_waits || self.ready_at.is_some()
+    }
+
+    /// CodeDeploy says by the end of the deployment only that it does not wait any more.
+    pub(super) fn note_ready(&mut self, at: UnixTime) {
+        if self.ready_at.is_none_or(|known| at < known) {
+            self.ready_at = Some(at);
+            self.shown.is_outdated = true;
+        }
     }
 
     pub(super) fn is(&self, id: &str) -> bool {

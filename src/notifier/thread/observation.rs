@@ -143,6 +143,7 @@ fn happened_at(notice: &Notice) -> Option<Timestamp> {
         Facts::Service(service) => service.updated_at.as_ref(),
         Facts::Instance(instance) => instance.updated_at.as_ref(),
         Facts::Hook(hook) => hook.updated_at.as_ref(),
+        Facts::Rollout(rollout) => rollout.updated_at.as_ref(),
         Facts::AwsHealth(health) => health.updated_at.as_ref(),
         Facts::Scaling(scaling) => scaling.at.as_ref(),
         Facts::Alarm(alarm) => alarm.changed_at.as_ref(),

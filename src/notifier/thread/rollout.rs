@@ -31,17 +31,17 @@ const SAME_BEGINNING: Duration = Duration::from_secs(600);
 /// A hook's last event may come a little later than the end of its deployment.
 const AFTER_END: Duration = Duration::from_secs(60);
 
-const LONGEST_REASON: usize = 400;
+pub(super) const LONGEST_REASON: usize = 400;
 
 /// A deployment of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
+pub(super) enum Slot {
     Current,
     /// The one before.
     Replaced,
 }
 
-fn get(state: &mut SubjectState, slot: Slot) -> Option<&mut Deployment> {
+pub(super) fn get(state: &mut SubjectState, slot: Slot) -> Option<&mut Deployment> {
     match slot {
         Slot::Current => state.deployment.as_deref_mut(),
         Slot::Replaced => state.replaced.as_deref_mut(),
@@ -56,7 +56,7 @@ fn is_before_current(state: &SubjectState, at: UnixTime) -> bool {
 
 /// What a call or an event says about a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Beginning,
     End,
 }
@@ -104,7 +104,7 @@ fn may_be_its_id(deployment: &Deployment, at: UnixTime, phase: Phase) -> bool {
 }
 
 /// The deployment with this id, or a new one. `None` if it is older than the two that are known.
-fn find_or_open(
+pub(super) fn find_or_open(
     key: &SubjectKey,
     state: &mut SubjectState,
     observation: &Observation<'_>,
@@ -441,7 +441,7 @@ fn learn(
 }
 
 /// The deployment that rolls back: the one that went on or had failed at that time, whatever id the event has.
-fn of_rollback(
+pub(super) fn of_rollback(
     key: &SubjectKey,
     state: &mut SubjectState,
     observation: &Observation<'_>,

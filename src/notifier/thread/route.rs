@@ -6,7 +6,7 @@ use super::subject::{SubjectKey, SubjectKind};
 use super::{activity, recent_launches, registration, rollout, run};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::launcher::{Launcher, is_stop_of_scheduled, launcher};
-use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice};
+use crate::ecs::notice::{CallPurpose, Facts, Kind, Notice, RolloutState};
 use crate::ecs::target_tracking::TrackingEnd;
 
 /// The most container instances of one call. ECS takes ten.
@@ -97,7 +97,7 @@ pub fn kinds_heard(observation: &Observation<'_>) -> Vec<ThreadKind> {
     let notice = observation.notice;
     let urgent = observation.urgent().is_some();
     let mut kinds = match route.primary.as_ref().map(|it| it.kind) {
-        Some(SubjectKind::Service) => kinds_of_service(observation),
+        Some(SubjectKind::Service | SubjectKind::Daemon) => kinds_of_service(observation),
         // What a person decides is no failure.
         Some(SubjectKind::Family) if notice.kind == Kind::StopTask => Vec::new(),
         Some(SubjectKind::Family) if urgent || ends_well(observation) => vec![ThreadKind::Incident],
@@ -152,6 +152,11 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
             hears.then_some(ThreadKind::Incident).into_iter().collect()
         }
         Facts::Hook(_) => vec![ThreadKind::Deployment],
+        // Its good end is a sign that the service recovers.
+        Facts::Rollout(rollout) if rollout.state == RolloutState::Succeeded => {
+            vec![ThreadKind::Deployment, ThreadKind::Incident]
+        }
+        Facts::Rollout(_) => vec![ThreadKind::Deployment],
         Facts::Call(call) if call.error.is_none() => match call.name.as_str() {
             "DeleteService" => vec![ThreadKind::Incident],
             "ContinueServiceDeployment" | "StopServiceDeployment" => vec![ThreadKind::Deployment],
@@ -197,6 +202,7 @@ fn is_end_of_instance(notice: &Notice) -> bool {
         Facts::Task(_)
         | Facts::Service(_)
         | Facts::Hook(_)
+        | Facts::Rollout(_)
         | Facts::AwsHealth(_)
         | Facts::Scaling(_)
         | Facts::Alarm(_)
@@ -251,6 +257,8 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             Launcher::Caller => key(SubjectKind::Launch, &subject.task),
             Launcher::Unknown => None,
         },
+        Facts::Service(_) if notice.kind == Kind::DaemonAction => daemon(notice),
+        Facts::Rollout(_) => key(SubjectKind::Service, &subject.service).or_else(|| daemon(notice)),
         Facts::Scaling(scaling) if !scaling.scaled_to_max => None,
         Facts::Service(_) | Facts::Hook(_) | Facts::Scaling(_) => {
             key(SubjectKind::Service, &subject.service)
@@ -279,6 +287,12 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
         Facts::Foreign => None,
     }
+}
+
+fn daemon(notice: &Notice) -> Option<SubjectKey> {
+    let resource = notice.subject.resource.as_ref();
+    let daemon = resource.filter(|it| it.kind == "daemon")?;
+    Some(SubjectKey::new(SubjectKind::Daemon, notice, &daemon.name))
 }
 
 /// Whether a person's call may explain what happens to a subject, so that it is posted first.

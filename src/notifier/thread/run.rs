@@ -105,6 +105,7 @@ pub(super) fn observe(
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::Rollout(_)
         | Facts::AwsHealth(_)
         | Facts::Scaling(_)
         | Facts::Alarm(_)

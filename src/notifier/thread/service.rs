@@ -6,6 +6,7 @@ use super::action::ThreadState;
 use super::deployment::Replacement;
 use super::incident::{self, Deployed, Sign, Touch};
 use super::observation::Observation;
+use super::other_rollout;
 use super::registration::Registration;
 use super::rollout;
 use super::service_task::{self, StrayTasks};
@@ -143,6 +144,7 @@ pub(super) fn observe(
         }
         Facts::Service(service) => observe_action(key, state, observation, service, now),
         Facts::Hook(hook) => rollout::observe_hook(key, state, observation, hook),
+        Facts::Rollout(rollout) => other_rollout::observe(key, state, observation, rollout),
         Facts::Unknown(_) => incident::observe_failure(key, state, observation, now),
         Facts::Alarm(alarm) => incident::observe_alarm(key, state, observation, alarm, now),
         // Alone it is no problem yet.

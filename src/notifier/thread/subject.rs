@@ -58,6 +58,8 @@ pub enum SubjectKind {
     Announcement,
     /// An alarm about a cluster: its incidents.
     Alarm,
+    /// A managed daemon: its deployments and its incidents.
+    Daemon,
 }
 
 /// A name that is longer than any name of AWS is replaced by its hash.
@@ -76,7 +78,8 @@ impl SubjectKey {
             | SubjectKind::RecentLaunches
             | SubjectKind::Cluster
             | SubjectKind::Activity
-            | SubjectKind::Alarm => notice.subject.cluster.as_deref(),
+            | SubjectKind::Alarm
+            | SubjectKind::Daemon => notice.subject.cluster.as_deref(),
         };
         Self {
             kind,

@@ -9,6 +9,7 @@ mod escalations;
 mod events;
 mod hosts;
 mod incidents;
+mod other_rollouts;
 mod outbox;
 mod runs;
 mod scene;

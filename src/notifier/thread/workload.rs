@@ -77,6 +77,7 @@ pub(super) fn observe(
         | Facts::Service(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::Rollout(_)
         | Facts::AwsHealth(_)
         | Facts::Scaling(_)
         | Facts::Alarm(_)

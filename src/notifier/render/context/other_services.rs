@@ -1,4 +1,4 @@
-//! The names of events of other AWS services: AWS Health, Application Auto Scaling, CloudWatch.
+//! The names of events of daemons and of other AWS services: CodeDeploy, AWS Health, Application Auto Scaling, CloudWatch.
 
 use serde::Serialize;
 
@@ -6,7 +6,10 @@ use super::{TemplateNames, first, is_shell_safe, text};
 use crate::ecs::affected::{Affected, AffectedService, AffectedTask};
 use crate::ecs::arn::is_region;
 use crate::ecs::event::Time;
-use crate::ecs::notice::{AlarmFacts, AlarmState, AwsHealthFacts, Kind, ScalingFacts};
+use crate::ecs::notice::{
+    AlarmFacts, AlarmState, AwsHealthFacts, Kind, RolloutFacts, RolloutState, RolloutTool,
+    ScalingFacts,
+};
 
 /// What happens to tasks.
 const RETIREMENT_PAGE: &str =
@@ -33,7 +36,83 @@ pub(super) struct CommandNames {
     command: String,
 }
 
+/// Events of managed daemons.
+pub(super) const DAEMON_PAGE: &str =
+    "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/managed-daemons-events.html";
+
+/// What to do about a daemon's task that does not start.
+pub(super) fn daemon_advice(failure_type: &str) -> Option<&'static str> {
+    Some(match failure_type {
+        "TASK_FAILED_TO_RUN" => {
+            "see why the task stopped: its image, its health check, or its own exit"
+        }
+        "TASK_CREATION_FAILED" => {
+            "give the daemon less CPU and memory, or use larger instances; without a daemon that is critical an instance gets no tasks"
+        }
+        _ => return None,
+    })
+}
+
+/// What a reader can do with a deployment of CodeDeploy that waits.
+/// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_ContinueDeployment.html>
+pub(super) fn code_deploy_commands(id: &str, region: Option<&str>) -> Vec<CommandNames> {
+    let region = region.filter(|it| is_region(it) && is_shell_safe(id));
+    let commands = region.map(|region| {
+        let of = |purpose: &str, call: &str, options: &str| CommandNames {
+            purpose: purpose.to_owned(),
+            command: format!("aws deploy {call} --region {region} --deployment-id {id} {options}"),
+        };
+        [
+            of(
+                "To continue",
+                "continue-deployment",
+                "--deployment-wait-type READY_WAIT",
+            ),
+            of("To roll back", "stop-deployment", "--auto-rollback-enabled"),
+        ]
+    });
+    commands.into_iter().flatten().collect()
+}
+
+fn rollout_in_words(rollout: &RolloutFacts) -> String {
+    let words = match rollout.state {
+        RolloutState::InProgress => "in progress",
+        RolloutState::Ready => "waits before it moves the traffic",
+        RolloutState::Succeeded => "completed",
+        RolloutState::Failed => "failed",
+        RolloutState::Stopping => "is being stopped",
+        RolloutState::Stopped => match rollout.tool {
+            RolloutTool::CodeDeploy => "was stopped",
+            RolloutTool::Daemon => "was stopped: it failed, or a newer one replaces it",
+        },
+        RolloutState::RollingBack => "is rolling back",
+        RolloutState::RolledBack => "was rolled back, the previous revision runs",
+        RolloutState::RollbackFailed => "could not be rolled back",
+        RolloutState::Unknown => {
+            let name = rollout.event_name.as_deref().unwrap_or("an unknown state");
+            return format!("reports {name}");
+        }
+    };
+    words.to_owned()
+}
+
 impl TemplateNames {
+    pub(super) fn add_rollout(&mut self, rollout: &RolloutFacts) {
+        self.event_name = rollout.event_name.clone();
+        self.event_text = Some(rollout_in_words(rollout));
+        self.reason = rollout.reason.clone();
+        self.deployment = rollout.id.clone();
+        self.application = rollout.application.clone();
+        self.is_rollback = rollout.rolls_back.is_some()
+            || matches!(
+                rollout.state,
+                RolloutState::RollingBack | RolloutState::RolledBack
+            );
+        if let (RolloutState::Ready, Some(id)) = (rollout.state, &rollout.id) {
+            self.commands = code_deploy_commands(id, self.region.as_deref());
+        }
+    }
+
     pub(super) fn add_aws_health(&mut self, health: &AwsHealthFacts, kind: Kind) {
         let affected = &health.affected;
         self.type_code = health.type_code.clone();
@@ -157,9 +236,7 @@ fn retirement(health: &AwsHealthFacts) -> String {
         count => format!("{count} services"),
     };
     match (affected.task_count, affected.service_count) {
-        _ if health.is_closed() => {
-            "the retirement of tasks on Fargate is over".to_owned()
-        }
+        _ if health.is_closed() => "the retirement of tasks on Fargate is over".to_owned(),
         (0, 0) => format!("AWS stops tasks on Fargate{from}"),
         (0, _) => format!("AWS replaces the tasks of {services} on Fargate{from}"),
         (_, 0) => format!("AWS stops {tasks} on Fargate{from} and does not replace them"),
@@ -184,7 +261,9 @@ fn type_in_words(health: &AwsHealthFacts) -> String {
         .iter()
         .find_map(|prefix| code.strip_prefix(prefix))
         .unwrap_or(code);
-    let is_code = code.bytes().all(|it| it.is_ascii_uppercase() || b"_0123456789".contains(&it));
+    let is_code = code
+        .bytes()
+        .all(|it| it.is_ascii_uppercase() || b"_0123456789".contains(&it));
     let words = match is_code {
         true => code.to_ascii_lowercase().replace('_', " "),
         false => code.to_owned(),

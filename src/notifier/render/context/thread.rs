@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::other_services::CommandNames;
 use super::words::{duration, event_text, image};
 use crate::ecs::diagnosis::{Cause, in_words};
 use crate::notifier::thread::{
@@ -56,6 +57,7 @@ pub(super) struct ThreadNames {
     why: Option<String>,
     waits: bool,
     rolled_back: bool,
+    commands: Vec<CommandNames>,
     // A storm.
     members: Vec<String>,
     /// The zone that most failures share.

@@ -86,6 +86,7 @@ pub(super) fn event_text(name: &str) -> Option<&'static str> {
         "SERVICE_TASK_CONFIGURATION_FAILURE" => "cannot place a task: its configuration is wrong",
         "SERVICE_HEALTH_UNKNOWN" => "has unknown health",
         "CONTAINER_RUNTIME" => "has an impaired container runtime",
+        "DAEMON_TASK_START_IMPAIRED" => "cannot start its task on an instance",
         _ => return None,
     })
 }
@@ -107,6 +108,7 @@ pub(super) fn event_past(name: &str) -> Option<&'static str> {
         }
         "SERVICE_HEALTH_UNKNOWN" => "had unknown health",
         "CONTAINER_RUNTIME" => "had an impaired container runtime",
+        "DAEMON_TASK_START_IMPAIRED" => "could not start its task on an instance",
         _ => return None,
     })
 }

@@ -57,6 +57,7 @@ impl Board<'_> {
             | Facts::Instance(_)
             | Facts::Health(_)
             | Facts::Hook(_)
+            | Facts::Rollout(_)
             | Facts::AwsHealth(_)
             | Facts::Scaling(_)
             | Facts::Alarm(_)

@@ -139,9 +139,7 @@ pub(in crate::notifier::thread) fn cause_of(
             (name(&check.and_then(|it| it.kind.clone())), None)
         }
         (Facts::Alarm(alarm), None) => (alarms::cause(alarm), alarms::words(alarm)),
-        (Facts::Scaling(scaling), None) => {
-            (notice.kind.to_string(), Some(scaling.in_words()))
-        }
+        (Facts::Scaling(scaling), None) => (notice.kind.to_string(), Some(scaling.in_words())),
         (Facts::Call(call), None) => {
             let code = call.error.as_ref().map(|it| it.code.clone());
             let words = code
@@ -149,6 +147,7 @@ pub(in crate::notifier::thread) fn cause_of(
                 .map(|code| format!("{} was refused: {code}", call.name));
             (name(&code), words)
         }
+        (Facts::Rollout(rollout), None) => (name(&rollout.event_name), None),
         (Facts::Task(_) | Facts::Hook(_) | Facts::AwsHealth(_) | Facts::Foreign, None) => {
             (notice.kind.to_string(), None)
         }

@@ -24,7 +24,12 @@ fn alarm(name: &str, state: &str, at: &str) -> Event {
         "state": {"value": state, "timestamp": timestamp, "reasonData":
             json!({"threshold": 80.0, "recentDatapoints": [93.5]}).to_string()},
     });
-    of("aws.cloudwatch", "CloudWatch Alarm State Change", at, detail)
+    of(
+        "aws.cloudwatch",
+        "CloudWatch Alarm State Change",
+        at,
+        detail,
+    )
 }
 
 fn scaled_to_max(at: &str) -> Event {
@@ -55,10 +60,7 @@ fn an_alarm_opens_an_incident_and_its_end_closes_it_at_once() {
     scene.finish();
     assert_eq!(
         scene.turns_of(ThreadKind::Incident),
-        [
-            "10:00:00 opened open",
-            "10:12:00 recovered resolved",
-        ]
+        ["10:00:00 opened open", "10:12:00 recovered resolved",]
     );
     assert_eq!(scene.singles, [] as [&str; 0]);
 }
@@ -196,7 +198,10 @@ fn reaching_the_maximum_is_counted_alone_and_joins_a_problem() {
     ]);
     assert_eq!(
         scene.turns(),
-        ["10:00:00 incident opened open", "10:02:00 incident worse open"]
+        [
+            "10:00:00 incident opened open",
+            "10:02:00 incident worse open"
+        ]
     );
     assert_eq!(scene.singles, [] as [&str; 0]);
 }

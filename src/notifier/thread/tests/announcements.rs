@@ -79,7 +79,10 @@ fn what_ecs_replaces_is_not_urgent() {
 fn an_announcement_shortly_before_needs_no_reminder() {
     let mut scene = Scene::default();
     scene
-        .arrive("2026-11-18T06:00:00Z", &[retirement("10:00:00", "a", &[TASK])])
+        .arrive(
+            "2026-11-18T06:00:00Z",
+            &[retirement("10:00:00", "a", &[TASK])],
+        )
         .until("2026-11-19T09:59:00Z");
     assert_eq!(scene.turns(), ["06:00:00 announcement opened scheduled"]);
 }
@@ -171,6 +174,9 @@ fn a_thousand_resources_are_counted_and_a_few_are_kept() {
     let mut scene = Scene::default();
     scene.play(&[retirement("10:00:00", "a", &names)]);
     assert_eq!(announcement(&scene).affected(), 1_000);
-    let stored = scene.states.values().map(|it| serde_json::to_string(it).unwrap().len());
+    let stored = scene
+        .states
+        .values()
+        .map(|it| serde_json::to_string(it).unwrap().len());
     assert!(stored.max().unwrap() < 10_000);
 }

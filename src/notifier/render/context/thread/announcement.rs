@@ -3,9 +3,7 @@
 use super::super::other_services::announced;
 use super::{ThreadNames, rough};
 use crate::ecs::event::Time;
-use crate::notifier::thread::{
-    Announcement, Reason, ThreadState, Turn, UnixTime, is_moved,
-};
+use crate::notifier::thread::{Announcement, Reason, ThreadState, Turn, UnixTime, is_moved};
 
 pub(super) fn announcement_names(
     announcement: &Announcement,

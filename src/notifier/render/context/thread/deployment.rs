@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::other_services::code_deploy_commands;
 use super::super::words::{deployment_reason, image};
 use super::{CauseWords, ThreadNames, by, rough, words_of};
 use crate::ecs::notice::{HookDecision, Progress};
@@ -39,6 +40,12 @@ pub(super) fn deployment_names(
         rolled_back: deployment.is_rolled_back(),
         why: deployment_why(deployment),
         waits: deployment.waits_at(now),
+        commands: match &deployment.code_deploy {
+            Some(id) if deployment.waits_at(now) => {
+                code_deploy_commands(id, deployment.origin.region.as_deref())
+            }
+            _ => Vec::new(),
+        },
         ..ThreadNames::default()
     }
 }
