@@ -4,11 +4,13 @@
 //! all (docs/performance.md). These calls use the SDK's runtime instead. The SDK still provides credentials,
 //! signatures, retries, timeouts, errors and endpoints. Only the format of the requests is written here.
 
+pub mod cloud_watch;
 mod endpoint;
 pub mod iam;
 pub mod lambda;
 pub mod logs;
 mod operation;
+mod query;
 mod query_error;
 pub mod sns;
 
@@ -32,6 +34,12 @@ pub struct Service {
     /// Its name in `x-amz-target`, before the operation. Empty if the service does not use the AWS JSON protocol.
     pub target: &'static str,
 }
+
+pub const CLOUD_WATCH: Service = Service {
+    id: "CloudWatch",
+    name: "monitoring",
+    target: "",
+};
 
 pub const CLOUD_WATCH_LOGS: Service = Service {
     id: "CloudWatch Logs",

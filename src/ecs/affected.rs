@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::arn::{self, Arn};
+use crate::ecs::event::is_instance;
 
 /// The affected resources. One event may name thousands, so a state keeps the first of each list. The counts are of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +18,9 @@ pub struct Affected {
     /// Tasks that no service replaces.
     pub tasks: Vec<AffectedTask>,
     pub task_count: usize,
+    /// EC2 instances.
+    pub instances: Vec<AffectedInstance>,
+    pub instance_count: usize,
     pub others: Vec<String>,
     pub other_count: usize,
 }
@@ -34,6 +38,16 @@ pub struct AffectedTask {
     pub task: String,
 }
 
+/// An instance, and where it is. Only AWS can tell its cluster and what runs on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AffectedInstance {
+    pub id: String,
+    pub cluster: Option<String>,
+    pub container_instance: Option<String>,
+    pub services: Vec<String>,
+}
+
 impl Affected {
     pub fn read<'a>(entities: impl IntoIterator<Item = &'a str>) -> Self {
         let mut affected = Self::default();
@@ -42,6 +56,7 @@ impl Affected {
         }
         affected.service_count = affected.services.len();
         affected.task_count = affected.tasks.len();
+        affected.instance_count = affected.instances.len();
         affected.other_count = affected.others.len();
         affected
     }
@@ -49,6 +64,10 @@ impl Affected {
     fn add(&mut self, entity: &str) {
         match Arn::parse(entity) {
             Some(arn) => self.add_arn(arn, entity),
+            None if is_instance(entity) => self.instances.push(AffectedInstance {
+                id: entity.to_owned(),
+                ..AffectedInstance::default()
+            }),
             None if arn::is_id(entity) => self.tasks.push(AffectedTask {
                 cluster: None,
                 task: entity.to_owned(),
@@ -77,14 +96,15 @@ impl Affected {
     }
 
     pub fn count(&self) -> usize {
-        self.service_count + self.task_count + self.other_count
+        self.service_count + self.task_count + self.instance_count + self.other_count
     }
 
     /// The cluster, if all that is named is in one.
     pub fn only_cluster(&self) -> Option<&str> {
         let of_services = self.services.iter().map(|it| Some(it.cluster.as_str()));
         let of_tasks = self.tasks.iter().map(|it| it.cluster.as_deref());
-        let mut clusters = of_services.chain(of_tasks);
+        let of_instances = self.instances.iter().map(|it| it.cluster.as_deref());
+        let mut clusters = of_services.chain(of_tasks).chain(of_instances);
         let first = clusters.next()??;
         let is_only = self.others.is_empty() && clusters.all(|it| it == Some(first));
         is_only.then_some(first)
@@ -106,6 +126,14 @@ impl Affected {
         }
     }
 
+    /// The instance, if nothing else is affected.
+    pub fn only_instance(&self) -> Option<&AffectedInstance> {
+        match self.instances.as_slice() {
+            [only] if self.is_one() => Some(only),
+            _ => None,
+        }
+    }
+
     fn is_one(&self) -> bool {
         self.count() == 1
     }
@@ -118,6 +146,8 @@ impl Affected {
         self.services.extend(services);
         self.tasks.extend(page.tasks.iter().cloned());
         self.task_count += page.task_count;
+        self.instances.extend(page.instances.iter().cloned());
+        self.instance_count += page.instance_count;
         self.others.extend(page.others.iter().cloned());
         self.other_count += page.other_count;
     }
@@ -157,6 +187,7 @@ mod tests {
             "prod|<!channel>",
             "arn:aws:ecs:eu-west-1:210987654321:service/web",
             "i-0abc",
+            "i-0abc1234",
         ]);
         assert_eq!(
             affected.services,
@@ -180,6 +211,7 @@ mod tests {
                 (None, "607a86f7c2d14e0f9b3a5d8e1c4f7a21"),
             ]
         );
+        assert_eq!(affected.instance_count, 1);
         assert_eq!((affected.other_count, affected.only_cluster()), (3, None));
     }
 

@@ -6,6 +6,7 @@ mod actor;
 mod alarm;
 mod api_call;
 mod aws_health;
+mod host;
 mod instance;
 mod rollout;
 mod scaling;
@@ -15,6 +16,7 @@ mod unknown;
 
 use crate::ecs::arn::{self, Arn};
 pub use actor::of_started_by as actor_of_started_by;
+pub use alarm::of_dimensions;
 
 use crate::ecs::event::{Detail, EcsEvent, Envelope, Fields};
 use crate::ecs::notice::{Actor, Facts, Kind, Links, Notice, Origin, Subject};
@@ -40,6 +42,7 @@ pub fn classify(event: &EcsEvent) -> Notice {
         Detail::DaemonDeployment(change) => rollout::find_daemon_deployment(change, envelope),
         Detail::DaemonAction(action) => rollout::find_daemon_action(action, envelope),
         Detail::CodeDeploy(change) => rollout::find_code_deploy(change, envelope),
+        Detail::Host(event) => host::find(event),
         Detail::AwsHealth(event) => aws_health::find(event),
         Detail::Scaling(activity) => scaling::find(activity),
         Detail::Alarm(alarm) => alarm::find(alarm),
@@ -144,6 +147,7 @@ fn arn_in(event: &EcsEvent) -> Option<String> {
             vec![action.cluster_arn.clone(), action.daemon_arn.clone()]
         }
         Detail::CodeDeploy(_)
+        | Detail::Host(_)
         | Detail::AwsHealth(_)
         | Detail::Scaling(_)
         | Detail::Alarm(_)

@@ -12,6 +12,7 @@ mod code_deploy;
 mod daemon;
 mod deployment;
 mod fields;
+mod host;
 mod instance;
 mod scaling;
 mod service;
@@ -20,13 +21,14 @@ mod time;
 
 use serde_json::Value;
 
-pub use alarm::{AlarmMetric, AlarmStateChange};
+pub use alarm::{AlarmMetric, AlarmStateChange, is_namespace_of_ecs};
 pub use aws_health::AwsHealthEvent;
 pub use cloudtrail::{ApiCall, Identity};
 pub use code_deploy::CodeDeployStateChange;
 pub use daemon::{DaemonAction, DaemonDeployment};
 pub use deployment::{DeploymentStateChange, HookStateChange};
 pub use fields::Fields;
+pub use host::{HostEvent, HostEventType, is_instance};
 pub use instance::{HealthCheck, InstanceHealthChange, InstanceStateChange, docker_version};
 pub use scaling::ScalingActivity;
 pub use service::ServiceAction;
@@ -66,7 +68,9 @@ pub enum Detail {
     DaemonAction(DaemonAction),
     /// A deployment of CodeDeploy, of whatever it deploys to.
     CodeDeploy(CodeDeployStateChange),
-    /// What AWS Health says about ECS.
+    /// What EC2 and Auto Scaling say about instances.
+    Host(HostEvent),
+    /// What AWS Health says about ECS, or about instances.
     AwsHealth(Box<AwsHealthEvent>),
     /// A service has reached the maximum of its scaling.
     Scaling(Box<ScalingActivity>),
@@ -219,6 +223,9 @@ impl Detail {
             }
             ("aws.codedeploy", "CodeDeploy Deployment State-change Notification") => {
                 Some(Self::CodeDeploy(CodeDeployStateChange::read(detail)))
+            }
+            ("aws.ec2" | "aws.autoscaling", _) => {
+                HostEvent::read(source, detail_type, detail).map(Self::Host)
             }
             (_, _) => None,
         };

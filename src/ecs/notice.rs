@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use crate::ecs::affected::Affected;
-use crate::ecs::event::{HookStateChange, InstanceHealthChange, InstanceStateChange, Time};
+use crate::ecs::event::{
+    HookStateChange, HostEventType, InstanceHealthChange, InstanceStateChange, Time,
+};
 use crate::ecs::target_tracking::TrackingEnd;
 
 /// The kind of an event's message. It is also the name of the template.
@@ -42,6 +44,8 @@ pub enum Kind {
     InstanceDeregistered,
     InstanceState,
     InstanceHealth,
+    InstanceInterruption,
+    InstanceLaunchFailed,
     ServiceChanged,
     TaskDefinition,
     ApiCall,
@@ -194,6 +198,7 @@ pub enum Facts {
     Health(InstanceHealthChange),
     Hook(HookStateChange),
     Rollout(Box<RolloutFacts>),
+    Host(Box<HostFacts>),
     AwsHealth(Box<AwsHealthFacts>),
     Scaling(ScalingFacts),
     Alarm(Box<AlarmFacts>),
@@ -214,6 +219,7 @@ impl Facts {
             | Self::Health(_)
             | Self::Hook(_)
             | Self::Rollout(_)
+            | Self::Host(_)
             | Self::AwsHealth(_)
             | Self::Scaling(_)
             | Self::Alarm(_)
@@ -538,6 +544,26 @@ pub enum RolloutState {
     Unknown,
 }
 
+/// What EC2 or Auto Scaling says about an instance or a group.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostFacts {
+    pub what: HostEventType,
+    /// What EC2 does to a spot instance: `terminate`, `stop` or `hibernate`.
+    pub action: Option<String>,
+    /// The Auto Scaling group.
+    pub group: Option<String>,
+    pub reason: Option<String>,
+    /// The services whose tasks run on the instance. AWS is asked.
+    pub services: Vec<String>,
+    /// The number of tasks on the instance.
+    pub tasks: Option<usize>,
+    /// The capacity provider of the group.
+    pub capacity_provider: Option<String>,
+    /// Whether it is about a cluster. `None` if only AWS can tell, and has not.
+    pub is_of_ecs: Option<bool>,
+}
+
 /// An event of AWS Health: planned work of AWS, or a problem of AWS.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -557,6 +583,8 @@ pub struct AwsHealthFacts {
     pub ends_at: Option<Time>,
     pub updated_at: Option<Time>,
     pub affected: Affected,
+    /// Whether it is about ECS. `None` if only AWS can tell, and has not.
+    pub is_of_ecs: Option<bool>,
 }
 
 impl AwsHealthFacts {
@@ -615,6 +643,8 @@ pub struct AlarmFacts {
     /// Whether target tracking made it, and which end it watches.
     pub tracks: Option<TrackingEnd>,
     pub is_composite: bool,
+    /// Of a composite alarm: the alarms that its rule names.
+    pub children: Vec<String>,
     /// Of a composite alarm: the alarms that changed its state.
     pub triggered_by: Vec<String>,
     /// Whether another alarm suppresses its actions.

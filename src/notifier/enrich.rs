@@ -4,11 +4,13 @@
 //! deployments, then for task definitions and instances, and then for the logs. If AWS is slow or refuses a call, the
 //! message lacks a fact, but it is always sent.
 
+mod alarm;
 mod alias;
 mod calls;
 mod code_deploy;
 mod definition;
 mod deployment;
+mod hosts;
 mod instance;
 mod log_tail;
 mod tags;
@@ -17,7 +19,7 @@ mod task;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join3, join4};
+use futures::future::{join, join3};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
@@ -27,10 +29,12 @@ use crate::ecs::links;
 use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::tag_keys::TagKeys;
+use alarm::AlarmCache;
 use alias::AliasCache;
 use calls::{AwsCalls, ClientCache, Cluster, Member, region};
 use code_deploy::GroupCache;
 use definition::DefinitionCache;
+use hosts::PlaceCache;
 use tags::TagCache;
 
 pub use log_tail::LogTail;
@@ -43,6 +47,8 @@ pub struct Enricher {
     definitions: DefinitionCache,
     tags: TagCache,
     groups: GroupCache,
+    places: PlaceCache,
+    alarms: AlarmCache,
     /// `None` if the alias of the own account is not wanted.
     alias: Option<AliasCache>,
     log_tail: Option<LogTail>,
@@ -94,6 +100,8 @@ impl Enricher {
             definitions: DefinitionCache::default(),
             tags: TagCache::default(),
             groups: GroupCache::default(),
+            places: PlaceCache::default(),
+            alarms: AlarmCache::default(),
             alias: None,
             log_tail,
             limits,
@@ -159,17 +167,24 @@ impl Enricher {
             return;
         };
         let aws = AwsCalls::new(clients, self.limits.call, until);
-        let (tasks, deployments, code_deployments, ()) = join4(
+        let of_ecs = join3(
             task::fetch(&aws, &notices),
             deployment::fetch(&aws, &notices),
-            code_deploy::fetch(&aws, &self.groups, &notices),
             self.fetch_alias(&aws, &notices),
-        )
-        .await;
+        );
+        let of_others = join3(
+            code_deploy::fetch(&aws, &self.groups, &notices),
+            hosts::fetch(&aws, &self.places, &notices),
+            alarm::fetch(&aws, &self.alarms, &notices),
+        );
+        let ((tasks, deployments, ()), (code_deployments, places, alarms)) =
+            join(of_ecs, of_others).await;
         for notice in &mut notices {
             task::add_to(notice, &tasks);
             deployment::add_to(notice, &deployments);
             code_deploy::add_to(notice, &code_deployments);
+            hosts::add_to(notice, &places);
+            alarm::add_to(notice, &alarms);
         }
         notices.retain(|notice| is_kept(notice, policy));
         let (definitions, instances, tags) = join3(
@@ -226,6 +241,8 @@ impl Enricher {
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
             .or_else(|| Some(code_deploy::missing(notice)?.0))
+            .or_else(|| Some(alarm::missing(notice)?.0))
+            .or_else(|| Some(hosts::missing(notice).first()?.region().to_owned()))
             .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
             .or_else(|| {
                 let alias = self.alias.as_ref().filter(|it| it.is_missing(notice));

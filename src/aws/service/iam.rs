@@ -1,9 +1,6 @@
 //! IAM's ListAccountAliases: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
-//!
-//! IAM speaks the AWS Query protocol: the request is a form, the answer is XML.
-//! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>
 
-use super::{Client, Request};
+use super::{Client, query};
 use crate::aws::{CallError, ErrorKind};
 
 /// The region whose name is in the signature of IAM's calls, by the region of the caller. Each partition has one.
@@ -28,15 +25,7 @@ pub fn signing_region(region: &str) -> &str {
 /// [`CallError`], after the client's retries, or if the answer cannot be read.
 pub async fn account_alias(iam: &Client) -> Result<Option<String>, CallError> {
     const CALL: &str = "ListAccountAliases";
-    let request = Request {
-        operation: CALL,
-        path: "/".to_owned(),
-        headers: vec![(
-            "content-type",
-            "application/x-www-form-urlencoded".to_owned(),
-        )],
-        body: format!("Action={CALL}&Version=2010-05-08"),
-    };
+    let request = query::request(CALL, "2010-05-08", std::iter::empty::<(&str, &str)>());
     let answer = iam.send(request).await?;
     let answer = String::from_utf8_lossy(&answer.body);
     read(&answer).ok_or_else(|| CallError {

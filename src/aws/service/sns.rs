@@ -1,19 +1,7 @@
 //! SNS's Publish: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
-//!
-//! SNS speaks the AWS Query protocol: the request is a form, the answer is XML.
-//! <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::{Client, Request};
+use super::{Client, query};
 use crate::aws::CallError;
-
-/// The unreserved characters of RFC 3986 need no encoding in a form.
-const VALUE: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// A message to a topic.
 #[derive(Debug)]
@@ -44,12 +32,7 @@ pub async fn publish(sns: &Client, publication: &Publication<'_>) -> Result<(), 
         message,
         fifo,
     } = publication;
-    let mut fields = vec![
-        ("Action", "Publish"),
-        ("Version", "2010-03-31"),
-        ("TopicArn", topic),
-        ("Message", message),
-    ];
+    let mut fields = vec![("TopicArn", topic), ("Message", message)];
     if let Some(FifoIds {
         group,
         deduplication,
@@ -58,17 +41,6 @@ pub async fn publish(sns: &Client, publication: &Publication<'_>) -> Result<(), 
         fields.push(("MessageGroupId", group));
         fields.push(("MessageDeduplicationId", deduplication));
     }
-    let fields = fields
-        .iter()
-        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, VALUE)));
-    let request = Request {
-        operation: "Publish",
-        path: "/".to_owned(),
-        headers: vec![(
-            "content-type",
-            "application/x-www-form-urlencoded".to_owned(),
-        )],
-        body: fields.collect::<Vec<_>>().join("&"),
-    };
+    let request = query::request("Publish", "2010-03-31", fields);
     sns.send(request).await.map(|_| ())
 }

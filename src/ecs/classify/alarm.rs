@@ -1,5 +1,7 @@
 //! Classifies alarms of CloudWatch: which service, family, instance or cluster an alarm is about.
 
+use std::collections::BTreeMap;
+
 use super::Classification;
 use crate::ecs::event::{AlarmMetric, AlarmStateChange};
 use crate::ecs::notice::{AlarmFacts, AlarmState, Facts, Kind, Resource, Subject};
@@ -36,6 +38,7 @@ pub(super) fn find(alarm: &AlarmStateChange) -> Classification {
             threshold: threshold(alarm).map(|it| format!("{it}{unit}")),
             tracks: tracks.map(|it| it.end),
             is_composite,
+            children: children(alarm),
             triggered_by: alarm.triggered_by.clone(),
             is_suppressed: alarm.suppressed_by.is_some(),
             is_of_ecs,
@@ -71,9 +74,15 @@ fn state(text: Option<&str>) -> AlarmState {
 
 /// The subject of the metrics of ECS, as far as all of them are about the same.
 fn of_metrics(metrics: &[AlarmMetric]) -> Subject {
+    let metrics = metrics.iter().filter(|it| it.is_of_ecs());
+    let dimensions: Vec<_> = metrics.map(|it| &it.dimensions).collect();
+    of_dimensions(&dimensions)
+}
+
+/// The subject that metrics of ECS share, by the dimensions of each.
+pub fn of_dimensions(metrics: &[&BTreeMap<String, String>]) -> Subject {
     let shared = |dimension: &str| {
-        let metrics = metrics.iter().filter(|it| it.is_of_ecs());
-        let mut values = metrics.map(|it| it.dimensions.get(dimension));
+        let mut values = metrics.iter().map(|it| it.get(dimension));
         let first = values.next()??;
         values.all(|it| it == Some(first)).then(|| first.clone())
     };
@@ -107,12 +116,9 @@ fn of_tracking(tracks: &TrackingAlarm<'_>) -> Subject {
 
 /// A composite alarm has no metrics. The names of its alarms show the service, if target tracking made them.
 fn of_children(alarm: &AlarmStateChange) -> Subject {
-    let rule = alarm.rule.as_deref().unwrap_or_default();
-    let in_rule = rule.split(['"', '\'', '(', ')', ' ']);
-    let names = in_rule.chain(alarm.triggered_by.iter().map(String::as_str));
-    // The rule may name an alarm by its ARN.
-    let names = names.map(|it| it.rsplit_once(":alarm:").map_or(it, |(_, name)| name));
-    let mut tracked = names.filter_map(target_tracking::read);
+    let names = children(alarm);
+    let names = names.iter().chain(&alarm.triggered_by);
+    let mut tracked = names.filter_map(|it| target_tracking::read(it));
     let Some(first) = tracked.next() else {
         return Subject::default();
     };
@@ -126,6 +132,38 @@ fn of_children(alarm: &AlarmStateChange) -> Subject {
         }
     }
     subject
+}
+
+/// The names in `ALARM("checkout-cpu") AND NOT OK(arn:aws:…:alarm:latency)`, each once.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>
+fn children(alarm: &AlarmStateChange) -> Vec<String> {
+    const STATES: [&str; 3] = ["ALARM(", "OK(", "INSUFFICIENT_DATA("];
+    const MOST: usize = 100;
+    let mut names = Vec::new();
+    let mut rest = alarm.rule.as_deref().unwrap_or_default();
+    while names.len() < MOST {
+        let starts = STATES
+            .iter()
+            .filter_map(|it| Some(rest.find(it)? + it.len()));
+        let Some(start) = starts.min() else {
+            break;
+        };
+        rest = rest[start..].trim_start();
+        let quote = rest.chars().next().filter(|it| matches!(it, '"' | '\''));
+        let (text, end) = match quote {
+            Some(quote) => (&rest[1..], quote),
+            None => (rest, ')'),
+        };
+        let (name, after) = text.split_once(end).unwrap_or((text, ""));
+        // The rule may name an alarm by its ARN.
+        let name = name.trim();
+        let name = name.split_once(":alarm:").map_or(name, |(_, name)| name);
+        if !name.is_empty() && !names.iter().any(|it| it == name) {
+            names.push(name.to_owned());
+        }
+        rest = after;
+    }
+    names
 }
 
 /// `CPUUtilization (Average over 1 min)`, or the label or the expression of one that is computed.
@@ -192,8 +230,6 @@ fn threshold(alarm: &AlarmStateChange) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     const TRACKING: &str =
@@ -299,6 +335,28 @@ mod tests {
             let found = composite(rule.clone());
             assert_eq!(found.subject.cluster.as_deref(), cluster, "{rule}");
             assert_eq!(found.subject.service.as_deref(), service, "{rule}");
+        }
+    }
+
+    #[test]
+    fn the_names_in_a_rule_are_read() {
+        for (rule, expected) in [
+            ("ALARM(a) OR NOT OK(\"b (c)\")", vec!["a", "b (c)"]),
+            ("ALARM('a') AND INSUFFICIENT_DATA( b )", vec!["a", "b"]),
+            ("ALARM(a) OR (ALARM(a) AND TRUE)", vec!["a"]),
+            (
+                "ALARM(arn:aws:cloudwatch:eu-west-1:210987654321:alarm:x:y)",
+                vec!["x:y"],
+            ),
+            ("ALARM(", vec![]),
+            ("ALARM(\"a", vec!["a"]),
+            ("", vec![]),
+        ] {
+            let alarm = AlarmStateChange {
+                rule: Some(rule.to_owned()),
+                ..AlarmStateChange::default()
+            };
+            assert_eq!(children(&alarm), expected, "{rule}");
         }
     }
 

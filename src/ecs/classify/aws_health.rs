@@ -6,6 +6,10 @@ use crate::ecs::event::AwsHealthEvent;
 use crate::ecs::notice::{AwsHealthFacts, Facts, Kind, Subject};
 
 pub(super) fn find(event: &AwsHealthEvent) -> Classification {
+    let only_instance = |affected: &Affected| {
+        let instance = affected.only_instance()?;
+        Some(instance.id.clone())
+    };
     let affected = Affected::read(event.entities.iter().map(String::as_str));
     let only_task = affected.only_task();
     let task_cluster = only_task.and_then(|it| it.cluster.clone());
@@ -18,6 +22,7 @@ pub(super) fn find(event: &AwsHealthEvent) -> Classification {
         subject: Subject {
             cluster: cluster.or(task_cluster),
             service: affected.only_service().map(|it| it.service.clone()),
+            ec2_instance: only_instance(&affected),
             task: only_task.map(|it| it.task.clone()),
             ..Subject::default()
         },
@@ -32,6 +37,7 @@ pub(super) fn find(event: &AwsHealthEvent) -> Classification {
             starts_at: event.starts_at.clone(),
             ends_at: event.ends_at.clone(),
             updated_at: event.updated_at.clone(),
+            is_of_ecs: (!event.is_about_instances()).then_some(true),
             affected,
         })),
         actor: None,

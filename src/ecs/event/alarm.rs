@@ -14,6 +14,11 @@ use crate::ecs::target_tracking;
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html>
 const NAMESPACES: [&str; 2] = ["AWS/ECS", "ECS/ContainerInsights"];
 
+/// Whether a namespace has metrics of ECS.
+pub fn is_namespace_of_ecs(namespace: &str) -> bool {
+    NAMESPACES.contains(&namespace)
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct AlarmStateChange {
     pub name: Option<String>,
@@ -75,8 +80,7 @@ impl AlarmMetric {
 
     /// Whether the metric is one of ECS.
     pub fn is_of_ecs(&self) -> bool {
-        let namespace = self.namespace.as_deref();
-        namespace.is_some_and(|it| NAMESPACES.contains(&it))
+        self.namespace.as_deref().is_some_and(is_namespace_of_ecs)
     }
 }
 

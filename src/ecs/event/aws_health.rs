@@ -3,7 +3,7 @@
 //! <https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html>. Its times are texts of
 //! RFC 822. `region` of the envelope is where the event was delivered; `eventRegion` is the region that it is about.
 
-use super::{Envelope, Fields, Time};
+use super::{Envelope, Fields, Time, is_instance};
 
 #[derive(Debug, Clone, Default)]
 pub struct AwsHealthEvent {
@@ -53,9 +53,20 @@ impl AwsHealthEvent {
         }
     }
 
-    /// Whether the event is about ECS.
+    /// Whether the event is about ECS, or may be: an instance may be in a cluster.
     pub(super) fn is_about_ecs(&self) -> bool {
-        matches!(self.service.as_deref(), Some("ECS" | "FARGATE"))
+        match self.service.as_deref() {
+            Some("ECS" | "FARGATE") => true,
+            Some("EC2") => self.is_about_instances(),
+            Some(_) | None => false,
+        }
+    }
+
+    /// Whether AWS plans something for EC2 instances.
+    pub fn is_about_instances(&self) -> bool {
+        let is_planned = self.category.as_deref() == Some("scheduledChange");
+        let is_of_ec2 = self.service.as_deref() == Some("EC2");
+        is_of_ec2 && is_planned && self.entities.iter().any(|it| is_instance(it))
     }
 }
 

@@ -105,6 +105,7 @@ fn why_not_kept(reason: DropReason) -> Option<&'static str> {
         }
         DropReason::Duplicate => Some("a duplicate is never posted"),
         DropReason::NotEcs => Some("events with this reason are not about Amazon ECS"),
+        DropReason::NotInCluster => Some("these instances are in no cluster of Amazon ECS"),
         DropReason::AlarmSuppressed => {
             Some("another alarm suppresses these; change its suppression in CloudWatch instead")
         }

@@ -75,6 +75,7 @@ impl<'a> GroupKey<'a> {
             // Each hook waits for its own answer, and each of the others has its own numbers.
             Facts::Hook(_)
             | Facts::Rollout(_)
+            | Facts::Host(_)
             | Facts::AwsHealth(_)
             | Facts::Scaling(_)
             | Facts::Alarm(_)

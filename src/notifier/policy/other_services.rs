@@ -1,8 +1,9 @@
 //! Decides about events of other AWS services that are about ECS.
 
 use super::{Decision, DropReason, Severity, not_urgent, urgent};
+use crate::ecs::event::HostEventType;
 use crate::ecs::notice::{
-    AlarmFacts, AlarmState, AwsHealthFacts, RolloutFacts, RolloutState, ScalingFacts,
+    AlarmFacts, AlarmState, AwsHealthFacts, HostFacts, RolloutFacts, RolloutState, ScalingFacts,
 };
 use crate::ecs::service_events::says_trouble;
 use crate::ecs::target_tracking::TrackingEnd;
@@ -10,6 +11,7 @@ use crate::ecs::target_tracking::TrackingEnd;
 /// Urgent is what nobody repairs by itself: tasks that AWS stops and nobody replaces, and problems of AWS.
 pub(super) fn of_health_event(health: &AwsHealthFacts) -> Decision {
     match health.category.as_deref() {
+        _ if health.is_of_ecs == Some(false) => Decision::Drop(DropReason::NotInCluster),
         _ if health.is_closed() => not_urgent(Severity::Success),
         Some("scheduledChange") if health.needs_action() => urgent(Severity::Warning),
         Some("issue") => urgent(Severity::Warning),
@@ -41,6 +43,18 @@ fn of_unknown_name(rollout: &RolloutFacts) -> Decision {
     match rollout.event_name.as_deref().is_some_and(says_trouble) {
         true => urgent(Severity::Warning),
         false => not_urgent(Severity::Info),
+    }
+}
+
+/// Tasks of services move by themselves. A group that launches nothing needs somebody.
+pub(super) fn of_host(host: &HostFacts) -> Decision {
+    match host.what {
+        _ if host.is_of_ecs == Some(false) => Decision::Drop(DropReason::NotInCluster),
+        HostEventType::SpotInterruption => not_urgent(Severity::Warning),
+        HostEventType::RebalanceRecommendation | HostEventType::Termination => {
+            not_urgent(Severity::Info)
+        }
+        HostEventType::LaunchFailed => urgent(Severity::Warning),
     }
 }
 

@@ -137,6 +137,10 @@ fn text(kind: Kind) -> &'static str {
         Kind::ServiceAction => include_str!("../../../templates/service_action.tera"),
         Kind::Deployment => include_str!("../../../templates/deployment.tera"),
         Kind::DeploymentHook => include_str!("../../../templates/deployment_hook.tera"),
+        Kind::InstanceInterruption => include_str!("../../../templates/instance_interruption.tera"),
+        Kind::InstanceLaunchFailed => {
+            include_str!("../../../templates/instance_launch_failed.tera")
+        }
         Kind::DaemonDeployment => include_str!("../../../templates/daemon_deployment.tera"),
         Kind::DaemonAction => include_str!("../../../templates/daemon_action.tera"),
         Kind::CodeDeploy => include_str!("../../../templates/code_deploy.tera"),

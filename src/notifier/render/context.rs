@@ -241,6 +241,11 @@ struct TemplateNames {
     agent_version: Option<String>,
     docker_version: Option<String>,
     health_checks: Vec<HealthCheckNames>,
+    // What EC2 and Auto Scaling say about instances.
+    group: Option<String>,
+    action: Option<String>,
+    services: Vec<String>,
+    task_count: Option<usize>,
     // Deployments of daemons, and of CodeDeploy.
     failure_type: Option<String>,
     application: Option<String>,
@@ -252,6 +257,7 @@ struct TemplateNames {
     ends_at: Option<String>,
     affected_services: Vec<String>,
     standalone_tasks: Vec<String>,
+    affected_instances: Vec<String>,
     affected_others: Vec<String>,
     commands: Vec<CommandNames>,
     // Scaling.
@@ -471,6 +477,7 @@ impl TemplateNames {
             Facts::Instance(instance) => self.add_instance(instance),
             Facts::Health(health) => self.add_health(health),
             Facts::Hook(hook) => self.add_hook(hook),
+            Facts::Host(host) => self.add_host(host),
             Facts::Rollout(rollout) => self.add_rollout(rollout),
             Facts::AwsHealth(health) => self.add_aws_health(health, kind),
             Facts::Scaling(scaling) => self.add_scaling(scaling),

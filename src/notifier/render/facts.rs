@@ -79,6 +79,7 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
     }
     match &notice.facts {
         Facts::Service(service) => plain(service.event_name.as_ref()),
+        Facts::Host(_) => Some(notice.kind.to_string()),
         Facts::Rollout(rollout) => plain(rollout.event_name.as_ref()),
         Facts::AwsHealth(health) => plain(health.type_code.as_ref()),
         Facts::Alarm(alarm) => plain(alarm.name.as_ref()),

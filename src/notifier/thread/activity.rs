@@ -89,11 +89,17 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
             let service = notice.subject.service.as_deref().unwrap_or("-");
             key(&format!("{} service {service}", notice.kind))
         }
+        // Auto Scaling tries again and again.
+        Facts::Host(host) if notice.kind == Kind::InstanceLaunchFailed => {
+            let group = host.group.as_deref().unwrap_or("-");
+            key(&format!("{} group {group}", notice.kind))
+        }
         Facts::Task(_)
         | Facts::Service(_)
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Hook(_)
+        | Facts::Host(_)
         | Facts::Rollout(_)
         | Facts::AwsHealth(_)
         | Facts::Alarm(_)
@@ -156,6 +162,7 @@ fn is_of_instances(notice: &Notice, priority: Priority) -> bool {
             | Kind::InstanceDeregistered
             | Kind::InstanceState
             | Kind::InstanceHealth
+            | Kind::InstanceInterruption
     );
     let leaves =
         priority.cause == Some(Cause::HostGone) && notice.subject.container_instance.is_some();
@@ -417,6 +424,7 @@ fn detail_of(notice: &Notice) -> Option<String> {
         Facts::Service(service) => service.event_name.clone(),
         Facts::Instance(instance) => instance.status.clone(),
         Facts::Health(health) => health.overall_status.clone(),
+        Facts::Host(host) => Some(host.what.in_words().to_owned()),
         Facts::Hook(_)
         | Facts::Rollout(_)
         | Facts::AwsHealth(_)

@@ -137,9 +137,19 @@ impl Announcement {
     }
 
     fn add_services(&mut self, health: &AwsHealthFacts) {
-        for service in &health.affected.services {
-            if self.services.len() < MOST_SERVICES && !self.services.contains(service) {
-                self.services.push(service.clone());
+        let affected = &health.affected;
+        let on_instances = affected.instances.iter().flat_map(|it| {
+            let services = it.services.iter();
+            services.filter_map(|service| {
+                Some(AffectedService {
+                    cluster: it.cluster.clone()?,
+                    service: service.clone(),
+                })
+            })
+        });
+        for service in affected.services.iter().cloned().chain(on_instances) {
+            if self.services.len() < MOST_SERVICES && !self.services.contains(&service) {
+                self.services.push(service);
             }
         }
     }

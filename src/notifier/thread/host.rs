@@ -8,7 +8,7 @@ use super::incident::Incident;
 use super::observation::Observation;
 use super::text::cut;
 use super::unix_time::UnixTime;
-use crate::ecs::event::InstanceStateChange;
+use crate::ecs::event::{HostEventType, InstanceStateChange};
 use crate::ecs::notice::Facts;
 
 /// An agent disconnects and reconnects several times an hour as a matter of routine. It takes longer if the instance has
@@ -38,6 +38,9 @@ pub(super) struct HostMemory {
     /// Since when it drains.
     #[serde(skip_serializing_if = "Option::is_none")]
     draining_at: Option<UnixTime>,
+    /// Since when EC2 or its group is about to take it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupted: Option<(HostEventType, UnixTime)>,
     /// The latest event about its state.
     #[serde(skip_serializing_if = "Option::is_none")]
     state_at: Option<UnixTime>,
@@ -59,6 +62,7 @@ pub enum HostState {
     Draining,
     /// The health check that failed.
     Impaired(String),
+    Interrupted(HostEventType),
 }
 
 impl HostMemory {
@@ -72,8 +76,13 @@ impl HostMemory {
         if let Some(ec2) = ec2.filter(|_| self.ec2_instance.is_none()) {
             self.ec2_instance = Some(cut(ec2, LONGEST_ID));
         }
-        if let Facts::Instance(instance) = &observation.notice.facts {
-            self.note_state(instance, observation.at);
+        match &observation.notice.facts {
+            Facts::Instance(instance) => self.note_state(instance, observation.at),
+            // A recommendation explains nothing.
+            Facts::Host(host) if host.what != HostEventType::RebalanceRecommendation => {
+                self.interrupted.get_or_insert((host.what, observation.at));
+            }
+            _ => {}
         }
     }
 
@@ -119,7 +128,10 @@ impl HostMemory {
         let disconnected = disconnected.map(|it| (HostState::AgentDisconnected, it));
         let draining = self.draining_at.filter(|it| *it <= at);
         let draining = draining.map(|it| (HostState::Draining, it));
-        let (what, since) = impaired.or(disconnected).or(draining)?;
+        let interrupted = self.interrupted.filter(|(_, since)| *since <= at);
+        let interrupted = interrupted.map(|(what, since)| (HostState::Interrupted(what), since));
+        let trouble = interrupted.or(impaired).or(disconnected).or(draining);
+        let (what, since) = trouble?;
         let instance = self.ec2_instance.as_deref().unwrap_or(instance);
         Some(HostTrouble {
             instance: cut(instance, LONGEST_ID),

@@ -167,6 +167,7 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
         Facts::Alarm(_) | Facts::Scaling(_) => vec![ThreadKind::Incident],
         Facts::Call(_)
         | Facts::AwsHealth(_)
+        | Facts::Host(_)
         | Facts::Unknown(_)
         | Facts::Instance(_)
         | Facts::Health(_)
@@ -203,6 +204,7 @@ fn is_end_of_instance(notice: &Notice) -> bool {
         | Facts::Service(_)
         | Facts::Hook(_)
         | Facts::Rollout(_)
+        | Facts::Host(_)
         | Facts::AwsHealth(_)
         | Facts::Scaling(_)
         | Facts::Alarm(_)
@@ -270,7 +272,7 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
             .or_else(|| key(SubjectKind::Family, &subject.family))
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance))
             .or_else(|| key(SubjectKind::Alarm, &alarm.name)),
-        Facts::Instance(_) | Facts::Health(_) => {
+        Facts::Instance(_) | Facts::Health(_) | Facts::Host(_) => {
             key(SubjectKind::Instance, &subject.container_instance)
         }
         Facts::Unknown(_) => key(SubjectKind::Service, &subject.service)

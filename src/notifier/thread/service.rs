@@ -153,6 +153,7 @@ pub(super) fn observe(
         }
         Facts::Scaling(_)
         | Facts::AwsHealth(_)
+        | Facts::Host(_)
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Foreign => false,

@@ -78,6 +78,7 @@ pub(super) fn observe(
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Rollout(_)
+        | Facts::Host(_)
         | Facts::AwsHealth(_)
         | Facts::Scaling(_)
         | Facts::Alarm(_)

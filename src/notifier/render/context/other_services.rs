@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::{TemplateNames, first, is_shell_safe, text};
-use crate::ecs::affected::{Affected, AffectedService, AffectedTask};
+use crate::ecs::affected::{Affected, AffectedInstance, AffectedService, AffectedTask};
 use crate::ecs::arn::is_region;
-use crate::ecs::event::Time;
+use crate::ecs::event::{HostEventType, Time};
 use crate::ecs::notice::{
-    AlarmFacts, AlarmState, AwsHealthFacts, Kind, RolloutFacts, RolloutState, RolloutTool,
-    ScalingFacts,
+    AlarmFacts, AlarmState, AwsHealthFacts, HostFacts, Kind, RolloutFacts, RolloutState,
+    RolloutTool, ScalingFacts,
 };
 
 /// What happens to tasks.
@@ -97,6 +97,24 @@ fn rollout_in_words(rollout: &RolloutFacts) -> String {
 }
 
 impl TemplateNames {
+    pub(super) fn add_host(&mut self, host: &HostFacts) {
+        self.event_text = Some(host.what.in_words().to_owned());
+        self.group = host.group.clone();
+        self.action = host.action.clone();
+        self.reason = host.reason.clone();
+        self.services = first(&host.services, Clone::clone);
+        self.task_count = host.tasks;
+        self.capacity_providers = host.capacity_provider.iter().cloned().collect();
+        self.advice = match host.what {
+            HostEventType::LaunchFailed => Some(
+                "see the group's activity history; until instances start, tasks wait for capacity",
+            ),
+            HostEventType::SpotInterruption
+            | HostEventType::RebalanceRecommendation
+            | HostEventType::Termination => None,
+        };
+    }
+
     pub(super) fn add_rollout(&mut self, rollout: &RolloutFacts) {
         self.event_name = rollout.event_name.clone();
         self.event_text = Some(rollout_in_words(rollout));
@@ -123,10 +141,14 @@ impl TemplateNames {
         self.ends_at = text(health.ends_at.as_ref());
         self.affected_services = of_services(affected);
         self.standalone_tasks = of_tasks(affected);
+        self.affected_instances = of_instances(affected);
         self.affected_others = listed(&affected.others, affected.other_count, Clone::clone);
         self.event_text = Some(announced(health, kind));
         if kind == Kind::TaskRetirement && !health.is_closed() {
             self.add_retirement(affected);
+        }
+        if affected.instance_count > 0 && !health.is_closed() {
+            self.add_instances(affected);
         }
     }
 
@@ -152,6 +174,18 @@ impl TemplateNames {
         let tasks = affected.tasks.iter().take(MOST_COMMANDS);
         let tasks = tasks.filter_map(|it| description(it, &region));
         self.commands = services.chain(tasks).collect();
+    }
+
+    /// AWS plans something for container instances.
+    fn add_instances(&mut self, affected: &Affected) {
+        self.advice = Some(
+            "drain the instance before that time and let its group replace it; tasks outside services are not started again",
+        );
+        let Some(region) = self.region.clone().filter(|it| is_region(it)) else {
+            return;
+        };
+        let instances = affected.instances.iter().take(MOST_COMMANDS);
+        self.commands = instances.filter_map(|it| draining(it, &region)).collect();
     }
 
     pub(super) fn add_scaling(&mut self, scaling: &ScalingFacts) {
@@ -213,6 +247,18 @@ fn of_tasks(affected: &Affected) -> Vec<String> {
             Some(cluster) => format!("{task} in {cluster}"),
             None => task,
         }
+    })
+}
+
+/// `i-0abc… in prod-web (checkout, mailer)`.
+fn of_instances(affected: &Affected) -> Vec<String> {
+    listed(&affected.instances, affected.instance_count, |it| {
+        let cluster = it.cluster.as_ref().map(|it| format!(" in {it}"));
+        let services = match it.services.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", it.services.join(", ")),
+        };
+        format!("{}{}{services}", it.id, cluster.unwrap_or_default())
     })
 }
 
@@ -281,6 +327,18 @@ fn replacement(service: &AffectedService, region: &str) -> Option<CommandNames> 
         purpose: format!("To replace {service} now"),
         command: format!(
             "aws ecs update-service --region {region} --cluster {cluster} --service {service} --force-new-deployment"
+        ),
+    })
+}
+
+fn draining(instance: &AffectedInstance, region: &str) -> Option<CommandNames> {
+    let cluster = instance.cluster.as_ref()?;
+    let id = instance.container_instance.as_ref()?;
+    let is_safe = is_shell_safe(cluster) && is_shell_safe(id);
+    is_safe.then(|| CommandNames {
+        purpose: format!("To drain {}", instance.id),
+        command: format!(
+            "aws ecs update-container-instances-state --region {region} --cluster {cluster} --container-instances {id} --status DRAINING"
         ),
     })
 }

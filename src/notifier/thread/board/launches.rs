@@ -58,6 +58,7 @@ impl Board<'_> {
             | Facts::Health(_)
             | Facts::Hook(_)
             | Facts::Rollout(_)
+            | Facts::Host(_)
             | Facts::AwsHealth(_)
             | Facts::Scaling(_)
             | Facts::Alarm(_)

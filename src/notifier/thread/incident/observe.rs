@@ -148,8 +148,9 @@ pub(in crate::notifier::thread) fn cause_of(
             (name(&code), words)
         }
         (Facts::Rollout(rollout), None) => (name(&rollout.event_name), None),
-        (Facts::Task(_) | Facts::Hook(_) | Facts::AwsHealth(_) | Facts::Foreign, None) => {
-            (notice.kind.to_string(), None)
-        }
+        (
+            Facts::Task(_) | Facts::Hook(_) | Facts::Host(_) | Facts::AwsHealth(_) | Facts::Foreign,
+            None,
+        ) => (notice.kind.to_string(), None),
     }
 }

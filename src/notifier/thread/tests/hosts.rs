@@ -198,3 +198,61 @@ fn a_routine_reconnect_explains_nothing() {
     ]);
     assert_eq!(troubles(&scene), [format!("{EC2} AgentDisconnected 0")]);
 }
+
+/// An event of EC2 about the instance, after AWS has said which container instance it is.
+fn interruption(detail_type: &str, time: &str) -> super::scene::Evaluated {
+    let detail = serde_json::json!({"instance-id": EC2, "instance-action": "terminate"});
+    let event = of("aws.ec2", detail_type, time, detail);
+    let (mut notice, decision) = super::scene::evaluated(&event);
+    notice.subject.cluster = Some("prod-web".to_owned());
+    notice.subject.container_instance = Some("aa".to_owned());
+    if let crate::ecs::notice::Facts::Host(host) = &mut notice.facts {
+        host.is_of_ecs = Some(true);
+    }
+    (notice, decision)
+}
+
+const SPOT_WARNING: &str = "EC2 Spot Instance Interruption Warning";
+
+#[test]
+fn an_interruption_is_counted_with_the_clusters_instances() {
+    let mut scene = Scene::default();
+    let both = [
+        interruption("EC2 Instance Rebalance Recommendation", "10:00:00"),
+        interruption(SPOT_WARNING, "10:00:30"),
+    ];
+    scene.arrive_evaluated("10:01:00", &both);
+    assert_eq!(scene.turns(), ["10:01:00 activity opened"]);
+    assert!(!scene.last(ThreadKind::Activity).turn.urgent);
+    assert_eq!(scene.singles, [] as [&str; 0]);
+    assert_eq!(counted(&scene).len(), 2);
+}
+
+#[test]
+fn an_interruption_explains_the_tasks_that_fail_with_the_instance() {
+    let mut scene = Scene::default();
+    scene.arrive_evaluated("10:00:01", &[interruption(SPOT_WARNING, "10:00:00")]);
+    scene.play(&[at("10:02:00", failure("checkout"))]);
+    let hosts = &incident(&scene).hosts;
+    assert_eq!(hosts.len(), 1, "{hosts:?}");
+    assert_eq!(hosts[0].instance, EC2);
+}
+
+#[test]
+fn launches_that_fail_again_and_again_are_one_message_of_their_group() {
+    let launch = |time: &str| {
+        let detail = serde_json::json!({
+            "AutoScalingGroupName": "prod-web-hosts", "StatusMessage": "no capacity", "EC2InstanceId": "",
+        });
+        of(
+            "aws.autoscaling",
+            "EC2 Instance Launch Unsuccessful",
+            time,
+            detail,
+        )
+    };
+    let mut scene = Scene::default();
+    scene.play(&[launch("10:00:00"), launch("10:01:00"), launch("10:02:00")]);
+    assert_eq!(scene.turns(), ["10:00:00 activity opened"]);
+    assert!(scene.last(ThreadKind::Activity).turn.urgent);
+}

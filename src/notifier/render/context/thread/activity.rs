@@ -54,6 +54,14 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
             };
             format!("{} {status}", things("instance", "instances"))
         }
+        Kind::InstanceInterruption => {
+            format!(
+                "{} {}",
+                things("instance", "instances"),
+                plural_if(number, detail)
+            )
+        }
+        Kind::InstanceLaunchFailed => format!("{detail} {number} times"),
         Kind::TaskStopped if activity.is_of_instances => {
             let is_instance = |it: &ActivityCount| !matches!(it.kind, Kind::TaskStopped);
             let whom = match activity.counts.iter().any(is_instance) {
@@ -64,11 +72,7 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
         }
         Kind::TaskStopped => {
             let words = detail.parse().map_or("stopped", in_words);
-            let words = match number {
-                1 => words.to_owned(),
-                _ => plural(words),
-            };
-            format!("{} {words}", things("task", "tasks"))
+            format!("{} {}", things("task", "tasks"), plural_if(number, words))
         }
         Kind::ApiDenied => match number {
             1 => format!("{detail} refused"),
@@ -80,5 +84,12 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
             "" => format!("{} ×{number}", count.kind),
             call => format!("{call} ×{number}"),
         },
+    }
+}
+
+fn plural_if(number: u32, words: &str) -> String {
+    match number {
+        1 => words.to_owned(),
+        _ => plural(words),
     }
 }

@@ -237,6 +237,7 @@ fn host(trouble: &HostTrouble, first_at: UnixTime) -> String {
     let what = match &trouble.what {
         HostState::AgentDisconnected => format!("the agent of {instance} disconnected"),
         HostState::Draining => format!("{instance} began to drain"),
+        HostState::Interrupted(what) => format!("{instance} {}", what.in_words()),
         HostState::Impaired(check) => format!("{instance} became impaired ({check})"),
     };
     format!("{what}, {}", apart(trouble.at, first_at))

@@ -1,0 +1,439 @@
+//! Finds the cluster of an EC2 instance, and the services whose tasks run there; and the cluster whose capacity provider
+//! an Auto Scaling group is behind. No event names them.
+//!
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListContainerInstances.html>, with a filter in the cluster
+//! query language, <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-query-language.html>.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_ecs::types::{CapacityProvider, Cluster};
+use tokio::time::Instant;
+
+use super::calls::{AwsCalls, region};
+use crate::aws::CallError;
+use crate::ecs::arn;
+use crate::ecs::event::is_instance;
+use crate::ecs::notice::{Facts, Notice};
+
+/// An instance does not change its cluster. An answer that there is none may be too early.
+const FRESH: Duration = Duration::from_secs(600);
+
+/// The most answers in memory.
+const MOST: usize = 2_000;
+
+/// The most pages of a list: with 100 clusters each, more than an account has.
+const MOST_PAGES: usize = 20;
+
+/// The most tasks in one call of DescribeTasks.
+const MOST_TASKS: usize = 100;
+
+/// What is asked for: an instance or a group, in a region.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Question {
+    Instance { region: String, id: String },
+    Group { region: String, name: String },
+}
+
+impl Question {
+    pub(super) fn region(&self) -> &str {
+        match self {
+            Self::Instance { region, .. } | Self::Group { region, .. } => region,
+        }
+    }
+}
+
+/// Where an instance or a group belongs. `None` if it is in no cluster.
+type Answer = Option<Place>;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    cluster: String,
+    container_instance: Option<String>,
+    instance_type: Option<String>,
+    capacity_provider: Option<String>,
+    services: Vec<String>,
+    tasks: Option<usize>,
+}
+
+pub(super) type Places = HashMap<Question, Answer>;
+
+/// The answers of the last minutes.
+#[derive(Debug, Default)]
+pub(super) struct PlaceCache {
+    known: Mutex<HashMap<Question, (Instant, Answer)>>,
+}
+
+impl PlaceCache {
+    fn get(&self, question: &Question) -> Option<Answer> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, answer) = known.get(question)?;
+        (since.elapsed() < FRESH).then(|| answer.clone())
+    }
+
+    fn put(&self, question: &Question, answer: &Answer) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(question.clone(), (Instant::now(), answer.clone()));
+    }
+}
+
+/// What must be asked about a notice.
+pub(super) fn missing(notice: &Notice) -> Vec<Question> {
+    let Some(region) = region(notice) else {
+        return Vec::new();
+    };
+    let instance = |id: &str| {
+        let (region, id) = (region.clone(), id.to_owned());
+        is_instance(&id).then_some(Question::Instance { region, id })
+    };
+    match &notice.facts {
+        Facts::Host(host) if host.is_of_ecs.is_none() => {
+            match (&notice.subject.ec2_instance, &host.group) {
+                (Some(id), _) => instance(id).into_iter().collect(),
+                (None, Some(name)) => vec![Question::Group {
+                    region: region.clone(),
+                    name: name.clone(),
+                }],
+                (None, None) => Vec::new(),
+            }
+        }
+        Facts::AwsHealth(health) if health.is_of_ecs.is_none() => {
+            let instances = health.affected.instances.iter();
+            instances.filter_map(|it| instance(&it.id)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) async fn fetch(
+    aws: &AwsCalls<'_>,
+    cache: &PlaceCache,
+    notices: &[&mut Notice],
+) -> Places {
+    let wanted: BTreeSet<_> = notices.iter().flat_map(|it| missing(it)).collect();
+    let mut places = Places::new();
+    let mut unknown: HashMap<String, Vec<Question>> = HashMap::new();
+    for question in wanted {
+        match cache.get(&question) {
+            Some(answer) => _ = places.insert(question, answer),
+            None => unknown
+                .entry(question.region().to_owned())
+                .or_default()
+                .push(question),
+        }
+    }
+    for (region, questions) in unknown {
+        let Some(clusters) = clusters(aws, &region).await else {
+            continue;
+        };
+        let (region, clusters) = (&region, &clusters);
+        let asked = questions.into_iter().map(|question| async move {
+            let answer = match &question {
+                Question::Instance { id, .. } => instance(aws, region, clusters, id).await?,
+                Question::Group { name, .. } => group(aws, region, clusters, name).await?,
+            };
+            Some((question, answer))
+        });
+        for (question, answer) in aws.all(asked).await {
+            cache.put(&question, &answer);
+            places.insert(question, answer);
+        }
+    }
+    places
+}
+
+/// The ARNs of all clusters.
+async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
+    const CALL: &str = "ListClusters";
+    let ecs = aws.ecs(region);
+    let mut clusters = Vec::new();
+    let mut next = None;
+    for _ in 0..MOST_PAGES {
+        let answer = async {
+            let call = ecs.list_clusters().set_next_token(next.take());
+            call.send()
+                .await
+                .map_err(|error| CallError::of(CALL, error))
+        };
+        let answer = aws.call(CALL, answer).await?;
+        clusters.extend(answer.cluster_arns().iter().cloned());
+        next = answer.next_token().map(str::to_owned);
+        if next.is_none() {
+            break;
+        }
+    }
+    Some(clusters)
+}
+
+/// Looks for the instance in each cluster. `None` if AWS did not answer about all of them.
+#[expect(clippy::option_option, reason = "the answer may be that there is none")]
+async fn instance(
+    aws: &AwsCalls<'_>,
+    region: &str,
+    clusters: &[String],
+    id: &str,
+) -> Option<Answer> {
+    let asked = clusters
+        .iter()
+        .map(|cluster| async move { Some(instance_in(aws, region, cluster, id).await) });
+    let found = aws.all(asked).await;
+    let is_complete = found.iter().all(Option::is_some);
+    let place = found.into_iter().flatten().flatten().next();
+    match (place, is_complete) {
+        (Some(place), _) => Some(Some(with_tasks(aws, region, place).await)),
+        (None, true) => Some(None),
+        (None, false) => None,
+    }
+}
+
+/// The container instance of an EC2 instance in a cluster. The outer `None` means that AWS did not answer.
+#[expect(clippy::option_option, reason = "the answer may be that there is none")]
+async fn instance_in(aws: &AwsCalls<'_>, region: &str, cluster: &str, id: &str) -> Option<Answer> {
+    const LIST: &str = "ListContainerInstances";
+    const DESCRIBE: &str = "DescribeContainerInstances";
+    let ecs = aws.ecs(region);
+    let listed = async {
+        let call = ecs.list_container_instances().cluster(cluster);
+        let call = call.filter(format!("ec2InstanceId == {id}"));
+        call.send()
+            .await
+            .map_err(|error| CallError::of(LIST, error))
+    };
+    let listed = aws.call(LIST, listed).await?;
+    let arns = listed.container_instance_arns();
+    if arns.is_empty() {
+        return Some(None);
+    }
+    let described = async {
+        let call = ecs.describe_container_instances().cluster(cluster);
+        let call = call.set_container_instances(Some(arns.to_vec()));
+        call.send()
+            .await
+            .map_err(|error| CallError::of(DESCRIBE, error))
+    };
+    let described = aws.call(DESCRIBE, described).await?;
+    let mut instances = described.container_instances().iter();
+    let found = instances.find(|it| it.ec2_instance_id() == Some(id));
+    Some(found.map(|it| {
+        let mut attributes = it.attributes().iter();
+        let instance_type = attributes.find(|it| it.name() == "ecs.instance-type");
+        Place {
+            cluster: arn::name(cluster).to_owned(),
+            container_instance: it
+                .container_instance_arn()
+                .map(|it| arn::name(it).to_owned()),
+            instance_type: instance_type.and_then(|it| it.value()).map(str::to_owned),
+            capacity_provider: it.capacity_provider_name().map(str::to_owned),
+            ..Place::default()
+        }
+    }))
+}
+
+/// Adds the services whose tasks run on the instance, if AWS says so in time.
+async fn with_tasks(aws: &AwsCalls<'_>, region: &str, place: Place) -> Place {
+    match tasks_on(aws, region, &place).await {
+        Some((services, tasks)) => Place {
+            services,
+            tasks: Some(tasks),
+            ..place
+        },
+        None => place,
+    }
+}
+
+async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Vec<String>, usize)> {
+    const LIST: &str = "ListTasks";
+    const DESCRIBE: &str = "DescribeTasks";
+    let ecs = aws.ecs(region);
+    let instance = place.container_instance.clone()?;
+    let listed = async {
+        let call = ecs.list_tasks().cluster(&place.cluster);
+        let call = call.container_instance(instance);
+        call.send()
+            .await
+            .map_err(|error| CallError::of(LIST, error))
+    };
+    let listed = aws.call(LIST, listed).await?;
+    let arns: Vec<_> = listed
+        .task_arns()
+        .iter()
+        .take(MOST_TASKS)
+        .cloned()
+        .collect();
+    if arns.is_empty() {
+        return Some((Vec::new(), 0));
+    }
+    let count = arns.len();
+    let described = async {
+        let call = ecs.describe_tasks().cluster(&place.cluster);
+        let call = call.set_tasks(Some(arns));
+        call.send()
+            .await
+            .map_err(|error| CallError::of(DESCRIBE, error))
+    };
+    let described = aws.call(DESCRIBE, described).await?;
+    let groups = described.tasks().iter().filter_map(|it| it.group());
+    let services = groups.filter_map(|it| it.strip_prefix("service:"));
+    let services: BTreeSet<_> = services.map(str::to_owned).collect();
+    Some((services.into_iter().collect(), count))
+}
+
+/// The cluster whose capacity provider has the group. `None` if AWS did not answer.
+#[expect(clippy::option_option, reason = "the answer may be that there is none")]
+async fn group(
+    aws: &AwsCalls<'_>,
+    region: &str,
+    clusters: &[String],
+    name: &str,
+) -> Option<Answer> {
+    let Some(provider) = provider_of(aws, region, name).await? else {
+        return Some(None);
+    };
+    let has_provider = |it: &Cluster| it.capacity_providers().contains(&provider);
+    let known = describe_clusters(aws, region, clusters).await?;
+    let cluster = known.iter().find(|it| has_provider(it));
+    let cluster = cluster.and_then(|it| it.cluster_name()).map(str::to_owned);
+    Some(cluster.map(|cluster| Place {
+        cluster,
+        capacity_provider: Some(provider.clone()),
+        ..Place::default()
+    }))
+}
+
+#[expect(clippy::option_option, reason = "the answer may be that there is none")]
+async fn provider_of(aws: &AwsCalls<'_>, region: &str, group: &str) -> Option<Option<String>> {
+    const CALL: &str = "DescribeCapacityProviders";
+    let ecs = aws.ecs(region);
+    let mut next = None;
+    for _ in 0..MOST_PAGES {
+        let answer = async {
+            let call = ecs.describe_capacity_providers();
+            let call = call.set_next_token(next.take());
+            call.send()
+                .await
+                .map_err(|error| CallError::of(CALL, error))
+        };
+        let answer = aws.call(CALL, answer).await?;
+        let mut providers = answer.capacity_providers().iter();
+        let found = providers.find(|it| is_of_group(it, group));
+        if let Some(name) = found.and_then(CapacityProvider::name) {
+            return Some(Some(name.to_owned()));
+        }
+        next = answer.next_token().map(str::to_owned);
+        if next.is_none() {
+            break;
+        }
+    }
+    Some(None)
+}
+
+/// `…:autoScalingGroup:UUID:autoScalingGroupName/NAME`, or the name.
+fn is_of_group(provider: &CapacityProvider, group: &str) -> bool {
+    let provider = provider.auto_scaling_group_provider();
+    provider.is_some_and(|it| {
+        let arn = it.auto_scaling_group_arn();
+        let name = arn.rsplit_once("autoScalingGroupName/");
+        name.map_or(arn, |(_, name)| name) == group
+    })
+}
+
+async fn describe_clusters(
+    aws: &AwsCalls<'_>,
+    region: &str,
+    clusters: &[String],
+) -> Option<Vec<Cluster>> {
+    const CALL: &str = "DescribeClusters";
+    /// The most clusters in one call.
+    const AT_ONCE: usize = 100;
+    let ecs = aws.ecs(region);
+    let mut found = Vec::new();
+    for part in clusters.chunks(AT_ONCE) {
+        let answer = async {
+            let call = ecs.describe_clusters();
+            let call = call.set_clusters(Some(part.to_vec()));
+            call.send()
+                .await
+                .map_err(|error| CallError::of(CALL, error))
+        };
+        let answer = aws.call(CALL, answer).await?;
+        found.extend(answer.clusters().iter().cloned());
+    }
+    Some(found)
+}
+
+pub(super) fn add_to(notice: &mut Notice, places: &Places) {
+    match missing(notice).as_slice() {
+        [] => {}
+        questions if questions.iter().all(|it| !places.contains_key(it)) => {}
+        _ if matches!(notice.facts, Facts::AwsHealth(_)) => add_to_health(notice, places),
+        [question] => {
+            if let Some(answer) = places.get(question) {
+                add_to_host(notice, answer.as_ref());
+            }
+        }
+        _ => {}
+    }
+}
+
+fn add_to_host(notice: &mut Notice, place: Option<&Place>) {
+    let Facts::Host(host) = &mut notice.facts else {
+        return;
+    };
+    host.is_of_ecs = Some(place.is_some());
+    let Some(place) = place else {
+        return;
+    };
+    host.services.clone_from(&place.services);
+    host.tasks = place.tasks;
+    host.capacity_provider.clone_from(&place.capacity_provider);
+    let subject = &mut notice.subject;
+    subject.cluster = Some(place.cluster.clone());
+    subject
+        .container_instance
+        .clone_from(&place.container_instance);
+    subject.instance_type.clone_from(&place.instance_type);
+}
+
+/// Of several instances, those of clusters stay.
+fn add_to_health(notice: &mut Notice, places: &Places) {
+    let Some(region) = region(notice) else {
+        return;
+    };
+    let Facts::AwsHealth(health) = &mut notice.facts else {
+        return;
+    };
+    let affected = &mut health.affected;
+    let mut left_out = 0;
+    affected.instances.retain_mut(|it| {
+        let question = Question::Instance {
+            region: region.clone(),
+            id: it.id.clone(),
+        };
+        match places.get(&question) {
+            Some(Some(place)) => {
+                it.cluster = Some(place.cluster.clone());
+                it.container_instance.clone_from(&place.container_instance);
+                it.services.clone_from(&place.services);
+                true
+            }
+            Some(None) => {
+                left_out += 1;
+                false
+            }
+            // AWS did not answer, so it stays.
+            None => true,
+        }
+    });
+    affected.instance_count = affected.instance_count.saturating_sub(left_out);
+    health.is_of_ecs = Some(affected.instance_count > 0);
+    let only = affected.only_instance().cloned();
+    let cluster = affected.only_cluster().map(str::to_owned);
+    let subject = &mut notice.subject;
+    subject.cluster = cluster;
+    subject.ec2_instance = only.as_ref().map(|it| it.id.clone());
+    subject.container_instance = only.and_then(|it| it.container_instance);
+}
