@@ -67,12 +67,12 @@ class Story:
         it = self.moment(at)
         return f"{it:%b} {it.day}, {it.year}, {it.hour % 12 or 12}:{it:%M:%S %p}"
 
-    def record(self, at, detail_type, resources, detail):
+    def record(self, at, detail_type, resources, detail, source="aws.ecs"):
         event = {
             "version": "0",
             "id": self.uuid(),
             "detail-type": detail_type,
-            "source": "aws.ecs",
+            "source": source,
             "account": ACCOUNT,
             "time": self.second(at),
             "region": REGION,

@@ -44,6 +44,7 @@ from ecs_events import (
     tasks_stopped,
     update_service,
 )
+from other_events import TARGET_TRACKING, alarm, retirement, scaled_to_max
 
 MINUTE = 60
 DAY = 24 * 60 * MINUTE
@@ -506,6 +507,50 @@ def crash_with_back_off(story, bad, at):
             created = exit_by_itself(story, it, exits, 1) + pause * story.between(0.9, 1.1)
 
 
+def overload():
+    """A campaign brings more customers than the service may have tasks for."""
+    story = Story("overload", "2026-11-17T19:00:00")
+    checkout = Workload("prod-web", "checkout", 62, "a41c7f2", story.deployment_id(), has_load_balancer=True)
+    tasks = [running_task(story, checkout, zone) for zone in zones(6)]
+    tracking = f"TargetTracking-service/prod-web/checkout-AlarmHigh-{story.uuid()}"
+    alarm(story, 4 * MINUTE, tracking, "ALARM", checkout, "CPUUtilization", 81.4, 70.0, TARGET_TRACKING)
+    autoscale(story, 4 * MINUTE + 20, checkout, tasks, 8)
+    tasks += start_together(story, checkout, 4 * MINUTE + 25, zones(2))
+    autoscale(story, 8 * MINUTE, checkout, tasks, 10)
+    tasks += start_together(story, checkout, 8 * MINUTE + 5, zones(2))
+    scaled_to_max(story, 8 * MINUTE, checkout, 8, 10)
+    memory = "The memory of checkout is nearly full"
+    alarm(story, 13 * MINUTE, "checkout-memory", "ALARM", checkout, "MemoryUtilization", 94.2, 90.0, memory)
+    for number, victim in enumerate(tasks[:3]):
+        at = 15 * MINUTE + 70 * number
+        exit_by_itself(story, victim, at, 137, OUT_OF_MEMORY)
+        start_new(story, checkout, at + 4, victim.zone)
+    alarm(story, 26 * MINUTE, "checkout-memory", "OK", checkout, "MemoryUtilization", 71.3, 90.0, memory)
+    steady(story, 28 * MINUTE, checkout)
+    alarm(story, 34 * MINUTE, tracking, "OK", checkout, "CPUUtilization", 55.8, 70.0, TARGET_TRACKING)
+    return story
+
+
+def task_retirement():
+    """AWS retires tasks in a week. jonas replaces one service at once; a day before, the rest is still there."""
+    story = Story("task-retirement", "2026-11-18T09:00:00")
+    week = 7 * DAY
+    retirement(story, 60, "5f0c1", ["prod-web|checkout", "prod-web|mailer", "prod-batch|invoices"], week)
+    tasks = [arn("task", "prod-batch", story.hex()) for _ in range(2)]
+    retirement(story, 75, "8a3e7", tasks, week)
+    checkout = Workload("prod-web", "checkout", 62, "a41c7f2", story.deployment_id(), has_load_balancer=True)
+    again = replace(checkout, started_by=story.deployment_id())
+    rollouts = [Rollout(again, 3_600, 0, False), Rollout(checkout, -6 * DAY, 2, True)]
+    request = {"forceNewDeployment": True}
+    update_service(story, 3_600, JONAS, request, 2, configuration(), rollouts)
+    in_progress(story, 3_602, again)
+    old = [running_task(story, checkout, zone) for zone in zones(2)]
+    arriving = start_together(story, again, 3_606, zones(2))
+    settle(story, stop_together(story, old, all_run(arriving) + 20) + 10, again)
+    retirement(story, week + DAY, "5f0c1", ["prod-web|mailer"], week, "closed")
+    return story
+
+
 STORIES = [
     rolling_deployment,
     crash_loop,
@@ -519,6 +564,8 @@ STORIES = [
     tasks_stopped_by_hand,
     hook_waits,
     crash_after_deployment,
+    overload,
+    task_retirement,
 ]
 
 

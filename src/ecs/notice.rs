@@ -667,14 +667,21 @@ pub enum AlarmState {
 impl AlarmFacts {
     /// What it measured: `CPUUtilization (Average over 1 min) 93.5, more than 80`.
     pub fn measured(&self) -> Option<String> {
-        let metric = self.metric.as_deref()?;
-        let numbers = [&self.value, &self.threshold].into_iter().flatten();
+        let numbers = [&self.metric, &self.value].into_iter().flatten();
         let numbers: Vec<_> = numbers.map(String::as_str).collect();
-        Some(
-            format!("{metric} {}", numbers.join(", "))
-                .trim_end()
-                .to_owned(),
-        )
+        let threshold = self.threshold.as_ref().map(|it| format!(", {it}"));
+        self.metric.as_ref()?;
+        Some(numbers.join(" ") + &threshold.unwrap_or_default())
+    }
+
+    /// The same without the statistic: `CPUUtilization 93.5 (more than 80)`.
+    pub fn measured_in_short(&self) -> Option<String> {
+        let metric = self.metric.as_deref()?;
+        let name = metric.split_once(" (").map_or(metric, |(name, _)| name);
+        let value = self.value.as_ref().map(|it| format!(" {it}"));
+        let threshold = self.threshold.as_ref().map(|it| format!(" ({it})"));
+        let (value, threshold) = (value.unwrap_or_default(), threshold.unwrap_or_default());
+        Some(format!("{name}{value}{threshold}"))
     }
 
     /// Whether its condition is fulfilled.

@@ -43,6 +43,15 @@ pub fn read(name: &str) -> Option<TrackingAlarm<'_>> {
     })
 }
 
+/// The name of an alarm for people. One of target tracking has an id that helps nobody.
+pub fn shown_name(alarm: &str) -> &str {
+    match read(alarm).map(|it| it.end) {
+        Some(TrackingEnd::High) => "AlarmHigh of target tracking",
+        Some(TrackingEnd::Low) => "AlarmLow of target tracking",
+        None => alarm,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::events;
 
 /// The stories, with the most messages in a channel without edits, and the most top-level messages in one with edits.
-const STORIES: [(&str, usize, usize); 12] = [
+const STORIES: [(&str, usize, usize); 14] = [
     ("bad-image-rolled-back", 6, 2),
     ("crash-after-deployment", 7, 3),
     ("crash-loop", 6, 1),
@@ -27,9 +27,11 @@ const STORIES: [(&str, usize, usize); 12] = [
     ("hook-waits", 3, 1),
     ("hosts-replaced", 5, 2),
     ("one-off-task", 2, 1),
+    ("overload", 6, 1),
     ("rebalancing-and-autoscaling", 1, 1),
     ("rolling-deployment", 2, 1),
     ("scheduled-night", 10, 2),
+    ("task-retirement", 7, 3),
     ("tasks-stopped-by-hand", 4, 3),
     ("zone-outage", 10, 6),
 ];

@@ -83,7 +83,7 @@ pub struct Incident {
     /// The alarms that are parts of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<AlarmPart>,
-    /// The last failure that is not an alarm.
+    /// The last failure that is not an alarm, nor the maximum of the scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_at: Option<UnixTime>,
     /// The first tasks that failed.
@@ -348,7 +348,10 @@ impl Incident {
         self.arrived_at = self.arrived_at.max(now);
         self.worst = self.worst.max(priority.severity);
         self.urgent |= priority.urgent;
-        if !matches!(observation.notice.facts, Facts::Alarm(_)) {
+        if !matches!(
+            observation.notice.facts,
+            Facts::Alarm(_) | Facts::Scaling(_)
+        ) {
             self.failed_at = self.failed_at.max(Some(at));
         }
         self.count_cause(observation, priority);

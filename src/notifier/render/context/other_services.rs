@@ -10,6 +10,7 @@ use crate::ecs::notice::{
     AlarmFacts, AlarmState, AwsHealthFacts, HostFacts, Kind, RolloutFacts, RolloutState,
     RolloutTool, ScalingFacts,
 };
+use crate::ecs::target_tracking::shown_name;
 
 /// What happens to tasks.
 const RETIREMENT_PAGE: &str =
@@ -201,7 +202,7 @@ impl TemplateNames {
 
     pub(super) fn add_alarm(&mut self, alarm: &AlarmFacts) {
         self.resource = None;
-        self.alarm = alarm.name.clone();
+        self.alarm = alarm.name.as_deref().map(|it| shown_name(it).to_owned());
         self.status = Some(in_words(alarm.state).to_owned());
         self.measured = alarm.measured();
         // The headline says the same with fewer words.
@@ -212,7 +213,7 @@ impl TemplateNames {
             "wait while the service scales out; if this lasts, see whether it is at its maximum",
         );
         self.description = alarm.description.clone();
-        self.triggered_by = first(&alarm.triggered_by, Clone::clone);
+        self.triggered_by = first(&alarm.triggered_by, |it| shown_name(it).to_owned());
     }
 }
 

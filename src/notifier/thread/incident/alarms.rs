@@ -67,13 +67,9 @@ pub(super) fn cause(alarm: &AlarmFacts) -> String {
 /// How the names of alarms begin among the causes.
 const ALARM: &str = "alarm";
 
-/// What it measured, without a verb: `CPUUtilization 93.5, more than 80 (alarm checkout-cpu)`.
+/// What it measured, without a verb: `CPUUtilization 93.5 % (more than 80 %)`.
 pub(super) fn words(alarm: &AlarmFacts) -> Option<String> {
-    let measured = alarm.measured()?;
-    Some(match &alarm.name {
-        Some(name) => format!("{measured} (alarm {name})"),
-        None => measured,
-    })
+    alarm.measured_in_short()
 }
 
 impl Incident {
@@ -82,7 +78,8 @@ impl Incident {
         self.alarms.iter().any(AlarmPart::is_on)
     }
 
-    pub(super) fn has_only_alarms(&self) -> bool {
+    /// Whether nothing but alarms says that there is a problem.
+    pub fn has_only_alarms(&self) -> bool {
         self.failed_at.is_none()
     }
 

@@ -30,7 +30,12 @@ fn says(announcement: &Announcement, turn: Option<&Turn>, now: UnixTime) -> Opti
         Reason::Reminder => {
             let starts_at = health.starts_at.as_ref().and_then(Time::instant);
             let left = UnixTime::of(starts_at?).since(now);
-            Some(format!("in {}: {what}", rough(left)))
+            let hours = left.as_secs() / 3_600;
+            let left = match hours {
+                2..=48 => format!("{hours} h"),
+                _ => rough(left),
+            };
+            Some(format!("in {left}: {what}"))
         }
         Reason::Worse if is_moved(turn) => Some(format!("the time has changed: {what}")),
         Reason::Worse => Some(format!("more is affected: {what}")),

@@ -6,6 +6,7 @@ use super::super::words::{event_past, plural};
 use super::{CauseWords, ThreadNames, by, cause_list, common, rough, words_of};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::service_events::follows_from_failures;
+use crate::ecs::target_tracking::shown_name;
 use crate::notifier::thread::{
     CauseCount, Deployed, HostState, HostTrouble, Incident, Reason, Resolution, Sign, ThreadState,
     Touch, Turn, UnixTime,
@@ -50,8 +51,12 @@ fn alarms(incident: &Incident) -> Vec<String> {
     let many = incident.causes.len() > 1;
     let alarms = incident.alarms.iter().filter(|_| many);
     let alarms = alarms.map(|it| match it.ok_at.filter(|_| !it.is_on()) {
-        Some(ok_at) => format!("{} was on for {}", it.name, rough(ok_at.since(it.on_at))),
-        None => format!("{} is on", it.name),
+        Some(ok_at) => format!(
+            "{} was on for {}",
+            shown_name(&it.name),
+            rough(ok_at.since(it.on_at))
+        ),
+        None => format!("{} is on", shown_name(&it.name)),
     });
     alarms.collect()
 }
@@ -66,11 +71,12 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
         _ => format!("{how} after {lasted}: {causes}"),
     };
     let Some(turn) = turn else {
-        return whole(incident, goes_on);
+        return whole(incident, &goes_on);
     };
+    let problem = problem(incident);
     let said = match (turn.reason, turn.after) {
         (Reason::Worse, _) if turn.names.is_empty() => match &incident.setback {
-            Some(deployed) => goes_on(&format!("is still failing after {}", the(deployed))),
+            Some(deployed) => goes_on(&format!("is still {problem} after {}", the(deployed))),
             None => goes_on("is worse"),
         },
         (Reason::Worse, _) => {
@@ -85,16 +91,24 @@ fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Opt
                 false => "recovered",
             };
             let causes = causes_again(&incident.causes);
-            format!("is failing again, {after} after it {end}: {causes}")
+            format!("is {problem} again, {after} after it {end}: {causes}")
         }
-        (Reason::Reminder | Reason::CameBack, _) => goes_on("is still failing"),
-        _ => return whole(incident, goes_on),
+        (Reason::Reminder | Reason::CameBack, _) => goes_on(&format!("is still {problem}")),
+        _ => return whole(incident, &goes_on),
     };
     Some(said)
 }
 
+/// What the subject is, after "is".
+fn problem(incident: &Incident) -> &'static str {
+    match incident.has_only_alarms() {
+        true => "in alarm",
+        false => "failing",
+    }
+}
+
 /// The headline of the incident's own message.
-fn whole(incident: &Incident, goes_on: impl Fn(&str) -> String) -> Option<String> {
+fn whole(incident: &Incident, goes_on: &impl Fn(&str) -> String) -> Option<String> {
     match incident.state() {
         ThreadState::Resolved => Some(resolved(incident)),
         ThreadState::Recovering => {
@@ -102,7 +116,7 @@ fn whole(incident: &Incident, goes_on: impl Fn(&str) -> String) -> Option<String
             Some(format!("{}; so far {causes}", recovering(incident)))
         }
         _ if incident.total < 2 && incident.returns == 0 => None,
-        _ => Some(goes_on("is failing")),
+        _ => Some(goes_on(&format!("is {}", problem(incident)))),
     }
 }
 
