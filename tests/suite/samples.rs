@@ -141,6 +141,8 @@ fn every_kind_cause_and_reason_has_a_sample() {
         DropReason::IgnoredService,
         DropReason::DroppedByConfig,
         DropReason::Duplicate,
+        // Only AWS can tell: `enrich::around` has it.
+        DropReason::NotInCluster,
     ];
     let kinds = Kind::VARIANTS.iter().map(ToString::to_string);
     let causes = Cause::VARIANTS.iter().map(ToString::to_string);
@@ -199,7 +201,9 @@ fn every_message_has_what_where_when_who_why_and_a_link() {
             assert!(text.contains("Where: "), "{name}\n{text}");
             assert_eq!(
                 text.contains("Open "),
-                subject.cluster.is_some() || subject.family.is_some(),
+                subject.cluster.is_some()
+                    || subject.family.is_some()
+                    || matches!(evaluated.notice.facts, Facts::Alarm(_)),
                 "{name}\n{text}"
             );
         }
