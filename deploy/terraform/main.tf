@@ -74,12 +74,13 @@ locals {
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
-        length(var.secret_arns) > 0 ? local.opening_channels : [],
-        length(var.topic_arns) > 0 ? local.publishing : [],
-        local.table != "" ? local.remembering : [],
-        local.enriches ? local.looking_up : [],
-        local.enriches && contains(split(",", replace(var.account_names, " ", "")), "ALIAS") ? local.looking_up_alias : [],
-        local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],
+        # These are loops, because the two results of a conditional must have the same type.
+        [for it in local.opening_channels : it if length(var.secret_arns) > 0],
+        [for it in local.publishing : it if length(var.topic_arns) > 0],
+        [for it in local.remembering : it if local.table != ""],
+        [for it in local.looking_up : it if local.enriches],
+        [for it in local.looking_up_alias : it if local.enriches && contains(split(",", replace(var.account_names, " ", "")), "ALIAS")],
+        [for it in local.reading_last_words : it if local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines))],
       )
     }
     run-from-queue = {
