@@ -33,6 +33,16 @@ locals {
   looking_up_alias = [
     { Sid = "LookUpAlias", Effect = "Allow", Action = "iam:ListAccountAliases", Resource = "*" },
   ]
+  looking_up_code_deploy = [
+    { Sid = "LookUpCodeDeploy", Effect = "Allow", Action = ["codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup"], Resource = "arn:${data.aws_partition.this.partition}:codedeploy:${local.scope}:deploymentgroup:*" },
+  ]
+  looking_up_instances = [
+    { Sid = "LookUpInstances", Effect = "Allow", Action = ["ecs:ListContainerInstances", "ecs:ListTasks", "ecs:DescribeCapacityProviders", "ecs:DescribeClusters"], Resource = ["${local.ecs}:cluster/*", "${local.ecs}:container-instance/*", "${local.ecs}:capacity-provider/*"] },
+    { Sid = "LookUpClusters", Effect = "Allow", Action = "ecs:ListClusters", Resource = "*" },
+  ]
+  looking_up_alarms = [
+    { Sid = "LookUpAlarms", Effect = "Allow", Action = "cloudwatch:DescribeAlarms", Resource = "*" },
+  ]
   reading_last_words = [
     { Sid = "ReadLastWords", Effect = "Allow", Action = "logs:GetLogEvents", Resource = "arn:${data.aws_partition.this.partition}:logs:${local.scope}:log-group:${var.log_tail_groups}:log-stream:*" },
   ]
@@ -80,6 +90,9 @@ locals {
         [for it in local.remembering : it if local.table != ""],
         [for it in local.looking_up : it if local.enriches],
         [for it in local.looking_up_alias : it if local.enriches && contains(split(",", replace(var.account_names, " ", "")), "ALIAS")],
+        [for it in local.looking_up_code_deploy : it if local.enriches && var.rules.code_deploy],
+        [for it in local.looking_up_instances : it if local.enriches && var.rules.instances],
+        [for it in local.looking_up_alarms : it if local.enriches && var.rules.alarms],
         [for it in local.reading_last_words : it if local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines))],
       )
     }
@@ -135,7 +148,8 @@ locals {
   }
   enabled = { for key, function in local.functions : key => function if function.enabled }
 
-  # Which service may invoke which function.
+  # Which rule invokes which function. A rule that is not `on` is made, and disabled. deploy/serverless/rules.js explains
+  # the rules of the notifier.
   rules = {
     api-calls = {
       function = "parrot"
@@ -153,6 +167,68 @@ locals {
       pattern = {
         source      = ["aws.ecs"]
         detail-type = [{ anything-but = ["AWS API Call via CloudTrail"] }]
+      }
+    }
+    health = {
+      function = "parrot"
+      on       = var.rules.health
+      pattern = {
+        source      = ["aws.health"]
+        detail-type = ["AWS Health Event"]
+        detail      = { service = ["ECS", "FARGATE"] }
+      }
+    }
+    scaling = {
+      function = "parrot"
+      on       = var.rules.scaling
+      pattern = {
+        source      = ["aws.application-autoscaling"]
+        detail-type = ["Application Auto Scaling Scaling Activity State Change"]
+        detail      = { serviceNamespace = ["ecs"], scaledToMax = [true] }
+      }
+    }
+    alarms = {
+      function = "parrot"
+      on       = var.rules.alarms
+      pattern = {
+        source      = ["aws.cloudwatch"]
+        detail-type = ["CloudWatch Alarm State Change"]
+        detail = {
+          "$or" = [
+            { configuration = { metrics = { metricStat = { metric = { namespace = ["AWS/ECS", "ECS/ContainerInsights"] } } } } },
+            { alarmName = [{ prefix = "TargetTracking-service/" }] },
+            { configuration = { alarmRule = [{ exists = true }] } },
+          ]
+        }
+      }
+    }
+    code-deploy = {
+      function = "parrot"
+      on       = var.rules.code_deploy
+      pattern = {
+        source      = ["aws.codedeploy"]
+        detail-type = ["CodeDeploy Deployment State-change Notification"]
+      }
+    }
+    instances = {
+      function = "parrot"
+      on       = var.rules.instances
+      pattern = {
+        "$or" = [
+          {
+            source      = ["aws.ec2"]
+            detail-type = ["EC2 Spot Instance Interruption Warning", "EC2 Instance Rebalance Recommendation"]
+          },
+          {
+            source      = ["aws.autoscaling"]
+            detail-type = ["EC2 Instance Launch Unsuccessful", "EC2 Instance-terminate Lifecycle Action"]
+          },
+          {
+            source      = ["aws.health"]
+            detail-type = ["AWS Health Event"]
+            detail      = { service = ["EC2"], eventTypeCategory = ["scheduledChange"] }
+          },
+        ]
       }
     }
     run-again = {
@@ -259,6 +335,7 @@ resource "aws_cloudwatch_event_rule" "rule" {
 
   name          = "${var.name}-${each.key}"
   event_pattern = jsonencode(each.value.pattern)
+  state         = try(each.value.on, true) ? "ENABLED" : "DISABLED"
 }
 
 resource "aws_cloudwatch_event_target" "rule" {
@@ -308,7 +385,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       {
         Sid       = "WhatTheRulesCouldNotHandOver", Effect = "Allow", Principal = { Service = "events.amazonaws.com" },
         Action    = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters[0].arn,
-        Condition = { ArnEquals = { "aws:SourceArn" = [for key in ["api-calls", "ecs-events"] : aws_cloudwatch_event_rule.rule[key].arn] } }
+        Condition = { ArnEquals = { "aws:SourceArn" = [for key, rule in local.enabled_rules : aws_cloudwatch_event_rule.rule[key].arn if rule.function == "parrot"] } }
       },
       {
         Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.dead_letters[0].arn,

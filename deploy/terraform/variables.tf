@@ -8,6 +8,18 @@ variable "functions" {
   default = {}
 }
 
+# The switches of the rules for what happens around ECS.
+variable "rules" {
+  type = object({
+    health      = optional(bool, true)
+    scaling     = optional(bool, true)
+    alarms      = optional(bool, true)
+    code_deploy = optional(bool, false)
+    instances   = optional(bool, false)
+  })
+  default = {}
+}
+
 variable "name" {
   description = "What the resources are named after."
   type        = string

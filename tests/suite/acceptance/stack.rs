@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::package::{CARNIVAL, EXAMPLE, Package, environment, function, rule};
+use super::package::{CARNIVAL, EXAMPLE, Package, RULES, environment, function, rule};
 use crate::infrastructure::service_files;
 
 #[test]
@@ -184,7 +184,7 @@ fn every_setting_reaches_the_template() {
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
-  rules: {api_calls: 'false', native: False}
+  rules: {api_calls: 'false', native: False, health: false, scaling: 'False', alarms: FALSE, code_deploy: True, instances: true}
   trail: true
   trail_retention: 30
 ",
@@ -239,9 +239,15 @@ fn every_setting_reaches_the_template() {
     let invoke = &resources["ParrotLambdaEvConf"]["Properties"];
     assert_eq!(invoke["MaximumRetryAttempts"], 1);
     assert_eq!(invoke["MaximumEventAgeInSeconds"], 900);
-    for name in ["-api-calls", "-ecs-events"] {
-        let rule = rule(&template, name);
-        assert_eq!(rule["State"], "DISABLED");
+    let on = ["code-deploy", "instances"];
+    for (_, name) in RULES {
+        let state = if on.contains(&name) {
+            "ENABLED"
+        } else {
+            "DISABLED"
+        };
+        let rule = rule(&template, &format!("-queued-{name}"));
+        assert_eq!(rule["State"], state, "{name}");
         assert_eq!(
             rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"],
             900
@@ -294,7 +300,7 @@ fn each_rule_has_its_switch_and_its_events() {
 fn senders(template: &Value, mode: &str, target: &Value) -> Vec<Value> {
     let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     let names = |mode| {
-        ["api-calls", "ecs-events"].map(|name| match mode {
+        RULES.map(|(_, name)| match mode {
             "queued" => format!("ecs-parrot-dev-queued-{name}"),
             _ => format!("ecs-parrot-dev-{name}"),
         })
@@ -426,13 +432,13 @@ fn rules_may_invoke_the_function_directly() {
     let resources = template["Resources"].as_object().unwrap();
     let function = json!({"Fn::GetAtt": ["ParrotLambdaFunction", "Arn"]});
     senders(&template, "direct", &function);
-    for name in ["ecs-parrot-dev-api-calls", "ecs-parrot-dev-ecs-events"] {
+    for name in RULES.map(|(_, name)| format!("ecs-parrot-dev-{name}")) {
         let permitted = resources.values().any(|resource| {
             resource["Type"] == "AWS::Lambda::Permission"
                 && resource["Properties"]["Principal"] == "events.amazonaws.com"
                 && resource["Properties"]["SourceArn"]
                     .to_string()
-                    .contains(name)
+                    .contains(&name)
         });
         assert!(permitted, "`{name}` may not invoke the function");
     }
@@ -537,7 +543,7 @@ fn the_role_allows_the_log_and_the_dead_letter_queue_and_enrichment() {
     assert_eq!(allowed[..2], expected);
     // The other statements are for the queue, the table, topics and enrichment. `permissions.rs` checks them against the
     // calls.
-    assert_eq!(allowed.len(), 11);
+    assert_eq!(allowed.len(), 15);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");
