@@ -4,6 +4,7 @@
 //! JSON ─ event ▶ EcsEvent ─ classify ▶ Notice ─ diagnosis ▶ Cause
 //! ```
 
+pub mod archive;
 pub mod arn;
 pub mod classify;
 pub mod diagnosis;

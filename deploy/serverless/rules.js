@@ -1,5 +1,5 @@
-// The rules of the notifier: which events each one takes, and where it sends them: to the queue or to the function.
-// No event is taken by two rules.
+// The rules of the notifier: which events each one takes, and where it sends them: to the queue, to the function or to
+// the archive. No event is taken by two rules.
 'use strict';
 
 const API_CALL = 'AWS API Call via CloudTrail';
@@ -125,6 +125,7 @@ const settings = async ({ resolveVariable }) => ({
   isOn: await resolveVariable('self:custom.rules'),
   prefixes: await resolveVariable('self:custom.rulePrefix'),
   age: await resolveVariable('self:custom.eventAge'),
+  archive: await resolveVariable('self:custom.archiveName'),
 });
 
 // The rules as resources, each named after its own and `suffix`.
@@ -160,6 +161,24 @@ const directEvent = ({ isOn, prefixes, age }, { key, name, description, pattern 
   },
 });
 
+// Events that cannot be archived are not kept elsewhere: what is in the dead-letter queue was not posted.
+const archivingRule = ({ isOn, prefixes, age, archive }, { key, name, description, pattern }) => ({
+  Type: 'AWS::Events::Rule',
+  Properties: {
+    Name: `${prefixes.archive}-${name}`,
+    Description: `${description}, for the archive`,
+    State: state(isOn[key]),
+    EventPattern: pattern,
+    Targets: [
+      {
+        Id: 'archive',
+        Arn: arn('logs', `log-group:${archive}`),
+        RetryPolicy: { MaximumEventAgeInSeconds: age, MaximumRetryAttempts: ATTEMPTS },
+      },
+    ],
+  },
+});
+
 module.exports = {
   // `ingest: queue`: the rules send events to the event queue.
   queued: async (context) => resources(await settings(context), 'Rule', queuedRule),
@@ -170,6 +189,8 @@ module.exports = {
     const queue = await context.resolveVariable('self:custom.eventQueue.event');
     return [queue, ...rules(given.isOn).map((rule) => directEvent(given, rule))];
   },
+  // The rules of the archive, which are the same for both ways.
+  archiving: async (context) => resources(await settings(context), 'ArchiveRule', archivingRule),
   // The rules of both ways: the old rules still send events during a switch.
   arns: async (context) => {
     const { isOn, prefixes } = await settings(context);

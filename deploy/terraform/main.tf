@@ -81,6 +81,7 @@ locals {
         LOG_TAIL_LINES                    = var.log_tail_lines
         LOG_TAIL_MASK                     = var.log_tail_mask
         STATE_TABLE                       = var.state_table
+        ARCHIVE_LOG_GROUP                 = var.archive_log_group
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
@@ -259,6 +260,8 @@ locals {
     for key, rule in local.rules : key => rule
     if local.functions[rule.function].enabled && (key != "hook-tasks" || lower(trimspace(var.hook_events)) == "true")
   }
+  archives = var.functions.parrot && var.archive_log_group != ""
+  archived = { for key, rule in local.enabled_rules : key => rule if local.archives && rule.function == "parrot" }
 }
 
 resource "aws_iam_role" "function" {
@@ -355,6 +358,42 @@ resource "aws_cloudwatch_event_target" "rule" {
     content {
       arn = dead_letter_config.value
     }
+  }
+}
+
+# EventBridge writes to log groups whose names begin with `/aws/events/`.
+resource "aws_cloudwatch_log_group" "archive" {
+  count = local.archives ? 1 : 0
+
+  name              = var.archive_log_group
+  retention_in_days = var.archive_retention
+}
+
+# CloudWatch Logs allows ten such policies in an account and region.
+resource "aws_cloudwatch_log_resource_policy" "archive" {
+  count = local.archives ? 1 : 0
+
+  policy_name = "${var.name}-archive"
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "KeepEvents", Effect = "Allow", Principal = { Service = ["events.amazonaws.com", "delivery.logs.amazonaws.com"] },
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"],
+      Resource = "arn:${data.aws_partition.this.partition}:logs:${local.scope}:log-group:${var.archive_log_group}:*"
+    }]
+  })
+}
+
+resource "aws_cloudwatch_event_target" "archive" {
+  for_each = local.archived
+
+  rule      = aws_cloudwatch_event_rule.rule[each.key].name
+  target_id = "archive"
+  arn       = aws_cloudwatch_log_group.archive[0].arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = 3600
+    maximum_retry_attempts       = 185
   }
 }
 

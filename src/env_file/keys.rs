@@ -56,7 +56,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 67] = [
+pub const KEYS: [Key; 69] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -110,6 +110,8 @@ pub const KEYS: [Key; 67] = [
     key("rules.alarms", Allows::Switch),
     key("rules.code_deploy", Allows::Switch),
     key("rules.instances", Allows::Switch),
+    key("archive", Allows::Switch),
+    key("archive_retention", RETENTION),
     key("trail", Allows::Switch),
     key("trail_retention", Allows::Number(1, 36_500)),
     key("functions.parrot", Allows::Switch),

@@ -64,6 +64,10 @@ fn an_unknown_key_gets_a_suggestion() {
             "2: rules.codedeploy: there is no such key; did you mean `rules.code_deploy`?",
         ),
         (
+            "archive_retentoin: 7",
+            "2: archive_retentoin: there is no such key; did you mean `archive_retention`?",
+        ),
+        (
             "slack: https://hooks.example.com/very-secret",
             "2: slack: expected keys below it, but found a value; allowed: webhookurl, username, channel, icon_emoji, quiet, mention",
         ),
@@ -231,6 +235,14 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         (
             "rules: {health: perhaps}",
             "2: rules.health: `perhaps` cannot be used; allowed: `true` or `false`",
+        ),
+        (
+            "archive: /aws/events/all",
+            "2: archive: `/aws/events/all` cannot be used; allowed: `true` or `false`",
+        ),
+        (
+            "archive_retention: 15",
+            "2: archive_retention: `15` cannot be used; allowed: 1, 3, 5, 7, 14, 30, ",
         ),
         (
             "ingest: ' '",

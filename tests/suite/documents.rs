@@ -260,11 +260,13 @@ fn the_deploy_page_names_what_the_stack_makes() {
     });
     let queue = deploy_text("event-queue.yml", "QueueName: ");
     let table = deploy_text("parrot.yml", "TableName: ");
-    let names = rules.chain([queue, table]);
+    let archive = custom["archiveName"].as_str().unwrap().to_owned();
+    let archiving = custom["rulePrefix"]["archive"].as_str().unwrap().to_owned();
+    let names = rules.chain([queue, table, archive, archiving]);
     let names: Vec<_> = names
         .map(|name| name.replace("${self:service}-${sls:stage}", "ecs-parrot-dev"))
         .collect();
-    assert_eq!(names.len(), 2 * 7 + 2);
+    assert_eq!(names.len(), 2 * 7 + 4);
     assert_eq!(missing(names, &text("docs/deploy.md")), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use ecs_parrot::config;
+use ecs_parrot::env_file::keys::{Allows, KEYS};
 use serde_json::{Value, json};
 
 use crate::tools;
@@ -375,9 +376,9 @@ fn both_have_the_same_rules() {
     }
 }
 
-/// Each rule may invoke the function and send to the dead-letter queue.
+/// Each rule may invoke the function and send to the dead-letter queue. The archive is its second target, if there is one.
 #[test]
-fn every_rule_reaches_the_function() {
+fn every_rule_reaches_the_function_and_the_archive() {
     let (sam, terraform) = both();
     let resources = &sam["Resources"];
     let statements =
@@ -392,12 +393,76 @@ fn every_rule_reaches_the_function() {
         let permission = &resources[format!("{name}Permission")]["Properties"];
         let rule = json!({"Fn::GetAtt": [format!("{name}Rule"), "Arn"]});
         assert_eq!(permission["SourceArn"], rule);
-        let targets = &resources[format!("{name}Rule")]["Properties"]["Targets"];
-        assert_eq!(targets[0]["Id"], "parrot", "{name}");
+        for (archive, targets) in [
+            ("", vec!["parrot"]),
+            ("/aws/events/x", vec!["parrot", "archive"]),
+        ] {
+            let parameters = [("ArchiveLogGroup", archive)];
+            let found = &resources[format!("{name}Rule")]["Properties"]["Targets"];
+            let found = resolved(found, &sam, &parameters);
+            let ids: Vec<_> = found
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|it| it["Id"].as_str())
+                .collect();
+            assert_eq!(ids, targets, "{name}");
+        }
+    }
+    for resource in ["Archive", "ArchivePolicy"] {
+        assert_eq!(resources[resource]["Condition"], "HasArchive");
     }
     let module = terraform["resource"].to_string();
-    let part = "for_each\":\"${local.enabled_rules}";
-    assert!(module.contains(part), "{module}");
+    for part in [
+        "aws_cloudwatch_log_resource_policy",
+        "for_each\":\"${local.archived}",
+        "for_each\":\"${local.enabled_rules}",
+    ] {
+        assert!(module.contains(part), "{part}: {module}");
+    }
+}
+
+/// The archive's name begins as EventBridge needs it, and it keeps events for a number of days that CloudWatch Logs
+/// allows.
+#[test]
+fn the_archive_is_checked_before_it_is_deployed() {
+    let (sam, terraform) = both();
+    let parameters = &sam["Parameters"];
+    let pattern = parameters["ArchiveLogGroup"]["AllowedPattern"].as_str();
+    let pattern = regex::Regex::new(pattern.unwrap()).unwrap();
+    for (name, is_allowed) in [
+        ("", true),
+        ("/aws/events/ecs-parrot", true),
+        ("/aws/events/", false),
+        ("/aws/lambda/ecs-parrot", false),
+        ("/aws/events/two words", false),
+    ] {
+        assert_eq!(pattern.is_match(name), is_allowed, "{name}");
+    }
+    let of_sam = &parameters["ArchiveRetention"]["AllowedValues"];
+    let days: Vec<_> = of_sam
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let key = KEYS
+        .iter()
+        .find(|it| it.path == "archive_retention")
+        .unwrap();
+    let Allows::OneOf(allowed) = key.allows else {
+        panic!("{key:?}");
+    };
+    assert_eq!(days, allowed);
+    let variables = terraform["variable"].to_string();
+    assert!(
+        variables.contains(&format!(
+            "contains([{}], var.archive_retention)",
+            days.join(", ")
+        )),
+        "{variables}"
+    );
+    assert!(variables.contains(pattern.as_str()), "{variables}");
 }
 
 /// What the function may look up depends on the rules that are on.

@@ -219,6 +219,43 @@ fn each_sample_is_routed_by_the_one_rule_that_is_meant_for_it() {
     }
 }
 
+/// The archive's rules take what the others take, and are on where those are on, in both modes of `ingest`.
+#[test]
+#[ignore = "acceptance"]
+fn the_archive_keeps_what_the_rules_take() {
+    for ingest in ["queue", "direct"] {
+        for switches in ["health: false, instances: true", "native: false"] {
+            let settings =
+                format!("mysettings: {{ingest: {ingest}, archive: true, rules: {{{switches}}}}}");
+            let template = Package::new().settings(&settings).template();
+            let rules = rules(&template);
+            assert_eq!(rules.len(), 2 * RULES.len());
+            for (_, name) in RULES {
+                let prefix = match ingest {
+                    "queue" => "ecs-parrot-dev-queued",
+                    _ => "ecs-parrot-dev",
+                };
+                let of = |name: String| {
+                    let mut found = rules.iter().filter(|it| it["Name"] == *name);
+                    *found.next().unwrap_or_else(|| panic!("no rule {name}"))
+                };
+                let own = of(format!("{prefix}-{name}"));
+                let archiving = of(format!("ecs-parrot-dev-archive-{name}"));
+                for property in ["EventPattern", "State"] {
+                    assert_eq!(own[property], archiving[property], "{name}");
+                }
+                let group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/events/ecs-parrot-dev";
+                let target = json!([{
+                    "Id": "archive",
+                    "Arn": {"Fn::Sub": group},
+                    "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 185},
+                }]);
+                assert_eq!(archiving["Targets"], target, "{name}");
+            }
+        }
+    }
+}
+
 /// Events that the samples may lack. The expected rules are written by hand, and not computed as above.
 #[test]
 #[ignore = "acceptance"]

@@ -76,6 +76,7 @@ fn the_example_packages_as_it_is() {
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
         "STATE_TABLE": "ecs-parrot-dev-state",
+        "ARCHIVE_LOG_GROUP": "",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -185,6 +186,8 @@ fn every_setting_reaches_the_template() {
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
   rules: {api_calls: 'false', native: False, health: false, scaling: 'False', alarms: FALSE, code_deploy: True, instances: true}
+  archive: True
+  archive_retention: 3
   trail: true
   trail_retention: 30
 ",
@@ -217,6 +220,7 @@ fn every_setting_reaches_the_template() {
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
         "STATE_TABLE": "shared",
+        "ARCHIVE_LOG_GROUP": "/aws/events/ecs-parrot-prod",
     });
     assert_eq!(environment(&template), &expected);
 
@@ -246,17 +250,59 @@ fn every_setting_reaches_the_template() {
         } else {
             "DISABLED"
         };
-        let rule = rule(&template, &format!("-queued-{name}"));
-        assert_eq!(rule["State"], state, "{name}");
-        assert_eq!(
-            rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"],
-            900
-        );
+        for prefix in ["queued", "archive"] {
+            let rule = rule(&template, &format!("-{prefix}-{name}"));
+            assert_eq!(rule["State"], state, "{name}");
+            assert_eq!(
+                rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"],
+                900
+            );
+        }
     }
+    let archive = &resources["Archive"]["Properties"];
+    assert_eq!(archive["LogGroupName"], "/aws/events/ecs-parrot-prod");
+    assert_eq!(archive["RetentionInDays"], 3);
     assert_eq!(
         template["Conditions"]["Trail"]["Fn::Equals"],
         json!(["trail: true", "trail: true"])
     );
+}
+
+/// The archive is a log group to which EventBridge may write, and nothing else may be written by this policy.
+#[test]
+#[ignore = "acceptance"]
+fn the_archive_is_a_log_group_of_its_own() {
+    let with = Package::new()
+        .settings("mysettings: {archive: true}")
+        .template();
+    let group = &with["Resources"]["Archive"]["Properties"];
+    let expected = json!({"LogGroupName": "/aws/events/ecs-parrot-dev", "RetentionInDays": 14});
+    assert_eq!(group, &expected);
+    let name = &environment(&with)["ARCHIVE_LOG_GROUP"];
+    assert_eq!(name, &group["LogGroupName"]);
+    let policy = &with["Resources"]["ArchivePolicy"]["Properties"]["PolicyDocument"]["Fn::Sub"];
+    let policy: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
+    let expected = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "KeepEvents",
+            "Effect": "Allow",
+            "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/events/ecs-parrot-dev:*",
+        }],
+    });
+    assert_eq!(policy, expected);
+
+    for settings in [
+        "mysettings: {archive_retention: 3}",
+        "mysettings: {archive: true, functions: {parrot: false, deploy_hook: true}}",
+    ] {
+        let without = Package::new().settings(settings).template();
+        let resources = without["Resources"].as_object().unwrap();
+        let mut archiving = resources.keys().filter(|it| it.contains("Archive"));
+        assert_eq!(archiving.next(), None, "{settings}");
+    }
 }
 
 #[test]
