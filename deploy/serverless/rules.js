@@ -115,7 +115,7 @@ const arn = (service, resource) => ({
 
 const DEAD_LETTERS = { 'Fn::GetAtt': ['DeadLetterQueue', 'Arn'] };
 
-// EventBridge's most attempts. The age of the event ends them earlier.
+// The most attempts that EventBridge allows. Mostly the age of the event ends them earlier.
 const ATTEMPTS = 185;
 
 const state = (isOn) => (isOn ? 'ENABLED' : 'DISABLED');
