@@ -2,6 +2,7 @@
 
 use ecs_parrot::ecs::archive::Archive;
 use ecs_parrot::ecs::event::EcsEvent;
+use ecs_parrot::ecs::notice::{Container, Facts, LogStream};
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel};
 use ecs_parrot::notifier::message::Message;
 use ecs_parrot::notifier::policy::Policy;
@@ -68,6 +69,41 @@ fn every_channel_links_to_the_event() {
     }
     let line = format!(" event: {host}?region={REGION}#logsV2:logs-insights$3FqueryDetail$3D");
     assert!(rendered.terminal.contains(&line), "{}", rendered.terminal);
+}
+
+/// The links of a message are one line, and a channel leaves out a line that is too long.
+#[test]
+fn a_message_with_many_links_keeps_them() {
+    let payload = events::sample("task_stopped-application-exit-1");
+    let evaluated = events::evaluate(&payload, &Policy::default()).remove(0);
+    let mut evaluated = evaluated.unwrap();
+    let Facts::Task(task) = &mut evaluated.notice.facts else {
+        panic!("{:?}", evaluated.notice.facts);
+    };
+    let of_sample = task.containers[0].clone();
+    let name = "checkout-production-worker";
+    task.containers = (1..=10)
+        .map(|number| Container {
+            name: Some(format!("{name}-{number}")),
+            log: Some(LogStream {
+                region: "eu-west-1".to_owned(),
+                group: format!("/ecs/{name}"),
+                name: format!("{name}/{name}-{number}/09d79682056643a557ad3219bcdec408"),
+            }),
+            ..of_sample.clone()
+        })
+        .collect();
+    let priority = evaluated.priority().unwrap();
+    let rendered = events::render(&renderer(), &evaluated.notice, priority).unwrap();
+    let query = query_of(payload["id"].as_str().unwrap());
+    for channel in rendered.channels() {
+        let sent = channel.payload.as_ref().map(ToString::to_string);
+        assert!(
+            sent.is_none_or(|it| it.contains(&query)),
+            "{}",
+            channel.name
+        );
+    }
 }
 
 /// A call has two ids: EventBridge's, which the archive has, and CloudTrail's.
