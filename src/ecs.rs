@@ -5,6 +5,7 @@
 //! ```
 
 pub mod affected;
+pub mod archive;
 pub mod arn;
 pub mod classify;
 pub mod diagnosis;

@@ -33,6 +33,16 @@ locals {
   looking_up_alias = [
     { Sid = "LookUpAlias", Effect = "Allow", Action = "iam:ListAccountAliases", Resource = "*" },
   ]
+  looking_up_code_deploy = [
+    { Sid = "LookUpCodeDeploy", Effect = "Allow", Action = ["codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup"], Resource = "arn:${data.aws_partition.this.partition}:codedeploy:${local.scope}:deploymentgroup:*" },
+  ]
+  looking_up_instances = [
+    { Sid = "LookUpInstances", Effect = "Allow", Action = ["ecs:ListContainerInstances", "ecs:ListTasks", "ecs:DescribeCapacityProviders", "ecs:DescribeClusters"], Resource = ["${local.ecs}:cluster/*", "${local.ecs}:container-instance/*", "${local.ecs}:capacity-provider/*"] },
+    { Sid = "LookUpClusters", Effect = "Allow", Action = "ecs:ListClusters", Resource = "*" },
+  ]
+  looking_up_alarms = [
+    { Sid = "LookUpAlarms", Effect = "Allow", Action = "cloudwatch:DescribeAlarms", Resource = "*" },
+  ]
   reading_last_words = [
     { Sid = "ReadLastWords", Effect = "Allow", Action = "logs:GetLogEvents", Resource = "arn:${data.aws_partition.this.partition}:logs:${local.scope}:log-group:${var.log_tail_groups}:log-stream:*" },
   ]
@@ -71,15 +81,20 @@ locals {
         LOG_TAIL_LINES                    = var.log_tail_lines
         LOG_TAIL_MASK                     = var.log_tail_mask
         STATE_TABLE                       = var.state_table
+        ARCHIVE_LOG_GROUP                 = var.archive_log_group
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],
-        length(var.secret_arns) > 0 ? local.opening_channels : [],
-        length(var.topic_arns) > 0 ? local.publishing : [],
-        local.table != "" ? local.remembering : [],
-        local.enriches ? local.looking_up : [],
-        local.enriches && contains(split(",", replace(var.account_names, " ", "")), "ALIAS") ? local.looking_up_alias : [],
-        local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines)) ? local.reading_last_words : [],
+        # These are loops, because the two results of a conditional must have the same type.
+        [for it in local.opening_channels : it if length(var.secret_arns) > 0],
+        [for it in local.publishing : it if length(var.topic_arns) > 0],
+        [for it in local.remembering : it if local.table != ""],
+        [for it in local.looking_up : it if local.enriches],
+        [for it in local.looking_up_alias : it if local.enriches && contains(split(",", replace(var.account_names, " ", "")), "ALIAS")],
+        [for it in local.looking_up_code_deploy : it if local.enriches && var.rules.code_deploy],
+        [for it in local.looking_up_instances : it if local.enriches && var.rules.instances],
+        [for it in local.looking_up_alarms : it if local.enriches && var.rules.alarms],
+        [for it in local.reading_last_words : it if local.enriches && !contains(["", "0"], trimspace(var.log_tail_lines))],
       )
     }
     run-from-queue = {
@@ -134,7 +149,8 @@ locals {
   }
   enabled = { for key, function in local.functions : key => function if function.enabled }
 
-  # Which service may invoke which function.
+  # Which rule invokes which function. A rule that is not `on` is made, and disabled. deploy/serverless/rules.js explains
+  # the rules of the notifier.
   rules = {
     api-calls = {
       function = "parrot"
@@ -152,6 +168,68 @@ locals {
       pattern = {
         source      = ["aws.ecs"]
         detail-type = [{ anything-but = ["AWS API Call via CloudTrail"] }]
+      }
+    }
+    health = {
+      function = "parrot"
+      on       = var.rules.health
+      pattern = {
+        source      = ["aws.health"]
+        detail-type = ["AWS Health Event"]
+        detail      = { service = ["ECS", "FARGATE"] }
+      }
+    }
+    scaling = {
+      function = "parrot"
+      on       = var.rules.scaling
+      pattern = {
+        source      = ["aws.application-autoscaling"]
+        detail-type = ["Application Auto Scaling Scaling Activity State Change"]
+        detail      = { serviceNamespace = ["ecs"], scaledToMax = [true] }
+      }
+    }
+    alarms = {
+      function = "parrot"
+      on       = var.rules.alarms
+      pattern = {
+        source      = ["aws.cloudwatch"]
+        detail-type = ["CloudWatch Alarm State Change"]
+        detail = {
+          "$or" = [
+            { configuration = { metrics = { metricStat = { metric = { namespace = ["AWS/ECS", "ECS/ContainerInsights"] } } } } },
+            { alarmName = [{ prefix = "TargetTracking-service/" }] },
+            { configuration = { alarmRule = [{ exists = true }] } },
+          ]
+        }
+      }
+    }
+    code-deploy = {
+      function = "parrot"
+      on       = var.rules.code_deploy
+      pattern = {
+        source      = ["aws.codedeploy"]
+        detail-type = ["CodeDeploy Deployment State-change Notification"]
+      }
+    }
+    instances = {
+      function = "parrot"
+      on       = var.rules.instances
+      pattern = {
+        "$or" = [
+          {
+            source      = ["aws.ec2"]
+            detail-type = ["EC2 Spot Instance Interruption Warning", "EC2 Instance Rebalance Recommendation"]
+          },
+          {
+            source      = ["aws.autoscaling"]
+            detail-type = ["EC2 Instance Launch Unsuccessful", "EC2 Instance-terminate Lifecycle Action"]
+          },
+          {
+            source      = ["aws.health"]
+            detail-type = ["AWS Health Event"]
+            detail      = { service = ["EC2"], eventTypeCategory = ["scheduledChange"] }
+          },
+        ]
       }
     }
     run-again = {
@@ -182,6 +260,8 @@ locals {
     for key, rule in local.rules : key => rule
     if local.functions[rule.function].enabled && (key != "hook-tasks" || lower(trimspace(var.hook_events)) == "true")
   }
+  archives = var.functions.parrot && var.archive_log_group != ""
+  archived = { for key, rule in local.enabled_rules : key => rule if local.archives && rule.function == "parrot" }
 }
 
 resource "aws_iam_role" "function" {
@@ -258,6 +338,7 @@ resource "aws_cloudwatch_event_rule" "rule" {
 
   name          = "${var.name}-${each.key}"
   event_pattern = jsonencode(each.value.pattern)
+  state         = try(each.value.on, true) ? "ENABLED" : "DISABLED"
 }
 
 resource "aws_cloudwatch_event_target" "rule" {
@@ -277,6 +358,42 @@ resource "aws_cloudwatch_event_target" "rule" {
     content {
       arn = dead_letter_config.value
     }
+  }
+}
+
+# EventBridge writes to log groups whose names begin with `/aws/events/`.
+resource "aws_cloudwatch_log_group" "archive" {
+  count = local.archives ? 1 : 0
+
+  name              = var.archive_log_group
+  retention_in_days = var.archive_retention
+}
+
+# CloudWatch Logs allows ten such policies in an account and region.
+resource "aws_cloudwatch_log_resource_policy" "archive" {
+  count = local.archives ? 1 : 0
+
+  policy_name = "${var.name}-archive"
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid      = "KeepEvents", Effect = "Allow", Principal = { Service = ["events.amazonaws.com", "delivery.logs.amazonaws.com"] },
+      Action   = ["logs:CreateLogStream", "logs:PutLogEvents"],
+      Resource = "arn:${data.aws_partition.this.partition}:logs:${local.scope}:log-group:${var.archive_log_group}:*"
+    }]
+  })
+}
+
+resource "aws_cloudwatch_event_target" "archive" {
+  for_each = local.archived
+
+  rule      = aws_cloudwatch_event_rule.rule[each.key].name
+  target_id = "archive"
+  arn       = aws_cloudwatch_log_group.archive[0].arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = 3600
+    maximum_retry_attempts       = 185
   }
 }
 
@@ -307,7 +424,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
       {
         Sid       = "WhatTheRulesCouldNotHandOver", Effect = "Allow", Principal = { Service = "events.amazonaws.com" },
         Action    = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters[0].arn,
-        Condition = { ArnEquals = { "aws:SourceArn" = [for key in ["api-calls", "ecs-events"] : aws_cloudwatch_event_rule.rule[key].arn] } }
+        Condition = { ArnEquals = { "aws:SourceArn" = [for key, rule in local.enabled_rules : aws_cloudwatch_event_rule.rule[key].arn if rule.function == "parrot"] } }
       },
       {
         Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.dead_letters[0].arn,

@@ -8,6 +8,18 @@ variable "functions" {
   default = {}
 }
 
+# The switches of the rules for what happens around ECS.
+variable "rules" {
+  type = object({
+    health      = optional(bool, true)
+    scaling     = optional(bool, true)
+    alarms      = optional(bool, true)
+    code_deploy = optional(bool, false)
+    instances   = optional(bool, false)
+  })
+  default = {}
+}
+
 variable "name" {
   description = "What the resources are named after."
   type        = string
@@ -208,6 +220,28 @@ variable "topic_arns" {
 variable "state_table" {
   type    = string
   default = ""
+}
+
+# The name of the archive, a log group with every event of the rules: /aws/events/NAME. If it is empty, there is none.
+variable "archive_log_group" {
+  type    = string
+  default = ""
+
+  validation {
+    condition     = can(regex("^(/aws/events/[-._/#A-Za-z0-9]+)?$", var.archive_log_group)) && length(var.archive_log_group) <= 512
+    error_message = "The name begins with /aws/events/ and has letters, digits and -._/#. Or it is empty."
+  }
+}
+
+variable "archive_retention" {
+  description = "Days."
+  type        = number
+  default     = 14
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.archive_retention)
+    error_message = "CloudWatch Logs allows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 and 3653."
+  }
 }
 
 # The log groups from which a log tail may be read, as a pattern.

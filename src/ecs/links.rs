@@ -102,14 +102,14 @@ fn is_resource(subject: &Subject, kinds: &[&str]) -> bool {
 }
 
 /// The console of one region.
-struct Console<'a> {
-    region: &'a str,
-    domain: &'static str,
+pub(super) struct Console<'a> {
+    pub(super) region: &'a str,
+    pub(super) domain: &'static str,
 }
 
 impl<'a> Console<'a> {
     /// `None` for a text that is not a region, and for the isolated partitions, whose consoles are not public.
-    fn of_region(region: &'a str) -> Option<Self> {
+    pub(super) fn of_region(region: &'a str) -> Option<Self> {
         if region.contains("-iso") {
             return None;
         }

@@ -56,7 +56,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 62] = [
+pub const KEYS: [Key; 69] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -105,6 +105,13 @@ pub const KEYS: [Key; 62] = [
     key("ingest", Allows::OneOf(&["queue", "direct"])),
     key("rules.api_calls", Allows::Switch),
     key("rules.native", Allows::Switch),
+    key("rules.health", Allows::Switch),
+    key("rules.scaling", Allows::Switch),
+    key("rules.alarms", Allows::Switch),
+    key("rules.code_deploy", Allows::Switch),
+    key("rules.instances", Allows::Switch),
+    key("archive", Allows::Switch),
+    key("archive_retention", RETENTION),
     key("trail", Allows::Switch),
     key("trail_retention", Allows::Number(1, 36_500)),
     key("functions.parrot", Allows::Switch),

@@ -57,7 +57,15 @@ fn an_unknown_key_gets_a_suggestion() {
         ),
         (
             "rules: {scheduled: false}",
-            "2: rules.scheduled: there is no such key; allowed: api_calls, native",
+            "2: rules.scheduled: there is no such key; allowed: api_calls, native, health, scaling, alarms, code_deploy, instances",
+        ),
+        (
+            "rules: {codedeploy: true}",
+            "2: rules.codedeploy: there is no such key; did you mean `rules.code_deploy`?",
+        ),
+        (
+            "archive_retentoin: 7",
+            "2: archive_retentoin: there is no such key; did you mean `archive_retention`?",
         ),
         (
             "slack: https://hooks.example.com/very-secret",
@@ -223,6 +231,18 @@ fn a_wrong_value_is_reported_with_what_is_allowed() {
         (
             "rules: {native: ''}",
             "2: rules.native: an empty text cannot be used; allowed: `true` or `false`, or leave the key out",
+        ),
+        (
+            "rules: {health: perhaps}",
+            "2: rules.health: `perhaps` cannot be used; allowed: `true` or `false`",
+        ),
+        (
+            "archive: /aws/events/all",
+            "2: archive: `/aws/events/all` cannot be used; allowed: `true` or `false`",
+        ),
+        (
+            "archive_retention: 15",
+            "2: archive_retention: `15` cannot be used; allowed: 1, 3, 5, 7, 14, 30, ",
         ),
         (
             "ingest: ' '",

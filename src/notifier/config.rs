@@ -24,6 +24,7 @@ use crate::config::variables::Variables as _;
 use crate::config::{
     ConfigError, DISABLED, NotifierVariables, Problem, check_certificates, finish,
 };
+use crate::ecs::archive::Archive;
 use crate::http::SharedClient;
 use crate::notifier::channel::settings::{SettingDefinition, shown_address, shown_secret};
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
@@ -42,7 +43,7 @@ pub use channels::{Channels, ShownChannel};
 pub use tags::tag_keys;
 
 /// The variables that [`Filter`] and [`Lookup`] read.
-const FILTER: [&str; 10] = [
+const FILTER: [&str; 11] = [
     "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     "IGNORED_CLUSTERS",
     "IGNORED_SERVICES",
@@ -53,6 +54,7 @@ const FILTER: [&str; 10] = [
     "STORM_AFTER",
     "ACCOUNT_NAMES",
     "TEMPLATES_DIR",
+    "ARCHIVE_LOG_GROUP",
 ];
 const LOOKUP: [&str; 3] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK"];
 
@@ -92,6 +94,8 @@ pub struct Filter {
     /// Whether the alias of the function's own account is looked up.
     pub uses_alias: bool,
     pub templates_dir: Option<PathBuf>,
+    /// Where messages find their events again.
+    pub archive: Option<Archive>,
 }
 
 /// Whether the pipeline runs in the function or at a terminal.
@@ -149,7 +153,8 @@ impl NotifierConfig {
         let mut warnings = Vec::new();
         let variables = NotifierVariables::read_all(environment, &mut problems, &mut warnings);
         check_certificates(environment, &mut problems);
-        let filter = filter(&variables, &mut problems);
+        let filter = filter(&variables, environment, &mut problems);
+        warnings.extend(values::archive_warning(environment));
         let lookup = lookup(&variables, &mut problems);
         if lookup.log_tail.is_some() && lookup.enrich == Some(false) {
             warnings.push("LOG_TAIL_LINES has no effect while ENRICH is false".to_owned());
@@ -258,7 +263,7 @@ impl Filter {
             .as_deref()
             .map(OwnTemplates::read)
             .transpose()?;
-        Ok(Renderer::new(own))
+        Ok(Renderer::new(own).with_archive(self.archive.clone()))
     }
 
     /// # Errors
@@ -267,7 +272,7 @@ impl Filter {
     pub fn read(environment: &[(String, String)]) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let variables = NotifierVariables::read(environment, &mut problems);
-        let filter = filter(&variables, &mut problems);
+        let filter = filter(&variables, environment, &mut problems);
         finish(filter, problems)
     }
 }
@@ -319,7 +324,8 @@ pub fn preview_channels(
     (channels, warnings)
 }
 
-/// The warnings of a preview about misspelt variables. They are not errors, because a preview sends nothing.
+/// The warnings of a preview about misspelt variables, and about a variable without effect. They are not errors, because
+/// a preview sends nothing.
 pub fn preview_warnings(environment: &[(String, String)], asks_aws: bool) -> Vec<String> {
     let lookup = LOOKUP.iter().filter(|_| asks_aws);
     let own: Vec<_> = FILTER
@@ -335,6 +341,7 @@ pub fn preview_warnings(environment: &[(String, String)], asks_aws: bool) -> Vec
         &mut Vec::new(),
         &mut warnings,
     );
+    warnings.extend(values::archive_warning(environment));
     warnings
 }
 
@@ -370,6 +377,7 @@ fn shown(name: &str, value: String) -> String {
         }
         "TEMPLATES_DIR" => !Path::new(&value).is_dir() && may_be_secret(&value),
         "STATE_TABLE" => !value.starts_with("arn:") && may_be_secret(&value),
+        "ARCHIVE_LOG_GROUP" => !value.starts_with("/aws/") && may_be_secret(&value),
         _ => {
             let mut parts = value.split([',', ' ']);
             parts.any(may_be_secret)
@@ -402,7 +410,12 @@ fn setting_of(variable: &str) -> Option<&'static SettingDefinition> {
     settings.find(|it| it.variable == Some(variable))
 }
 
-fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter {
+fn filter(
+    variables: &NotifierVariables,
+    environment: &[(String, String)],
+    problems: &mut Vec<Problem>,
+) -> Filter {
+    let log_group = variables.archive_log_group.as_deref();
     let ignored = variables.ignored_exit_code_container_names.as_deref();
     let accounts = values::account_names(variables.account_names.as_deref(), problems);
     Filter {
@@ -425,6 +438,7 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
         uses_alias: accounts.uses_alias,
         threads: values::threads(variables, problems),
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
+        archive: values::archive(log_group, environment, problems),
     }
 }
 

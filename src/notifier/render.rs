@@ -21,7 +21,8 @@ use tera::Tera;
 pub use own::{OwnTemplates, TemplateFile};
 pub use thread_message::ThreadMessage;
 
-use crate::ecs::notice::Kind;
+use crate::ecs::archive::Archive;
+use crate::ecs::notice::{Kind, Notice};
 use crate::notifier::channel::html::Html;
 use crate::notifier::channel::markup::Markup;
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Flavor};
@@ -109,9 +110,25 @@ pub struct TemplateError {
 /// All templates, for all channel types.
 pub struct Renderer {
     own: Option<OwnTemplates>,
+    settings: NameSettings,
+    built_in: Vec<OnceLock<Result<Tera, TemplateError>>>,
+}
+
+/// What the names of a template depend on besides the event.
+#[derive(Default)]
+struct NameSettings {
     /// The tags that the operator's templates use. The built-in ones use none.
     tag_keys: TagKeys,
-    built_in: Vec<OnceLock<Result<Tera, TemplateError>>>,
+    /// Where events are found again.
+    archive: Option<Archive>,
+}
+
+impl NameSettings {
+    /// The address of the event in the archive. Messages are rendered again from stored notices, so it is made here and
+    /// not stored with them.
+    fn archived(&self, notice: &Notice) -> Option<String> {
+        self.archive.as_ref()?.event(&notice.origin)
+    }
 }
 
 impl Default for Renderer {
@@ -124,10 +141,20 @@ impl Renderer {
     pub fn new(own: Option<OwnTemplates>) -> Self {
         let slots = View::COUNT * TemplateKind::SLOTS;
         Self {
-            tag_keys: own.as_ref().map(OwnTemplates::tag_keys).unwrap_or_default(),
+            settings: NameSettings {
+                tag_keys: own.as_ref().map(OwnTemplates::tag_keys).unwrap_or_default(),
+                archive: None,
+            },
             own,
             built_in: (0..slots).map(|_| OnceLock::new()).collect(),
         }
+    }
+
+    /// Messages link to their events in this archive.
+    #[must_use]
+    pub fn with_archive(mut self, archive: Option<Archive>) -> Self {
+        self.settings.archive = archive;
+        self
     }
 
     /// Problems in the operator's folder that do not stop the program.
@@ -137,7 +164,7 @@ impl Renderer {
 
     /// The tags that the templates use.
     pub fn tag_keys(&self) -> &TagKeys {
-        &self.tag_keys
+        &self.settings.tag_keys
     }
 
     /// Renders with the first template only, so that the author of a template sees its errors.
@@ -177,7 +204,7 @@ impl Renderer {
         let is_counted = group.form == Form::Same && count > 1;
         Rendering {
             template: TemplateKind::of(group),
-            context: Context::new(view, group, &self.headlines(view, group), &self.tag_keys),
+            context: Context::new(view, group, &self.headlines(view, group), &self.settings),
             kind: group.first().kind,
             severity: group.priority.severity,
             urgent: group.priority.urgent,
@@ -186,7 +213,7 @@ impl Renderer {
                 Severity::Info | Severity::Success | Severity::Warning => None,
             },
             count: is_counted.then_some(count),
-            facts: facts_of(group.first(), group.priority),
+            facts: facts_of(group.first(), group.priority, &self.settings),
             thread: None,
         }
     }
@@ -201,7 +228,7 @@ impl Renderer {
         let (severity, urgent) = (shown.severity(), shown.urgent());
         Rendering {
             template: TemplateKind::of_thread(shown.thread.kind()),
-            context: Context::of_thread(view, shown, &event, (headline, details), &self.tag_keys),
+            context: Context::of_thread(view, shown, &event, (headline, details), &self.settings),
             kind: event.notice.kind,
             severity,
             urgent,
@@ -210,7 +237,7 @@ impl Renderer {
                 .mentions
                 .then(|| subjects_of_thread(shown.thread)),
             count: None,
-            facts: facts_of_thread(shown, &event),
+            facts: facts_of_thread(shown, &event, &self.settings),
             thread: Some(shown.as_message_thread()),
         }
     }

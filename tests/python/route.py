@@ -8,7 +8,30 @@ import json
 import sys
 
 import boto3
+import moto.events.models
 from moto.server import ThreadedMotoServer
+
+
+def flattened(node, prefix="", result=None):
+    """The fields of an event by their paths. A field of the objects in a list has the values of all of them.
+
+    AWS matches a pattern if one element of a list does. moto does not look into the objects of a list.
+    """
+    result = {} if result is None else result
+    for name, value in node.items():
+        path = prefix + "." + name if prefix else name
+        if isinstance(value, dict) and value:
+            flattened(value, path, result)
+        elif isinstance(value, list) and value and all(isinstance(it, dict) for it in value):
+            for element in value:
+                for inner, values in flattened(element, path).items():
+                    result.setdefault(inner, []).extend(values if isinstance(values, list) else [values])
+        else:
+            result[path] = value
+    return result
+
+
+moto.events.models.EventPattern._flatten_dict = staticmethod(flattened)
 
 
 def main():

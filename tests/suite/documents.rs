@@ -246,21 +246,27 @@ fn every_ignored_test_is_of_the_second_circle() {
 fn the_deploy_page_names_what_the_stack_makes() {
     let service = text("serverless.yml");
     let documents = Yaml::load_from_str(&service).unwrap();
-    let prefixes = documents[0]["custom"]["rulePrefix"].as_mapping().unwrap();
-    let prefixes: Vec<_> = prefixes.values().filter_map(Yaml::as_str).collect();
+    let custom = &documents[0]["custom"];
+    let prefixes = ["queue", "direct"].map(|way| custom["rulePrefix"][way].as_str().unwrap());
+    let rules = text("deploy/serverless/rules.js");
+    let ends = rules.lines().filter_map(|line| {
+        let name = line.trim().strip_prefix("name: '")?;
+        name.strip_suffix("',")
+    });
+    let ends: Vec<_> = ends.collect();
     let rules = prefixes.iter().flat_map(|prefix| {
-        [
-            format!("{prefix}-api-calls"),
-            format!("{prefix}-ecs-events"),
-        ]
+        let names = ends.iter().map(move |end| format!("{prefix}-{end}"));
+        names.collect::<Vec<_>>()
     });
     let queue = deploy_text("event-queue.yml", "QueueName: ");
     let table = deploy_text("parrot.yml", "TableName: ");
-    let names = rules.chain([queue, table]);
+    let archive = custom["archiveName"].as_str().unwrap().to_owned();
+    let archiving = custom["rulePrefix"]["archive"].as_str().unwrap().to_owned();
+    let names = rules.chain([queue, table, archive, archiving]);
     let names: Vec<_> = names
         .map(|name| name.replace("${self:service}-${sls:stage}", "ecs-parrot-dev"))
         .collect();
-    assert_eq!(names.len(), 6);
+    assert_eq!(names.len(), 2 * 7 + 4);
     assert_eq!(missing(names, &text("docs/deploy.md")), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use ecs_parrot::config;
+use ecs_parrot::env_file::keys::{Allows, KEYS};
 use serde_json::{Value, json};
 
 use crate::tools;
@@ -295,6 +296,208 @@ fn every_variable_can_be_set() {
                 ["", "\"\""].contains(&declared["default"].as_str().unwrap()),
                 "{declared}"
             );
+        }
+    }
+}
+
+/// A value of Terraform's files without the quotes that the parser leaves around texts and keys.
+fn unquoted(value: &Value) -> Value {
+    let text = |quoted: &str| quoted.trim_matches('"').to_owned();
+    match value {
+        Value::String(quoted) => json!(text(quoted)),
+        Value::Array(items) => items.iter().map(unquoted).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (text(key), unquoted(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// The rules of the notifier: the name in SAM, the name in Terraform, and the variable of its switch there.
+const RULES: [(&str, &str, Option<&str>); 7] = [
+    ("ApiCalls", "api-calls", None),
+    ("EcsEvents", "ecs-events", None),
+    ("Health", "health", Some("health")),
+    ("Scaling", "scaling", Some("scaling")),
+    ("Alarms", "alarms", Some("alarms")),
+    ("CodeDeploy", "code-deploy", Some("code_deploy")),
+    ("Instances", "instances", Some("instances")),
+];
+
+/// The pattern of each rule of the notifier in the SAM template, by the end of its name in serverless.yml.
+pub(crate) fn patterns_of_sam() -> Vec<(&'static str, Value)> {
+    let (sam, _) = both();
+    let pattern = |name: &str| {
+        let rule = &sam["Resources"][format!("{name}Rule")];
+        rule["Properties"]["EventPattern"].clone()
+    };
+    let patterns = RULES.map(|(in_sam, name, _)| (name, pattern(in_sam)));
+    patterns.to_vec()
+}
+
+/// Each rule takes the same events in both, and has the same switch.
+#[test]
+fn both_have_the_same_rules() {
+    let (sam, terraform) = both();
+    let rules = unquoted(&terraform["locals"][0]["rules"]);
+    let patterns = patterns_of_sam();
+    for ((in_sam, in_terraform, switch), (_, pattern)) in RULES.into_iter().zip(patterns) {
+        let rule = &rules[in_terraform];
+        assert!(pattern.is_object(), "{in_sam}");
+        assert_eq!(rule["pattern"], pattern, "{in_terraform}");
+        assert_eq!(rule["function"], "parrot");
+        let of_sam = &sam["Resources"][format!("{in_sam}Rule")]["Properties"];
+        let parameter = format!("Rules{in_sam}");
+        let parameter = parameter.as_str();
+        let Some(variable) = switch else {
+            assert!(rule["on"].is_null() && of_sam["State"].is_null());
+            continue;
+        };
+        assert_eq!(rule["on"], format!("${{var.rules.{variable}}}"));
+        for (given, state) in [("true", "ENABLED"), ("false", "DISABLED")] {
+            let found = resolved(&of_sam["State"], &sam, &[(parameter, given)]);
+            assert_eq!(found, state, "{parameter}");
+        }
+        // Two are off by default.
+        let is_off = ["RulesCodeDeploy", "RulesInstances"].contains(&parameter);
+        let default = &sam["Parameters"][parameter]["Default"];
+        assert_eq!(default, &json!((!is_off).to_string()), "{parameter}");
+        let variables = terraform["variable"].as_array().unwrap().iter();
+        let variables: Vec<_> = variables.map(unquoted).collect();
+        let declared = variables.iter().find_map(|it| it.get("rules")).unwrap();
+        let declared = declared["type"].to_string();
+        let optional = format!("optional(bool, {})", !is_off);
+        let of_switch = declared.split(variable).nth(1).unwrap_or_default();
+        assert!(
+            of_switch.find(&optional) == of_switch.find("optional("),
+            "{variable}: {declared}"
+        );
+    }
+}
+
+/// Each rule may invoke the function and send to the dead-letter queue. The archive is its second target, if there is one.
+#[test]
+fn every_rule_reaches_the_function_and_the_archive() {
+    let (sam, terraform) = both();
+    let resources = &sam["Resources"];
+    let statements =
+        &resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"];
+    let expected: Value = RULES
+        .iter()
+        .map(|(name, ..)| json!({"Fn::GetAtt": [format!("{name}Rule"), "Arn"]}))
+        .collect();
+    let senders = &statements[0]["Condition"]["ArnEquals"]["aws:SourceArn"];
+    assert_eq!(senders, &expected);
+    for (name, ..) in RULES {
+        let permission = &resources[format!("{name}Permission")]["Properties"];
+        let rule = json!({"Fn::GetAtt": [format!("{name}Rule"), "Arn"]});
+        assert_eq!(permission["SourceArn"], rule);
+        for (archive, targets) in [
+            ("", vec!["parrot"]),
+            ("/aws/events/x", vec!["parrot", "archive"]),
+        ] {
+            let parameters = [("ArchiveLogGroup", archive)];
+            let found = &resources[format!("{name}Rule")]["Properties"]["Targets"];
+            let found = resolved(found, &sam, &parameters);
+            let ids: Vec<_> = found
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|it| it["Id"].as_str())
+                .collect();
+            assert_eq!(ids, targets, "{name}");
+        }
+    }
+    for resource in ["Archive", "ArchivePolicy"] {
+        assert_eq!(resources[resource]["Condition"], "HasArchive");
+    }
+    let module = terraform["resource"].to_string();
+    for part in [
+        "aws_cloudwatch_log_resource_policy",
+        "for_each\":\"${local.archived}",
+        "for_each\":\"${local.enabled_rules}",
+    ] {
+        assert!(module.contains(part), "{part}: {module}");
+    }
+}
+
+/// The archive's name begins as EventBridge needs it, and it keeps events for a number of days that CloudWatch Logs
+/// allows.
+#[test]
+fn the_archive_is_checked_before_it_is_deployed() {
+    let (sam, terraform) = both();
+    let parameters = &sam["Parameters"];
+    let pattern = parameters["ArchiveLogGroup"]["AllowedPattern"].as_str();
+    let pattern = regex::Regex::new(pattern.unwrap()).unwrap();
+    for (name, is_allowed) in [
+        ("", true),
+        ("/aws/events/ecs-parrot", true),
+        ("/aws/events/", false),
+        ("/aws/lambda/ecs-parrot", false),
+        ("/aws/events/two words", false),
+    ] {
+        assert_eq!(pattern.is_match(name), is_allowed, "{name}");
+    }
+    let of_sam = &parameters["ArchiveRetention"]["AllowedValues"];
+    let days: Vec<_> = of_sam
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let key = KEYS
+        .iter()
+        .find(|it| it.path == "archive_retention")
+        .unwrap();
+    let Allows::OneOf(allowed) = key.allows else {
+        panic!("{key:?}");
+    };
+    assert_eq!(days, allowed);
+    let variables = terraform["variable"].to_string();
+    assert!(
+        variables.contains(&format!(
+            "contains([{}], var.archive_retention)",
+            days.join(", ")
+        )),
+        "{variables}"
+    );
+    assert!(variables.contains(pattern.as_str()), "{variables}");
+}
+
+/// What the function may look up depends on the rules that are on.
+#[test]
+fn the_role_allows_looking_up_what_the_rules_bring() {
+    let (sam, terraform) = both();
+    let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
+    let module = terraform["locals"][0]["functions"]["parrot"]["statements"].to_string();
+    for (parameter, variable, sids) in [
+        ("RulesCodeDeploy", "code_deploy", vec!["LookUpCodeDeploy"]),
+        (
+            "RulesInstances",
+            "instances",
+            vec!["LookUpInstances", "LookUpClusters"],
+        ),
+        ("RulesAlarms", "alarms", vec!["LookUpAlarms"]),
+    ] {
+        for (given, enrich, is_allowed) in [
+            ("true", "", true),
+            ("true", "false", false),
+            ("false", "", false),
+        ] {
+            let parameters = [(parameter, given), ("Enrich", enrich)];
+            let statements = resolved(statements, &sam, &parameters);
+            for sid in &sids {
+                let mut statements = statements.as_array().unwrap().iter();
+                let found = statements.any(|it| it["Sid"] == *sid);
+                assert_eq!(found, is_allowed, "{sid} {given} {enrich}");
+            }
+        }
+        let condition = format!("local.enriches && var.rules.{variable}");
+        assert!(module.contains(&condition), "{module}");
+        let of_module = terraform["locals"][0][format!("looking_up_{variable}")].to_string();
+        for sid in sids {
+            assert!(of_module.contains(sid), "{of_module}");
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod acceptance;
 mod any_events;
+mod archive;
 mod channel_list;
 mod channels;
 mod chat;

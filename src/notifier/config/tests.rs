@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use strum::VariantArray as _;
 
 use super::*;
+use crate::ecs::archive::Archive;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::{Minimum, Operation};
@@ -160,6 +161,7 @@ fn all_problems_are_reported_at_once_without_secrets() {
         ("REMIND_AFTER", "15m,5m"),
         ("RESOLVE_AFTER", "soon"),
         ("STORM_AFTER", "many"),
+        ("ARCHIVE_LOG_GROUP", "/aws/events/my events"),
         ("IGNORED_EXIT_CODE_CONTAINER_NAMES", "a,b"),
         ("SLACK_CHANNEL", "\u{fffd}"),
     ];
@@ -288,6 +290,7 @@ fn a_misspelt_variable_is_an_error() {
         ("SLACK_QUITE", "SLACK_QUIET"),
         ("SLACK-QUIET", "SLACK_QUIET"),
         ("STATE_TABEL", "STATE_TABLE"),
+        ("ARCHIVE_LOGGROUP", "ARCHIVE_LOG_GROUP"),
         ("REMIND_AFTR", "REMIND_AFTER"),
         ("TEMPLATE_DIR", "TEMPLATES_DIR"),
         ("KEPE", "KEEP"),
@@ -547,6 +550,46 @@ fn the_times_of_threads_are_read() {
     }
 }
 
+/// The archive is in the function's region, which Lambda sets.
+#[test]
+fn the_archive_is_in_the_functions_region() {
+    let name = "/aws/events/ecs-parrot-dev";
+    let read = |pairs: &[(&str, &str)]| {
+        let config = NotifierConfig::read(&environment(pairs)).unwrap();
+        (config.filter.archive, config.warnings)
+    };
+    let (archive, warnings) = read(&[("ARCHIVE_LOG_GROUP", name), ("AWS_REGION", "eu-west-1")]);
+    let expected = Archive {
+        region: "eu-west-1".to_owned(),
+        log_group: name.to_owned(),
+    };
+    assert_eq!(archive, Some(expected));
+    assert_eq!(warnings, [""; 0]);
+    for unset in [
+        &[("ARCHIVE_LOG_GROUP", " "), ("AWS_REGION", "eu-west-1")][..],
+        &[("AWS_REGION", "eu-west-1")],
+    ] {
+        assert_eq!(read(unset), (None, Vec::new()), "{unset:?}");
+    }
+    let without_region = [("ARCHIVE_LOG_GROUP", name), ("AWS_REGION", "")];
+    let warning = "ARCHIVE_LOG_GROUP has no effect, because AWS_REGION is not set";
+    assert_eq!(read(&without_region), (None, vec![warning.to_owned()]));
+    let of_preview = preview_warnings(&environment(&without_region), false);
+    assert_eq!(of_preview, [warning]);
+
+    let too_long = "a".repeat(513);
+    for wrong in [
+        "two words",
+        "arn:aws:logs:eu-west-1:1:log-group:x",
+        "é",
+        &too_long,
+    ] {
+        let found = problems(&[("ARCHIVE_LOG_GROUP", wrong)]);
+        let names: Vec<_> = found.into_iter().map(|(variable, _)| variable).collect();
+        assert_eq!(names, ["ARCHIVE_LOG_GROUP"], "{wrong}");
+    }
+}
+
 #[test]
 fn wrong_times_of_threads_are_reported() {
     const LIST: &str = "is not a list of durations in rising order; allowed: durations separated by commas, such as `5m,15m,1h,4h,24h`; the last one repeats; or DISABLED";
@@ -791,6 +834,7 @@ fn settings_show_no_secret() {
         "SLACK_USERNAME",
         "FLOWDOCK_URL",
         "TEMPLATES_DIR",
+        "ARCHIVE_LOG_GROUP",
         "DROP",
     ] {
         for secret in ["xoxb-very-secret", "0123456789abcdef0123456789abcdef"] {
@@ -803,6 +847,10 @@ fn settings_show_no_secret() {
         (
             "STATE_TABLE",
             "arn:aws:dynamodb:eu-west-1:210987654321:table/posted",
+        ),
+        (
+            "ARCHIVE_LOG_GROUP",
+            "/aws/events/ecs-parrot-production-eu-west-1",
         ),
     ] {
         let shown = format!("{:?}", super::settings(&environment(&[(name, value)])));

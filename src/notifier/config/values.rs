@@ -8,6 +8,7 @@ use regex::Regex;
 use crate::aws::secret::Secret;
 use crate::config::values::{quoted, split};
 use crate::config::{DISABLED, NotifierVariables, Problem};
+use crate::ecs::archive::Archive;
 use crate::ecs::arn::is_account;
 use crate::notifier::thread::ThreadSettings;
 use crate::text::duration::{ALLOWED, duration};
@@ -184,6 +185,49 @@ pub(super) fn table(value: Option<&str>, problems: &mut Vec<Problem>) -> Option<
         ));
     }
     Some(value.to_owned())
+}
+
+/// The region in which the function runs. Lambda sets it.
+const REGION: &str = "AWS_REGION";
+
+/// `ARCHIVE_LOG_GROUP`, in the function's own region.
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+pub(super) fn archive(
+    value: Option<&str>,
+    environment: &[(String, String)],
+    problems: &mut Vec<Problem>,
+) -> Option<Archive> {
+    let log_group = value?.trim();
+    let is_of_name = |it: char| it.is_ascii_alphanumeric() || "-_./#".contains(it);
+    if log_group.len() > 512 || !log_group.chars().all(is_of_name) {
+        problems.push(Problem::new(
+            "ARCHIVE_LOG_GROUP",
+            &format!("{} is not the name of a log group", quoted(log_group)),
+            "1 to 512 letters, digits, `-`, `_`, `.`, `/` and `#`",
+        ));
+    }
+    Some(Archive {
+        region: set(REGION, environment)?.trim().to_owned(),
+        log_group: log_group.to_owned(),
+    })
+}
+
+/// Says that the archive has no effect, because its region is not known.
+pub(super) fn archive_warning(environment: &[(String, String)]) -> Option<String> {
+    set("ARCHIVE_LOG_GROUP", environment)?;
+    match set(REGION, environment) {
+        Some(_) => None,
+        None => Some(format!(
+            "ARCHIVE_LOG_GROUP has no effect, because {REGION} is not set"
+        )),
+    }
+}
+
+/// The value of a variable, unless it is empty.
+fn set<'a>(name: &str, environment: &'a [(String, String)]) -> Option<&'a str> {
+    let mut variables = environment.iter();
+    let found = variables.find(|(variable, value)| variable == name && !value.trim().is_empty());
+    found.map(|(_, value)| value.as_str())
 }
 
 /// `LOG_TAIL_MASK`: one regular expression on each line. Any other separator could be a part of an expression.

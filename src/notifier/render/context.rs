@@ -15,7 +15,7 @@ use serde::Serialize;
 use tera::Value;
 
 use super::clean::{clean, clean_all};
-use super::{ThreadMessage, View};
+use super::{NameSettings, ThreadMessage, View};
 use crate::ecs::arn::Arn;
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::diagnosis::{
@@ -61,12 +61,16 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// `headlines` are those of a summary's parts, in the channel's markup. `tags` are those that a template may name.
-    pub(super) fn new(view: View, group: &Group<'_>, headlines: &[String], tags: &TagKeys) -> Self {
+    /// `headlines` are those of a summary's parts, in the channel's markup.
+    pub(super) fn new(
+        view: View,
+        group: &Group<'_>,
+        headlines: &[String],
+        settings: &NameSettings,
+    ) -> Self {
         let notice = group.first();
-        let mut names = TemplateNames::new(view, notice, group.priority);
+        let mut names = TemplateNames::new(view, notice, group.priority, settings);
         names.add_group(group);
-        names.add_tags(view, &notice.subject, tags);
         let mut context = Self::of_names(view, &names, notice);
         context
             .values
@@ -98,13 +102,12 @@ impl Context {
         shown: &ThreadMessage<'_>,
         event: &ShownNotice,
         (headline, details): (&str, &str),
-        tags: &TagKeys,
+        settings: &NameSettings,
     ) -> Self {
         let group = Group::of_one(&event.notice, event.priority);
-        let mut names = TemplateNames::new(view, &event.notice, event.priority);
+        let mut names = TemplateNames::new(view, &event.notice, event.priority, settings);
         names.add_group(&group);
         names.add_thread(shown);
-        names.add_tags(view, &event.notice.subject, tags);
         let mut context = Self::of_names(view, &names, &event.notice);
         let values = &mut context.values;
         values.insert_value("event_headline", Value::safe_string(headline));
@@ -186,6 +189,7 @@ struct TemplateNames {
     logs_url: Option<String>,
     instance_url: Option<String>,
     alarm_url: Option<String>,
+    event_url: Option<String>,
     links: Vec<LinkNames>,
     /// A tag that a template names and that is absent or not known is none. They keep their order: a message that is
     /// rendered again must not differ.
@@ -313,7 +317,7 @@ struct HealthCheckNames {
 }
 
 impl TemplateNames {
-    fn new(view: View, notice: &Notice, priority: Priority) -> Self {
+    fn new(view: View, notice: &Notice, priority: Priority, settings: &NameSettings) -> Self {
         let origin = &notice.origin;
         let subject = &notice.subject;
         let pages = notice.links.clone();
@@ -351,12 +355,14 @@ impl TemplateNames {
             logs_url: pages.logs,
             instance_url: pages.container_instance,
             alarm_url: pages.alarm,
+            event_url: settings.archived(notice),
             actor: actor.as_ref().map(|actor| actor.name.clone()),
             actor_via: actor.as_ref().and_then(|actor| actor.via.clone()),
             source_ip: actor.and_then(|actor| actor.source_ip),
             ..Self::default()
         };
         names.add_facts(&notice.facts, notice.kind, priority);
+        names.add_tags(view, subject, &settings.tag_keys);
         names.links = names.all_links();
         names
     }
@@ -459,6 +465,7 @@ impl TemplateNames {
             ),
             link("instance", &instance, &self.instance_url),
             link("cluster", &self.cluster, &self.cluster_url),
+            link("event", &None, &self.event_url),
         ];
         let links = std::iter::once(task).chain(logs).chain(others);
         links.flatten().collect()

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::ThreadMessage;
 use super::clean::clean;
+use super::{NameSettings, ThreadMessage};
 use crate::ecs::event::Time;
 use crate::ecs::notice::{Facts, Kind, Links, Notice, Subject};
 use crate::notifier::channel::ChannelType;
@@ -15,7 +15,11 @@ use crate::notifier::thread::{ShownNotice, Thread};
 /// The longest address, in bytes. AWS's names are so short that none is longer.
 const LONGEST_ADDRESS: usize = 1_500;
 
-pub(super) fn facts_of(notice: &Notice, priority: Priority) -> MessageFacts {
+pub(super) fn facts_of(
+    notice: &Notice,
+    priority: Priority,
+    settings: &NameSettings,
+) -> MessageFacts {
     let (origin, subject) = (&notice.origin, &notice.subject);
     let instance = subject.ec2_instance.as_ref();
     let instance = instance.or(subject.container_instance.as_ref());
@@ -34,14 +38,18 @@ pub(super) fn facts_of(notice: &Notice, priority: Priority) -> MessageFacts {
         actor: plain(notice.actor.as_ref().map(|it| &it.name)),
         tags: tags(subject),
         cause: cause(notice, priority),
-        links: links(&notice.links),
+        links: links(&notice.links, settings.archived(notice)),
         is_test: false,
     }
 }
 
 /// A thread knows some facts that the event does not have which it shows.
-pub(super) fn facts_of_thread(shown: &ThreadMessage<'_>, event: &ShownNotice) -> MessageFacts {
-    let mut facts = facts_of(&event.notice, event.priority);
+pub(super) fn facts_of_thread(
+    shown: &ThreadMessage<'_>,
+    event: &ShownNotice,
+    settings: &NameSettings,
+) -> MessageFacts {
+    let mut facts = facts_of(&event.notice, event.priority, settings);
     let actor = match shown.thread {
         Thread::Deployment(it) => it.actor.as_ref(),
         Thread::Run(it) => it.launch.as_ref().and_then(|it| it.actor.as_ref()),
@@ -94,7 +102,7 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
     }
 }
 
-fn links(pages: &Links) -> Vec<MessageLink> {
+fn links(pages: &Links, archived: Option<String>) -> Vec<MessageLink> {
     let pages = [
         ("task", &pages.task),
         ("logs", &pages.logs),
@@ -103,6 +111,7 @@ fn links(pages: &Links) -> Vec<MessageLink> {
         ("task definition", &pages.task_definition),
         ("instance", &pages.container_instance),
         ("cluster", &pages.cluster),
+        ("event", &archived),
     ];
     let links = pages.into_iter().filter_map(|(label, url)| {
         let url = link_address(url.as_deref()?)?.to_owned();

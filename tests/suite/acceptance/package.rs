@@ -11,6 +11,17 @@ use crate::{events, tools};
 pub(super) const EXAMPLE: &str = include_str!("../../../serverless.env.yml.example");
 pub(super) const CARNIVAL: &str = include_str!("../../carnival/serverless.env.yml");
 
+/// Each switch below `rules`, with the end of its rule's name.
+pub(super) const RULES: [(&str, &str); 7] = [
+    ("api_calls", "api-calls"),
+    ("native", "ecs-events"),
+    ("health", "health"),
+    ("scaling", "scaling"),
+    ("alarms", "alarms"),
+    ("code_deploy", "code-deploy"),
+    ("instances", "instances"),
+];
+
 /// A copy of this service, with its own settings and with zips that contain no program.
 pub(super) struct Package {
     pub(super) folder: TempDir,

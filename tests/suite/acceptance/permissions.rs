@@ -101,7 +101,53 @@ fn assert_exactly_enough(aws: &FakeAws, policy: &Value, others: &[&str]) {
         .collect();
     let mut used: BTreeSet<_> = aws.used_statements().into_iter().collect();
     used.extend(others.iter().map(|sid| (*sid).to_owned()));
+    let not_called = sids.iter().filter(|sid| NOT_CALLED.contains(&sid.as_str()));
+    used.extend(not_called.cloned());
     assert_eq!(used, sids);
+}
+
+/// Statements for calls that no test here makes.
+const NOT_CALLED: [&str; 4] = [
+    "LookUpCodeDeploy",
+    "LookUpInstances",
+    "LookUpClusters",
+    "LookUpAlarms",
+];
+
+/// The role may look up what the rules bring, each only with its rule and with enrichment.
+#[test]
+#[ignore = "acceptance"]
+fn the_role_allows_looking_up_what_the_rules_bring() {
+    let ecs = |resource: &str| format!("arn:aws:ecs:{REGION}:{ACCOUNT}:{resource}/*");
+    let all = [
+        json!({"Sid": "LookUpCodeDeploy", "Effect": "Allow", "Action": ["codedeploy:GetDeployment", "codedeploy:GetDeploymentGroup"],
+               "Resource": format!("arn:aws:codedeploy:{REGION}:{ACCOUNT}:deploymentgroup:*")}),
+        json!({"Sid": "LookUpInstances", "Effect": "Allow",
+               "Action": ["ecs:ListContainerInstances", "ecs:ListTasks", "ecs:DescribeCapacityProviders", "ecs:DescribeClusters"],
+               "Resource": [ecs("cluster"), ecs("container-instance"), ecs("capacity-provider")]}),
+        json!({"Sid": "LookUpClusters", "Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"}),
+        json!({"Sid": "LookUpAlarms", "Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"}),
+    ];
+    for (settings, allowed) in [
+        ("rules: {alarms: false}", &all[..0]),
+        ("rules: {alarms: false, code_deploy: true}", &all[..1]),
+        ("rules: {alarms: false, instances: true}", &all[1..3]),
+        ("stage: dev", &all[3..]),
+        ("rules: {code_deploy: true, instances: true}", &all[..]),
+        (
+            "enrich: false, rules: {code_deploy: true, instances: true}",
+            &all[..0],
+        ),
+    ] {
+        let settings = format!("mysettings: {{region: eu-west-1, {settings}}}");
+        let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let found: Vec<_> = statements
+            .filter(|it| NOT_CALLED.contains(&it["Sid"].as_str().unwrap()))
+            .cloned()
+            .collect();
+        assert_eq!(found, allowed, "{settings}");
+    }
 }
 
 fn with_role(family: &str, container: &str) -> Value {

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::package::{CARNIVAL, EXAMPLE, Package, environment, function, rule};
+use super::package::{CARNIVAL, EXAMPLE, Package, RULES, environment, function, rule};
 use crate::infrastructure::service_files;
 
 #[test]
@@ -76,6 +76,7 @@ fn the_example_packages_as_it_is() {
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
         "STATE_TABLE": "ecs-parrot-dev-state",
+        "ARCHIVE_LOG_GROUP": "",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -184,7 +185,9 @@ fn every_setting_reaches_the_template() {
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
-  rules: {api_calls: 'false', native: False}
+  rules: {api_calls: 'false', native: False, health: false, scaling: 'False', alarms: FALSE, code_deploy: True, instances: true}
+  archive: True
+  archive_retention: 3
   trail: true
   trail_retention: 30
 ",
@@ -217,6 +220,7 @@ fn every_setting_reaches_the_template() {
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
         "STATE_TABLE": "shared",
+        "ARCHIVE_LOG_GROUP": "/aws/events/ecs-parrot-prod",
     });
     assert_eq!(environment(&template), &expected);
 
@@ -239,18 +243,66 @@ fn every_setting_reaches_the_template() {
     let invoke = &resources["ParrotLambdaEvConf"]["Properties"];
     assert_eq!(invoke["MaximumRetryAttempts"], 1);
     assert_eq!(invoke["MaximumEventAgeInSeconds"], 900);
-    for name in ["-api-calls", "-ecs-events"] {
-        let rule = rule(&template, name);
-        assert_eq!(rule["State"], "DISABLED");
-        assert_eq!(
-            rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"],
-            900
-        );
+    let on = ["code-deploy", "instances"];
+    for (_, name) in RULES {
+        let state = if on.contains(&name) {
+            "ENABLED"
+        } else {
+            "DISABLED"
+        };
+        for prefix in ["queued", "archive"] {
+            let rule = rule(&template, &format!("-{prefix}-{name}"));
+            assert_eq!(rule["State"], state, "{name}");
+            assert_eq!(
+                rule["Targets"][0]["RetryPolicy"]["MaximumEventAgeInSeconds"],
+                900
+            );
+        }
     }
+    let archive = &resources["Archive"]["Properties"];
+    assert_eq!(archive["LogGroupName"], "/aws/events/ecs-parrot-prod");
+    assert_eq!(archive["RetentionInDays"], 3);
     assert_eq!(
         template["Conditions"]["Trail"]["Fn::Equals"],
         json!(["trail: true", "trail: true"])
     );
+}
+
+/// The archive is a log group to which EventBridge may write, and nothing else may be written by this policy.
+#[test]
+#[ignore = "acceptance"]
+fn the_archive_is_a_log_group_of_its_own() {
+    let with = Package::new()
+        .settings("mysettings: {archive: true}")
+        .template();
+    let group = &with["Resources"]["Archive"]["Properties"];
+    let expected = json!({"LogGroupName": "/aws/events/ecs-parrot-dev", "RetentionInDays": 14});
+    assert_eq!(group, &expected);
+    let name = &environment(&with)["ARCHIVE_LOG_GROUP"];
+    assert_eq!(name, &group["LogGroupName"]);
+    let policy = &with["Resources"]["ArchivePolicy"]["Properties"]["PolicyDocument"]["Fn::Sub"];
+    let policy: Value = serde_json::from_str(policy.as_str().unwrap()).unwrap();
+    let expected = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Sid": "KeepEvents",
+            "Effect": "Allow",
+            "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/events/ecs-parrot-dev:*",
+        }],
+    });
+    assert_eq!(policy, expected);
+
+    for settings in [
+        "mysettings: {archive_retention: 3}",
+        "mysettings: {archive: true, functions: {parrot: false, deploy_hook: true}}",
+    ] {
+        let without = Package::new().settings(settings).template();
+        let resources = without["Resources"].as_object().unwrap();
+        let mut archiving = resources.keys().filter(|it| it.contains("Archive"));
+        assert_eq!(archiving.next(), None, "{settings}");
+    }
 }
 
 #[test]
@@ -294,7 +346,7 @@ fn each_rule_has_its_switch_and_its_events() {
 fn senders(template: &Value, mode: &str, target: &Value) -> Vec<Value> {
     let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     let names = |mode| {
-        ["api-calls", "ecs-events"].map(|name| match mode {
+        RULES.map(|(_, name)| match mode {
             "queued" => format!("ecs-parrot-dev-queued-{name}"),
             _ => format!("ecs-parrot-dev-{name}"),
         })
@@ -426,13 +478,13 @@ fn rules_may_invoke_the_function_directly() {
     let resources = template["Resources"].as_object().unwrap();
     let function = json!({"Fn::GetAtt": ["ParrotLambdaFunction", "Arn"]});
     senders(&template, "direct", &function);
-    for name in ["ecs-parrot-dev-api-calls", "ecs-parrot-dev-ecs-events"] {
+    for name in RULES.map(|(_, name)| format!("ecs-parrot-dev-{name}")) {
         let permitted = resources.values().any(|resource| {
             resource["Type"] == "AWS::Lambda::Permission"
                 && resource["Properties"]["Principal"] == "events.amazonaws.com"
                 && resource["Properties"]["SourceArn"]
                     .to_string()
-                    .contains(name)
+                    .contains(&name)
         });
         assert!(permitted, "`{name}` may not invoke the function");
     }
@@ -537,7 +589,7 @@ fn the_role_allows_the_log_and_the_dead_letter_queue_and_enrichment() {
     assert_eq!(allowed[..2], expected);
     // The other statements are for the queue, the table, topics and enrichment. `permissions.rs` checks them against the
     // calls.
-    assert_eq!(allowed.len(), 11);
+    assert_eq!(allowed.len(), 15);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");

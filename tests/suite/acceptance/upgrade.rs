@@ -59,17 +59,19 @@ fn the_documented_commands_upgrade_the_stack_of_carnival_ecs_parrot() {
         functions[0]["Environment"]["Variables"]["SLACK_CHANNEL"],
         "#devops"
     );
-    let rules: Vec<&str> = after["rules"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|rule| rule["Name"].as_str().unwrap())
-        .collect();
+    let rules = after["rules"].as_array().unwrap().iter();
+    let mut rules: Vec<_> = rules.map(|rule| rule["Name"].as_str().unwrap()).collect();
+    rules.sort_unstable();
     assert_eq!(
         rules,
         [
+            "ecs-parrot-staging-queued-alarms",
             "ecs-parrot-staging-queued-api-calls",
-            "ecs-parrot-staging-queued-ecs-events"
+            "ecs-parrot-staging-queued-code-deploy",
+            "ecs-parrot-staging-queued-ecs-events",
+            "ecs-parrot-staging-queued-health",
+            "ecs-parrot-staging-queued-instances",
+            "ecs-parrot-staging-queued-scaling",
         ]
     );
     let queues = after["queues"].as_array().unwrap().iter();

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use globset::GlobBuilder;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ecs::Ecs;
 use super::{ACCOUNT, Call, REGION, Refusal, arn};
@@ -106,6 +106,39 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
     }
 }
 
+/// The permissions for the calls that find the cluster of an instance.
+#[test]
+fn each_call_about_instances_needs_its_own_resource() {
+    let needs = |operation: &str, body: Value| {
+        let needs = of_ecs(operation, &body, &Ecs::default()).into_iter();
+        needs.map(|it| it.resource).collect::<Vec<_>>()
+    };
+    let cluster = arn("cluster/prod");
+    assert_eq!(needs("ListClusters", json!({})), ["*"]);
+    assert_eq!(
+        needs("ListContainerInstances", json!({"cluster": cluster})),
+        [cluster.as_str()]
+    );
+    assert_eq!(
+        needs(
+            "ListTasks",
+            json!({"cluster": "prod", "containerInstance": "1a2b"})
+        ),
+        [arn("container-instance/prod/1a2b")]
+    );
+    assert_eq!(
+        needs("DescribeClusters", json!({"clusters": ["prod", cluster]})),
+        [cluster.as_str(), cluster.as_str()]
+    );
+    assert_eq!(
+        needs(
+            "DescribeCapacityProviders",
+            json!({"capacityProviders": ["spot"]})
+        ),
+        [arn("capacity-provider/spot")]
+    );
+}
+
 fn of_logs(operation: &str, body: &Value) -> Need {
     let group = body["logGroupName"].as_str().unwrap();
     let group = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}");
@@ -139,6 +172,15 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
         "DescribeTasks" => each("tasks", "task"),
         "DescribeServices" => each("services", "service"),
         "DescribeContainerInstances" => each("containerInstances", "container-instance"),
+        "ListContainerInstances" => vec![Need::new(&action, arn(&format!("cluster/{cluster}")))],
+        "ListTasks" => {
+            let instance = body["containerInstance"].as_str().unwrap_or("*");
+            vec![in_cluster("container-instance", instance)]
+        }
+        "DescribeClusters" => named(&action, &body["clusters"], "cluster"),
+        "DescribeCapacityProviders" => {
+            named(&action, &body["capacityProviders"], "capacity-provider")
+        }
         "DescribeServiceRevisions" => {
             let arns = body["serviceRevisionArns"].as_array().unwrap().iter();
             arns.map(|arn| Need::new(&action, arn.as_str().unwrap().to_owned()))
@@ -174,6 +216,15 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
         }
         _ => vec![Need::new(&action, "*".to_owned())],
     }
+}
+
+/// A permission for each of these resources, which are not in a cluster.
+fn named(action: &str, names: &Value, kind: &str) -> Vec<Need> {
+    let names = names.as_array().into_iter().flatten();
+    let names = names.filter_map(|it| it.as_str()?.rsplit('/').next());
+    names
+        .map(|name| Need::new(action, arn(&format!("{kind}/{name}"))))
+        .collect()
 }
 
 /// A call that creates a resource with tags also needs the permission to tag it.

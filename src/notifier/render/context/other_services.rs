@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{TemplateNames, first, is_shell_safe, text};
+use super::{TemplateNames, is_shell_safe, text};
 use crate::ecs::affected::{Affected, AffectedInstance, AffectedService, AffectedTask};
 use crate::ecs::arn::is_region;
 use crate::ecs::event::{HostEventType, Time};
@@ -75,6 +75,15 @@ pub(super) fn code_deploy_commands(id: &str, region: Option<&str>) -> Vec<Comman
     commands.into_iter().flatten().collect()
 }
 
+/// How to find out why a deployment of CodeDeploy failed.
+fn code_deploy_question(id: &str, region: Option<&str>) -> Option<CommandNames> {
+    let region = region.filter(|it| is_region(it) && is_shell_safe(id))?;
+    Some(CommandNames {
+        purpose: "To see why".to_owned(),
+        command: format!("aws deploy get-deployment --region {region} --deployment-id {id}"),
+    })
+}
+
 fn rollout_in_words(rollout: &RolloutFacts) -> String {
     let words = match rollout.state {
         RolloutState::InProgress => "in progress",
@@ -103,7 +112,7 @@ impl TemplateNames {
         self.group = host.group.clone();
         self.action = host.action.clone();
         self.reason = host.reason.clone();
-        self.services = first(&host.services, Clone::clone);
+        self.services = listed(&host.services, host.services.len(), Clone::clone);
         self.task_count = host.tasks;
         self.capacity_providers = host.capacity_provider.iter().cloned().collect();
         self.advice = match host.what {
@@ -127,9 +136,16 @@ impl TemplateNames {
                 rollout.state,
                 RolloutState::RollingBack | RolloutState::RolledBack
             );
-        if let (RolloutState::Ready, Some(id)) = (rollout.state, &rollout.id) {
-            self.commands = code_deploy_commands(id, self.region.as_deref());
-        }
+        let region = self.region.as_deref();
+        self.commands = match (rollout.state, &rollout.id) {
+            (RolloutState::Ready, Some(id)) => code_deploy_commands(id, region),
+            (RolloutState::Failed | RolloutState::Stopped, Some(id))
+                if rollout.reason.is_none() && rollout.tool == RolloutTool::CodeDeploy =>
+            {
+                code_deploy_question(id, region).into_iter().collect()
+            }
+            (_, _) => Vec::new(),
+        };
     }
 
     pub(super) fn add_aws_health(&mut self, health: &AwsHealthFacts, kind: Kind) {
@@ -213,7 +229,8 @@ impl TemplateNames {
             "wait while the service scales out; if this lasts, see whether it is at its maximum",
         );
         self.description = alarm.description.clone();
-        self.triggered_by = first(&alarm.triggered_by, |it| shown_name(it).to_owned());
+        let triggers = &alarm.triggered_by;
+        self.triggered_by = listed(triggers, triggers.len(), |it| shown_name(it).to_owned());
     }
 }
 
@@ -264,10 +281,20 @@ fn of_instances(affected: &Affected) -> Vec<String> {
 }
 
 fn listed<T>(items: &[T], count: usize, words: impl Fn(&T) -> String) -> Vec<String> {
-    let shown: Vec<_> = items.iter().take(MOST_AFFECTED).map(words).collect();
+    let shown = items.iter().take(MOST_AFFECTED);
+    let shown: Vec<_> = shown.map(|it| shortened(&words(it))).collect();
     let more = count.saturating_sub(shown.len());
     let more = (more > 0).then(|| format!("{more} more"));
     shown.into_iter().chain(more).collect()
+}
+
+/// All items stand in one line, so each is cut.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 120;
+    match text.chars().nth(LONGEST) {
+        Some(_) => text.chars().take(LONGEST).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
 }
 
 /// `AWS stops 2 tasks on Fargate from 2026-12-03 on and does not replace them`.
