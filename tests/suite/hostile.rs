@@ -363,7 +363,9 @@ fn assert_mattermost_limits(payload: &Value, context: &str) {
         return;
     };
     let text = &attachment["text"];
-    assert!((1..=7_000).contains(&length(text)), "{context}");
+    // Mattermost counts characters.
+    let characters = text.as_str().unwrap().chars().count();
+    assert!((1..=7_000).contains(&characters), "{context}: {characters}");
     for text in [&payload["text"], text] {
         assert!(
             !starts_a_mention(text.as_str().unwrap()),
