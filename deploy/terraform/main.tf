@@ -71,6 +71,7 @@ locals {
         LOG_TAIL_LINES                    = var.log_tail_lines
         LOG_TAIL_MASK                     = var.log_tail_mask
         STATE_TABLE                       = var.state_table
+        METRICS_BY                        = var.metrics_by
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],

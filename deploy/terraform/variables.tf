@@ -166,6 +166,12 @@ variable "storm_after" {
   default = ""
 }
 
+# `cluster`, `service`, or both, separated by `,`.
+variable "metrics_by" {
+  type    = string
+  default = ""
+}
+
 variable "account_names" {
   type    = string
   default = ""

@@ -39,6 +39,7 @@ pub struct NotifierVariables {
     /// It may contain the texts that it masks.
     pub(crate) log_tail_mask: Option<Secret>,
     pub(crate) state_table: Option<String>,
+    pub(crate) metrics_by: Option<String>,
 }
 
 impl Variables for NotifierVariables {

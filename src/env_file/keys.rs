@@ -56,7 +56,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 62] = [
+pub const KEYS: [Key; 63] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -95,6 +95,7 @@ pub const KEYS: [Key; 62] = [
     variable("log_tail.mask", "LOG_TAIL_MASK"),
     key("log_tail.groups", Allows::Text),
     variable("state_table", "STATE_TABLE"),
+    variable("metrics.by", "METRICS_BY"),
     key("architecture", Allows::OneOf(&["x86_64", "arm64"])),
     key("memory", MEMORY),
     key("timeout", Allows::Number(1, 900)),

@@ -30,6 +30,7 @@ use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
 use crate::notifier::dedup::DedupStore;
 use crate::notifier::dispatch::{EditLimits, Notifier, TimerQueue};
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
+use crate::notifier::event_counts::MetricsBy;
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
 use crate::notifier::state_table::StateTable;
@@ -64,6 +65,8 @@ pub struct NotifierConfig {
     pub lookup: Lookup,
     /// The DynamoDB table of posted transitions and of threads.
     pub state_table: Option<String>,
+    /// What the metric `Events` is counted by besides kind and cause.
+    pub metrics_by: BTreeSet<MetricsBy>,
     /// Settings that are allowed but probably a mistake.
     pub warnings: Vec<String>,
 }
@@ -158,6 +161,7 @@ impl NotifierConfig {
             warnings.push("ACCOUNT_NAMES: `ALIAS` has no effect while ENRICH is false".to_owned());
         }
         let state_table = values::table(variables.state_table.as_deref(), &mut problems);
+        let metrics_by = values::metrics_by(variables.metrics_by.as_deref(), &mut problems);
         let channels = channels::read(environment, &mut problems, &mut warnings);
         tags::check(&channels.configured, &lookup, &mut problems, &mut warnings);
         finish(
@@ -166,6 +170,7 @@ impl NotifierConfig {
                 filter,
                 lookup,
                 state_table,
+                metrics_by,
                 warnings,
             },
             problems,
@@ -215,6 +220,7 @@ impl NotifierConfig {
             settings,
             timers: TimerQueue::new(Arc::clone(&session)),
             edits: EditLimits::default(),
+            metrics_by: self.metrics_by,
             owner: Uuid::new_v4().to_string(),
             enricher: enriches.then(|| {
                 let enricher = Enricher::new(log_tail, limits, Arc::clone(&session));

@@ -16,7 +16,7 @@ mod recorder;
 mod threads;
 mod timers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,6 +33,7 @@ use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, Http};
 use crate::notifier::dedup::{DedupKey, DedupStore};
 use crate::notifier::enrich::{Enricher, ServiceName};
+use crate::notifier::event_counts::MetricsBy;
 use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt, TimerItem};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
@@ -69,6 +70,8 @@ pub struct Notifier {
     pub settings: ThreadSettings,
     pub timers: TimerQueue,
     pub edits: EditLimits,
+    /// What the metric `Events` is counted by besides kind and cause.
+    pub metrics_by: BTreeSet<MetricsBy>,
     /// Identifies this process in claims.
     pub owner: String,
     pub session: Arc<LazySession>,
@@ -261,6 +264,9 @@ impl Notifier {
         threads.take_repeated(|index| events[index].is_posted_by_thread_only());
         for index in threads.taken.keys() {
             events[*index].is_in_thread = true;
+        }
+        for index in threads.repeated.keys() {
+            events[*index].is_repeated = true;
         }
         for index in step.outdated(threads, events) {
             if events[index].single().is_some() {

@@ -548,6 +548,42 @@ fn the_times_of_threads_are_read() {
 }
 
 #[test]
+fn the_dimensions_of_metrics_are_read() {
+    let read = |value: &str| {
+        let config = NotifierConfig::read(&environment(&[("METRICS_BY", value)])).unwrap();
+        config
+            .metrics_by
+            .into_iter()
+            .map(<&str>::from)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(read(""), Vec::<&str>::new());
+    assert_eq!(read("service"), ["service"]);
+    assert_eq!(read(" service , cluster,service"), ["cluster", "service"]);
+    for (value, expected) in [
+        (
+            "clusters",
+            "`clusters` is not a known word; did you mean `cluster`?",
+        ),
+        (
+            "Service",
+            "`Service` is not a known word; did you mean `service`?",
+        ),
+        (
+            "family",
+            "`family` is not a known word; allowed: `cluster`, `service`, or both, separated by `,`",
+        ),
+        (
+            "cluster;service",
+            "`cluster;service` is not a known word; allowed: `cluster`, `service`, or both, separated by `,`",
+        ),
+    ] {
+        let error = NotifierConfig::read(&environment(&[("METRICS_BY", value)])).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn wrong_times_of_threads_are_reported() {
     const LIST: &str = "is not a list of durations in rising order; allowed: durations separated by commas, such as `5m,15m,1h,4h,24h`; the last one repeats; or DISABLED";
     const DURATION: &str = "is not a duration; allowed: a number of seconds, or a number with a unit, such as 90s, 10m, 2h";

@@ -76,6 +76,7 @@ fn the_example_packages_as_it_is() {
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
         "STATE_TABLE": "ecs-parrot-dev-state",
+        "METRICS_BY": "",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -184,6 +185,7 @@ fn every_setting_reaches_the_template() {
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
+  metrics: {by: 'cluster,service'}
   rules: {api_calls: 'false', native: False}
   trail: true
   trail_retention: 30
@@ -217,6 +219,7 @@ fn every_setting_reaches_the_template() {
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
         "STATE_TABLE": "shared",
+        "METRICS_BY": "cluster,service",
     });
     assert_eq!(environment(&template), &expected);
 
