@@ -239,7 +239,10 @@ async fn events_are_counted_once_by_cause() {
         out_of_memory("10000000000000000000000000000003", "search"),
     ];
     let run = events::sample("run_task-by-person");
-    let batches = [json!([stops[0], stops[1], stops[2], run]), json!([run, stops[0]])];
+    let batches = [
+        json!([stops[0], stops[1], stops[2], run]),
+        json!([run, stops[0]]),
+    ];
     let (webhook, flow) = (webhook(&slack), flowdock.uri());
     let total = "FunctionName=parrot Kind=task_stopped Cause=out_of_memory";
     for (by, expected) in [
