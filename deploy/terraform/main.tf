@@ -65,6 +65,7 @@ locals {
         REMIND_AFTER                      = var.remind_after
         RESOLVE_AFTER                     = var.resolve_after
         STORM_AFTER                       = var.storm_after
+        EXPECT                            = var.expect
         ACCOUNT_NAMES                     = var.account_names
         TEMPLATES_DIR                     = var.templates_dir
         ENRICH                            = var.enrich

@@ -166,6 +166,12 @@ variable "storm_after" {
   default = ""
 }
 
+# Which tasks must end well, and how often: `NAME: SCHEDULE`, separated by `,`.
+variable "expect" {
+  type    = string
+  default = ""
+}
+
 # `cluster`, `service`, or both, separated by `,`.
 variable "metrics_by" {
   type    = string

@@ -32,6 +32,7 @@ pub struct NotifierVariables {
     pub(crate) remind_after: Option<String>,
     pub(crate) resolve_after: Option<String>,
     pub(crate) storm_after: Option<String>,
+    pub(crate) expect: Option<String>,
     pub(crate) account_names: Option<String>,
     pub(crate) templates_dir: Option<String>,
     pub(crate) enrich: Option<String>,

@@ -4,6 +4,7 @@
 //! Serverless framework sets unset keys to `''`. The text of a problem never contains a value that may be a secret.
 
 mod channels;
+mod expectations;
 mod selections;
 mod tags;
 mod values;
@@ -28,7 +29,7 @@ use crate::http::SharedClient;
 use crate::notifier::channel::settings::{SettingDefinition, shown_address, shown_secret};
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
 use crate::notifier::dedup::DedupStore;
-use crate::notifier::dispatch::{EditLimits, Notifier, TimerQueue};
+use crate::notifier::dispatch::{EditLimits, ExpectationWatch, Notifier, TimerQueue};
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
 use crate::notifier::event_counts::MetricsBy;
 use crate::notifier::policy::Policy;
@@ -43,7 +44,7 @@ pub use channels::{Channels, ShownChannel};
 pub use tags::tag_keys;
 
 /// The variables that [`Filter`] and [`Lookup`] read.
-const FILTER: [&str; 10] = [
+const FILTER: [&str; 11] = [
     "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     "IGNORED_CLUSTERS",
     "IGNORED_SERVICES",
@@ -52,6 +53,7 @@ const FILTER: [&str; 10] = [
     "REMIND_AFTER",
     "RESOLVE_AFTER",
     "STORM_AFTER",
+    "EXPECT",
     "ACCOUNT_NAMES",
     "TEMPLATES_DIR",
 ];
@@ -211,6 +213,11 @@ impl NotifierConfig {
             escalate_after: times.into_iter().collect(),
             has_edits: capabilities.any(|it| it.edits),
             may_ask: enriches,
+            // A command does not wait, and may not have the function's variable.
+            expectations: match mode {
+                RunMode::Function => self.filter.threads.expectations.clone(),
+                RunMode::Terminal { .. } => None,
+            },
             ..self.filter.threads.clone()
         };
         Ok(Notifier {
@@ -221,6 +228,7 @@ impl NotifierConfig {
             timers: TimerQueue::new(Arc::clone(&session)),
             edits: EditLimits::default(),
             metrics_by: self.metrics_by,
+            watch: ExpectationWatch::default(),
             owner: Uuid::new_v4().to_string(),
             enricher: enriches.then(|| {
                 let enricher = Enricher::new(log_tail, limits, Arc::clone(&session));
@@ -429,7 +437,10 @@ fn filter(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Filter 
             account_names: accounts.names,
         },
         uses_alias: accounts.uses_alias,
-        threads: values::threads(variables, problems),
+        threads: ThreadSettings {
+            expectations: Some(expectations::read(variables.expect.as_deref(), problems)),
+            ..values::threads(variables, problems)
+        },
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
     }
 }

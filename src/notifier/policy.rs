@@ -149,6 +149,8 @@ fn meaning(notice: &Notice, policy: &Policy) -> Decision {
             _ if service_events::says_trouble(name(unknown)) => urgent(Severity::Warning),
             Some(_) | None => not_urgent(Severity::Info),
         },
+        // No event is one. The threads make it, and decide about it.
+        Facts::Missed(_) => urgent(Severity::Critical),
         Facts::Foreign => Decision::Drop(DropReason::NotEcs),
     }
 }

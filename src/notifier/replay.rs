@@ -22,9 +22,9 @@ use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::route::EventRoute;
 use crate::notifier::route::threads::routes;
 use crate::notifier::thread::{
-    Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
-    SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState, UnixTime,
-    advance, kinds_heard, may_explain, steps,
+    Action, ActionKind, Expectation, MissingStates, Observation, Progress, States, Step,
+    SubjectKey, SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState,
+    UnixTime, advance, kinds_heard, may_explain, steps,
 };
 
 /// The most event ids in one line of the output.
@@ -212,6 +212,13 @@ impl<'a> Replay<'a> {
     }
 
     fn play(&mut self, now: UnixTime, events: &[EcsEvent], due: &[SubjectKey]) -> Vec<ReplayLine> {
+        let mut due = due.to_vec();
+        if self.now == UnixTime::default() {
+            // The function looks at what is expected after its first batch.
+            let entries = self.settings.expectations().iter();
+            due.extend(entries.map(Expectation::subject));
+        }
+        let due = due.as_slice();
         self.now = now;
         self.forget(due);
         let evaluated: Vec<_> = events.iter().map(|it| evaluate(it, self.policy)).collect();

@@ -142,6 +142,7 @@ fn launch_type(notice: &Notice) -> Option<&str> {
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => return None,
     };
     let provider = task.capacity_provider.as_deref();

@@ -513,17 +513,21 @@ fn log_tail_lines_and_masks_are_read() {
 #[test]
 fn the_times_of_threads_are_read() {
     let threads = |pairs: &[(&str, &str)]| Filter::read(&environment(pairs)).unwrap().threads;
-    assert_eq!(threads(&[]), ThreadSettings::default());
+    let default = ThreadSettings {
+        expectations: Some(Vec::new()),
+        ..ThreadSettings::default()
+    };
+    assert_eq!(threads(&[]), default);
     // The defaults as `config` and the pages show them.
     let shown = [
         ("REMIND_AFTER", values::REMIND_AFTER),
         ("RESOLVE_AFTER", values::RESOLVE_AFTER),
         ("STORM_AFTER", values::STORM_AFTER),
     ];
-    assert_eq!(threads(&shown), ThreadSettings::default());
+    assert_eq!(threads(&shown), default);
     // An empty variable counts as unset.
     let empty = shown.map(|(name, _)| (name, " "));
-    assert_eq!(threads(&empty), ThreadSettings::default());
+    assert_eq!(threads(&empty), default);
 
     for (value, seconds) in [
         ("90", vec![90]),

@@ -73,7 +73,7 @@ impl<'a> GroupKey<'a> {
                 unknown.reason.as_deref(),
             ),
             // Each hook waits for its own answer.
-            Facts::Hook(_) | Facts::Foreign => KeyDetail::Unique(item.index),
+            Facts::Hook(_) | Facts::Missed(_) | Facts::Foreign => KeyDetail::Unique(item.index),
         };
         // These calls change different things, so each one gets its own message.
         let is_change = matches!(

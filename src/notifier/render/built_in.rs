@@ -132,6 +132,7 @@ fn text(kind: Kind) -> &'static str {
         Kind::ServiceAction => include_str!("../../../templates/service_action.tera"),
         Kind::Deployment => include_str!("../../../templates/deployment.tera"),
         Kind::DeploymentHook => include_str!("../../../templates/deployment_hook.tera"),
+        Kind::DidNotRun => include_str!("../../../templates/did_not_run.tera"),
         Kind::Other => include_str!("../../../templates/other.tera"),
     }
 }

@@ -3,6 +3,7 @@
 //! A fact that an event does not contain is `none`, so only a misspelt name is undefined. Every text is cleaned here,
 //! before the markup of a channel escapes it.
 
+mod expected;
 mod summary;
 mod thread;
 mod words;
@@ -33,6 +34,7 @@ use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use crate::notifier::tag_keys::TagKeys;
 use crate::notifier::thread::{ShownNotice, UnixTime};
+use expected::ExpectedNames;
 use summary::{SummaryCount, counts, lines};
 use thread::{ThreadNames, thread_names};
 use words::{
@@ -238,6 +240,8 @@ struct TemplateNames {
     agent_version: Option<String>,
     docker_version: Option<String>,
     health_checks: Vec<HealthCheckNames>,
+    // What did not run.
+    expected: Option<ExpectedNames>,
     // Events of an unknown type.
     fields: Vec<Labelled>,
 }
@@ -446,6 +450,9 @@ impl TemplateNames {
             Facts::Health(health) => self.add_health(health),
             Facts::Hook(hook) => self.add_hook(hook),
             Facts::Unknown(unknown) => self.add_unknown(unknown),
+            Facts::Missed(missed) => {
+                self.expected = Some(ExpectedNames::of(missed, self.happened_at.as_deref()))
+            }
             Facts::Foreign => {}
         }
     }

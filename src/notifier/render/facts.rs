@@ -83,6 +83,7 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => None,
     }
 }

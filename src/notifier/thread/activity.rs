@@ -90,6 +90,7 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => None,
     }
 }
@@ -409,6 +410,6 @@ fn detail_of(notice: &Notice) -> Option<String> {
         Facts::Service(service) => service.event_name.clone(),
         Facts::Instance(instance) => instance.status.clone(),
         Facts::Health(health) => health.overall_status.clone(),
-        Facts::Hook(_) | Facts::Unknown(_) | Facts::Foreign => None,
+        Facts::Hook(_) | Facts::Unknown(_) | Facts::Missed(_) | Facts::Foreign => None,
     }
 }

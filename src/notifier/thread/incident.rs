@@ -4,6 +4,7 @@
 //! them, whatever order they came in. Only the resolution is a decision, because it depends on the clock.
 
 mod clock;
+mod missed;
 mod observe;
 mod turns;
 
@@ -27,6 +28,7 @@ use crate::ecs::notice::{Facts, Notice};
 use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::policy::{Priority, Severity};
 
+pub(super) use missed::observe_missed;
 pub use observe::cause_name;
 pub(super) use observe::{
     cause_of, note_background, note_host_trouble, note_sign, observe_failure, observe_good_end,
@@ -191,6 +193,8 @@ pub enum Resolution {
     Deleted,
     Deregistered,
     ByHand,
+    /// The configuration does not expect it any more.
+    NotExpected,
 }
 
 /// What was deployed last before the first failure.
@@ -292,9 +296,12 @@ impl Incident {
         match self.resolution {
             Some(Resolution::Recovered) | None => self.recovered_at(),
             Some(Resolution::Quiet) => self.last_at,
-            Some(Resolution::Deleted | Resolution::Deregistered | Resolution::ByHand) => {
-                self.ended_at()
-            }
+            Some(
+                Resolution::Deleted
+                | Resolution::Deregistered
+                | Resolution::ByHand
+                | Resolution::NotExpected,
+            ) => self.ended_at(),
         }
     }
 

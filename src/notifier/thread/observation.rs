@@ -104,6 +104,7 @@ impl<'a> Observation<'a> {
             | Facts::Health(_)
             | Facts::Hook(_)
             | Facts::Unknown(_)
+            | Facts::Missed(_)
             | Facts::Foreign => None,
         }
     }
@@ -137,6 +138,7 @@ fn began_to_stop(notice: &Notice) -> Option<Timestamp> {
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => None,
     }
 }
@@ -152,7 +154,11 @@ fn happened_at(notice: &Notice) -> Option<Timestamp> {
         Facts::Service(service) => service.updated_at.as_ref(),
         Facts::Instance(instance) => instance.updated_at.as_ref(),
         Facts::Hook(hook) => hook.updated_at.as_ref(),
-        Facts::Call(_) | Facts::Health(_) | Facts::Unknown(_) | Facts::Foreign => None,
+        Facts::Call(_)
+        | Facts::Health(_)
+        | Facts::Unknown(_)
+        | Facts::Missed(_)
+        | Facts::Foreign => None,
     };
     let own = own.and_then(Time::instant);
     own.or_else(|| notice.origin.time.as_ref().and_then(Time::instant))

@@ -154,6 +154,7 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
         | Facts::Unknown(_)
         | Facts::Instance(_)
         | Facts::Health(_)
+        | Facts::Missed(_)
         | Facts::Foreign => Vec::new(),
     }
 }
@@ -187,6 +188,7 @@ fn is_end_of_instance(notice: &Notice) -> bool {
         | Facts::Service(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => false,
     }
 }
@@ -253,7 +255,7 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
         }
         Facts::Call(_) => key(SubjectKind::Service, &subject.service)
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
-        Facts::Foreign => None,
+        Facts::Missed(_) | Facts::Foreign => None,
     }
 }
 

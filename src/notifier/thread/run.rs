@@ -106,6 +106,7 @@ pub(super) fn observe(
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => {}
     }
 }

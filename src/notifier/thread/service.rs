@@ -126,7 +126,7 @@ pub(super) fn observe(
         Facts::Service(service) => observe_action(key, state, observation, service, now),
         Facts::Hook(hook) => rollout::observe_hook(key, state, observation, hook),
         Facts::Unknown(_) => incident::observe_failure(key, state, observation, now),
-        Facts::Instance(_) | Facts::Health(_) | Facts::Foreign => false,
+        Facts::Instance(_) | Facts::Health(_) | Facts::Missed(_) | Facts::Foreign => false,
     };
     service_task::adopt_strays(state);
     rollout::name_replacement(state);

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::activity::Activity;
 use super::deployment::Deployment;
+use super::expectation::ExpectationMemory;
 use super::host::HostMemory;
 use super::incident::Incident;
 use super::recent_launches::RecentLaunches;
@@ -72,6 +73,9 @@ pub struct SubjectState {
     pub(super) registrations: Vec<Registration>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) awaiting: Vec<Awaiting>,
+    /// Of an entry of `EXPECT`: the last tasks and the clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expectation: Option<Box<ExpectationMemory>>,
     /// The last change.
     pub changed_at: UnixTime,
 }

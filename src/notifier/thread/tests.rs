@@ -5,6 +5,7 @@ mod deployments;
 mod disorder;
 mod escalations;
 mod events;
+mod expectations;
 mod hosts;
 mod incidents;
 mod outbox;

@@ -70,6 +70,7 @@ fn the_example_packages_as_it_is() {
         "REMIND_AFTER": "5m,15m,1h,4h,24h",
         "RESOLVE_AFTER": "5m",
         "STORM_AFTER": "5",
+        "EXPECT": "",
         "ACCOUNT_NAMES": "",
         "TEMPLATES_DIR": "",
         "ENRICH": "true",
@@ -181,6 +182,7 @@ fn every_setting_reaches_the_template() {
   remind_after: 10m,1h
   resolve_after: 90
   storm_after: 0
+  expect: [report-nightly: 25h, 'prod-batch/invoices: cron(0,30 2 * * ? *) grace 2h']
   account_names: 210987654321=prod
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
@@ -213,6 +215,7 @@ fn every_setting_reaches_the_template() {
         "REMIND_AFTER": "10m,1h",
         "RESOLVE_AFTER": "90",
         "STORM_AFTER": "0",
+        "EXPECT": "report-nightly: 25h\nprod-batch/invoices: cron(0,30 2 * * ? *) grace 2h",
         "ACCOUNT_NAMES": "210987654321=prod",
         "TEMPLATES_DIR": "/opt/templates",
         "ENRICH": "true",

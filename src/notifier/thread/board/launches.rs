@@ -58,6 +58,7 @@ impl Board<'_> {
             | Facts::Health(_)
             | Facts::Hook(_)
             | Facts::Unknown(_)
+            | Facts::Missed(_)
             | Facts::Foreign => (self.join_launch(key, observation, route), Vec::new()),
         };
         run::observe(&holder, self.state(&holder), observation, &elsewhere);

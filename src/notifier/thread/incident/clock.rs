@@ -75,7 +75,7 @@ impl Incident {
         }
     }
 
-    fn resolve(&mut self, resolution: Resolution, at: UnixTime) {
+    pub(super) fn resolve(&mut self, resolution: Resolution, at: UnixTime) {
         self.resolved_at = Some(at);
         self.resolution = Some(resolution);
         self.shown.is_outdated = true;
@@ -159,7 +159,8 @@ impl Incident {
         let is_recovering = self.state() == ThreadState::Recovering;
         let due = match (kind, is_recovering) {
             (SubjectKind::Family, true) => self.last_at.plus(quiet).max(self.sign_seen_at),
-            (SubjectKind::Family, false) => return None,
+            // It ends with a good end, and is not over before.
+            (SubjectKind::Expectation, _) | (SubjectKind::Family, false) => return None,
             (_, true) => self.recovered_at().plus(wait),
             (_, false) => self.last_at.max(self.quiet_from).plus(quiet),
         };
