@@ -19,13 +19,14 @@ use serde_json::Value;
 use crate::events;
 
 /// The stories, with the most messages in a channel without edits, and the most top-level messages in one with edits.
-const STORIES: [(&str, usize, usize); 12] = [
+const STORIES: [(&str, usize, usize); 13] = [
     ("bad-image-rolled-back", 6, 2),
     ("crash-after-deployment", 7, 3),
     ("crash-loop", 6, 1),
     ("denied-tool", 6, 3),
     ("hook-waits", 3, 1),
     ("hosts-replaced", 5, 2),
+    ("nightly-job-missing", 5, 4),
     ("one-off-task", 2, 1),
     ("rebalancing-and-autoscaling", 1, 1),
     ("rolling-deployment", 2, 1),
@@ -205,7 +206,7 @@ fn a_story_is_few_messages() {
 /// CloudTrail's events often come some minutes later than those of ECS.
 #[test]
 fn late_calls_are_no_more_messages() {
-    let (name, most_without_edits, most_posts) = STORIES[10];
+    let (name, most_without_edits, most_posts) = STORIES[11];
     assert_eq!(name, "tasks-stopped-by-hand");
     for late in [60, 120, 240] {
         let story = || with_late_calls(name, Duration::from_secs(late));

@@ -23,8 +23,8 @@ const GRACE: Duration = Duration::from_secs(3_600);
 /// A function looks at each entry every quarter of an hour.
 const MOST_ENTRIES: usize = 100;
 
-/// A task needs some time to run, and a year is longer than states are useful.
-const SHORTEST: Duration = Duration::from_secs(60);
+/// More than a year is not useful. A timer comes a second late at the earliest.
+const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(400 * 86_400);
 
 /// Names of clusters, families and services have at most 255 letters, digits, `-` and `_`.
@@ -198,7 +198,7 @@ fn bounded(name: &str, text: &str, every: Duration) -> Result<Duration, Wrong> {
     );
     Err((
         problem,
-        Remedy::Allowed("1m to 9600h, which is 400 days".to_owned()),
+        Remedy::Allowed("1s to 9600h, which is 400 days".to_owned()),
     ))
 }
 
@@ -337,12 +337,12 @@ mod tests {
                 "EXPECT: `report`: `1d` is not a schedule; allowed: a duration",
             ),
             (
-                "report: 30s",
-                "EXPECT: `report`: `30s` is too short or too long; allowed: 1m to 9600h",
+                "report: 900ms",
+                "EXPECT: `report`: `900ms` is too short or too long; allowed: 1s to 9600h",
             ),
             (
                 "report: 9601h",
-                "EXPECT: `report`: `9601h` is too short or too long; allowed: 1m to 9600h",
+                "EXPECT: `report`: `9601h` is too short or too long; allowed: 1s to 9600h",
             ),
             (
                 "report: 25h grace soon",

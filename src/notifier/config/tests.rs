@@ -261,7 +261,8 @@ fn a_wrong_word_is_reported_with_the_right_one() {
 }
 
 fn words_of_drop() -> Vec<&'static str> {
-    let kinds = Kind::VARIANTS.iter().map(<&str>::from);
+    let kinds = Kind::VARIANTS.iter().filter(|it| **it != Kind::DidNotRun);
+    let kinds = kinds.map(<&str>::from);
     let causes = Cause::VARIANTS.iter().map(<&str>::from);
     let calls = CallWord::VARIANTS.iter().map(<&str>::from);
     kinds.chain(causes).chain(calls).collect()

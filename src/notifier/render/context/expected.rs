@@ -1,5 +1,7 @@
 //! The names of a task that is expected and did not run.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,7 +41,7 @@ impl ExpectedNames {
         let due = due_at.and_then(|it| it.parse::<Timestamp>().ok());
         let silent_for = from.zip(due).map(|(from, due)| {
             let passed = due.duration_since(from);
-            rough(passed.unsigned_abs())
+            in_hours(passed.unsigned_abs())
         });
         Self {
             name: missed.name.clone(),
@@ -50,6 +52,16 @@ impl ExpectedNames {
             good: good.map(PastTaskNames::of),
             last: missed.last.as_ref().map(PastTaskNames::of),
         }
+    }
+}
+
+/// Schedules are in hours, so a day and an hour is `25 h`.
+fn in_hours(passed: Duration) -> String {
+    const HOUR: u64 = 3_600;
+    match passed.as_secs() / HOUR {
+        0 => rough(passed),
+        hours @ 1..72 => format!("{hours} h"),
+        hours => format!("{} days", hours / 24),
     }
 }
 

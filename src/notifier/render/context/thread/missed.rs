@@ -25,12 +25,15 @@ pub(super) fn says(incident: &Incident, turn: Option<&Turn>) -> Option<String> {
 }
 
 fn resolved(incident: &Incident) -> String {
-    let missed = by_times(incident.total);
+    let missed = match incident.total {
+        0 | 1 => String::new(),
+        total => format!(": missed {}", by_times(total)),
+    };
     match incident.resolution {
         Some(Resolution::NotExpected) => {
-            format!("is not expected any more, because EXPECT has changed: missed {missed}")
+            format!("is not expected any more, because EXPECT has changed{missed}")
         }
-        Some(Resolution::ByHand) => format!("was closed by hand: missed {missed}"),
+        Some(Resolution::ByHand) => format!("was closed by hand{missed}"),
         Some(
             Resolution::Recovered
             | Resolution::Quiet
@@ -42,10 +45,7 @@ fn resolved(incident: &Incident) -> String {
             match late.is_zero() {
                 // Its event came late.
                 true => "ended well in time".to_owned(),
-                false => format!(
-                    "ended well, {} after it was due: missed {missed}",
-                    rough(late)
-                ),
+                false => format!("ended well, {} after it was due{missed}", rough(late)),
             }
         }
     }
