@@ -1,6 +1,7 @@
 //! `EXPECT`: the function notices what no event says, and so does a replay.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use ecs_parrot::ecs::event::EcsEvent;
@@ -162,6 +163,13 @@ async fn another_process_goes_on_with_the_clock() {
         let shown = of_report(&texts(&slack).await);
         assert_eq!(shown.len(), 1, "{with_queue} {shown:#?} {log}");
         assert!(shown[0].contains("did not run"), "{shown:#?}");
+        let listed = list_threads(dynalite.url()).await;
+        let incident: Vec<_> = listed
+            .iter()
+            .filter(|it| it["kind"] == "incident")
+            .map(|it| (&it["state"], &it["subject"]))
+            .collect();
+        assert_eq!(incident, [(&json!("open"), &subject())], "{listed:?}");
         let timer = vec![batch(&[timer_of(subject())])];
         let log = run(&aws, &slack, &table, timer.clone()).await;
         let shown = of_report(&texts(&slack).await);
@@ -180,12 +188,47 @@ async fn another_process_goes_on_with_the_clock() {
     }
 }
 
-/// What a channel shows of the story with this entry, until two days after its last event or until this time.
+/// The lines of `ecs-parrot threads`.
+async fn list_threads(table: &str) -> Vec<Value> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+    command
+        .args([
+            "threads",
+            "--region",
+            "eu-west-1",
+            "--table",
+            TABLE,
+            "--output",
+            "json",
+        ])
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", table)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = output.await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect()
+}
+
+/// What a channel type shows of the story with this entry.
 fn replay(entry: &str, channel: ChannelType, until: Option<&str>) -> Vec<ReplayLine> {
+    play_in(entry, &ConfiguredChannel::unconfigured(channel), until)
+}
+
+/// What a channel shows of the story with this entry, until two days after its last event or until this time.
+pub(crate) fn play_in(
+    entry: &str,
+    channel: &ConfiguredChannel,
+    until: Option<&str>,
+) -> Vec<ReplayLine> {
     let filter = Filter::read(&[("EXPECT".to_owned(), entry.to_owned())]).unwrap();
-    let channel = ConfiguredChannel::unconfigured(channel);
     let settings = filter.threads.clone();
-    let mut replay = Replay::new(&filter.policy, events::renderer(), &channel, settings);
+    let mut replay = Replay::new(&filter.policy, events::renderer(), channel, settings);
     let mut batches: BTreeMap<UnixTime, Vec<EcsEvent>> = BTreeMap::new();
     for (at, event) in story("nightly-job-missing") {
         batches.entry(at).or_default().push(event);
@@ -201,7 +244,7 @@ fn replay(entry: &str, channel: ChannelType, until: Option<&str>) -> Vec<ReplayL
     lines
 }
 
-const NIGHTLY: &str = "ledger-export: cron(30 2 * * ? *) grace 1h";
+pub(crate) const NIGHTLY: &str = "ledger-export: cron(30 2 * * ? *) grace 1h";
 
 /// A nightly job that one night does not run, and that a person runs in the morning.
 #[test]
@@ -237,4 +280,38 @@ fn a_replay_ends_though_something_is_always_expected() {
         let threads: std::collections::BTreeSet<_> = opened.map(|it| it.thread.clone()).collect();
         assert_eq!(threads.len(), expected, "{entry}: {threads:?}");
     }
+}
+
+/// An alert is opened and closed, with one key.
+#[test]
+fn an_alert_opens_and_closes() {
+    let lines = replay(
+        NIGHTLY,
+        ChannelType::Pagerduty,
+        Some("2026-11-23T12:00:00Z"),
+    );
+    let alerts = lines.iter().map(|it| &it.payload);
+    let alerts: Vec<_> = alerts.filter(|it| it["event_action"].is_string()).collect();
+    let of = |field: &str| {
+        let values = alerts
+            .iter()
+            .map(|it| it[field].as_str().unwrap().to_owned());
+        values.collect::<Vec<_>>()
+    };
+    assert_eq!(of("event_action"), ["trigger", "resolve"], "{alerts:#?}");
+    assert_eq!(of("dedup_key")[0], of("dedup_key")[1]);
+    let alert = &alerts[0]["payload"];
+    assert_eq!(
+        alert["summary"],
+        "🔴 ledger-export in finance-batch did not run: its last task that ended well was 24 h ago"
+    );
+    assert_eq!(alert["severity"], "critical");
+}
+
+/// A program that receives the message as JSON sees what it is about.
+#[test]
+fn a_webhook_says_what_it_is_about() {
+    let lines = replay(NIGHTLY, ChannelType::Webhook, Some("2026-11-22T06:00:00Z"));
+    let body = &lines.iter().find(|it| it.urgent).unwrap().payload;
+    insta::assert_snapshot!(serde_json::to_string_pretty(body).unwrap());
 }

@@ -77,13 +77,13 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
     }
     match &notice.facts {
         Facts::Service(service) => plain(service.event_name.as_ref()),
+        Facts::Missed(_) => Some(notice.kind.to_string()),
         Facts::Call(_)
         | Facts::Task(_)
         | Facts::Instance(_)
         | Facts::Health(_)
         | Facts::Hook(_)
         | Facts::Unknown(_)
-        | Facts::Missed(_)
         | Facts::Foreign => None,
     }
 }
