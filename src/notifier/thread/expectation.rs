@@ -6,6 +6,8 @@
 
 mod entry;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::incident;
@@ -67,6 +69,8 @@ struct Place {
     account: Option<String>,
     account_name: Option<String>,
     region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<BTreeMap<String, String>>,
 }
 
 /// The end of a task, as an expectation sees it.
@@ -111,7 +115,11 @@ pub(super) fn observe(
     let is_later = |known: &Option<EndedTask>| known.as_ref().is_none_or(|it| it.at < at);
     let is_news = is_later(&memory.last);
     if is_news {
-        memory.place = Some(Box::new(Place::of(observation.notice)));
+        let mut place = Box::new(Place::of(observation.notice));
+        // Tags are looked up only for messages, and this one may have none.
+        let known = memory.place.take().and_then(|it| it.tags);
+        place.tags = place.tags.take().or(known);
+        memory.place = Some(place);
         memory.last = Some(end.task.clone());
     }
     if end.is_good && is_later(&memory.good) {
@@ -230,12 +238,11 @@ fn end_of(observation: &Observation<'_>, now: UnixTime) -> Option<End> {
         Cause::ExitedInService if is_good => "finished".to_owned(),
         _ => explain(cause, task).words,
     };
-    let ended = EndedTask {
+    let task = EndedTask {
         id: subject.task_short().map(|it| cut(&it, LONGEST)),
         at: ended_at(task).map_or(observation.at, |it| it.min(now)),
         words: cut(&words, LONGEST),
     };
-    let task = ended;
     Some(End { task, is_good })
 }
 
@@ -276,6 +283,7 @@ impl ExpectationMemory {
                 .family
                 .or_else(|| (!is_known).then(|| entry.name.clone())),
             revision: place.revision,
+            tags: place.tags,
             ..Subject::default()
         };
         let origin = Origin {
@@ -319,6 +327,7 @@ impl Place {
             account: origin.account,
             account_name: origin.account_name,
             region: origin.region,
+            tags: subject.tags,
         }
     }
 }

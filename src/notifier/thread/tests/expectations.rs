@@ -250,6 +250,22 @@ fn any_task_of_the_name_counts_if_it_ends_well() {
     }
 }
 
+/// A message about what did not run finds its channel by the tags of the tasks before, although AWS is not asked about
+/// each of them.
+#[test]
+fn the_tags_of_the_last_task_are_kept() {
+    let mut scene = armed("10:00:00", &[every("report", 3)]);
+    let (mut notice, decision) = evaluated(&at("11:00:00", of_person_ended("report", FINISHED)));
+    let tags = [("team".to_owned(), "payments".to_owned())];
+    notice.subject.tags = Some(tags.into());
+    scene.arrive_evaluated("11:00:01", &[(notice, decision)]);
+    let later = at("12:00:00", of_person_ended("report", EXITED_WITH_1));
+    scene.play(&[later]).until("14:00:00");
+    let (_, action) = scene.actions.last().unwrap();
+    let route = routes(action, &[]).remove(0).to_json();
+    assert_eq!(route["tags.team"], "payments", "{route:?}");
+}
+
 #[test]
 fn an_entry_may_name_its_cluster() {
     for (cluster, is_good) in [("prod-web", true), ("prod-batch", false)] {
