@@ -23,8 +23,8 @@ use crate::notifier::route::EventRoute;
 use crate::notifier::route::threads::routes;
 use crate::notifier::thread::{
     Action, ActionKind, Expectation, MissingStates, Observation, Progress, States, Step,
-    SubjectKey, SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState,
-    UnixTime, advance, kinds_heard, may_explain, steps,
+    SubjectKey, SubjectKind, SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings,
+    ThreadState, UnixTime, advance, kinds_heard, may_explain, steps,
 };
 
 /// The most event ids in one line of the output.
@@ -110,6 +110,11 @@ impl Timers {
         }
     }
 
+    fn are_of_expectations(&self) -> bool {
+        let mut subjects = self.by_subject.keys();
+        subjects.all(|it| it.kind == SubjectKind::Expectation)
+    }
+
     fn next(&self) -> Option<UnixTime> {
         self.in_order.first().map(|(at, _)| *at)
     }
@@ -185,11 +190,16 @@ impl<'a> Replay<'a> {
         lines
     }
 
-    /// Fires the timers until a time, or until none is left.
+    /// Fires the timers until a time, or until none is left. What is expected always has a next timer, so that one alone does
+    /// not make it go on without a time.
     pub fn finish(&mut self, until: Option<UnixTime>) -> Vec<ReplayLine> {
         let mut lines = Vec::new();
         while let Some(at) = self.timers.next() {
-            if until.is_some_and(|until| at > until) {
+            let is_over = match until {
+                Some(until) => at > until,
+                None => self.timers.are_of_expectations(),
+            };
+            if is_over {
                 break;
             }
             lines.extend(self.run_timers());

@@ -18,6 +18,7 @@ use crate::events;
 use crate::fake_aws::FakeAws;
 use crate::stories::story;
 use crate::timers::{SLOW, batch, run, timer_of, timers};
+use crate::tools;
 
 const NAME: &str = "report-nightly";
 
@@ -280,6 +281,62 @@ fn a_replay_ends_though_something_is_always_expected() {
         let threads: std::collections::BTreeSet<_> = opened.map(|it| it.thread.clone()).collect();
         assert_eq!(threads.len(), expected, "{entry}: {threads:?}");
     }
+}
+
+/// Without a time the replay ends where nothing is left but what is expected.
+#[test]
+fn a_replay_without_an_end_ends() {
+    let filter = Filter::read(&[("EXPECT".to_owned(), "ledger-export: 1h".to_owned())]).unwrap();
+    let channel = ConfiguredChannel::unconfigured(ChannelType::Slack);
+    let settings = filter.threads.clone();
+    let mut replay = Replay::new(&filter.policy, events::renderer(), &channel, settings);
+    let (at, event) = story("nightly-job-missing").remove(0);
+    replay.batch(at, &[event]);
+    assert_eq!(replay.finish(None).len(), 0);
+}
+
+/// What is configured, and what is wrong.
+#[test]
+fn the_command_line_lists_and_checks_the_entries() {
+    let run = |arguments: &[&str], expect: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-parrot"));
+        command.args(arguments).env_clear().env("EXPECT", expect);
+        let output = command.current_dir(tools::root()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        (output.status.success(), stdout, stderr)
+    };
+    let entries = "a: 25h, prod/b: cron(0,30 2 * * ? *) grace 2h";
+    let (is_good, stdout, _) = run(&["config"], entries);
+    assert!(is_good, "{stdout}");
+    let listed: Vec<_> = stdout
+        .lines()
+        .skip_while(|it| *it != "expected to end well:")
+        .skip(1)
+        .take(3)
+        .map(|it| it.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = [
+        "a 25h",
+        "prod/b cron(0,30 2 * * ? *) grace 2h",
+        "warning: EXPECT: each new process begins its clocks anew, because STATE_TABLE is not set",
+    ];
+    assert_eq!(listed, expected, "{stdout}");
+    let (is_good, stdout, _) = run(&["config"], "");
+    assert!(
+        is_good && !stdout.contains("expected to end well"),
+        "{stdout}"
+    );
+    let story = "samples/stories/nightly-job-missing.json";
+    for arguments in [["config"].as_slice(), &["replay", story]] {
+        let (is_good, _, stderr) = run(arguments, "a: 25 hours ago");
+        assert!(!is_good);
+        let expected = "EXPECT: `a`: `25 hours ago` is not a schedule; allowed: a duration since the last good end";
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    let (is_good, stdout, _) = run(&["replay", "--until", "2h", story], NIGHTLY);
+    assert!(is_good, "{stdout}");
+    assert_eq!(stdout.matches("did not run").count(), 1, "{stdout}");
 }
 
 /// An alert is opened and closed, with one key.
