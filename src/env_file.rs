@@ -93,6 +93,12 @@ const NO_QUEUE: &str = "ingest is direct, so the function cannot send itself tim
 
 const NO_TABLE: &str = "state_table is DISABLED, so threads are in the memory of each process, and a new process knows of none";
 
+const EXPECT_NEEDS_QUEUE: &str = "expect: without timers, an entry is looked at only when some event arrives, so its incident may open \
+    late";
+
+const EXPECT_NEEDS_TABLE: &str = "expect: each new process begins its clocks anew, so an entry that is longer than a process lives is \
+    never due";
+
 /// A value that a program reads as a variable.
 struct VariableValue {
     key: &'static Key,
@@ -273,6 +279,16 @@ impl Checked<'_> {
                     None => self.unknown.push(key.path.to_owned()),
                 }
             }
+            (Allows::Expectations(variable), text) => match text.or_else(|| node::entries(node)) {
+                Some(text) => self.values.push(VariableValue {
+                    parts: Vec::new(),
+                    key,
+                    variable,
+                    text,
+                    line,
+                }),
+                None => self.unknown.push(key.path.to_owned()),
+            },
             (Allows::Arns | Allows::ArnsOrText, None) => self.arns(key, node),
             (Allows::ArnsOrText, Some(text)) => {
                 for part in values::split(Some(&text), ",") {
@@ -320,6 +336,7 @@ impl Checked<'_> {
             }
             Allows::Variable(_)
             | Allows::Channels(_)
+            | Allows::Expectations(_)
             | Allows::Text
             | Allows::Arns
             | Allows::ArnsOrText
@@ -373,6 +390,7 @@ impl Checked<'_> {
             Allows::Text
             | Allows::Variable(_)
             | Allows::Channels(_)
+            | Allows::Expectations(_)
             | Allows::Arns
             | Allows::ArnsOrText => true,
         };
@@ -501,14 +519,19 @@ impl Checked<'_> {
         let Some(parrot) = self.parrot.filter(|_| is_on) else {
             return report;
         };
+        let expects = self.values.iter().any(|it| it.variable == "EXPECT");
         // Without a queue there are no timers. The function itself cannot know that.
         if self.is_direct {
             report.warnings.push(NO_QUEUE.to_owned());
+            let late = expects.then(|| EXPECT_NEEDS_QUEUE.to_owned());
+            report.warnings.extend(late);
         }
         let mut values = self.values.iter();
         let table = values.find(|it| it.variable == "STATE_TABLE");
         if table.is_some_and(|it| it.text.eq_ignore_ascii_case(DISABLED)) {
             report.warnings.push(NO_TABLE.to_owned());
+            let anew = expects.then(|| EXPECT_NEEDS_TABLE.to_owned());
+            report.warnings.extend(anew);
         }
         // A warning may ask for a value that is set but unknown here.
         if report.unchecked.is_empty() {

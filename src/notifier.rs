@@ -13,6 +13,7 @@ pub mod config;
 pub mod dedup;
 pub mod dispatch;
 pub mod enrich;
+pub mod event_counts;
 pub mod group;
 pub mod ingest;
 pub mod message;

@@ -86,6 +86,19 @@ module.exports = {
     const list = await channels(context);
     return list !== null && typeof list === 'object' ? JSON.stringify(list) : String(list ?? '').trim();
   },
+  // A list of entries, `NAME: SCHEDULE`, or keys and their values, become lines.
+  expect: async ({ resolveVariable }) => {
+    const lines = (value) => {
+      if (Array.isArray(value)) {
+        return value.flatMap(lines);
+      }
+      if (value !== null && typeof value === 'object') {
+        return Object.entries(value).map(([name, schedule]) => `${name}: ${schedule}`);
+      }
+      return [String(value ?? '').trim()];
+    };
+    return lines(await resolveVariable(`self:custom.mysettings.expect, ''`)).join('\n');
+  },
   // The queue's visibility timeout in seconds. It applies where the function set no other: it could not start, crashed or
   // timed out. Lambda requires at least six times the function's timeout plus the batching window. Twenty of these
   // timeouts must be about four hours.

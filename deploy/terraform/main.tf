@@ -75,6 +75,7 @@ locals {
         REMIND_AFTER                      = var.remind_after
         RESOLVE_AFTER                     = var.resolve_after
         STORM_AFTER                       = var.storm_after
+        EXPECT                            = var.expect
         ACCOUNT_NAMES                     = var.account_names
         TEMPLATES_DIR                     = var.templates_dir
         ENRICH                            = var.enrich
@@ -82,6 +83,7 @@ locals {
         LOG_TAIL_MASK                     = var.log_tail_mask
         STATE_TABLE                       = var.state_table
         ARCHIVE_LOG_GROUP                 = var.archive_log_group
+        METRICS_BY                        = var.metrics_by
       }
       statements = concat(
         [{ Sid = "KeepWhatFailed", Effect = "Allow", Action = "sqs:SendMessage", Resource = "arn:${data.aws_partition.this.partition}:sqs:${local.scope}:${var.name}-dead-letters" }],

@@ -178,6 +178,18 @@ variable "storm_after" {
   default = ""
 }
 
+# Which tasks must end well, and how often: `NAME: SCHEDULE`, separated by `,`.
+variable "expect" {
+  type    = string
+  default = ""
+}
+
+# `cluster`, `service`, or both, separated by `,`.
+variable "metrics_by" {
+  type    = string
+  default = ""
+}
+
 variable "account_names" {
   type    = string
   default = ""

@@ -1,6 +1,7 @@
 //! The Lambda function: ECS events in, messages in chat out.
 
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use ecs_parrot::aws::Session;
 use ecs_parrot::aws::deadline::Deadline;
@@ -8,6 +9,7 @@ use ecs_parrot::aws::function::{self, failed};
 use ecs_parrot::config;
 use ecs_parrot::notifier::config::{NotifierConfig, RunMode};
 use ecs_parrot::notifier::dispatch::{COUNTS_PLEASE, Notifier};
+use ecs_parrot::notifier::event_counts;
 use ecs_parrot::notifier::ingest::Sender;
 use ecs_parrot::notifier::metrics;
 use ecs_parrot::notifier::report::{BatchReport, ReportEntry};
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
         notifier.note_function(&event.context.invoked_function_arn);
         let report = notifier.notify(&event.payload, deadline).await;
         flush(metrics);
+        write_event_counts(notifier, &report, &event.context);
         // If there is not enough time for a record, the queue's own visibility timeout applies.
         deadline.hold(notifier.return_to_queue(&report)).await;
         answer(&report, &event.context)
@@ -100,6 +103,16 @@ fn flush(metrics: Option<&Collector>) {
     let written = metrics.map_or(Ok(()), |metrics| metrics.flush(std::io::stdout()));
     if let Err(error) = written {
         tracing::warn!(%error, "the metrics of this invocation could not be written");
+    }
+}
+
+/// Writes the metric `Events` of this invocation to the log.
+fn write_event_counts(notifier: &Notifier, report: &BatchReport, context: &Context) {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = passed.unwrap_or_default().as_millis();
+    let function = &context.env_config.function_name;
+    for document in event_counts::documents(report, &notifier.metrics_by, function, now) {
+        println!("{document}");
     }
 }
 

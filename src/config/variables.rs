@@ -32,6 +32,7 @@ pub struct NotifierVariables {
     pub(crate) remind_after: Option<String>,
     pub(crate) resolve_after: Option<String>,
     pub(crate) storm_after: Option<String>,
+    pub(crate) expect: Option<String>,
     pub(crate) account_names: Option<String>,
     pub(crate) templates_dir: Option<String>,
     pub(crate) enrich: Option<String>,
@@ -40,6 +41,7 @@ pub struct NotifierVariables {
     pub(crate) log_tail_mask: Option<Secret>,
     pub(crate) state_table: Option<String>,
     pub(crate) archive_log_group: Option<String>,
+    pub(crate) metrics_by: Option<String>,
 }
 
 impl Variables for NotifierVariables {

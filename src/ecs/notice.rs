@@ -60,6 +60,8 @@ pub enum Kind {
     AwsHealth,
     ScaledToMax,
     Alarm,
+    /// No event: a task that is expected did not end well in time.
+    DidNotRun,
     Other,
 }
 
@@ -204,6 +206,8 @@ pub enum Facts {
     Alarm(Box<AlarmFacts>),
     /// An ECS event whose type is not known here: all its fields.
     Unknown(UnknownFacts),
+    /// No event: what did not happen.
+    Missed(MissedFacts),
     /// An event that is not about ECS.
     Foreign,
 }
@@ -224,9 +228,37 @@ impl Facts {
             | Self::Scaling(_)
             | Self::Alarm(_)
             | Self::Unknown(_)
+            | Self::Missed(_)
             | Self::Foreign => None,
         }
     }
+}
+
+/// A family or a service none of whose tasks has ended well in time. The notifier makes it itself, at the deadline.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MissedFacts {
+    /// The family or the service.
+    pub name: String,
+    /// How often a task must end well, as the operator wrote it.
+    pub schedule: String,
+    /// Since when it is expected.
+    pub since: Option<Time>,
+    /// The last task that ended well.
+    pub good: Option<PastTask>,
+    /// The last task, if it did not end well.
+    pub last: Option<PastTask>,
+}
+
+/// A task that has ended.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PastTask {
+    /// The first characters of its id.
+    pub id: Option<String>,
+    pub at: Option<Time>,
+    /// How it ended, in words that finish "the task …".
+    pub words: String,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

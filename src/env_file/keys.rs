@@ -23,6 +23,8 @@ pub enum Allows {
     Number(u32, u32),
     /// The list of channels, or where it is kept: what the variable of this name allows, as JSON.
     Channels(&'static str),
+    /// What the variable of this name allows, as one text, or its entries as a list or as keys.
+    Expectations(&'static str),
     /// One of these, in exactly this spelling.
     OneOf(&'static [&'static str]),
     /// A list of ARNs, or of CloudFormation functions that return ARNs.
@@ -56,7 +58,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 69] = [
+pub const KEYS: [Key; 71] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -87,6 +89,7 @@ pub const KEYS: [Key; 69] = [
     variable("remind_after", "REMIND_AFTER"),
     variable("resolve_after", "RESOLVE_AFTER"),
     variable("storm_after", "STORM_AFTER"),
+    key("expect", Allows::Expectations("EXPECT")),
     variable("account_names", "ACCOUNT_NAMES"),
     variable("templates_dir", "TEMPLATES_DIR"),
     key("layers", Allows::Arns),
@@ -95,6 +98,7 @@ pub const KEYS: [Key; 69] = [
     variable("log_tail.mask", "LOG_TAIL_MASK"),
     key("log_tail.groups", Allows::Text),
     variable("state_table", "STATE_TABLE"),
+    variable("metrics.by", "METRICS_BY"),
     key("architecture", Allows::OneOf(&["x86_64", "arm64"])),
     key("memory", MEMORY),
     key("timeout", Allows::Number(1, 900)),
@@ -175,6 +179,7 @@ impl fmt::Display for Allows {
         match self {
             Self::Variable(name) => write!(f, "what {name} allows"),
             Self::Channels(_) => f.write_str("a list of channels, or `ssm:/path` where it is kept"),
+            Self::Expectations(_) => f.write_str("a list of entries, `- NAME: SCHEDULE`"),
             Self::Text => f.write_str("a text"),
             Self::Switch => f.write_str("`true` or `false`"),
             Self::Number(from, to) => write!(f, "{from} to {to}"),

@@ -47,6 +47,26 @@ pub(super) fn scalar(node: &MarkedYaml<'_>) -> Option<String> {
     }
 }
 
+/// The entries of a list or of a mapping as one text, as `deploy/serverless/arns.js` writes it: `NAME: VALUE`, one on each
+/// line. None where a part of it is not known here.
+pub(super) fn entries(node: &MarkedYaml<'_>) -> Option<String> {
+    if is_unknown(node) {
+        return None;
+    }
+    let lines: Option<Vec<_>> = match &node.data {
+        YamlData::Sequence(items) => items.iter().map(entries).collect(),
+        YamlData::Mapping(mapping) => mapping
+            .iter()
+            .map(|(key, value)| {
+                let value = scalar(value).filter(|_| !is_unknown(value))?;
+                Some(format!("{}: {value}", scalar(key)?))
+            })
+            .collect(),
+        _ => return scalar(node),
+    };
+    Some(lines?.join("\n"))
+}
+
 /// A list or a mapping as Serverless puts it into the environment: JSON. None where a part of it is not known here.
 pub(super) fn json(node: &MarkedYaml<'_>) -> Option<Value> {
     if is_unknown(node) {

@@ -430,6 +430,76 @@ fn limits_of_threads_are_warnings() {
     }
 }
 
+/// What must run is a list of entries, keys with their schedules, or one text, as `deploy/serverless/arns.js` reads it.
+#[test]
+fn what_must_run_is_a_list_or_a_text() {
+    const URL: &str = "slack: {webhookurl: 'ssm:/a'}";
+    for expect in [
+        "[report-nightly: 25h, 'prod/invoices: cron(30 2 * * ? *) grace 2h']",
+        "{report-nightly: 25h, prod/invoices: rate(1 day)}",
+        "'report-nightly: 25h, prod/invoices: 26h'",
+        "[report-nightly: 90000]",
+        "'${ssm:/expected}'",
+        "['${ssm:/expected}']",
+        "[]",
+        "",
+    ] {
+        let text = format!("mysettings:\n  {URL}\n  expect: {expect}\n");
+        let report = check(&text).unwrap_or_else(|findings| panic!("{expect}: {findings:?}"));
+        assert_eq!(
+            report.unchecked.is_empty(),
+            !expect.contains("${"),
+            "{expect}"
+        );
+    }
+    for (expect, expected) in [
+        (
+            "[report-nightly: daily]",
+            "3: expect: `report-nightly`: `daily` is not a schedule; allowed: a duration",
+        ),
+        (
+            "[report-nightly]",
+            "3: expect: `report-nightly` has no schedule; allowed: `NAME: SCHEDULE`",
+        ),
+        (
+            "{a: 25h, a/b/c: 25h}",
+            "3: expect: `b/c` is not the name of a family",
+        ),
+        (
+            "[a: 25h, a: 26h]",
+            "3: expect: `a` is there twice; write each name once",
+        ),
+    ] {
+        let text = format!("mysettings:\n  {URL}\n  expect: {expect}\n");
+        let findings = check(&text).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(
+            findings[0].to_string().starts_with(expected),
+            "{findings:?}"
+        );
+    }
+}
+
+#[test]
+fn what_must_run_needs_timers_and_a_table() {
+    for (settings, expected) in [
+        ("ingest: direct", "expect: without timers"),
+        (
+            "state_table: DISABLED",
+            "expect: each new process begins its clocks anew",
+        ),
+    ] {
+        let text = format!(
+            "mysettings: {{slack: {{webhookurl: 'ssm:/a'}}, {settings}, expect: [a: 25h]}}"
+        );
+        let warnings = check(&text).unwrap().warnings;
+        let of_expect = warnings.iter().filter(|it| it.starts_with("expect: "));
+        let of_expect: Vec<_> = of_expect.collect();
+        assert_eq!(of_expect.len(), 1, "{warnings:?}");
+        assert!(of_expect[0].starts_with(expected), "{warnings:?}");
+    }
+}
+
 #[test]
 fn the_example_and_the_file_of_carnival_are_accepted() {
     for text in [

@@ -4,6 +4,7 @@
 //! Serverless framework sets unset keys to `''`. The text of a problem never contains a value that may be a secret.
 
 mod channels;
+mod expectations;
 mod selections;
 mod tags;
 mod values;
@@ -29,8 +30,9 @@ use crate::http::SharedClient;
 use crate::notifier::channel::settings::{SettingDefinition, shown_address, shown_secret};
 use crate::notifier::channel::{ChannelType, ConfiguredChannel, Http};
 use crate::notifier::dedup::DedupStore;
-use crate::notifier::dispatch::{EditLimits, Notifier, TimerQueue};
+use crate::notifier::dispatch::{EditLimits, ExpectationWatch, Notifier, TimerQueue};
 use crate::notifier::enrich::{EnrichLimits, Enricher, LogTail};
+use crate::notifier::event_counts::MetricsBy;
 use crate::notifier::policy::Policy;
 use crate::notifier::render::{OwnTemplates, Renderer, TemplateError};
 use crate::notifier::state_table::StateTable;
@@ -43,7 +45,7 @@ pub use channels::{Channels, ShownChannel};
 pub use tags::tag_keys;
 
 /// The variables that [`Filter`] and [`Lookup`] read.
-const FILTER: [&str; 11] = [
+const FILTER: [&str; 12] = [
     "IGNORED_EXIT_CODE_CONTAINER_NAMES",
     "IGNORED_CLUSTERS",
     "IGNORED_SERVICES",
@@ -52,6 +54,7 @@ const FILTER: [&str; 11] = [
     "REMIND_AFTER",
     "RESOLVE_AFTER",
     "STORM_AFTER",
+    "EXPECT",
     "ACCOUNT_NAMES",
     "TEMPLATES_DIR",
     "ARCHIVE_LOG_GROUP",
@@ -66,6 +69,8 @@ pub struct NotifierConfig {
     pub lookup: Lookup,
     /// The DynamoDB table of posted transitions and of threads.
     pub state_table: Option<String>,
+    /// What the metric `Events` is counted by besides kind and cause.
+    pub metrics_by: BTreeSet<MetricsBy>,
     /// Settings that are allowed but probably a mistake.
     pub warnings: Vec<String>,
 }
@@ -163,6 +168,7 @@ impl NotifierConfig {
             warnings.push("ACCOUNT_NAMES: `ALIAS` has no effect while ENRICH is false".to_owned());
         }
         let state_table = values::table(variables.state_table.as_deref(), &mut problems);
+        let metrics_by = values::metrics_by(variables.metrics_by.as_deref(), &mut problems);
         let channels = channels::read(environment, &mut problems, &mut warnings);
         tags::check(&channels.configured, &lookup, &mut problems, &mut warnings);
         finish(
@@ -171,6 +177,7 @@ impl NotifierConfig {
                 filter,
                 lookup,
                 state_table,
+                metrics_by,
                 warnings,
             },
             problems,
@@ -211,6 +218,11 @@ impl NotifierConfig {
             escalate_after: times.into_iter().collect(),
             has_edits: capabilities.any(|it| it.edits),
             may_ask: enriches,
+            // A command does not wait, and may not have the function's variable.
+            expectations: match mode {
+                RunMode::Function => self.filter.threads.expectations.clone(),
+                RunMode::Terminal { .. } => None,
+            },
             ..self.filter.threads.clone()
         };
         Ok(Notifier {
@@ -220,6 +232,8 @@ impl NotifierConfig {
             settings,
             timers: TimerQueue::new(Arc::clone(&session)),
             edits: EditLimits::default(),
+            metrics_by: self.metrics_by,
+            watch: ExpectationWatch::default(),
             owner: Uuid::new_v4().to_string(),
             enricher: enriches.then(|| {
                 let enricher = Enricher::new(log_tail, limits, Arc::clone(&session));
@@ -436,7 +450,10 @@ fn filter(
             account_names: accounts.names,
         },
         uses_alias: accounts.uses_alias,
-        threads: values::threads(variables, problems),
+        threads: ThreadSettings {
+            expectations: Some(expectations::read(variables.expect.as_deref(), problems)),
+            ..values::threads(variables, problems)
+        },
         templates_dir: templates_dir(variables.templates_dir.as_deref(), problems),
         archive: values::archive(log_group, environment, problems),
     }

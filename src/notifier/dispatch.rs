@@ -11,12 +11,13 @@ mod channel;
 mod delivery;
 mod edit_limits;
 mod event;
+mod expectations;
 mod rate_limiter;
 mod recorder;
 mod threads;
 mod timers;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -33,6 +34,7 @@ use crate::ecs::notice::Notice;
 use crate::notifier::channel::{ConfiguredChannel, Http};
 use crate::notifier::dedup::{DedupKey, DedupStore};
 use crate::notifier::enrich::{Enricher, ServiceName};
+use crate::notifier::event_counts::MetricsBy;
 use crate::notifier::ingest::{self, IngestError, IngestItem, Opened, Receipt, TimerItem};
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::render::Renderer;
@@ -48,6 +50,7 @@ use recorder::ThreadRecorder;
 use threads::{BatchThreads, ThreadStep};
 
 pub use edit_limits::EditLimits;
+pub use expectations::ExpectationWatch;
 pub use timers::TimerQueue;
 
 /// A key under `custom` in the client context of an invocation. With it, the function answers how many events it posted
@@ -69,6 +72,10 @@ pub struct Notifier {
     pub settings: ThreadSettings,
     pub timers: TimerQueue,
     pub edits: EditLimits,
+    /// What the metric `Events` is counted by besides kind and cause.
+    pub metrics_by: BTreeSet<MetricsBy>,
+    /// When this process looked at what is expected.
+    pub watch: ExpectationWatch,
     /// Identifies this process in claims.
     pub owner: String,
     pub session: Arc<LazySession>,
@@ -153,9 +160,29 @@ impl Notifier {
         self.look_up(&mut events, &threads, deadline).await;
         self.advance(&mut events, &mut threads, &step, &subjects)
             .await;
+        self.send(&mut events, &mut threads, &step, end).await;
+        end.hold(self.look_at_expected(deadline, end)).await;
+        let failed = timers
+            .iter()
+            .filter(|it| threads.contested.contains(&it.timer.subject));
+        let failed = failed.filter_map(|it| it.receipt.clone()).collect();
+        let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
+        entries.iter().for_each(ReportEntry::log);
+        entries.iter().for_each(ReportEntry::count);
+        (entries, failed)
+    }
+
+    /// Sends the messages and the timers of a batch.
+    async fn send(
+        &self,
+        events: &mut [BatchEvent],
+        threads: &mut BatchThreads,
+        step: &ThreadStep<'_>,
+        end: Deadline,
+    ) {
         let new_timers = std::mem::take(&mut threads.timers);
         let ((), sent) = join(
-            self.deliver(&mut events, &mut threads, &step, end),
+            self.deliver(events, threads, step, end),
             end.hold(self.timers.send(&new_timers, step.now)),
         )
         .await;
@@ -166,14 +193,23 @@ impl Notifier {
             end.hold(self.threads.forget_timers(subject, step.now))
                 .await;
         }
-        let failed = timers
-            .iter()
-            .filter(|it| threads.contested.contains(&it.timer.subject));
-        let failed = failed.filter_map(|it| it.receipt.clone()).collect();
-        let entries: Vec<_> = events.into_iter().map(BatchEvent::into_entry).collect();
-        entries.iter().for_each(ReportEntry::log);
-        entries.iter().for_each(ReportEntry::count);
-        (entries, failed)
+    }
+
+    /// Makes sure that each entry of `EXPECT` has a state and a timer, and notes what did not happen in time. This comes
+    /// after the messages of the batch, because no event needs it.
+    async fn look_at_expected(&self, deadline: Deadline, end: Deadline) {
+        if !deadline.has(expectations::LEAST_TIME) {
+            return;
+        }
+        let step = self.thread_step(&[], deadline, end);
+        let subjects = self.watch.due(&self.settings, step.now);
+        if subjects.is_empty() {
+            return;
+        }
+        let mut threads = step.load(&[], &subjects).await;
+        step.advance(&mut threads, &[], &subjects, HashMap::new())
+            .await;
+        self.send(&mut [], &mut threads, &step, end).await;
     }
 
     fn begin(&self, opened: &Opened) {
@@ -261,6 +297,9 @@ impl Notifier {
         threads.take_repeated(|index| events[index].is_posted_by_thread_only());
         for index in threads.taken.keys() {
             events[*index].is_in_thread = true;
+        }
+        for index in threads.repeated.keys() {
+            events[*index].is_repeated = true;
         }
         for index in step.outdated(threads, events) {
             if events[index].single().is_some() {

@@ -134,6 +134,9 @@ pub struct MessageThread {
     pub state: Option<ThreadState>,
     /// Whether the thread goes on.
     pub is_open: bool,
+    /// Whether it has been urgent at some time. An incident of target tracking's alarms is not.
+    #[serde(skip)]
+    pub has_been_urgent: bool,
     /// Why the message is sent now.
     pub reason: Reason,
     /// When the step happened, in RFC 3339. Formats have a field of their own for it.

@@ -158,6 +158,8 @@ fn meaning(notice: &Notice, policy: &Policy) -> Decision {
         Facts::AwsHealth(health) => other_services::of_health_event(health),
         Facts::Scaling(scaling) => other_services::of_scaling(scaling),
         Facts::Alarm(alarm) => other_services::of_alarm(alarm),
+        // No event is one. The threads make it, and decide about it.
+        Facts::Missed(_) => urgent(Severity::Critical),
         Facts::Foreign => Decision::Drop(DropReason::NotEcs),
     }
 }

@@ -22,9 +22,9 @@ use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::route::EventRoute;
 use crate::notifier::route::threads::routes;
 use crate::notifier::thread::{
-    Action, ActionKind, MissingStates, Observation, Progress, States, Step, SubjectKey,
-    SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings, ThreadState, UnixTime,
-    advance, kinds_heard, may_explain, steps,
+    Action, ActionKind, Expectation, MissingStates, Observation, Progress, States, Step,
+    SubjectKey, SubjectKind, SubjectState, Surroundings, ThreadForm, ThreadId, ThreadSettings,
+    ThreadState, UnixTime, advance, kinds_heard, may_explain, steps,
 };
 
 /// The most event ids in one line of the output.
@@ -110,6 +110,11 @@ impl Timers {
         }
     }
 
+    fn are_of_expectations(&self) -> bool {
+        let mut subjects = self.by_subject.keys();
+        subjects.all(|it| it.kind == SubjectKind::Expectation)
+    }
+
     fn next(&self) -> Option<UnixTime> {
         self.in_order.first().map(|(at, _)| *at)
     }
@@ -185,11 +190,16 @@ impl<'a> Replay<'a> {
         lines
     }
 
-    /// Fires the timers until a time, or until none is left.
+    /// Fires the timers until a time, or until none is left. What is expected always has a next timer, so that one alone does
+    /// not make it go on without a time.
     pub fn finish(&mut self, until: Option<UnixTime>) -> Vec<ReplayLine> {
         let mut lines = Vec::new();
         while let Some(at) = self.timers.next() {
-            if until.is_some_and(|until| at > until) {
+            let is_over = match until {
+                Some(until) => at > until,
+                None => self.timers.are_of_expectations(),
+            };
+            if is_over {
                 break;
             }
             lines.extend(self.run_timers());
@@ -212,6 +222,13 @@ impl<'a> Replay<'a> {
     }
 
     fn play(&mut self, now: UnixTime, events: &[EcsEvent], due: &[SubjectKey]) -> Vec<ReplayLine> {
+        let mut due = due.to_vec();
+        if self.now == UnixTime::default() {
+            // The function looks at what is expected after its first batch.
+            let entries = self.settings.expectations().iter();
+            due.extend(entries.map(Expectation::subject));
+        }
+        let due = due.as_slice();
         self.now = now;
         self.forget(due);
         let evaluated: Vec<_> = events.iter().map(|it| evaluate(it, self.policy)).collect();

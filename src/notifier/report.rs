@@ -6,6 +6,7 @@ use crate::aws::visibility::RetryDelay;
 use crate::ecs::notice::Kind;
 use crate::notifier::channel::Outcome;
 use crate::notifier::dedup::Unanswered;
+use crate::notifier::event_counts::EventCount;
 use crate::notifier::ingest::{IngestError, Receipt, Sender};
 use crate::notifier::metrics;
 use crate::notifier::policy::Decision;
@@ -31,6 +32,8 @@ pub struct EventReport {
     pub kind: Kind,
     pub decision: Decision,
     pub deliveries: Vec<Delivery>,
+    /// What the metric `Events` counts. `None` if the event is dropped, or was counted when it came before.
+    pub count: Option<EventCount>,
     /// What a thread that the event changed could not show, of an event that is dropped.
     pub unsent: Option<String>,
 }

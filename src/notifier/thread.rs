@@ -11,6 +11,7 @@
 //! | `service`, `rollout`, `other_rollout`, `service_task` | what events mean for a service, its deployments, its tasks |
 //! | `workload` | what events mean for a family or an instance |
 //! | `host` | what is remembered of an instance for the incidents of its tasks |
+//! | `expectation` | what must happen, and opens an incident if it does not |
 //! | `deployment`, `incident`, `storm`, `run`, `activity`, `announcement` | one kind of thread each |
 //! | `escalation` | what another channel gets too because it stays open |
 //! | `action` | what is due, and why |
@@ -25,6 +26,7 @@ mod counter;
 mod deployment;
 mod display;
 mod escalation;
+mod expectation;
 mod fit;
 mod host;
 mod incident;
@@ -64,6 +66,7 @@ pub use counter::Counter;
 pub use deployment::{Deployment, Hook, Replacement};
 pub use display::{Step, ThreadForm, steps};
 pub use escalation::Escalation;
+pub use expectation::{Expectation, Rhythm, Schedule, expected, is_configured};
 pub use host::{HostState, HostTrouble};
 pub use incident::{
     AlarmPart, CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch, cause_name,

@@ -9,17 +9,27 @@ use std::time::Duration;
 
 use ecs_parrot::ecs::event::{EcsEvent, Time};
 use ecs_parrot::notifier::channel::{ChannelType, ConfiguredChannel, MessageRef, Operation};
+use ecs_parrot::notifier::config::Filter;
 use ecs_parrot::notifier::dispatch::evaluate;
 use ecs_parrot::notifier::ingest;
 use ecs_parrot::notifier::policy::{Policy, is_brought_back};
 use ecs_parrot::notifier::render::{Renderer, ThreadMessage, View};
 use ecs_parrot::notifier::thread::{
-    Action, MissingStates, Observation, Progress, States, SubjectKey, SubjectState, Surroundings,
-    ThreadForm, ThreadSettings, UnixTime, advance,
+    Action, Expectation, MissingStates, Observation, Progress, States, SubjectKey, SubjectState,
+    Surroundings, ThreadForm, ThreadSettings, UnixTime, advance,
 };
 use serde_json::Value;
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
+
+/// Tasks of some stories and of a service are expected, and one that never comes.
+static SETTINGS: LazyLock<ThreadSettings> = LazyLock::new(|| {
+    let expect = "ledger-export: cron(30 2 * * ? *), report-nightly: 1h, checkout: rate(2 hours), nobody: 9h";
+    let variables = [("EXPECT".to_owned(), expect.to_owned())];
+    Filter::read(&variables)
+        .expect("the entries are correct")
+        .threads
+});
 
 /// The largest state, in bytes of JSON. `thread::fit` cuts at 16,000, and keeps what messages need.
 const LARGEST: usize = 20_000;
@@ -78,6 +88,12 @@ impl Scene {
     }
 
     fn step(&mut self, events: &[EcsEvent], timers: &[SubjectKey]) {
+        let mut timers = timers.to_vec();
+        if self.states.is_empty() {
+            let entries = SETTINGS.expectations().iter();
+            timers.extend(entries.map(Expectation::subject));
+        }
+        let timers = timers.as_slice();
         let policy = Policy::default();
         let evaluated: Vec<_> = events.iter().map(|it| evaluate(it, &policy)).collect();
         let observations: Vec<_> = evaluated
@@ -106,7 +122,7 @@ impl Scene {
     }
 
     fn advance(&mut self, observations: &[Observation<'_>], timers: &[SubjectKey]) -> Progress {
-        let settings = ThreadSettings::default();
+        let settings = &*SETTINGS;
         let surroundings = Surroundings {
             timers,
             ..Surroundings::default()
@@ -117,7 +133,7 @@ impl Scene {
                 observations,
                 &surroundings,
                 self.now,
-                &settings,
+                settings,
             ) {
                 Ok(progress) => return progress,
                 Err(MissingStates(missing)) => {

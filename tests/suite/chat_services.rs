@@ -21,7 +21,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::channels::service_of;
-use crate::{events, stories};
+use crate::{events, expectations, stories};
 
 /// A chat service as strict as the real one.
 pub(crate) trait ChatService: Send + 'static {
@@ -223,6 +223,12 @@ async fn each_service_takes_every_story() {
         for name in stories::names() {
             let lines = stories::play_in(name, &channel);
             let context = format!("{channel_type}, {name}");
+            send_replay(&channel, &lines, &context).await;
+        }
+        // What did not run, with a task before and without one.
+        for entry in [expectations::NIGHTLY, "nobody: 12h"] {
+            let lines = expectations::play_in(entry, &channel, None);
+            let context = format!("{channel_type}, {entry}");
             send_replay(&channel, &lines, &context).await;
         }
         assert!(server.refused().is_empty(), "{:?}", server.refused());

@@ -24,6 +24,7 @@ mod documents;
 mod enqueue;
 mod enrich;
 mod events;
+mod expectations;
 mod fake_aws;
 mod functions_on_moto;
 mod group;

@@ -192,3 +192,121 @@ async fn a_rollback_ends_once_and_a_refused_edit_is_none() {
     assert!(updates > 1, "{:?}", slack.methods());
     assert_eq!(sum("Edits oncall"), Some(count(updates - 1)), "{sums:?}");
 }
+
+/// The values of the metric `Events`: the dimensions of each set with their values, and the sum.
+fn events_by_dimensions(log: &str) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    for line in lines.filter(|line| line.get("Events").is_some()) {
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(directive["Namespace"], "ecs-parrot");
+        assert!(line["_aws"]["Timestamp"].as_u64() > Some(1_700_000_000_000));
+        for set in directive["Dimensions"].as_array().unwrap() {
+            let names = set
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|it| it.as_str().unwrap());
+            let values = names.map(|name| format!("{name}={}", line[name].as_str().unwrap()));
+            let key = values.collect::<Vec<_>>().join(" ");
+            *sums.entry(key).or_default() += line["Events"].as_f64().unwrap();
+        }
+    }
+    sums
+}
+
+/// A task of a service that ran out of memory.
+fn out_of_memory(task: &str, service: &str) -> Value {
+    let mut event = events::sample("task_stopped-out-of-memory");
+    event["id"] = json!(task);
+    let arn = format!("arn:aws:ecs:eu-west-1:210987654321:task/prod-web/{task}");
+    event["detail"]["taskArn"] = json!(arn);
+    event["detail"]["group"] = json!(format!("service:{service}"));
+    event
+}
+
+/// The alarm on a cause has its number with and without `METRICS_BY`, once for each event: also if there are two channels,
+/// if one of them fails, and if the event comes again.
+#[tokio::test]
+async fn events_are_counted_once_by_cause() {
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let flowdock = chat(ResponseTemplate::new(500)).await;
+    let stops = [
+        out_of_memory("10000000000000000000000000000001", "checkout"),
+        out_of_memory("10000000000000000000000000000002", "checkout"),
+        out_of_memory("10000000000000000000000000000003", "search"),
+    ];
+    let run = events::sample("run_task-by-person");
+    let batches = [
+        json!([stops[0], stops[1], stops[2], run]),
+        json!([run, stops[0]]),
+    ];
+    let (webhook, flow) = (webhook(&slack), flowdock.uri());
+    let total = "FunctionName=parrot Kind=task_stopped Cause=out_of_memory";
+    for (by, expected) in [
+        ("", vec![(total.to_owned(), 3.0)]),
+        (
+            "service,cluster",
+            vec![
+                (total.to_owned(), 3.0),
+                (format!("{total} Cluster=prod-web Service=checkout"), 2.0),
+                (format!("{total} Cluster=prod-web Service=search"), 1.0),
+            ],
+        ),
+        (
+            "cluster",
+            vec![
+                (total.to_owned(), 3.0),
+                (format!("{total} Cluster=prod-web"), 3.0),
+            ],
+        ),
+    ] {
+        let batches = batches.iter().map(Value::to_string).collect();
+        let (_, log) = RuntimeApi::ending_after(Duration::from_secs(40), batches)
+            .await
+            .run(&[
+                ("SLACK_WEBHOOKURL", &webhook),
+                ("FLOWDOCK_API_TOKEN", "very-secret-token"),
+                ("FLOWDOCK_URL", &flow),
+                ("METRICS_BY", by),
+            ])
+            .await;
+        let mut found = events_by_dimensions(&log);
+        let runs = found.remove("FunctionName=parrot Kind=run_task Cause=none");
+        assert_eq!(runs, Some(1.0), "{found:?}");
+        found.retain(|key, _| !key.contains("Kind=run_task"));
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), expected, "{by}");
+    }
+}
+
+/// A name in an event is no dimension that CloudWatch refuses, and an event that no channel takes is counted too.
+#[tokio::test]
+async fn hostile_names_are_values_that_cloudwatch_takes() {
+    let slack = chat(ResponseTemplate::new(200).set_body_string("ok")).await;
+    let mut event = events::sample("run_task-by-person");
+    event["detail"]["requestParameters"]["cluster"] = json!("a\n\u{202e}\u{e9}".repeat(200));
+    event["detail"]["responseElements"] = Value::Null;
+    let api = RuntimeApi::ending_after(Duration::from_secs(20), vec![event.to_string()]).await;
+    let webhook = webhook(&slack);
+    let (_, log) = api
+        .run(&[
+            ("SLACK_WEBHOOKURL", webhook.as_str()),
+            ("SLACK_QUIET", "true"),
+            ("METRICS_BY", "cluster"),
+        ])
+        .await;
+    let found = events_by_dimensions(&log);
+    let cluster = found.keys().find_map(|it| it.split_once("Cluster="));
+    let (_, cluster) = cluster.unwrap_or_else(|| panic!("{found:?}"));
+    assert!(
+        cluster.len() <= 255 && cluster.starts_with("a?"),
+        "{cluster}"
+    );
+    assert!(
+        cluster.bytes().all(|it| (32..127).contains(&it)),
+        "{cluster}"
+    );
+    assert_eq!(found.values().copied().collect::<Vec<_>>(), [1.0, 1.0]);
+}

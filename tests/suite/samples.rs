@@ -144,7 +144,9 @@ fn every_kind_cause_and_reason_has_a_sample() {
         // Only AWS can tell: `enrich::around` has it.
         DropReason::NotInCluster,
     ];
-    let kinds = Kind::VARIANTS.iter().map(ToString::to_string);
+    // No event says what did not happen.
+    let kinds = Kind::VARIANTS.iter().filter(|it| **it != Kind::DidNotRun);
+    let kinds = kinds.map(ToString::to_string);
     let causes = Cause::VARIANTS.iter().map(ToString::to_string);
     let reasons = DropReason::VARIANTS
         .iter()

@@ -19,13 +19,14 @@ use serde_json::Value;
 use crate::events;
 
 /// The stories, with the most messages in a channel without edits, and the most top-level messages in one with edits.
-const STORIES: [(&str, usize, usize); 14] = [
+const STORIES: [(&str, usize, usize); 15] = [
     ("bad-image-rolled-back", 6, 2),
     ("crash-after-deployment", 7, 3),
     ("crash-loop", 6, 1),
     ("denied-tool", 6, 3),
     ("hook-waits", 3, 1),
     ("hosts-replaced", 5, 2),
+    ("nightly-job-missing", 5, 4),
     ("one-off-task", 2, 1),
     ("overload", 6, 1),
     ("rebalancing-and-autoscaling", 1, 1),

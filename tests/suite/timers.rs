@@ -19,7 +19,7 @@ const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/210987654321/events";
 const NOT_SENT: &str = "timers were not sent, so reminders and recoveries wait for the next event";
 
 /// So long the chat takes. What is due after a second is due when the message is posted.
-const SLOW: Duration = Duration::from_millis(1_100);
+pub(crate) const SLOW: Duration = Duration::from_millis(1_100);
 
 fn seconds_ago(seconds: i64) -> Value {
     let time = Timestamp::try_from(SystemTime::now()).unwrap();
@@ -57,7 +57,7 @@ fn steady_state(seconds: i64) -> Value {
     event
 }
 
-fn timer_of(subject: Value) -> Value {
+pub(crate) fn timer_of(subject: Value) -> Value {
     json!({"source": "ecs-parrot", "detail-type": "Thread Timer", "detail": {"subject": subject, "at": 1_793_064_704_000_i64}})
 }
 
@@ -66,7 +66,7 @@ fn checkout() -> Value {
 }
 
 /// A batch of the function's own queue.
-fn batch(bodies: &[Value]) -> Value {
+pub(crate) fn batch(bodies: &[Value]) -> Value {
     batch_of("events", bodies)
 }
 
@@ -85,7 +85,7 @@ fn batch_of(queue: &str, bodies: &[Value]) -> Value {
 }
 
 /// One process of the function, with these payloads one after another. None of their records returns to the queue.
-async fn run(
+pub(crate) async fn run(
     aws: &FakeAws,
     slack: &MockServer,
     variables: &[(&str, &str)],
@@ -117,7 +117,7 @@ async fn run_with(aws: &FakeAws, variables: &[(&str, &str)], payloads: Vec<Value
 }
 
 /// The timers that were sent: each body with its delay in seconds.
-fn timers(aws: &FakeAws) -> Vec<(Value, i64)> {
+pub(crate) fn timers(aws: &FakeAws) -> Vec<(Value, i64)> {
     let sent = aws.sent_messages().into_iter();
     let timers = sent.map(|message| {
         assert_eq!(message["QueueUrl"], QUEUE);

@@ -1,7 +1,7 @@
 //! `ecs-parrot config`: shows the effective configuration or all problems with it. With a file, it checks a
 //! `serverless.env.yml` before the deployment.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -61,6 +61,7 @@ fn show() -> anyhow::Result<ExitCode> {
             "threads: in the memory of each process, because STATE_TABLE is not set"
         )?,
     }
+    print_expectations(&mut out, &config)?;
     match config.filter.templates_dir {
         None => writeln!(out, "templates: all built-in")?,
         Some(_) => {
@@ -74,6 +75,25 @@ fn show() -> anyhow::Result<ExitCode> {
         writeln!(out, "warning: {warning}")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What must end well. Without a table it cannot work for long.
+fn print_expectations(out: &mut impl Write, config: &NotifierConfig) -> anyhow::Result<()> {
+    let entries = config.filter.threads.expectations();
+    if entries.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "expected to end well:")?;
+    for entry in entries {
+        writeln!(out, "  {:34} {}", entry.full_name(), entry.schedule.text)?;
+    }
+    if config.state_table.is_none() {
+        writeln!(
+            out,
+            "warning: EXPECT: each new process begins its clocks anew, because STATE_TABLE is not set"
+        )?;
+    }
+    Ok(())
 }
 
 /// Reports the problems of a file in the form of compilers, so that editors find the line.

@@ -30,11 +30,16 @@ pub(super) enum AlertState {
 
 /// The state of the alert that the message is about. `None` if it is about none.
 pub(super) fn state(message: &Message) -> Option<AlertState> {
-    let kind = message.thread.as_ref().map(|it| it.kind);
+    let thread = message.thread.as_ref();
+    let kind = thread.map(|it| it.kind);
     let priority = Priority {
         cause: None,
         severity: message.severity,
-        urgent: message.urgent,
+        urgent: match kind {
+            // Its end is an alert's end, and not urgent.
+            Some(ThreadKind::Incident) => thread.is_some_and(|it| it.has_been_urgent),
+            _ => message.urgent,
+        },
     };
     let is_over = message.thread.as_ref().is_some_and(is_over);
     let is_good = matches!(message.severity, Severity::Success | Severity::Info);
@@ -50,11 +55,12 @@ fn is_over(thread: &MessageThread) -> bool {
 
 /// Whether a thread of this kind, or an event that belongs to none, is an alert.
 ///
-/// Incidents and storms are alerts, and of runs and single events those that are urgent and critical. A deployment is
+/// Storms and urgent incidents are alerts, and of runs and single events those that are urgent and critical. A deployment is
 /// none: where it fails, its tasks are an incident. An announcement of AWS is none: nobody can end it.
 pub(super) fn is_alert(thread: Option<ThreadKind>, priority: Priority) -> bool {
     match thread {
-        Some(ThreadKind::Incident | ThreadKind::Storm) => true,
+        Some(ThreadKind::Storm) => true,
+        Some(ThreadKind::Incident) => priority.urgent,
         Some(ThreadKind::Deployment | ThreadKind::Activity | ThreadKind::Announcement) => false,
         Some(ThreadKind::Run) | None => priority.urgent && priority.severity == Severity::Critical,
     }
@@ -166,10 +172,20 @@ mod tests {
                 kind,
                 state: None,
                 is_open,
+                has_been_urgent: true,
                 reason: Reason::Opened,
                 at: None,
             }),
         }
+    }
+
+    #[test]
+    fn an_incident_that_was_never_urgent_is_no_alert() {
+        let mut message = message(Some(ThreadKind::Incident), Severity::Warning, false, true);
+        if let Some(thread) = &mut message.thread {
+            thread.has_been_urgent = false;
+        }
+        assert_eq!(state(&message), None);
     }
 
     #[test]

@@ -57,6 +57,10 @@ fn remedy(word: &str, accepts_reasons: bool) -> Option<Remedy> {
     if several.clone().count() > 1 && several.clone().all(|it| selection(it).is_some()) {
         return Some(Remedy::Advice("separate words by `,`".to_owned()));
     }
+    if Kind::from_str(word) == Ok(Kind::DidNotRun) {
+        let advice = "no event is one; add or remove the entry in EXPECT instead";
+        return Some(Remedy::Advice(advice.to_owned()));
+    }
     if let Ok(reason) = DropReason::from_str(word) {
         return Some(Remedy::Advice(
             advice_on_reason(reason, accepts_reasons).to_owned(),
@@ -78,7 +82,10 @@ fn advice_on_reason(reason: DropReason, accepts_reasons: bool) -> &'static str {
 }
 
 fn selection(word: &str) -> Option<Selection> {
-    let kind = Kind::from_str(word).map(Selection::Kind);
+    let kind = Kind::from_str(word).ok().filter(|it| is_of_events(*it));
+    let kind = kind
+        .map(Selection::Kind)
+        .ok_or(strum::ParseError::VariantNotFound);
     let cause = Cause::from_str(word).map(Selection::Cause);
     let reason = DropReason::from_str(word)
         .ok()
@@ -128,12 +135,18 @@ fn why_not_kept(reason: DropReason) -> Option<&'static str> {
     }
 }
 
+/// What did not happen is no event that could be kept or dropped.
+fn is_of_events(kind: Kind) -> bool {
+    kind != Kind::DidNotRun
+}
+
 fn can_be_kept(reason: DropReason) -> bool {
     why_not_kept(reason).is_none()
 }
 
 fn allowed(accepts_reasons: bool) -> impl Iterator<Item = &'static str> {
-    let kinds = Kind::VARIANTS.iter().map(<&str>::from);
+    let kinds = Kind::VARIANTS.iter().filter(|it| is_of_events(**it));
+    let kinds = kinds.map(<&str>::from);
     let causes = Cause::VARIANTS.iter().map(<&str>::from);
     let reasons = DropReason::VARIANTS
         .iter()

@@ -1,17 +1,20 @@
 //! Reads the values of the variables that only the notifier has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use regex::Regex;
+use strum::VariantArray as _;
 
 use crate::aws::secret::Secret;
 use crate::config::values::{quoted, split};
-use crate::config::{DISABLED, NotifierVariables, Problem};
+use crate::config::{DISABLED, NotifierVariables, Problem, Remedy};
 use crate::ecs::archive::Archive;
 use crate::ecs::arn::is_account;
+use crate::notifier::event_counts::MetricsBy;
 use crate::notifier::thread::ThreadSettings;
 use crate::text::duration::{ALLOWED, duration};
+use crate::text::spelling::nearest;
 
 /// Names of containers, separated by `::` as in carnival-ecs-parrot.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
@@ -228,6 +231,28 @@ fn set<'a>(name: &str, environment: &'a [(String, String)]) -> Option<&'a str> {
     let mut variables = environment.iter();
     let found = variables.find(|(variable, value)| variable == name && !value.trim().is_empty());
     found.map(|(_, value)| value.as_str())
+}
+
+/// `METRICS_BY`.
+pub(super) fn metrics_by(value: Option<&str>, problems: &mut Vec<Problem>) -> BTreeSet<MetricsBy> {
+    let words = || MetricsBy::VARIANTS.iter().map(<&str>::from);
+    let mut found = BTreeSet::new();
+    for word in split(value, ",") {
+        match word.parse() {
+            Ok(by) => _ = found.insert(by),
+            Err(_) => problems.push(Problem {
+                variable: "METRICS_BY".to_owned(),
+                problem: format!("{} is not a known word", quoted(word)),
+                remedy: match nearest(word, words()) {
+                    Some(meant) => Remedy::DidYouMean(meant.to_owned()),
+                    None => Remedy::Allowed(
+                        "`cluster`, `service`, or both, separated by `,`".to_owned(),
+                    ),
+                },
+            }),
+        }
+    }
+    found
 }
 
 /// `LOG_TAIL_MASK`: one regular expression on each line. Any other separator could be a part of an expression.

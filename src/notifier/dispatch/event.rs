@@ -6,6 +6,7 @@ use super::evaluate;
 use crate::ecs::notice::{Facts, Notice};
 use crate::notifier::channel::ConfiguredChannel;
 use crate::notifier::dedup::{DedupKey, DedupStore, Transition, Version};
+use crate::notifier::event_counts::EventCount;
 use crate::notifier::ingest::{IngestError, IngestItem, Receipt};
 use crate::notifier::policy::{Decision, DropReason, Policy, Priority, is_brought_back};
 use crate::notifier::report::{Delivery, DeliveryStatus, EventReport, ReportEntry};
@@ -19,6 +20,8 @@ pub(super) struct BatchEvent {
     is_brought_back: bool,
     /// Whether a thread counts the event, so that it is not posted by itself.
     pub(super) is_in_thread: bool,
+    /// Whether a thread had the event before this batch.
+    pub(super) is_repeated: bool,
     /// What a thread that this event changed could not show.
     pub(super) unsent: Vec<String>,
     /// The names of the channels that have the event already.
@@ -35,6 +38,7 @@ impl BatchEvent {
             result,
             is_brought_back,
             is_in_thread: false,
+            is_repeated: false,
             unsent: Vec::new(),
             posted_to: HashSet::new(),
             deliveries: Vec::new(),
@@ -166,6 +170,28 @@ impl BatchEvent {
         }
     }
 
+    /// What the metric `Events` counts. A thread knows whether the event is new. Any other event is new when a channel has
+    /// it for the first time, or when no channel takes it.
+    fn count(&self) -> Option<EventCount> {
+        let (notice, priority) = self.kept()?;
+        let is_known = |it: &Delivery| match it.status {
+            DeliveryStatus::Duplicate | DeliveryStatus::InFlight => true,
+            DeliveryStatus::Filtered
+            | DeliveryStatus::Counted
+            | DeliveryStatus::Tried(_)
+            | DeliveryStatus::Unanswered { .. }
+            | DeliveryStatus::GivenUp { .. } => false,
+        };
+        let is_filtered = |it: &Delivery| it.status == DeliveryStatus::Filtered;
+        let mut deliveries = self.deliveries.iter();
+        let is_new = !self.is_repeated && !deliveries.clone().any(is_known);
+        let is_settled = self.is_in_thread
+            || deliveries.clone().any(|it| it.status.is_shown())
+            || deliveries.all(is_filtered);
+        let count = || EventCount::new(notice, priority, self.transition());
+        (is_new && is_settled).then(count)
+    }
+
     pub(super) fn into_entry(mut self) -> ReportEntry {
         let has = |status: &DeliveryStatus| self.deliveries.iter().any(|it| it.status == *status);
         let is_duplicate = has(&DeliveryStatus::Duplicate);
@@ -178,12 +204,14 @@ impl BatchEvent {
         if is_done && is_duplicate {
             self.drop_as_duplicate();
         }
+        let count = self.count();
         let deliveries = self.deliveries;
         let result = self.result.map(|(notice, decision)| EventReport {
             event_id: notice.origin.event_id,
             kind: notice.kind,
             decision,
             deliveries,
+            count,
             unsent: (!self.unsent.is_empty()).then(|| self.unsent.join("; ")),
         });
         ReportEntry {

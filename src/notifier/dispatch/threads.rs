@@ -20,9 +20,9 @@ use crate::notifier::policy::Decision;
 use crate::notifier::route::EventRoute;
 use crate::notifier::route::threads::routes;
 use crate::notifier::thread::{
-    Action, Asked, ClaimedDue, MissingStates, Observation, OutboxChannel, Progress, Reason, States,
-    SubjectKey, SubjectKind, Surroundings, Thread, ThreadId, ThreadSettings, ThreadTimer, UnixTime,
-    advance, needs_counts, subjects,
+    Action, Asked, ClaimedDue, Expectation, MissingStates, Observation, OutboxChannel, Progress,
+    Reason, States, SubjectKey, SubjectKind, Surroundings, Thread, ThreadId, ThreadSettings,
+    ThreadTimer, UnixTime, advance, expected, is_configured, needs_counts, subjects,
 };
 use crate::notifier::thread_store::{Saved, ThreadRecord, ThreadStore};
 
@@ -104,6 +104,10 @@ impl ThreadStep<'_> {
         let observations = self.observations(events);
         let mut keys: BTreeSet<_> = timers.iter().cloned().collect();
         keys.extend(observations.iter().flat_map(subjects));
+        let entries = observations
+            .iter()
+            .flat_map(|it| expected(it, self.settings));
+        keys.extend(entries.map(Expectation::subject));
         let mut threads = BatchThreads::default();
         self.load_into(&mut threads, keys).await;
         threads.note_repeated(&observations);
@@ -133,7 +137,10 @@ impl ThreadStep<'_> {
                 ..observation
             })
         });
-        observed.filter(Observation::is_heard).collect()
+        let is_expected = |it: &Observation<'_>| expected(it, self.settings).next().is_some();
+        observed
+            .filter(|it| it.is_heard() || is_expected(it))
+            .collect()
     }
 
     /// Advances the threads and writes their states. After that, nothing is lost: what is due is in the states.
@@ -148,7 +155,7 @@ impl ThreadStep<'_> {
         // A timer for a subject that is not remembered does nothing.
         let is_known = |key: &&SubjectKey| {
             let record = threads.records.get(*key);
-            record.is_some_and(|it| !it.state.is_empty())
+            is_configured(key, self.settings) || record.is_some_and(|it| !it.state.is_empty())
         };
         let timers: Vec<_> = timers.iter().filter(is_known).cloned().collect();
         let surroundings = Surroundings {
@@ -420,8 +427,9 @@ impl ThreadStep<'_> {
 
     /// The services whose incidents wait only for the number of their tasks.
     pub(super) fn services_to_count(&self, threads: &BatchThreads) -> Vec<SubjectKey> {
-        let waits = |(_, record): &(&SubjectKey, &ThreadRecord)| {
-            needs_counts(&record.state, self.now, self.settings)
+        let waits = |(key, record): &(&SubjectKey, &ThreadRecord)| {
+            key.kind != SubjectKind::Expectation
+                && needs_counts(&record.state, self.now, self.settings)
         };
         let waiting = threads.records.iter().filter(waits);
         waiting.map(|(key, _)| key.clone()).collect()
@@ -530,7 +538,8 @@ fn waits(key: &SubjectKey, other: &SubjectKey) -> bool {
         | SubjectKind::Definition
         | SubjectKind::Announcement
         | SubjectKind::Alarm
-        | SubjectKind::Daemon => false,
+        | SubjectKind::Daemon
+        | SubjectKind::Expectation => false,
     }
 }
 

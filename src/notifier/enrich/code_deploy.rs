@@ -23,6 +23,9 @@ const FRESH: Duration = Duration::from_secs(3_600);
 /// The most groups in memory.
 const MOST: usize = 1_000;
 
+/// The cluster and the service of a group. `None` if it deploys to something else than ECS.
+type GroupService = Option<(String, String)>;
+
 /// A deployment, by its region and id.
 type DeploymentKey = (String, String);
 
@@ -46,17 +49,17 @@ pub(super) struct CodeDeployment {
 /// The services of deployment groups.
 #[derive(Debug, Default)]
 pub(super) struct GroupCache {
-    known: Mutex<HashMap<GroupKey, (Instant, Option<(String, String)>)>>,
+    known: Mutex<HashMap<GroupKey, (Instant, GroupService)>>,
 }
 
 impl GroupCache {
-    fn get(&self, key: &GroupKey) -> Option<Option<(String, String)>> {
+    fn get(&self, key: &GroupKey) -> Option<GroupService> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, service) = known.get(key)?;
         (since.elapsed() < FRESH).then(|| service.clone())
     }
 
-    fn put(&self, key: GroupKey, service: Option<(String, String)>) {
+    fn put(&self, key: GroupKey, service: GroupService) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
@@ -131,13 +134,12 @@ async fn describe(
 }
 
 /// The service of a deployment group. The outer `None` means that AWS did not answer.
-#[expect(clippy::option_option, reason = "the answer may be that there is none")]
 async fn service_of(
     aws: &AwsCalls<'_>,
     groups: &GroupCache,
     client: &service::Client,
     key: GroupKey,
-) -> Option<Option<(String, String)>> {
+) -> Option<GroupService> {
     const CALL: &str = "GetDeploymentGroup";
     if let Some(known) = groups.get(&key) {
         return Some(known);

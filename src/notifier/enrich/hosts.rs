@@ -170,7 +170,6 @@ async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
 }
 
 /// Looks for the instance in each cluster. `None` if AWS did not answer about all of them.
-#[expect(clippy::option_option, reason = "the answer may be that there is none")]
 async fn instance(
     aws: &AwsCalls<'_>,
     region: &str,
@@ -191,7 +190,6 @@ async fn instance(
 }
 
 /// The container instance of an EC2 instance in a cluster. The outer `None` means that AWS did not answer.
-#[expect(clippy::option_option, reason = "the answer may be that there is none")]
 async fn instance_in(aws: &AwsCalls<'_>, region: &str, cluster: &str, id: &str) -> Option<Answer> {
     const LIST: &str = "ListContainerInstances";
     const DESCRIBE: &str = "DescribeContainerInstances";
@@ -283,7 +281,6 @@ async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Ve
 }
 
 /// The cluster whose capacity provider has the group. `None` if AWS did not answer.
-#[expect(clippy::option_option, reason = "the answer may be that there is none")]
 async fn group(
     aws: &AwsCalls<'_>,
     region: &str,
@@ -304,7 +301,6 @@ async fn group(
     }))
 }
 
-#[expect(clippy::option_option, reason = "the answer may be that there is none")]
 async fn provider_of(aws: &AwsCalls<'_>, region: &str, group: &str) -> Option<Option<String>> {
     const CALL: &str = "DescribeCapacityProviders";
     let ecs = aws.ecs(region);

@@ -79,6 +79,7 @@ impl<'a> GroupKey<'a> {
             | Facts::AwsHealth(_)
             | Facts::Scaling(_)
             | Facts::Alarm(_)
+            | Facts::Missed(_)
             | Facts::Foreign => KeyDetail::Unique(item.index),
         };
         // These calls change different things, so each one gets its own message.

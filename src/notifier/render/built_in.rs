@@ -148,6 +148,7 @@ fn text(kind: Kind) -> &'static str {
         Kind::AwsHealth => include_str!("../../../templates/aws_health.tera"),
         Kind::ScaledToMax => include_str!("../../../templates/scaled_to_max.tera"),
         Kind::Alarm => include_str!("../../../templates/alarm.tera"),
+        Kind::DidNotRun => include_str!("../../../templates/did_not_run.tera"),
         Kind::Other => include_str!("../../../templates/other.tera"),
     }
 }

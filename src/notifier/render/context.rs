@@ -3,6 +3,7 @@
 //! A fact that an event does not contain is `none`, so only a misspelt name is undefined. Every text is cleaned here,
 //! before the markup of a channel escapes it.
 
+mod expected;
 mod other_services;
 mod summary;
 mod thread;
@@ -34,6 +35,7 @@ use crate::notifier::group::{Form, Group};
 use crate::notifier::policy::Priority;
 use crate::notifier::tag_keys::TagKeys;
 use crate::notifier::thread::{ShownNotice, UnixTime};
+use expected::ExpectedNames;
 use other_services::{CommandNames, DAEMON_PAGE, daemon_advice};
 use summary::{SummaryCount, counts, lines};
 use thread::{ThreadNames, thread_names};
@@ -272,6 +274,8 @@ struct TemplateNames {
     alarm: Option<String>,
     measured: Option<String>,
     triggered_by: Vec<String>,
+    // What did not run.
+    expected: Option<ExpectedNames>,
     // Events of an unknown type.
     fields: Vec<Labelled>,
 }
@@ -490,6 +494,9 @@ impl TemplateNames {
             Facts::Scaling(scaling) => self.add_scaling(scaling),
             Facts::Alarm(alarm) => self.add_alarm(alarm),
             Facts::Unknown(unknown) => self.add_unknown(unknown),
+            Facts::Missed(missed) => {
+                self.expected = Some(ExpectedNames::of(missed, self.happened_at.as_deref()))
+            }
             Facts::Foreign => {}
         }
     }

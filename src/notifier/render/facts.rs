@@ -92,6 +92,7 @@ fn cause(notice: &Notice, priority: Priority) -> Option<String> {
         Facts::AwsHealth(health) => plain(health.type_code.as_ref()),
         Facts::Alarm(alarm) => plain(alarm.name.as_ref()),
         Facts::Scaling(_) => Some(Kind::ScaledToMax.to_string()),
+        Facts::Missed(_) => Some(notice.kind.to_string()),
         Facts::Call(_)
         | Facts::Task(_)
         | Facts::Instance(_)

@@ -40,6 +40,7 @@ impl ThreadMessage<'_> {
             kind: self.thread.kind(),
             state: self.thread.state(),
             is_open: self.thread.is_open(),
+            has_been_urgent: self.thread.has_been_urgent(),
             reason: self.turn.reason,
             at: self.turn.at.timestamp().map(|it| it.to_string()),
         }

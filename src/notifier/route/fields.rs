@@ -92,7 +92,10 @@ impl RouteField {
             Self::Kind => Values::Closed(Kind::VARIANTS.iter().map(Into::into).collect()),
             Self::Severity => Values::Closed(Severity::VARIANTS.iter().map(Into::into).collect()),
             Self::Thread => Values::Closed(ThreadKind::VARIANTS.iter().map(Into::into).collect()),
-            Self::Cause => Values::Known(Cause::VARIANTS.iter().map(Into::into).collect()),
+            Self::Cause => {
+                let causes = Cause::VARIANTS.iter().map(<&str>::from);
+                Values::Known(causes.chain([Kind::DidNotRun.into()]).collect())
+            }
             Self::LaunchType => Values::Known(LAUNCH_TYPES.to_vec()),
             Self::Account => Values::Account,
             Self::Cluster

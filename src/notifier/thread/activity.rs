@@ -104,6 +104,7 @@ pub(super) fn subject(observation: &Observation<'_>) -> Option<SubjectKey> {
         | Facts::AwsHealth(_)
         | Facts::Alarm(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => None,
     }
 }
@@ -431,6 +432,7 @@ fn detail_of(notice: &Notice) -> Option<String> {
         | Facts::Scaling(_)
         | Facts::Alarm(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => None,
     }
 }

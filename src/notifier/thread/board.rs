@@ -5,6 +5,7 @@ mod launches;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::action::{Action, ThreadKind, Turn};
+use super::expectation::Expectation;
 use super::host::HostTrouble;
 use super::observation::Observation;
 use super::route::{Route, kinds_heard, route};
@@ -13,7 +14,7 @@ use super::state::{SubjectState, Thread};
 use super::storm::{self, Report};
 use super::subject::{SubjectKey, SubjectKind};
 use super::unix_time::UnixTime;
-use super::{activity, announcement, incident, registration, service, workload};
+use super::{activity, announcement, expectation, incident, registration, service, workload};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::notice::Notice;
 
@@ -73,9 +74,11 @@ pub fn advance(
     ordered.sort_by_key(|it| (it.at, it.index));
     let routes: Vec<_> = ordered.iter().map(|it| (*it, route(it))).collect();
     board.require(&routes)?;
+    board.require_expected(observations)?;
     for (observation, route) in &routes {
         board.observe(observation, route);
     }
+    board.observe_expected(observations);
     for key in surroundings.timers {
         board.state(key);
     }
@@ -122,6 +125,28 @@ impl Board<'_> {
         match missing.is_empty() {
             true => Ok(()),
             false => Err(MissingStates(missing)),
+        }
+    }
+
+    /// Checks that the states of expectations are loaded. They hear of tasks whose messages the operator drops.
+    fn require_expected(&self, observations: &[Observation<'_>]) -> Result<(), MissingStates> {
+        let entries = observations
+            .iter()
+            .flat_map(|it| expectation::expected(it, self.settings));
+        self.require_all(entries.map(Expectation::subject).collect())
+    }
+
+    /// Tells expectations how their tasks ended. This comes before the passing of time: what has run in time is not missed,
+    /// also if its event comes late.
+    fn observe_expected(&mut self, observations: &[Observation<'_>]) {
+        let (now, settings) = (self.now, self.settings);
+        for observation in observations {
+            for entry in expectation::expected(observation, settings) {
+                let key = entry.subject();
+                if expectation::observe(self.state(&key), entry, observation, now) {
+                    self.note_event(&key, observation, vec![ThreadKind::Incident], false);
+                }
+            }
         }
     }
 
@@ -245,6 +270,7 @@ impl Board<'_> {
             SubjectKind::Cluster
             | SubjectKind::Activity
             | SubjectKind::Definition
+            | SubjectKind::Expectation
             | SubjectKind::RecentLaunches => false,
         };
         if is_taken && let Some(trouble) = self.host_trouble(observation, route) {
@@ -316,6 +342,7 @@ impl Board<'_> {
         let (now, settings) = (self.now, self.settings);
         for (key, state) in &mut self.changed {
             let counts = self.surroundings.counts.get(key).copied();
+            expectation::pass(key, state, now, settings);
             pass_incident(key, state, now, counts, settings);
             if let Some(activity) = &mut state.activity {
                 activity.pass(now, settings);
@@ -349,7 +376,9 @@ impl Board<'_> {
         let mut clusters: BTreeMap<SubjectKey, Vec<SubjectKey>> = BTreeMap::new();
         for (key, state) in &self.changed {
             let reports = state.incident.as_ref().is_some_and(|it| it.reports());
-            if reports && !key.cluster.is_empty() {
+            // What did not run is no part of a cluster's problem: its deadline has passed by chance at the same time.
+            let is_in_cluster = !key.cluster.is_empty() && key.kind != SubjectKind::Expectation;
+            if reports && is_in_cluster {
                 clusters
                     .entry(key.of_cluster())
                     .or_default()
@@ -599,7 +628,8 @@ fn wake_at(key: &SubjectKey, state: &SubjectState, settings: &ThreadSettings) ->
     let activity = state.activity.as_ref().and_then(|it| it.wake_at(settings));
     let announcement = state.announcement.as_ref();
     let announcement = announcement.and_then(|it| it.wake_at(settings));
-    let others = [incident, storm, run, activity, announcement];
+    let expected = expectation::wake_at(key, state, settings);
+    let others = [incident, storm, run, activity, announcement, expected];
     deployments.chain(others.into_iter().flatten()).min()
 }
 

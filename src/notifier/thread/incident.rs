@@ -5,6 +5,7 @@
 
 mod alarms;
 mod clock;
+mod missed;
 mod observe;
 mod turns;
 
@@ -30,6 +31,7 @@ use crate::notifier::policy::{Priority, Severity};
 
 pub use alarms::AlarmPart;
 pub(super) use alarms::observe_alarm;
+pub(super) use missed::observe_missed;
 pub use observe::cause_name;
 pub(super) use observe::{
     cause_of, note_background, note_host_trouble, note_sign, observe_failure, observe_good_end,
@@ -204,6 +206,8 @@ pub enum Resolution {
     Deleted,
     Deregistered,
     ByHand,
+    /// The configuration does not expect it any more.
+    NotExpected,
 }
 
 /// What was deployed last before the first failure.
@@ -293,6 +297,10 @@ impl Incident {
         }
     }
 
+    pub fn has_been_urgent(&self) -> bool {
+        self.urgent
+    }
+
     pub fn is_over(&self) -> bool {
         self.resolved_at.is_some()
     }
@@ -307,9 +315,12 @@ impl Incident {
         match self.resolution {
             Some(Resolution::Recovered) | None => self.recovered_at(),
             Some(Resolution::Quiet) => self.last_at,
-            Some(Resolution::Deleted | Resolution::Deregistered | Resolution::ByHand) => {
-                self.ended_at()
-            }
+            Some(
+                Resolution::Deleted
+                | Resolution::Deregistered
+                | Resolution::ByHand
+                | Resolution::NotExpected,
+            ) => self.ended_at(),
         }
     }
 

@@ -148,9 +148,12 @@ fn happened_at(notice: &Notice) -> Option<Timestamp> {
         Facts::AwsHealth(health) => health.updated_at.as_ref(),
         Facts::Scaling(scaling) => scaling.at.as_ref(),
         Facts::Alarm(alarm) => alarm.changed_at.as_ref(),
-        Facts::Call(_) | Facts::Health(_) | Facts::Host(_) | Facts::Unknown(_) | Facts::Foreign => {
-            None
-        }
+        Facts::Call(_)
+        | Facts::Health(_)
+        | Facts::Host(_)
+        | Facts::Unknown(_)
+        | Facts::Missed(_)
+        | Facts::Foreign => None,
     };
     let own = own.and_then(Time::instant);
     own.or_else(|| notice.origin.time.as_ref().and_then(Time::instant))

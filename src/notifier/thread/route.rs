@@ -171,6 +171,7 @@ fn kinds_of_service(observation: &Observation<'_>) -> Vec<ThreadKind> {
         | Facts::Unknown(_)
         | Facts::Instance(_)
         | Facts::Health(_)
+        | Facts::Missed(_)
         | Facts::Foreign => Vec::new(),
     }
 }
@@ -209,6 +210,7 @@ fn is_end_of_instance(notice: &Notice) -> bool {
         | Facts::Scaling(_)
         | Facts::Alarm(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => false,
     }
 }
@@ -287,7 +289,7 @@ fn primary(observation: &Observation<'_>) -> Option<SubjectKey> {
         }
         Facts::Call(_) => key(SubjectKind::Service, &subject.service)
             .or_else(|| key(SubjectKind::Instance, &subject.container_instance)),
-        Facts::Foreign => None,
+        Facts::Missed(_) | Facts::Foreign => None,
     }
 }
 

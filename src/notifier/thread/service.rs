@@ -156,6 +156,7 @@ pub(super) fn observe(
         | Facts::Host(_)
         | Facts::Instance(_)
         | Facts::Health(_)
+        | Facts::Missed(_)
         | Facts::Foreign => false,
     };
     service_task::adopt_strays(state);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::expectation::Expectation;
+
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -17,6 +19,9 @@ pub struct ThreadSettings {
     pub escalate_after: Vec<Duration>,
     /// `STORM_AFTER`: how many incidents of a cluster within five minutes are one storm. Zero means never.
     pub storm_after: usize,
+    /// `EXPECT`: which tasks must end well, and how often. `None` if this process does not know it: it then closes no
+    /// incident whose entry is missing.
+    pub expectations: Option<Vec<Expectation>>,
     /// Whether a channel can edit. Otherwise no timer is needed for an edit.
     pub has_edits: bool,
     /// Whether AWS may be asked how many tasks a service runs.
@@ -30,6 +35,7 @@ impl Default for ThreadSettings {
             resolve_after: 5 * MINUTE,
             escalate_after: Vec::new(),
             storm_after: 5,
+            expectations: None,
             has_edits: true,
             may_ask: false,
         }
@@ -37,6 +43,10 @@ impl Default for ThreadSettings {
 }
 
 impl ThreadSettings {
+    pub fn expectations(&self) -> &[Expectation] {
+        self.expectations.as_deref().unwrap_or_default()
+    }
+
     /// The time after the opening of the reminder with this number, counted from zero.
     pub(super) fn step(&self, number: u32) -> Option<Duration> {
         let last = *self.remind_after.last()?;

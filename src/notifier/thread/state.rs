@@ -9,6 +9,7 @@ use super::action::{ThreadId, ThreadKind, ThreadState};
 use super::activity::Activity;
 use super::announcement::Announcement;
 use super::deployment::Deployment;
+use super::expectation::ExpectationMemory;
 use super::host::HostMemory;
 use super::incident::Incident;
 use super::recent_launches::RecentLaunches;
@@ -75,6 +76,9 @@ pub struct SubjectState {
     pub(super) registrations: Vec<Registration>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) awaiting: Vec<Awaiting>,
+    /// Of an entry of `EXPECT`: the last tasks and the clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expectation: Option<Box<ExpectationMemory>>,
     /// The last change.
     pub changed_at: UnixTime,
 }
@@ -136,6 +140,15 @@ impl Thread {
         };
         let is_open = self.state() == Some(ThreadState::Open);
         escalation.after().filter(|_| is_open)
+    }
+
+    /// Whether it has been urgent at some time.
+    pub fn has_been_urgent(&self) -> bool {
+        match self {
+            Self::Incident(it) => it.has_been_urgent(),
+            Self::Storm(_) => true,
+            Self::Deployment(_) | Self::Run(_) | Self::Activity(_) | Self::Announcement(_) => false,
+        }
     }
 
     /// Whether the thread goes on.

@@ -60,6 +60,8 @@ pub enum SubjectKind {
     Alarm,
     /// A managed daemon: its deployments and its incidents.
     Daemon,
+    /// An entry of `EXPECT`: the incident that a task did not run.
+    Expectation,
 }
 
 /// A name that is longer than any name of AWS is replaced by its hash.
@@ -70,7 +72,7 @@ impl SubjectKey {
         let origin = &notice.origin;
         let part = |text: Option<&str>| bounded(text.unwrap_or_default());
         let cluster = match kind {
-            SubjectKind::Definition | SubjectKind::Announcement => None,
+            SubjectKind::Definition | SubjectKind::Announcement | SubjectKind::Expectation => None,
             SubjectKind::Service
             | SubjectKind::Family
             | SubjectKind::Instance
@@ -86,6 +88,17 @@ impl SubjectKey {
             account: part(origin.account.as_deref()),
             region: part(origin.region.as_deref()),
             cluster: part(cluster),
+            name: bounded(name),
+        }
+    }
+
+    /// The subject of an entry of `EXPECT`. It belongs to no account: the entry does not say one.
+    pub(super) fn of_expectation(cluster: Option<&str>, name: &str) -> Self {
+        Self {
+            kind: SubjectKind::Expectation,
+            account: String::new(),
+            region: String::new(),
+            cluster: bounded(cluster.unwrap_or_default()),
             name: bounded(name),
         }
     }

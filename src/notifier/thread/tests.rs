@@ -7,6 +7,7 @@ mod deployments;
 mod disorder;
 mod escalations;
 mod events;
+mod expectations;
 mod hosts;
 mod incidents;
 mod other_rollouts;

@@ -83,6 +83,7 @@ pub(super) fn observe(
         | Facts::Scaling(_)
         | Facts::Alarm(_)
         | Facts::Unknown(_)
+        | Facts::Missed(_)
         | Facts::Foreign => false,
     };
     if is_sign {

@@ -70,6 +70,7 @@ fn the_example_packages_as_it_is() {
         "REMIND_AFTER": "5m,15m,1h,4h,24h",
         "RESOLVE_AFTER": "5m",
         "STORM_AFTER": "5",
+        "EXPECT": "",
         "ACCOUNT_NAMES": "",
         "TEMPLATES_DIR": "",
         "ENRICH": "true",
@@ -77,6 +78,7 @@ fn the_example_packages_as_it_is() {
         "LOG_TAIL_MASK": "",
         "STATE_TABLE": "ecs-parrot-dev-state",
         "ARCHIVE_LOG_GROUP": "",
+        "METRICS_BY": "",
     });
     assert_eq!(environment(&template), &expected);
 }
@@ -181,10 +183,12 @@ fn every_setting_reaches_the_template() {
   remind_after: 10m,1h
   resolve_after: 90
   storm_after: 0
+  expect: [report-nightly: 25h, 'prod-batch/invoices: cron(0,30 2 * * ? *) grace 2h']
   account_names: 210987654321=prod
   enrich: True
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
+  metrics: {by: 'cluster,service'}
   rules: {api_calls: 'false', native: False, health: false, scaling: 'False', alarms: FALSE, code_deploy: True, instances: true}
   archive: True
   archive_retention: 3
@@ -214,6 +218,7 @@ fn every_setting_reaches_the_template() {
         "REMIND_AFTER": "10m,1h",
         "RESOLVE_AFTER": "90",
         "STORM_AFTER": "0",
+        "EXPECT": "report-nightly: 25h\nprod-batch/invoices: cron(0,30 2 * * ? *) grace 2h",
         "ACCOUNT_NAMES": "210987654321=prod",
         "TEMPLATES_DIR": "/opt/templates",
         "ENRICH": "true",
@@ -221,6 +226,7 @@ fn every_setting_reaches_the_template() {
         "LOG_TAIL_MASK": "a|b",
         "STATE_TABLE": "shared",
         "ARCHIVE_LOG_GROUP": "/aws/events/ecs-parrot-prod",
+        "METRICS_BY": "cluster,service",
     });
     assert_eq!(environment(&template), &expected);
 

@@ -227,6 +227,7 @@ async fn an_id_does_not_depend_on_what_is_known_later() {
             kind: ThreadKind::Incident,
             state: None,
             is_open: true,
+            has_been_urgent: true,
             reason,
             at: Some(at.to_owned()),
         }),

@@ -4,6 +4,7 @@ mod activity;
 mod announcement;
 mod deployment;
 mod incident;
+mod missed;
 mod storm;
 
 use std::time::Duration;
@@ -209,12 +210,20 @@ fn by(actor: Option<&str>) -> String {
     name.map(|it| format!(" by {it}")).unwrap_or_default()
 }
 
+/// `once`, `3 times`.
+fn by_times(count: u32) -> String {
+    match count {
+        0 | 1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
 fn short(task: &str) -> String {
     task.chars().take(8).collect()
 }
 
 /// A duration as people say it: seconds only if it is shorter than two minutes.
-fn rough(passed: Duration) -> String {
+pub(super) fn rough(passed: Duration) -> String {
     let seconds = i64::try_from(passed.as_secs()).unwrap_or(i64::MAX);
     match seconds {
         0..120 => duration(SignedDuration::from_secs(seconds)),

@@ -63,6 +63,7 @@ impl Board<'_> {
             | Facts::Scaling(_)
             | Facts::Alarm(_)
             | Facts::Unknown(_)
+            | Facts::Missed(_)
             | Facts::Foreign => (self.join_launch(key, observation, route), Vec::new()),
         };
         run::observe(&holder, self.state(&holder), observation, &elsewhere);

@@ -77,7 +77,7 @@ impl Incident {
         }
     }
 
-    fn resolve(&mut self, resolution: Resolution, at: UnixTime) {
+    pub(super) fn resolve(&mut self, resolution: Resolution, at: UnixTime) {
         self.resolved_at = Some(at);
         self.resolution = Some(resolution);
         self.shown.is_outdated = true;
@@ -165,7 +165,8 @@ impl Incident {
         let is_recovering = self.state() == ThreadState::Recovering;
         let due = match (kind, is_recovering) {
             (SubjectKind::Family, true) => self.last_at.plus(quiet).max(self.sign_seen_at),
-            (SubjectKind::Family, false) => return None,
+            // It ends with a good end, and is not over before.
+            (SubjectKind::Expectation, _) | (SubjectKind::Family, false) => return None,
             (_, true) => self.recovered_at().plus(wait),
             (_, false) => self.last_at.max(self.quiet_from).plus(quiet),
         };
@@ -196,10 +197,10 @@ impl Incident {
             .min()
     }
 
-    /// Since when it is open in the chat, if it fails now and no storm shows it.
+    /// Since when it is open in the chat, if it fails now, is urgent, and no storm shows it.
     pub(super) fn open_since(&self) -> Option<UnixTime> {
         let is_open = self.state() == ThreadState::Open && self.storm.is_none();
-        let opened_at = self.shown.opened_at.filter(|_| is_open)?;
+        let opened_at = self.shown.opened_at.filter(|_| is_open && self.urgent)?;
         Some(
             self.return_shown_at
                 .map_or(opened_at, |at| at.max(opened_at)),

@@ -47,7 +47,7 @@ pub(in crate::notifier::thread) fn observe_failure(
 }
 
 /// Begins a new incident. The one before is over, but perhaps this was not shown yet.
-fn begin(key: &SubjectKey, state: &mut SubjectState, at: UnixTime) {
+pub(super) fn begin(key: &SubjectKey, state: &mut SubjectState, at: UnixTime) {
     let mut incident = Box::new(Incident::open(key, at));
     if let Some((sign, sign_at)) = state.service.last_sign {
         incident.note_sign(sign, sign_at);
@@ -112,6 +112,7 @@ pub(in crate::notifier::thread) fn observe_good_end(
 pub fn cause_name(notice: &Notice, priority: Priority) -> Option<String> {
     match priority.cause {
         Some(cause) => Some(cause.to_string()),
+        None if notice.kind == Kind::DidNotRun => Some(notice.kind.to_string()),
         None if priority.urgent || matches!(notice.facts, Facts::Alarm(_)) => {
             let (name, _) = cause_of(notice, priority);
             Some(name).filter(|it| it.parse::<Kind>().is_err())
@@ -149,7 +150,12 @@ pub(in crate::notifier::thread) fn cause_of(
         }
         (Facts::Rollout(rollout), None) => (name(&rollout.event_name), None),
         (
-            Facts::Task(_) | Facts::Hook(_) | Facts::Host(_) | Facts::AwsHealth(_) | Facts::Foreign,
+            Facts::Task(_)
+            | Facts::Hook(_)
+            | Facts::Host(_)
+            | Facts::AwsHealth(_)
+            | Facts::Missed(_)
+            | Facts::Foreign,
             None,
         ) => (notice.kind.to_string(), None),
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::words::{event_past, plural};
+use super::missed;
 use super::{CauseWords, ThreadNames, by, cause_list, common, rough, words_of};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::service_events::follows_from_failures;
@@ -63,6 +64,9 @@ fn alarms(incident: &Incident) -> Vec<String> {
 
 /// The headline of an incident after its subject. `None` if the event's own headline says it: there is only one failure.
 fn incident_says(incident: &Incident, turn: Option<&Turn>, now: UnixTime) -> Option<String> {
+    if incident.is_of_expectation() {
+        return missed::says(incident, turn);
+    }
     let causes = cause_list(&incident.causes);
     let lasted = rough(now.since(incident.first_at));
     let goes_on = |how: &str| match incident.causes.len() {
@@ -153,6 +157,8 @@ fn resolved(incident: &Incident) -> String {
             format!("was deregistered, {lasted} after its first failure: {causes}")
         }
         Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
+        // Only what did not run is expected.
+        Some(Resolution::NotExpected) => format!("is not expected any more: {causes}"),
         Some(Resolution::Quiet) => format!("has no more failures: {runs}{causes}"),
         Some(Resolution::Recovered) | None => {
             let with = incident.recovered_with().map(with);
