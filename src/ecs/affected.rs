@@ -31,11 +31,15 @@ pub struct AffectedService {
     pub service: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AffectedTask {
     /// `None` if the event names the task without its cluster.
     pub cluster: Option<String>,
     pub task: String,
+    /// `report-nightly:3`. Only AWS can tell it, and who launched the task.
+    pub task_definition: Option<String>,
+    pub launched_by: Option<String>,
 }
 
 /// An instance, and where it is. Only AWS can tell its cluster and what runs on it.
@@ -69,8 +73,8 @@ impl Affected {
                 ..AffectedInstance::default()
             }),
             None if arn::is_id(entity) => self.tasks.push(AffectedTask {
-                cluster: None,
                 task: entity.to_owned(),
+                ..AffectedTask::default()
             }),
             None => match service(entity) {
                 Some(service) => self.services.push(service),
@@ -86,6 +90,7 @@ impl Affected {
             ("task", cluster) => self.tasks.push(AffectedTask {
                 cluster,
                 task: name,
+                ..AffectedTask::default()
             }),
             ("service", Some(cluster)) => self.services.push(AffectedService {
                 cluster,

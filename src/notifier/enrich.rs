@@ -240,6 +240,7 @@ impl Enricher {
             .map(|(cluster, _)| cluster.region);
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
+            .or_else(|| Some(task::retired(notice).first()?.0.region.clone()))
             .or_else(|| Some(code_deploy::missing(notice)?.0))
             .or_else(|| Some(alarm::missing(notice)?.0))
             .or_else(|| Some(hosts::missing(notice).first()?.region().to_owned()))

@@ -63,8 +63,11 @@ async fn the_figures_add_up() {
     ];
     let records =
         records.map(|body| json!({"eventSource": "aws:sqs", "messageId": "1", "body": body}));
-    let batches = [json!({"Records": records}), Value::from(payloads)];
-    let batches = batches.iter().map(Value::to_string).collect();
+    // One invocation has no time for the urgent messages of all samples.
+    let halves = payloads.chunks(payloads.len().div_ceil(2));
+    let halves = halves.map(|half| Value::from(half.to_vec()));
+    let batches = std::iter::once(json!({"Records": records})).chain(halves);
+    let batches = batches.map(|it| it.to_string()).collect();
     let (webhook, flow) = (webhook(&slack), flowdock.uri());
     let (_, log) = RuntimeApi::ending_after(Duration::from_secs(40), batches)
         .await

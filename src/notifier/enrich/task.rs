@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::calls::{AwsCalls, Cluster, Member};
 use crate::aws::{CallError, Task};
+use crate::ecs::affected::AffectedTask;
 use crate::ecs::arn::is_id;
 use crate::ecs::classify::actor_of_started_by;
 use crate::ecs::notice::{Container, Facts, Kind, Notice, TaskFacts, TaskSource};
@@ -29,8 +30,30 @@ pub(super) fn missing(notice: &Notice) -> Option<Member> {
     is_missing.then_some((Cluster::of(notice)?, task))
 }
 
+/// The first tasks outside services that AWS retires. The message names no more.
+pub(super) fn retired(notice: &Notice) -> Vec<Member> {
+    /// The most tasks of one event.
+    const MOST: usize = 10;
+    let Facts::AwsHealth(health) = &notice.facts else {
+        return Vec::new();
+    };
+    let tasks = health.affected.tasks.iter().take(MOST);
+    tasks.filter_map(|it| member_of(it, notice)).collect()
+}
+
+fn member_of(task: &AffectedTask, notice: &Notice) -> Option<Member> {
+    let origin = &notice.origin;
+    let is_missing = task.task_definition.is_none() && is_id(&task.task);
+    let (account, region) = (origin.account.as_deref()?, origin.region.as_deref()?);
+    let cluster = Cluster::new(account, region, task.cluster.as_deref()?)?;
+    is_missing.then(|| (cluster, task.task.clone()))
+}
+
 pub(super) async fn fetch(aws: &AwsCalls<'_>, notices: &[&mut Notice]) -> Tasks {
-    let wanted = notices.iter().filter_map(|notice| missing(notice));
+    let wanted = notices.iter().flat_map(|notice| {
+        let retired = retired(notice).into_iter();
+        missing(notice).into_iter().chain(retired)
+    });
     let described = aws.each(wanted, MOST, |cluster, tasks| describe(aws, cluster, tasks));
     let found = described.await.into_iter().flat_map(|(cluster, tasks)| {
         let tasks = tasks.into_iter();
@@ -57,6 +80,7 @@ async fn describe(aws: &AwsCalls<'_>, cluster: Cluster, tasks: Vec<String>) -> O
 
 /// Facts of the event itself are not replaced: they are from the time of the event, and AWS returns later ones.
 pub(super) fn add_to(notice: &mut Notice, tasks: &Tasks) {
+    add_to_retired(notice, tasks);
     let Some(task) = missing(notice).and_then(|member| tasks.get(&member)) else {
         return;
     };
@@ -72,6 +96,29 @@ pub(super) fn add_to(notice: &mut Notice, tasks: &Tasks) {
     add_facts(facts, &task.facts, notice.kind);
     // The agent that sent the report is not a useful actor. The one that started the task is.
     notice.actor = facts.started_by.as_deref().map(actor_of_started_by);
+}
+
+/// What a retired task is, and who launched it: that tells whether it comes again by itself.
+fn add_to_retired(notice: &mut Notice, tasks: &Tasks) {
+    let known: Vec<_> = match &notice.facts {
+        Facts::AwsHealth(health) => {
+            let affected = health.affected.tasks.iter();
+            affected
+                .map(|it| tasks.get(&member_of(it, notice)?))
+                .collect()
+        }
+        _ => return,
+    };
+    let Facts::AwsHealth(health) = &mut notice.facts else {
+        return;
+    };
+    for (affected, task) in health.affected.tasks.iter_mut().zip(known) {
+        if let Some(task) = task {
+            affected.task_definition = task.subject.task_definition();
+            let started_by = task.facts.started_by.as_deref();
+            affected.launched_by = started_by.map(|it| actor_of_started_by(it).name);
+        }
+    }
 }
 
 fn add_facts(facts: &mut TaskFacts, learned: &TaskFacts, kind: Kind) {

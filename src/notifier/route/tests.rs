@@ -49,7 +49,7 @@ fn route() -> EventRoute {
     route
 }
 
-const KINDS: &str = "run_task, start_task, stop_task, task_started, task_running, task_stopped, instance_registered, instance_deregistered, instance_state, instance_health, service_changed, task_definition, api_call, api_denied, service_action, deployment, deployment_hook, daemon_deployment, daemon_action, code_deploy, task_retirement, aws_health, scaled_to_max, alarm, did_not_run, other";
+const KINDS: &str = "run_task, start_task, stop_task, task_started, task_running, task_stopped, instance_registered, instance_deregistered, instance_state, instance_health, instance_interruption, instance_launch_failed, service_changed, task_definition, api_call, api_denied, service_action, deployment, deployment_hook, daemon_deployment, daemon_action, code_deploy, task_retirement, aws_health, scaled_to_max, alarm, did_not_run, other";
 
 #[test]
 fn what_never_matches_is_named_with_what_is_allowed() {

@@ -261,10 +261,16 @@ fn of_services(affected: &Affected) -> Vec<String> {
 fn of_tasks(affected: &Affected) -> Vec<String> {
     listed(&affected.tasks, affected.task_count, |it| {
         let task: String = it.task.chars().take(8).collect();
-        match &it.cluster {
-            Some(cluster) => format!("{task} in {cluster}"),
-            None => task,
-        }
+        let part = |before: &str, text: &Option<String>| {
+            let text = text.as_ref().map(|it| format!("{before}{it}"));
+            text.unwrap_or_default()
+        };
+        let definition = part(" of ", &it.task_definition);
+        let launched_by = part(", launched by ", &it.launched_by);
+        format!(
+            "{task}{definition}{}{launched_by}",
+            part(" in ", &it.cluster)
+        )
     })
 }
 
