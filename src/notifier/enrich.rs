@@ -1,8 +1,8 @@
 //! Adds the facts that an event does not contain: notices in, the same notices with facts from AWS out.
 //!
-//! It asks only about notices that are kept, only for missing facts, and in as few calls as possible: first for tasks and
-//! deployments, then for task definitions and instances, and then for the logs. If AWS is slow or refuses a call, the
-//! message lacks a fact, but it is always sent.
+//! It asks only about notices that are kept, or that may end an incident of a service, only for missing facts, and in as
+//! few calls as possible: first for tasks and deployments, then for task definitions and instances, and then for the
+//! logs. If AWS is slow or refuses a call, the message lacks a fact, but it is always sent.
 
 mod alarm;
 mod alias;
@@ -138,6 +138,11 @@ impl Enricher {
         }
     }
 
+    /// Whether AWS is asked about a notice that is not posted.
+    pub fn may_end_incident(notice: &Notice) -> bool {
+        alarm::may_end_incident(notice)
+    }
+
     /// The time for all calls of one batch.
     pub fn timeout(&self) -> Duration {
         self.limits.all
@@ -243,7 +248,7 @@ impl Enricher {
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
             .or_else(|| Some(code_deploy::missing(notice)?.0))
-            .or_else(|| Some(alarm::missing(notice)?.0))
+            .or_else(|| Some(alarm::missing(notice)?.region().to_owned()))
             .or_else(|| Some(hosts::missing(notice).first()?.region().to_owned()))
             .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
             .or_else(|| {
