@@ -16,7 +16,7 @@ mod unknown;
 
 use crate::ecs::arn::{self, Arn};
 pub use actor::of_started_by as actor_of_started_by;
-pub use alarm::of_dimensions;
+pub use alarm::{alarms_in, of_dimensions};
 
 use crate::ecs::event::{Detail, EcsEvent, Envelope, Fields};
 use crate::ecs::notice::{Actor, Facts, Kind, Links, Notice, Origin, Subject};

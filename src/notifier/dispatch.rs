@@ -89,22 +89,25 @@ pub fn evaluate(event: &EcsEvent, policy: &Policy) -> (Notice, Decision) {
     (notice, decision)
 }
 
-/// Asks AWS for more facts about the notices that are kept, and decides again. The second decision counts.
+/// Asks AWS for more facts about the notices that are kept or may end an incident, and decides again. The second decision
+/// counts.
 pub async fn look_up<'a>(
     evaluated: impl IntoIterator<Item = &'a mut (Notice, Decision)>,
     enricher: &Enricher,
     policy: &Policy,
     deadline: Deadline,
 ) {
-    let is_kept = |it: &&mut (Notice, Decision)| matches!(it.1, Decision::Keep(_));
-    let (mut kept, others): (Vec<_>, Vec<_>) = evaluated.into_iter().partition(is_kept);
-    let notices = kept.iter_mut().map(|(notice, _)| notice).collect();
+    let is_asked = |it: &&mut (Notice, Decision)| {
+        matches!(it.1, Decision::Keep(_)) || Enricher::may_end_incident(&it.0)
+    };
+    let (mut asked, others): (Vec<_>, Vec<_>) = evaluated.into_iter().partition(is_asked);
+    let notices = asked.iter_mut().map(|(notice, _)| notice).collect();
     let until = deadline.share(enricher.timeout());
     enricher.enrich(notices, policy, until).await;
     for (notice, _) in others {
         enricher.name_account(notice);
     }
-    for (notice, decision) in kept {
+    for (notice, decision) in asked {
         enricher.name_account(notice);
         policy.mark(notice);
         *decision = decide(notice, policy);

@@ -1,8 +1,8 @@
 //! Adds the facts that an event does not contain: notices in, the same notices with facts from AWS out.
 //!
-//! It asks only about notices that are kept, only for missing facts, and in as few calls as possible: first for tasks and
-//! deployments, then for task definitions and instances, and then for the logs. If AWS is slow or refuses a call, the
-//! message lacks a fact, but it is always sent.
+//! It asks only about notices that are kept, or that may end an incident of a service, only for missing facts, and in as
+//! few calls as possible: first for tasks and deployments, then for task definitions and instances, and then for the
+//! logs. If AWS is slow or refuses a call, the message lacks a fact, but it is always sent.
 
 mod alarm;
 mod alias;
@@ -13,6 +13,7 @@ mod deployment;
 mod hosts;
 mod instance;
 mod log_tail;
+mod own_account;
 mod tags;
 mod task;
 
@@ -35,6 +36,7 @@ use calls::{AwsCalls, ClientCache, Cluster, Member, region};
 use code_deploy::GroupCache;
 use definition::DefinitionCache;
 use hosts::PlaceCache;
+use own_account::OwnAccount;
 use tags::TagCache;
 
 pub use log_tail::LogTail;
@@ -49,6 +51,7 @@ pub struct Enricher {
     groups: GroupCache,
     places: PlaceCache,
     alarms: AlarmCache,
+    own_account: Arc<OwnAccount>,
     /// `None` if the alias of the own account is not wanted.
     alias: Option<AliasCache>,
     log_tail: Option<LogTail>,
@@ -102,6 +105,7 @@ impl Enricher {
             groups: GroupCache::default(),
             places: PlaceCache::default(),
             alarms: AlarmCache::default(),
+            own_account: Arc::default(),
             alias: None,
             log_tail,
             limits,
@@ -118,15 +122,13 @@ impl Enricher {
     /// Also asks for the alias of the own account.
     #[must_use]
     pub fn with_alias(self) -> Self {
-        let alias = Some(AliasCache::default());
+        let alias = Some(AliasCache::new(Arc::clone(&self.own_account)));
         Self { alias, ..self }
     }
 
     /// Notes the function's own ARN, whose account is the own one.
     pub fn note_function(&self, arn: &str) {
-        if let Some(alias) = &self.alias {
-            alias.note_function(arn);
-        }
+        self.own_account.note_function(arn);
     }
 
     /// Names the account of an event, if it is the own one and its alias is known.
@@ -134,6 +136,11 @@ impl Enricher {
         if let Some(alias) = &self.alias {
             alias.name(notice);
         }
+    }
+
+    /// Whether AWS is asked about a notice that is not posted.
+    pub fn may_end_incident(notice: &Notice) -> bool {
+        alarm::may_end_incident(notice)
     }
 
     /// The time for all calls of one batch.
@@ -174,7 +181,7 @@ impl Enricher {
         );
         let of_others = join3(
             code_deploy::fetch(&aws, &self.groups, &notices),
-            hosts::fetch(&aws, &self.places, &notices),
+            hosts::fetch(&aws, &self.places, self.own_account.get(), &notices),
             alarm::fetch(&aws, &self.alarms, &notices),
         );
         let ((tasks, deployments, ()), (code_deployments, places, alarms)) =
@@ -242,7 +249,7 @@ impl Enricher {
             .or_else(|| Some(definition::missing(notice)?.0))
             .or_else(|| Some(task::retired(notice).first()?.0.region.clone()))
             .or_else(|| Some(code_deploy::missing(notice)?.0))
-            .or_else(|| Some(alarm::missing(notice)?.0))
+            .or_else(|| Some(alarm::missing(notice)?.region().to_owned()))
             .or_else(|| Some(hosts::missing(notice).first()?.region().to_owned()))
             .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
             .or_else(|| {

@@ -1,10 +1,12 @@
 //! A fake AWS, for what moto cannot do: failures, unknown tasks, exit codes, pages, throttling, denials.
 //!
-//! It uses the protocol AWS JSON 1.1, and for IAM the Query protocol. It keeps the state of one account, checks each call against an IAM policy, and
-//! records the call. It follows the API references of ECS and CloudWatch Logs.
+//! It uses the protocol AWS JSON 1.1, and for IAM and CloudWatch the Query protocol. It keeps the state of one account,
+//! checks each call against an IAM policy, and records the call. It follows the API references of the services.
 
+mod cloud_watch;
 mod code_deploy;
 mod ecs;
+mod hosts;
 mod logs;
 pub(crate) mod policy;
 mod secrets;
@@ -18,6 +20,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use ecs_parrot::http::SharedClient;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
@@ -82,17 +85,23 @@ impl Call {
 }
 
 impl Call {
-    /// IAM's calls.
+    /// The calls of IAM and CloudWatch. The recorded form is decoded.
     fn of_form(body: &[u8]) -> Self {
         let form = String::from_utf8(body.to_vec()).expect("a form is text");
-        // The known calls need no escapes.
+        let is_encoded = |it: u8| it.is_ascii_alphanumeric() || b"-._~%&=".contains(&it);
+        assert!(form.bytes().all(is_encoded), "{form}");
+        let decoded = |it: &str| percent_decode_str(it).decode_utf8().unwrap().into_owned();
         let fields = form.split('&').map(|it| it.split_once('=').unwrap());
         let form: BTreeMap<_, _> = fields
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (decoded(name), decoded(value)))
             .collect();
-        assert_eq!(form["Version"], "2010-05-08", "the fake AWS knows IAM only");
+        let service = match form["Version"].as_str() {
+            "2010-05-08" => "iam",
+            cloud_watch::VERSION => "cloudwatch",
+            other => panic!("the fake AWS does not support the version {other}"),
+        };
         Self {
-            service: "iam",
+            service,
             operation: form["Action"].clone(),
             body: json!(form),
             access_key: String::new(),
@@ -155,6 +164,7 @@ struct State {
     scripted: BTreeMap<String, VecDeque<Scripted>>,
     ecs: ecs::Ecs,
     logs: logs::Logs,
+    cloud_watch: cloud_watch::CloudWatch,
     code_deploy: code_deploy::CodeDeploy,
     secrets: secrets::Secrets,
     sqs: sqs::Sqs,
@@ -317,7 +327,12 @@ impl Respond for Answers {
         };
         let mut call = Call::read(header("x-amz-target"), &request.body);
         let (_, credential) = header("authorization").split_once("Credential=").unwrap();
-        call.access_key = credential.split('/').next().unwrap().to_owned();
+        let scope: Vec<_> = credential.split('/').collect();
+        call.access_key = scope[0].to_owned();
+        // A signature for another service would be refused.
+        if call.service == "cloudwatch" {
+            assert_eq!(scope[3], "monitoring");
+        }
         state.answer(call)
     }
 }
@@ -329,6 +344,7 @@ impl State {
         self.calls.push(call.clone());
         let written = match call.service {
             "iam" => written_as_xml,
+            "cloudwatch" => cloud_watch::written,
             _ => written,
         };
         if let Some(refusal) = denied {
@@ -354,6 +370,7 @@ impl State {
         match call.service {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
             "iam" => Ok(json!({"alias": self.alias})),
+            "cloudwatch" => self.cloud_watch.act(&call.operation, &call.body),
             "logs" => self.logs.act(&call.operation, &call.body),
             "sqs" => self.sqs.act(&call.operation, &call.body),
             "ssm" | "secretsmanager" => self.secrets.act(&call.body),
@@ -404,16 +421,21 @@ fn written_as_xml(answer: Answer) -> ResponseTemplate {
             );
             ResponseTemplate::new(200).set_body_raw(body, XML)
         }
-        Err(refusal) if refusal.code.is_empty() => ResponseTemplate::new(refusal.status),
-        Err(refusal) => {
-            let (code, message) = (refusal.code, refusal.message);
-            let body = format!(
-                "<ErrorResponse {NAMESPACE}><Error><Type>Sender</Type><Code>{code}</Code>\
-                 <Message>{message}</Message></Error></ErrorResponse>"
-            );
-            ResponseTemplate::new(refusal.status).set_body_raw(body, XML)
-        }
+        Err(refusal) => xml_error("https://iam.amazonaws.com/doc/2010-05-08/", refusal),
     }
+}
+
+/// An error of the Query protocol: <https://smithy.io/2.0/aws/protocols/aws-query-protocol.html>.
+fn xml_error(namespace: &str, refusal: Refusal) -> ResponseTemplate {
+    if refusal.code.is_empty() {
+        return ResponseTemplate::new(refusal.status);
+    }
+    let (code, message) = (refusal.code, refusal.message);
+    let body = format!(
+        "<ErrorResponse xmlns=\"{namespace}\"><Error><Type>Sender</Type><Code>{code}</Code>\
+         <Message>{message}</Message></Error></ErrorResponse>"
+    );
+    ResponseTemplate::new(refusal.status).set_body_raw(body, "text/xml")
 }
 
 pub(crate) fn arn(resource: &str) -> String {

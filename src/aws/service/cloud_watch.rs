@@ -17,22 +17,31 @@ pub struct Metric {
     pub dimensions: BTreeMap<String, String>,
 }
 
-/// The metrics of the metric alarms with these names. Names that are not known are left out.
+/// An alarm of metrics, or of other alarms.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alarm {
+    pub name: String,
+    pub arn: String,
+    pub metrics: Vec<Metric>,
+    /// Of a composite alarm.
+    pub rule: Option<String>,
+}
+
+/// The alarms with these names. Names that are not known are left out, and so are those after the first
+/// [`MOST_NAMES`].
 ///
 /// # Errors
 ///
 /// [`CallError`], after the client's retries, or if the answer cannot be read.
-pub async fn metrics_of_alarms(
-    cloud_watch: &Client,
-    names: &[String],
-) -> Result<Vec<Metric>, CallError> {
+pub async fn alarms(cloud_watch: &Client, names: &[String]) -> Result<Vec<Alarm>, CallError> {
     const CALL: &str = "DescribeAlarms";
     let names = names.iter().take(MOST_NAMES).enumerate();
     let names =
         names.map(|(index, name)| (format!("AlarmNames.member.{}", index + 1), name.clone()));
     let most = MOST_NAMES.to_string();
     let others = [
-        ("AlarmTypes.member.1", "MetricAlarm"),
+        ("AlarmTypes.member.1", "CompositeAlarm"),
+        ("AlarmTypes.member.2", "MetricAlarm"),
         ("MaxRecords", &most),
     ];
     let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -48,18 +57,48 @@ pub async fn metrics_of_alarms(
 }
 
 /// `None` if this is no answer to the call.
-fn read(answer: &str) -> Option<Vec<Metric>> {
+fn read(answer: &str) -> Option<Vec<Alarm>> {
     let mut document = Document::new(answer);
     let mut root = document.root_element().ok()?;
     if root.start_el().local() != "DescribeAlarmsResponse" {
         return None;
     }
     let mut found = Vec::new();
-    collect(&mut root, &mut found);
+    while let Some(mut result) = root.next_tag() {
+        if result.start_el().local() != "DescribeAlarmsResult" {
+            continue;
+        }
+        while let Some(mut list) = result.next_tag() {
+            // Besides the two lists there may be a token.
+            while let Some(mut member) = list.next_tag() {
+                found.push(alarm(&mut member));
+            }
+        }
+    }
     Some(found)
 }
 
-/// Each element with a namespace is a metric: an alarm of one metric itself, or a part of an alarm that computes something.
+fn alarm(element: &mut ScopedDecoder<'_, '_>) -> Alarm {
+    let mut alarm = Alarm::default();
+    let mut metric = Metric::default();
+    while let Some(mut child) = element.next_tag() {
+        let name = child.start_el().local().to_owned();
+        match name.as_str() {
+            "AlarmName" => alarm.name = text(&mut child),
+            "AlarmArn" => alarm.arn = text(&mut child),
+            "AlarmRule" => alarm.rule = Some(text(&mut child)),
+            "Namespace" => metric.namespace = text(&mut child),
+            "Dimensions" => metric.dimensions = dimensions(&mut child),
+            _ => collect(&mut child, &mut alarm.metrics),
+        }
+    }
+    if !metric.namespace.is_empty() {
+        alarm.metrics.push(metric);
+    }
+    alarm
+}
+
+/// The metrics of an alarm that computes something. Each element with a namespace is one.
 fn collect(element: &mut ScopedDecoder<'_, '_>, found: &mut Vec<Metric>) {
     let mut metric = Metric::default();
     while let Some(mut child) = element.next_tag() {
@@ -101,26 +140,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_metrics_of_alarms_are_read() {
+    fn alarms_are_read() {
         let dimension = |name: &str, value: &str| {
             format!("<member><Name>{name}</Name><Value>{value}</Value></member>")
         };
         let web = dimension("ClusterName", "prod") + &dimension("ServiceName", "web");
         let answer = format!(
             "<DescribeAlarmsResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><DescribeAlarmsResult>\
-             <MetricAlarms><member><AlarmName>cpu</AlarmName><Dimensions>{web}</Dimensions>\
-             <Namespace>AWS/ECS</Namespace><Metrics/></member>\
+             <CompositeAlarms><member><AlarmRule>ALARM(&quot;cpu&quot;)</AlarmRule><AlarmName>all</AlarmName></member>\
+             </CompositeAlarms><MetricAlarms><member><AlarmName>cpu</AlarmName><AlarmArn>arn:1</AlarmArn>\
+             <Dimensions>{web}</Dimensions><Namespace>AWS/ECS</Namespace><Metrics/></member>\
              <member><AlarmName>a&amp;b</AlarmName><Metrics><member><Id>m</Id><MetricStat><Metric>\
              <Namespace>AWS/EC2</Namespace><Dimensions/></Metric></MetricStat></member></Metrics></member>\
-             </MetricAlarms></DescribeAlarmsResult></DescribeAlarmsResponse>"
+             </MetricAlarms><NextToken>x</NextToken></DescribeAlarmsResult>\
+             <ResponseMetadata><RequestId>7d3c</RequestId></ResponseMetadata></DescribeAlarmsResponse>"
         );
-        let found = read(&answer).unwrap();
-        let shown: Vec<_> = found
-            .iter()
-            .map(|it| (it.namespace.as_str(), it.dimensions.len()))
-            .collect();
-        assert_eq!(shown, [("AWS/ECS", 2), ("AWS/EC2", 0)]);
-        assert_eq!(found[0].dimensions["ServiceName"], "web");
+        let web = [("ClusterName", "prod"), ("ServiceName", "web")];
+        let web = web.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let metric = |namespace: &str, dimensions: BTreeMap<_, _>| Metric {
+            namespace: namespace.to_owned(),
+            dimensions,
+        };
+        let expected = [
+            Alarm {
+                name: "all".to_owned(),
+                rule: Some("ALARM(\"cpu\")".to_owned()),
+                ..Alarm::default()
+            },
+            Alarm {
+                name: "cpu".to_owned(),
+                arn: "arn:1".to_owned(),
+                metrics: vec![metric("AWS/ECS", BTreeMap::from(web))],
+                ..Alarm::default()
+            },
+            Alarm {
+                name: "a&b".to_owned(),
+                metrics: vec![metric("AWS/EC2", BTreeMap::new())],
+                ..Alarm::default()
+            },
+        ];
+        assert_eq!(read(&answer).unwrap(), expected);
         for other in ["", "<html>Gateway</html>", "<ErrorResponse/>", "{}"] {
             assert_eq!(read(other), None, "{other}");
         }

@@ -38,7 +38,7 @@ pub(super) fn find(alarm: &AlarmStateChange) -> Classification {
             threshold: threshold(alarm).map(|it| format!("{it}{unit}")),
             tracks: tracks.map(|it| it.end),
             is_composite,
-            children: children(alarm),
+            children: alarms_in(alarm.rule.as_deref().unwrap_or_default()),
             triggered_by: alarm.triggered_by.clone(),
             is_suppressed: alarm.suppressed_by.is_some(),
             is_of_ecs,
@@ -116,7 +116,7 @@ fn of_tracking(tracks: &TrackingAlarm<'_>) -> Subject {
 
 /// A composite alarm has no metrics. The names of its alarms show the service, if target tracking made them.
 fn of_children(alarm: &AlarmStateChange) -> Subject {
-    let names = children(alarm);
+    let names = alarms_in(alarm.rule.as_deref().unwrap_or_default());
     let names = names.iter().chain(&alarm.triggered_by);
     let mut tracked = names.filter_map(|it| target_tracking::read(it));
     let Some(first) = tracked.next() else {
@@ -136,11 +136,11 @@ fn of_children(alarm: &AlarmStateChange) -> Subject {
 
 /// The names in `ALARM("checkout-cpu") AND NOT OK(arn:aws:…:alarm:latency)`, each once.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html>
-fn children(alarm: &AlarmStateChange) -> Vec<String> {
+pub fn alarms_in(rule: &str) -> Vec<String> {
     const STATES: [&str; 3] = ["ALARM(", "OK(", "INSUFFICIENT_DATA("];
     const MOST: usize = 100;
     let mut names = Vec::new();
-    let mut rest = alarm.rule.as_deref().unwrap_or_default();
+    let mut rest = rule;
     while names.len() < MOST {
         let starts = STATES
             .iter()
@@ -352,11 +352,7 @@ mod tests {
             ("ALARM(\"a", vec!["a"]),
             ("", vec![]),
         ] {
-            let alarm = AlarmStateChange {
-                rule: Some(rule.to_owned()),
-                ..AlarmStateChange::default()
-            };
-            assert_eq!(children(&alarm), expected, "{rule}");
+            assert_eq!(alarms_in(rule), expected, "{rule}");
         }
     }
 

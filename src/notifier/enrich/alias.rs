@@ -3,23 +3,23 @@
 //! An alias changes hardly ever, so each process asks for it once. The events of other accounts have no alias here: IAM
 //! answers about the caller's account only.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::calls::AwsCalls;
+use super::own_account::OwnAccount;
 use crate::aws::service::iam;
-use crate::ecs::arn::{Arn, is_account};
 use crate::ecs::notice::Notice;
 
 /// After a call that failed, so long nobody asks again.
 const WAIT: Duration = Duration::from_secs(300);
 
 /// The alias of the own account, and what is needed to ask for it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct AliasCache {
-    own_account: OnceLock<String>,
+    own_account: Arc<OwnAccount>,
     answer: Mutex<Answer>,
 }
 
@@ -34,11 +34,10 @@ enum Answer {
 }
 
 impl AliasCache {
-    /// Notes in which account the function is. The first ARN counts.
-    pub(super) fn note_function(&self, arn: &str) {
-        let account = Arn::parse(arn).map(|it| it.account);
-        if let Some(account) = account.filter(|it| is_account(it)) {
-            self.own_account.get_or_init(|| account.to_owned());
+    pub(super) fn new(own_account: Arc<OwnAccount>) -> Self {
+        Self {
+            own_account,
+            answer: Mutex::default(),
         }
     }
 
@@ -56,7 +55,7 @@ impl AliasCache {
     fn has_no_name(&self, notice: &Notice) -> bool {
         let own = self.own_account.get();
         own.is_some()
-            && notice.origin.account.as_ref() == own
+            && notice.origin.account.as_deref() == own
             && notice.origin.account_name.is_none()
     }
 

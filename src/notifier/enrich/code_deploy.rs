@@ -23,21 +23,23 @@ const FRESH: Duration = Duration::from_secs(3_600);
 /// The most groups in memory.
 const MOST: usize = 1_000;
 
-/// The cluster and the service of a group. `None` if it deploys to something else than ECS.
-type GroupService = Option<(String, String)>;
-
 /// A deployment, by its region and id.
 type DeploymentKey = (String, String);
 
 /// A deployment group, by its region, application and name.
 type GroupKey = (String, String, String);
 
+/// The names of a cluster and a service.
+type ServiceNames = (String, String);
+
 pub(super) type CodeDeployments = HashMap<DeploymentKey, CodeDeployment>;
 
 #[derive(Debug, Clone)]
 pub(super) struct CodeDeployment {
-    /// The cluster and the service. `None` if it deploys to something else than ECS.
-    service: Option<(String, String)>,
+    /// `None` if AWS does not say to what it deploys.
+    is_of_ecs: Option<bool>,
+    /// The cluster and the service. `None` if the deployment group is not known, or names none.
+    service: Option<ServiceNames>,
     /// `checkout:58`.
     task_definition: Option<String>,
     reason: Option<String>,
@@ -49,17 +51,17 @@ pub(super) struct CodeDeployment {
 /// The services of deployment groups.
 #[derive(Debug, Default)]
 pub(super) struct GroupCache {
-    known: Mutex<HashMap<GroupKey, (Instant, GroupService)>>,
+    known: Mutex<HashMap<GroupKey, (Instant, Option<ServiceNames>)>>,
 }
 
 impl GroupCache {
-    fn get(&self, key: &GroupKey) -> Option<GroupService> {
+    fn get(&self, key: &GroupKey) -> Option<Option<ServiceNames>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (since, service) = known.get(key)?;
         (since.elapsed() < FRESH).then(|| service.clone())
     }
 
-    fn put(&self, key: GroupKey, service: GroupService) {
+    fn put(&self, key: GroupKey, service: Option<ServiceNames>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.clear();
@@ -111,18 +113,19 @@ async fn describe(
     let input = json!({"deploymentId": id});
     let answer = aws.call(CALL, client.call(CALL, &input)).await?;
     let info = Fields::new(&answer).object("deploymentInfo");
-    let is_of_ecs = info.text("computePlatform").as_deref() == Some("ECS");
+    let is_of_ecs = info.text("computePlatform").map(|it| it == "ECS");
     let group = info
         .text("applicationName")
         .zip(info.text("deploymentGroupName"));
-    let service = match group.filter(|_| is_of_ecs) {
+    let service = match group.filter(|_| is_of_ecs == Some(true)) {
         Some((application, group)) => {
             let key = (region.clone(), application, group);
-            Some(service_of(aws, groups, &client, key).await?)?
+            service_of(aws, groups, &client, key).await
         }
         None => None,
     };
     Some(CodeDeployment {
+        is_of_ecs,
         service,
         task_definition: task_definition(info),
         reason: reason(info),
@@ -133,16 +136,16 @@ async fn describe(
     })
 }
 
-/// The service of a deployment group. The outer `None` means that AWS did not answer.
+/// The service of a deployment group. `None` if AWS did not answer, or if the group has none.
 async fn service_of(
     aws: &AwsCalls<'_>,
     groups: &GroupCache,
     client: &service::Client,
     key: GroupKey,
-) -> Option<GroupService> {
+) -> Option<ServiceNames> {
     const CALL: &str = "GetDeploymentGroup";
     if let Some(known) = groups.get(&key) {
-        return Some(known);
+        return known;
     }
     let (_, application, group) = &key;
     let input = json!({"applicationName": application, "deploymentGroupName": group});
@@ -159,7 +162,7 @@ async fn service_of(
         ))
     });
     groups.put(key, service.clone());
-    Some(service)
+    service
 }
 
 /// The application specification names the task definition, as JSON or as YAML.
@@ -185,12 +188,13 @@ fn reason(info: Fields<'_>) -> Option<String> {
     }
 }
 
+/// The wait in minutes counts only for `STOP_DEPLOYMENT`.
+/// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentReadyOption.html>
 fn waits(info: Fields<'_>) -> bool {
     let ready = info
         .object("blueGreenDeploymentConfiguration")
         .object("deploymentReadyOption");
-    let minutes = ready.number("waitTimeInMinutes").unwrap_or(0);
-    ready.text("actionOnTimeout").as_deref() == Some("STOP_DEPLOYMENT") || minutes > 0
+    ready.text("actionOnTimeout").as_deref() == Some("STOP_DEPLOYMENT")
 }
 
 pub(super) fn add_to(notice: &mut Notice, deployments: &CodeDeployments) {
@@ -207,7 +211,7 @@ pub(super) fn add_to(notice: &mut Notice, deployments: &CodeDeployments) {
         notice.subject.revision = revision;
     }
     if let Facts::Rollout(rollout) = &mut notice.facts {
-        rollout.is_of_ecs = Some(found.service.is_some());
+        rollout.is_of_ecs = found.is_of_ecs;
         rollout.reason = found.reason.clone();
         rollout.rolls_back = found.rolls_back.clone();
         if rollout.state == RolloutState::Ready && !found.waits {

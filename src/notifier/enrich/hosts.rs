@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::calls::{AwsCalls, region};
 use crate::aws::CallError;
-use crate::ecs::arn;
+use crate::ecs::arn::{self, Arn};
 use crate::ecs::event::is_instance;
 use crate::ecs::notice::{Facts, Notice};
 
@@ -29,18 +29,41 @@ const MOST_PAGES: usize = 20;
 /// The most tasks in one call of DescribeTasks.
 const MOST_TASKS: usize = 100;
 
-/// What is asked for: an instance or a group, in a region.
+/// What is asked for, in an account and a region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Question {
-    Instance { region: String, id: String },
-    Group { region: String, name: String },
+pub(super) struct Question {
+    home: Home,
+    about: About,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Home {
+    account: String,
+    region: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum About {
+    /// An EC2 instance, by its id.
+    Instance(String),
+    /// An Auto Scaling group, by its name.
+    Group(String),
 }
 
 impl Question {
     pub(super) fn region(&self) -> &str {
-        match self {
-            Self::Instance { region, .. } | Self::Group { region, .. } => region,
-        }
+        &self.home.region
+    }
+}
+
+impl Home {
+    /// `None` if a part is not valid.
+    fn of(notice: &Notice) -> Option<Self> {
+        let account = notice.origin.account.clone();
+        Some(Self {
+            account: account.filter(|it| arn::is_account(it))?,
+            region: region(notice)?,
+        })
     }
 }
 
@@ -55,6 +78,13 @@ pub(super) struct Place {
     capacity_provider: Option<String>,
     services: Vec<String>,
     tasks: Option<usize>,
+}
+
+impl Place {
+    /// Whether AWS also said which tasks run on the instance.
+    fn is_complete(&self) -> bool {
+        self.container_instance.is_none() || self.tasks.is_some()
+    }
 }
 
 pub(super) type Places = HashMap<Question, Answer>;
@@ -83,70 +113,97 @@ impl PlaceCache {
 
 /// What must be asked about a notice.
 pub(super) fn missing(notice: &Notice) -> Vec<Question> {
-    let Some(region) = region(notice) else {
+    let Some(home) = Home::of(notice) else {
         return Vec::new();
-    };
-    let instance = |id: &str| {
-        let (region, id) = (region.clone(), id.to_owned());
-        is_instance(&id).then_some(Question::Instance { region, id })
     };
     match &notice.facts {
         Facts::Host(host) if host.is_of_ecs.is_none() => {
             match (&notice.subject.ec2_instance, &host.group) {
-                (Some(id), _) => instance(id).into_iter().collect(),
-                (None, Some(name)) => vec![Question::Group {
-                    region: region.clone(),
-                    name: name.clone(),
+                (Some(id), _) => about_instance(&home, id).into_iter().collect(),
+                (None, Some(name)) => vec![Question {
+                    home,
+                    about: About::Group(name.clone()),
                 }],
                 (None, None) => Vec::new(),
             }
         }
         Facts::AwsHealth(health) if health.is_of_ecs.is_none() => {
             let instances = health.affected.instances.iter();
-            instances.filter_map(|it| instance(&it.id)).collect()
+            instances
+                .filter_map(|it| about_instance(&home, &it.id))
+                .collect()
         }
         _ => Vec::new(),
     }
 }
 
+fn about_instance(home: &Home, id: &str) -> Option<Question> {
+    is_instance(id).then(|| Question {
+        home: home.clone(),
+        about: About::Instance(id.to_owned()),
+    })
+}
+
+/// `own_account` is that of the caller, if it is known.
 pub(super) async fn fetch(
     aws: &AwsCalls<'_>,
     cache: &PlaceCache,
+    own_account: Option<&str>,
     notices: &[&mut Notice],
 ) -> Places {
     let wanted: BTreeSet<_> = notices.iter().flat_map(|it| missing(it)).collect();
     let mut places = Places::new();
-    let mut unknown: HashMap<String, Vec<Question>> = HashMap::new();
+    let mut unknown: HashMap<Home, Vec<Question>> = HashMap::new();
     for question in wanted {
         match cache.get(&question) {
             Some(answer) => _ = places.insert(question, answer),
             None => unknown
-                .entry(question.region().to_owned())
+                .entry(question.home.clone())
                 .or_default()
                 .push(question),
         }
     }
-    for (region, questions) in unknown {
-        let Some(clusters) = clusters(aws, &region).await else {
+    for (home, questions) in unknown {
+        let Some(clusters) = clusters_of(aws, &home, own_account).await else {
             continue;
         };
-        let (region, clusters) = (&region, &clusters);
+        let (region, clusters) = (&home.region, &clusters);
         let asked = questions.into_iter().map(|question| async move {
-            let answer = match &question {
-                Question::Instance { id, .. } => instance(aws, region, clusters, id).await?,
-                Question::Group { name, .. } => group(aws, region, clusters, name).await?,
+            let answer = match &question.about {
+                About::Instance(id) => instance(aws, region, clusters, id).await?,
+                About::Group(name) => group(aws, region, clusters, name).await?,
             };
             Some((question, answer))
         });
         for (question, answer) in aws.all(asked).await {
-            cache.put(&question, &answer);
+            if answer.as_ref().is_none_or(Place::is_complete) {
+                cache.put(&question, &answer);
+            }
             places.insert(question, answer);
         }
     }
     places
 }
 
-/// The ARNs of all clusters.
+/// The ARNs of all clusters of an account. `None` if AWS did not say: it answers about the caller's account only.
+async fn clusters_of(
+    aws: &AwsCalls<'_>,
+    home: &Home,
+    own_account: Option<&str>,
+) -> Option<Vec<String>> {
+    let is_own = own_account.map(|own| own == home.account);
+    if is_own == Some(false) {
+        return None;
+    }
+    let clusters = clusters(aws, &home.region).await?;
+    let account = |it: &String| Arn::parse(it).map(|it| it.account.to_owned());
+    let mut accounts = clusters.iter().map(account);
+    let is_own = is_own.unwrap_or(!clusters.is_empty());
+    let is_answer = is_own && accounts.all(|it| it.as_ref() == Some(&home.account));
+    is_answer.then_some(clusters)
+}
+
+/// The ARNs of all clusters of the caller's account.
 async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
     const CALL: &str = "ListClusters";
     let ecs = aws.ecs(region);
@@ -396,7 +453,7 @@ fn add_to_host(notice: &mut Notice, place: Option<&Place>) {
 
 /// Of several instances, those of clusters stay.
 fn add_to_health(notice: &mut Notice, places: &Places) {
-    let Some(region) = region(notice) else {
+    let Some(home) = Home::of(notice) else {
         return;
     };
     let Facts::AwsHealth(health) = &mut notice.facts else {
@@ -405,11 +462,7 @@ fn add_to_health(notice: &mut Notice, places: &Places) {
     let affected = &mut health.affected;
     let mut left_out = 0;
     affected.instances.retain_mut(|it| {
-        let question = Question::Instance {
-            region: region.clone(),
-            id: it.id.clone(),
-        };
-        match places.get(&question) {
+        match about_instance(&home, &it.id).and_then(|it| places.get(&it)) {
             Some(Some(place)) => {
                 it.cluster = Some(place.cluster.clone());
                 it.container_instance.clone_from(&place.container_instance);

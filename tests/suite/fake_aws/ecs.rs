@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::hosts::Hosts;
 use super::logs::Logs;
 use super::{Answer, FakeAws, Refusal, arn};
 
 #[derive(Default)]
 pub(super) struct Ecs {
-    clusters: Vec<String>,
+    pub(super) clusters: Vec<String>,
+    pub(super) hosts: Hosts,
     services: BTreeMap<String, Value>,
     revisions: BTreeMap<String, Value>,
     pub(super) definitions: Vec<Definition>,
     lives: VecDeque<Life>,
     tasks: Vec<Task>,
     /// Tasks and instances that exist before the test, by their ids, as the describe calls return them.
-    described: BTreeMap<String, Value>,
+    pub(super) described: BTreeMap<String, Value>,
     /// The RunTask request of each client token, and the tasks that it started.
     tokens: BTreeMap<String, (Value, Vec<String>)>,
 }
@@ -206,6 +208,11 @@ impl Ecs {
             "RunTask" => self.run_task(body, logs),
             "DescribeTasks" => self.describe_tasks(body),
             "DescribeContainerInstances" => self.describe_instances(body),
+            "ListClusters" => self.list_clusters(body),
+            "DescribeClusters" => self.describe_clusters(body),
+            "DescribeCapacityProviders" => self.describe_providers(body),
+            "ListContainerInstances" => self.list_instances(body),
+            "ListTasks" => self.list_tasks(body),
             "StopTask" => self.stop_task(body),
             other => panic!("the fake ECS does not support {other}"),
         }
@@ -325,7 +332,7 @@ impl Ecs {
         Ok(json!({"services": services, "failures": failures}))
     }
 
-    fn check_cluster(&self, body: &Value) -> Result<(), Refusal> {
+    pub(super) fn check_cluster(&self, body: &Value) -> Result<(), Refusal> {
         let name = body["cluster"].as_str().unwrap_or("default");
         let name = name.rsplit('/').next().unwrap();
         if self.clusters.iter().any(|it| it == name) {
@@ -426,7 +433,9 @@ impl Ecs {
     fn describe_instances(&self, body: &Value) -> Answer {
         self.check_cluster(body)?;
         let (mut instances, mut failures) = (Vec::new(), Vec::new());
-        for name in body["containerInstances"].as_array().unwrap() {
+        let wanted = body["containerInstances"].as_array().unwrap();
+        assert!((1..=100).contains(&wanted.len()), "{body}");
+        for name in wanted {
             let id = name.as_str().unwrap().rsplit('/').next().unwrap();
             match self.described.get(id) {
                 Some(shown) => instances.push(shown.clone()),

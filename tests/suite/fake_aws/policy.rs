@@ -98,6 +98,10 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             let table = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}");
             vec![Need::new(&format!("dynamodb:{}", call.operation), table)]
         }
+        "cloudwatch" => {
+            let alarms = format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:*");
+            vec![Need::new(&format!("cloudwatch:{}", call.operation), alarms)]
+        }
         // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
         service => {
             let group = format!("arn:aws:{service}:{REGION}:{ACCOUNT}:deploymentgroup:web/prod");
@@ -186,6 +190,11 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
             arns.map(|arn| Need::new(&action, arn.as_str().unwrap().to_owned()))
                 .collect()
         }
+        "ListContainerInstances" => vec![Need::new(&action, arn(&format!("cluster/{cluster}")))],
+        "ListTasks" => vec![in_cluster(
+            "container-instance",
+            body["containerInstance"].as_str().unwrap(),
+        )],
         "StopTask" => vec![in_cluster("task", body["task"].as_str().unwrap())],
         "RegisterTaskDefinition" => {
             let family = body["family"].as_str().unwrap();
