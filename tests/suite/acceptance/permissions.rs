@@ -101,13 +101,11 @@ fn assert_exactly_enough(aws: &FakeAws, policy: &Value, others: &[&str]) {
         .collect();
     let mut used: BTreeSet<_> = aws.used_statements().into_iter().collect();
     used.extend(others.iter().map(|sid| (*sid).to_owned()));
-    let not_called = sids.iter().filter(|sid| NOT_CALLED.contains(&sid.as_str()));
-    used.extend(not_called.cloned());
     assert_eq!(used, sids);
 }
 
-/// Statements for calls that no test here makes.
-const NOT_CALLED: [&str; 4] = [
+/// Statements for what the rules of other services bring.
+const LOOK_UP: [&str; 4] = [
     "LookUpCodeDeploy",
     "LookUpInstances",
     "LookUpClusters",
@@ -143,7 +141,7 @@ fn the_role_allows_looking_up_what_the_rules_bring() {
         let policy = policy(&Package::new().settings(&settings).template(), "ParrotRole");
         let statements = policy["Statement"].as_array().unwrap().iter();
         let found: Vec<_> = statements
-            .filter(|it| NOT_CALLED.contains(&it["Sid"].as_str().unwrap()))
+            .filter(|it| LOOK_UP.contains(&it["Sid"].as_str().unwrap()))
             .cloned()
             .collect();
         assert_eq!(found, allowed, "{settings}");
@@ -246,11 +244,60 @@ async fn the_role_of_parrot_is_exactly_enough() {
         enrich::deployment(&aws);
         aws.log_stream("/ecs/report", enrich::STREAM, &["bye"]);
         aws.allow_only(Policy::new(&policy));
-        let payloads = vec![enrich::report(), events::sample("deployment-failed")];
+        let payloads = vec![
+            enrich::report(),
+            events::sample("deployment-failed"),
+            events::sample("alarm-composite"),
+        ];
         let run = enrich::notify(&aws, payloads, variables).await;
-        assert_eq!(run.messages.len(), 2, "{settings}: {}", run.log);
+        assert_eq!(run.messages.len(), 3, "{settings}: {}", run.log);
         assert_exactly_enough(&aws, &policy, &OTHERS);
     }
+}
+
+/// The same with the rules that are off by default.
+#[tokio::test]
+#[ignore = "acceptance"]
+async fn the_role_of_parrot_looks_up_what_all_rules_bring() {
+    const OTHERS: [&str; 7] = [
+        "WriteItsOwnLog",
+        "KeepWhatFailed",
+        "OpenChannels",
+        "PublishToChannels",
+        "TakeEvents",
+        "SendTimers",
+        "LookUpTaskDefinitions",
+    ];
+    let settings = "mysettings: {region: eu-west-1, rules: {code_deploy: true, instances: true}}";
+    let policy = policy(&Package::new().settings(settings).template(), "ParrotRole");
+    let aws = FakeAws::start().await;
+    aws.cluster("prod-web");
+    aws.provider("prod-web-spot", "prod-web-hosts", Some("prod-web"));
+    let services = json!([{"clusterName": "prod-web", "serviceName": "checkout"}]);
+    aws.deployment_group("checkout", "checkout-prod", services);
+    aws.code_deployment(
+        "d-4F7QK2M9X",
+        json!({"applicationName": "checkout", "deploymentGroupName": "checkout-prod", "computePlatform": "ECS"}),
+    );
+    aws.alarm(
+        "checkout-latency",
+        "AWS/ECS",
+        &[("ClusterName", "prod-web")],
+    );
+    aws.alarm("search-latency", "AWS/ECS", &[("ClusterName", "prod-web")]);
+    aws.allow_only(Policy::new(&policy));
+    let samples = [
+        "code_deploy-failure",
+        "instance_launch_failed-no-capacity",
+        "instance_interruption-spot",
+        "alarm-composite",
+        "task_retirement-tasks",
+    ];
+    let payloads = samples.map(events::sample).to_vec();
+    let run = enrich::notify(&aws, payloads, &[("STATE_TABLE", "state")]).await;
+    assert_eq!(run.messages.len(), 4, "{}", run.log);
+    assert!(run.log.contains("not_in_cluster"), "{}", run.log);
+    assert_exactly_enough(&aws, &policy, &OTHERS);
 }
 
 /// A failed record returns to the queue with a delay, and an incident sends a timer to it. Both need a permission.

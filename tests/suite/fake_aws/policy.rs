@@ -190,11 +190,6 @@ fn of_ecs(operation: &str, body: &Value, ecs: &Ecs) -> Vec<Need> {
             arns.map(|arn| Need::new(&action, arn.as_str().unwrap().to_owned()))
                 .collect()
         }
-        "ListContainerInstances" => vec![Need::new(&action, arn(&format!("cluster/{cluster}")))],
-        "ListTasks" => vec![in_cluster(
-            "container-instance",
-            body["containerInstance"].as_str().unwrap(),
-        )],
         "StopTask" => vec![in_cluster("task", body["task"].as_str().unwrap())],
         "RegisterTaskDefinition" => {
             let family = body["family"].as_str().unwrap();
