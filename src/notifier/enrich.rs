@@ -6,6 +6,7 @@
 
 mod alarm;
 mod alias;
+mod answer_cache;
 mod calls;
 mod code_deploy;
 mod definition;
@@ -101,10 +102,10 @@ impl Enricher {
             session,
             clients: OnceCell::new(),
             definitions: DefinitionCache::default(),
-            tags: TagCache::default(),
-            groups: GroupCache::default(),
-            places: PlaceCache::default(),
-            alarms: AlarmCache::default(),
+            tags: TagCache::new(TagKeys::default()),
+            groups: code_deploy::cache(),
+            places: hosts::cache(),
+            alarms: alarm::cache(),
             own_account: Arc::default(),
             alias: None,
             log_tail,

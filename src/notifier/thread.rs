@@ -70,6 +70,7 @@ pub use expectation::{Expectation, Rhythm, Schedule, expected, is_configured};
 pub use host::{HostState, HostTrouble};
 pub use incident::{
     AlarmPart, CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch, cause_name,
+    is_alarm,
 };
 pub use observation::Observation;
 pub use opening::opening;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_smithy_xml::decode::{Document, ScopedDecoder, try_data};
 
 use super::{Client, query};
-use crate::aws::{CallError, ErrorKind};
+use crate::aws::CallError;
 
 /// The most names in one call.
 pub const MOST_NAMES: usize = 100;
@@ -34,7 +34,6 @@ pub struct Alarm {
 ///
 /// [`CallError`], after the client's retries, or if the answer cannot be read.
 pub async fn alarms(cloud_watch: &Client, names: &[String]) -> Result<Vec<Alarm>, CallError> {
-    const CALL: &str = "DescribeAlarms";
     let names = names.iter().take(MOST_NAMES).enumerate();
     let names =
         names.map(|(index, name)| (format!("AlarmNames.member.{}", index + 1), name.clone()));
@@ -45,15 +44,8 @@ pub async fn alarms(cloud_watch: &Client, names: &[String]) -> Result<Vec<Alarm>
         ("MaxRecords", &most),
     ];
     let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let request = query::request(CALL, "2010-08-01", names.chain(others));
-    let answer = cloud_watch.send(request).await?;
-    let answer = String::from_utf8_lossy(&answer.body);
-    read(&answer).ok_or_else(|| CallError {
-        call: CALL,
-        code: None,
-        message: "the answer cannot be read".to_owned(),
-        kind: ErrorKind::Unavailable,
-    })
+    let request = query::request("DescribeAlarms", "2010-08-01", names.chain(others));
+    query::call(cloud_watch, request, read).await
 }
 
 /// `None` if this is no answer to the call.

@@ -1,7 +1,7 @@
 //! IAM's ListAccountAliases: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
 
 use super::{Client, query};
-use crate::aws::{CallError, ErrorKind};
+use crate::aws::CallError;
 
 /// The region whose name is in the signature of IAM's calls, by the region of the caller. Each partition has one.
 /// <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>
@@ -24,16 +24,9 @@ pub fn signing_region(region: &str) -> &str {
 ///
 /// [`CallError`], after the client's retries, or if the answer cannot be read.
 pub async fn account_alias(iam: &Client) -> Result<Option<String>, CallError> {
-    const CALL: &str = "ListAccountAliases";
-    let request = query::request(CALL, "2010-05-08", std::iter::empty::<(&str, &str)>());
-    let answer = iam.send(request).await?;
-    let answer = String::from_utf8_lossy(&answer.body);
-    read(&answer).ok_or_else(|| CallError {
-        call: CALL,
-        code: None,
-        message: "the answer cannot be read".to_owned(),
-        kind: ErrorKind::Unavailable,
-    })
+    let parameters = std::iter::empty::<(&str, &str)>();
+    let request = query::request("ListAccountAliases", "2010-05-08", parameters);
+    query::call(iam, request, read).await
 }
 
 /// The first alias of an answer. `None` if this is no answer to the call.

@@ -3,7 +3,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Request;
+use super::{Client, Request};
+use crate::aws::{CallError, ErrorKind};
 
 /// The unreserved characters of RFC 3986 need no encoding in a form.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC
@@ -32,4 +33,24 @@ pub(super) fn request<N: AsRef<str>, V: AsRef<str>>(
         )],
         body,
     }
+}
+
+/// Sends a call and reads its answer. `read` returns `None` for what is no answer to the call.
+///
+/// # Errors
+///
+/// [`CallError`], after the client's retries, or if the answer cannot be read.
+pub(super) async fn call<T>(
+    client: &Client,
+    request: Request,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, CallError> {
+    let call = request.operation;
+    let answer = client.send(request).await?;
+    read(&String::from_utf8_lossy(&answer.body)).ok_or_else(|| CallError {
+        call,
+        code: None,
+        message: "the answer cannot be read".to_owned(),
+        kind: ErrorKind::Unavailable,
+    })
 }

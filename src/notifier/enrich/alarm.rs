@@ -1,11 +1,9 @@
 //! The metrics of the alarms that a composite alarm is made of. They show whether it is about ECS, and about which service.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::answer_cache::AnswerCache;
 use super::calls::{AwsCalls, region};
 use crate::aws::service::{self, cloud_watch};
 use crate::ecs::arn::Arn;
@@ -41,25 +39,10 @@ type Answer = Option<Subject>;
 
 pub(super) type AlarmSubjects = HashMap<Children, Answer>;
 
-#[derive(Debug, Default)]
-pub(super) struct AlarmCache {
-    known: Mutex<HashMap<Children, (Instant, Answer)>>,
-}
+pub(super) type AlarmCache = AnswerCache<Children, Answer>;
 
-impl AlarmCache {
-    fn get(&self, children: &Children) -> Option<Answer> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, answer) = known.get(children)?;
-        (since.elapsed() < FRESH).then(|| answer.clone())
-    }
-
-    fn put(&self, children: &Children, answer: &Answer) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(children.clone(), (Instant::now(), answer.clone()));
-    }
+pub(super) fn cache() -> AlarmCache {
+    AnswerCache::new(FRESH, MOST)
 }
 
 /// The alarms to ask for.
@@ -96,7 +79,7 @@ pub(super) async fn fetch(
             return Some((children, known));
         }
         let answer = subject(aws, &children).await?;
-        cache.put(&children, &answer);
+        cache.put(children.clone(), answer.clone());
         Some((children, answer))
     });
     aws.all(asked).await.into_iter().collect()

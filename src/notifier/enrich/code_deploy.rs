@@ -5,12 +5,11 @@
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_GetDeploymentGroup.html>
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::Instant;
 
+use super::answer_cache::AnswerCache;
 use super::calls::{AwsCalls, region};
 use crate::aws::service;
 use crate::ecs::arn;
@@ -49,25 +48,10 @@ pub(super) struct CodeDeployment {
 }
 
 /// The services of deployment groups.
-#[derive(Debug, Default)]
-pub(super) struct GroupCache {
-    known: Mutex<HashMap<GroupKey, (Instant, Option<ServiceNames>)>>,
-}
+pub(super) type GroupCache = AnswerCache<GroupKey, Option<ServiceNames>>;
 
-impl GroupCache {
-    fn get(&self, key: &GroupKey) -> Option<Option<ServiceNames>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, service) = known.get(key)?;
-        (since.elapsed() < FRESH).then(|| service.clone())
-    }
-
-    fn put(&self, key: GroupKey, service: Option<ServiceNames>) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(key, (Instant::now(), service));
-    }
+pub(super) fn cache() -> GroupCache {
+    AnswerCache::new(FRESH, MOST)
 }
 
 /// The deployment to ask for.

@@ -5,12 +5,11 @@
 //! query language, <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-query-language.html>.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{CapacityProvider, Cluster};
-use tokio::time::Instant;
 
+use super::answer_cache::AnswerCache;
 use super::calls::{AwsCalls, region};
 use crate::aws::CallError;
 use crate::ecs::arn::{self, Arn};
@@ -89,26 +88,10 @@ impl Place {
 
 pub(super) type Places = HashMap<Question, Answer>;
 
-/// The answers of the last minutes.
-#[derive(Debug, Default)]
-pub(super) struct PlaceCache {
-    known: Mutex<HashMap<Question, (Instant, Answer)>>,
-}
+pub(super) type PlaceCache = AnswerCache<Question, Answer>;
 
-impl PlaceCache {
-    fn get(&self, question: &Question) -> Option<Answer> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, answer) = known.get(question)?;
-        (since.elapsed() < FRESH).then(|| answer.clone())
-    }
-
-    fn put(&self, question: &Question, answer: &Answer) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.clear();
-        }
-        known.insert(question.clone(), (Instant::now(), answer.clone()));
-    }
+pub(super) fn cache() -> PlaceCache {
+    AnswerCache::new(FRESH, MOST)
 }
 
 /// What must be asked about a notice.
@@ -177,7 +160,7 @@ pub(super) async fn fetch(
         });
         for (question, answer) in aws.all(asked).await {
             if answer.as_ref().is_none_or(Place::is_complete) {
-                cache.put(&question, &answer);
+                cache.put(question.clone(), answer.clone());
             }
             places.insert(question, answer);
         }

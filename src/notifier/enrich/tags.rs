@@ -4,13 +4,12 @@
 //! nothing names. Tags change rarely, so each process asks for those of a service once an hour.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_ecs::types::{ServiceField, Tag, TaskField};
 use futures::future::join;
-use tokio::time::Instant;
 
+use super::answer_cache::AnswerCache;
 use super::calls::{AwsCalls, Cluster, Member};
 use crate::aws::CallError;
 use crate::ecs::arn;
@@ -23,10 +22,10 @@ const MOST_SERVICES: usize = 10;
 const MOST_TASKS: usize = 100;
 
 /// How long known tags are used.
-const KEPT_FOR: Duration = Duration::from_secs(3_600);
+const FRESH: Duration = Duration::from_secs(3_600);
 
 /// The most services and tasks whose tags are kept. If there are more, all are removed.
-const MOST_KEPT: usize = 1_000;
+const MOST: usize = 1_000;
 
 type Tags = BTreeMap<String, String>;
 
@@ -34,10 +33,10 @@ type Tags = BTreeMap<String, String>;
 pub(super) type FoundTags = HashMap<Owner, Tags>;
 
 /// The keys that something names, and the tags that are known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TagCache {
     keys: TagKeys,
-    known: Mutex<HashMap<Owner, (Instant, Tags)>>,
+    known: AnswerCache<Owner, Tags>,
 }
 
 /// Whose tags are meant.
@@ -60,7 +59,7 @@ impl TagCache {
     pub(super) fn new(keys: TagKeys) -> Self {
         Self {
             keys,
-            known: Mutex::default(),
+            known: AnswerCache::new(FRESH, MOST),
         }
     }
 
@@ -70,22 +69,6 @@ impl TagCache {
             return None;
         }
         owner(notice)
-    }
-
-    fn get(&self, owner: &Owner) -> Option<Tags> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, tags) = known.get(owner)?;
-        (at.elapsed() < KEPT_FOR).then(|| tags.clone())
-    }
-
-    fn keep(&self, found: &FoundTags) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() + found.len() > MOST_KEPT {
-            known.clear();
-        }
-        let now = Instant::now();
-        let found = found.iter();
-        known.extend(found.map(|(owner, tags)| (owner.clone(), (now, tags.clone()))));
     }
 
     /// The tags that something uses. ECS allows fifty of them, and nobody needs the others.
@@ -114,7 +97,7 @@ pub(super) async fn fetch(
     let mut found = FoundTags::new();
     let (mut services, mut tasks) = (Vec::new(), Vec::new());
     for owner in wanted {
-        match (cache.get(&owner), owner) {
+        match (cache.known.get(&owner), owner) {
             (Some(tags), owner) => {
                 found.insert(owner, tags);
             }
@@ -133,7 +116,9 @@ pub(super) async fn fetch(
     .await;
     let asked = services.into_iter().chain(tasks);
     let asked: FoundTags = asked.flat_map(|(_, tags)| tags).collect();
-    cache.keep(&asked);
+    for (owner, tags) in &asked {
+        cache.known.put(owner.clone(), tags.clone());
+    }
     found.extend(asked);
     found
 }

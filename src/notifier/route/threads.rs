@@ -9,7 +9,7 @@ use crate::ecs::notice::{Kind, Notice};
 use crate::notifier::policy::Decision;
 use crate::notifier::thread::{
     Action, Activity, Announcement, Deployment, Incident, Member, Run, ShownNotice, Storm,
-    SubjectKind, Thread, ThreadKind, cause_name,
+    SubjectKind, Thread, ThreadKind, cause_name, is_alarm,
 };
 
 /// The routes of an action: those of a storm's services, of an incident's causes, or of the events that another thread
@@ -184,7 +184,7 @@ fn kind_of(cause: &str, is_instance: bool) -> Kind {
     if let Ok(kind) = cause.parse::<Kind>() {
         return kind;
     }
-    if cause.starts_with("alarm ") {
+    if is_alarm(cause) {
         return Kind::Alarm;
     }
     match cause.parse::<Cause>() {

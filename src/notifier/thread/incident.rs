@@ -29,8 +29,8 @@ use crate::ecs::notice::{Facts, Notice};
 use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::policy::{Priority, Severity};
 
-pub use alarms::AlarmPart;
 pub(super) use alarms::observe_alarm;
+pub use alarms::{AlarmPart, is_alarm};
 pub(super) use missed::observe_missed;
 pub use observe::cause_name;
 pub(super) use observe::{

@@ -178,7 +178,7 @@ async fn an_event_of_another_service_is_dropped_without_an_error() {
     let emulator = Emulator::start(&slack.uri()).await;
     let folder = tools::scratch();
     let payload = folder.path().join("event.json");
-    let event = json!({"source": "aws.ec2", "detail-type": "EC2 Spot Instance Interruption Warning", "detail": {}});
+    let event = json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {}});
     std::fs::write(&payload, event.to_string()).unwrap();
 
     let output = emulator.invoke(&payload).await;

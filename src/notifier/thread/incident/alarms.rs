@@ -67,6 +67,12 @@ pub(super) fn cause(alarm: &AlarmFacts) -> String {
 /// How the names of alarms begin among the causes.
 const ALARM: &str = "alarm";
 
+/// Whether a cause of an incident is an alarm with a name.
+pub fn is_alarm(cause: &str) -> bool {
+    let name = cause.strip_prefix(ALARM);
+    name.is_some_and(|it| it.starts_with(' '))
+}
+
 /// What it measured, without a verb: `CPUUtilization 93.5 % (more than 80 %)`.
 pub(super) fn words(alarm: &AlarmFacts) -> Option<String> {
     alarm.measured_in_short()
