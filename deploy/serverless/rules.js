@@ -58,7 +58,8 @@ const rules = (isOn) => [
     },
   },
   // Alarms on metrics of ECS, those that target tracking makes, and composite alarms. An alarm may have several metrics:
-  // a pattern matches if one element of a list does. The alarms of this stack have other namespaces.
+  // a pattern matches if one element of a list does. The alarms of this stack have other namespaces. An alarm that is
+  // deleted while it is on sends a configuration change, and never OK.
   // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
   {
     key: 'alarms',
@@ -67,7 +68,7 @@ const rules = (isOn) => [
     description: 'CloudWatch alarms of ECS',
     pattern: {
       source: ['aws.cloudwatch'],
-      'detail-type': ['CloudWatch Alarm State Change'],
+      'detail-type': ['CloudWatch Alarm State Change', 'CloudWatch Alarm Configuration Change'],
       detail: {
         $or: [
           { configuration: { metrics: { metricStat: { metric: { namespace: ['AWS/ECS', 'ECS/ContainerInsights'] } } } } },

@@ -195,7 +195,7 @@ locals {
       on       = var.rules.alarms
       pattern = {
         source      = ["aws.cloudwatch"]
-        detail-type = ["CloudWatch Alarm State Change"]
+        detail-type = ["CloudWatch Alarm State Change", "CloudWatch Alarm Configuration Change"]
         detail = {
           "$or" = [
             { configuration = { metrics = { metricStat = { metric = { namespace = ["AWS/ECS", "ECS/ContainerInsights"] } } } } },

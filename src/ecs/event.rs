@@ -21,7 +21,7 @@ mod time;
 
 use serde_json::Value;
 
-pub use alarm::{AlarmMetric, AlarmStateChange, is_namespace_of_ecs};
+pub use alarm::{AlarmEventType, AlarmMetric, AlarmStateChange, is_namespace_of_ecs};
 pub use aws_health::AwsHealthEvent;
 pub use cloudtrail::{ApiCall, Identity};
 pub use code_deploy::CodeDeployStateChange;
@@ -220,6 +220,10 @@ impl Detail {
             ) => ScalingActivity::read(detail).map(|it| Self::Scaling(Box::new(it))),
             ("aws.cloudwatch", "CloudWatch Alarm State Change") => {
                 AlarmStateChange::read(detail).map(|it| Self::Alarm(Box::new(it)))
+            }
+            ("aws.cloudwatch", "CloudWatch Alarm Configuration Change") => {
+                let alarm = AlarmStateChange::read_configuration(detail);
+                alarm.map(|it| Self::Alarm(Box::new(it)))
             }
             ("aws.codedeploy", "CodeDeploy Deployment State-change Notification") => {
                 Some(Self::CodeDeploy(CodeDeployStateChange::read(detail)))

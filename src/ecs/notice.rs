@@ -692,6 +692,10 @@ pub enum AlarmState {
     Ok,
     Alarm,
     InsufficientData,
+    /// It was deleted.
+    Deleted,
+    /// It was created or changed, which says nothing about its state.
+    Changed,
     #[default]
     Unknown,
 }
@@ -714,6 +718,14 @@ impl AlarmFacts {
         let threshold = self.threshold.as_ref().map(|it| format!(" ({it})"));
         let (value, threshold) = (value.unwrap_or_default(), threshold.unwrap_or_default());
         Some(format!("{name}{value}{threshold}"))
+    }
+
+    /// Whether it is not on any more.
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            AlarmState::Ok | AlarmState::InsufficientData | AlarmState::Deleted => true,
+            AlarmState::Alarm | AlarmState::Changed | AlarmState::Unknown => false,
+        }
     }
 
     /// Whether its condition is fulfilled.

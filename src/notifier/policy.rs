@@ -81,6 +81,7 @@ pub enum DropReason {
     AgentReconnect,
     ResourcesOnly,
     AlarmOk,
+    AlarmChanged,
     AlarmSuppressed,
     NotInCluster,
     NotEcs,

@@ -69,8 +69,8 @@ pub use escalation::Escalation;
 pub use expectation::{Expectation, Rhythm, Schedule, expected, is_configured};
 pub use host::{HostState, HostTrouble};
 pub use incident::{
-    AlarmPart, CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch, cause_name,
-    is_alarm,
+    AlarmEndType, AlarmPart, CauseCount, CommonFact, Deployed, Incident, Resolution, Sign, Touch,
+    cause_name, is_alarm,
 };
 pub use observation::Observation;
 pub use opening::opening;

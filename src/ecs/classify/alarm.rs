@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Classification;
-use crate::ecs::event::{AlarmMetric, AlarmStateChange};
+use crate::ecs::event::{AlarmEventType, AlarmMetric, AlarmStateChange};
 use crate::ecs::notice::{AlarmFacts, AlarmState, Facts, Kind, Resource, Subject};
 use crate::ecs::target_tracking::{self, TrackingAlarm};
 
@@ -28,7 +28,7 @@ pub(super) fn find(alarm: &AlarmStateChange) -> Classification {
         kind: Kind::Alarm,
         facts: Facts::Alarm(Box::new(AlarmFacts {
             name: alarm.name.clone(),
-            state: state(alarm.state.as_deref()),
+            state: state_of(alarm),
             was: state(alarm.previous_state.as_deref()),
             reason: alarm.reason.clone(),
             description: alarm.description.clone().filter(|_| tracks.is_none()),
@@ -60,6 +60,14 @@ fn unit(metric: &AlarmMetric) -> &'static str {
     match is_of_ecs && is_share {
         true => " %",
         false => "",
+    }
+}
+
+fn state_of(alarm: &AlarmStateChange) -> AlarmState {
+    match alarm.event_type {
+        AlarmEventType::StateChange => state(alarm.state.as_deref()),
+        AlarmEventType::ConfigurationChange => AlarmState::Changed,
+        AlarmEventType::Deletion => AlarmState::Deleted,
     }
 }
 
@@ -188,8 +196,12 @@ fn in_words(metric: &AlarmMetric) -> String {
     }
 }
 
-/// With at most two decimals.
+/// With at most two decimals. One that is too long for a headline has a power of ten.
 fn number(value: f64) -> String {
+    const LONGEST: f64 = 1e15;
+    if value.abs() >= LONGEST {
+        return format!("{value:e}");
+    }
     let text = format!("{value:.2}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
     match short {

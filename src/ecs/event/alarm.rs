@@ -1,4 +1,5 @@
-//! "CloudWatch Alarm State Change": alarms of metrics about ECS, and composite alarms.
+//! "CloudWatch Alarm State Change" and "CloudWatch Alarm Configuration Change": alarms of metrics about ECS, and
+//! composite alarms.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>
 
@@ -19,8 +20,20 @@ pub fn is_namespace_of_ecs(namespace: &str) -> bool {
     NAMESPACES.contains(&namespace)
 }
 
+/// What an event says about an alarm.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AlarmEventType {
+    #[default]
+    StateChange,
+    /// It was created or changed.
+    ConfigurationChange,
+    /// It was deleted. CloudWatch sends no other state for it.
+    Deletion,
+}
+
 #[derive(Debug, Clone, Default)]
 pub struct AlarmStateChange {
+    pub event_type: AlarmEventType,
     pub name: Option<String>,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`.
     pub state: Option<String>,
@@ -107,6 +120,20 @@ impl AlarmStateChange {
         let tracks = alarm.name.as_deref().and_then(target_tracking::read);
         let is_about_ecs = is_of_ecs || tracks.is_some() || alarm.rule.is_some();
         is_about_ecs.then(|| alarm.with_reason_data(state))
+    }
+
+    /// `operation` is `create`, `update` or `delete`. The state in such an event is from before.
+    pub(super) fn read_configuration(fields: Fields<'_>) -> Option<Self> {
+        let event_type = match fields.text("operation").as_deref() {
+            Some("delete") => AlarmEventType::Deletion,
+            Some(_) | None => AlarmEventType::ConfigurationChange,
+        };
+        let alarm = Self::read(fields)?;
+        Some(Self {
+            event_type,
+            changed_at: None,
+            ..alarm
+        })
     }
 
     /// The numbers are in a JSON text.

@@ -131,7 +131,8 @@ fn why_not_kept(reason: DropReason) -> Option<&'static str> {
         | DropReason::RoutineDraining
         | DropReason::AgentReconnect
         | DropReason::ResourcesOnly
-        | DropReason::AlarmOk => None,
+        | DropReason::AlarmOk
+        | DropReason::AlarmChanged => None,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::aws::service::{self, cloud_watch};
 use crate::ecs::arn::Arn;
 use crate::ecs::classify::{alarms_in, of_dimensions};
 use crate::ecs::event::is_namespace_of_ecs;
-use crate::ecs::notice::{AlarmState, Facts, Notice, Subject};
+use crate::ecs::notice::{Facts, Notice, Subject};
 
 /// Rules of composite alarms change hardly ever.
 const FRESH: Duration = Duration::from_secs(600);
@@ -61,11 +61,11 @@ pub(super) fn missing(notice: &Notice) -> Option<Children> {
 /// Whether an alarm says that it is over, and only AWS can say of which service. It is not posted, but it may end an
 /// incident of the service.
 pub(super) fn may_end_incident(notice: &Notice) -> bool {
-    let is_ok = match &notice.facts {
-        Facts::Alarm(alarm) => alarm.state == AlarmState::Ok,
+    let is_over = match &notice.facts {
+        Facts::Alarm(alarm) => alarm.is_over(),
         _ => false,
     };
-    is_ok && missing(notice).is_some()
+    is_over && missing(notice).is_some()
 }
 
 pub(super) async fn fetch(

@@ -67,15 +67,16 @@ pub(super) fn of_scaling(scaling: &ScalingFacts) -> Decision {
 }
 
 /// The alarms of target tracking are how a service scales, so they are not urgent. The one for the lower end is on
-/// whenever the service is idle.
+/// whenever the service is idle. A composite alarm is urgent only if it is known to be about ECS.
 pub(super) fn of_alarm(alarm: &AlarmFacts) -> Decision {
     match (alarm.state, alarm.tracks) {
         _ if alarm.is_of_ecs == Some(false) => Decision::Drop(DropReason::NotEcs),
-        _ if alarm.is_suppressed => Decision::Drop(DropReason::AlarmSuppressed),
+        (AlarmState::Deleted | AlarmState::Changed, _) => Decision::Drop(DropReason::AlarmChanged),
         (_, Some(TrackingEnd::Low)) => Decision::Drop(DropReason::Autoscaling),
-        (AlarmState::Alarm, Some(TrackingEnd::High)) => not_urgent(Severity::Warning),
-        (AlarmState::Alarm, None) => urgent(Severity::Warning),
         (AlarmState::Ok | AlarmState::InsufficientData, _) => Decision::Drop(DropReason::AlarmOk),
+        _ if alarm.is_suppressed => Decision::Drop(DropReason::AlarmSuppressed),
+        (AlarmState::Alarm, None) if alarm.is_of_ecs == Some(true) => urgent(Severity::Warning),
+        (AlarmState::Alarm, _) => not_urgent(Severity::Warning),
         (AlarmState::Unknown, _) => not_urgent(Severity::Info),
     }
 }

@@ -1,5 +1,6 @@
 //! Advances all subjects of a batch together. Pure: states and events in, states and actions out.
 
+mod alarms;
 mod launches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -119,6 +120,7 @@ impl Board<'_> {
             let awaiting = registrations.map(|it| registration::awaiting(it, observation));
             nearby
                 .chain(self.launch_states(route))
+                .chain(self.subject_of_alarm(route))
                 .chain(awaiting.into_iter().flatten())
         });
         missing.extend(followed.filter(|key| !self.loaded.contains_key(key)));
@@ -170,7 +172,7 @@ impl Board<'_> {
             registration::observe(self.state(key), observation);
             self.tell_deployments(key, observation);
         }
-        if let Some(key) = &route.primary {
+        if let Some(key) = &self.primary(observation, route) {
             is_taken = match self.host_known(observation, route) {
                 Some(notice) => {
                     let observation = Observation {

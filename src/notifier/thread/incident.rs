@@ -29,8 +29,9 @@ use crate::ecs::notice::{Facts, Notice};
 use crate::ecs::service_events::follows_from_failures;
 use crate::notifier::policy::{Priority, Severity};
 
+pub(super) use alarms::AlarmEnd;
 pub(super) use alarms::observe_alarm;
-pub use alarms::{AlarmPart, is_alarm};
+pub use alarms::{AlarmEndType, AlarmPart, is_alarm};
 pub(super) use missed::observe_missed;
 pub use observe::cause_name;
 pub(super) use observe::{
@@ -85,6 +86,9 @@ pub struct Incident {
     /// The alarms that are parts of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alarms: Vec<AlarmPart>,
+    /// More alarms were on than are stored.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    has_other_alarms: bool,
     /// The last failure that is not an alarm, nor the maximum of the scaling.
     #[serde(skip_serializing_if = "Option::is_none")]
     failed_at: Option<UnixTime>,
@@ -139,6 +143,12 @@ pub struct Incident {
     new_causes: Vec<String>,
     shown_severity: Severity,
     step: u32,
+    /// When the first task failed after alarms had opened it. The reminders begin anew then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<UnixTime>,
+    /// When the first urgent failure joined those that were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urgent_since: Option<UnixTime>,
     #[serde(skip_serializing_if = "Escalation::is_empty")]
     pub escalation: Escalation,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -292,6 +302,8 @@ impl Incident {
 
     pub fn severity(&self) -> Severity {
         match self.state() {
+            // Nobody knows whether the problem of such alarms is over.
+            ThreadState::Resolved if self.is_quiet_alarm() => Severity::Info,
             ThreadState::Resolved => Severity::Success,
             _ => self.worst,
         }
@@ -358,12 +370,12 @@ impl Incident {
         self.last_at = self.last_at.max(at);
         self.arrived_at = self.arrived_at.max(now);
         self.worst = self.worst.max(priority.severity);
-        self.urgent |= priority.urgent;
+        self.note_urgency(priority, now);
         if !matches!(
             observation.notice.facts,
             Facts::Alarm(_) | Facts::Scaling(_)
         ) {
-            self.failed_at = self.failed_at.max(Some(at));
+            self.note_failed(at, now);
         }
         self.count_cause(observation, priority);
         if let Some(deployed) = self.setback_by(observation) {
@@ -389,6 +401,21 @@ impl Incident {
         self.is_told &= self.is_over();
     }
 
+    fn note_urgency(&mut self, priority: Priority, now: UnixTime) {
+        if priority.urgent && !self.urgent && self.shown.is_open() {
+            self.urgent_since = Some(now);
+        }
+        self.urgent |= priority.urgent;
+    }
+
+    fn note_failed(&mut self, at: UnixTime, now: UnixTime) {
+        if self.failed_at.is_none() && self.shown.is_open() {
+            self.failing_since = Some(now);
+            self.step = 0;
+        }
+        self.failed_at = self.failed_at.max(Some(at));
+    }
+
     fn come_back(&mut self, after: Duration) {
         self.is_told = false;
         self.return_after = u64::try_from(after.as_millis()).ok();
@@ -406,7 +433,12 @@ impl Incident {
 
     fn count_cause(&mut self, observation: &Observation<'_>, priority: Priority) {
         let (name, words) = cause_of(observation.notice, priority);
-        let name = cut(&name, LONGEST_NAME);
+        let longest = match is_alarm(&name) {
+            true => alarms::LONGEST_CAUSE,
+            false => LONGEST_NAME,
+        };
+        let name = cut(&name, longest);
+        let words = self.distinct(&name, words);
         let words = words.map(|it| cut(&it, LONGEST_WORDS));
         let at = observation.at;
         if let Some(known) = self.causes.iter_mut().find(|it| it.name == name) {

@@ -68,7 +68,8 @@ impl<'a> Observation<'a> {
                 | DropReason::RoutineDraining
                 | DropReason::AgentReconnect
                 | DropReason::ResourcesOnly
-                | DropReason::AlarmOk => true,
+                | DropReason::AlarmOk
+                | DropReason::AlarmChanged => true,
                 DropReason::ReadOnly
                 | DropReason::AwsInternal
                 | DropReason::AlarmSuppressed

@@ -28,6 +28,8 @@ pub(super) struct Route {
     pub(super) stops: Option<SubjectKey>,
     /// Who registered the revision.
     pub(super) registration: Option<SubjectKey>,
+    /// Where it is remembered what a composite alarm is about.
+    pub(super) composite: Option<SubjectKey>,
     /// The container instance of a task that failed. It hears nothing of the event; its problem may be the reason.
     pub(super) host: Option<SubjectKey>,
 }
@@ -50,6 +52,7 @@ impl Route {
             &self.primary,
             &self.activity,
             &self.registration,
+            &self.composite,
             &self.host,
         ];
         one.into_iter().flatten().chain(&self.others).cloned()
@@ -76,8 +79,21 @@ pub(super) fn route(observation: &Observation<'_>) -> Route {
         activity: activity::subject(observation),
         stops: activity::stops(observation),
         registration: registration_of(observation),
+        composite: composite(observation.notice),
         host: host_of_failure(observation),
     }
+}
+
+/// The key has no cluster: not every event of the alarm shows it.
+fn composite(notice: &Notice) -> Option<SubjectKey> {
+    let Facts::Alarm(alarm) = &notice.facts else {
+        return None;
+    };
+    let name = alarm.name.as_deref().filter(|_| alarm.is_composite)?;
+    Some(SubjectKey {
+        cluster: String::new(),
+        ..SubjectKey::new(SubjectKind::Alarm, notice, name)
+    })
 }
 
 fn host_of_failure(observation: &Observation<'_>) -> Option<SubjectKey> {

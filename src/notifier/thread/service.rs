@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ThreadState;
 use super::deployment::Replacement;
-use super::incident::{self, Deployed, Sign, Touch};
+use super::incident::{self, AlarmEnd, Deployed, Sign, Touch};
 use super::observation::Observation;
 use super::other_rollout;
 use super::registration::Registration;
@@ -51,9 +51,9 @@ pub(super) struct ServiceMemory {
     pub(super) stray_completion: Option<(String, UnixTime)>,
     /// The tasks of deployments whose beginnings are still to come.
     pub(super) strays: Vec<StrayTasks>,
-    /// When alarms were OK last. An alarm may come after the event that says that it is over.
+    /// When alarms were over last. An alarm may come after the event that says that it is over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) alarms_ok: Vec<(String, UnixTime)>,
+    alarm_ends: Vec<(String, AlarmEnd)>,
     /// The latest sign of a recovery: a failure before it may come after it.
     pub(super) last_sign: Option<(Sign, UnixTime)>,
     /// When the service was created and deleted last.
@@ -97,19 +97,19 @@ impl ServiceMemory {
         known.map(|(_, definition)| definition.as_str())
     }
 
-    /// Notes when an alarm was OK.
-    pub(super) fn note_alarm_ok(&mut self, name: &str, at: UnixTime) {
-        let known = self.alarm_ok(name);
-        self.alarms_ok.retain(|(known, _)| known != name);
-        let at = known.map_or(at, |it| it.max(at));
-        self.alarms_ok.push((name.to_owned(), at));
-        drop_first(&mut self.alarms_ok, MOST_IDS);
+    /// Notes that an alarm is over.
+    pub(super) fn note_alarm_end(&mut self, name: &str, end: AlarmEnd) {
+        let known = self.alarm_end(name).filter(|it| it.at > end.at);
+        self.alarm_ends.retain(|(known, _)| known != name);
+        self.alarm_ends
+            .push((name.to_owned(), known.unwrap_or(end)));
+        drop_first(&mut self.alarm_ends, MOST_IDS);
     }
 
-    /// When an alarm was OK last.
-    pub(super) fn alarm_ok(&self, name: &str) -> Option<UnixTime> {
-        let known = self.alarms_ok.iter().find(|(known, _)| known == name);
-        known.map(|(_, at)| *at)
+    /// When an alarm was over last, and how.
+    pub(super) fn alarm_end(&self, name: &str) -> Option<AlarmEnd> {
+        let known = self.alarm_ends.iter().find(|(known, _)| known == name);
+        known.map(|(_, end)| *end)
     }
 
     pub(super) fn remember(&mut self, id: &str) {

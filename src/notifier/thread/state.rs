@@ -76,6 +76,9 @@ pub struct SubjectState {
     pub(super) registrations: Vec<Registration>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) awaiting: Vec<Awaiting>,
+    /// Of a composite alarm: the subject whose incident it is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) alarm_of: Option<SubjectKey>,
     /// Of an entry of `EXPECT`: the last tasks and the clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expectation: Option<Box<ExpectationMemory>>,

@@ -71,9 +71,10 @@ impl Switches {
                 let is_ecs = detail["serviceNamespace"] == "ecs" && detail["scaledToMax"] == true;
                 is_ecs.then_some("scaling")
             }
-            ("aws.cloudwatch", "CloudWatch Alarm State Change") => {
-                is_alarm_of_ecs(detail).then_some("alarms")
-            }
+            (
+                "aws.cloudwatch",
+                "CloudWatch Alarm State Change" | "CloudWatch Alarm Configuration Change",
+            ) => is_alarm_of_ecs(detail).then_some("alarms"),
             ("aws.codedeploy", "CodeDeploy Deployment State-change Notification") => {
                 Some("code_deploy")
             }

@@ -218,11 +218,16 @@ impl TemplateNames {
 
     pub(super) fn add_alarm(&mut self, alarm: &AlarmFacts) {
         self.resource = None;
-        self.alarm = alarm.name.as_deref().map(|it| shown_name(it).to_owned());
+        // A name that only looks like one of target tracking is shown as it is.
+        let shown = |it: &str| match alarm.tracks {
+            Some(_) => shown_name(it).to_owned(),
+            None => it.to_owned(),
+        };
+        self.alarm = alarm.name.as_deref().map(shown);
         self.status = Some(in_words(alarm.state).to_owned());
         self.measured = alarm.measured();
         // The headline says the same with fewer words.
-        let is_said = self.measured.is_some() && alarm.value.is_some();
+        let is_said = self.measured.is_some() && alarm.value.is_some() && alarm.threshold.is_some();
         let is_said = is_said || !alarm.triggered_by.is_empty();
         self.reason = alarm.reason.clone().filter(|_| !is_said);
         self.advice = (alarm.tracks.is_some() && alarm.is_on()).then_some(
@@ -247,6 +252,8 @@ fn in_words(state: AlarmState) -> &'static str {
         AlarmState::Ok => "OK",
         AlarmState::Alarm => "in alarm",
         AlarmState::InsufficientData => "without data",
+        AlarmState::Deleted => "deleted",
+        AlarmState::Changed => "changed",
         AlarmState::Unknown => "in an unknown state",
     }
 }

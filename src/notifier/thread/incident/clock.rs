@@ -92,6 +92,7 @@ impl Incident {
         settings: &ThreadSettings,
     ) {
         self.pass_steps(until, settings);
+        self.end_long_holds(until);
         let Some(due) = self.resolve_due(kind, settings) else {
             return;
         };
@@ -123,7 +124,7 @@ impl Incident {
     }
 
     fn pass_steps(&mut self, until: UnixTime, settings: &ThreadSettings) {
-        let Some(opened_at) = self.shown.opened_at else {
+        let Some(opened_at) = self.steps_since() else {
             return;
         };
         while let Some(step) = settings.step(self.step) {
@@ -140,6 +141,12 @@ impl Incident {
                 _ => {}
             }
         }
+    }
+
+    /// From when the steps of the reminders count.
+    pub(super) fn steps_since(&self) -> Option<UnixTime> {
+        let opened_at = self.shown.opened_at;
+        opened_at.max(self.failing_since.filter(|_| opened_at.is_some()))
     }
 
     /// How long there must be no failure. Each return doubles it.
@@ -183,6 +190,7 @@ impl Incident {
         let resolve = self.resolve_due(kind, settings);
         let edit = self.shown.edit_due().filter(|_| settings.has_edits);
         let step = self.step_due(settings);
+        let hold = self.hold_ends_at().filter(|_| !self.is_over());
         let escalation = self
             .open_since()
             .and_then(|since| self.escalation.due_at(since, settings));
@@ -191,7 +199,7 @@ impl Incident {
             let shown_at = self.return_shown_at.map(|at| at.plus(BETWEEN_RETURNS));
             shown_at.unwrap_or_default()
         });
-        [resolve, edit, step, escalation, back]
+        [resolve, edit, step, hold, escalation, back]
             .into_iter()
             .flatten()
             .min()
@@ -201,17 +209,15 @@ impl Incident {
     pub(super) fn open_since(&self) -> Option<UnixTime> {
         let is_open = self.state() == ThreadState::Open && self.storm.is_none();
         let opened_at = self.shown.opened_at.filter(|_| is_open && self.urgent)?;
-        Some(
-            self.return_shown_at
-                .map_or(opened_at, |at| at.max(opened_at)),
-        )
+        let later = [self.return_shown_at, self.urgent_since];
+        Some(later.into_iter().flatten().fold(opened_at, UnixTime::max))
     }
 
     /// A step matters only if there is something to remind of.
     fn step_due(&self, settings: &ThreadSettings) -> Option<UnixTime> {
         let has_failures = self.total > self.turn_total;
         let is_open = self.state() == ThreadState::Open && self.storm.is_none();
-        let opened_at = self.shown.opened_at.filter(|_| has_failures && is_open)?;
-        Some(opened_at.plus(settings.step(self.step)?))
+        let since = self.steps_since().filter(|_| has_failures && is_open)?;
+        Some(since.plus(settings.step(self.step)?))
     }
 }

@@ -136,12 +136,12 @@ impl Incident {
 
     /// Steps that passed while the incident was resolved are left out.
     fn skip_steps(&mut self, now: UnixTime, settings: &ThreadSettings) {
-        let Some(opened_at) = self.shown.opened_at else {
+        let Some(since) = self.steps_since() else {
             return;
         };
         while settings
             .step(self.step)
-            .is_some_and(|step| opened_at.plus(step) <= now)
+            .is_some_and(|step| since.plus(step) <= now)
         {
             self.step += 1;
         }

@@ -9,8 +9,8 @@ use crate::ecs::diagnosis::Cause;
 use crate::ecs::service_events::follows_from_failures;
 use crate::ecs::target_tracking::shown_name;
 use crate::notifier::thread::{
-    CauseCount, Deployed, HostState, HostTrouble, Incident, Reason, Resolution, Sign, ThreadState,
-    Touch, Turn, UnixTime,
+    AlarmEndType, AlarmPart, CauseCount, Deployed, HostState, HostTrouble, Incident, Reason,
+    Resolution, Sign, ThreadState, Touch, Turn, UnixTime,
 };
 
 pub(super) fn incident_names(
@@ -51,15 +51,24 @@ pub(super) fn incident_names(
 fn alarms(incident: &Incident) -> Vec<String> {
     let many = incident.causes.len() > 1;
     let alarms = incident.alarms.iter().filter(|_| many);
-    let alarms = alarms.map(|it| match it.ok_at.filter(|_| !it.is_on()) {
-        Some(ok_at) => format!(
-            "{} was on for {}",
-            shown_name(&it.name),
-            rough(ok_at.since(it.on_at))
-        ),
-        None => format!("{} is on", shown_name(&it.name)),
-    });
-    alarms.collect()
+    alarms.map(alarm).collect()
+}
+
+fn alarm(part: &AlarmPart) -> String {
+    let name = match part.is_of_tracking {
+        true => shown_name(&part.name),
+        false => &part.name,
+    };
+    let Some(end) = part.end() else {
+        return format!("{name} is on");
+    };
+    let lasted = rough(end.at.since(part.on_at));
+    match end.how {
+        AlarmEndType::Ok => format!("{name} was on for {lasted}"),
+        AlarmEndType::NoData => format!("{name} has no data any more, after {lasted}"),
+        AlarmEndType::Deleted => format!("{name} was deleted after {lasted}"),
+        AlarmEndType::HeldTooLong => format!("{name} has been on for more than {lasted}"),
+    }
 }
 
 /// The headline of an incident after its subject. `None` if the event's own headline says it: there is only one failure.
@@ -159,6 +168,13 @@ fn resolved(incident: &Incident) -> String {
         Some(Resolution::ByHand) => format!("was closed by hand after {lasted}: {causes}"),
         // Only what did not run is expected.
         Some(Resolution::NotExpected) => format!("is not expected any more: {causes}"),
+        Some(Resolution::Quiet) if incident.has_only_alarms() => {
+            let is_ok = |it: &AlarmPart| it.end().is_some_and(|it| it.how == AlarmEndType::Ok);
+            let others = incident.alarms.iter().filter(|it| !is_ok(it));
+            let others = others.map(|it| format!("{}; ", alarm(it)));
+            let others: String = others.collect();
+            format!("is not in alarm any more: {others}{causes}")
+        }
         Some(Resolution::Quiet) => format!("has no more failures: {runs}{causes}"),
         Some(Resolution::Recovered) | None => {
             let with = incident.recovered_with().map(with);
