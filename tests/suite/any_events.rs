@@ -22,9 +22,10 @@ use serde_json::Value;
 
 static RENDERER: LazyLock<Renderer> = LazyLock::new(Renderer::default);
 
-/// Tasks of some stories and of a service are expected, and one that never comes.
+/// Tasks of some stories and of a service are expected, and one that never comes. They are expected seldom: each deadline
+/// that is missed is a message to render.
 static SETTINGS: LazyLock<ThreadSettings> = LazyLock::new(|| {
-    let expect = "ledger-export: cron(30 2 * * ? *), report-nightly: 1h, checkout: rate(2 hours), nobody: 9h";
+    let expect = "ledger-export: cron(30 2 ? * MON *), report-nightly: 60h, checkout: rate(5 days), nobody: 216h";
     let variables = [("EXPECT".to_owned(), expect.to_owned())];
     Filter::read(&variables)
         .expect("the entries are correct")
