@@ -544,6 +544,10 @@ pub struct RolloutFacts {
     pub group: Option<String>,
     /// The deployment that this one rolls back. AWS is asked.
     pub rolls_back: Option<String>,
+    /// The id of its task set, which its tasks have as `startedBy`. AWS is asked.
+    pub task_set: Option<String>,
+    /// Until when it waits for somebody. AWS is asked.
+    pub decide_by: Option<Time>,
     /// Whether it is about ECS. `None` if only AWS can tell, and has not.
     pub is_of_ecs: Option<bool>,
 }

@@ -182,7 +182,7 @@ impl Enricher {
         );
         let of_others = join3(
             code_deploy::fetch(&aws, &self.groups, &notices),
-            hosts::fetch(&aws, &self.places, self.own_account.get(), &notices),
+            self.fetch_hosts(&aws, until, &notices),
             alarm::fetch(&aws, &self.alarms, &notices),
         );
         let ((tasks, deployments, ()), (code_deployments, places, alarms)) =
@@ -211,6 +211,18 @@ impl Enricher {
             log_tail.add_to(&aws, notices, policy).await;
         }
         aws.report();
+    }
+
+    /// Looking for instances may take many calls. Half of the time is for what other events lack.
+    async fn fetch_hosts(
+        &self,
+        aws: &AwsCalls<'_>,
+        until: Instant,
+        notices: &[&mut Notice],
+    ) -> hosts::Places {
+        let now = Instant::now();
+        let aws = aws.until(now + until.saturating_duration_since(now) / 2);
+        hosts::fetch(&aws, &self.places, self.own_account.get(), notices).await
     }
 
     async fn fetch_alias(&self, aws: &AwsCalls<'_>, notices: &[&mut Notice]) {
@@ -249,7 +261,7 @@ impl Enricher {
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
             .or_else(|| Some(task::retired(notice).first()?.0.region.clone()))
-            .or_else(|| Some(code_deploy::missing(notice)?.0))
+            .or_else(|| Some(code_deploy::missing(notice)?.region))
             .or_else(|| Some(alarm::missing(notice)?.region().to_owned()))
             .or_else(|| Some(hosts::missing(notice).first()?.region().to_owned()))
             .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
@@ -110,7 +110,7 @@ pub(super) struct AwsCalls<'a> {
     clients: &'a ClientCache,
     limit: Duration,
     until: Instant,
-    problems: Mutex<BTreeMap<String, usize>>,
+    problems: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl<'a> AwsCalls<'a> {
@@ -119,7 +119,17 @@ impl<'a> AwsCalls<'a> {
             clients,
             limit,
             until,
-            problems: Mutex::new(BTreeMap::new()),
+            problems: Arc::default(),
+        }
+    }
+
+    /// The same calls with less time. Their failures are logged with those of the others.
+    pub(super) fn until(&self, until: Instant) -> Self {
+        Self {
+            clients: self.clients,
+            limit: self.limit,
+            until: self.until.min(until),
+            problems: Arc::clone(&self.problems),
         }
     }
 
@@ -205,10 +215,8 @@ impl<'a> AwsCalls<'a> {
     /// Logs one line that explains why messages lack facts. Errors of AWS contain names, so control characters are
     /// escaped.
     pub(super) fn report(self) {
-        let problems = self
-            .problems
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let problems = std::mem::take(&mut *problems);
         metrics::count_enrichment_failures(problems.values().sum());
         let lines = problems.into_iter().map(|(what, times)| match times {
             1 => what,

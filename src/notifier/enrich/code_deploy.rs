@@ -1,5 +1,6 @@
-//! CodeDeploy's GetDeployment and GetDeploymentGroup: the cluster and the service of a deployment, what it deploys, why it
-//! failed, and whether it is a rollback.
+//! CodeDeploy's GetDeployment and GetDeploymentGroup: the cluster and the service of a deployment, why it failed, and whether
+//! it is a rollback. What it deploys only ECS's DescribeServices says: GetDeployment returns the application specification
+//! without its content, and the task set of the service names both.
 //!
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_GetDeployment.html>,
 //! <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_GetDeploymentGroup.html>
@@ -7,13 +8,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::answer_cache::AnswerCache;
-use super::calls::{AwsCalls, region};
+use super::calls::{AwsCalls, Cluster, region};
+use super::deployment::fetch_services;
 use crate::aws::service;
-use crate::ecs::arn;
-use crate::ecs::event::Fields;
+use crate::ecs::arn::{self, is_name};
+use crate::ecs::event::{Fields, Time};
 use crate::ecs::notice::{Facts, Notice, RolloutFacts, RolloutState, RolloutTool};
 
 /// A deployment group keeps its service for longer.
@@ -22,8 +25,13 @@ const FRESH: Duration = Duration::from_secs(3_600);
 /// The most groups in memory.
 const MOST: usize = 1_000;
 
-/// A deployment, by its region and id.
-type DeploymentKey = (String, String);
+/// A deployment, by its account, its region and its id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct DeploymentKey {
+    account: String,
+    pub(super) region: String,
+    id: String,
+}
 
 /// A deployment group, by its region, application and name.
 type GroupKey = (String, String, String);
@@ -39,12 +47,20 @@ pub(super) struct CodeDeployment {
     is_of_ecs: Option<bool>,
     /// The cluster and the service. `None` if the deployment group is not known, or names none.
     service: Option<ServiceNames>,
-    /// `checkout:58`.
-    task_definition: Option<String>,
+    task_set: Option<TaskSet>,
     reason: Option<String>,
     rolls_back: Option<String>,
-    /// Whether it waits for somebody before it moves the traffic.
-    waits: bool,
+    /// For how long it waits for somebody before it moves the traffic. `None` if it does not wait.
+    waits: Option<Duration>,
+}
+
+/// The tasks that it starts.
+#[derive(Debug, Clone)]
+struct TaskSet {
+    /// `ecs-svc/1234`, which its tasks have as `startedBy`.
+    id: Option<String>,
+    /// `checkout:58`.
+    task_definition: Option<String>,
 }
 
 /// The services of deployment groups.
@@ -58,7 +74,11 @@ pub(super) fn cache() -> GroupCache {
 pub(super) fn missing(notice: &Notice) -> Option<DeploymentKey> {
     let rollout = rollout(notice).filter(|it| it.is_of_ecs.is_none())?;
     let id = rollout.id.clone().filter(|it| is_deployment(it))?;
-    Some((region(notice)?, id))
+    Some(DeploymentKey {
+        account: notice.origin.account.clone()?,
+        region: region(notice)?,
+        id,
+    })
 }
 
 fn rollout(notice: &Notice) -> Option<&RolloutFacts> {
@@ -90,9 +110,10 @@ pub(super) async fn fetch(
 async fn describe(
     aws: &AwsCalls<'_>,
     groups: &GroupCache,
-    (region, id): &DeploymentKey,
+    key: &DeploymentKey,
 ) -> Option<CodeDeployment> {
     const CALL: &str = "GetDeployment";
+    let DeploymentKey { region, id, .. } = key;
     let client = aws.service(service::CODE_DEPLOY, region);
     let input = json!({"deploymentId": id});
     let answer = aws.call(CALL, client.call(CALL, &input)).await?;
@@ -108,10 +129,14 @@ async fn describe(
         }
         None => None,
     };
+    let task_set = match &service {
+        Some(service) => task_set(aws, key, service).await,
+        None => None,
+    };
     Some(CodeDeployment {
         is_of_ecs,
         service,
-        task_definition: task_definition(info),
+        task_set,
         reason: reason(info),
         rolls_back: info
             .object("rollbackInfo")
@@ -149,16 +174,23 @@ async fn service_of(
     service
 }
 
-/// The application specification names the task definition, as JSON or as YAML.
-fn task_definition(info: Fields<'_>) -> Option<String> {
-    let revision = info.object("revision");
-    let content = ["appSpecContent", "string"]
-        .iter()
-        .find_map(|key| revision.object(key).text("content"))?;
-    let (_, after) = content.split_once(":task-definition/")?;
-    let end = after.find(|it: char| !it.is_ascii_alphanumeric() && !"-_:".contains(it));
-    let name = &after[..end.unwrap_or(after.len())];
-    (!name.is_empty()).then(|| name.to_owned())
+/// The task set of a deployment. `None` if there is none yet, or none any more.
+async fn task_set(
+    aws: &AwsCalls<'_>,
+    key: &DeploymentKey,
+    (cluster, service): &ServiceNames,
+) -> Option<TaskSet> {
+    let cluster = Cluster::new(&key.account, &key.region, cluster)?;
+    let member = is_name(service).then(|| (cluster, service.clone()));
+    let found = fetch_services(aws, member.into_iter()).await;
+    let mut task_sets = found.values().flat_map(|it| &it.task_sets);
+    let task_set = task_sets.find(|it| it.external_id() == Some(&key.id))?;
+    Some(TaskSet {
+        id: task_set.id().map(str::to_owned),
+        task_definition: task_set
+            .task_definition()
+            .map(|it| arn::name(it).to_owned()),
+    })
 }
 
 /// `HEALTH_CONSTRAINTS: The deployment failed because …`.
@@ -172,13 +204,16 @@ fn reason(info: Fields<'_>) -> Option<String> {
     }
 }
 
-/// The wait in minutes counts only for `STOP_DEPLOYMENT`.
+/// CodeDeploy waits only with `STOP_DEPLOYMENT`, and then stops the deployment.
 /// <https://docs.aws.amazon.com/codedeploy/latest/APIReference/API_DeploymentReadyOption.html>
-fn waits(info: Fields<'_>) -> bool {
+fn waits(info: Fields<'_>) -> Option<Duration> {
     let ready = info
         .object("blueGreenDeploymentConfiguration")
         .object("deploymentReadyOption");
-    ready.text("actionOnTimeout").as_deref() == Some("STOP_DEPLOYMENT")
+    let minutes = ready.number("waitTimeInMinutes").unwrap_or_default();
+    let minutes = u64::try_from(minutes).unwrap_or_default();
+    let waits = ready.text("actionOnTimeout").as_deref() == Some("STOP_DEPLOYMENT");
+    waits.then(|| Duration::from_secs(minutes.saturating_mul(60)))
 }
 
 pub(super) fn add_to(notice: &mut Notice, deployments: &CodeDeployments) {
@@ -189,59 +224,35 @@ pub(super) fn add_to(notice: &mut Notice, deployments: &CodeDeployments) {
         notice.subject.cluster = Some(cluster.clone());
         notice.subject.service = Some(service.clone());
     }
-    if let Some(definition) = &found.task_definition {
+    let task_set = found.task_set.as_ref();
+    if let Some(definition) = task_set.and_then(|it| it.task_definition.as_ref()) {
         let (family, revision) = arn::task_definition(definition);
         notice.subject.family = Some(family);
         notice.subject.revision = revision;
     }
     if let Facts::Rollout(rollout) = &mut notice.facts {
+        rollout.task_set = task_set.and_then(|it| it.id.clone());
+        rollout.decide_by = found.waits.and_then(|it| after(rollout, it));
         rollout.is_of_ecs = found.is_of_ecs;
         rollout.reason = found.reason.clone();
         rollout.rolls_back = found.rolls_back.clone();
-        if rollout.state == RolloutState::Ready && !found.waits {
+        if rollout.state == RolloutState::Ready && found.waits.is_none() {
             // It goes on by itself.
             rollout.state = RolloutState::InProgress;
         }
     }
 }
 
+/// So long after the event. `None` if the event has no time, or if the wait is not known.
+fn after(rollout: &RolloutFacts, wait: Duration) -> Option<Time> {
+    let at = rollout.updated_at.as_ref()?.instant()?;
+    let end = at.checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
+    (!wait.is_zero()).then(|| Time::read(end.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
-
-    fn task_definition_in(content: &Value) -> Option<String> {
-        let info = json!({"revision": {"appSpecContent": {"content": content}}});
-        task_definition(Fields::new(&info))
-    }
-
-    #[test]
-    fn the_specification_names_the_task_definition() {
-        let arn = "arn:aws:ecs:eu-west-1:210987654321:task-definition/checkout:58";
-        for (content, expected) in [
-            (
-                json!({"Resources": [{"TargetService": {"Properties": {"TaskDefinition": arn}}}]})
-                    .to_string(),
-                Some("checkout:58"),
-            ),
-            (
-                format!(
-                    "Resources:\n- TargetService:\n    Properties:\n      TaskDefinition: {arn}\n      LoadBalancerInfo: x"
-                ),
-                Some("checkout:58"),
-            ),
-            ("TaskDefinition: <TASK_DEFINITION>".to_owned(), None),
-            (
-                "arn:aws:ecs:eu-west-1:210987654321:task-definition/".to_owned(),
-                None,
-            ),
-        ] {
-            let found = task_definition_in(&json!(content));
-            assert_eq!(found.as_deref(), expected, "{content}");
-        }
-        assert_eq!(task_definition_in(&Value::Null), None);
-    }
 
     #[test]
     fn only_ids_of_deployments_are_asked_for() {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_ecs::primitives::DateTime;
-use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent};
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, ServiceEvent, TaskSet};
 
 use super::calls::{AwsCalls, Cluster, Member};
 use crate::aws::CallError;
@@ -26,6 +26,8 @@ pub(super) struct ServiceState {
     deployments: Vec<Deployment>,
     /// The last hundred service events.
     events: Vec<ServiceEvent>,
+    /// Of a service that CodeDeploy deploys.
+    pub(super) task_sets: Vec<TaskSet>,
     /// The running and the desired tasks.
     pub(super) counts: (i64, i64),
 }
@@ -82,6 +84,7 @@ async fn describe(
         let service = ServiceState {
             deployments: service.deployments().to_vec(),
             events: service.events().to_vec(),
+            task_sets: service.task_sets().to_vec(),
             counts: (
                 i64::from(service.running_count()),
                 i64::from(service.desired_count()),

@@ -13,11 +13,14 @@ use super::answer_cache::AnswerCache;
 use super::calls::{AwsCalls, region};
 use crate::aws::CallError;
 use crate::ecs::arn::{self, Arn};
-use crate::ecs::event::is_instance;
+use crate::ecs::event::{HostEventType, is_instance};
 use crate::ecs::notice::{Facts, Notice};
 
 /// An instance does not change its cluster. An answer that there is none may be too early.
 const FRESH: Duration = Duration::from_secs(600);
+
+/// A cluster may get its first instance any time.
+const FRESH_CLUSTERS: Duration = Duration::from_secs(120);
 
 /// The most answers in memory.
 const MOST: usize = 2_000;
@@ -88,10 +91,26 @@ impl Place {
 
 pub(super) type Places = HashMap<Question, Answer>;
 
-pub(super) type PlaceCache = AnswerCache<Question, Answer>;
+/// The answers of the last minutes.
+#[derive(Debug)]
+pub(super) struct PlaceCache {
+    places: AnswerCache<Question, Answer>,
+    clusters: AnswerCache<Home, Vec<KnownCluster>>,
+}
+
+/// A cluster of the account.
+#[derive(Debug, Clone)]
+struct KnownCluster {
+    arn: String,
+    has_instances: bool,
+    capacity_providers: Vec<String>,
+}
 
 pub(super) fn cache() -> PlaceCache {
-    AnswerCache::new(FRESH, MOST)
+    PlaceCache {
+        places: AnswerCache::new(FRESH, MOST),
+        clusters: AnswerCache::new(FRESH_CLUSTERS, MOST),
+    }
 }
 
 /// What must be asked about a notice.
@@ -101,7 +120,10 @@ pub(super) fn missing(notice: &Notice) -> Vec<Question> {
     };
     match &notice.facts {
         Facts::Host(host) if host.is_of_ecs.is_none() => {
-            match (&notice.subject.ec2_instance, &host.group) {
+            // What could not be launched is no container instance, but its group may be one of a cluster.
+            let is_launched = host.what != HostEventType::LaunchFailed;
+            let id = notice.subject.ec2_instance.as_ref();
+            match (id.filter(|_| is_launched), &host.group) {
                 (Some(id), _) => about_instance(&home, id).into_iter().collect(),
                 (None, Some(name)) => vec![Question {
                     home,
@@ -138,7 +160,7 @@ pub(super) async fn fetch(
     let mut places = Places::new();
     let mut unknown: HashMap<Home, Vec<Question>> = HashMap::new();
     for question in wanted {
-        match cache.get(&question) {
+        match cache.places.get(&question) {
             Some(answer) => _ = places.insert(question, answer),
             None => unknown
                 .entry(question.home.clone())
@@ -147,7 +169,7 @@ pub(super) async fn fetch(
         }
     }
     for (home, questions) in unknown {
-        let Some(clusters) = clusters_of(aws, &home, own_account).await else {
+        let Some(clusters) = clusters_of(aws, cache, &home, own_account).await else {
             continue;
         };
         let (region, clusters) = (&home.region, &clusters);
@@ -156,24 +178,27 @@ pub(super) async fn fetch(
                 About::Instance(id) => instance(aws, region, clusters, id).await?,
                 About::Group(name) => group(aws, region, clusters, name).await?,
             };
+            // It is kept at once: the time may end before the next answer.
+            if answer.as_ref().is_none_or(Place::is_complete) {
+                cache.places.put(question.clone(), answer.clone());
+            }
             Some((question, answer))
         });
-        for (question, answer) in aws.all(asked).await {
-            if answer.as_ref().is_none_or(Place::is_complete) {
-                cache.put(question.clone(), answer.clone());
-            }
-            places.insert(question, answer);
-        }
+        places.extend(aws.all(asked).await);
     }
     places
 }
 
-/// The ARNs of all clusters of an account. `None` if AWS did not say: it answers about the caller's account only.
+/// All clusters of an account. `None` if AWS did not say: it answers about the caller's account only.
 async fn clusters_of(
     aws: &AwsCalls<'_>,
+    cache: &PlaceCache,
     home: &Home,
     own_account: Option<&str>,
-) -> Option<Vec<String>> {
+) -> Option<Vec<KnownCluster>> {
+    if let Some(known) = cache.clusters.get(home) {
+        return Some(known);
+    }
     let is_own = own_account.map(|own| own == home.account);
     if is_own == Some(false) {
         return None;
@@ -183,7 +208,10 @@ async fn clusters_of(
     let mut accounts = clusters.iter().map(account);
     let is_own = is_own.unwrap_or(!clusters.is_empty());
     let is_answer = is_own && accounts.all(|it| it.as_ref() == Some(&home.account));
-    is_answer.then_some(clusters)
+    let arns = Some(clusters).filter(|_| is_answer)?;
+    let clusters = describe_clusters(aws, &home.region, &arns).await?;
+    cache.clusters.put(home.clone(), clusters.clone());
+    Some(clusters)
 }
 
 /// The ARNs of all clusters of the caller's account.
@@ -209,16 +237,17 @@ async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
     Some(clusters)
 }
 
-/// Looks for the instance in each cluster. `None` if AWS did not answer about all of them.
+/// Looks for the instance in each cluster that has instances. `None` if AWS did not answer about all of them.
 async fn instance(
     aws: &AwsCalls<'_>,
     region: &str,
-    clusters: &[String],
+    clusters: &[KnownCluster],
     id: &str,
 ) -> Option<Answer> {
     let asked = clusters
         .iter()
-        .map(|cluster| async move { Some(instance_in(aws, region, cluster, id).await) });
+        .filter(|cluster| cluster.has_instances)
+        .map(|cluster| async move { Some(instance_in(aws, region, &cluster.arn, id).await) });
     let found = aws.all(asked).await;
     let is_complete = found.iter().all(Option::is_some);
     let place = found.into_iter().flatten().flatten().next();
@@ -324,18 +353,16 @@ async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Ve
 async fn group(
     aws: &AwsCalls<'_>,
     region: &str,
-    clusters: &[String],
+    clusters: &[KnownCluster],
     name: &str,
 ) -> Option<Answer> {
     let Some(provider) = provider_of(aws, region, name).await? else {
         return Some(None);
     };
-    let has_provider = |it: &Cluster| it.capacity_providers().contains(&provider);
-    let known = describe_clusters(aws, region, clusters).await?;
-    let cluster = known.iter().find(|it| has_provider(it));
-    let cluster = cluster.and_then(|it| it.cluster_name()).map(str::to_owned);
+    let has_provider = |it: &&KnownCluster| it.capacity_providers.contains(&provider);
+    let cluster = clusters.iter().find(has_provider);
     Some(cluster.map(|cluster| Place {
-        cluster,
+        cluster: arn::name(&cluster.arn).to_owned(),
         capacity_provider: Some(provider.clone()),
         ..Place::default()
     }))
@@ -381,7 +408,7 @@ async fn describe_clusters(
     aws: &AwsCalls<'_>,
     region: &str,
     clusters: &[String],
-) -> Option<Vec<Cluster>> {
+) -> Option<Vec<KnownCluster>> {
     const CALL: &str = "DescribeClusters";
     /// The most clusters in one call.
     const AT_ONCE: usize = 100;
@@ -396,9 +423,17 @@ async fn describe_clusters(
                 .map_err(|error| CallError::of(CALL, error))
         };
         let answer = aws.call(CALL, answer).await?;
-        found.extend(answer.clusters().iter().cloned());
+        found.extend(answer.clusters().iter().filter_map(known_cluster));
     }
     Some(found)
+}
+
+fn known_cluster(cluster: &Cluster) -> Option<KnownCluster> {
+    Some(KnownCluster {
+        arn: cluster.cluster_arn()?.to_owned(),
+        has_instances: cluster.registered_container_instances_count() > 0,
+        capacity_providers: cluster.capacity_providers().to_vec(),
+    })
 }
 
 pub(super) fn add_to(notice: &mut Notice, places: &Places) {

@@ -66,9 +66,24 @@ pub struct Deployment {
     /// Since when CodeDeploy waits before it moves the traffic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ready_at: Option<UnixTime>,
+    /// Until when it waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_until: Option<UnixTime>,
+    /// Since when it is being stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stopping_at: Option<UnixTime>,
+    /// Somebody stopped it. Of a daemon: or it failed, or a newer one replaces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Fact>,
+    /// Whether it is one of a managed daemon.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_daemon: bool,
     /// Its id in CodeDeploy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_deploy: Option<String>,
+    /// The id of the task set that it made, which its tasks name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) task_set: Option<String>,
     pub failed: Option<Fact>,
     pub rollback: Option<Fact>,
     pub rollback_failed: Option<Fact>,
@@ -185,6 +200,7 @@ impl Deployment {
             (None, Some(_)) => ThreadState::Failed,
             (None, None) if self.completed_at.is_some() => ThreadState::Completed,
             (None, None) if self.replaced_by.is_some() => ThreadState::Replaced,
+            (None, None) if self.stopped.is_some() => ThreadState::Stopped,
             (None, None) if self.waits() => ThreadState::Waiting,
             (None, None) => ThreadState::InProgress,
         }
@@ -224,6 +240,7 @@ impl Deployment {
                 .completed_at
                 .max(self.rollback_failed.as_ref().map(|it| it.at))
                 .max(self.failed.as_ref().map(|it| it.at)),
+            ThreadState::Stopped => self.stopped.as_ref().map(|it| it.at),
             _ => None,
         }
     }
@@ -231,12 +248,13 @@ impl Deployment {
     pub fn severity(&self) -> Severity {
         match self.state() {
             ThreadState::Completed => Severity::Success,
-            ThreadState::Waiting => Severity::Warning,
+            ThreadState::Waiting | ThreadState::Stopped => Severity::Warning,
             ThreadState::RollingBack if self.failed.is_none() => Severity::Warning,
             ThreadState::RollingBack => Severity::Critical,
             ThreadState::Failed if self.is_rolled_back() => Severity::Warning,
             ThreadState::Failed => Severity::Critical,
             _ if self.has_failed_hook() || self.tasks.failed > 0 => Severity::Warning,
+            _ if self.is_being_stopped() => Severity::Warning,
             _ => Severity::Info,
         }
     }
@@ -248,7 +266,10 @@ impl Deployment {
     /// Whether somebody can still answer the hook. The first message of a deployment shows an old event as it was.
     pub fn waits_at(&self, now: UnixTime) -> bool {
         let is_first = self.shown.opened_at.is_none_or(|at| at == now);
-        let has_expired = self.hook.as_ref().is_some_and(|it| it.has_expired(now));
+        let has_expired = match self.ready_at {
+            Some(_) => self.ready_until.is_some_and(|it| it <= now),
+            None => self.hook.as_ref().is_some_and(|it| it.has_expired(now)),
+        };
         self.state() == ThreadState::Waiting && (is_first || !has_expired)
     }
 
@@ -260,20 +281,38 @@ impl Deployment {
     }
 
     /// CodeDeploy says by the end of the deployment only that it does not wait any more.
-    pub(super) fn note_ready(&mut self, at: UnixTime) {
+    pub(super) fn note_ready(&mut self, at: UnixTime, until: Option<UnixTime>) {
         if self.ready_at.is_none_or(|known| at < known) {
             self.ready_at = Some(at);
+            self.ready_until = until;
             self.shown.is_outdated = true;
         }
     }
 
+    /// Whether somebody has asked for its end, and it goes on.
+    pub fn is_being_stopped(&self) -> bool {
+        self.stopping_at.is_some() && self.state() == ThreadState::InProgress
+    }
+
+    pub(super) fn note_stopping(&mut self, at: UnixTime) {
+        if self.stopping_at.is_none_or(|known| at < known) {
+            self.stopping_at = Some(at);
+            self.shown.is_outdated = true;
+        }
+    }
+
+    pub(super) fn note_stopped(&mut self, fact: Fact) {
+        keep_earliest(&mut self.stopped, fact, &mut self.shown);
+    }
+
     pub(super) fn is(&self, id: &str) -> bool {
         let id = cut(id, LONGEST_ID);
-        self.id.as_ref() == Some(&id) || self.aliases.contains(&id)
+        self.is_own(&id) || self.aliases.contains(&id)
     }
 
     pub(super) fn is_own(&self, id: &str) -> bool {
-        self.id == Some(cut(id, LONGEST_ID))
+        let id = Some(cut(id, LONGEST_ID));
+        self.id == id || self.task_set == id
     }
 
     pub(super) fn add_alias(&mut self, id: &str) {
@@ -471,7 +510,7 @@ impl Deployment {
                 Some(ThreadState::RollingBack | ThreadState::Failed) => Reason::RolledBack,
                 _ => Reason::Failed,
             },
-            ThreadState::Failed => Reason::Failed,
+            ThreadState::Failed | ThreadState::Stopped => Reason::Failed,
             ThreadState::Completed => Reason::Completed,
             ThreadState::InProgress if is_answered => Reason::Continued,
             _ => Reason::Learned,
@@ -483,7 +522,10 @@ impl Deployment {
             Reason::Opened => {
                 matches!(
                     self.state(),
-                    ThreadState::Failed | ThreadState::RollingBack | ThreadState::Waiting
+                    ThreadState::Failed
+                        | ThreadState::Stopped
+                        | ThreadState::RollingBack
+                        | ThreadState::Waiting
                 ) || self.has_failed_hook()
             }
             Reason::Waits | Reason::HookFailed | Reason::RollsBack | Reason::Failed => true,

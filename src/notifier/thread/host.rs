@@ -19,6 +19,18 @@ const ROUTINE: Duration = Duration::from_secs(30);
 /// An agent that is connected again reports within this time which tasks ended in between.
 const REPORTS_LATER: Duration = Duration::from_secs(60);
 
+/// So long after the event the instance may still be on its way out. One that is stopped may come back later.
+fn takes(what: HostEventType) -> Duration {
+    match what {
+        HostEventType::SpotInterruption | HostEventType::RebalanceRecommendation => {
+            Duration::from_secs(15 * 60)
+        }
+        // A lifecycle hook waits for an hour, unless it is set otherwise.
+        // https://docs.aws.amazon.com/autoscaling/ec2/userguide/lifecycle-hooks-overview.html
+        HostEventType::Termination | HostEventType::LaunchFailed => Duration::from_secs(3_600),
+    }
+}
+
 /// The longest EC2 id that is stored.
 const LONGEST_ID: usize = 64;
 
@@ -80,7 +92,10 @@ impl HostMemory {
             Facts::Instance(instance) => self.note_state(instance, observation.at),
             // A recommendation explains nothing.
             Facts::Host(host) if host.what != HostEventType::RebalanceRecommendation => {
-                self.interrupted.get_or_insert((host.what, observation.at));
+                let is_later = |it: (HostEventType, UnixTime)| it.1 < observation.at;
+                if self.interrupted.is_none_or(is_later) {
+                    self.interrupted = Some((host.what, observation.at));
+                }
             }
             _ => {}
         }
@@ -128,7 +143,9 @@ impl HostMemory {
         let disconnected = disconnected.map(|it| (HostState::AgentDisconnected, it));
         let draining = self.draining_at.filter(|it| *it <= at);
         let draining = draining.map(|it| (HostState::Draining, it));
-        let interrupted = self.interrupted.filter(|(_, since)| *since <= at);
+        let interrupted = self
+            .interrupted
+            .filter(|(what, since)| *since <= at && at.since(*since) <= takes(*what));
         let interrupted = interrupted.map(|(what, since)| (HostState::Interrupted(what), since));
         let trouble = interrupted.or(impaired).or(disconnected).or(draining);
         let (what, since) = trouble?;

@@ -6,7 +6,9 @@ use super::rollout::{LONGEST_REASON, Phase, Slot, find_or_open, get, of_rollback
 use super::service;
 use super::state::SubjectState;
 use super::subject::SubjectKey;
-use super::text::cut_known;
+use super::text::{LONGEST_ID, cut, cut_known};
+use super::unix_time::UnixTime;
+use crate::ecs::event::Time;
 use crate::ecs::notice::{RolloutFacts, RolloutState, RolloutTool};
 
 /// Tells the deployments about an event. Returns false if it is about none of them.
@@ -16,7 +18,9 @@ pub(super) fn observe(
     observation: &Observation<'_>,
     rollout: &RolloutFacts,
 ) -> bool {
-    let Some(id) = rollout.id.as_deref() else {
+    // A state that AWS adds later is posted by itself: nobody knows what it means for the deployment.
+    let id = rollout.id.as_deref();
+    let Some(id) = id.filter(|_| rollout.state != RolloutState::Unknown) else {
         return false;
     };
     let Some(slot) = slot_of(key, state, observation, rollout, id) else {
@@ -33,14 +37,18 @@ pub(super) fn observe(
     };
     deployment.learn_tool(rollout);
     if let Some(definition) = observation.notice.subject.task_definition() {
-        deployment.learn_definition(&definition);
+        match rollout.rolls_back {
+            // What a rollback deploys runs again.
+            Some(_) => deployment.learn_completed_before(&definition),
+            None => deployment.learn_definition(&definition),
+        }
     }
-    let is_known = match rollout.rolls_back {
+    match rollout.rolls_back {
         Some(_) => note_rollback_of(deployment, rollout.state, fact),
-        None => note(deployment, rollout.state, fact),
-    };
+        None => note(deployment, rollout, fact),
+    }
     service::note_end(state);
-    is_known
+    true
 }
 
 /// CodeDeploy rolls back with a deployment of its own.
@@ -61,12 +69,17 @@ fn slot_of(
     }
 }
 
-fn note(deployment: &mut Deployment, state: RolloutState, fact: Fact) -> bool {
-    match state {
-        RolloutState::InProgress | RolloutState::Stopping => deployment.has_begun = true,
-        RolloutState::Ready => deployment.note_ready(fact.at),
+fn note(deployment: &mut Deployment, rollout: &RolloutFacts, fact: Fact) {
+    match rollout.state {
+        RolloutState::InProgress => deployment.has_begun = true,
+        RolloutState::Stopping => deployment.note_stopping(fact.at),
+        RolloutState::Ready => {
+            let until = rollout.decide_by.as_ref().and_then(Time::instant);
+            deployment.note_ready(fact.at, until.map(UnixTime::of));
+        }
         RolloutState::Succeeded => deployment.note_completed(fact.at),
-        RolloutState::Failed | RolloutState::Stopped => deployment.note_failed(fact),
+        RolloutState::Failed => deployment.note_failed(fact),
+        RolloutState::Stopped => deployment.note_stopped(fact),
         RolloutState::RollingBack => deployment.note_rollback(fact),
         RolloutState::RolledBack => {
             deployment.note_completed(fact.at);
@@ -76,13 +89,12 @@ fn note(deployment: &mut Deployment, state: RolloutState, fact: Fact) -> bool {
             deployment.note_rollback(fact.clone());
             deployment.note_rollback_failed(fact);
         }
-        RolloutState::Unknown => return false,
+        RolloutState::Unknown => {}
     }
-    true
 }
 
 /// A state of the deployment that rolls back another one.
-fn note_rollback_of(deployment: &mut Deployment, state: RolloutState, fact: Fact) -> bool {
+fn note_rollback_of(deployment: &mut Deployment, state: RolloutState, fact: Fact) {
     match state {
         RolloutState::Succeeded => {
             deployment.note_completed(fact.at);
@@ -92,14 +104,13 @@ fn note_rollback_of(deployment: &mut Deployment, state: RolloutState, fact: Fact
             deployment.note_rollback(fact.clone());
             deployment.note_rollback_failed(fact);
         }
-        RolloutState::Unknown => return false,
+        RolloutState::Unknown => {}
         RolloutState::InProgress
         | RolloutState::Ready
         | RolloutState::Stopping
         | RolloutState::RollingBack
         | RolloutState::RolledBack => deployment.note_rollback(fact),
     }
-    true
 }
 
 impl Deployment {
@@ -110,5 +121,10 @@ impl Deployment {
         if let Some(id) = rollout.id.as_ref().filter(|_| is_code_deploy) {
             self.code_deploy = Some(id.clone());
         }
+        let task_set = rollout.task_set.as_deref().filter(|_| is_code_deploy);
+        if let Some(task_set) = task_set {
+            self.task_set = Some(cut(task_set, LONGEST_ID));
+        }
+        self.is_of_daemon |= rollout.tool == RolloutTool::Daemon;
     }
 }

@@ -67,8 +67,12 @@ impl Ecs {
             let name = last(it);
             let providers = self.hosts.providers.iter();
             let providers = providers.filter(|(_, (_, cluster))| cluster.as_deref() == Some(name));
+            let instances = self
+                .members("container-instance", &json!({"cluster": name}))
+                .count();
             json!({
                 "clusterArn": self.cluster_arn(name), "clusterName": name, "status": "ACTIVE",
+                "registeredContainerInstancesCount": instances,
                 "capacityProviders": providers.map(|(name, _)| name).collect::<Vec<_>>(),
             })
         });

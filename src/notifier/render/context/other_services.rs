@@ -76,7 +76,7 @@ pub(super) fn code_deploy_commands(id: &str, region: Option<&str>) -> Vec<Comman
 }
 
 /// How to find out why a deployment of CodeDeploy failed.
-fn code_deploy_question(id: &str, region: Option<&str>) -> Option<CommandNames> {
+pub(super) fn code_deploy_question(id: &str, region: Option<&str>) -> Option<CommandNames> {
     let region = region.filter(|it| is_region(it) && is_shell_safe(id))?;
     Some(CommandNames {
         purpose: "To see why".to_owned(),
@@ -130,6 +130,7 @@ impl TemplateNames {
         self.event_text = Some(rollout_in_words(rollout));
         self.reason = rollout.reason.clone();
         self.deployment = rollout.id.clone();
+        self.expires_at = text(rollout.decide_by.as_ref());
         self.application = rollout.application.clone();
         self.is_rollback = rollout.rolls_back.is_some()
             || matches!(

@@ -59,6 +59,12 @@ pub(super) struct ThreadNames {
     waits: bool,
     rolled_back: bool,
     commands: Vec<CommandNames>,
+    /// Until when CodeDeploy waits for somebody.
+    decide_by: Option<String>,
+    /// Its id in CodeDeploy.
+    code_deploy: Option<String>,
+    advice: Option<&'static str>,
+    advice_url: Option<&'static str>,
     // A storm.
     members: Vec<String>,
     /// The zone that most failures share.

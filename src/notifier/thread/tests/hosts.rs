@@ -238,6 +238,18 @@ fn an_interruption_explains_the_tasks_that_fail_with_the_instance() {
     assert_eq!(hosts[0].instance, EC2);
 }
 
+/// A spot instance that was stopped comes back as the same container instance.
+#[test]
+fn an_interruption_explains_nothing_days_later() {
+    let mut scene = Scene::default();
+    scene.arrive_evaluated("10:00:01", &[interruption(SPOT_WARNING, "10:00:00")]);
+    scene.play(&[at("10:16:00", failure("checkout"))]);
+    assert_eq!(troubles(&scene), Vec::<String>::new());
+    scene.arrive_evaluated("11:00:01", &[interruption(SPOT_WARNING, "11:00:00")]);
+    scene.play(&[at("11:02:00", failure("search"))]);
+    assert_eq!(troubles(&scene).len(), 1);
+}
+
 #[test]
 fn launches_that_fail_again_and_again_are_one_message_of_their_group() {
     let launch = |time: &str| {

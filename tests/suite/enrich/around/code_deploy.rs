@@ -13,7 +13,7 @@ const DEPLOYMENT: &str = "d-4F7QK2M9X";
 const ROLLBACK: &str = "d-9ROLLBACK";
 /// How a message names it that is about no known service.
 const GROUP: &str = "checkout, deployment group checkout-prod: deployment by CodeDeploy failed";
-const CALLS: [&str; 2] = ["GetDeployment", "GetDeploymentGroup"];
+const CALLS: [&str; 3] = ["DescribeServices", "GetDeployment", "GetDeploymentGroup"];
 
 /// An account in which CodeDeploy deploys the service checkout.
 async fn account() -> FakeAws {
@@ -21,20 +21,29 @@ async fn account() -> FakeAws {
     let services = json!([{"clusterName": "prod-web", "serviceName": "checkout"}]);
     aws.deployment_group("checkout", "checkout-prod", services);
     aws.code_deployment(DEPLOYMENT, info(json!({})));
+    aws.cluster("prod-web");
+    let task_set = |number: u8, deployment: &str| {
+        json!({
+            "id": format!("ecs-svc/000000000000000005{number}"), "startedBy": "CODE_DEPLOY", "externalId": deployment,
+            "taskDefinition": format!("arn:aws:ecs:eu-west-1:210987654321:task-definition/checkout:{number}"),
+        })
+    };
+    let task_sets = [task_set(57, "d-1EARLIER0"), task_set(58, DEPLOYMENT)];
+    aws.service(
+        "checkout",
+        json!({"serviceName": "checkout", "taskSets": task_sets}),
+    );
     aws
 }
 
-/// A deployment of checkout:58.
+/// A deployment of checkout. GetDeployment never returns the content of the specification.
+/// <https://docs.aws.amazon.com/cli/latest/reference/deploy/get-deployment.html>
 fn info(more: Value) -> Value {
-    let specification = json!({"version": 0.0, "Resources": [{"TargetService": {
-        "Type": "AWS::ECS::Service",
-        "Properties": {"TaskDefinition": "arn:aws:ecs:eu-west-1:210987654321:task-definition/checkout:58"},
-    }}]});
     let mut info = json!({
         "applicationName": "checkout",
         "deploymentGroupName": "checkout-prod",
         "computePlatform": "ECS",
-        "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": specification.to_string()}},
+        "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": null, "sha256": "6f1c"}},
     });
     let more = more.as_object().unwrap().clone();
     info.as_object_mut().unwrap().extend(more);
@@ -94,6 +103,7 @@ async fn a_failure_and_its_rollback_are_one_deployment() {
         event
     });
     let run = notify(&aws, payloads.collect(), &[]).await;
+    assert_eq!(aws.bodies("DescribeServices").len(), 4, "{}", run.log);
     let headlines: Vec<_> = run
         .messages
         .iter()

@@ -76,11 +76,13 @@ async fn the_cluster_of_an_instance_and_its_services_are_named() {
         let services = "checkout, mailer (4 tasks in all)";
         assert_posted(&run, &["prod-web: instance", EC2, services]);
         let calls = sorted(counted(&aws));
+        // The other clusters have no instances.
         let expected = [
+            ("DescribeClusters", 1),
             ("DescribeContainerInstances", 1),
             ("DescribeTasks", 1),
             ("ListClusters", 1),
-            ("ListContainerInstances", 3),
+            ("ListContainerInstances", 1),
             ("ListTasks", 1),
         ];
         let expected = expected.map(|(name, times)| (name.to_owned(), times));
@@ -105,7 +107,8 @@ async fn an_instance_is_looked_up_once() {
     assert_posted(&run, &["checkout, mailer"]);
     assert_eq!(run.log.matches("slack counted").count(), 1, "{}", run.log);
     assert_eq!(aws.bodies("ListClusters").len(), 1);
-    assert_eq!(aws.bodies("ListContainerInstances").len(), 3);
+    assert_eq!(aws.bodies("DescribeClusters").len(), 1);
+    assert_eq!(aws.bodies("ListContainerInstances").len(), 1);
     assert_eq!(aws.bodies("DescribeTasks").len(), 1);
 }
 
@@ -134,7 +137,8 @@ async fn an_instance_in_no_cluster_is_dropped_and_looked_up_once() {
     ];
     let run = notify(&aws, payloads, &[]).await;
     assert_dropped(&run, "not_in_cluster");
-    assert_eq!(aws.bodies("ListContainerInstances").len(), 3);
+    assert_eq!(aws.bodies("ListClusters").len(), 1);
+    assert_eq!(aws.bodies("ListContainerInstances").len(), 1);
     assert_eq!(aws.bodies("DescribeContainerInstances").len(), 0);
 }
 
@@ -175,7 +179,7 @@ async fn clusters_on_several_pages_are_all_asked() {
         .map(|it| it["nextToken"].clone())
         .collect();
     assert_eq!(tokens, [Value::Null, json!("4"), json!("8")]);
-    assert_eq!(aws.bodies("ListContainerInstances").len(), 10);
+    assert_eq!(aws.bodies("ListContainerInstances").len(), 1);
 }
 
 /// Whichever call fails: the event is posted by itself, or with what is known.
@@ -183,6 +187,7 @@ async fn clusters_on_several_pages_are_all_asked() {
 async fn without_an_answer_the_event_is_posted_by_itself() {
     for (call, known) in [
         ("ListClusters", "instance i-"),
+        ("DescribeClusters", "instance i-"),
         ("ListContainerInstances", "instance i-"),
         ("DescribeContainerInstances", "instance i-"),
         ("ListTasks", "prod-web: instance"),
@@ -214,7 +219,12 @@ async fn a_cluster_without_an_answer_may_have_the_instance() {
 /// The program waits 0.8 s for a call. The fake answers after 30 s, and no test may take so long.
 #[tokio::test]
 async fn a_slow_answer_does_not_delay_the_message() {
-    for call in ["ListClusters", "ListContainerInstances", "ListTasks"] {
+    for call in [
+        "ListClusters",
+        "DescribeClusters",
+        "ListContainerInstances",
+        "ListTasks",
+    ] {
         let aws = account().await;
         aws.answer_late(call, Duration::from_secs(30));
         let run = notify(&aws, vec![event(SPOT)], &[]).await;
@@ -273,6 +283,19 @@ async fn the_capacity_provider_of_a_group_is_named() {
     assert_eq!(calls, expected, "{}", run.log);
 }
 
+/// AWS's own example of the event names an instance, which never became a container instance.
+#[tokio::test]
+async fn a_launch_that_failed_is_looked_up_by_its_group() {
+    let aws = account().await;
+    aws.provider("prod-web-spot", "prod-web-hosts", Some("prod-web"));
+    let mut launch = event(LAUNCH);
+    launch["detail"]["EC2InstanceId"] = json!(OTHER_EC2);
+    let run = notify(&aws, vec![launch], &[]).await;
+    let message = "prod-web: capacity provider prod-web-spot could not launch an instance";
+    assert_posted(&run, &[message]);
+    assert_eq!(aws.bodies("ListContainerInstances").len(), 0);
+}
+
 #[tokio::test]
 async fn a_group_behind_no_capacity_provider_of_a_cluster_is_dropped() {
     let aws = account().await;
@@ -321,7 +344,7 @@ async fn a_health_event_is_about_the_instances_in_clusters() {
     let message = assert_posted(&run, &[&shown]);
     assert!(!message.contains(OTHER_EC2), "{message}");
     assert_eq!(aws.bodies("ListClusters").len(), 1);
-    assert_eq!(aws.bodies("ListContainerInstances").len(), 6);
+    assert_eq!(aws.bodies("ListContainerInstances").len(), 2);
 
     let run = notify(&aws, vec![health_of(&[OTHER_EC2])], &[]).await;
     assert_dropped(&run, "not_in_cluster");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::other_services::code_deploy_commands;
+use super::super::CommandNames;
+use super::super::other_services::{DAEMON_PAGE, code_deploy_commands, code_deploy_question};
 use super::super::words::{deployment_reason, image};
 use super::{CauseWords, ThreadNames, by, rough, words_of};
 use crate::ecs::notice::{HookDecision, Progress};
@@ -40,14 +41,46 @@ pub(super) fn deployment_names(
         rolled_back: deployment.is_rolled_back(),
         why: deployment_why(deployment),
         waits: deployment.waits_at(now),
-        commands: match &deployment.code_deploy {
-            Some(id) if deployment.waits_at(now) => {
-                code_deploy_commands(id, deployment.origin.region.as_deref())
-            }
-            _ => Vec::new(),
-        },
+        commands: commands(deployment, now),
+        decide_by: deployment
+            .ready_until
+            .filter(|_| deployment.waits_at(now))
+            .and_then(|it| Some(it.timestamp()?.to_string())),
+        code_deploy: deployment.code_deploy.clone(),
+        advice: daemon_advice(deployment),
+        advice_url: daemon_advice(deployment).map(|_| DAEMON_PAGE),
         ..ThreadNames::default()
     }
+}
+
+/// What a reader can do with a deployment of CodeDeploy.
+fn commands(deployment: &Deployment, now: UnixTime) -> Vec<CommandNames> {
+    let region = deployment.origin.region.as_deref();
+    let ends_badly = matches!(
+        deployment.state(),
+        ThreadState::Failed | ThreadState::Stopped
+    );
+    match &deployment.code_deploy {
+        Some(id) if deployment.waits_at(now) => code_deploy_commands(id, region),
+        Some(id) if ends_badly && deployment_why(deployment).is_none() => {
+            code_deploy_question(id, region).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The events of a daemon's deployment do not say why it failed.
+fn daemon_advice(deployment: &Deployment) -> Option<&'static str> {
+    let needs_somebody = matches!(
+        deployment.state(),
+        ThreadState::Failed | ThreadState::RollingBack | ThreadState::Stopped
+    );
+    (deployment.is_of_daemon && needs_somebody).then_some(match deployment.rollback_failed {
+        Some(_) => {
+            "neither revision runs on all instances: see why the daemon's tasks do not start, and deploy a revision that does"
+        }
+        None => "see why the daemon's tasks did not start: their own events say it",
+    })
 }
 
 /// The headline of a deployment after the name of the service.
@@ -96,7 +129,21 @@ fn deployment_says(deployment: &Deployment, turn: Option<&Turn>, now: UnixTime) 
             let lasted = lasted("after");
             format!("{new} did not stay, rolled back{lasted}; {old} runs")
         }
+        ThreadState::Failed if deployment.rollback_failed.is_some() => {
+            format!(
+                "{what} failed and could not be rolled back{}",
+                lasted("after")
+            )
+        }
         ThreadState::Failed => format!("{what} failed{}", lasted("after")),
+        ThreadState::Stopped if deployment.is_of_daemon => {
+            let lasted = lasted("after");
+            format!("{what} was stopped{lasted}: it failed, or a newer one replaces it")
+        }
+        ThreadState::Stopped => format!("{what} was stopped{}", lasted("after")),
+        ThreadState::InProgress if deployment.is_being_stopped() => {
+            format!("{what} is being stopped")
+        }
         ThreadState::RollingBack => {
             let to = deployment.goes_back_to().map(|it| format!(" to {it}"));
             let failed = if deployment.failed.is_some() {
@@ -269,6 +316,7 @@ fn deployment_why(deployment: &Deployment) -> Option<String> {
     let failed = deployment.rollback_failed.as_ref();
     let failed = failed.or(deployment.failed.as_ref());
     let fact = failed.or(deployment.rollback.as_ref());
+    let fact = fact.or(deployment.stopped.as_ref());
     let hook = deployment.hook.as_ref().and_then(|it| it.reason.clone());
     let reason = fact.and_then(|it| it.reason.as_deref());
     let reason = reason.and_then(|reason| match rollback_target(reason) {
