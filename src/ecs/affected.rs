@@ -4,6 +4,8 @@
 //! A task outside services is an ARN, or its id.
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html>
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ecs::arn::{self, Arn};
@@ -58,11 +60,25 @@ impl Affected {
         for entity in entities {
             affected.add(entity.trim());
         }
+        affected.drop_equal();
         affected.service_count = affected.services.len();
         affected.task_count = affected.tasks.len();
         affected.instance_count = affected.instances.len();
         affected.other_count = affected.others.len();
         affected
+    }
+
+    /// One resource may be named in two ways. Of a task, the one with its cluster stays.
+    fn drop_equal(&mut self) {
+        let mut seen = HashSet::new();
+        self.services.retain(|it| seen.insert(it.clone()));
+        let mut seen = HashSet::new();
+        self.tasks.sort_by_key(|it| it.cluster.is_none());
+        self.tasks.retain(|it| seen.insert(it.task.clone()));
+        let mut seen = HashSet::new();
+        self.instances.retain(|it| seen.insert(it.id.clone()));
+        let mut seen = HashSet::new();
+        self.others.retain(|it| seen.insert(it.clone()));
     }
 
     fn add(&mut self, entity: &str) {
@@ -111,7 +127,8 @@ impl Affected {
         let of_instances = self.instances.iter().map(|it| it.cluster.as_deref());
         let mut clusters = of_services.chain(of_tasks).chain(of_instances);
         let first = clusters.next()??;
-        let is_only = self.others.is_empty() && clusters.all(|it| it == Some(first));
+        let is_only =
+            self.others.is_empty() && self.is_complete() && clusters.all(|it| it == Some(first));
         is_only.then_some(first)
     }
 
@@ -139,22 +156,53 @@ impl Affected {
         }
     }
 
+    /// Whether all that is affected is in the lists. A state keeps the first of each list.
+    fn is_complete(&self) -> bool {
+        let listed =
+            self.services.len() + self.tasks.len() + self.instances.len() + self.others.len();
+        listed >= self.count()
+    }
+
     fn is_one(&self) -> bool {
         self.count() == 1
     }
 
     /// Adds the resources of another page of the same event.
     pub fn merge(&mut self, page: &Self) {
-        let is_new = |it: &&AffectedService| !self.services.contains(it);
-        let services: Vec<_> = page.services.iter().filter(is_new).cloned().collect();
-        self.service_count += page.service_count - (page.services.len() - services.len());
-        self.services.extend(services);
+        let known = self.clone();
+        self.services.extend(page.services.iter().cloned());
         self.tasks.extend(page.tasks.iter().cloned());
-        self.task_count += page.task_count;
         self.instances.extend(page.instances.iter().cloned());
-        self.instance_count += page.instance_count;
         self.others.extend(page.others.iter().cloned());
-        self.other_count += page.other_count;
+        self.drop_equal();
+        // A list that was stored has only its first items, so the counts grow by what is new.
+        let added = |now: usize, before: usize, on_page: usize, count: usize| {
+            (count - on_page.min(count)) + now.saturating_sub(before)
+        };
+        self.service_count += added(
+            self.services.len(),
+            known.services.len(),
+            page.services.len(),
+            page.service_count,
+        );
+        self.task_count += added(
+            self.tasks.len(),
+            known.tasks.len(),
+            page.tasks.len(),
+            page.task_count,
+        );
+        self.instance_count += added(
+            self.instances.len(),
+            known.instances.len(),
+            page.instances.len(),
+            page.instance_count,
+        );
+        self.other_count += added(
+            self.others.len(),
+            known.others.len(),
+            page.others.len(),
+            page.other_count,
+        );
     }
 }
 
@@ -231,6 +279,27 @@ mod tests {
             (None, Some("prod"))
         );
         assert_eq!(Affected::read([]).only_cluster(), None);
+    }
+
+    #[test]
+    fn a_resource_in_two_spellings_is_one() {
+        let affected = Affected::read([
+            "prod|web",
+            "prod | web",
+            "prod/web",
+            "arn:aws:ecs:eu-west-1:210987654321:service/prod/web",
+            "607a86f7c2d14e0f9b3a5d8e1c4f7a20",
+            "arn:aws:ecs:eu-west-1:210987654321:task/batch/607a86f7c2d14e0f9b3a5d8e1c4f7a20",
+        ]);
+        assert_eq!((affected.service_count, affected.task_count), (1, 1));
+        assert_eq!(affected.tasks[0].cluster.as_deref(), Some("batch"));
+    }
+
+    #[test]
+    fn the_cluster_of_a_list_that_is_cut_is_not_known() {
+        let mut affected = Affected::read(["prod|web", "prod|api", "batch|report"]);
+        affected.services.truncate(2);
+        assert_eq!(affected.only_cluster(), None);
     }
 
     #[test]

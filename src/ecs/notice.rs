@@ -619,14 +619,20 @@ pub struct AwsHealthFacts {
     pub ends_at: Option<Time>,
     pub updated_at: Option<Time>,
     pub affected: Affected,
+    /// The number of resources for which nothing is to be done any more.
+    pub resolved: usize,
+    /// Its time has passed, and AWS has not said that it is done.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_passed: bool,
     /// Whether it is about ECS. `None` if only AWS can tell, and has not.
     pub is_of_ecs: Option<bool>,
 }
 
 impl AwsHealthFacts {
-    /// Whether AWS plans something, so that there is a time for it.
+    /// Whether AWS plans something, so that there is a time for it. A retirement is planned, whatever its category says.
     pub fn is_planned(&self) -> bool {
-        self.category.as_deref() == Some("scheduledChange")
+        let code = self.type_code.as_deref().unwrap_or_default();
+        self.category.as_deref() == Some("scheduledChange") || code.ends_with("_RETIREMENT")
     }
 
     /// Whether somebody must act: nobody starts the affected tasks again, or it is not clear what is affected.
@@ -634,9 +640,15 @@ impl AwsHealthFacts {
         self.affected.task_count > 0 || self.affected.service_count == 0
     }
 
-    /// Whether AWS says that it is over.
+    /// Whether AWS says that it is over, or that all affected resources are resolved.
     pub fn is_closed(&self) -> bool {
-        self.status.as_deref() == Some("closed")
+        let is_resolved = self.resolved > 0 && self.affected.count() == 0;
+        self.status.as_deref() == Some("closed") || is_resolved
+    }
+
+    /// Whether nobody needs to do anything any more.
+    pub fn is_over(&self) -> bool {
+        self.is_closed() || self.has_passed
     }
 }
 
@@ -656,7 +668,10 @@ impl ScalingFacts {
     /// `reached its maximum of 10 tasks`.
     pub fn in_words(&self) -> String {
         let most = self.most.or(self.new_count);
-        let most = most.map(|it| format!(" of {it} tasks"));
+        let most = most.map(|it| match it {
+            1 => " of 1 task".to_owned(),
+            it => format!(" of {it} tasks"),
+        });
         format!("reached its maximum{}", most.unwrap_or_default())
     }
 }

@@ -60,7 +60,7 @@ use crate::ecs::notice::{Origin, Resource, Subject};
 
 pub use action::{Action, ActionKind, Reason, ThreadId, ThreadKind, ThreadState, Turn};
 pub use activity::{Activity, ActivityCount};
-pub use announcement::{Announcement, is_moved};
+pub use announcement::{Announcement, is_moved, is_reopened};
 pub use board::{MissingStates, Progress, States, Surroundings, advance, needs_counts};
 pub use counter::Counter;
 pub use deployment::{Deployment, Hook, Replacement};

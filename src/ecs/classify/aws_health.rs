@@ -38,7 +38,9 @@ pub(super) fn find(event: &AwsHealthEvent) -> Classification {
             ends_at: event.ends_at.clone(),
             updated_at: event.updated_at.clone(),
             is_of_ecs: (!event.is_about_instances()).then_some(true),
+            resolved: event.resolved,
             affected,
+            ..AwsHealthFacts::default()
         })),
         actor: None,
     }

@@ -3,6 +3,8 @@
 //! <https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html>. Its times are texts of
 //! RFC 822. `region` of the envelope is where the event was delivered; `eventRegion` is the region that it is about.
 
+use std::collections::HashSet;
+
 use super::{Envelope, Fields, Time, is_instance};
 
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub struct AwsHealthEvent {
     pub description: Option<String>,
     /// The affected resources, each once. Those that are resolved are left out.
     pub entities: Vec<String>,
+    /// The number of resources that are resolved: nothing is to be done for them any more.
+    pub resolved: usize,
 }
 
 impl AwsHealthEvent {
@@ -50,6 +54,7 @@ impl AwsHealthEvent {
             page: fields.number("page"),
             description: description(fields),
             entities: entities(fields, envelope),
+            resolved: resolved(fields).len(),
         }
     }
 
@@ -86,14 +91,16 @@ fn description(fields: Fields<'_>) -> Option<String> {
 /// `affectedEntities` says which resources are affected. Some events name them only in `resources` of the envelope.
 fn entities(fields: Fields<'_>, envelope: &Envelope) -> Vec<String> {
     let entities = fields.list("affectedEntities");
-    let is_resolved = |it: &Fields<'_>| it.text("status").as_deref() == Some("RESOLVED");
-    let resolved = entities.iter().filter(|it| is_resolved(it));
-    let mut known: std::collections::HashSet<String> =
-        resolved.filter_map(|it| it.text("entityValue")).collect();
-    let affected = entities.iter().filter(|it| !is_resolved(it));
-    let affected = affected.filter_map(|it| it.text("entityValue"));
+    let mut known = resolved(fields);
+    let affected = entities.iter().filter_map(|it| it.text("entityValue"));
     let named = affected.chain(envelope.resources.iter().cloned());
     named.filter(|it| known.insert(it.clone())).collect()
+}
+
+fn resolved(fields: Fields<'_>) -> HashSet<String> {
+    let entities = fields.list("affectedEntities").into_iter();
+    let resolved = entities.filter(|it| it.text("status").as_deref() == Some("RESOLVED"));
+    resolved.filter_map(|it| it.text("entityValue")).collect()
 }
 
 #[cfg(test)]

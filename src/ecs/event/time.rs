@@ -22,10 +22,13 @@ impl Time {
 
     /// Reads a time of AWS Health: "Wed, 16 Sep 2026 23:18:51 GMT" (RFC 822). It is kept in RFC 3339.
     pub(super) fn read_mail_time(text: String) -> Self {
-        match rfc2822::parse(&text) {
+        // RFC 822 says the day of the week twice. If it does not fit the date, the date counts.
+        const PARSER: rfc2822::DateTimeParser =
+            rfc2822::DateTimeParser::new().relaxed_weekday(true);
+        match PARSER.parse_timestamp(&text) {
             Ok(time) => Self {
-                text: time.timestamp().to_string(),
-                instant: Some(time.timestamp()),
+                text: time.to_string(),
+                instant: Some(time),
             },
             Err(_) => Self::read(text),
         }
@@ -97,6 +100,7 @@ mod tests {
     fn the_times_of_aws_health_are_read() {
         for (text, expected) in [
             ("Wed, 16 Sep 2026 23:18:51 GMT", "2026-09-16T23:18:51Z"),
+            ("Fri, 16 Sep 2026 23:18:51 GMT", "2026-09-16T23:18:51Z"),
             ("2026-09-16T23:18:51Z", "2026-09-16T23:18:51Z"),
             ("soon", "soon"),
         ] {

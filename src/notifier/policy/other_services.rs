@@ -13,7 +13,7 @@ pub(super) fn of_health_event(health: &AwsHealthFacts) -> Decision {
     match health.category.as_deref() {
         _ if health.is_of_ecs == Some(false) => Decision::Drop(DropReason::NotInCluster),
         _ if health.is_closed() => not_urgent(Severity::Success),
-        Some("scheduledChange") if health.needs_action() => urgent(Severity::Warning),
+        _ if health.is_planned() && health.needs_action() => urgent(Severity::Warning),
         Some("issue") => urgent(Severity::Warning),
         Some("accountNotification") => not_urgent(Severity::Info),
         Some(_) | None => not_urgent(Severity::Warning),

@@ -229,6 +229,8 @@ struct TemplateNames {
     reason: Option<String>,
     deployment: Option<String>,
     is_rollback: bool,
+    /// Whether nobody needs to do anything any more.
+    is_over: bool,
     capacity_providers: Vec<String>,
     tasks: Vec<String>,
     instances: Vec<String>,

@@ -10,7 +10,7 @@ use crate::ecs::notice::{Facts, Kind, Links, Notice, Origin, ServiceFacts, Subje
 use crate::notifier::message::MessageThread;
 use crate::notifier::policy::{Priority, Severity};
 use crate::notifier::thread::{
-    Deployment, Hook, ShownNotice, Storm, Thread, ThreadForm, Turn, UnixTime,
+    Announcement, Deployment, Hook, ShownNotice, Storm, Thread, ThreadForm, Turn, UnixTime,
 };
 
 /// A message of a thread.
@@ -57,6 +57,7 @@ impl ThreadMessage<'_> {
             Thread::Incident(it) => it.newest.as_deref(),
             Thread::Run(it) => it.newest.as_deref(),
             Thread::Activity(it) => it.newest.as_deref(),
+            Thread::Announcement(it) if it.is_over() => return self.of_past(it),
             Thread::Announcement(it) => it.newest.as_deref(),
             Thread::Deployment(it) => return Cow::Owned(self.of_deployment(it)),
             Thread::Storm(it) => return Cow::Owned(self.of_storm(it)),
@@ -80,6 +81,19 @@ impl ThreadMessage<'_> {
             Thread::Announcement(it) => (Some(it.first_at), None),
             Thread::Run(_) => (None, None),
         }
+    }
+
+    /// The announcement without what was to be done.
+    fn of_past(&self, announcement: &Announcement) -> Cow<'_, ShownNotice> {
+        let shown = announcement.newest.as_deref().cloned();
+        let mut shown = shown.unwrap_or_else(|| {
+            let (origin, subject) = (Origin::default(), Subject::default());
+            self.of_subject(Kind::AwsHealth, &origin, &subject)
+        });
+        if let Facts::AwsHealth(health) = &mut shown.notice.facts {
+            health.has_passed = true;
+        }
+        Cow::Owned(shown)
     }
 
     fn of_deployment(&self, deployment: &Deployment) -> ShownNotice {

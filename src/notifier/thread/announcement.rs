@@ -23,6 +23,12 @@ const REMINDER: Duration = Duration::from_secs(24 * 3_600);
 /// An announcement that comes so shortly before the reminder is reminder enough.
 const JUST_ANNOUNCED: Duration = Duration::from_secs(6 * 3_600);
 
+/// The pages of an update come within this time.
+const PAGES: Duration = Duration::from_secs(60);
+
+/// AWS's times are rough: what moves by less is not told.
+const SAME_TIME: Duration = Duration::from_secs(3_600);
+
 /// Work without an end in the announcement is over after this time.
 const LONGEST_WORK: Duration = Duration::from_secs(24 * 3_600);
 
@@ -42,8 +48,9 @@ pub struct Announcement {
     pub services: Vec<AffectedService>,
     state: Option<ThreadState>,
     pub shown: Shown,
-    /// What readers know.
+    /// What readers know, and the update that told it.
     known: Known,
+    told: Option<String>,
     is_reminder_sent: bool,
     is_closed_by_hand: bool,
 }
@@ -128,6 +135,7 @@ impl Announcement {
         newest.priority.severity = newest.priority.severity.max(priority.severity);
         if let Facts::AwsHealth(known) = &mut newest.notice.facts {
             known.affected.merge(&health.affected);
+            known.resolved += health.resolved;
             // It is about more than one service or task now.
             let subject = &mut newest.notice.subject;
             subject.service = None;
@@ -207,10 +215,29 @@ impl Announcement {
         }
     }
 
-    /// Whether an update moves the work, or affects more.
-    fn is_worse(&self, known: &Known) -> bool {
-        let is_moved = known.starts_at != self.known.starts_at && known.starts_at.is_some();
-        is_moved || known.affected > self.known.affected
+    /// Whether more pages of the update that readers know are no news any more.
+    fn awaits_no_pages(&self, now: UnixTime) -> bool {
+        self.update != self.told || now >= self.shown.turn_at.plus(PAGES)
+    }
+
+    /// Whether an update moves the work, affects more, or says that it is not over after all. The pages of one update come
+    /// one after another, so that the next ones are told together, unless somebody must act.
+    fn is_worse(&self, known: &Known, now: UnixTime) -> bool {
+        let affects_more = known.affected > self.known.affected && self.awaits_no_pages(now);
+        let needs_somebody = known.tasks > 0 && self.known.tasks == 0;
+        self.is_moved(known) || affects_more || needs_somebody || self.is_reopened()
+    }
+
+    /// Whether the work has another time. AWS says it only roughly.
+    fn is_moved(&self, known: &Known) -> bool {
+        let Some((told, now)) = self.known.starts_at.zip(known.starts_at) else {
+            return known.starts_at.is_some();
+        };
+        told.since(now).max(now.since(told)) >= SAME_TIME
+    }
+
+    fn is_reopened(&self) -> bool {
+        self.shown.state == Some(ThreadState::Resolved) && !self.is_over()
     }
 
     /// Decides what is due now.
@@ -219,6 +246,10 @@ impl Announcement {
         let state = self.state_at(now);
         let changed = self.state.replace(state) != Some(state);
         let known = self.what_is_known();
+        if settings.has_edits && !self.awaits_no_pages(now) {
+            // The message is edited.
+            self.known.affected = self.known.affected.max(known.affected);
+        }
         let reason = self.reason(&known, changed, now, settings)?;
         let priority = self.newest.as_ref().map(|it| it.priority);
         let needs_action = priority.is_some_and(|it| it.urgent);
@@ -227,14 +258,24 @@ impl Announcement {
             Reason::Worse => needs_action || known.tasks > self.known.tasks,
             _ => false,
         };
-        if known.starts_at != self.known.starts_at {
-            // The new time has a reminder of its own.
-            self.is_reminder_sent = false;
+        let is_worse = reason == Reason::Worse;
+        let is_moved = is_worse && self.is_moved(&known);
+        if is_moved {
+            // The new time has a reminder of its own, unless this message is one already.
+            let due = known.starts_at.map(|it| it.minus(REMINDER));
+            self.is_reminder_sent = due.is_some_and(|it| it <= now.plus(JUST_ANNOUNCED));
         }
         self.is_reminder_sent |= reason == Reason::Reminder;
-        let is_moved = reason == Reason::Worse && known.starts_at != self.known.starts_at;
-        let names = is_moved.then(|| MOVED.to_owned()).into_iter().collect();
-        self.known = known;
+        let name = match () {
+            () if is_moved => Some(MOVED),
+            () if is_worse && self.is_reopened() => Some(REOPENED),
+            () => None,
+        };
+        let names = name.map(str::to_owned).into_iter().collect();
+        if matches!(reason, Reason::Opened | Reason::Worse | Reason::Reminder) {
+            self.known = known;
+            self.told.clone_from(&self.update);
+        }
         self.shown.note(reason, Some(state), now);
         Some(Turn::new(reason, now, self.severity(), urgent).with_names(names))
     }
@@ -258,7 +299,7 @@ impl Announcement {
                 })
             }
             ThreadState::Resolved => self.edit(now, settings),
-            _ if self.is_worse(known) => Some(Reason::Worse),
+            _ if self.is_worse(known, now) => Some(Reason::Worse),
             ThreadState::Scheduled if is_reminder_due => Some(Reason::Reminder),
             _ if has_new_state => Some(Reason::Learned),
             _ => self.edit(now, settings),
@@ -284,7 +325,10 @@ impl Announcement {
             ThreadState::Scheduled => self.reminder_at().or_else(|| self.starts_at()),
             _ => self.ends_at(),
         };
-        edit.into_iter().chain(next).min()
+        let has_more = self.affected() > self.known.affected && !self.is_over();
+        let pages = self.shown.opened_at.map(|_| self.shown.turn_at.plus(PAGES));
+        let pages = pages.filter(|_| has_more && self.update == self.told);
+        edit.into_iter().chain(next).chain(pages).min()
     }
 
     /// Until when it must be remembered, although nothing happens.
@@ -304,9 +348,17 @@ impl Announcement {
 /// The name of a turn that says that the work has another time.
 const MOVED: &str = "moved";
 
+/// The name of a turn that says that it is not over after all.
+const REOPENED: &str = "reopened";
+
 /// Whether a turn says that the work has another time.
 pub fn is_moved(turn: &Turn) -> bool {
     turn.names.iter().any(|it| it == MOVED)
+}
+
+/// Whether a turn says that it is not over after all.
+pub fn is_reopened(turn: &Turn) -> bool {
+    turn.names.iter().any(|it| it == REOPENED)
 }
 
 fn instant(time: Option<&Time>) -> Option<UnixTime> {

@@ -162,10 +162,11 @@ impl TemplateNames {
         self.affected_instances = of_instances(affected);
         self.affected_others = listed(&affected.others, affected.other_count, Clone::clone);
         self.event_text = Some(announced(health, kind));
-        if kind == Kind::TaskRetirement && !health.is_closed() {
+        self.is_over = health.is_over();
+        if kind == Kind::TaskRetirement && !health.is_over() {
             self.add_retirement(affected);
         }
-        if affected.instance_count > 0 && !health.is_closed() {
+        if affected.instance_count > 0 && !health.is_over() {
             self.add_instances(affected);
         }
     }
@@ -189,9 +190,17 @@ impl TemplateNames {
         };
         let services = affected.services.iter().take(MOST_COMMANDS);
         let services = services.filter_map(|it| replacement(it, &region));
+        let mut commands: Vec<_> = services.collect();
+        if let Some(last) = commands
+            .last_mut()
+            .filter(|_| affected.service_count > MOST_COMMANDS)
+        {
+            last.purpose
+                .push_str(", and each of the others in the same way");
+        }
         let tasks = affected.tasks.iter().take(MOST_COMMANDS);
-        let tasks = tasks.filter_map(|it| description(it, &region));
-        self.commands = services.chain(tasks).collect();
+        commands.extend(tasks.flat_map(|it| starting_again(it, &region)));
+        self.commands = commands;
     }
 
     /// AWS plans something for container instances.
@@ -385,15 +394,30 @@ fn draining(instance: &AffectedInstance, region: &str) -> Option<CommandNames> {
     })
 }
 
-fn description(task: &AffectedTask, region: &str) -> Option<CommandNames> {
-    let cluster = task.cluster.as_ref()?;
+/// A task outside services has the network that its caller chose, so that this must be looked up first.
+fn starting_again(task: &AffectedTask, region: &str) -> Vec<CommandNames> {
     let id = &task.task;
     let short: String = id.chars().take(8).collect();
-    let is_safe = is_shell_safe(cluster) && is_shell_safe(id);
-    is_safe.then(|| CommandNames {
-        purpose: format!("To see what launched {short}"),
+    let cluster = task.cluster.as_ref();
+    let cluster = cluster.filter(|it| is_shell_safe(it) && is_shell_safe(id));
+    let Some(cluster) = cluster else {
+        return Vec::new();
+    };
+    let place = format!("--region {region} --cluster {cluster}");
+    let definition = task.task_definition.as_ref();
+    let again = definition.filter(|it| is_shell_safe(it)).map(|it| CommandNames {
+        purpose: format!("To run {it} again, with these subnets and groups"),
         command: format!(
-            "aws ecs describe-tasks --region {region} --cluster {cluster} --tasks {id}"
+            "aws ecs run-task {place} --task-definition {it} --launch-type FARGATE --network-configuration 'awsvpcConfiguration={{subnets=[…],securityGroups=[…]}}'"
         ),
-    })
+    });
+    let look = CommandNames {
+        purpose: format!("To see how {short} was launched"),
+        command: format!("aws ecs describe-tasks {place} --tasks {id}"),
+    };
+    let stop = CommandNames {
+        purpose: format!("To stop {short} once another one runs"),
+        command: format!("aws ecs stop-task {place} --task {id}"),
+    };
+    std::iter::once(look).chain(again).chain([stop]).collect()
 }

@@ -61,6 +61,10 @@ fn counted(count: &ActivityCount, activity: &Activity) -> String {
                 plural_if(number, detail)
             )
         }
+        Kind::ScaledToMax => match number {
+            1 => "reached its maximum".to_owned(),
+            number => format!("reached its maximum {number} times"),
+        },
         Kind::InstanceLaunchFailed => format!("{detail} {number} times"),
         Kind::TaskStopped if activity.is_of_instances => {
             let is_instance = |it: &ActivityCount| !matches!(it.kind, Kind::TaskStopped);

@@ -3,7 +3,9 @@
 use super::super::other_services::announced;
 use super::{ThreadNames, rough};
 use crate::ecs::event::Time;
-use crate::notifier::thread::{Announcement, Reason, ThreadState, Turn, UnixTime, is_moved};
+use crate::notifier::thread::{
+    Announcement, Reason, ThreadState, Turn, UnixTime, is_moved, is_reopened,
+};
 
 pub(super) fn announcement_names(
     announcement: &Announcement,
@@ -38,6 +40,7 @@ fn says(announcement: &Announcement, turn: Option<&Turn>, now: UnixTime) -> Opti
             Some(format!("in {left}: {what}"))
         }
         Reason::Worse if is_moved(turn) => Some(format!("the time has changed: {what}")),
+        Reason::Worse if is_reopened(turn) => Some(format!("it is not over after all: {what}")),
         Reason::Worse => Some(format!("more is affected: {what}")),
         _ => None,
     }
