@@ -324,9 +324,9 @@ fn shortened(text: &str) -> String {
 fn retirement(health: &AwsHealthFacts) -> String {
     let affected = &health.affected;
     let from = health.starts_at.as_ref().map(from_day).unwrap_or_default();
-    let tasks = match affected.task_count {
-        1 => "1 task".to_owned(),
-        count => format!("{count} tasks"),
+    let (tasks, them) = match affected.task_count {
+        1 => ("1 task".to_owned(), "it"),
+        count => (format!("{count} tasks"), "them"),
     };
     let services = match affected.service_count {
         1 => "1 service".to_owned(),
@@ -336,9 +336,9 @@ fn retirement(health: &AwsHealthFacts) -> String {
         _ if health.is_closed() => "the retirement of tasks on Fargate is over".to_owned(),
         (0, 0) => format!("AWS stops tasks on Fargate{from}"),
         (0, _) => format!("AWS replaces the tasks of {services} on Fargate{from}"),
-        (_, 0) => format!("AWS stops {tasks} on Fargate{from} and does not replace them"),
+        (_, 0) => format!("AWS stops {tasks} on Fargate{from} and does not replace {them}"),
         (_, _) => format!(
-            "AWS stops {tasks} on Fargate{from} and does not replace them; those of {services} are replaced"
+            "AWS stops {tasks} on Fargate{from} and does not replace {them}; those of {services} are replaced"
         ),
     }
 }
