@@ -99,6 +99,9 @@ const EXPECT_NEEDS_QUEUE: &str = "expect: without timers, an entry is looked at 
 const EXPECT_NEEDS_TABLE: &str = "expect: each new process begins its clocks anew, so an entry that is longer than a process lives is \
     never due";
 
+const EXPECT_NEEDS_NATIVE: &str = "expect: with rules.native false, the events of tasks name neither their family nor their service until \
+    AWS is asked, and those that are dropped are not asked about; leave rules.native on";
+
 /// A value that a program reads as a variable.
 struct VariableValue {
     key: &'static Key,
@@ -525,6 +528,9 @@ impl Checked<'_> {
             report.warnings.push(NO_QUEUE.to_owned());
             let late = expects.then(|| EXPECT_NEEDS_QUEUE.to_owned());
             report.warnings.extend(late);
+        }
+        if expects && self.switches.contains(&("rules.native", false)) {
+            report.warnings.push(EXPECT_NEEDS_NATIVE.to_owned());
         }
         let mut values = self.values.iter();
         let table = values.find(|it| it.variable == "STATE_TABLE");

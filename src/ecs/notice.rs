@@ -248,6 +248,19 @@ pub struct MissedFacts {
     pub good: Option<PastTask>,
     /// The last task, if it did not end well.
     pub last: Option<PastTask>,
+    /// The last task, if it still runs.
+    pub running: Option<PastTask>,
+}
+
+impl MissedFacts {
+    /// What is missing, after the name: `did not run`.
+    pub fn in_words(&self) -> &'static str {
+        match (&self.running, &self.last) {
+            (Some(_), _) => "has not ended in time",
+            (None, Some(_)) => "has not ended well in time",
+            (None, None) => "did not run",
+        }
+    }
 }
 
 /// A task that has ended.

@@ -420,6 +420,11 @@ fn limits_of_threads_are_warnings() {
         // Another value that is not known here changes nothing.
         ("ingest: direct, memory: '${param:memory}'", vec![DIRECT]),
         ("ingest: direct, functions: {parrot: false}", vec![]),
+        ("rules: {native: false}", vec![]),
+        (
+            "rules: {native: false}, expect: 'report: 25h'",
+            vec!["expect: with rules.native false"],
+        ),
     ] {
         let report = check(&format!("mysettings: {{{settings}, {URL}}}")).unwrap();
         let warnings = &report.warnings;

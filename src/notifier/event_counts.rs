@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde_json::{Map, Value, json};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use crate::ecs::notice::{Kind, Notice};
+use crate::ecs::notice::{Facts, Kind, Notice};
 use crate::notifier::dedup::Transition;
 use crate::notifier::metrics::NAMESPACE;
 use crate::notifier::policy::Priority;
@@ -75,7 +75,7 @@ impl EventCount {
         let subject = &notice.subject;
         Self {
             kind: notice.kind,
-            cause: dimension(cause_name(notice, priority).as_deref()),
+            cause: cause(notice, priority),
             cluster: dimension(subject.cluster.as_deref()),
             service: dimension(subject.service.as_deref()),
             transition,
@@ -87,6 +87,14 @@ impl EventCount {
             MetricsBy::Cluster => &self.cluster,
             MetricsBy::Service => &self.service,
         }
+    }
+}
+
+/// The names of alarms are no values: each would be a metric of its own, which costs money.
+fn cause(notice: &Notice, priority: Priority) -> String {
+    match notice.facts {
+        Facts::Alarm(_) => NONE.to_owned(),
+        _ => dimension(cause_name(notice, priority).as_deref()),
     }
 }
 

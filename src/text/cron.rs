@@ -250,7 +250,7 @@ fn days_of_week(text: &str) -> Result<Vec<DayOfWeek>, CronError> {
     let error = || DAY_OF_WEEK.error(text);
     if let Some((day, number)) = text.split_once('#') {
         let day = DAY_OF_WEEK.value(day).ok_or_else(error)?;
-        let number = number.parse().ok().filter(|it| (1..=5).contains(it));
+        let number = self::number(number).filter(|it| (1..=5).contains(it));
         return Ok(vec![DayOfWeek::InMonth(day, number.ok_or_else(error)?)]);
     }
     DAY_OF_WEEK.read(text, Field::day_of_week)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::config::values::quoted;
 use crate::config::{Problem, Remedy};
 use crate::notifier::thread::{Expectation, Rhythm, Schedule};
@@ -134,6 +136,11 @@ fn schedule(name: &str, text: &str) -> Result<Schedule, Wrong> {
                 let page = "write it as in EventBridge, in UTC, such as `cron(30 2 * * ? *)`";
                 (problem, Remedy::Advice(page.to_owned()))
             })?;
+            if cron.next_after(Timestamp::now()).is_none() {
+                let problem = format!("{}: {} never comes", quoted(name), quoted(rhythm));
+                let advice = "write a day and a year that exist and are to come";
+                return Err((problem, Remedy::Advice(advice.to_owned())));
+            }
             (Rhythm::At(Box::new(cron)), GRACE)
         }
         Some(("rate", rate)) => (Rhythm::Every(self::rate(name, rate)?), GRACE),

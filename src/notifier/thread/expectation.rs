@@ -46,13 +46,23 @@ pub(super) struct ExpectationMemory {
     good: Option<EndedTask>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<EndedTask>,
+    /// The last task outside services that has started, and has not ended yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<StartedTask>,
     /// Of the last task: what the message is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<Box<Place>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct StartedTask {
+    id: String,
+    at: UnixTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct EndedTask {
+    /// The whole id, for the links.
     id: Option<String>,
     at: UnixTime,
     /// How it ended, in words that finish "the task …".
@@ -79,14 +89,16 @@ struct End {
     is_good: bool,
 }
 
-/// The entries that an event is about: the end of a task that is expected. The operator may have dropped its message.
+/// The entries that an event is about: the start or the end of a task that is expected. The operator may have dropped its
+/// message. Of a service only ends count: it always starts tasks.
 pub fn expected<'s>(
     observation: &Observation<'_>,
     settings: &'s ThreadSettings,
 ) -> impl Iterator<Item = &'s Expectation> {
     let notice = observation.notice;
-    let is_stop = observation.is_stop();
-    let entries = settings.expectations().iter().filter(move |_| is_stop);
+    let is_start = observation.is_start() && notice.subject.service.is_none();
+    let is_heard = is_start || observation.is_stop();
+    let entries = settings.expectations().iter().filter(move |_| is_heard);
     entries.filter(move |it| it.includes(notice))
 }
 
@@ -107,10 +119,15 @@ pub(super) fn observe(
     observation: &Observation<'_>,
     now: UnixTime,
 ) -> bool {
+    let memory = begin(state, entry, now);
+    if observation.is_start() {
+        memory.note_start(observation);
+        return false;
+    }
+    memory.note_stop(observation);
     let Some(end) = end_of(observation, now) else {
         return false;
     };
-    let memory = begin(state, entry, now);
     let at = end.task.at;
     let is_later = |known: &Option<EndedTask>| known.as_ref().is_none_or(|it| it.at < at);
     let is_news = is_later(&memory.last);
@@ -220,14 +237,13 @@ fn end_of(observation: &Observation<'_>, now: UnixTime) -> Option<End> {
     };
     let is_good = match cause {
         Cause::Finished => true,
-        // A service starts another one, but this one has done its work.
-        Cause::ExitedInService => stop.only_ignored_failed(),
+        // A service starts another one, but this one has done its work. What an ignored container exits with says nothing.
+        Cause::ExitedInService | Cause::ApplicationExit => stop.only_ignored_failed(),
         Cause::LaunchFailed
         | Cause::OutOfMemory
         | Cause::ImagePull
         | Cause::FailedToStart
         | Cause::HealthCheck
-        | Cause::ApplicationExit
         | Cause::SpotInterruption
         | Cause::HostGone
         | Cause::StoppedByUser
@@ -235,11 +251,11 @@ fn end_of(observation: &Observation<'_>, now: UnixTime) -> Option<End> {
     };
     let words = match cause {
         // In a service it is a surprise. Here it is what is expected.
-        Cause::ExitedInService if is_good => "finished".to_owned(),
+        Cause::ExitedInService | Cause::ApplicationExit if is_good => "finished".to_owned(),
         _ => explain(cause, task).words,
     };
     let task = EndedTask {
-        id: subject.task_short().map(|it| cut(&it, LONGEST)),
+        id: subject.task.as_ref().map(|it| cut(it, LONGEST)),
         at: ended_at(task).map_or(observation.at, |it| it.min(now)),
         words: cut(&words, LONGEST),
     };
@@ -253,6 +269,30 @@ fn ended_at(task: &TaskFacts) -> Option<UnixTime> {
 }
 
 impl ExpectationMemory {
+    fn note_start(&mut self, observation: &Observation<'_>) {
+        let task = observation.notice.subject.task.as_ref();
+        let at = observation.at;
+        let is_newer = self.running.as_ref().is_none_or(|it| it.at < at);
+        let has_ended = |id: &String| {
+            let last = [&self.last, &self.good].into_iter().flatten();
+            last.filter_map(|it| it.id.as_ref()).any(|it| it == id)
+        };
+        let id = task.map(|it| cut(it, LONGEST));
+        if let Some(id) = id.filter(|it| is_newer && !has_ended(it)) {
+            self.running = Some(StartedTask { id, at });
+            let mut place = Box::new(Place::of(observation.notice));
+            let known = self.place.take().and_then(|it| it.tags);
+            place.tags = place.tags.take().or(known);
+            self.place = Some(place);
+        }
+    }
+
+    fn note_stop(&mut self, observation: &Observation<'_>) {
+        let task = observation.notice.subject.task.as_deref();
+        let task = task.map(|it| cut(it, LONGEST));
+        self.running.take_if(|it| Some(&it.id) == task.as_ref());
+    }
+
     /// From when on the next task is expected.
     fn reference(&self) -> UnixTime {
         let good = self.good.as_ref().map(|it| it.at);
@@ -286,6 +326,16 @@ impl ExpectationMemory {
             tags: place.tags,
             ..Subject::default()
         };
+        let last = self.last.as_ref();
+        let last = last.filter(|it| Some(*it) != self.good.as_ref());
+        let running = self.running.as_ref();
+        // Its page and its log say more than the schedule's.
+        let shown = running.map(|it| it.id.clone());
+        let shown = shown.or_else(|| last.and_then(|it| it.id.clone()));
+        let subject = Subject {
+            task: shown,
+            ..subject
+        };
         let origin = Origin {
             account: place.account,
             account_name: place.account_name,
@@ -293,16 +343,17 @@ impl ExpectationMemory {
             time: time(deadline),
             ..Origin::default()
         };
-        let last = self
-            .last
-            .as_ref()
-            .filter(|it| Some(*it) != self.good.as_ref());
         let facts = MissedFacts {
             name: entry.name.clone(),
             schedule: self.schedule.clone(),
             since: time(self.since),
             good: self.good.as_ref().map(past_task),
             last: last.map(past_task),
+            running: running.map(|it| PastTask {
+                id: Some(short(&it.id)),
+                at: time(it.at),
+                words: "runs".to_owned(),
+            }),
         };
         Notice {
             kind: Kind::DidNotRun,
@@ -334,10 +385,15 @@ impl Place {
 
 fn past_task(task: &EndedTask) -> PastTask {
     PastTask {
-        id: task.id.clone(),
+        id: task.id.as_deref().map(short),
         at: time(task.at),
         words: task.words.clone(),
     }
+}
+
+/// The first characters of an id, as messages show it.
+fn short(id: &str) -> String {
+    id.chars().take(8).collect()
 }
 
 fn time(at: UnixTime) -> Option<Time> {

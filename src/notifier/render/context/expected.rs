@@ -23,6 +23,10 @@ pub(super) struct ExpectedNames {
     good: Option<PastTaskNames>,
     /// The last task, if it did not end well.
     last: Option<PastTaskNames>,
+    /// The last task, if it still runs.
+    running: Option<PastTaskNames>,
+    /// What is missing, after the name: `did not run`.
+    says: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,6 +55,8 @@ impl ExpectedNames {
             silent_for,
             good: good.map(PastTaskNames::of),
             last: missed.last.as_ref().map(PastTaskNames::of),
+            running: missed.running.as_ref().map(PastTaskNames::of),
+            says: missed.in_words(),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::events::{
-    BY_USER, EXITED_WITH_1, Event, FINISHED, at, failed, of_person_ended, of_schedule, scaled_in,
+    BY_USER, EXITED_WITH_1, Event, FINISHED, at, failed, of_person, of_person_ended, of_schedule,
+    scaled_in,
 };
 use super::scene::{Scene, evaluated, time};
 use crate::ecs::notice::{Facts, MissedFacts};
 use crate::notifier::channel::ChannelType;
-use crate::notifier::policy::{Decision, DropReason, Severity};
+use crate::notifier::policy::{Decision, DropReason, Policy, Severity, decide};
 use crate::notifier::render::{Renderer, ThreadMessage, View};
 use crate::notifier::route::threads::routes;
 use crate::notifier::thread::{
@@ -167,7 +168,7 @@ fn it_goes_on_until_a_task_ends_well() {
         [
             "🔴 report in prod-web did not run: its last task that ended well was 3 h ago",
             "🔴 report in prod-web still did not run: missed 2 times",
-            "🟢 report in prod-web ended well, 3 h 40 min after it was due: missed 2 times",
+            "🟢 report in prod-web ended well, 3 h 40 min after it was due (task 00000000): missed 2 times",
         ]
     );
     // The next one is due after this one.
@@ -218,7 +219,7 @@ fn the_last_task_that_failed_is_named() {
     let last = headlines(&scene).pop().unwrap();
     assert_eq!(
         last,
-        "🔴 report in prod-web did not run: its last task exited with 1"
+        "🔴 report in prod-web has not ended well in time: its last task exited with 1"
     );
     let later = at(
         "13:40:00",
@@ -248,6 +249,51 @@ fn any_task_of_the_name_counts_if_it_ends_well() {
         scene.play(&[at("12:00:00", event)]).until("14:00:00");
         assert_eq!(turns(&scene).is_empty(), is_good, "{shown}");
     }
+}
+
+/// `IGNORED_EXIT_CODE_CONTAINER_NAMES` names the container that exits with 1.
+#[test]
+fn what_an_ignored_container_exits_with_does_not_count() {
+    let (mut notice, _) = evaluated(&at("12:00:00", of_person_ended("report", EXITED_WITH_1)));
+    if let Facts::Task(task) = &mut notice.facts {
+        let mut sidecar = task.containers[0].clone();
+        sidecar.is_ignored = true;
+        task.containers[0].exit_code = Some(0);
+        task.containers.push(sidecar);
+    }
+    let decision = decide(&notice, &Policy::default());
+    let mut scene = armed("10:00:00", &[every("report", 3)]);
+    scene.arrive_evaluated("12:00:01", &[(notice, decision)]);
+    scene.until("14:00:00");
+    assert!(turns(&scene).is_empty(), "{:?}", turns(&scene));
+}
+
+/// A task that is late is not started again by somebody who reads that it did not run.
+#[test]
+fn a_task_that_still_runs_is_said_to_run() {
+    const TASK: &str = "arn:aws:ecs:eu-west-1:1:task/prod-web/0123456789abcdef0123456789abcdef";
+    let running = || of_person("report", "RUNNING").with("taskArn", TASK);
+    let ended = |ending| of_person_ended("report", ending).with("taskArn", TASK);
+    let mut scene = armed("10:00:00", &[every("report", 3)]);
+    scene.play(&[at("12:30:00", running())]).until("13:00:00");
+    let missed = facts(incident(&scene, "report"));
+    assert_eq!(missed.in_words(), "has not ended in time");
+    assert!(missed.running.is_some());
+    // It ends well: that is the end of the incident.
+    scene.play(&[at("13:20:00", ended(FINISHED))]);
+    assert!(incident(&scene, "report").is_over());
+    // It fails: its end is what the message is about.
+    let mut scene = armed("10:00:00", &[every("report", 3)]);
+    scene
+        .play(&[
+            at("12:00:00", running()),
+            at("12:30:00", ended(EXITED_WITH_1)),
+        ])
+        .until("13:00:00");
+    let missed = facts(incident(&scene, "report"));
+    assert_eq!(missed.in_words(), "has not ended well in time");
+    let task = &incident(&scene, "report").newest.as_ref().unwrap().notice;
+    assert!(task.links.logs.is_some(), "{:?}", task.links);
 }
 
 /// A message about what did not run finds its channel by the tags of the tasks before, although AWS is not asked about

@@ -3,24 +3,34 @@
 use std::time::Duration;
 
 use super::{by_times, rough};
+use crate::ecs::notice::{Facts, MissedFacts};
 use crate::notifier::thread::{Incident, Reason, Resolution, ThreadState, Turn};
 
 /// The headline after the subject. `None` if the notice's own headline says it: one deadline was missed.
 pub(super) fn says(incident: &Incident, turn: Option<&Turn>) -> Option<String> {
     let missed = by_times(incident.total);
+    let facts = facts(incident);
+    let what = facts.map_or("did not run", MissedFacts::in_words);
     match (turn.map(|it| it.reason), turn.and_then(|it| it.after)) {
         (Some(Reason::CameBack), Some(after)) => {
             let after = rough(Duration::from_millis(after));
             Some(format!(
-                "did not run again, {after} after it ended well: missed {missed}"
+                "{what} again, {after} after it ended well: missed {missed}"
             ))
         }
         (Some(Reason::Reminder | Reason::CameBack | Reason::Worse), _) => {
-            Some(format!("still did not run: missed {missed}"))
+            Some(format!("still {what}: missed {missed}"))
         }
         (_, _) if incident.state() == ThreadState::Resolved => Some(resolved(incident)),
-        (_, _) if incident.total > 1 => Some(format!("did not run: missed {missed}")),
+        (_, _) if incident.total > 1 => Some(format!("{what}: missed {missed}")),
         (_, _) => None,
+    }
+}
+
+fn facts(incident: &Incident) -> Option<&MissedFacts> {
+    match &incident.newest.as_deref()?.notice.facts {
+        Facts::Missed(missed) => Some(missed),
+        _ => None,
     }
 }
 
@@ -45,7 +55,11 @@ fn resolved(incident: &Incident) -> String {
             match late.is_zero() {
                 // Its event came late.
                 true => "ended well in time".to_owned(),
-                false => format!("ended well, {} after it was due{missed}", rough(late)),
+                false => {
+                    let task = facts(incident).and_then(|it| it.good.as_ref()?.id.as_ref());
+                    let task = task.map(|it| format!(" (task {it})")).unwrap_or_default();
+                    format!("ended well, {} after it was due{task}{missed}", rough(late))
+                }
             }
         }
     }
