@@ -642,6 +642,16 @@ pub struct AwsHealthFacts {
 }
 
 impl AwsHealthFacts {
+    /// The update that this is a page of. All of its pages have the same. AWS may write the number of the page behind it:
+    /// `01b09932-2`.
+    /// <https://docs.aws.amazon.com/health/latest/ug/pagnation-of-health-events.html>
+    pub fn update(&self) -> Option<&str> {
+        let id = self.communication_id.as_deref()?;
+        let end = self.page.map(|it| format!("-{it}"));
+        let update = end.and_then(|it| id.strip_suffix(&it));
+        Some(update.unwrap_or(id))
+    }
+
     /// Whether AWS plans something, so that there is a time for it. A retirement is planned, whatever its category says.
     pub fn is_planned(&self) -> bool {
         let code = self.type_code.as_deref().unwrap_or_default();

@@ -109,7 +109,7 @@ impl Announcement {
     }
 
     fn note(&mut self, observation: &Observation<'_>, health: &AwsHealthFacts, priority: Priority) {
-        let update = cut_known(health.communication_id.as_deref(), LONGEST_ID);
+        let update = cut_known(health.update(), LONGEST_ID);
         let is_page = self.newest.is_some() && update.is_some() && update == self.update;
         self.first_at = self.first_at.min(observation.at);
         if is_page {

@@ -181,6 +181,19 @@ fn a_thousand_resources_are_counted_and_a_few_are_kept() {
     assert!(stored.max().unwrap() < 10_000);
 }
 
+/// AWS may write the page's number behind the update's id.
+#[test]
+fn pages_whose_ids_have_their_numbers_are_one_update() {
+    let page = |number: i64, entity: &str| {
+        let event = retirement("10:00:00", &format!("01b09932-{number}"), &[entity]);
+        with(event, "page", json!(number.to_string()))
+    };
+    let mut scene = Scene::default();
+    scene.arrive("10:00:01", &[page(1, "prod|web"), page(2, "prod|api")]);
+    assert_eq!(announcement(&scene).affected(), 2);
+    assert_eq!(scene.turns().len(), 1);
+}
+
 /// The pages of an update may come in several batches.
 #[test]
 fn pages_that_come_one_after_another_are_told_once() {
