@@ -1,40 +1,37 @@
-# The functions of the deployment.
-variable "functions" {
-  type = object({
-    parrot         = optional(bool, true)
-    run_from_queue = optional(bool, false)
-    deploy_hook    = optional(bool, false)
-  })
-  default = {}
-}
-
-# The switches of the rules for what happens around ECS.
-variable "rules" {
-  type = object({
-    health      = optional(bool, true)
-    scaling     = optional(bool, true)
-    alarms      = optional(bool, true)
-    code_deploy = optional(bool, false)
-    instances   = optional(bool, false)
-  })
-  default = {}
-}
+# The names and defaults are those of serverless.env.yml.example. docs/configuration.md explains what each one means.
 
 variable "name" {
-  description = "What the resources are named after."
+  description = "What the resources are named after. An account can have several installations with different names."
   type        = string
   default     = "ecs-parrot"
+
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9-]{0,29}$", var.name))
+    error_message = "The name begins with a letter, and has at most 30 letters, digits and hyphens: the names of roles and functions are longer."
+  }
 }
 
-variable "dist" {
-  description = "The folder with the zips of `make package`."
+variable "zips" {
+  description = "The folder with parrot.zip, run-from-queue.zip and deploy-hook.zip: those of a release, or of `make package`."
   type        = string
   default     = "dist"
 }
 
+variable "zip_checksums" {
+  description = "The SHA-256 of each zip, as the release has it: `{ parrot = \"…\" }`. A zip with another one is not deployed."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key, sum in var.zip_checksums : contains(["parrot", "run-from-queue", "deploy-hook"], key) && can(regex("^[0-9A-Fa-f]{64}$", sum))])
+    error_message = "The keys are parrot, run-from-queue and deploy-hook, and each value has 64 hexadecimal digits."
+  }
+}
+
 variable "architecture" {
-  type    = string
-  default = "x86_64"
+  description = "The CPU of the functions, for which the zips were built: `x86_64` or `arm64`."
+  type        = string
+  default     = "x86_64"
 
   validation {
     condition     = contains(["x86_64", "arm64"], var.architecture)
@@ -42,211 +39,266 @@ variable "architecture" {
   }
 }
 
-variable "log_retention" {
-  description = "Days."
-  type        = number
-  default     = 30
+variable "tags" {
+  description = "The tags of all resources that can have tags."
+  type        = map(string)
+  default     = {}
 }
 
-variable "task_definition_arns" {
-  description = "What IAM lets run_from_queue and deploy_hook run; the ALLOWED_... variables are the function's own check."
-  type        = list(string)
-  default     = []
-}
-
-variable "cluster_arns" {
-  description = "Where they may run it."
-  type        = list(string)
-  default     = []
-}
-
-variable "alarm_actions" {
-  description = "ARNs that the alarms notify."
-  type        = list(string)
-  default     = []
-}
-
-variable "pass_role_arns" {
-  description = "Task roles and execution roles that tasks may be given."
-  type        = list(string)
-  default     = []
-}
-
-# parrot's variables; README.md explains them. Empty means not set.
-variable "channels" {
-  description = "The channels: jsonencode([{ name = \"ops\", type = \"slack\", url = \"ssm:/parrot/ops\" }]), or ssm:/path where that list is kept."
+variable "permissions_boundary" {
+  description = "The ARN of a permissions boundary for the roles."
   type        = string
-  default     = ""
-  sensitive   = true
+  default     = null
 }
 
-variable "slack_webhookurl" {
-  type      = string
-  default   = ""
+variable "functions" {
+  description = "Which functions are deployed."
+  type = object({
+    parrot         = optional(bool, true)
+    run_from_queue = optional(bool, false)
+    deploy_hook    = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
+# Where messages go.
+
+variable "channels" {
+  description = "The channels. Each type has its own settings (docs/channels.md). `only` and `except` are event patterns as JSON: `jsonencode({ service = [\"checkout\"] })`; `mention_map` is used in place of `mention`."
+  type = list(object({
+    name           = string
+    type           = string
+    minimum        = optional(string)
+    only           = optional(string)
+    except         = optional(string)
+    escalate_after = optional(string)
+    escalate_to    = optional(string)
+    url            = optional(string)
+    token          = optional(string)
+    channel        = optional(string)
+    routing_key    = optional(string)
+    api_key        = optional(string)
+    team           = optional(string)
+    topic          = optional(string)
+    secret         = optional(string)
+    format         = optional(string)
+    flavor         = optional(string)
+    username       = optional(string)
+    icon_emoji     = optional(string)
+    mention        = optional(string)
+    mention_map    = optional(map(string))
+  }))
+  default   = []
+  nullable  = false
   sensitive = true
-}
-
-variable "slack_channel" {
-  type    = string
-  default = ""
-}
-
-variable "slack_username" {
-  type    = string
-  default = ""
-}
-
-variable "slack_icon_emoji" {
-  type    = string
-  default = ""
-}
-
-variable "slack_quiet" {
-  type    = string
-  default = ""
-}
-
-variable "slack_mention" {
-  type    = string
-  default = ""
-}
-
-variable "flowdock_api_token" {
-  type      = string
-  default   = ""
-  sensitive = true
-}
-
-variable "flowdock_username" {
-  type    = string
-  default = ""
-}
-
-variable "flowdock_icon_emoji" {
-  type    = string
-  default = ""
-}
-
-variable "flowdock_quiet" {
-  type    = string
-  default = ""
-}
-
-variable "flowdock_url" {
-  type    = string
-  default = ""
-}
-
-variable "ignored_exit_code_container_names" {
-  type    = string
-  default = ""
-}
-
-variable "ignored_clusters" {
-  type    = string
-  default = ""
-}
-
-variable "ignored_services" {
-  type    = string
-  default = ""
-}
-
-variable "keep" {
-  type    = string
-  default = ""
-}
-
-variable "drop" {
-  type    = string
-  default = ""
-}
-
-# A list of durations in rising order, or DISABLED.
-variable "remind_after" {
-  type    = string
-  default = ""
-}
-
-variable "resolve_after" {
-  type    = string
-  default = ""
-}
-
-variable "storm_after" {
-  type    = string
-  default = ""
-}
-
-# Which tasks must end well, and how often: `NAME: SCHEDULE`, separated by `,`.
-variable "expect" {
-  type    = string
-  default = ""
-}
-
-# `cluster`, `service`, or both, separated by `,`.
-variable "metrics_by" {
-  type    = string
-  default = ""
-}
-
-variable "account_names" {
-  type    = string
-  default = ""
-}
-
-variable "templates_dir" {
-  type    = string
-  default = ""
-}
-
-variable "enrich" {
-  type    = string
-  default = ""
-}
-
-variable "log_tail_lines" {
-  type    = string
-  default = ""
-}
-
-variable "log_tail_mask" {
-  type    = string
-  default = ""
-}
-
-# The ARNs of the parameters and secrets that contain the channels' secrets.
-variable "secret_arns" {
-  type    = list(string)
-  default = []
-}
-
-# The ARNs of the topics of channels of the type `sns`.
-variable "topic_arns" {
-  type    = list(string)
-  default = []
-}
-
-# The state table, by name or ARN: which event was posted to which channel, and the threads. Its key is `id`. If it is
-# empty or DISABLED, each process has only its own memory.
-variable "state_table" {
-  type    = string
-  default = ""
-}
-
-# The name of the archive, a log group with every event of the rules: /aws/events/NAME. If it is empty, there is none.
-variable "archive_log_group" {
-  type    = string
-  default = ""
 
   validation {
-    condition     = can(regex("^(/aws/events/[-._/#A-Za-z0-9]+)?$", var.archive_log_group)) && length(var.archive_log_group) <= 512
-    error_message = "The name begins with /aws/events/ and has letters, digits and -._/#. Or it is empty."
+    condition     = length(distinct([for it in nonsensitive(var.channels) : it.name])) == length(nonsensitive(var.channels))
+    error_message = "Two channels have the same name."
+  }
+
+  validation {
+    condition     = alltrue([for it in nonsensitive(var.channels) : can(jsondecode(coalesce(it.only, "{}"))) && can(jsondecode(coalesce(it.except, "{}")))])
+    error_message = "`only` and `except` are JSON: use jsonencode()."
   }
 }
 
+variable "channels_from" {
+  description = "Where the list of channels is kept, in place of `channels`: `ssm:/path` or `secretsmanager:ID`."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^((ssm|secretsmanager):.+)?$", var.channels_from))
+    error_message = "It begins with ssm: or secretsmanager:, or is empty."
+  }
+}
+
+variable "secret_arns" {
+  description = "The ARNs of more parameters and secrets that the notifier may read: those in a list of `channels_from`."
+  type        = list(string)
+  default     = []
+}
+
+variable "topic_arns" {
+  description = "The ARNs of more topics that the notifier may publish to: those in a list of `channels_from`."
+  type        = list(string)
+  default     = []
+}
+
+variable "slack" {
+  description = "One Slack webhook, in place of `channels`."
+  type = object({
+    webhookurl = optional(string, "")
+    channel    = optional(string, "")
+    username   = optional(string, "")
+    icon_emoji = optional(string, "")
+    quiet      = optional(string, "")
+    mention    = optional(string, "")
+  })
+  default   = {}
+  nullable  = false
+  sensitive = true
+}
+
+variable "flowdock" {
+  description = "One Flowdock flow, in place of `channels`."
+  type = object({
+    api_token  = optional(string, "")
+    username   = optional(string, "")
+    icon_emoji = optional(string, "")
+    quiet      = optional(string, "")
+    url        = optional(string, "")
+  })
+  default   = {}
+  nullable  = false
+  sensitive = true
+}
+
+# What is posted.
+
+variable "ignored" {
+  description = "Containers whose exit code never makes a message urgent, and clusters and services whose events are dropped (glob patterns)."
+  type = object({
+    exit_code_container_names = optional(list(string), [])
+    clusters                  = optional(list(string), [])
+    services                  = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "keep" {
+  description = "Kinds, causes and reasons that are posted in any case."
+  type        = list(string)
+  default     = []
+}
+
+variable "drop" {
+  description = "Kinds and causes that are never posted."
+  type        = list(string)
+  default     = []
+}
+
+variable "remind_after" {
+  description = "When a channel is reminded of an incident: durations in rising order, separated by `,`, or `DISABLED`. Empty is `5m,15m,1h,4h,24h`."
+  type        = string
+  default     = ""
+}
+
+variable "resolve_after" {
+  description = "How long there must be no failure after the sign of a recovery: `90s`, `10m`. Empty is `5m`."
+  type        = string
+  default     = ""
+}
+
+variable "storm_after" {
+  description = "This number of incidents within five minutes becomes one storm. 0 turns storms off. Null is 5."
+  type        = number
+  default     = null
+}
+
+variable "expect" {
+  description = "Which tasks must end well, and how often: `{ report-nightly = \"25h\" }`."
+  type        = map(string)
+  default     = {}
+}
+
+variable "account_names" {
+  description = "Names of accounts: `210987654321=prod,123456789012=staging`, and `ALIAS` to look up that of the function's own account."
+  type        = string
+  default     = ""
+}
+
+variable "templates_dir" {
+  description = "The folder of templates of your own, in a layer: `/opt/templates`."
+  type        = string
+  default     = ""
+}
+
+variable "layers" {
+  description = "The ARNs of layers of the notifier."
+  type        = list(string)
+  default     = []
+}
+
+variable "enrich" {
+  description = "Whether AWS is asked for what the events lack."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "log_tail" {
+  description = "The last lines of a failed container's log in the message (0 to 50), regular expressions of what is not shown, and the log groups that may be read, as an IAM pattern. Logs may contain secrets."
+  type = object({
+    lines  = optional(number, 0)
+    mask   = optional(list(string), [])
+    groups = optional(string, "/ecs/*")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.log_tail.lines >= 0 && var.log_tail.lines <= 50 && floor(var.log_tail.lines) == var.log_tail.lines
+    error_message = "log_tail.lines is 0 to 50."
+  }
+}
+
+variable "state_table" {
+  description = "The table of what was posted, and of the threads. Empty: one is made. Or the name or ARN of another one with a key `id`, or `DISABLED`."
+  type        = string
+  default     = ""
+}
+
+variable "metrics_by" {
+  description = "By what the metric Events is counted besides kind and cause: `cluster`, `service`. CloudWatch charges for each combination."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for it in var.metrics_by : contains(["cluster", "service"], it)])
+    error_message = "The allowed values are cluster and service."
+  }
+}
+
+# How events reach the notifier.
+
+variable "ingest" {
+  description = "`queue`: in batches, tried for about four hours. `direct`: the rules invoke the function; reminders and recoveries then wait for the next event of the same service."
+  type        = string
+  default     = "queue"
+
+  validation {
+    condition     = contains(["queue", "direct"], var.ingest)
+    error_message = "ingest is queue or direct."
+  }
+}
+
+variable "rules" {
+  description = "The switches of the rules (docs/configuration.md). `api_calls` needs a CloudTrail trail that logs management events."
+  type = object({
+    api_calls   = optional(bool, true)
+    native      = optional(bool, true)
+    health      = optional(bool, true)
+    scaling     = optional(bool, true)
+    alarms      = optional(bool, true)
+    code_deploy = optional(bool, false)
+    instances   = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "archive" {
+  description = "Whether every event of the rules is kept in a log group, to which messages then link."
+  type        = bool
+  default     = false
+}
+
 variable "archive_retention" {
-  description = "Days."
+  description = "The days that the archive keeps events: one of CloudWatch's values."
   type        = number
   default     = 14
 
@@ -256,70 +308,111 @@ variable "archive_retention" {
   }
 }
 
-# The log groups from which a log tail may be read, as a pattern.
-variable "log_tail_groups" {
-  type    = string
-  default = "/ecs/*"
+variable "trail" {
+  description = "Whether a CloudTrail trail is made for this region. Leave it off if a trail logs management events already: AWS charges for the second one."
+  type        = bool
+  default     = false
 }
 
-# run-from-queue's variables; README.md explains them. Empty means not set.
-variable "allowed_clusters" {
-  type    = string
-  default = ""
+variable "trail_retention" {
+  description = "The days that the trail's bucket keeps the log files."
+  type        = number
+  default     = 90
 }
 
-variable "allowed_task_definitions" {
-  type    = string
-  default = ""
+# The functions.
+
+variable "memory" {
+  description = "The memory of the notifier in MB. Lambda gives CPU in proportion."
+  type        = number
+  default     = 256
 }
 
-# deploy-hook's variables; README.md explains them. Empty means not set.
-variable "task_definition" {
-  type    = string
-  default = ""
+variable "timeout" {
+  description = "The seconds for one payload, the delivery included."
+  type        = number
+  default     = 15
 }
 
-variable "cluster_name" {
-  type    = string
-  default = ""
+variable "log_retention" {
+  description = "The days that the logs of the functions are kept: one of CloudWatch's values."
+  type        = number
+  default     = 30
 }
 
-variable "command" {
-  type    = string
-  default = ""
-}
-
-variable "container_name" {
-  type    = string
-  default = ""
-}
-
-variable "subnets" {
-  type    = string
-  default = ""
-}
-
-variable "security_groups" {
-  type    = string
-  default = ""
-}
-
-variable "assign_public_ip" {
-  type    = string
-  default = ""
-}
-
-variable "wait" {
-  type    = string
-  default = ""
-}
-
-variable "hook_events" {
-  type    = string
-  default = ""
+variable "log_level" {
+  description = "`TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`."
+  type        = string
+  default     = "INFO"
 
   validation {
-    condition     = contains(["", "true", "false"], lower(trimspace(var.hook_events)))
-    error_message = "The allowed values are true and false, or empty."
+    condition     = contains(["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"], var.log_level)
+    error_message = "log_level is TRACE, DEBUG, INFO, WARN, ERROR or FATAL."
   }
+}
+
+variable "retry_attempts" {
+  description = "With `ingest = \"direct\"`, how often Lambda tries a failed event again: 0, 1 or 2."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = contains([0, 1, 2], var.retry_attempts)
+    error_message = "retry_attempts is 0, 1 or 2."
+  }
+}
+
+variable "event_age" {
+  description = "The seconds, 60 to 21600, until an event goes to the dead-letter queue if it cannot be handed over."
+  type        = number
+  default     = 3600
+
+  validation {
+    condition     = var.event_age >= 60 && var.event_age <= 21600
+    error_message = "event_age is 60 to 21600."
+  }
+}
+
+variable "alarm_actions" {
+  description = "The ARNs that the alarms notify: SNS topics, for example."
+  type        = list(string)
+  default     = []
+}
+
+# Running tasks.
+
+variable "pass_roles" {
+  description = "The ARNs of the roles that run-from-queue and deploy-hook may give to tasks: task roles and execution roles. Everyone who may send a message or deploy gets their rights."
+  type        = list(string)
+  default     = []
+}
+
+variable "run_from_queue" {
+  description = "What messages may run (glob patterns; nothing runs until both lists are set), and how."
+  type = object({
+    allowed_clusters         = optional(list(string), [])
+    allowed_task_definitions = optional(list(string), [])
+    maximum_concurrency      = optional(number, 5)
+    memory                   = optional(number, 128)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "deploy_hook" {
+  description = "What is run before a deployment goes on. CodeDeploy's hooks need the first six. Amazon ECS's own hooks take missing values from the service revision that is deployed."
+  type = object({
+    task_definition  = optional(string, "")
+    cluster_name     = optional(string, "")
+    command          = optional(string, "")
+    container_name   = optional(string, "")
+    subnets          = optional(list(string), [])
+    security_groups  = optional(list(string), [])
+    assign_public_ip = optional(bool)
+    wait             = optional(string, "")
+    hook_events      = optional(bool, false)
+    memory           = optional(number, 128)
+  })
+  default  = {}
+  nullable = false
 }

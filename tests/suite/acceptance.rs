@@ -14,5 +14,6 @@ mod permissions;
 mod rules;
 mod sam;
 mod stack;
+mod terraform;
 
 mod upgrade;

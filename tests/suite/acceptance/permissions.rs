@@ -66,7 +66,7 @@ fn resolved(value: &Value, conditions: &Value) -> Value {
     }
 }
 
-fn holds(condition: &Value, conditions: &Value) -> bool {
+pub(super) fn holds(condition: &Value, conditions: &Value) -> bool {
     let (function, arguments) = condition.as_object().unwrap().iter().next().unwrap();
     match function.as_str() {
         "Condition" => holds(&conditions[arguments.as_str().unwrap()], conditions),
@@ -77,6 +77,11 @@ fn holds(condition: &Value, conditions: &Value) -> bool {
             .unwrap()
             .iter()
             .all(|it| holds(it, conditions)),
+        "Fn::Or" => arguments
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|it| holds(it, conditions)),
         other => panic!("{other}"),
     }
 }
