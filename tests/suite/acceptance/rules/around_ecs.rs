@@ -124,11 +124,20 @@ fn alarms() -> Vec<(&'static str, Value, &'static str)> {
         ("errors", alarm("errors", "ALARM", on("AWS/Lambda")), ""),
         ("a table", alarm(of_table, "ALARM", on("AWS/DynamoDB")), ""),
         (
-            "an alarm that was changed",
+            "an alarm that was deleted",
             event(
                 "aws.cloudwatch",
                 "CloudWatch Alarm Configuration Change",
-                &json!({"alarmName": "cpu", "configuration": on("AWS/ECS")}),
+                &json!({"alarmName": "cpu", "operation": "delete", "configuration": on("AWS/ECS")}),
+            ),
+            "alarms",
+        ),
+        (
+            "an alarm of another service that was deleted",
+            event(
+                "aws.cloudwatch",
+                "CloudWatch Alarm Configuration Change",
+                &json!({"alarmName": "cpu", "operation": "delete", "configuration": on("AWS/EC2")}),
             ),
             "",
         ),
