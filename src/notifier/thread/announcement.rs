@@ -215,15 +215,15 @@ impl Announcement {
         }
     }
 
-    /// Whether more pages of the update that readers know are no news any more.
-    fn awaits_no_pages(&self, now: UnixTime) -> bool {
-        self.update != self.told || now >= self.shown.turn_at.plus(PAGES)
+    /// Whether more pages of the update that readers know may still come.
+    fn awaits_pages(&self, now: UnixTime) -> bool {
+        self.update == self.told && now < self.shown.turn_at.plus(PAGES)
     }
 
     /// Whether an update moves the work, affects more, or says that it is not over after all. The pages of one update come
     /// one after another, so that the next ones are told together, unless somebody must act.
     fn is_worse(&self, known: &Known, now: UnixTime) -> bool {
-        let affects_more = known.affected > self.known.affected && self.awaits_no_pages(now);
+        let affects_more = known.affected > self.known.affected && !self.awaits_pages(now);
         let needs_somebody = known.tasks > 0 && self.known.tasks == 0;
         self.is_moved(known) || affects_more || needs_somebody || self.is_reopened()
     }
@@ -246,7 +246,7 @@ impl Announcement {
         let state = self.state_at(now);
         let changed = self.state.replace(state) != Some(state);
         let known = self.what_is_known();
-        if settings.has_edits && !self.awaits_no_pages(now) {
+        if settings.has_edits && self.awaits_pages(now) {
             // The message is edited.
             self.known.affected = self.known.affected.max(known.affected);
         }

@@ -132,11 +132,7 @@ pub(super) fn observe(
     let is_later = |known: &Option<EndedTask>| known.as_ref().is_none_or(|it| it.at < at);
     let is_news = is_later(&memory.last);
     if is_news {
-        let mut place = Box::new(Place::of(observation.notice));
-        // Tags are looked up only for messages, and this one may have none.
-        let known = memory.place.take().and_then(|it| it.tags);
-        place.tags = place.tags.take().or(known);
-        memory.place = Some(place);
+        memory.note_place(observation.notice);
         memory.last = Some(end.task.clone());
     }
     if end.is_good && is_later(&memory.good) {
@@ -280,11 +276,16 @@ impl ExpectationMemory {
         let id = task.map(|it| cut(it, LONGEST));
         if let Some(id) = id.filter(|it| is_newer && !has_ended(it)) {
             self.running = Some(StartedTask { id, at });
-            let mut place = Box::new(Place::of(observation.notice));
-            let known = self.place.take().and_then(|it| it.tags);
-            place.tags = place.tags.take().or(known);
-            self.place = Some(place);
+            self.note_place(observation.notice);
         }
+    }
+
+    /// Tags are looked up only for messages, and this event may have none.
+    fn note_place(&mut self, notice: &Notice) {
+        let mut place = Box::new(Place::of(notice));
+        let known = self.place.take().and_then(|it| it.tags);
+        place.tags = place.tags.take().or(known);
+        self.place = Some(place);
     }
 
     fn note_stop(&mut self, observation: &Observation<'_>) {
