@@ -5,6 +5,7 @@ pub mod deadline;
 mod error;
 pub mod function;
 mod log_destination;
+pub mod lookup_role;
 pub mod secret;
 pub mod secret_store;
 pub mod service;

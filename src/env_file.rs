@@ -344,7 +344,8 @@ impl Checked<'_> {
             | Allows::Arns
             | Allows::ArnsOrText
             | Allows::Region
-            | Allows::Name => {}
+            | Allows::Name
+            | Allows::Organization => {}
         }
     }
 
@@ -387,6 +388,7 @@ impl Checked<'_> {
                 words.contains(&text)
             }
             Allows::Region => crate::ecs::arn::is_region(text),
+            Allows::Organization => is_organization(text),
             Allows::Name => text
                 .chars()
                 .all(|it| it.is_ascii_alphanumeric() || it == '-'),
@@ -634,6 +636,13 @@ fn nested(path: &str) -> String {
     let mut parts = path.rsplit('.');
     let innermost = format!("{}: …", parts.next().unwrap_or_default());
     parts.fold(innermost, |below, part| format!("{part}: {{{below}}}"))
+}
+
+/// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_Organization.html>
+fn is_organization(text: &str) -> bool {
+    let id = text.strip_prefix("o-").unwrap_or_default();
+    let is_allowed = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    (10..=32).contains(&id.len()) && id.bytes().all(is_allowed)
 }
 
 #[cfg(test)]

@@ -132,6 +132,11 @@ module.exports = {
   },
   // Whether the alias of the account is looked up (true or false).
   usesAlias: async (context) => String((await setting(context, 'account_names')).includes('ALIAS')),
+  // The roles of other accounts that may be assumed to look up facts. IAM's wildcard takes the place of the account.
+  lookupRoles: async ({ resolveVariable }) => {
+    const role = String((await resolveVariable(`self:custom.mysettings.hub.lookup_role, ''`)) ?? '').trim();
+    return role.replace('{account}', '*') || 'none';
+  },
   // The ARN of another table. The settings have its name or its ARN.
   namedTable: async ({ resolveVariable }) => {
     const named = String((await resolveVariable(`self:custom.mysettings.state_table, ''`)) ?? '').trim();

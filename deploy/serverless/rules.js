@@ -127,6 +127,8 @@ const settings = async ({ resolveVariable }) => ({
   prefixes: await resolveVariable('self:custom.rulePrefix'),
   age: await resolveVariable('self:custom.eventAge'),
   archive: await resolveVariable('self:custom.archiveName'),
+  organization: await resolveVariable(`self:custom.mysettings.hub.organization, ''`),
+  hub: await resolveVariable('self:custom.hubName'),
 });
 
 // The rules as resources, each named after its own and `suffix`.
@@ -194,9 +196,10 @@ module.exports = {
   archiving: async (context) => resources(await settings(context), 'ArchiveRule', archivingRule),
   // The rules of both ways: the old rules still send events during a switch.
   arns: async (context) => {
-    const { isOn, prefixes } = await settings(context);
-    return [prefixes.queue, prefixes.direct].flatMap((prefix) =>
+    const { isOn, prefixes, organization, hub } = await settings(context);
+    const own = [prefixes.queue, prefixes.direct].flatMap((prefix) =>
       rules(isOn).map(({ name }) => arn('events', `rule/${prefix}-${name}`))
     );
+    return organization ? [...own, arn('events', `rule/${hub}/${hub}-members`)] : own;
   },
 };

@@ -3,6 +3,16 @@ output "function_name" {
   value       = one([for key, function in aws_lambda_function.function : function.function_name if key == "parrot"])
 }
 
+output "role_arn" {
+  description = "The role of the notifier, which the roles of other accounts must trust."
+  value       = one([for key, role in aws_iam_role.function : role.arn if key == "parrot"])
+}
+
+output "hub_bus_arn" {
+  description = "The event bus to which other accounts send their events."
+  value       = one(aws_cloudwatch_event_bus.hub[*].arn)
+}
+
 output "log_group_name" {
   description = "The log of the notifier."
   value       = one([for key, group in aws_cloudwatch_log_group.function : group.name if key == "parrot"])

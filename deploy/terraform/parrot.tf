@@ -69,6 +69,8 @@ locals {
       STATE_TABLE                       = local.table_name
       ARCHIVE_LOG_GROUP                 = var.archive ? local.archive : ""
       METRICS_BY                        = join(",", var.metrics_by)
+      LOOKUP_ROLE                       = var.hub.lookup_role
+      LOOKUP_EXTERNAL_ID                = var.hub.external_id
     }
     statements = concat(
       # These are loops, because the two results of a conditional must have the same type.
@@ -86,6 +88,7 @@ locals {
       [for it in local.looking_up_instances : it if var.enrich && var.rules.instances],
       [for it in local.looking_up_alarms : it if var.enrich && var.rules.alarms],
       [for it in local.looking_up_alias : it if var.enrich && local.uses_alias],
+      [for it in local.assuming : it if var.enrich && var.hub.lookup_role != ""],
       [for it in local.reading_last_words : it if var.enrich && var.log_tail.lines > 0],
     )
   }
@@ -110,6 +113,10 @@ locals {
   ]
   looking_up_alias = [
     { Sid = "LookUpAlias", Effect = "Allow", Action = "iam:ListAccountAliases", Resource = "*" },
+  ]
+  # IAM's wildcard takes the place of the account.
+  assuming = [
+    { Sid = "AssumeLookupRoles", Effect = "Allow", Action = "sts:AssumeRole", Resource = replace(var.hub.lookup_role, "{account}", "*") },
   ]
   reading_last_words = [
     { Sid = "ReadLastWords", Effect = "Allow", Action = "logs:GetLogEvents", Resource = "arn:${local.partition}:logs:${local.scope}:log-group:${var.log_tail.groups}:log-stream:*" },

@@ -15,9 +15,10 @@ locals {
   from_rules = {
     ArnEquals = {
       "aws:SourceArn" = flatten([
-        for prefix in ["${var.name}-queued", var.name] : [
-          for key in keys(local.rules) : "arn:${local.partition}:events:${local.scope}:rule/${prefix}-${key}"
-        ]
+        [for prefix in ["${var.name}-queued", var.name] : [
+          for key in keys(module.rules.all) : "arn:${local.partition}:events:${local.scope}:rule/${prefix}-${key}"
+        ]],
+        [for it in ["arn:${local.partition}:events:${local.scope}:rule/${var.name}/${var.name}-members"] : it if local.is_hub],
       ])
     }
   }

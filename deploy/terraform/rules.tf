@@ -1,96 +1,13 @@
-# The rules of the notifier: which events each one takes, and where it sends them. No event is taken by two rules.
-# deploy/serverless/rules.js explains the patterns. A rule that is switched off is made, and disabled.
+# The rules of the notifier, and where each one sends its events. A rule that is switched off is made, and disabled.
+
+module "rules" {
+  source = "./modules/rules"
+
+  rules = var.rules
+}
 
 locals {
-  # Calls of the ECS agents, which add nothing to a task's own events.
-  of_agents = ["SubmitContainerStateChange", "SubmitAttachmentStateChanges", "DiscoverPollEndpoint"]
-
-  rules = {
-    api-calls = {
-      on          = var.rules.api_calls
-      description = "ECS API calls, but not what its agents report"
-      pattern = {
-        source      = ["aws.ecs"]
-        detail-type = ["AWS API Call via CloudTrail"]
-        detail = {
-          eventSource = ["ecs.amazonaws.com"]
-          # ECS's own events replace SubmitTaskStateChange.
-          eventName = [{ anything-but = concat(local.of_agents, [for it in ["SubmitTaskStateChange"] : it if var.rules.native]) }]
-        }
-      }
-    }
-    ecs-events = {
-      on          = var.rules.native
-      description = "ECS's own events"
-      pattern = {
-        source      = ["aws.ecs"]
-        detail-type = [{ anything-but = ["AWS API Call via CloudTrail"] }]
-      }
-    }
-    health = {
-      on          = var.rules.health
-      description = "AWS Health about ECS and Fargate"
-      pattern = {
-        source      = ["aws.health"]
-        detail-type = ["AWS Health Event"]
-        detail      = { service = ["ECS", "FARGATE"] }
-      }
-    }
-    scaling = {
-      on          = var.rules.scaling
-      description = "ECS services that were scaled to their maximum"
-      pattern = {
-        source      = ["aws.application-autoscaling"]
-        detail-type = ["Application Auto Scaling Scaling Activity State Change"]
-        detail      = { serviceNamespace = ["ecs"], scaledToMax = [true] }
-      }
-    }
-    alarms = {
-      on          = var.rules.alarms
-      description = "CloudWatch alarms of ECS"
-      pattern = {
-        source      = ["aws.cloudwatch"]
-        detail-type = ["CloudWatch Alarm State Change", "CloudWatch Alarm Configuration Change"]
-        detail = {
-          "$or" = [
-            { configuration = { metrics = { metricStat = { metric = { namespace = ["AWS/ECS", "ECS/ContainerInsights"] } } } } },
-            { alarmName = [{ prefix = "TargetTracking-service/" }] },
-            { configuration = { alarmRule = [{ exists = true }] } },
-          ]
-        }
-      }
-    }
-    code-deploy = {
-      on          = var.rules.code_deploy
-      description = "Deployments by CodeDeploy"
-      pattern = {
-        source      = ["aws.codedeploy"]
-        detail-type = ["CodeDeploy Deployment State-change Notification"]
-      }
-    }
-    instances = {
-      on          = var.rules.instances
-      description = "EC2 instances that end, or that cannot be started"
-      pattern = {
-        "$or" = [
-          {
-            source      = ["aws.ec2"]
-            detail-type = ["EC2 Spot Instance Interruption Warning", "EC2 Instance Rebalance Recommendation"]
-          },
-          {
-            source      = ["aws.autoscaling"]
-            detail-type = ["EC2 Instance Launch Unsuccessful", "EC2 Instance-terminate Lifecycle Action"]
-          },
-          {
-            source      = ["aws.health"]
-            detail-type = ["AWS Health Event"]
-            detail      = { service = ["EC2"], eventTypeCategory = ["scheduledChange"] }
-          },
-        ]
-      }
-    }
-  }
-  parrot_rules = { for key, rule in local.rules : key => rule if var.functions.parrot }
+  parrot_rules = { for key, rule in module.rules.all : key => rule if var.functions.parrot }
 
   # The rules of the two ways have different names, because the new rules are made before the old ones are deleted.
   is_queued   = var.ingest == "queue"
@@ -108,7 +25,7 @@ resource "aws_cloudwatch_event_rule" "parrot" {
 
   name          = "${local.rule_prefix}-${each.key}"
   description   = each.value.description
-  event_pattern = jsonencode(each.value.pattern)
+  event_pattern = each.value.pattern
   state         = each.value.on ? "ENABLED" : "DISABLED"
   tags          = var.tags
 
@@ -175,7 +92,7 @@ resource "aws_cloudwatch_event_rule" "archive" {
 
   name          = "${var.name}-archive-${each.key}"
   description   = "${each.value.description}, for the archive"
-  event_pattern = jsonencode(each.value.pattern)
+  event_pattern = each.value.pattern
   state         = each.value.on ? "ENABLED" : "DISABLED"
   tags          = var.tags
 }

@@ -230,6 +230,32 @@ variable "enrich" {
   nullable    = false
 }
 
+variable "hub" {
+  description = "Other accounts: the `organization` (`o-…`) whose accounts may send their events, the `lookup_role` that is assumed to ask about them, with `{account}` in place of the number, and its `external_id`. docs/many-accounts.md explains it."
+  type = object({
+    organization = optional(string, "")
+    lookup_role  = optional(string, "")
+    external_id  = optional(string, "")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^(o-[a-z0-9]{10,32})?$", var.hub.organization))
+    error_message = "hub.organization is the id of an organization, such as o-a1b2c3d4e5."
+  }
+
+  validation {
+    condition     = can(regex("^(arn:aws[a-z-]*:iam::\\{account\\}:role/.+)?$", var.hub.lookup_role))
+    error_message = "hub.lookup_role is the ARN of a role with {account} in place of the account: arn:aws:iam::{account}:role/ecs-parrot-lookup."
+  }
+
+  validation {
+    condition     = can(regex("^[\\w+=,.@:/-]*$", var.hub.external_id)) && length(var.hub.external_id) != 1 && length(var.hub.external_id) <= 1224
+    error_message = "hub.external_id has 2 to 1224 letters, digits and +=,.@:/-_."
+  }
+}
+
 variable "log_tail" {
   description = "The last lines of a failed container's log in the message (0 to 50), regular expressions of what is not shown, and the log groups that may be read, as an IAM pattern. Logs may contain secrets."
   type = object({

@@ -49,6 +49,9 @@ impl CallError {
         let message = match (&text, &code) {
             (Some(text), _) => text.clone(),
             (None, Some(code)) => code.clone(),
+            (None, None) if has_bad_credentials(&error) => {
+                format!("no credentials: {}", innermost(&error))
+            }
             (None, None) => without_message(&error, status),
         };
         let kind = match &error {

@@ -13,6 +13,7 @@ mod operation;
 mod query;
 mod query_error;
 pub mod sns;
+pub mod sts;
 
 use std::fmt;
 
@@ -75,6 +76,12 @@ pub const SECRETS_MANAGER: Service = Service {
 pub const SNS: Service = Service {
     id: "SNS",
     name: "sns",
+    target: "",
+};
+
+pub const STS: Service = Service {
+    id: "STS",
+    name: "sts",
     target: "",
 };
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -16,6 +17,7 @@ use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::error::innermost;
+use super::lookup_role::{LookupRole, RoleCredentials};
 use super::service::{self, Service};
 use crate::ecs::arn;
 use crate::http::{SharedClient, certificates};
@@ -173,6 +175,24 @@ impl Session {
         let checked = check_credentials(&config).await;
         checked.map_err(SessionError::NoneInEnvironment)?;
         Ok(Self { config, region })
+    }
+
+    /// A session with the role of another account, which is assumed at the first call. All its clients share the
+    /// credentials, until they expire. STS answers in the region of this session: its credentials are also valid in
+    /// regions that the account switched on itself, unlike those of the global endpoint.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_enable-regions.html>
+    #[must_use]
+    pub fn in_account(&self, role: &LookupRole, account: &str) -> Self {
+        let sts = self.service_with_short_timeout(service::STS, self.region());
+        let credentials = RoleCredentials::new(sts, role.clone(), account);
+        let config = self.config.to_builder();
+        let config = config
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .identity_cache(IdentityCache::lazy().build());
+        Self {
+            config: config.build(),
+            region: self.region.clone(),
+        }
     }
 
     pub fn region(&self) -> &str {

@@ -36,6 +36,8 @@ pub struct NotifierVariables {
     pub(crate) account_names: Option<String>,
     pub(crate) templates_dir: Option<String>,
     pub(crate) enrich: Option<String>,
+    pub(crate) lookup_role: Option<String>,
+    pub(crate) lookup_external_id: Option<String>,
     pub(crate) log_tail_lines: Option<String>,
     /// It may contain the texts that it masks.
     pub(crate) log_tail_mask: Option<Secret>,

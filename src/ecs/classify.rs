@@ -99,6 +99,7 @@ fn origin(event: &EcsEvent) -> Origin {
         detail_type: envelope.detail_type.clone(),
         account_name: None,
         lacks_account_name: false,
+        lookup_problem: None,
         account: affected_account
             .or_else(|| envelope.account.clone())
             .or_else(|| call.and_then(|call| call.account.clone()))

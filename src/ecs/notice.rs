@@ -94,6 +94,9 @@ pub struct Origin {
     pub lacks_account_name: bool,
     pub region: Option<String>,
     pub time: Option<Time>,
+    /// Why the account may not be asked for more facts. It is told once a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup_problem: Option<String>,
 }
 
 /// What the event is about: names, not ARNs.

@@ -35,6 +35,8 @@ pub enum Allows {
     Region,
     /// A part of resource names: letters, digits and `-`.
     Name,
+    /// The id of an organization of AWS Organizations.
+    Organization,
 }
 
 /// Lambda's own limits, in MB.
@@ -58,7 +60,7 @@ const fn variable(path: &'static str, name: &'static str) -> Key {
     key(path, Allows::Variable(name))
 }
 
-pub const KEYS: [Key; 71] = [
+pub const KEYS: [Key; 74] = [
     key("stage", Allows::Name),
     key("region", Allows::Region),
     key("channels", Allows::Channels("CHANNELS")),
@@ -94,6 +96,9 @@ pub const KEYS: [Key; 71] = [
     variable("templates_dir", "TEMPLATES_DIR"),
     key("layers", Allows::Arns),
     variable("enrich", "ENRICH"),
+    key("hub.organization", Allows::Organization),
+    variable("hub.lookup_role", "LOOKUP_ROLE"),
+    variable("hub.external_id", "LOOKUP_EXTERNAL_ID"),
     variable("log_tail.lines", "LOG_TAIL_LINES"),
     variable("log_tail.mask", "LOG_TAIL_MASK"),
     key("log_tail.groups", Allows::Text),
@@ -187,6 +192,7 @@ impl fmt::Display for Allows {
             Self::Arns | Self::ArnsOrText => f.write_str("a list of ARNs, `[arn:…, arn:…]`"),
             Self::Region => f.write_str("a region's name, such as `eu-west-1`"),
             Self::Name => f.write_str("letters, digits and `-`"),
+            Self::Organization => f.write_str("the id of an organization, such as `o-a1b2c3d4e5`"),
         }
     }
 }

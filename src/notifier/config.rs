@@ -16,6 +16,7 @@ use std::sync::Arc;
 use strum::VariantArray as _;
 use uuid::Uuid;
 
+use crate::aws::lookup_role::LookupRole;
 use crate::aws::secret::{REDACTED, Reference};
 use crate::aws::secret_store::{SecretStore, SecretStoreError};
 use crate::aws::{LazySession, Open};
@@ -59,7 +60,13 @@ const FILTER: [&str; 12] = [
     "TEMPLATES_DIR",
     "ARCHIVE_LOG_GROUP",
 ];
-const LOOKUP: [&str; 3] = ["ENRICH", "LOG_TAIL_LINES", "LOG_TAIL_MASK"];
+const LOOKUP: [&str; 5] = [
+    "ENRICH",
+    "LOOKUP_ROLE",
+    "LOOKUP_EXTERNAL_ID",
+    "LOG_TAIL_LINES",
+    "LOG_TAIL_MASK",
+];
 
 /// The `parrot` function's configuration, and `ecs-parrot notify`'s.
 #[derive(Debug)]
@@ -118,6 +125,8 @@ pub enum RunMode {
 pub struct Lookup {
     /// The value of `ENRICH`. If it is not set, the function asks AWS and the command line does not.
     pub enrich: Option<bool>,
+    /// The role for other accounts.
+    pub role: Option<LookupRole>,
     pub log_tail: Option<LogTail>,
 }
 
@@ -164,6 +173,9 @@ impl NotifierConfig {
         if lookup.log_tail.is_some() && lookup.enrich == Some(false) {
             warnings.push("LOG_TAIL_LINES has no effect while ENRICH is false".to_owned());
         }
+        if lookup.role.is_some() && lookup.enrich == Some(false) {
+            warnings.push("LOOKUP_ROLE has no effect while ENRICH is false".to_owned());
+        }
         if filter.uses_alias && lookup.enrich == Some(false) {
             warnings.push("ACCOUNT_NAMES: `ALIAS` has no effect while ENRICH is false".to_owned());
         }
@@ -201,7 +213,7 @@ impl NotifierConfig {
                 EnrichLimits::TERMINAL,
             ),
         };
-        let log_tail = self.lookup.log_tail;
+        let Lookup { role, log_tail, .. } = self.lookup;
         let table = self
             .state_table
             .map(|name| Arc::new(StateTable::new(name, Arc::clone(&session))));
@@ -237,7 +249,7 @@ impl NotifierConfig {
             owner: Uuid::new_v4().to_string(),
             enricher: enriches.then(|| {
                 let enricher = Enricher::new(log_tail, limits, Arc::clone(&session));
-                let enricher = enricher.with_tags(tag_keys);
+                let enricher = enricher.with_tags(tag_keys).with_lookup_role(role);
                 match self.filter.uses_alias {
                     true => enricher.with_alias(),
                     false => enricher,
@@ -465,6 +477,7 @@ fn lookup(variables: &NotifierVariables, problems: &mut Vec<Problem>) -> Lookup 
     let masks = values::masks(variables.log_tail_mask.as_ref(), problems);
     Lookup {
         enrich,
+        role: values::lookup_role(variables, problems),
         log_tail: (lines > 0).then_some(LogTail { lines, masks }),
     }
 }

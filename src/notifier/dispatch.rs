@@ -12,6 +12,7 @@ mod delivery;
 mod edit_limits;
 mod event;
 mod expectations;
+mod lookup_problems;
 mod rate_limiter;
 mod recorder;
 mod threads;
@@ -46,6 +47,7 @@ use chain::Chain;
 use channel::ChannelDispatcher;
 use delivery::EventInChannel;
 use event::BatchEvent;
+use lookup_problems::ToldProblems;
 use recorder::ThreadRecorder;
 use threads::{BatchThreads, ThreadStep};
 
@@ -161,9 +163,11 @@ impl Notifier {
         let mut events: Vec<_> = items.into_iter().map(read).collect();
         let mut threads = self.find_known(&mut events, &step, &subjects).await;
         self.look_up(&mut events, &threads, deadline).await;
+        let problems = ToldProblems::claim(&mut events, &self.dedup, step.now, end).await;
         self.advance(&mut events, &mut threads, &step, &subjects)
             .await;
         self.send(&mut events, &mut threads, &step, end).await;
+        end.hold(problems.settle(&events, &self.dedup)).await;
         end.hold(self.look_at_expected(deadline, end)).await;
         let failed = timers
             .iter()

@@ -25,15 +25,17 @@ use futures::future::{join, join3};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
-use crate::aws::LazySession;
+use crate::aws::lookup_role::LookupRole;
+use crate::aws::service::{self, sts};
+use crate::aws::{LazySession, Session, SessionError};
 use crate::ecs::arn::is_name;
 use crate::ecs::links;
 use crate::ecs::notice::Notice;
 use crate::notifier::policy::{Decision, Policy, decide};
 use crate::notifier::tag_keys::TagKeys;
 use alarm::AlarmCache;
-use alias::AliasCache;
-use calls::{AwsCalls, ClientCache, Cluster, Member, region};
+use alias::{AliasCache, AliasScope};
+use calls::{AwsCalls, ClientCache, Cluster, Location, Member};
 use code_deploy::GroupCache;
 use definition::DefinitionCache;
 use hosts::PlaceCache;
@@ -53,11 +55,16 @@ pub struct Enricher {
     places: PlaceCache,
     alarms: AlarmCache,
     own_account: Arc<OwnAccount>,
-    /// `None` if the alias of the own account is not wanted.
+    /// The role for other accounts. Without it AWS answers about the own account only.
+    lookup_role: Option<LookupRole>,
+    /// `None` if aliases are not wanted.
     alias: Option<AliasCache>,
     log_tail: Option<LogTail>,
     limits: EnrichLimits,
 }
+
+/// The most characters of a refusal in a message.
+const LONGEST_REFUSAL: usize = 300;
 
 /// How long to wait for AWS.
 #[derive(Debug, Clone, Copy)]
@@ -91,7 +98,8 @@ pub struct ServiceName<'a> {
 
 impl ServiceName<'_> {
     fn member(&self) -> Option<Member> {
-        let cluster = Cluster::new(self.account, self.region, self.cluster)?;
+        let location = Location::new(self.account, self.region)?;
+        let cluster = Cluster::new(location, self.cluster)?;
         is_name(self.service).then(|| (cluster, self.service.to_owned()))
     }
 }
@@ -107,6 +115,7 @@ impl Enricher {
             places: hosts::cache(),
             alarms: alarm::cache(),
             own_account: Arc::default(),
+            lookup_role: None,
             alias: None,
             log_tail,
             limits,
@@ -120,10 +129,23 @@ impl Enricher {
         Self { tags, ..self }
     }
 
-    /// Also asks for the alias of the own account.
+    /// Asks about other accounts with this role.
+    #[must_use]
+    pub fn with_lookup_role(self, lookup_role: Option<LookupRole>) -> Self {
+        Self {
+            lookup_role,
+            ..self
+        }
+    }
+
+    /// Also asks for the aliases of the accounts about which AWS answers.
     #[must_use]
     pub fn with_alias(self) -> Self {
-        let alias = Some(AliasCache::new(Arc::clone(&self.own_account)));
+        let scope = match &self.lookup_role {
+            Some(_) => AliasScope::AllAccounts,
+            None => AliasScope::OwnAccount,
+        };
+        let alias = Some(AliasCache::new(Arc::clone(&self.own_account), scope));
         Self { alias, ..self }
     }
 
@@ -132,7 +154,7 @@ impl Enricher {
         self.own_account.note_function(arn);
     }
 
-    /// Names the account of an event, if it is the own one and its alias is known.
+    /// Names the account of an event, if its alias is known.
     pub fn name_account(&self, notice: &mut Notice) {
         if let Some(alias) = &self.alias {
             alias.name(notice);
@@ -151,8 +173,12 @@ impl Enricher {
 
     async fn clients(&self, region: &str, until: Instant) -> Option<&ClientCache> {
         let open = || async {
-            let session = self.session.get(region).await;
-            session.cloned().map(ClientCache::new)
+            let session = self.session.get(region).await?;
+            self.note_caller(session).await;
+            let own_account = Arc::clone(&self.own_account);
+            let lookup_role = self.lookup_role.clone();
+            let clients = ClientCache::new(session.clone(), own_account, lookup_role);
+            Ok::<_, SessionError>(clients)
         };
         match timeout_at(until, self.clients.get_or_try_init(open)).await {
             Ok(Ok(clients)) => return Some(clients),
@@ -166,51 +192,86 @@ impl Enricher {
         None
     }
 
+    /// At a terminal nothing says in which account the caller is, but no role is needed for that one.
+    async fn note_caller(&self, session: &Session) {
+        if self.lookup_role.is_none() || self.own_account.get().is_some() {
+            return;
+        }
+        let sts = session.service_with_short_timeout(service::STS, session.region());
+        match sts::caller_account(&sts).await {
+            Ok(account) => self.own_account.note(&account),
+            Err(error) => tracing::warn!(%error, "the own account is not known"),
+        }
+    }
+
     /// Adds the missing facts that AWS returns in time.
     pub async fn enrich(&self, mut notices: Vec<&mut Notice>, policy: &Policy, until: Instant) {
-        let Some(region) = notices.iter().find_map(|notice| self.region_to_ask(notice)) else {
+        let Some(first) = notices
+            .iter()
+            .find_map(|notice| self.location_to_ask(notice))
+        else {
             return;
         };
-        let Some(clients) = self.clients(&region, until).await else {
+        let Some(clients) = self.clients(&first.region, until).await else {
             return;
         };
         let aws = AwsCalls::new(clients, self.limits.call, until);
+        self.add_first_facts(&aws, until, &mut notices).await;
+        notices.retain(|notice| is_kept(notice, policy));
+        self.add_more_facts(&aws, &mut notices).await;
+        if let Some(log_tail) = &self.log_tail {
+            log_tail.add_to(&aws, &mut notices, policy).await;
+        }
+        let refusals = aws.refusals();
+        for notice in &mut notices {
+            let why = Location::of(notice).and_then(|it| refusals.get(&it));
+            notice.origin.lookup_problem = why.map(|it| it.chars().take(LONGEST_REFUSAL).collect());
+        }
+        aws.report();
+    }
+
+    /// Adds what decides whether a notice is posted.
+    async fn add_first_facts(
+        &self,
+        aws: &AwsCalls<'_>,
+        until: Instant,
+        notices: &mut [&mut Notice],
+    ) {
         let of_ecs = join3(
-            task::fetch(&aws, &notices),
-            deployment::fetch(&aws, &notices),
-            self.fetch_alias(&aws, &notices),
+            task::fetch(aws, notices),
+            deployment::fetch(aws, notices),
+            self.fetch_alias(aws, notices),
         );
         let of_others = join3(
-            code_deploy::fetch(&aws, &self.groups, &notices),
-            self.fetch_hosts(&aws, until, &notices),
-            alarm::fetch(&aws, &self.alarms, &notices),
+            code_deploy::fetch(aws, &self.groups, notices),
+            self.fetch_hosts(aws, until, notices),
+            alarm::fetch(aws, &self.alarms, notices),
         );
         let ((tasks, deployments, ()), (code_deployments, places, alarms)) =
             join(of_ecs, of_others).await;
-        for notice in &mut notices {
+        for notice in notices {
             task::add_to(notice, &tasks);
             deployment::add_to(notice, &deployments);
             code_deploy::add_to(notice, &code_deployments);
             hosts::add_to(notice, &places);
             alarm::add_to(notice, &alarms);
         }
-        notices.retain(|notice| is_kept(notice, policy));
+    }
+
+    /// Adds what a message shows besides.
+    async fn add_more_facts(&self, aws: &AwsCalls<'_>, notices: &mut [&mut Notice]) {
         let (definitions, instances, tags) = join3(
-            definition::fetch(&aws, &self.definitions, &notices),
-            instance::fetch(&aws, &notices),
-            tags::fetch(&aws, &self.tags, &notices),
+            definition::fetch(aws, &self.definitions, notices),
+            instance::fetch(aws, notices),
+            tags::fetch(aws, &self.tags, notices),
         )
         .await;
-        for notice in &mut notices {
+        for notice in notices {
             definition::add_to(notice, &definitions);
             instance::add_to(notice, &instances);
             tags::add_to(notice, &self.tags, &tags);
             relink(notice);
         }
-        if let Some(log_tail) = &self.log_tail {
-            log_tail.add_to(&aws, notices, policy).await;
-        }
-        aws.report();
     }
 
     /// Looking for instances may take many calls. Half of the time is for what other events lack.
@@ -222,7 +283,7 @@ impl Enricher {
     ) -> hosts::Places {
         let now = Instant::now();
         let aws = aws.until(now + until.saturating_duration_since(now) / 2);
-        hosts::fetch(&aws, &self.places, self.own_account.get(), notices).await
+        hosts::fetch(&aws, &self.places, notices).await
     }
 
     async fn fetch_alias(&self, aws: &AwsCalls<'_>, notices: &[&mut Notice]) {
@@ -239,7 +300,7 @@ impl Enricher {
     ) -> Vec<Option<(i64, i64)>> {
         let members: Vec<_> = services.iter().map(ServiceName::member).collect();
         let first = members.iter().flatten().next();
-        let Some(region) = first.map(|(cluster, _)| cluster.region.clone()) else {
+        let Some(region) = first.map(|(cluster, _)| cluster.location.region.clone()) else {
             return vec![None; services.len()];
         };
         let Some(clients) = self.clients(&region, until).await else {
@@ -252,23 +313,20 @@ impl Enricher {
         members.iter().map(counts).collect()
     }
 
-    /// The region of the first call about a notice. `None` if no call is needed.
-    fn region_to_ask(&self, notice: &Notice) -> Option<String> {
+    /// Where the first call about a notice is made. `None` if no call is needed.
+    fn location_to_ask(&self, notice: &Notice) -> Option<Location> {
         let cluster = task::missing(notice)
             .or_else(|| deployment::missing(notice))
             .or_else(|| instance::missing(notice))
-            .map(|(cluster, _)| cluster.region);
+            .map(|(cluster, _)| cluster.location);
         cluster
             .or_else(|| Some(definition::missing(notice)?.0))
-            .or_else(|| Some(task::retired(notice).first()?.0.region.clone()))
-            .or_else(|| Some(code_deploy::missing(notice)?.region))
-            .or_else(|| Some(alarm::missing(notice)?.region().to_owned()))
-            .or_else(|| Some(hosts::missing(notice).first()?.region().to_owned()))
-            .or_else(|| Some(self.tags.missing(notice)?.region().to_owned()))
-            .or_else(|| {
-                let alias = self.alias.as_ref().filter(|it| it.is_missing(notice));
-                alias.and_then(|_| region(notice))
-            })
+            .or_else(|| Some(task::retired(notice).first()?.0.location.clone()))
+            .or_else(|| Some(code_deploy::missing(notice)?.location))
+            .or_else(|| Some(alarm::missing(notice)?.location().clone()))
+            .or_else(|| Some(hosts::missing(notice).first()?.location().clone()))
+            .or_else(|| Some(self.tags.missing(notice)?.location().clone()))
+            .or_else(|| self.alias.as_ref()?.missing(notice))
     }
 }
 

@@ -109,6 +109,7 @@ fn bounded_origin(origin: &Origin) -> Origin {
         account_name: name(&origin.account_name),
         lacks_account_name: origin.lacks_account_name,
         region: name(&origin.region),
+        lookup_problem: name(&origin.lookup_problem),
         ..Origin::default()
     }
 }

@@ -34,8 +34,12 @@ Template.add_constructor("tag:yaml.org,2002:timestamp", Template.construct_yaml_
 
 sam, module = sys.argv[1:]
 terraform = {}
-for file in sorted(pathlib.Path(module).glob("*.tf")):
+# What the rules take is in a module of its own, which members of a hub use too.
+folder = pathlib.Path(module)
+for file in [*sorted(folder.glob("*.tf")), folder / "modules" / "rules" / "main.tf"]:
     with open(file) as text:
         for kind, blocks in hcl2.load(text).items():
+            if file.parent != folder and kind != "locals":
+                continue
             terraform.setdefault(kind, []).extend(blocks if isinstance(blocks, list) else [blocks])
 print(json.dumps({"sam": yaml.load(pathlib.Path(sam).read_text(), Template), "terraform": terraform}, default=str))

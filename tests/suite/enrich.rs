@@ -1,5 +1,6 @@
 //! Enrichment: which calls the function makes to AWS, how it uses the answers, and what it posts without them.
 
+mod accounts;
 mod around;
 mod command_line;
 mod failures;

@@ -1,6 +1,6 @@
 //! A fake AWS, for what moto cannot do: failures, unknown tasks, exit codes, pages, throttling, denials.
 //!
-//! It uses the protocol AWS JSON 1.1, and for IAM and CloudWatch the Query protocol. It keeps the state of one account,
+//! It uses the protocol AWS JSON 1.1, and for IAM, STS and CloudWatch the Query protocol. It keeps the state of one account,
 //! checks each call against an IAM policy, and records the call. It follows the API references of the services.
 
 mod cloud_watch;
@@ -11,6 +11,7 @@ mod logs;
 pub(crate) mod policy;
 mod secrets;
 mod sqs;
+mod sts;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,7 +86,7 @@ impl Call {
 }
 
 impl Call {
-    /// The calls of IAM and CloudWatch. The recorded form is decoded.
+    /// The calls of IAM, STS and CloudWatch. The recorded form is decoded.
     fn of_form(body: &[u8]) -> Self {
         let form = String::from_utf8(body.to_vec()).expect("a form is text");
         let is_encoded = |it: u8| it.is_ascii_alphanumeric() || b"-._~%&=".contains(&it);
@@ -98,6 +99,7 @@ impl Call {
         let service = match form["Version"].as_str() {
             "2010-05-08" => "iam",
             cloud_watch::VERSION => "cloudwatch",
+            sts::VERSION => "sts",
             other => panic!("the fake AWS does not support the version {other}"),
         };
         Self {
@@ -168,6 +170,7 @@ struct State {
     code_deploy: code_deploy::CodeDeploy,
     secrets: secrets::Secrets,
     sqs: sqs::Sqs,
+    sts: sts::Sts,
     /// The alias of the account.
     alias: Option<String>,
 }
@@ -342,10 +345,11 @@ impl State {
         let denied = self.check(&call);
         call.is_denied = denied.is_some();
         self.calls.push(call.clone());
-        let written = match call.service {
-            "iam" => written_as_xml,
-            "cloudwatch" => cloud_watch::written,
-            _ => written,
+        let written = |answer| match call.service {
+            "iam" => written_as_xml(answer),
+            "cloudwatch" => cloud_watch::written(answer),
+            "sts" => sts::written(&call.operation, answer),
+            _ => written(answer),
         };
         if let Some(refusal) = denied {
             return written(Err(refusal));
@@ -371,6 +375,7 @@ impl State {
             "ecs" => self.ecs.act(&call.operation, &call.body, &mut self.logs),
             "iam" => Ok(json!({"alias": self.alias})),
             "cloudwatch" => self.cloud_watch.act(&call.operation, &call.body),
+            "sts" => self.sts.act(&call.operation, &call.body),
             "logs" => self.logs.act(&call.operation, &call.body),
             "sqs" => self.sqs.act(&call.operation, &call.body),
             "ssm" | "secretsmanager" => self.secrets.act(&call.body),

@@ -50,14 +50,14 @@ pub(crate) fn run(args: &PreviewArgs, runtime: &Runtime) -> anyhow::Result<ExitC
     }
     let enricher = match args.enrich {
         true => {
-            let log_tail = Lookup::read(&environment)?.log_tail;
+            let Lookup { role, log_tail, .. } = Lookup::read(&environment)?;
             let session = Arc::new(LazySession::new(open_as_caller, SharedClient::default()));
             let can_ask = runtime.block_on(can_ask(&session));
             let (channels, _) = notifier_config::configured_channels(&environment);
             let tag_keys = notifier_config::tag_keys(&channels, &renderer)?;
             can_ask.then(|| {
                 let enricher = Enricher::new(log_tail, EnrichLimits::TERMINAL, session);
-                enricher.with_tags(tag_keys)
+                enricher.with_tags(tag_keys).with_lookup_role(role)
             })
         }
         false => None,

@@ -155,6 +155,8 @@ fn all_problems_are_reported_at_once_without_secrets() {
         ("DROP", "routine_stop"),
         ("TEMPLATES_DIR", "/nonexistent/templates"),
         ("ENRICH", "perhaps"),
+        ("LOOKUP_ROLE", "arn:aws:iam::123456789012:role/lookup"),
+        ("LOOKUP_EXTERNAL_ID", "#"),
         ("LOG_TAIL_LINES", "51"),
         ("LOG_TAIL_MASK", "password=("),
         ("STATE_TABLE", "two words"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 use strum::VariantArray as _;
 
+use crate::aws::lookup_role::LookupRole;
 use crate::aws::secret::Secret;
 use crate::config::values::{quoted, split};
 use crate::config::{DISABLED, NotifierVariables, Problem, Remedy};
@@ -53,10 +54,52 @@ pub(super) fn lines(value: Option<&str>, problems: &mut Vec<Problem>) -> u16 {
     lines.unwrap_or_default()
 }
 
+/// `LOOKUP_ROLE` and `LOOKUP_EXTERNAL_ID`.
+pub(super) fn lookup_role(
+    variables: &NotifierVariables,
+    problems: &mut Vec<Problem>,
+) -> Option<LookupRole> {
+    let external_id = variables.lookup_external_id.as_deref().map(str::trim);
+    if let Some(id) = external_id.filter(|it| !is_external_id(it)) {
+        problems.push(Problem::new(
+            "LOOKUP_EXTERNAL_ID",
+            &format!("{} is no external id", quoted(id)),
+            "2 to 1224 letters, digits and `+=,.@:/-_`, as in the trust policy of the role",
+        ));
+    }
+    let Some(arn) = variables.lookup_role.as_deref().map(str::trim) else {
+        if external_id.is_some() {
+            problems.push(Problem::new(
+                "LOOKUP_EXTERNAL_ID",
+                "LOOKUP_ROLE is not set",
+                LOOKUP_ROLE,
+            ));
+        }
+        return None;
+    };
+    let role = LookupRole::new(arn, external_id);
+    let problem = |error| {
+        Problem::new(
+            "LOOKUP_ROLE",
+            &format!("{} {error}", quoted(arn)),
+            LOOKUP_ROLE,
+        )
+    };
+    role.map_err(|error| problems.push(problem(error))).ok()
+}
+
+const LOOKUP_ROLE: &str = "the ARN of a role with `{account}` in place of the account, such as `arn:aws:iam::{account}:role/ecs-parrot-lookup`";
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+fn is_external_id(text: &str) -> bool {
+    let is_allowed = |it: char| it.is_ascii_alphanumeric() || "+=,.@:/-_".contains(it);
+    (2..=1_224).contains(&text.len()) && text.chars().all(is_allowed)
+}
+
 const ACCOUNT_NAMES: &str =
     "account numbers with names, such as `210987654321=prod,123456789012=staging`, and `ALIAS`";
 
-/// The entry with which the alias of the function's own account is looked up.
+/// The entry with which aliases of accounts are looked up.
 const ALIAS: &str = "ALIAS";
 
 /// The longest name of an account, in characters.

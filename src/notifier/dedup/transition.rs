@@ -50,6 +50,11 @@ impl Transition {
         Self::with_id(format!("message {id} {number}"))
     }
 
+    /// That an account may not be asked in a region, on a day.
+    pub fn of_lookup_problem(account: &str, region: &str, day: i64) -> Self {
+        Self::with_id(format!("lookup {account} {region} {day}"))
+    }
+
     fn of_other(notice: &Notice) -> Option<Self> {
         let origin = &notice.origin;
         let id = match (&notice.facts, notice.kind) {

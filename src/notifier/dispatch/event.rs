@@ -98,6 +98,18 @@ impl BatchEvent {
         self.result.as_mut().ok()
     }
 
+    /// Takes away why the account may not be asked, because it was told today.
+    pub(super) fn forget_lookup_problem(&mut self) {
+        if let Ok((notice, _)) = &mut self.result {
+            notice.origin.lookup_problem = None;
+        }
+    }
+
+    /// Whether a channel shows it.
+    pub(super) fn is_shown(&self) -> bool {
+        self.deliveries.iter().any(|it| it.status.is_shown())
+    }
+
     /// `None` if the event is dropped or could not be read.
     pub(super) fn kept(&self) -> Option<(&Notice, Priority)> {
         match &self.result {
@@ -185,9 +197,7 @@ impl BatchEvent {
         let is_filtered = |it: &Delivery| it.status == DeliveryStatus::Filtered;
         let mut deliveries = self.deliveries.iter();
         let is_new = !self.is_repeated && !deliveries.clone().any(is_known);
-        let is_settled = self.is_in_thread
-            || deliveries.clone().any(|it| it.status.is_shown())
-            || deliveries.all(is_filtered);
+        let is_settled = self.is_in_thread || self.is_shown() || deliveries.all(is_filtered);
         let count = || EventCount::new(notice, priority, self.transition());
         (is_new && is_settled).then(count)
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::answer_cache::AnswerCache;
-use super::calls::{AwsCalls, region};
+use super::calls::{AwsCalls, Location};
 use crate::aws::service::{self, cloud_watch};
 use crate::ecs::arn::Arn;
 use crate::ecs::classify::{alarms_in, of_dimensions};
@@ -23,14 +23,13 @@ const MOST_LEVELS: usize = 3;
 /// The alarms that a rule names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Children {
-    account: String,
-    region: String,
+    location: Location,
     names: Vec<String>,
 }
 
 impl Children {
-    pub(super) fn region(&self) -> &str {
-        &self.region
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 }
 
@@ -52,8 +51,7 @@ pub(super) fn missing(notice: &Notice) -> Option<Children> {
     };
     let is_missing = alarm.is_of_ecs.is_none() && !alarm.children.is_empty();
     is_missing.then_some(Children {
-        account: notice.origin.account.clone()?,
-        region: region(notice)?,
+        location: Location::of(notice)?,
         names: alarm.children.clone(),
     })
 }
@@ -89,7 +87,7 @@ pub(super) async fn fetch(
 /// and none of the others is about ECS.
 async fn subject(aws: &AwsCalls<'_>, children: &Children) -> Option<Answer> {
     const CALL: &str = "DescribeAlarms";
-    let client = aws.service(service::CLOUD_WATCH, &children.region);
+    let client = aws.service(service::CLOUD_WATCH, &children.location);
     let mut wanted: BTreeSet<_> = children.names.iter().cloned().collect();
     let mut asked = BTreeSet::new();
     let mut dimensions: Vec<BTreeMap<String, String>> = Vec::new();
@@ -99,10 +97,16 @@ async fn subject(aws: &AwsCalls<'_>, children: &Children) -> Option<Answer> {
         if names.is_empty() {
             break;
         }
-        let found = aws.call(CALL, cloud_watch::alarms(&client, &names)).await?;
+        let found = aws
+            .call(
+                CALL,
+                &children.location,
+                cloud_watch::alarms(&client, &names),
+            )
+            .await?;
         let found: Vec<_> = found
             .into_iter()
-            .filter(|it| is_of(&it.arn, &children.account))
+            .filter(|it| is_of(&it.arn, &children.location.account))
             .collect();
         let missing = names.len().saturating_sub(found.len());
         aws.note_missing(CALL, missing);

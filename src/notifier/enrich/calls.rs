@@ -8,8 +8,10 @@ use std::time::Duration;
 use futures::{StreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
-use crate::aws::service::Service;
-use crate::aws::{CallError, Session, service};
+use super::own_account::OwnAccount;
+use crate::aws::lookup_role::LookupRole;
+use crate::aws::service::{self, Service};
+use crate::aws::{CallError, ErrorKind, Session};
 use crate::ecs::arn;
 use crate::ecs::notice::Notice;
 use crate::notifier::metrics;
@@ -20,86 +22,126 @@ const AT_ONCE: usize = 8;
 /// The most failures in the log line of a batch. Each one may contain a name.
 const MOST_PROBLEMS: usize = 10;
 
+/// An account and a region. They are checked, because they become parts of ARNs and of host names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Location {
+    pub(super) account: String,
+    pub(super) region: String,
+}
+
+impl Location {
+    /// Where an event happened.
+    pub(super) fn of(notice: &Notice) -> Option<Self> {
+        let origin = &notice.origin;
+        Self::new(origin.account.as_deref()?, origin.region.as_deref()?)
+    }
+
+    /// `None` if a part is not valid.
+    pub(super) fn new(account: &str, region: &str) -> Option<Self> {
+        let is_valid = arn::is_account(account) && arn::is_region(region);
+        is_valid.then(|| Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        })
+    }
+
+    /// The ARN of a resource of ECS.
+    pub(super) fn arn(&self, resource: &str) -> String {
+        let Self { account, region } = self;
+        let partition = arn::partition(region);
+        format!("arn:{partition}:ecs:{region}:{account}:{resource}")
+    }
+}
+
 /// A cluster, by its ARN in the event's account. If that is another account, AWS refuses the call. With a name, AWS could
 /// return our own cluster with the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Cluster {
-    pub(super) region: String,
+    pub(super) location: Location,
     pub(super) arn: String,
 }
 
 impl Cluster {
     pub(super) fn of(notice: &Notice) -> Option<Self> {
-        let origin = &notice.origin;
-        Self::new(
-            origin.account.as_deref()?,
-            origin.region.as_deref()?,
-            notice.subject.cluster.as_deref()?,
-        )
+        Self::new(Location::of(notice)?, notice.subject.cluster.as_deref()?)
     }
 
-    /// `None` if a part is not valid.
-    pub(super) fn new(account: &str, region: &str, name: &str) -> Option<Self> {
-        let is_valid = arn::is_name(name) && arn::is_region(region);
-        let resource = format!("cluster/{name}");
-        Some(Self {
-            arn: is_valid.then(|| arn_of(account, region, &resource))??,
-            region: region.to_owned(),
+    /// `None` if the name is not valid.
+    pub(super) fn new(location: Location, name: &str) -> Option<Self> {
+        arn::is_name(name).then(|| Self {
+            arn: location.arn(&format!("cluster/{name}")),
+            location,
         })
     }
-}
-
-/// The region of the event. It is checked, because it becomes a part of a host name.
-pub(super) fn region(notice: &Notice) -> Option<String> {
-    let region = notice.origin.region.as_deref()?;
-    arn::is_region(region).then(|| region.to_owned())
-}
-
-/// An ECS ARN in the account and region of the event.
-pub(super) fn own_arn(notice: &Notice, resource: &str) -> Option<String> {
-    let region = region(notice)?;
-    arn_of(notice.origin.account.as_deref()?, &region, resource)
-}
-
-fn arn_of(account: &str, region: &str, resource: &str) -> Option<String> {
-    let partition = arn::partition(region);
-    arn::is_account(account).then(|| format!("arn:{partition}:ecs:{region}:{account}:{resource}"))
 }
 
 /// A resource in a cluster, by its name or id.
 pub(super) type Member = (Cluster, String);
 
-/// One client for each region. Its connections stay open as long as the process runs.
+/// One client for each account and region. Its connections stay open as long as the process runs.
 #[derive(Debug)]
 pub(super) struct ClientCache {
     session: Session,
-    ecs: Mutex<BTreeMap<String, aws_sdk_ecs::Client>>,
-    services: Mutex<BTreeMap<(&'static str, String), service::Client>>,
+    own_account: Arc<OwnAccount>,
+    /// `None` if only the own account is asked.
+    lookup_role: Option<LookupRole>,
+    /// The sessions of the other accounts.
+    sessions: Mutex<BTreeMap<String, Session>>,
+    ecs: Mutex<BTreeMap<Location, aws_sdk_ecs::Client>>,
+    services: Mutex<BTreeMap<(&'static str, Location), service::Client>>,
 }
 
 impl ClientCache {
-    pub(super) fn new(session: Session) -> Self {
+    pub(super) fn new(
+        session: Session,
+        own_account: Arc<OwnAccount>,
+        lookup_role: Option<LookupRole>,
+    ) -> Self {
         Self {
             session,
-            ecs: Mutex::new(BTreeMap::new()),
-            services: Mutex::new(BTreeMap::new()),
+            own_account,
+            lookup_role,
+            sessions: Mutex::default(),
+            ecs: Mutex::default(),
+            services: Mutex::default(),
         }
     }
 
-    fn ecs(&self, region: &str) -> aws_sdk_ecs::Client {
-        let mut clients = self.ecs.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || self.session.ecs_with_short_timeout(region);
-        clients
-            .entry(region.to_owned())
+    /// Whether another account's role is assumed for this account.
+    fn needs_role(&self, account: &str) -> bool {
+        self.lookup_role.is_some() && self.own_account.get() != Some(account)
+    }
+
+    fn session(&self, account: &str) -> Session {
+        let role = self.lookup_role.as_ref();
+        let Some(role) = role.filter(|_| self.needs_role(account)) else {
+            return self.session.clone();
+        };
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || self.session.in_account(role, account);
+        sessions
+            .entry(account.to_owned())
             .or_insert_with(make)
             .clone()
     }
 
-    fn service(&self, service: Service, region: &str) -> service::Client {
+    fn ecs(&self, location: &Location) -> aws_sdk_ecs::Client {
+        let mut clients = self.ecs.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let session = self.session(&location.account);
+            session.ecs_with_short_timeout(&location.region)
+        };
+        clients.entry(location.clone()).or_insert_with(make).clone()
+    }
+
+    fn service(&self, service: Service, location: &Location) -> service::Client {
         let mut clients = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || self.session.service_with_short_timeout(service, region);
+        let make = || {
+            let session = self.session(&location.account);
+            session.service_with_short_timeout(service, &location.region)
+        };
         clients
-            .entry((service.name, region.to_owned()))
+            .entry((service.name, location.clone()))
             .or_insert_with(make)
             .clone()
     }
@@ -111,6 +153,7 @@ pub(super) struct AwsCalls<'a> {
     limit: Duration,
     until: Instant,
     problems: Arc<Mutex<BTreeMap<String, usize>>>,
+    refusals: Arc<Mutex<BTreeMap<Location, String>>>,
 }
 
 impl<'a> AwsCalls<'a> {
@@ -120,6 +163,7 @@ impl<'a> AwsCalls<'a> {
             limit,
             until,
             problems: Arc::default(),
+            refusals: Arc::default(),
         }
     }
 
@@ -130,29 +174,35 @@ impl<'a> AwsCalls<'a> {
             limit: self.limit,
             until: self.until.min(until),
             problems: Arc::clone(&self.problems),
+            refusals: Arc::clone(&self.refusals),
         }
     }
 
-    pub(super) fn ecs(&self, region: &str) -> aws_sdk_ecs::Client {
-        self.clients.ecs(region)
+    pub(super) fn ecs(&self, location: &Location) -> aws_sdk_ecs::Client {
+        self.clients.ecs(location)
     }
 
-    pub(super) fn logs(&self, region: &str) -> service::Client {
-        self.service(service::CLOUD_WATCH_LOGS, region)
+    pub(super) fn service(&self, service: Service, location: &Location) -> service::Client {
+        self.clients.service(service, location)
     }
 
-    pub(super) fn service(&self, service: Service, region: &str) -> service::Client {
-        self.clients.service(service, region)
+    /// Whether AWS answers about an account: the own one, or one whose role is assumed. `None` if the own one is not known.
+    pub(super) fn answers_about(&self, account: &str) -> Option<bool> {
+        match self.clients.lookup_role {
+            Some(_) => Some(true),
+            None => self.clients.own_account.get().map(|own| own == account),
+        }
     }
 
-    pub(super) fn iam(&self) -> service::Client {
-        self.clients.session.iam_with_short_timeout()
+    pub(super) fn iam(&self, account: &str) -> service::Client {
+        self.clients.session(account).iam_with_short_timeout()
     }
 
-    /// Returns the answer. `None` if the call failed or took too long.
+    /// Returns the answer of a call about an account and region. `None` if the call failed or took too long.
     pub(super) async fn call<T>(
         &self,
         call: &'static str,
+        location: &Location,
         answer: impl Future<Output = Result<T, CallError>>,
     ) -> Option<T> {
         let now = Instant::now();
@@ -164,7 +214,7 @@ impl<'a> AwsCalls<'a> {
         match timeout_at(limit, answer).await {
             Ok(Ok(answer)) => Some(answer),
             Ok(Err(error)) => {
-                self.note_problem(error.to_string());
+                self.note_failure(location, &error);
                 None
             }
             Err(_) => {
@@ -198,6 +248,26 @@ impl<'a> AwsCalls<'a> {
     ) -> Vec<T> {
         let answers = stream::iter(calls).buffer_unordered(AT_ONCE);
         answers.filter_map(std::future::ready).collect().await
+    }
+
+    fn note_failure(&self, location: &Location, error: &CallError) {
+        let is_refusal = matches!(error.kind, ErrorKind::Denied | ErrorKind::Credentials);
+        if is_refusal && self.clients.needs_role(&location.account) {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            let first = || error.to_string();
+            refusals.entry(location.clone()).or_insert_with(first);
+        }
+        let Location { account, region } = location;
+        self.note_problem(match self.clients.needs_role(account) {
+            true => format!("{account} {region}: {error}"),
+            false => error.to_string(),
+        });
+    }
+
+    /// The other accounts and regions that may not be asked, each with the first refusal.
+    pub(super) fn refusals(&self) -> BTreeMap<Location, String> {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.clone()
     }
 
     pub(super) fn note_problem(&self, what: String) {

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::answer_cache::AnswerCache;
-use super::calls::{AwsCalls, Cluster, region};
+use super::calls::{AwsCalls, Cluster, Location};
 use super::deployment::fetch_services;
 use crate::aws::service;
 use crate::ecs::arn::{self, is_name};
@@ -25,16 +25,15 @@ const FRESH: Duration = Duration::from_secs(3_600);
 /// The most groups in memory.
 const MOST: usize = 1_000;
 
-/// A deployment, by its account, its region and its id.
+/// A deployment, by its place and its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct DeploymentKey {
-    account: String,
-    pub(super) region: String,
+    pub(super) location: Location,
     id: String,
 }
 
-/// A deployment group, by its region, application and name.
-type GroupKey = (String, String, String);
+/// A deployment group, by its place, its application and its name.
+type GroupKey = (Location, String, String);
 
 /// The names of a cluster and a service.
 type ServiceNames = (String, String);
@@ -75,8 +74,7 @@ pub(super) fn missing(notice: &Notice) -> Option<DeploymentKey> {
     let rollout = rollout(notice).filter(|it| it.is_of_ecs.is_none())?;
     let id = rollout.id.clone().filter(|it| is_deployment(it))?;
     Some(DeploymentKey {
-        account: notice.origin.account.clone()?,
-        region: region(notice)?,
+        location: Location::of(notice)?,
         id,
     })
 }
@@ -113,10 +111,11 @@ async fn describe(
     key: &DeploymentKey,
 ) -> Option<CodeDeployment> {
     const CALL: &str = "GetDeployment";
-    let DeploymentKey { region, id, .. } = key;
-    let client = aws.service(service::CODE_DEPLOY, region);
+    let DeploymentKey { location, id } = key;
+    let client = aws.service(service::CODE_DEPLOY, location);
     let input = json!({"deploymentId": id});
-    let answer = aws.call(CALL, client.call(CALL, &input)).await?;
+    let asked = client.call(CALL, &input);
+    let answer = aws.call(CALL, location, asked).await?;
     let info = Fields::new(&answer).object("deploymentInfo");
     let is_of_ecs = info.text("computePlatform").map(|it| it == "ECS");
     let group = info
@@ -124,7 +123,7 @@ async fn describe(
         .zip(info.text("deploymentGroupName"));
     let service = match group.filter(|_| is_of_ecs == Some(true)) {
         Some((application, group)) => {
-            let key = (region.clone(), application, group);
+            let key = (location.clone(), application, group);
             service_of(aws, groups, &client, key).await
         }
         None => None,
@@ -156,9 +155,10 @@ async fn service_of(
     if let Some(known) = groups.get(&key) {
         return known;
     }
-    let (_, application, group) = &key;
+    let (location, application, group) = &key;
     let input = json!({"applicationName": application, "deploymentGroupName": group});
-    let answer = aws.call(CALL, client.call(CALL, &input)).await?;
+    let asked = client.call(CALL, &input);
+    let answer = aws.call(CALL, location, asked).await?;
     let services = Fields::new(&answer)
         .object("deploymentGroupInfo")
         .list("ecsServices");
@@ -180,7 +180,7 @@ async fn task_set(
     key: &DeploymentKey,
     (cluster, service): &ServiceNames,
 ) -> Option<TaskSet> {
-    let cluster = Cluster::new(&key.account, &key.region, cluster)?;
+    let cluster = Cluster::new(key.location.clone(), cluster)?;
     let member = is_name(service).then(|| (cluster, service.clone()));
     let found = fetch_services(aws, member.into_iter()).await;
     let mut task_sets = found.values().flat_map(|it| &it.task_sets);

@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_ecs::types;
 use aws_sdk_ecs::types::LogDriver;
 
-use super::calls::{AwsCalls, own_arn, region};
+use super::calls::{AwsCalls, Location};
 use super::task::fill;
 use crate::aws::{CallError, LogDestination};
 use crate::ecs::notice::{Container, Facts, Kind, LogStream, Notice, TaskFacts};
 
-/// A region, and the ARN of a revision in it.
-pub(super) type Revision = (String, String);
+/// The place and the ARN of a revision.
+pub(super) type Revision = (Location, String);
 
 pub(super) type FoundDefinitions = HashMap<Revision, Arc<DefinitionFacts>>;
 
@@ -71,8 +71,9 @@ pub(super) fn missing(notice: &Notice) -> Option<Revision> {
         notice.subject.family.as_deref()?,
         notice.subject.revision.as_deref()?,
     );
-    let arn = own_arn(notice, &format!("task-definition/{family}:{revision}"))?;
-    (is_missing && is_about_an_end).then_some((region(notice)?, arn))
+    let location = Location::of(notice)?;
+    let arn = location.arn(&format!("task-definition/{family}:{revision}"));
+    (is_missing && is_about_an_end).then_some((location, arn))
 }
 
 /// A container that never ran has no log stream.
@@ -103,9 +104,9 @@ pub(super) async fn fetch(
     aws.all(calls).await.into_iter().collect()
 }
 
-async fn describe(aws: &AwsCalls<'_>, (region, arn): &Revision) -> Option<DefinitionFacts> {
+async fn describe(aws: &AwsCalls<'_>, (location, arn): &Revision) -> Option<DefinitionFacts> {
     const CALL: &str = "DescribeTaskDefinition";
-    let ecs = aws.ecs(region);
+    let ecs = aws.ecs(location);
     let answer = async {
         ecs.describe_task_definition()
             .task_definition(arn)
@@ -113,7 +114,10 @@ async fn describe(aws: &AwsCalls<'_>, (region, arn): &Revision) -> Option<Defini
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    aws.call(CALL, answer).await?.task_definition().map(read)
+    aws.call(CALL, location, answer)
+        .await?
+        .task_definition()
+        .map(read)
 }
 
 fn read(definition: &types::TaskDefinition) -> DefinitionFacts {
@@ -141,7 +145,7 @@ pub(super) fn add_to(notice: &mut Notice, found: &FoundDefinitions) {
     let Some(definition) = missing(notice).and_then(|revision| found.get(&revision)) else {
         return;
     };
-    let region = region(notice).unwrap_or_default();
+    let region = notice.origin.region.clone().unwrap_or_default();
     let task_id = notice.subject.task.clone();
     let Facts::Task(task) = &mut notice.facts else {
         return;

@@ -67,16 +67,16 @@ async fn describe(
     names: Vec<String>,
 ) -> Option<Vec<(String, ServiceState)>> {
     const CALL: &str = "DescribeServices";
-    let ecs = aws.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.location);
     let answer = async {
         ecs.describe_services()
-            .cluster(cluster.arn)
+            .cluster(&cluster.arn)
             .set_services(Some(names))
             .send()
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = aws.call(CALL, answer).await?;
+    let answer = aws.call(CALL, &cluster.location, answer).await?;
     aws.note_missing(CALL, answer.failures().len());
     let services = answer.services().iter();
     let named = services.filter_map(|service| {

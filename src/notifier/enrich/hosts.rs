@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_sdk_ecs::types::{CapacityProvider, Cluster};
 
 use super::answer_cache::AnswerCache;
-use super::calls::{AwsCalls, region};
+use super::calls::{AwsCalls, Location};
 use crate::aws::CallError;
 use crate::ecs::arn::{self, Arn};
 use crate::ecs::event::{HostEventType, is_instance};
@@ -34,14 +34,8 @@ const MOST_TASKS: usize = 100;
 /// What is asked for, in an account and a region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Question {
-    home: Home,
+    location: Location,
     about: About,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Home {
-    account: String,
-    region: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,19 +47,8 @@ enum About {
 }
 
 impl Question {
-    pub(super) fn region(&self) -> &str {
-        &self.home.region
-    }
-}
-
-impl Home {
-    /// `None` if a part is not valid.
-    fn of(notice: &Notice) -> Option<Self> {
-        let account = notice.origin.account.clone();
-        Some(Self {
-            account: account.filter(|it| arn::is_account(it))?,
-            region: region(notice)?,
-        })
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 }
 
@@ -95,7 +78,7 @@ pub(super) type Places = HashMap<Question, Answer>;
 #[derive(Debug)]
 pub(super) struct PlaceCache {
     places: AnswerCache<Question, Answer>,
-    clusters: AnswerCache<Home, Vec<KnownCluster>>,
+    clusters: AnswerCache<Location, Vec<KnownCluster>>,
 }
 
 /// A cluster of the account.
@@ -115,7 +98,7 @@ pub(super) fn cache() -> PlaceCache {
 
 /// What must be asked about a notice.
 pub(super) fn missing(notice: &Notice) -> Vec<Question> {
-    let Some(home) = Home::of(notice) else {
+    let Some(location) = Location::of(notice) else {
         return Vec::new();
     };
     match &notice.facts {
@@ -124,9 +107,9 @@ pub(super) fn missing(notice: &Notice) -> Vec<Question> {
             let is_launched = host.what != HostEventType::LaunchFailed;
             let id = notice.subject.ec2_instance.as_ref();
             match (id.filter(|_| is_launched), &host.group) {
-                (Some(id), _) => about_instance(&home, id).into_iter().collect(),
+                (Some(id), _) => about_instance(&location, id).into_iter().collect(),
                 (None, Some(name)) => vec![Question {
-                    home,
+                    location,
                     about: About::Group(name.clone()),
                 }],
                 (None, None) => Vec::new(),
@@ -135,48 +118,46 @@ pub(super) fn missing(notice: &Notice) -> Vec<Question> {
         Facts::AwsHealth(health) if health.is_of_ecs.is_none() => {
             let instances = health.affected.instances.iter();
             instances
-                .filter_map(|it| about_instance(&home, &it.id))
+                .filter_map(|it| about_instance(&location, &it.id))
                 .collect()
         }
         _ => Vec::new(),
     }
 }
 
-fn about_instance(home: &Home, id: &str) -> Option<Question> {
+fn about_instance(location: &Location, id: &str) -> Option<Question> {
     is_instance(id).then(|| Question {
-        home: home.clone(),
+        location: location.clone(),
         about: About::Instance(id.to_owned()),
     })
 }
 
-/// `own_account` is that of the caller, if it is known.
 pub(super) async fn fetch(
     aws: &AwsCalls<'_>,
     cache: &PlaceCache,
-    own_account: Option<&str>,
     notices: &[&mut Notice],
 ) -> Places {
     let wanted: BTreeSet<_> = notices.iter().flat_map(|it| missing(it)).collect();
     let mut places = Places::new();
-    let mut unknown: HashMap<Home, Vec<Question>> = HashMap::new();
+    let mut unknown: HashMap<Location, Vec<Question>> = HashMap::new();
     for question in wanted {
         match cache.places.get(&question) {
             Some(answer) => _ = places.insert(question, answer),
             None => unknown
-                .entry(question.home.clone())
+                .entry(question.location.clone())
                 .or_default()
                 .push(question),
         }
     }
-    for (home, questions) in unknown {
-        let Some(clusters) = clusters_of(aws, cache, &home, own_account).await else {
+    for (location, questions) in unknown {
+        let Some(clusters) = clusters_of(aws, cache, &location).await else {
             continue;
         };
-        let (region, clusters) = (&home.region, &clusters);
+        let (location, clusters) = (&location, &clusters);
         let asked = questions.into_iter().map(|question| async move {
             let answer = match &question.about {
-                About::Instance(id) => instance(aws, region, clusters, id).await?,
-                About::Group(name) => group(aws, region, clusters, name).await?,
+                About::Instance(id) => instance(aws, location, clusters, id).await?,
+                About::Group(name) => group(aws, location, clusters, name).await?,
             };
             // It is kept at once: the time may end before the next answer.
             if answer.as_ref().is_none_or(Place::is_complete) {
@@ -193,31 +174,30 @@ pub(super) async fn fetch(
 async fn clusters_of(
     aws: &AwsCalls<'_>,
     cache: &PlaceCache,
-    home: &Home,
-    own_account: Option<&str>,
+    location: &Location,
 ) -> Option<Vec<KnownCluster>> {
-    if let Some(known) = cache.clusters.get(home) {
+    if let Some(known) = cache.clusters.get(location) {
         return Some(known);
     }
-    let is_own = own_account.map(|own| own == home.account);
+    let is_own = aws.answers_about(&location.account);
     if is_own == Some(false) {
         return None;
     }
-    let clusters = clusters(aws, &home.region).await?;
+    let clusters = clusters(aws, location).await?;
     let account = |it: &String| Arn::parse(it).map(|it| it.account.to_owned());
     let mut accounts = clusters.iter().map(account);
     let is_own = is_own.unwrap_or(!clusters.is_empty());
-    let is_answer = is_own && accounts.all(|it| it.as_ref() == Some(&home.account));
+    let is_answer = is_own && accounts.all(|it| it.as_ref() == Some(&location.account));
     let arns = Some(clusters).filter(|_| is_answer)?;
-    let clusters = describe_clusters(aws, &home.region, &arns).await?;
-    cache.clusters.put(home.clone(), clusters.clone());
+    let clusters = describe_clusters(aws, location, &arns).await?;
+    cache.clusters.put(location.clone(), clusters.clone());
     Some(clusters)
 }
 
 /// The ARNs of all clusters of the caller's account.
-async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
+async fn clusters(aws: &AwsCalls<'_>, location: &Location) -> Option<Vec<String>> {
     const CALL: &str = "ListClusters";
-    let ecs = aws.ecs(region);
+    let ecs = aws.ecs(location);
     let mut clusters = Vec::new();
     let mut next = None;
     for _ in 0..MOST_PAGES {
@@ -227,7 +207,7 @@ async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
                 .await
                 .map_err(|error| CallError::of(CALL, error))
         };
-        let answer = aws.call(CALL, answer).await?;
+        let answer = aws.call(CALL, location, answer).await?;
         clusters.extend(answer.cluster_arns().iter().cloned());
         next = answer.next_token().map(str::to_owned);
         if next.is_none() {
@@ -240,29 +220,34 @@ async fn clusters(aws: &AwsCalls<'_>, region: &str) -> Option<Vec<String>> {
 /// Looks for the instance in each cluster that has instances. `None` if AWS did not answer about all of them.
 async fn instance(
     aws: &AwsCalls<'_>,
-    region: &str,
+    location: &Location,
     clusters: &[KnownCluster],
     id: &str,
 ) -> Option<Answer> {
     let asked = clusters
         .iter()
         .filter(|cluster| cluster.has_instances)
-        .map(|cluster| async move { Some(instance_in(aws, region, &cluster.arn, id).await) });
+        .map(|cluster| async move { Some(instance_in(aws, location, &cluster.arn, id).await) });
     let found = aws.all(asked).await;
     let is_complete = found.iter().all(Option::is_some);
     let place = found.into_iter().flatten().flatten().next();
     match (place, is_complete) {
-        (Some(place), _) => Some(Some(with_tasks(aws, region, place).await)),
+        (Some(place), _) => Some(Some(with_tasks(aws, location, place).await)),
         (None, true) => Some(None),
         (None, false) => None,
     }
 }
 
 /// The container instance of an EC2 instance in a cluster. The outer `None` means that AWS did not answer.
-async fn instance_in(aws: &AwsCalls<'_>, region: &str, cluster: &str, id: &str) -> Option<Answer> {
+async fn instance_in(
+    aws: &AwsCalls<'_>,
+    location: &Location,
+    cluster: &str,
+    id: &str,
+) -> Option<Answer> {
     const LIST: &str = "ListContainerInstances";
     const DESCRIBE: &str = "DescribeContainerInstances";
-    let ecs = aws.ecs(region);
+    let ecs = aws.ecs(location);
     let listed = async {
         let call = ecs.list_container_instances().cluster(cluster);
         let call = call.filter(format!("ec2InstanceId == {id}"));
@@ -270,7 +255,7 @@ async fn instance_in(aws: &AwsCalls<'_>, region: &str, cluster: &str, id: &str) 
             .await
             .map_err(|error| CallError::of(LIST, error))
     };
-    let listed = aws.call(LIST, listed).await?;
+    let listed = aws.call(LIST, location, listed).await?;
     let arns = listed.container_instance_arns();
     if arns.is_empty() {
         return Some(None);
@@ -282,7 +267,7 @@ async fn instance_in(aws: &AwsCalls<'_>, region: &str, cluster: &str, id: &str) 
             .await
             .map_err(|error| CallError::of(DESCRIBE, error))
     };
-    let described = aws.call(DESCRIBE, described).await?;
+    let described = aws.call(DESCRIBE, location, described).await?;
     let mut instances = described.container_instances().iter();
     let found = instances.find(|it| it.ec2_instance_id() == Some(id));
     Some(found.map(|it| {
@@ -301,8 +286,8 @@ async fn instance_in(aws: &AwsCalls<'_>, region: &str, cluster: &str, id: &str) 
 }
 
 /// Adds the services whose tasks run on the instance, if AWS says so in time.
-async fn with_tasks(aws: &AwsCalls<'_>, region: &str, place: Place) -> Place {
-    match tasks_on(aws, region, &place).await {
+async fn with_tasks(aws: &AwsCalls<'_>, location: &Location, place: Place) -> Place {
+    match tasks_on(aws, location, &place).await {
         Some((services, tasks)) => Place {
             services,
             tasks: Some(tasks),
@@ -312,10 +297,14 @@ async fn with_tasks(aws: &AwsCalls<'_>, region: &str, place: Place) -> Place {
     }
 }
 
-async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Vec<String>, usize)> {
+async fn tasks_on(
+    aws: &AwsCalls<'_>,
+    location: &Location,
+    place: &Place,
+) -> Option<(Vec<String>, usize)> {
     const LIST: &str = "ListTasks";
     const DESCRIBE: &str = "DescribeTasks";
-    let ecs = aws.ecs(region);
+    let ecs = aws.ecs(location);
     let instance = place.container_instance.clone()?;
     let listed = async {
         let call = ecs.list_tasks().cluster(&place.cluster);
@@ -324,7 +313,7 @@ async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Ve
             .await
             .map_err(|error| CallError::of(LIST, error))
     };
-    let listed = aws.call(LIST, listed).await?;
+    let listed = aws.call(LIST, location, listed).await?;
     let arns: Vec<_> = listed
         .task_arns()
         .iter()
@@ -342,7 +331,7 @@ async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Ve
             .await
             .map_err(|error| CallError::of(DESCRIBE, error))
     };
-    let described = aws.call(DESCRIBE, described).await?;
+    let described = aws.call(DESCRIBE, location, described).await?;
     let groups = described.tasks().iter().filter_map(|it| it.group());
     let services = groups.filter_map(|it| it.strip_prefix("service:"));
     let services: BTreeSet<_> = services.map(str::to_owned).collect();
@@ -352,11 +341,11 @@ async fn tasks_on(aws: &AwsCalls<'_>, region: &str, place: &Place) -> Option<(Ve
 /// The cluster whose capacity provider has the group. `None` if AWS did not answer.
 async fn group(
     aws: &AwsCalls<'_>,
-    region: &str,
+    location: &Location,
     clusters: &[KnownCluster],
     name: &str,
 ) -> Option<Answer> {
-    let Some(provider) = provider_of(aws, region, name).await? else {
+    let Some(provider) = provider_of(aws, location, name).await? else {
         return Some(None);
     };
     let has_provider = |it: &&KnownCluster| it.capacity_providers.contains(&provider);
@@ -368,9 +357,13 @@ async fn group(
     }))
 }
 
-async fn provider_of(aws: &AwsCalls<'_>, region: &str, group: &str) -> Option<Option<String>> {
+async fn provider_of(
+    aws: &AwsCalls<'_>,
+    location: &Location,
+    group: &str,
+) -> Option<Option<String>> {
     const CALL: &str = "DescribeCapacityProviders";
-    let ecs = aws.ecs(region);
+    let ecs = aws.ecs(location);
     let mut next = None;
     for _ in 0..MOST_PAGES {
         let answer = async {
@@ -380,7 +373,7 @@ async fn provider_of(aws: &AwsCalls<'_>, region: &str, group: &str) -> Option<Op
                 .await
                 .map_err(|error| CallError::of(CALL, error))
         };
-        let answer = aws.call(CALL, answer).await?;
+        let answer = aws.call(CALL, location, answer).await?;
         let mut providers = answer.capacity_providers().iter();
         let found = providers.find(|it| is_of_group(it, group));
         if let Some(name) = found.and_then(CapacityProvider::name) {
@@ -406,13 +399,13 @@ fn is_of_group(provider: &CapacityProvider, group: &str) -> bool {
 
 async fn describe_clusters(
     aws: &AwsCalls<'_>,
-    region: &str,
+    location: &Location,
     clusters: &[String],
 ) -> Option<Vec<KnownCluster>> {
     const CALL: &str = "DescribeClusters";
     /// The most clusters in one call.
     const AT_ONCE: usize = 100;
-    let ecs = aws.ecs(region);
+    let ecs = aws.ecs(location);
     let mut found = Vec::new();
     for part in clusters.chunks(AT_ONCE) {
         let answer = async {
@@ -422,7 +415,7 @@ async fn describe_clusters(
                 .await
                 .map_err(|error| CallError::of(CALL, error))
         };
-        let answer = aws.call(CALL, answer).await?;
+        let answer = aws.call(CALL, location, answer).await?;
         found.extend(answer.clusters().iter().filter_map(known_cluster));
     }
     Some(found)
@@ -471,7 +464,7 @@ fn add_to_host(notice: &mut Notice, place: Option<&Place>) {
 
 /// Of several instances, those of clusters stay.
 fn add_to_health(notice: &mut Notice, places: &Places) {
-    let Some(home) = Home::of(notice) else {
+    let Some(location) = Location::of(notice) else {
         return;
     };
     let Facts::AwsHealth(health) = &mut notice.facts else {
@@ -480,7 +473,7 @@ fn add_to_health(notice: &mut Notice, places: &Places) {
     let affected = &mut health.affected;
     let mut left_out = 0;
     affected.instances.retain_mut(|it| {
-        match about_instance(&home, &it.id).and_then(|it| places.get(&it)) {
+        match about_instance(&location, &it.id).and_then(|it| places.get(&it)) {
             Some(Some(place)) => {
                 it.cluster = Some(place.cluster.clone());
                 it.container_instance.clone_from(&place.container_instance);

@@ -53,16 +53,16 @@ async fn describe(
     names: Vec<String>,
 ) -> Option<Vec<(String, Instance)>> {
     const CALL: &str = "DescribeContainerInstances";
-    let ecs = aws.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.location);
     let answer = async {
         ecs.describe_container_instances()
-            .cluster(cluster.arn)
+            .cluster(&cluster.arn)
             .set_container_instances(Some(names))
             .send()
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = aws.call(CALL, answer).await?;
+    let answer = aws.call(CALL, &cluster.location, answer).await?;
     aws.note_missing(CALL, answer.failures().len());
     let there = answer.container_instances().iter().filter_map(read);
     // If ECS does not know the instance of an event any more, it was removed since.

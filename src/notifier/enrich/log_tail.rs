@@ -5,9 +5,9 @@
 use regex::Regex;
 use serde_json::json;
 
-use super::calls::AwsCalls;
+use super::calls::{AwsCalls, Location};
 use crate::aws::CallError;
-use crate::aws::service::logs;
+use crate::aws::service::{self, logs};
 use crate::ecs::diagnosis::Cause;
 use crate::ecs::diagnosis::blames;
 use crate::ecs::notice::{Facts, Kind, LogStream, Notice};
@@ -41,6 +41,8 @@ const LONGEST_LINE: usize = 1_000;
 struct WantedStream {
     notice: usize,
     container: usize,
+    /// The account of the task, and the region of its log group.
+    location: Location,
     stream: LogStream,
 }
 
@@ -48,13 +50,13 @@ impl LogTail {
     pub(super) async fn add_to(
         &self,
         aws: &AwsCalls<'_>,
-        mut notices: Vec<&mut Notice>,
+        notices: &mut [&mut Notice],
         policy: &Policy,
     ) {
         let wanted = notices.iter().enumerate();
         let wanted = wanted.flat_map(|(index, notice)| missing(index, notice, policy));
         let answers = wanted.take(MOST_STREAMS).map(|wanted| async {
-            let lines = self.read(aws, &wanted.stream).await?;
+            let lines = self.read(aws, &wanted).await?;
             Some((wanted, lines))
         });
         for (wanted, lines) in aws.all(answers).await {
@@ -64,25 +66,27 @@ impl LogTail {
         }
     }
 
-    async fn read(&self, aws: &AwsCalls<'_>, stream: &LogStream) -> Option<Vec<String>> {
+    async fn read(&self, aws: &AwsCalls<'_>, wanted: &WantedStream) -> Option<Vec<String>> {
         const CALL: &str = "GetLogEvents";
         let answer = async {
-            match self.pages(aws, stream).await {
+            match self.pages(aws, wanted).await {
                 // The container wrote no line. A missing log group, however, is reported.
                 Err(error) if is_without_stream(&error) => Ok(Vec::new()),
                 answer => answer,
             }
         };
-        aws.call(CALL, answer).await
+        aws.call(CALL, &wanted.location, answer).await
     }
 
     /// Reads pages from the end of the stream until one contains lines.
     async fn pages(
         &self,
         aws: &AwsCalls<'_>,
-        stream: &LogStream,
+        WantedStream {
+            location, stream, ..
+        }: &WantedStream,
     ) -> Result<Vec<String>, CallError> {
-        let client = aws.logs(&stream.region);
+        let client = aws.service(service::CLOUD_WATCH_LOGS, location);
         let mut input = json!({
             "logGroupName": stream.group,
             "logStreamName": stream.name,
@@ -155,10 +159,13 @@ fn missing(index: usize, notice: &Notice, policy: &Policy) -> Vec<WantedStream> 
     let containers = containers.filter(|(_, it)| failed(it));
     containers
         .filter_map(|(container, it)| {
+            let stream = it.log.clone()?;
+            let account = notice.origin.account.as_deref()?;
             Some(WantedStream {
                 notice: index,
                 container,
-                stream: it.log.clone()?,
+                location: Location::new(account, &stream.region)?,
+                stream,
             })
         })
         .collect()

@@ -1,18 +1,23 @@
-//! The account of the function. AWS answers about this account, also if an event comes from another one.
+//! The account of the function. Without a role for others, AWS answers about this account only.
 
 use std::sync::OnceLock;
 
 use crate::ecs::arn::{Arn, is_account};
 
-/// Not known before the first invocation, nor at a terminal.
+/// Not known before the first invocation. At a terminal, only where it matters.
 #[derive(Debug, Default)]
 pub(super) struct OwnAccount(OnceLock<String>);
 
 impl OwnAccount {
     /// Notes in which account the function is. The first ARN counts.
     pub(super) fn note_function(&self, arn: &str) {
-        let account = Arn::parse(arn).map(|it| it.account);
-        if let Some(account) = account.filter(|it| is_account(it)) {
+        if let Some(arn) = Arn::parse(arn) {
+            self.note(arn.account);
+        }
+    }
+
+    pub(super) fn note(&self, account: &str) {
+        if is_account(account) {
             self.0.get_or_init(|| account.to_owned());
         }
     }

@@ -10,7 +10,7 @@ use aws_sdk_ecs::types::{ServiceField, Tag, TaskField};
 use futures::future::join;
 
 use super::answer_cache::AnswerCache;
-use super::calls::{AwsCalls, Cluster, Member};
+use super::calls::{AwsCalls, Cluster, Location, Member};
 use crate::aws::CallError;
 use crate::ecs::arn;
 use crate::ecs::arn::{is_id, is_name};
@@ -48,9 +48,9 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    pub(super) fn region(&self) -> &str {
+    pub(super) fn location(&self) -> &Location {
         match self {
-            Self::Service((cluster, _)) | Self::Task((cluster, _)) => &cluster.region,
+            Self::Service((cluster, _)) | Self::Task((cluster, _)) => &cluster.location,
         }
     }
 }
@@ -130,7 +130,7 @@ async fn of_services(
     names: Vec<String>,
 ) -> Option<FoundTags> {
     const CALL: &str = "DescribeServices";
-    let ecs = aws.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.location);
     let answer = async {
         ecs.describe_services()
             .cluster(&cluster.arn)
@@ -140,7 +140,7 @@ async fn of_services(
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = aws.call(CALL, answer).await?;
+    let answer = aws.call(CALL, &cluster.location, answer).await?;
     aws.note_missing(CALL, answer.failures().len());
     let services = answer.services().iter().filter_map(|it| {
         let owner = Owner::Service((cluster.clone(), it.service_name()?.to_owned()));
@@ -156,7 +156,7 @@ async fn of_tasks(
     ids: Vec<String>,
 ) -> Option<FoundTags> {
     const CALL: &str = "DescribeTasks";
-    let ecs = aws.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.location);
     let answer = async {
         ecs.describe_tasks()
             .cluster(&cluster.arn)
@@ -166,7 +166,7 @@ async fn of_tasks(
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = aws.call(CALL, answer).await?;
+    let answer = aws.call(CALL, &cluster.location, answer).await?;
     aws.note_missing(CALL, answer.failures().len());
     let tasks = answer.tasks().iter().filter_map(|it| {
         let id = arn::name(it.task_arn()?).to_owned();

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::calls::{AwsCalls, Cluster, Member};
+use super::calls::{AwsCalls, Cluster, Location, Member};
 use crate::aws::{CallError, Task};
 use crate::ecs::affected::AffectedTask;
 use crate::ecs::arn::is_id;
@@ -42,10 +42,8 @@ pub(super) fn retired(notice: &Notice) -> Vec<Member> {
 }
 
 fn member_of(task: &AffectedTask, notice: &Notice) -> Option<Member> {
-    let origin = &notice.origin;
     let is_missing = task.task_definition.is_none() && is_id(&task.task);
-    let (account, region) = (origin.account.as_deref()?, origin.region.as_deref()?);
-    let cluster = Cluster::new(account, region, task.cluster.as_deref()?)?;
+    let cluster = Cluster::new(Location::of(notice)?, task.cluster.as_deref()?)?;
     is_missing.then(|| (cluster, task.task.clone()))
 }
 
@@ -64,16 +62,16 @@ pub(super) async fn fetch(aws: &AwsCalls<'_>, notices: &[&mut Notice]) -> Tasks 
 
 async fn describe(aws: &AwsCalls<'_>, cluster: Cluster, tasks: Vec<String>) -> Option<Vec<Task>> {
     const CALL: &str = "DescribeTasks";
-    let ecs = aws.ecs(&cluster.region);
+    let ecs = aws.ecs(&cluster.location);
     let answer = async {
         ecs.describe_tasks()
-            .cluster(cluster.arn)
+            .cluster(&cluster.arn)
             .set_tasks(Some(tasks))
             .send()
             .await
             .map_err(|error| CallError::of(CALL, error))
     };
-    let answer = aws.call(CALL, answer).await?;
+    let answer = aws.call(CALL, &cluster.location, answer).await?;
     aws.note_missing(CALL, answer.failures().len());
     Some(answer.tasks().iter().map(Task::read).collect())
 }

@@ -156,6 +156,7 @@ struct TemplateNames {
     source: Option<String>,
     account: Option<String>,
     account_name: Option<String>,
+    lookup_problem: Option<String>,
     region: Option<String>,
     happened_at: Option<String>,
     // Messages about several events.
@@ -341,6 +342,7 @@ impl TemplateNames {
             source: origin.source.clone(),
             account: origin.account.clone(),
             account_name: origin.account_name.clone(),
+            lookup_problem: origin.lookup_problem.clone(),
             region: origin.region.clone(),
             happened_at: text(origin.time.as_ref()),
             cluster: subject.cluster.clone(),

@@ -60,6 +60,10 @@ pub(super) fn needs(call: &Call, ecs: &Ecs) -> Vec<Need> {
             &format!("iam:{}", call.operation),
             "*".to_owned(),
         )],
+        "sts" => vec![Need::new(
+            &format!("sts:{}", call.operation),
+            call.body["RoleArn"].as_str().unwrap_or("*").to_owned(),
+        )],
         "logs" => vec![of_logs(&call.operation, &call.body)],
         "sqs" => {
             let url = call.body["QueueUrl"].as_str();
