@@ -28,10 +28,6 @@ impl Switches {
         Self(RULES.iter().map(|(switch, _)| *switch).collect())
     }
 
-    fn only(switch: &'static str) -> Self {
-        Self(BTreeSet::from([switch]))
-    }
-
     fn without(switch: &'static str) -> Self {
         let mut switches = Self::all();
         switches.0.remove(switch);
@@ -201,9 +197,9 @@ fn samples() -> BTreeMap<String, Value> {
 fn each_sample_is_routed_by_the_one_rule_that_is_meant_for_it() {
     let samples = samples();
     let events: Vec<&Value> = samples.values().collect();
-    let each = RULES.map(|(switch, _)| [Switches::only(switch), Switches::without(switch)]);
+    // Only the pattern of the API calls depends on a switch. Another test switches each rule off by itself.
     let none = Switches(BTreeSet::new());
-    for switches in each.into_iter().flatten().chain([Switches::all(), none]) {
+    for switches in [Switches::all(), Switches::without("native"), none] {
         let routed = route(&switches.package(), &events);
         let mut seen = BTreeSet::new();
         for ((file, event), rules) in samples.iter().zip(&routed) {

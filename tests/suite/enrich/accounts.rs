@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{NotifyRun, notify};
 use crate::events;
-use crate::fake_aws::{ACCOUNT, FakeAws};
+use crate::fake_aws::{ACCOUNT, FakeAws, Refusal};
 use crate::moto::Moto;
 use crate::tools;
 
@@ -98,7 +98,7 @@ async fn a_role_that_refuses_costs_the_facts_and_is_told_once_a_day() {
         failure("333333333333", "eu-west-1", "third", 3),
     ];
     let run = run(&aws, payloads, &[ROLE, ALIAS]).await;
-    let why = "Not looked up*: the role of LOOKUP_ROLE in this account refuses, so its messages lack facts: \
+    let why = "Not looked up*: AWS refuses to answer about this account and region, so messages lack facts: \
                ListAccountAliases: no credentials: AssumeRole: User: arn:aws:sts::210987654321:assumed-role/parrot/parrot is not authorized to perform: \
                sts:AssumeRole on resource: arn:aws:iam::123456789012:role/ecs-parrot-lookup";
     let told: Vec<_> = run.messages.iter().map(|it| it.contains(why)).collect();
@@ -106,6 +106,28 @@ async fn a_role_that_refuses_costs_the_facts_and_is_told_once_a_day() {
     // The role is not assumed again at once.
     assert_eq!(aws.bodies("AssumeRole").len(), 2);
     assert!(run.log.contains("123456789012 eu-west-1: "), "{}", run.log);
+}
+
+/// The role can be assumed, but the region does not know its credentials: the account has switched it off.
+#[tokio::test]
+async fn a_region_that_is_off_is_told() {
+    let aws = FakeAws::start().await;
+    let off = Refusal::new(
+        "UnrecognizedClientException",
+        "The security token included in the request is invalid.",
+    );
+    aws.refuse("DescribeTasks", 1, &off);
+    let report = super::report().to_string();
+    let report = report
+        .replace(ACCOUNT, MEMBER)
+        .replace("eu-west-1", "ap-east-1");
+    let payloads = vec![serde_json::from_str(&report).unwrap()];
+    let run = run(&aws, payloads, &[ROLE]).await;
+    assert_eq!(run.messages.len(), 1, "{}", run.log);
+    let why = "DescribeTasks: The security token included in the request is invalid.";
+    assert!(run.messages[0].contains(why), "{:?}", run.messages);
+    let logged = format!("{MEMBER} ap-east-1: {why}");
+    assert!(run.log.contains(&logged), "{}", run.log);
 }
 
 /// The member has the service with a tag, which a channel's pattern needs, and the hub has none of it.
