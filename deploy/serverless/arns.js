@@ -135,7 +135,7 @@ module.exports = {
   // The roles of other accounts that may be assumed to look up facts. IAM's wildcard takes the place of the account.
   lookupRoles: async ({ resolveVariable }) => {
     const role = String((await resolveVariable(`self:custom.mysettings.hub.lookup_role, ''`)) ?? '').trim();
-    return role.replace('{account}', '*') || 'none';
+    return role.replace('{account}', '*') || 'arn:aws:iam::000000000000:role/none';
   },
   // The ARN of another table. The settings have its name or its ARN.
   namedTable: async ({ resolveVariable }) => {

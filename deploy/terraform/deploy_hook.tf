@@ -97,6 +97,6 @@ resource "aws_iam_role_policy" "lifecycle_hook" {
   role = aws_iam_role.lifecycle_hook[0].id
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "lambda:InvokeFunction", Resource = aws_lambda_function.function["deploy-hook"].arn }]
+    Statement = [{ Effect = "Allow", Action = "lambda:InvokeFunction", Resource = "arn:${local.partition}:lambda:${local.scope}:function:${local.deploy_hook.name}" }]
   })
 }

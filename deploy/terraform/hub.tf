@@ -39,7 +39,7 @@ resource "aws_cloudwatch_event_bus_policy" "hub" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "MembersSendEvents", Effect = "Allow", Principal = "*", Action = "events:PutEvents", Resource = aws_cloudwatch_event_bus.hub[0].arn,
+      Sid       = "MembersSendEvents", Effect = "Allow", Principal = "*", Action = "events:PutEvents", Resource = "arn:${local.partition}:events:${local.scope}:event-bus/${var.name}",
       Condition = { StringEquals = { "aws:PrincipalOrgID" = var.hub.organization } }
     }]
   })

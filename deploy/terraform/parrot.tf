@@ -195,7 +195,7 @@ resource "aws_dynamodb_resource_policy" "state" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "dynamodb:*", Resource = aws_dynamodb_table.state[0].arn,
+      Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "dynamodb:*", Resource = local.table_arn,
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })

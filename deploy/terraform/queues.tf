@@ -49,11 +49,11 @@ resource "aws_sqs_queue_policy" "events" {
     Statement = [
       {
         Sid       = "WhatTheRulesHandOver", Effect = "Allow", Principal = { Service = "events.amazonaws.com" },
-        Action    = "sqs:SendMessage", Resource = aws_sqs_queue.events[0].arn,
+        Action    = "sqs:SendMessage", Resource = local.events_arn,
         Condition = local.from_rules
       },
       {
-        Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.events[0].arn,
+        Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = local.events_arn,
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]
@@ -80,11 +80,11 @@ resource "aws_sqs_queue_policy" "dead_letters" {
     Statement = [
       {
         Sid       = "WhatTheRulesCouldNotHandOver", Effect = "Allow", Principal = { Service = "events.amazonaws.com" },
-        Action    = "sqs:SendMessage", Resource = aws_sqs_queue.dead_letters[0].arn,
+        Action    = "sqs:SendMessage", Resource = local.dead_letters_arn,
         Condition = local.from_rules
       },
       {
-        Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = aws_sqs_queue.dead_letters[0].arn,
+        Sid       = "TlsOnly", Effect = "Deny", Principal = "*", Action = "sqs:*", Resource = local.dead_letters_arn,
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
     ]

@@ -4,6 +4,8 @@
 
 mod all_samples;
 mod cargo_lambda;
+mod cloud_formation;
+mod comparison;
 mod hot_service;
 #[cfg(target_arch = "x86_64")]
 mod instructions;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use ecs_parrot::config;
-use ecs_parrot::env_file::keys::{Allows, KEYS};
+use ecs_parrot::env_file::keys::{Allows, KEYS, Key};
 use serde_json::{Value, json};
 
 use crate::tools;
@@ -35,18 +36,43 @@ fn in_sam(program: &str) -> &'static str {
 }
 
 fn both() -> (Value, Value) {
-    let folder = tools::root().join("deploy");
-    let paths = [folder.join("sam/template.yaml"), folder.join("terraform")];
-    let mut both: Value =
+    let (sam, terraform, _) = all();
+    (sam, terraform)
+}
+
+/// The SAM template, the Terraform module, and the example of serverless.env.yml.
+fn all() -> (Value, Value, Value) {
+    let root = tools::root();
+    let paths = [
+        "deploy/sam/template.yaml",
+        "deploy/terraform",
+        "serverless.env.yml.example",
+    ];
+    let paths = paths.map(|it| root.join(it));
+    let mut all: Value =
         serde_json::from_str(&tools::run_python("infrastructure.py", &paths, "")).unwrap();
-    (both["sam"].take(), both["terraform"].take())
+    (
+        all["sam"].take(),
+        all["terraform"].take(),
+        all["settings"].take(),
+    )
 }
 
 /// The module's files are as `terraform fmt` would write them.
 #[test]
 fn the_terraform_module_is_formatted() {
     let folder = tools::root().join("deploy/terraform");
-    let files = fs::read_dir(&folder).unwrap();
+    let parts = [
+        "",
+        "modules/member",
+        "modules/rules",
+        "examples/minimal",
+        "examples/complete",
+        "examples/organization",
+    ];
+    let files = parts
+        .iter()
+        .flat_map(|it| fs::read_dir(folder.join(it)).unwrap());
     let files = files.map(|entry| entry.unwrap().path());
     let is_code = |it: &std::path::PathBuf| it.extension().is_some_and(|it| it == "tf");
     let files: Vec<_> = files.filter(is_code).collect();
@@ -132,6 +158,12 @@ fn locals(terraform: &Value) -> Value {
 }
 
 /// The function of a program in the module's local values.
+/// The statements of a role in the SAM template.
+fn statements_of(sam: &Value, role: &str) -> Value {
+    let policy = &sam["Resources"][role]["Properties"]["Policies"][0];
+    policy["PolicyDocument"]["Statement"].clone()
+}
+
 fn in_terraform<'v>(locals: &'v Value, program: &str) -> &'v Value {
     &locals[program.replace('-', "_")]
 }
@@ -155,10 +187,8 @@ fn words_mean_the_same_in_any_case() {
         let enriches = resolved(&sam["Conditions"]["Enriches"], &sam, &[("Enrich", word)]);
         assert_eq!(enriches, !word.eq_ignore_ascii_case("false"), "{word}");
     }
-    assert_eq!(
-        sam["Resources"]["HookTasksRule"]["Condition"],
-        "HasHookEvents"
-    );
+    let state = &sam["Resources"]["HookTasksRule"]["Properties"]["State"];
+    assert_eq!(state["Fn::If"][0], "HasHookEvents");
 }
 
 /// Another table is set by its name or its ARN. DISABLED means no table.
@@ -166,16 +196,15 @@ fn words_mean_the_same_in_any_case() {
 fn the_role_allows_the_table_that_is_set() {
     const ARN: &str = "arn:aws:dynamodb:eu-west-1:210987654321:table/mine";
     let (sam, terraform) = both();
-    let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
+    let statements = &statements_of(&sam, "ParrotRole");
+    let named = |name: Value| {
+        let arn = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Name}";
+        Some(json!({"Fn::Sub": [arn, {"Name": name}]}))
+    };
     for (given, expected) in [
         (ARN, Some(json!(ARN))),
-        (
-            "mine",
-            Some(
-                json!({"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${StateTable}"}),
-            ),
-        ),
-        ("", None),
+        ("mine", named(json!("mine"))),
+        ("", named(json!({"Fn::Sub": "${AWS::StackName}-state"}))),
         ("DISABLED", None),
         ("disabled", None),
     ] {
@@ -199,7 +228,7 @@ fn the_role_allows_the_table_that_is_set() {
 #[test]
 fn the_role_allows_the_alias_where_it_is_looked_up() {
     let (sam, terraform) = both();
-    let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
+    let statements = &statements_of(&sam, "ParrotRole");
     for (names, enrich, is_allowed) in [
         ("ALIAS", "", true),
         ("210987654321=prod, ALIAS", "true", true),
@@ -241,7 +270,7 @@ fn failures_raise_an_alarm() {
     let (sam, terraform) = both();
     let resources = &sam["Resources"];
     for (alarm, metric) in [
-        ("ParrotErrorsAlarm", "Errors"),
+        ("ErrorsAlarm", "Errors"),
         ("RunFromQueueErrorsAlarm", "Errors"),
         ("DeployHookAlarm", "Errors"),
         ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible"),
@@ -301,9 +330,12 @@ fn every_variable_can_be_set() {
             "{program}"
         );
         for variable in variables {
-            let parameter = template[&variable]["Ref"].as_str().unwrap();
-            assert_eq!(parameter.to_uppercase(), variable.replace('_', ""));
-            assert_eq!(sam["Parameters"][parameter]["Default"], "", "{parameter}");
+            // The stack knows the names of its own table and log group.
+            if !["STATE_TABLE", "ARCHIVE_LOG_GROUP"].contains(&variable.as_str()) {
+                let parameter = template[&variable]["Ref"].as_str().unwrap();
+                assert_eq!(parameter.to_uppercase(), variable.replace('_', ""));
+                assert_eq!(sam["Parameters"][parameter]["Default"], "", "{parameter}");
+            }
             // Its variables are typed, so that each becomes a text in its own way.
             let value = module[&variable].to_string();
             assert!(
@@ -311,6 +343,130 @@ fn every_variable_can_be_set() {
                 "{program}: {variable} is {value}"
             );
         }
+    }
+}
+
+/// Keys of serverless.env.yml that SAM or Terraform has under another name, or not at all, and why.
+const OTHER_NAMES: [(&str, Option<&str>, Option<&str>, &str); 8] = [
+    (
+        "stage",
+        None,
+        Some("name"),
+        "the name of SAM's stack, or of the installation, stands for the service and the stage",
+    ),
+    (
+        "region",
+        None,
+        None,
+        "SAM and Terraform get it from the caller's session or provider",
+    ),
+    (
+        "pass_roles",
+        Some("PassRoleArns"),
+        Some("pass_roles"),
+        "SAM's parameters of ARNs are named so",
+    ),
+    (
+        "metrics.by",
+        Some("MetricsBy"),
+        Some("metrics_by"),
+        "a section with one key",
+    ),
+    (
+        "ignored.exit_code.container_names",
+        Some("IgnoredExitCodeContainerNames"),
+        Some("ignored.exit_code_container_names"),
+        "a section with one key",
+    ),
+    (
+        "ignore.exit_code.container_names",
+        Some("IgnoredExitCodeContainerNames"),
+        Some("ignored.exit_code_container_names"),
+        "the spelling of carnival-ecs-parrot, which only serverless.yml reads",
+    ),
+    (
+        "functions.parrot",
+        Some("Parrot"),
+        Some("functions.parrot"),
+        "SAM's switch of a function is named after it",
+    ),
+    (
+        "timeout",
+        Some("Timeout"),
+        Some("timeout"),
+        "SAM allows at most 119 s: CloudFormation cannot multiply",
+    ),
+];
+
+/// Each key is a parameter of the template and a variable of the module, with the same default.
+#[test]
+fn the_settings_have_the_same_names_and_defaults() {
+    let (sam, terraform, settings) = all();
+    let declared = terraform["variable"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(unquoted);
+    let declared: Vec<_> = declared.collect();
+    for key in KEYS {
+        let other = OTHER_NAMES.iter().find(|(path, ..)| *path == key.path);
+        let (in_sam, in_terraform) = match other {
+            Some((_, in_sam, in_terraform, _)) => {
+                (in_sam.map(str::to_owned), in_terraform.map(str::to_owned))
+            }
+            None => (Some(parameter_of(&key)), Some(key.path.to_owned())),
+        };
+        if let Some(name) = in_sam {
+            let parameter = &sam["Parameters"][&name];
+            assert!(parameter.is_object(), "{}: no parameter {name}", key.path);
+            assert!(parameter["Description"].is_string(), "{name}");
+            let default = default_of(&settings, key.path);
+            let has_own_default = !matches!(
+                key.allows,
+                Allows::Variable(_) | Allows::Expectations(_) | Allows::Channels(_)
+            );
+            if has_own_default && other.is_none() {
+                let found = scalar(&parameter["Default"]);
+                assert_eq!(found, default, "{name}");
+            }
+        }
+        if let Some(path) = in_terraform {
+            let (name, field) = path.split_once('.').unwrap_or((&path, ""));
+            let variable = declared.iter().find_map(|it| it.get(name));
+            let variable = variable.unwrap_or_else(|| panic!("{}: no variable {name}", key.path));
+            let fields = variable["type"].to_string();
+            assert!(fields.contains(field), "{path}: {fields}");
+        }
+    }
+}
+
+/// `HubOrganization` for `hub.organization`. A variable's parameter is named after the variable.
+fn parameter_of(key: &Key) -> String {
+    let words = match key.allows {
+        Allows::Variable(name) => name.to_lowercase(),
+        _ => key.path.trim_start_matches("functions.").to_owned(),
+    };
+    let words = words.split(['_', '.']).map(|it| {
+        let (first, rest) = it.split_at(1);
+        first.to_uppercase() + rest
+    });
+    words.collect()
+}
+
+fn default_of(settings: &Value, path: &str) -> String {
+    let found = path
+        .split('.')
+        .fold(settings, |section, name| &section[name]);
+    scalar(found)
+}
+
+/// Nothing and an empty list are both no value.
+fn scalar(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => String::new(),
+        other => other.to_string(),
     }
 }
 
@@ -339,40 +495,28 @@ const RULES: [(&str, &str, &str); 7] = [
     ("Instances", "instances", "instances"),
 ];
 
-/// The pattern of each rule of the notifier in the SAM template, by the end of its name in serverless.yml.
-pub(crate) fn patterns_of_sam() -> Vec<(&'static str, Value)> {
-    let (sam, _) = both();
-    let pattern = |name: &str| {
-        let rule = &sam["Resources"][format!("{name}Rule")];
-        rule["Properties"]["EventPattern"].clone()
-    };
-    let patterns = RULES.map(|(in_sam, name, _)| (name, pattern(in_sam)));
-    patterns.to_vec()
-}
-
 /// Each rule takes the same events in both, and has the same switch.
 #[test]
 fn both_have_the_same_rules() {
     let (sam, terraform) = both();
     let rules = unquoted(&locals(&terraform)["rules"]);
-    let patterns = patterns_of_sam();
-    for ((in_sam, in_terraform, variable), (_, mut pattern)) in RULES.into_iter().zip(patterns) {
+    for (in_sam, in_terraform, variable) in RULES {
+        let of_sam = &sam["Resources"][format!("{in_sam}Rule")]["Properties"];
+        let mut pattern = of_sam["EventPattern"].clone();
         let mut rule = rules[in_terraform].clone();
         assert!(pattern.is_object(), "{in_sam}");
         if in_terraform == "api-calls" {
-            // The module computes this list from a switch that the template does not have.
+            // Both compute this list from a switch.
             pattern["detail"]["eventName"].take();
             rule["pattern"]["detail"]["eventName"].take();
         }
         assert_eq!(rule["pattern"], pattern, "{in_terraform}");
         assert_eq!(rule["on"], format!("${{var.rules.{variable}}}"));
-        let of_sam = &sam["Resources"][format!("{in_sam}Rule")]["Properties"];
-        let parameter = format!("Rules{in_sam}");
+        let parameter = match in_sam {
+            "EcsEvents" => "RulesNative".to_owned(),
+            _ => format!("Rules{in_sam}"),
+        };
         let parameter = parameter.as_str();
-        if ["ApiCalls", "EcsEvents"].contains(&in_sam) {
-            assert!(of_sam["State"].is_null());
-            continue;
-        }
         for (given, state) in [("true", "ENABLED"), ("false", "DISABLED")] {
             let found = resolved(&of_sam["State"], &sam, &[(parameter, given)]);
             assert_eq!(found, state, "{parameter}");
@@ -399,23 +543,15 @@ fn both_have_the_same_rules() {
 fn every_rule_reaches_the_function_and_the_archive() {
     let (sam, terraform) = both();
     let resources = &sam["Resources"];
-    let statements =
-        &resources["DeadLetterQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"];
-    let expected: Value = RULES
-        .iter()
-        .map(|(name, ..)| json!({"Fn::GetAtt": [format!("{name}Rule"), "Arn"]}))
-        .collect();
-    let senders = &statements[0]["Condition"]["ArnEquals"]["aws:SourceArn"];
-    assert_eq!(senders, &expected);
     for (name, ..) in RULES {
         let permission = &resources[format!("{name}Permission")]["Properties"];
         let rule = json!({"Fn::GetAtt": [format!("{name}Rule"), "Arn"]});
         assert_eq!(permission["SourceArn"], rule);
-        for (archive, targets) in [
-            ("", vec!["parrot"]),
-            ("/aws/events/x", vec!["parrot", "archive"]),
+        for (ingest, archive, targets) in [
+            ("queue", "false", vec!["events"]),
+            ("direct", "true", vec!["parrot", "archive"]),
         ] {
-            let parameters = [("ArchiveLogGroup", archive)];
+            let parameters = [("Ingest", ingest), ("Archive", archive)];
             let found = &resources[format!("{name}Rule")]["Properties"]["Targets"];
             let found = resolved(found, &sam, &parameters);
             let ids: Vec<_> = found
@@ -427,9 +563,6 @@ fn every_rule_reaches_the_function_and_the_archive() {
             assert_eq!(ids, targets, "{name}");
         }
     }
-    for resource in ["Archive", "ArchivePolicy"] {
-        assert_eq!(resources[resource]["Condition"], "HasArchive");
-    }
     let module = terraform["resource"].to_string();
     for part in [
         "aws_cloudwatch_log_resource_policy",
@@ -440,23 +573,11 @@ fn every_rule_reaches_the_function_and_the_archive() {
     }
 }
 
-/// The archive's name begins as EventBridge needs it, and it keeps events for a number of days that CloudWatch Logs
-/// allows.
+/// The archive keeps events for a number of days that CloudWatch Logs allows.
 #[test]
 fn the_archive_is_checked_before_it_is_deployed() {
     let (sam, terraform) = both();
     let parameters = &sam["Parameters"];
-    let pattern = parameters["ArchiveLogGroup"]["AllowedPattern"].as_str();
-    let pattern = regex::Regex::new(pattern.unwrap()).unwrap();
-    for (name, is_allowed) in [
-        ("", true),
-        ("/aws/events/ecs-parrot", true),
-        ("/aws/events/", false),
-        ("/aws/lambda/ecs-parrot", false),
-        ("/aws/events/two words", false),
-    ] {
-        assert_eq!(pattern.is_match(name), is_allowed, "{name}");
-    }
     let of_sam = &parameters["ArchiveRetention"]["AllowedValues"];
     let days: Vec<_> = of_sam
         .as_array()
@@ -486,7 +607,7 @@ fn the_archive_is_checked_before_it_is_deployed() {
 #[test]
 fn the_role_allows_looking_up_what_the_rules_bring() {
     let (sam, terraform) = both();
-    let statements = &sam["Resources"]["ParrotFunction"]["Properties"]["Policies"][0]["Statement"];
+    let statements = &statements_of(&sam, "ParrotRole");
     let locals = locals(&terraform);
     let module = locals["parrot"]["statements"].to_string();
     for (parameter, variable, sids) in [
@@ -544,8 +665,9 @@ fn no_role_is_passed_by_a_wildcard() {
     let locals = locals(&terraform);
     let mut passing = Vec::new();
     for (program, _) in config::names() {
-        let policies = &sam["Resources"][in_sam(program)]["Properties"]["Policies"];
-        let of_sam = policies[0]["Statement"].as_array().into_iter().flatten();
+        let role = in_sam(program).replace("Function", "Role");
+        let of_sam = statements_of(&sam, &role);
+        let of_sam = of_sam.as_array().into_iter().flatten();
         let statements = &in_terraform(&locals, program)["statements"];
         let of_terraform = statements.as_array().into_iter().flatten();
         let all = of_sam.chain(of_terraform);
@@ -574,11 +696,23 @@ fn block_names(blocks: &Value) -> BTreeSet<String> {
     names.map(|it| it.trim_matches('"').to_owned()).collect()
 }
 
-/// The module's page has a row for each variable and each output, and no other rows.
+/// The page of each module has a row for each variable and each output, and no other rows.
 #[test]
-fn the_modules_page_lists_its_variables_and_outputs() {
-    let (_, terraform) = both();
-    let page = fs::read_to_string(tools::root().join("deploy/terraform/README.md")).unwrap();
+fn the_pages_of_the_modules_list_their_variables_and_outputs() {
+    let root = tools::root();
+    let template = root.join("deploy/sam/template.yaml");
+    let settings = root.join("serverless.env.yml.example");
+    for module in ["deploy/terraform", "deploy/terraform/modules/member"] {
+        let module = root.join(module);
+        let paths = [&template, &module, &settings];
+        let printed = tools::run_python("infrastructure.py", &paths, "");
+        let printed: Value = serde_json::from_str(&printed).unwrap();
+        check_page(&module.join("README.md"), &printed["terraform"]);
+    }
+}
+
+fn check_page(page: &Path, terraform: &Value) {
+    let page = fs::read_to_string(page).unwrap();
     for (title, blocks) in [("## Inputs", "variable"), ("## Outputs", "output")] {
         let (_, table) = page.split_once(title).unwrap();
         let table = table.split("\n## ").next().unwrap();

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
+use super::cloud_formation::Stack;
 use super::package::{Package, rule};
 use crate::chat::{chat, texts, webhook};
 use crate::fake_aws::policy::Policy;
@@ -25,70 +26,19 @@ fn template() -> Value {
     Package::new().settings(SETTINGS).template()
 }
 
-/// Resolves the intrinsic functions in a policy, as CloudFormation does.
-fn resolved(value: &Value, conditions: &Value) -> Value {
-    match value {
-        Value::Object(fields) if fields.contains_key("Fn::If") => {
-            let [name, yes, no] = &fields["Fn::If"].as_array().unwrap()[..] else {
-                panic!("{value}")
-            };
-            let holds = holds(&conditions[name.as_str().unwrap()], conditions);
-            resolved(if holds { yes } else { no }, conditions)
-        }
-        Value::Object(fields) => match (fields.get("Fn::Sub"), fields.get("Fn::GetAtt")) {
-            (Some(text), _) => {
-                let text = text.as_str().unwrap().replace("${AWS::Partition}", "aws");
-                json!(
-                    text.replace("${AWS::Region}", REGION)
-                        .replace("${AWS::AccountId}", ACCOUNT)
-                )
-            }
-            (_, Some(of)) if of == &json!(["StateTable", "Arn"]) => {
-                json!(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/state"))
-            }
-            (_, Some(of)) if of == &json!(["EventQueue", "Arn"]) => {
-                json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:events"))
-            }
-            (_, Some(of)) if of == &json!(["RunQueue", "Arn"]) => {
-                json!(format!("arn:aws:sqs:{REGION}:{ACCOUNT}:jobs"))
-            }
-            _ => fields
-                .iter()
-                .map(|(name, value)| (name.clone(), resolved(value, conditions)))
-                .collect(),
-        },
-        Value::Array(values) => values
-            .iter()
-            .map(|it| resolved(it, conditions))
-            .filter(|it| *it != json!({"Ref": "AWS::NoValue"}))
-            .collect(),
-        other => other.clone(),
-    }
-}
-
-pub(super) fn holds(condition: &Value, conditions: &Value) -> bool {
-    let (function, arguments) = condition.as_object().unwrap().iter().next().unwrap();
-    match function.as_str() {
-        "Condition" => holds(&conditions[arguments.as_str().unwrap()], conditions),
-        "Fn::Equals" => arguments[0] == arguments[1],
-        "Fn::Not" => !holds(&arguments[0], conditions),
-        "Fn::And" => arguments
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|it| holds(it, conditions)),
-        "Fn::Or" => arguments
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|it| holds(it, conditions)),
-        other => panic!("{other}"),
-    }
-}
-
+/// The policy of a role, as CloudFormation makes it. The queues and the table have the names that the tests use.
 fn policy(template: &Value, role: &str) -> Value {
+    let stack = Stack::new(template.clone(), "ecs-parrot-dev");
     let document = &template["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"];
-    resolved(document, &template["Conditions"])
+    let mut policy = stack.resolved(document).to_string();
+    for (name, used) in [
+        ("table/ecs-parrot-dev-state", "table/state"),
+        ("ecs-parrot-dev-events", "events"),
+        ("ecs-parrot-dev-run-queue", "jobs"),
+    ] {
+        policy = policy.replace(name, used);
+    }
+    serde_json::from_str(&policy).unwrap()
 }
 
 /// Checks that no call was denied, and that every statement was used. `others` are statements for calls that the fake

@@ -124,6 +124,7 @@ fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
     assert_eq!(rules.len(), RULES.len());
     let answer = tools::run_acceptance_python(
         "route.py",
+        &[""; 0],
         &json!({"rules": rules, "events": events}).to_string(),
     );
     let routed: Vec<Vec<String>> = serde_json::from_str(&answer).unwrap();

@@ -115,8 +115,12 @@ pub(crate) fn run_python<A: AsRef<OsStr>>(script: &str, arguments: &[A], input: 
 }
 
 /// As [`run_python`], with the packages of the acceptance tests.
-pub(crate) fn run_acceptance_python(script: &str, input: &str) -> String {
-    printed(&mut acceptance_script(script), input)
+pub(crate) fn run_acceptance_python<A: AsRef<OsStr>>(
+    script: &str,
+    arguments: &[A],
+    input: &str,
+) -> String {
+    printed(acceptance_script(script).args(arguments), input)
 }
 
 fn printed(script: &mut Command, input: &str) -> String {
