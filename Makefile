@@ -18,6 +18,9 @@ export PATH := $(if $(CARGO_LAMBDA),,$(VENV)/bin:)$(PATH)
 
 SERVERLESS := node_modules/.bin/serverless
 
+# These tests package stacks, which takes one core each. The others measure, or put a function under load.
+STACKS := acceptance::comparison:: acceptance::permissions:: acceptance::rules:: acceptance::sam:: acceptance::stack::
+
 .DEFAULT_GOAL := help
 .PHONY: help lint test acceptance config architecture package deploy
 
@@ -32,7 +35,8 @@ test: ## run the tests for every change; the tools that they need are installed 
 	cargo test
 
 acceptance: ## run the slow tests: releases, stacks, upgrades, load with failures, checks with all samples
-	RUST_TEST_THREADS=1 cargo test --locked --no-fail-fast --test suite -- --ignored --skip all_samples::
+	RUST_TEST_THREADS=2 cargo test --locked --no-fail-fast --test suite -- --ignored $(STACKS)
+	RUST_TEST_THREADS=1 cargo test --locked --no-fail-fast --test suite -- --ignored --skip all_samples:: $(STACKS:%=--skip %)
 	PROPTEST_CASES=4096 cargo test --locked --no-fail-fast --test suite -- --include-ignored all_samples:: properties::
 
 # With a misspelt key the deployed function would post nothing. Every key is optional, and so is the file.

@@ -77,6 +77,8 @@ fn the_example_packages_as_it_is() {
         "LOG_TAIL_LINES": "0",
         "LOG_TAIL_MASK": "",
         "STATE_TABLE": "ecs-parrot-dev-state",
+        "LOOKUP_ROLE": "",
+        "LOOKUP_EXTERNAL_ID": "",
         "ARCHIVE_LOG_GROUP": "",
         "METRICS_BY": "",
     });
@@ -186,6 +188,7 @@ fn every_setting_reaches_the_template() {
   expect: [report-nightly: 25h, 'prod-batch/invoices: cron(0,30 2 * * ? *) grace 2h']
   account_names: 210987654321=prod
   enrich: True
+  hub: {lookup_role: 'arn:aws-cn:iam::{account}:role/lookup', external_id: parrot-42}
   log_tail: {lines: 20, mask: 'a|b'}
   state_table: shared
   metrics: {by: 'cluster,service'}
@@ -222,6 +225,8 @@ fn every_setting_reaches_the_template() {
         "ACCOUNT_NAMES": "210987654321=prod",
         "TEMPLATES_DIR": "/opt/templates",
         "ENRICH": "true",
+        "LOOKUP_ROLE": "arn:aws-cn:iam::{account}:role/lookup",
+        "LOOKUP_EXTERNAL_ID": "parrot-42",
         "LOG_TAIL_LINES": "20",
         "LOG_TAIL_MASK": "a|b",
         "STATE_TABLE": "shared",
@@ -595,7 +600,7 @@ fn the_role_allows_the_log_and_the_dead_letter_queue_and_enrichment() {
     assert_eq!(allowed[..2], expected);
     // The other statements are for the queue, the table, topics and enrichment. `permissions.rs` checks them against the
     // calls.
-    assert_eq!(allowed.len(), 15);
+    assert_eq!(allowed.len(), 16);
 
     let log = &resources["ParrotLogGroup"]["Properties"];
     assert_eq!(log["LogGroupName"], "/aws/lambda/ecs-parrot-dev-parrot");
