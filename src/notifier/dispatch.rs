@@ -1,8 +1,8 @@
 //! The whole pipeline on one screen: a payload in, a [`BatchReport`] out.
 //!
 //! A batch takes four steps: deduplicate, advance the threads, send, record. The states of the threads are written before
-//! anything is sent ([`ThreadStep`](threads::ThreadStep)): after that line, a function that ends loses nothing. Each
-//! channel sends and records for itself ([`ChannelDispatcher`](channel::ChannelDispatcher)), and waits for no other one.
+//! anything is sent (`ThreadStep`): after that line, a function that ends loses nothing. Each
+//! channel sends and records for itself (`ChannelDispatcher`), and waits for no other one.
 
 mod budget;
 mod candidate;

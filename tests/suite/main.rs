@@ -42,6 +42,7 @@ mod notify;
 mod pictures;
 mod properties;
 mod redrive;
+mod release;
 mod routes;
 mod routine;
 mod run;

@@ -50,7 +50,7 @@ pub struct Channels {
     pub configured: Vec<ConfiguredChannel>,
     escalations: Vec<Escalation>,
     pub shown: Vec<ShownChannel>,
-    /// The reference in `CHANNELS`, if the list is stored elsewhere. [`resolve`] reads it.
+    /// The reference in `CHANNELS`, if the list is stored elsewhere. `resolve` reads it.
     pub reference: Option<Reference>,
 }
 

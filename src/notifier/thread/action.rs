@@ -115,7 +115,7 @@ impl ThreadState {
     }
 }
 
-/// What an action does in a chat that can edit and reply. [`super::display`] says what other chats do.
+/// What an action does in a chat that can edit and reply. `display.rs` says what other chats do.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Display, IntoStaticStr, Serialize, Deserialize,
 )]
