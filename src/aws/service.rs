@@ -48,10 +48,22 @@ pub const CLOUD_WATCH_LOGS: Service = Service {
     target: "Logs_20140328",
 };
 
+pub const CLOUD_TRAIL: Service = Service {
+    id: "CloudTrail",
+    name: "cloudtrail",
+    target: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+};
+
 pub const CODE_DEPLOY: Service = Service {
     id: "CodeDeploy",
     name: "codedeploy",
     target: "CodeDeploy_20141006",
+};
+
+pub const EVENT_BRIDGE: Service = Service {
+    id: "EventBridge",
+    name: "events",
+    target: "AWSEvents",
 };
 
 /// It has one address in each partition: <https://docs.aws.amazon.com/general/latest/gr/iam-service.html>.
@@ -100,15 +112,22 @@ pub struct Client {
     clock: SharedInterceptor,
 }
 
-/// A POST request, without what the SDK adds to it.
+/// A request, without what the SDK adds to it.
 #[derive(Clone)]
 pub struct Request {
+    pub method: Method,
     /// AWS's name of the call, `GetParameter`.
     pub operation: &'static str,
     /// Percent-encoded, with its leading slash.
     pub path: String,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
 }
 
 /// The answer of a call that succeeded.
@@ -143,6 +162,7 @@ impl Client {
     pub async fn call(&self, operation: &'static str, input: &Value) -> Result<Value, CallError> {
         let target = format!("{}.{operation}", self.service.target);
         let request = Request {
+            method: Method::Post,
             operation,
             path: "/".to_owned(),
             headers: vec![

@@ -53,6 +53,16 @@ impl LazySession {
         }
     }
 
+    /// A session that is open already.
+    pub fn opened(session: Session, http: SharedClient) -> Self {
+        Self {
+            // It is never called.
+            open: |_, _| Box::pin(async { Err(SessionError::NoRegion) }),
+            http,
+            session: OnceCell::new_with(Some(session)),
+        }
+    }
+
     /// The session in the environment's region. If it names none, resources are not found, and the call's error says
     /// so.
     pub async fn own(&self) -> Result<&Session, SessionError> {

@@ -30,6 +30,9 @@ async fn main() -> ExitCode {
     let metrics = collect();
     function::serve(|event: LambdaEvent<Value>| async move {
         let deadline = Deadline::at(event.context.deadline());
+        if asks_version(&event.payload) {
+            return Ok(json!({"version": env!("CARGO_PKG_VERSION")}));
+        }
         if let Some(request) = TestRequest::read(&event.payload) {
             return test_channels(request, notifier, &event.context, deadline).await;
         }
@@ -42,6 +45,12 @@ async fn main() -> ExitCode {
         answer(&report, &event.context)
     })
     .await
+}
+
+/// Whether this is the payload `{"source": "ecs-parrot", "detail-type": "Version"}` of `ecs-parrot doctor`.
+fn asks_version(payload: &Value) -> bool {
+    let is = |field: &str, text: &str| payload.get(field).and_then(Value::as_str) == Some(text);
+    is("source", "ecs-parrot") && is("detail-type", "Version")
 }
 
 /// Answers what came of a test message in each channel.

@@ -163,6 +163,11 @@ pub trait Channel: fmt::Debug + Send + Sync {
         prepared: &'a PreparedMessage<'a>,
     ) -> BoxFuture<'a, Outcome>;
 
+    /// Asks the service whether it accepts the channel's token, and posts nothing. `None` if it cannot be asked.
+    fn check<'a>(&'a self, _: &'a Http) -> Option<BoxFuture<'a, Outcome>> {
+        None
+    }
+
     /// The message as its reader sees it. `html` is the same message with HTML as markup.
     fn show(&self, message: &Message, html: &Message) -> Shown;
 

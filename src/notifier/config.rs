@@ -151,11 +151,21 @@ impl NotifierConfig {
     /// # Errors
     ///
     /// [`LoadError`] if the list cannot be read, or with all problems.
-    pub async fn load(
+    pub async fn load(environment: Vec<(String, String)>, open: Open) -> Result<Self, LoadError> {
+        let session = LazySession::new(open, SharedClient::default());
+        Self::load_with(environment, &Arc::new(session)).await
+    }
+
+    /// The same with a session.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] if the list cannot be read, or with all problems.
+    pub async fn load_with(
         mut environment: Vec<(String, String)>,
-        open: Open,
+        session: &Arc<LazySession>,
     ) -> Result<Self, LoadError> {
-        resolve(&mut environment, open).await?;
+        resolve(&mut environment, session).await?;
         Ok(Self::read(&environment)?)
     }
 

@@ -20,6 +20,7 @@ mod command_line;
 mod dedup;
 mod deploy_hook;
 mod deploy_hook_ends;
+mod doctor;
 mod documents;
 mod enqueue;
 mod enrich;

@@ -1,4 +1,5 @@
-//! CloudWatch's DescribeAlarms: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>.
+//! CloudWatch's DescribeAlarms and GetMetricStatistics:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>.
 
 use std::collections::BTreeMap;
 
@@ -46,6 +47,38 @@ pub async fn alarms(cloud_watch: &Client, names: &[String]) -> Result<Vec<Alarm>
     let others = others.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let request = query::request("DescribeAlarms", "2010-08-01", names.chain(others));
     query::call(cloud_watch, request, read).await
+}
+
+/// How often a function was invoked from one time to another, in RFC 3339.
+///
+/// # Errors
+///
+/// [`CallError`], after the client's retries, or if the answer cannot be read.
+pub async fn invocations(
+    cloud_watch: &Client,
+    function: &str,
+    (from, to): (&str, &str),
+) -> Result<f64, CallError> {
+    let parameters = [
+        ("Namespace", "AWS/Lambda"),
+        ("MetricName", "Invocations"),
+        ("Dimensions.member.1.Name", "FunctionName"),
+        ("Dimensions.member.1.Value", function),
+        ("StartTime", from),
+        ("EndTime", to),
+        ("Period", "3600"),
+        ("Statistics.member.1", "Sum"),
+    ];
+    let request = query::request("GetMetricStatistics", "2010-08-01", parameters);
+    query::call(cloud_watch, request, sum).await
+}
+
+fn sum(answer: &str) -> Option<f64> {
+    answer.contains("GetMetricStatisticsResponse").then(|| {
+        let sums = answer.split("<Sum>").skip(1);
+        let sums = sums.filter_map(|it| it.split_once("</Sum>")?.0.trim().parse::<f64>().ok());
+        sums.sum()
+    })
 }
 
 /// `None` if this is no answer to the call.

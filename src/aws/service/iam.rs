@@ -1,4 +1,5 @@
-//! IAM's ListAccountAliases: <https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccountAliases.html>.
+//! IAM's ListAccountAliases and SimulatePrincipalPolicy:
+//! <https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>.
 
 use super::{Client, query};
 use crate::aws::CallError;
@@ -27,6 +28,32 @@ pub async fn account_alias(iam: &Client) -> Result<Option<String>, CallError> {
     let parameters = std::iter::empty::<(&str, &str)>();
     let request = query::request("ListAccountAliases", "2010-05-08", parameters);
     query::call(iam, request, read).await
+}
+
+/// Whether the policies of a role allow an action on a resource. The policies of the organization and of the resource are
+/// not looked at.
+///
+/// # Errors
+///
+/// [`CallError`], after the client's retries, or if the answer cannot be read.
+pub async fn is_allowed(
+    iam: &Client,
+    role: &str,
+    action: &str,
+    resource: &str,
+) -> Result<bool, CallError> {
+    let parameters = [
+        ("PolicySourceArn", role),
+        ("ActionNames.member.1", action),
+        ("ResourceArns.member.1", resource),
+    ];
+    let request = query::request("SimulatePrincipalPolicy", "2010-05-08", parameters);
+    query::call(iam, request, |answer| {
+        let (_, decision) = answer.split_once("<EvalDecision>")?;
+        let (decision, _) = decision.split_once("</EvalDecision>")?;
+        Some(decision.trim() == "allowed")
+    })
+    .await
 }
 
 /// The first alias of an answer. `None` if this is no answer to the call.

@@ -35,7 +35,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 
-use super::{Client, ErrorResponse, Request, Response, query_error};
+use super::{Client, ErrorResponse, Method, Request, Response, query_error};
 
 pub(super) async fn invoke(
     client: &Client,
@@ -70,13 +70,18 @@ pub(super) async fn invoke(
 
 fn write(request: &Request) -> Result<HttpRequest, BoxError> {
     let mut written = HttpRequest::new(SdkBody::from(request.body.as_str()));
-    written.set_method("POST")?;
+    written.set_method(match request.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    })?;
     written.set_uri(request.path.as_str())?;
     let headers = written.headers_mut();
     for (name, value) in &request.headers {
         headers.try_insert(*name, value.clone())?;
     }
-    headers.try_insert("content-length", request.body.len().to_string())?;
+    if request.method == Method::Post {
+        headers.try_insert("content-length", request.body.len().to_string())?;
+    }
     Ok(written)
 }
 

@@ -3,7 +3,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Client, Request};
+use super::{Client, Method, Request};
 use crate::aws::{CallError, ErrorKind};
 
 /// The unreserved characters of RFC 3986 need no encoding in a form.
@@ -25,6 +25,7 @@ pub(super) fn request<N: AsRef<str>, V: AsRef<str>>(
         body.push_str(&format!("&{}={value}", name.as_ref()));
     }
     Request {
+        method: Method::Post,
         operation,
         path: "/".to_owned(),
         headers: vec![(

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     SendTest(SendTestArgs),
     /// Print the effective configuration without its secrets, or its errors
     Config(ConfigArgs),
+    /// Look at a deployed installation, and say what is wrong and what to do
+    Doctor(DoctorArgs),
     /// Run a one-off task, show its logs and exit with its exit code
     Run(Box<RunArgs>),
     /// Check messages for run-from-queue and send them to its queue
@@ -60,6 +62,7 @@ const HELP_GROUPS: [HelpGroup; 2] = [
             "threads",
             "send-test",
             "config",
+            "doctor",
         ],
         examples: "
   Examples:
@@ -128,12 +131,34 @@ impl Command {
     /// Whether the command only prints something. Then it may end early, without an error, when its output is closed.
     pub(crate) fn is_read_only(&self) -> bool {
         match self {
-            Self::Preview(_) | Self::Replay(_) | Self::Config(_) => true,
+            Self::Preview(_) | Self::Replay(_) | Self::Config(_) | Self::Doctor(_) => true,
             Self::Run(args) => args.dry_run,
             Self::Threads(args) => args.resolve.is_none(),
             Self::Notify(_) | Self::SendTest(_) | Self::Enqueue(_) | Self::Redrive(_) => false,
         }
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// The function of the notifier [default: the only one of the region]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) function: Option<String>,
+    /// The region [default: AWS_REGION, or that of the profile]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// The profile of the AWS CLI's configuration
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+    /// The output format
+    #[arg(long, value_enum, default_value_t = DoctorOutput::Text, overrides_with = "output")]
+    pub(crate) output: DoctorOutput,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorOutput {
+    Text,
+    Json,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! The command line: it shows and posts events, and runs tasks.
 
 mod args;
+mod doctor;
 mod enqueue;
 mod input;
 mod notify;
@@ -52,6 +53,7 @@ fn execute(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Threads(args) => runtime.block_on(threads::run(args)),
         Command::SendTest(args) => runtime.block_on(send_test::run(args)),
         Command::Config(args) => settings::run(args),
+        Command::Doctor(args) => runtime.block_on(doctor::run(args)),
         Command::Run(args) => runtime.block_on(run::run(args)),
         Command::Enqueue(args) => runtime.block_on(enqueue::run(args)),
     }

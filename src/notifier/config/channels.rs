@@ -10,12 +10,11 @@ use serde_json::{Map, Value};
 use strum::VariantArray as _;
 
 use super::LoadError;
+use crate::aws::LazySession;
 use crate::aws::secret::{Reference, Secret, SecretSource};
 use crate::aws::secret_store::SecretStore;
-use crate::aws::{LazySession, Open};
 use crate::config::values::{may_be_secret, switch};
 use crate::config::{DISABLED, Problem, Remedy};
-use crate::http::SharedClient;
 use crate::notifier::channel::settings::{
     SettingDefinition, Settings, SettingsLocation, ShownSetting, is_unset, shown, shown_object,
     unknown,
@@ -109,7 +108,7 @@ pub struct ShownChannel {
 /// [`LoadError::Channels`] if the list cannot be read.
 pub(super) async fn resolve(
     environment: &mut [(String, String)],
-    open: Open,
+    session: &Arc<LazySession>,
 ) -> Result<(), LoadError> {
     let channels = environment.iter_mut().find(|(name, _)| name == "CHANNELS");
     let Some((_, value)) = channels else {
@@ -117,8 +116,7 @@ pub(super) async fn resolve(
     };
     let source = SecretSource::read(&Secret::new(value.clone()));
     if let Ok(SecretSource::Reference(reference)) = source {
-        let session = LazySession::new(open, SharedClient::default());
-        let store = SecretStore::new(Arc::new(session));
+        let store = SecretStore::new(Arc::clone(session));
         let list = store.open(&reference).await;
         let list = match list {
             Ok(list) => list,

@@ -77,13 +77,31 @@ impl Api {
     /// changed.
     pub(super) async fn call(&self, http: &Http, operation: Operation<'_>, body: &Value) -> Sent {
         let token = http.open(&self.token).await.map_err(Failure::Other)?;
-        let sent = self.call_with(http, &token, operation, body).await;
+        let sent = self.call_with(http, &token, method(operation), operation, body);
+        let sent = sent.await;
         if !matches!(&sent, Err(failure) if failure.may_be_old_token()) {
             return sent;
         }
         match http.renew(&self.token).await {
-            Some(token) => self.call_with(http, &token, operation, body).await,
+            Some(token) => {
+                let method = method(operation);
+                self.call_with(http, &token, method, operation, body).await
+            }
             None => sent,
+        }
+    }
+
+    /// Asks whether the token is valid: <https://docs.slack.dev/reference/methods/auth.test>. It needs no scope.
+    pub(super) async fn check(&self, http: &Http) -> Outcome {
+        let token = match http.open(&self.token).await {
+            Ok(token) => token,
+            Err(outcome) => return outcome,
+        };
+        let body = Value::Object(Map::new());
+        let sent = self.call_with(http, &token, "auth.test", Operation::Post, &body);
+        match sent.await {
+            Ok(_) => Outcome::Delivered { root: None },
+            Err(failure) => failure.into_outcome(),
         }
     }
 
@@ -91,6 +109,7 @@ impl Api {
         &self,
         http: &Http,
         token: &Secret,
+        method: &str,
         operation: Operation<'_>,
         body: &Value,
     ) -> Sent {
@@ -98,7 +117,7 @@ impl Api {
             return Err(Failure::Other(unusable(problem)));
         }
         let base = self.base.trim_end_matches('/');
-        let url = format!("{base}/{}", method(operation));
+        let url = format!("{base}/{method}");
         let request = ChatRequest::to_api(url, body).with_authorization("Bearer", token);
         let request = match request {
             Ok(request) => request,

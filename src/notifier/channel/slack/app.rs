@@ -262,6 +262,10 @@ impl Channel for SlackApp {
         self.deliver(http, prepared).boxed()
     }
 
+    fn check<'a>(&'a self, http: &'a Http) -> Option<BoxFuture<'a, Outcome>> {
+        Some(self.api.check(http).boxed())
+    }
+
     fn show(&self, message: &Message, html: &Message) -> Shown {
         shown("ecs-parrot", self.mention.as_ref(), message, html)
     }
