@@ -7,10 +7,13 @@ needs containers, and the second has no SimulatePrincipalPolicy.
 import datetime
 import json
 import sys
+import urllib.request
 
 import boto3
 
 url, fault = sys.argv[1], sys.argv[2] if sys.argv[2:] else ""
+# A fault is made in a new account.
+urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST"))
 account = dict(
     endpoint_url=url,
     region_name="eu-west-1",

@@ -1,5 +1,7 @@
 //! `ecs-parrot doctor` on moto: each fault is made, and found.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +11,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::fake_aws::REGION;
 use crate::moto::Moto;
+use crate::runtime_api::{Answer, RuntimeApi};
 use crate::slack_api::SlackApi;
 use crate::tools;
 
@@ -109,6 +112,15 @@ impl Functions {
 
 /// The exit status, the report, and what else was printed.
 async fn doctor(moto: &Moto, functions: &Functions, more: &[&str]) -> (Option<i32>, Value, String) {
+    run(moto, functions, more, &[]).await
+}
+
+async fn run(
+    moto: &Moto,
+    functions: &Functions,
+    more: &[&str],
+    variables: &[(&str, &str)],
+) -> (Option<i32>, Value, String) {
     let server = MockServer::start().await;
     let answers = Mock::given(any()).respond_with(functions.clone());
     answers.mount(&server).await;
@@ -121,17 +133,23 @@ async fn doctor(moto: &Moto, functions: &Functions, more: &[&str]) -> (Option<i3
         .env("AWS_ENDPOINT_URL_IAM", server.uri())
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output.status.code(), report, tools::output_text(&output))
 }
 
-/// moto with an installation that has this fault.
-fn account(fault: &str) -> Moto {
+/// moto with a good installation.
+fn account() -> Moto {
     let moto = Moto::start();
-    tools::run_python("installation.py", &[moto.url(), fault], "");
+    make(&moto, "");
     moto
+}
+
+/// Makes the installation anew, with a fault.
+fn make(moto: &Moto, fault: &str) {
+    tools::run_python("installation.py", &[moto.url(), fault], "");
 }
 
 /// The findings, `wrong no_trail`, without those about what cannot be tried.
@@ -157,7 +175,7 @@ fn found(report: &Value) -> Vec<String> {
 async fn a_good_installation_has_no_finding() {
     let slack = SlackApi::start().await;
     let functions = Functions::new(&slack);
-    let (status, report, printed) = doctor(&account(""), &functions, &[]).await;
+    let (status, report, printed) = doctor(&account(), &functions, &[]).await;
     assert_eq!(found(&report), [""; 0], "{printed}");
     assert_eq!(status, Some(0), "{printed}");
     assert_eq!(
@@ -176,6 +194,7 @@ async fn a_good_installation_has_no_finding() {
 async fn each_fault_of_the_account_is_found() {
     let slack = SlackApi::start().await;
     let functions = Functions::new(&slack);
+    let moto = Moto::start();
     for (fault, severity) in [
         ("no_trail", "wrong"),
         ("trail_off", "wrong"),
@@ -191,7 +210,8 @@ async fn each_fault_of_the_account_is_found() {
         ("table_expires", "warning"),
         ("not_invoked", "wrong"),
     ] {
-        let (status, report, printed) = doctor(&account(fault), &functions, &[]).await;
+        make(&moto, fault);
+        let (status, report, printed) = doctor(&moto, &functions, &[]).await;
         let expected = format!("{severity} {fault}");
         let all = found(&report);
         assert!(all.contains(&expected), "{fault}: {printed}");
@@ -208,7 +228,7 @@ async fn each_fault_of_the_account_is_found() {
 async fn each_fault_of_the_function_is_found() {
     let slack = SlackApi::start().await;
     let good = Functions::new(&slack);
-    let moto = account("");
+    let moto = account();
     type Change = fn(&mut Functions);
     let cases: [(&str, Change); 12] = [
         ("wrong function_state", |it| {
@@ -253,7 +273,7 @@ async fn a_token_that_slack_refuses_is_found() {
     let slack = SlackApi::start().await;
     let functions = Functions::new(&slack);
     slack.fail_next("token_revoked");
-    let (status, report, printed) = doctor(&account(""), &functions, &[]).await;
+    let (status, report, printed) = doctor(&account(), &functions, &[]).await;
     assert_eq!(found(&report), ["wrong channel"], "{printed}");
     assert!(printed.contains("token_revoked"), "{printed}");
     assert_eq!(status, Some(1));
@@ -265,7 +285,7 @@ async fn a_token_that_slack_refuses_is_found() {
 async fn what_cannot_be_looked_at_is_said() {
     let slack = SlackApi::start().await;
     let good = Functions::new(&slack);
-    let moto = account("");
+    let moto = account();
 
     let mut none = good.clone();
     none.functions.clear();
@@ -298,7 +318,9 @@ async fn the_text_says_what_to_do() {
     let slack = SlackApi::start().await;
     let functions = Functions::new(&slack);
     let arguments = ["--output", "text"];
-    let (status, _, printed) = doctor(&account("dead_letters"), &functions, &arguments).await;
+    let moto = Moto::start();
+    make(&moto, "dead_letters");
+    let (status, _, printed) = doctor(&moto, &functions, &arguments).await;
     assert_eq!(status, Some(1), "{printed}");
     for line in [
         "ecs-parrot-prod-parrot in eu-west-1 of account 123456789012, version 0.1.0",
@@ -308,4 +330,83 @@ async fn the_text_says_what_to_do() {
     ] {
         assert!(printed.contains(line), "{line}: {printed}");
     }
+}
+
+/// A service that refuses costs its check. The others go on.
+#[tokio::test]
+async fn a_check_that_is_not_allowed_is_named() {
+    let slack = SlackApi::start().await;
+    let functions = Functions::new(&slack);
+    let server = MockServer::start().await;
+    let refusal = json!({"__type": "AccessDeniedException", "message": "User: me is not authorized to perform: cloudtrail:DescribeTrails"});
+    let refusal = ResponseTemplate::new(400).set_body_json(refusal);
+    Mock::given(any())
+        .respond_with(refusal)
+        .mount(&server)
+        .await;
+    let url = server.uri();
+    let variables = [("AWS_ENDPOINT_URL_CLOUDTRAIL", url.as_str())];
+    let (status, report, printed) = run(&account(), &functions, &[], &variables).await;
+    assert_eq!(found(&report), ["not_checked trail"], "{printed}");
+    let remedy = report["findings"][0]["remedy"].as_str().unwrap();
+    assert_eq!(
+        remedy,
+        "allow cloudtrail:DescribeTrails to the user or role that runs this"
+    );
+    assert_eq!(status, Some(0), "{printed}");
+}
+
+/// The function says its version, posts nothing, and needs no channel for it.
+#[tokio::test]
+async fn the_function_says_its_version() {
+    let payload = json!({"source": "ecs-parrot", "detail-type": "Version"});
+    let api = RuntimeApi::with(vec![payload]).await;
+    let (answers, log) = api.run_program(env!("CARGO_BIN_EXE_parrot"), &[]).await;
+    let [Answer::Response(answer)] = &answers[..] else {
+        panic!("{answers:?} {log}");
+    };
+    assert_eq!(*answer, json!({"version": env!("CARGO_PKG_VERSION")}));
+    assert!(!log.contains("EventsReceived"), "{log}");
+}
+
+/// The policy of the page allows each call, and nothing else.
+#[test]
+fn the_policy_allows_the_calls_of_doctor() {
+    let policy = fs::read_to_string(tools::root().join("docs/policies/doctor.json")).unwrap();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let folder = tools::root().join("src/bin/ecs-parrot/doctor");
+    let code = fs::read_dir(folder).unwrap();
+    let code = code.map(|it| fs::read_to_string(it.unwrap().path()).unwrap());
+    let code: String = code.collect();
+    // The calls of the clients whose names differ from AWS's.
+    let calls = [
+        ("lambda::functions", "lambda:ListFunctions"),
+        ("lambda::function(", "lambda:GetFunctionConfiguration"),
+        ("lambda::event_sources", "lambda:ListEventSourceMappings"),
+        ("lambda::invoke", "lambda:InvokeFunction"),
+        ("cloud_watch::invocations", "cloudwatch:GetMetricStatistics"),
+        ("iam::is_allowed", "iam:SimulatePrincipalPolicy"),
+        ("SecretStore::new", "ssm:GetParameter"),
+        ("SecretStore::new", "secretsmanager:GetSecretValue"),
+        ("\"DescribeTrails\"", "cloudtrail:DescribeTrails"),
+        ("\"GetTrailStatus\"", "cloudtrail:GetTrailStatus"),
+        ("\"GetEventSelectors\"", "cloudtrail:GetEventSelectors"),
+        ("\"ListRuleNamesByTarget\"", "events:ListRuleNamesByTarget"),
+        ("\"DescribeRule\"", "events:DescribeRule"),
+        ("\"GetQueueUrl\"", "sqs:GetQueueUrl"),
+        ("\"GetQueueAttributes\"", "sqs:GetQueueAttributes"),
+        ("\"DescribeTable\"", "dynamodb:DescribeTable"),
+        ("\"DescribeTimeToLive\"", "dynamodb:DescribeTimeToLive"),
+    ];
+    for (call, _) in calls {
+        assert!(code.contains(call), "doctor does not call {call}");
+    }
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let allowed = statements.flat_map(|it| match &it["Action"] {
+        Value::Array(actions) => actions.clone(),
+        action => vec![action.clone()],
+    });
+    let allowed: BTreeSet<_> = allowed.map(|it| it.as_str().unwrap().to_owned()).collect();
+    let expected: BTreeSet<_> = calls.iter().map(|(_, it)| (*it).to_owned()).collect();
+    assert_eq!(allowed, expected);
 }
