@@ -19,7 +19,7 @@ export PATH := $(if $(CARGO_LAMBDA),,$(VENV)/bin:)$(PATH)
 SERVERLESS := node_modules/.bin/serverless
 
 # These tests package stacks, which takes one core each. The others measure, or put a function under load.
-STACKS := acceptance::comparison:: acceptance::permissions:: acceptance::rules:: acceptance::sam:: acceptance::stack::
+STACKS := acceptance::comparison:: acceptance::members:: acceptance::permissions:: acceptance::rules:: acceptance::sam:: acceptance::stack::
 
 .DEFAULT_GOAL := help
 .PHONY: help lint test acceptance config architecture package deploy

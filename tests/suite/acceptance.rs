@@ -11,6 +11,7 @@ mod hot_service;
 mod instructions;
 mod load;
 mod make;
+mod members;
 mod package;
 mod permissions;
 mod rules;

@@ -39,6 +39,32 @@ pub enum UnknownField {
 }
 
 impl FieldValues {
+    /// A whole event as EventBridge sees it: a field for each value, by its path. A list is the values of its elements.
+    pub fn of_event(event: &Value) -> Self {
+        let mut fields = Self::default();
+        fields.add("", event);
+        fields
+    }
+
+    fn add(&mut self, path: &str, value: &Value) {
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    let path = match path {
+                        "" => key.clone(),
+                        path => format!("{path}.{key}"),
+                    };
+                    self.add(&path, value);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|it| self.add(path, it)),
+            scalar => {
+                let values = self.values.entry(path.to_owned()).or_default();
+                values.extend(Scalar::read(scalar));
+            }
+        }
+    }
+
     /// Sets the values of a field. It is known from now on, even if it has none.
     pub fn set(&mut self, path: &str, values: Vec<Scalar>) {
         self.unknown.remove(path);

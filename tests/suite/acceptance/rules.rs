@@ -5,7 +5,7 @@ mod around_ecs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecs_parrot::notifier::route::pattern::{FieldValues, Pattern, Scalar, UnknownField};
+use ecs_parrot::notifier::route::pattern::{FieldValues, Pattern, UnknownField};
 use serde_json::{Value, json};
 
 use super::package::{Package, RULES};
@@ -142,12 +142,7 @@ fn route(template: &Value, events: &[&Value]) -> Vec<Vec<String>> {
 
 /// The names of the rules that are on and whose patterns match an event.
 fn matching<'a>(rules: &'a [&'a Value], event: &Value) -> impl Iterator<Item = &'a String> {
-    let mut fields = BTreeMap::new();
-    collect(event, "", &mut fields);
-    let mut values = FieldValues::default();
-    for (path, found) in fields {
-        values.set(&path, found);
-    }
+    let values = FieldValues::of_event(event);
     let matches = move |rule: &&&Value| {
         let pattern = Pattern::read(&rule["EventPattern"]).unwrap();
         rule["State"] == "ENABLED" && pattern.matches(&values, UnknownField::CountsAsMismatch)
@@ -157,26 +152,6 @@ fn matching<'a>(rules: &'a [&'a Value], event: &Value) -> impl Iterator<Item = &
         Value::String(name) => name,
         other => panic!("{other}"),
     })
-}
-
-/// The values of an event by their paths. A list has the values of all its elements.
-fn collect(value: &Value, path: &str, fields: &mut BTreeMap<String, Vec<Scalar>>) {
-    match value {
-        Value::Object(inner) => {
-            for (name, value) in inner {
-                let path = match path {
-                    "" => name.clone(),
-                    _ => format!("{path}.{name}"),
-                };
-                collect(value, &path, fields);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|it| collect(it, path, fields)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            let scalar = Scalar::read(value).unwrap();
-            fields.entry(path.to_owned()).or_default().push(scalar);
-        }
-    }
 }
 
 /// The samples that EventBridge could deliver, by file name, and events from around ECS.

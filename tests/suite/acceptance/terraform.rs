@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
@@ -18,11 +18,21 @@ use crate::moto::Moto;
 use crate::tools;
 
 /// A copy of the module, with zips that contain no program.
-pub(super) struct Module(TempDir);
+pub(super) struct Module {
+    /// It is removed with the value.
+    _copy: TempDir,
+    /// The folder of the module, or of a module in it.
+    folder: PathBuf,
+}
 
 impl Module {
     /// `None` if there is no Terraform, or no provider.
     pub(super) fn new() -> Option<Self> {
+        Self::of("")
+    }
+
+    /// A module in the module, by its path.
+    pub(super) fn of(inner: &str) -> Option<Self> {
         if Command::new("terraform").arg("version").output().is_err() {
             println!("terraform is not on the PATH: the module is parsed, and not planned");
             return None;
@@ -46,7 +56,10 @@ impl Module {
             )
             .unwrap();
         }
-        let module = Self(folder);
+        let module = Self {
+            folder: folder.path().join(inner),
+            _copy: folder,
+        };
         let init = module.terraform(&["init", "-input=false", "-backend=false"]);
         let printed = tools::output_text(&init);
         if !init.status.success() && printed.contains("query available provider packages") {
@@ -60,25 +73,14 @@ impl Module {
     }
 
     fn terraform(&self, arguments: &[&str]) -> Output {
-        terraform(self.0.path(), None, arguments)
+        terraform(&self.folder, None, arguments)
     }
 
     /// The values of the planned resources by their types and names: `aws_sqs_queue.events[0]`.
     pub(super) fn plan(&self, variables: &str) -> BTreeMap<String, Value> {
-        let recording = self.0.path().join("recorded");
-        let moto = Moto::recording(&recording);
         let mut variables: Value = serde_json::from_str(variables).unwrap();
         variables["name"] = json!("ecs-parrot-prod");
-        fs::write(
-            self.0.path().join("test.auto.tfvars.json"),
-            variables.to_string(),
-        )
-        .unwrap();
-        let planned = terraform(
-            self.0.path(),
-            Some(moto.url()),
-            &["plan", "-input=false", "-out=plan"],
-        );
+        let planned = self.try_to_plan(&variables.to_string());
         assert!(planned.status.success(), "{}", tools::output_text(&planned));
         let shown = self.terraform(&["show", "-json", "plan"]);
         let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
@@ -88,6 +90,22 @@ impl Module {
             (address, it["values"].clone())
         });
         resources.collect()
+    }
+
+    /// What Terraform says of wrong variables, in one line.
+    pub(super) fn refusal(&self, variables: &str) -> String {
+        let planned = self.try_to_plan(variables);
+        let printed = tools::output_text(&planned);
+        assert!(!planned.status.success(), "{variables}: {printed}");
+        let words: Vec<_> = printed.split_whitespace().filter(|it| *it != "│").collect();
+        words.join(" ")
+    }
+
+    fn try_to_plan(&self, variables: &str) -> Output {
+        let moto = Moto::recording(&self.folder.join("recorded"));
+        fs::write(self.folder.join("test.auto.tfvars.json"), variables).unwrap();
+        let plan = ["plan", "-input=false", "-out=plan"];
+        terraform(&self.folder, Some(moto.url()), &plan)
     }
 }
 
@@ -125,19 +143,19 @@ fn wrong_variables_are_refused() {
         (r#"{"rules": {"health": "maybe"}}"#, "a bool is required"),
         (r#"{"name": "a name"}"#, "at most 30 letters"),
         (
+            r#"{"hub": {"organization": "my-organization"}}"#,
+            "hub.organization is the id of an organization",
+        ),
+        (
+            r#"{"hub": {"lookup_role": "arn:aws:iam::123456789012:role/a"}}"#,
+            "hub.lookup_role is the ARN of a role with {account}",
+        ),
+        (
             r#"{"zip_checksums": {"parrot": "0000000000000000000000000000000000000000000000000000000000000000"}}"#,
             "is not the file of zip_checksums",
         ),
     ] {
-        let moto = Moto::recording(&module.0.path().join("recorded"));
-        fs::write(module.0.path().join("test.auto.tfvars.json"), variables).unwrap();
-        let planned = terraform(module.0.path(), Some(moto.url()), &["plan", "-input=false"]);
-        let printed = tools::output_text(&planned);
-        assert!(!planned.status.success(), "{variables}: {printed}");
-        let printed: Vec<_> = printed.split_whitespace().filter(|it| *it != "│").collect();
-        assert!(
-            printed.join(" ").contains(expected),
-            "{variables}: {printed:?}"
-        );
+        let printed = module.refusal(variables);
+        assert!(printed.contains(expected), "{variables}: {printed}");
     }
 }

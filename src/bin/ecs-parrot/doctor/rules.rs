@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ecs_parrot::aws::service::{self, Client};
 use ecs_parrot::aws::{CallError, Session};
-use ecs_parrot::notifier::route::pattern::{FieldValues, Pattern, Scalar, UnknownField};
+use ecs_parrot::notifier::route::pattern::{FieldValues, Pattern, UnknownField};
 use serde_json::{Value, json};
 
 use super::finding::Findings;
@@ -169,24 +169,8 @@ fn takes<'a>(rules: &'a [Rule], event: &Value) -> impl Iterator<Item = &'a str> 
 }
 
 fn matches(pattern: &Value, event: &Value) -> bool {
-    let mut values = FieldValues::default();
-    collect(event, "", &mut values);
-    Pattern::read(pattern).is_ok_and(|it| it.matches(&values, UnknownField::CountsAsMismatch))
-}
-
-fn collect(value: &Value, path: &str, values: &mut FieldValues) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = match path {
-                    "" => name.clone(),
-                    _ => format!("{path}.{name}"),
-                };
-                collect(value, &path, values);
-            }
-        }
-        scalar => values.set(path, Scalar::read(scalar).into_iter().collect()),
-    }
+    let fields = FieldValues::of_event(event);
+    Pattern::read(pattern).is_ok_and(|it| it.matches(&fields, UnknownField::CountsAsMismatch))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(super) async fn check(session: &Session, findings: &mut Findings) {
             "there is no CloudTrail trail for this region".to_owned(),
             REMEDY.to_owned(),
         ),
-        Ok(trails) if trails.iter().any(|it| *it == Trail::Good) => {}
+        Ok(trails) if trails.contains(&Trail::Good) => {}
         Ok(trails) if trails.contains(&Trail::WithoutManagementEvents) => findings.wrong(
             "trail_without_management_events",
             "no trail that is on logs the management events that change something".to_owned(),
@@ -115,7 +115,7 @@ mod tests {
                 json!({"EventSelectors": [{"IncludeManagementEvents": false, "ReadWriteType": "All"}]}),
                 false,
             ),
-            (advanced(&[management.clone()]), true),
+            (advanced(std::slice::from_ref(&management)), true),
             (advanced(&[management, field("readOnly", "true")]), false),
             (advanced(&[field("eventCategory", "Data")]), false),
         ] {

@@ -6,37 +6,13 @@ use serde_json::json;
 
 use super::*;
 
-/// An event as EventBridge sees it: a field for each value, by its path. Objects in lists are crushed out.
-fn fields(event: &Value) -> FieldValues {
-    let mut fields = FieldValues::default();
-    add("", event, &mut fields);
-    fields
-}
-
-fn add(path: &str, value: &Value, fields: &mut FieldValues) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                let path = match path {
-                    "" => key.clone(),
-                    path => format!("{path}.{key}"),
-                };
-                add(&path, value, fields);
-            }
-        }
-        Value::Array(values) => values.iter().for_each(|it| add(path, it, fields)),
-        scalar => {
-            let mut values = fields.get(path).to_vec();
-            values.extend(Scalar::read(scalar));
-            fields.set(path, values);
-        }
-    }
-}
-
 fn is_match(pattern: Value, event: Value) -> bool {
     let read = Pattern::read(&pattern);
     read.unwrap_or_else(|error| panic!("{pattern}: {error}"))
-        .matches(&fields(&event), UnknownField::CountsAsMismatch)
+        .matches(
+            &FieldValues::of_event(&event),
+            UnknownField::CountsAsMismatch,
+        )
 }
 
 /// Each operator, with an event that matches and one that does not.
