@@ -110,11 +110,12 @@ fn is_alarm_of_ecs(detail: &Value) -> bool {
         || configuration["alarmRule"].is_string()
 }
 
-/// The properties of the template's rules.
+/// The properties of the template's rules, without those of the hub's own bus.
 fn rules(template: &Value) -> Vec<&Value> {
     let resources = template["Resources"].as_object().unwrap().values();
     let rules = resources.filter(|resource| resource["Type"] == "AWS::Events::Rule");
-    rules.map(|resource| &resource["Properties"]).collect()
+    let rules = rules.map(|resource| &resource["Properties"]);
+    rules.filter(|it| it["EventBusName"].is_null()).collect()
 }
 
 /// Puts the events on a bus with the template's rules. Returns for each event the rules that routed it, by the end of
