@@ -12,6 +12,9 @@ locals {
   scope     = "${local.region}:${local.account}"
   ecs       = "arn:${local.partition}:ecs:${local.scope}"
 
+  # The module of a release has the zips beside it.
+  zips = var.zips != "" ? var.zips : "${path.module}/dist"
+
   functions = {
     parrot         = local.parrot
     run-from-queue = local.run_from_queue
@@ -63,8 +66,8 @@ resource "aws_lambda_function" "function" {
   function_name    = each.value.name
   description      = each.value.description
   role             = aws_iam_role.function[each.key].arn
-  filename         = "${var.zips}/${each.key}.zip"
-  source_code_hash = filebase64sha256("${var.zips}/${each.key}.zip")
+  filename         = "${local.zips}/${each.key}.zip"
+  source_code_hash = filebase64sha256("${local.zips}/${each.key}.zip")
   runtime          = "provided.al2023"
   handler          = "bootstrap"
   architectures    = [var.architecture]
@@ -86,7 +89,7 @@ resource "aws_lambda_function" "function" {
 
   lifecycle {
     precondition {
-      condition     = !contains(keys(var.zip_checksums), each.key) || try(filesha256("${var.zips}/${each.key}.zip"), "") == lower(lookup(var.zip_checksums, each.key, ""))
+      condition     = !contains(keys(var.zip_checksums), each.key) || try(filesha256("${local.zips}/${each.key}.zip"), "") == lower(lookup(var.zip_checksums, each.key, ""))
       error_message = "${each.key}.zip is not the file of zip_checksums: download it again, and compare the release."
     }
   }

@@ -12,9 +12,9 @@ variable "name" {
 }
 
 variable "zips" {
-  description = "The folder with parrot.zip, run-from-queue.zip and deploy-hook.zip: those of a release, or of `make package`."
+  description = "The folder with parrot.zip, run-from-queue.zip and deploy-hook.zip, for example that of `make package`. Empty: the folder dist of the module, which the module of a release has."
   type        = string
-  default     = "dist"
+  default     = ""
 }
 
 variable "zip_checksums" {

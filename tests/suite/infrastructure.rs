@@ -653,7 +653,7 @@ fn every_program_is_deployed_from_its_zip() {
         assert_eq!(code, format!("../../{zip}"));
     }
     let module = terraform["resource"].to_string();
-    let file = r#""filename":"\"${var.zips}/${each.key}.zip\"""#;
+    let file = r#""filename":"\"${local.zips}/${each.key}.zip\"""#;
     assert!(module.contains(file), "{module}");
 }
 
