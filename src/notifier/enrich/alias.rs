@@ -84,7 +84,7 @@ impl AliasCache {
         let wanted = notices.iter().filter_map(|it| self.missing(it));
         let wanted: BTreeMap<_, _> = wanted.map(|it| (it.account.clone(), it)).collect();
         let asked = wanted.into_values().map(|location| async move {
-            let client = aws.iam(&location.account);
+            let client = aws.iam(&location);
             let alias = iam::account_alias(&client);
             let answer = match aws.call("ListAccountAliases", &location, alias).await {
                 Some(alias) => Answer::Known(alias),

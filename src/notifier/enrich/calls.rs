@@ -107,28 +107,28 @@ impl ClientCache {
         }
     }
 
-    /// Whether another account's role is assumed for this account.
-    fn needs_role(&self, account: &str) -> bool {
-        self.lookup_role.is_some() && self.own_account.get() != Some(account)
+    /// Whether a lookup role is assumed to ask there. The function's own role is for its own account and region.
+    fn needs_role(&self, location: &Location) -> bool {
+        let is_home = self.own_account.get() == Some(location.account.as_str())
+            && self.session.region() == location.region;
+        self.lookup_role.is_some() && !is_home
     }
 
-    fn session(&self, account: &str) -> Session {
+    fn session(&self, location: &Location) -> Session {
+        let account = &location.account;
         let role = self.lookup_role.as_ref();
-        let Some(role) = role.filter(|_| self.needs_role(account)) else {
+        let Some(role) = role.filter(|_| self.needs_role(location)) else {
             return self.session.clone();
         };
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || self.session.in_account(role, account);
-        sessions
-            .entry(account.to_owned())
-            .or_insert_with(make)
-            .clone()
+        sessions.entry(account.clone()).or_insert_with(make).clone()
     }
 
     fn ecs(&self, location: &Location) -> aws_sdk_ecs::Client {
         let mut clients = self.ecs.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let session = self.session(&location.account);
+            let session = self.session(location);
             session.ecs_with_short_timeout(&location.region)
         };
         clients.entry(location.clone()).or_insert_with(make).clone()
@@ -137,7 +137,7 @@ impl ClientCache {
     fn service(&self, service: Service, location: &Location) -> service::Client {
         let mut clients = self.services.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let session = self.session(&location.account);
+            let session = self.session(location);
             session.service_with_short_timeout(service, &location.region)
         };
         clients
@@ -194,8 +194,8 @@ impl<'a> AwsCalls<'a> {
         }
     }
 
-    pub(super) fn iam(&self, account: &str) -> service::Client {
-        self.clients.session(account).iam_with_short_timeout()
+    pub(super) fn iam(&self, location: &Location) -> service::Client {
+        self.clients.session(location).iam_with_short_timeout()
     }
 
     /// Returns the answer of a call about an account and region. `None` if the call failed or took too long.
@@ -252,13 +252,13 @@ impl<'a> AwsCalls<'a> {
 
     fn note_failure(&self, location: &Location, error: &CallError) {
         let is_refusal = matches!(error.kind, ErrorKind::Denied | ErrorKind::Credentials);
-        if is_refusal && self.clients.needs_role(&location.account) {
+        if is_refusal && self.clients.needs_role(location) {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             let first = || error.to_string();
             refusals.entry(location.clone()).or_insert_with(first);
         }
         let Location { account, region } = location;
-        self.note_problem(match self.clients.needs_role(account) {
+        self.note_problem(match self.clients.needs_role(location) {
             true => format!("{account} {region}: {error}"),
             false => error.to_string(),
         });

@@ -76,6 +76,20 @@ async fn each_account_is_asked_with_its_own_role() {
     }
 }
 
+/// The function's own role is for its own region. Another region of its account is a member too.
+#[tokio::test]
+async fn another_region_of_the_own_account_is_asked_with_the_role() {
+    let aws = FakeAws::start().await;
+    let report = super::report().to_string();
+    let elsewhere = report.replace("eu-west-1", "us-east-1");
+    for (report, expected) in [(report, "test"), (elsewhere, "ASIA210987654321")] {
+        let payloads = vec![serde_json::from_str(&report).unwrap()];
+        notify(&aws, payloads, &[ROLE]).await;
+        let keys = keys_of(&aws, "DescribeTasks");
+        assert_eq!(keys.last().map(String::as_str), Some(expected));
+    }
+}
+
 #[tokio::test]
 async fn without_a_role_other_accounts_have_no_session() {
     let aws = FakeAws::start().await;
