@@ -280,6 +280,42 @@ async fn a_token_that_slack_refuses_is_found() {
     assert_eq!(slack.methods(), ["auth.test"]);
 }
 
+/// Discord is asked for the webhook itself. A webhook that is gone is found.
+#[tokio::test]
+async fn the_webhook_of_discord_is_asked_for() {
+    let slack = SlackApi::start().await;
+    let moto = account();
+    let known =
+        json!({"id": "987654321098765432", "channel_id": "123456789012345678", "name": "ops"});
+    let gone = json!({"message": "Unknown Webhook", "code": 10015});
+    for (status, answer, expected) in [(200, known, vec![]), (404, gone, vec!["wrong channel"])] {
+        let discord = MockServer::start().await;
+        let answer = ResponseTemplate::new(status).set_body_json(answer);
+        Mock::given(any())
+            .respond_with(answer)
+            .mount(&discord)
+            .await;
+        let url = format!(
+            "{}/api/webhooks/987654321098765432/very-secret-token",
+            discord.uri()
+        );
+        let mut functions = Functions::new(&slack);
+        let channels =
+            json!([{"name": "ops", "type": "discord", "url": format!("{url}?thread_id=1")}]);
+        functions.set("CHANNELS", &channels.to_string());
+        let (_, report, printed) = doctor(&moto, &functions, &[]).await;
+        assert_eq!(found(&report), expected, "{printed}");
+        assert!(!printed.contains("very-secret"), "{printed}");
+        let requests = discord.received_requests().await.unwrap();
+        assert_eq!(requests[0].method.as_str(), "GET");
+        let place = "/api/webhooks/987654321098765432/very-secret-token";
+        assert_eq!(
+            (requests[0].url.path(), requests[0].url.query()),
+            (place, None)
+        );
+    }
+}
+
 /// What a user would do: no installation, a misspelt name, two installations, credentials that may not look.
 #[tokio::test]
 async fn what_cannot_be_looked_at_is_said() {

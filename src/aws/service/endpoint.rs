@@ -5,7 +5,10 @@ use aws_sdk_ecs::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::{CLOUD_WATCH_LOGS, IAM, SECRETS_MANAGER, SNS, SYSTEMS_MANAGER, Service};
+use super::{
+    CLOUD_TRAIL, CLOUD_WATCH_LOGS, EVENT_BRIDGE, IAM, SECRETS_MANAGER, SNS, STS, SYSTEMS_MANAGER,
+    Service,
+};
 use crate::ecs::arn;
 
 pub(super) async fn of(config: &SdkConfig, service: Service) -> Result<String, BoxError> {
@@ -47,10 +50,20 @@ async fn of_region(config: &SdkConfig, service: Service) -> Result<String, BoxEr
     // In GovCloud the usual hosts of these services support FIPS, and there are no special ones:
     // <https://docs.aws.amazon.com/general/latest/gr/ssm.html>,
     // <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>,
-    // <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
-    let is_fips_by_default = matches!(service, SYSTEMS_MANAGER | CLOUD_WATCH_LOGS | SNS)
-        && region.starts_with("us-gov-")
-        && !dual_stack;
+    // <https://docs.aws.amazon.com/general/latest/gr/sns.html>,
+    // <https://docs.aws.amazon.com/general/latest/gr/ev.html>,
+    // <https://docs.aws.amazon.com/general/latest/gr/ct.html>,
+    // <https://docs.aws.amazon.com/general/latest/gr/sts.html>.
+    const FIPS_BY_DEFAULT: [Service; 6] = [
+        SYSTEMS_MANAGER,
+        CLOUD_WATCH_LOGS,
+        SNS,
+        EVENT_BRIDGE,
+        CLOUD_TRAIL,
+        STS,
+    ];
+    let is_fips_by_default =
+        FIPS_BY_DEFAULT.contains(&service) && region.starts_with("us-gov-") && !dual_stack;
     let params = Params::builder()
         .region(region)
         .use_fips(config.use_fips() == Some(true) && !is_fips_by_default)
@@ -212,6 +225,34 @@ mod tests {
                 true,
                 false,
                 "https://sns.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                EVENT_BRIDGE,
+                "us-gov-west-1",
+                true,
+                false,
+                "https://events.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                STS,
+                "us-east-2",
+                true,
+                false,
+                "https://sts-fips.us-east-2.amazonaws.com",
+            ),
+            (
+                STS,
+                "us-gov-west-1",
+                true,
+                false,
+                "https://sts.us-gov-west-1.amazonaws.com",
+            ),
+            (
+                CLOUD_TRAIL,
+                "eu-west-1",
+                false,
+                false,
+                "https://cloudtrail.eu-west-1.amazonaws.com",
             ),
             (
                 SYSTEMS_MANAGER,

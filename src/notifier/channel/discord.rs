@@ -17,6 +17,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
 use super::address::{ALLOWED, set_parameter};
+use super::answer::Answer;
 use super::fit::fitting;
 use super::gone::GoneAddress;
 use super::html::Html;
@@ -198,6 +199,20 @@ impl Discord {
 }
 
 impl Channel for Discord {
+    fn check<'a>(&'a self, http: &'a Http) -> Option<BoxFuture<'a, Outcome>> {
+        let read = |answer: &Answer| {
+            if answer.status == 200 {
+                return Outcome::Delivered { root: None };
+            }
+            match read_answer(answer, Operation::Post) {
+                Sent::Done(outcome) | Sent::MessageGone(outcome) | Sent::WebhookGone(outcome) => {
+                    outcome
+                }
+            }
+        };
+        Some(http.exchange(&self.webhook, question, read).boxed())
+    }
+
     fn payload(&self, message: &Message, operation: Operation<'_>) -> Option<Value> {
         Some(self.body(message, operation))
     }
@@ -258,6 +273,16 @@ fn request(
     // The thread's id is no secret, and the answer must show it as the message's channel.
     let secret = webhook.expose().split('?').next().unwrap_or_default();
     Ok(request.with_secret(Secret::new(secret.to_owned())))
+}
+
+/// Asks for the webhook itself, which posts nothing.
+/// <https://docs.discord.com/developers/resources/webhook#get-webhook-with-token>
+fn question(webhook: &Secret) -> Result<ChatRequest, &'static str> {
+    problem_of_webhook(webhook.expose())?;
+    let mut url = Url::parse(webhook.expose()).map_err(|_| NOT_A_WEBHOOK)?;
+    url.set_query(None);
+    let request = ChatRequest::to_webhook(Secret::new(url.into()), &Value::Null);
+    Ok(request.with_method(Method::GET))
 }
 
 #[cfg(test)]
