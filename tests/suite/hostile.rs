@@ -129,6 +129,7 @@ fn no_tag_and_no_name_of_an_account_becomes_markup() {
         let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
         evaluated.notice.subject.tags = Some(tags.into());
         evaluated.notice.origin.account_name = Some(hostile.to_owned());
+        evaluated.notice.origin.lookup_problem = Some(hostile.to_owned());
         let priority = evaluated.priority().unwrap();
         let rendered = events::render(&renderer, &evaluated.notice, priority).unwrap();
         assert_clean(&rendered, hostile);
